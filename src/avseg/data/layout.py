@@ -1,54 +1,22 @@
 """Where the files of AVSBench lie, for reading and for writing: S4, MS3 (AVSBench-object) and AVSS (AVSBench-semantic).
 
 Readers and generators of data share these classes, so that made data is read exactly like the released data.
-
-The released csv files are read as the official scripts read them: `split` (and `category`, `uid`, `label`) by the
-column's name, the clip's name and start second by a known name or else by their place. The name is taken as it stands,
-which for S4 is the name of the clip's folder: a start second is never appended to it.
 """
 
 import csv
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from avseg.data.index import SPLITS, ClipEntry, Column, read_index
 from avseg.errors import UserError, nearest
 from avseg.files import atomic_file
 
-SPLITS = ("train", "val", "test")
+__all__ = ["SETTINGS", "SPLITS", "AVSSLayout", "ClipEntry", "Layout", "MS3Layout", "S4Layout", "layout_for"]
+
 SETTINGS = ("s4", "ms3", "avss")
 HOW_TO_GET_DATA = "set `data.root` to your copy of AVSBench, or make a toy set with `avseg data toy --out DIR`"
-
-
-@dataclass(frozen=True)
-class ClipEntry:
-    """One row of the index file.
-
-    Attributes:
-        name: the clip's name, also the name of its folder.
-        category: what sounds; empty where the data set does not say (MS3).
-        split: "train", "val" or "test".
-        start: second of the original video at which the clip begins.
-        subset: AVSS only: "v1s", "v1m" or "v2".
-    """
-
-    name: str
-    category: str
-    split: str
-    start: float = 0.0
-    subset: str = ""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of an index file: our field, the names it may carry, and where it stands if it carries none of them."""
-
-    field: str
-    names: tuple[str, ...]
-    place: int | None = None
-    needed: bool = True
 
 
 class Layout(ABC):
@@ -91,16 +59,11 @@ class Layout(ABC):
         Raises:
             UserError: see `entries`.
         """
-        entries: dict[ClipEntry, int] = {}
-        for line, row in self._rows():
-            entry = self._entry(line, row)
-            if entry in entries:
-                raise UserError(
-                    f"{self.index_file}, row {line}: clip '{entry.name}' stands already in row {entries[entry]}; "
-                    "remove one of them"
-                )
-            entries[entry] = line
-        return list(entries)
+        if not self.root.is_dir():
+            raise UserError(f"data root {self.root} does not exist; {HOW_TO_GET_DATA}")
+        if not self.index_file.is_file():
+            raise UserError(f"{self.index_file} is missing (the index of {self.setting}); {HOW_TO_GET_DATA}")
+        return read_index(self.index_file, self.columns)
 
     def write_index(self, entries: Iterable[ClipEntry]) -> None:
         """Writes the index file with the official columns."""
@@ -129,73 +92,6 @@ class Layout(ABC):
     def _row(self, entry: ClipEntry) -> list[str]:
         """The entry as a row under `header`."""
 
-    def _rows(self) -> list[tuple[int, dict[str, str]]]:
-        """Line numbers and rows, by our field names."""
-        self._check_exists()
-        try:
-            with self.index_file.open(newline="", encoding="utf-8-sig") as file:
-                lines = [(number, row) for number, row in enumerate(csv.reader(file), start=1) if any(row)]
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise UserError(f"{self.index_file} is not a readable csv ({error}); fetch it again") from error
-        if not lines:
-            raise UserError(f"{self.index_file} is empty; expected the columns {', '.join(self.header)}")
-        places = self._places([name.strip() for name in lines[0][1]])
-        return [(number, self._pick(number, row, places)) for number, row in lines[1:]]
-
-    def _check_exists(self) -> None:
-        if not self.root.is_dir():
-            raise UserError(f"data root {self.root} does not exist; {HOW_TO_GET_DATA}")
-        if not self.index_file.is_file():
-            raise UserError(
-                f"{self.index_file} is missing (the {self.setting} index is expected there); {HOW_TO_GET_DATA}"
-            )
-
-    def _places(self, header: list[str]) -> dict[str, int]:
-        """The place of each of our fields in the csv."""
-        places: dict[str, int] = {}
-        for column in self.columns:
-            named = [header.index(name) for name in column.names if name in header]
-            if named:
-                places[column.field] = named[0]
-            elif column.place is not None and column.place < len(header):
-                places[column.field] = column.place
-            elif column.needed:
-                raise UserError(
-                    f"{self.index_file} has the columns {', '.join(header)} but no '{column.names[0]}'; "
-                    f"expected: {', '.join(self.header)}{nearest(column.names[0], header)}"
-                )
-        return places
-
-    def _pick(self, line: int, row: list[str], places: Mapping[str, int]) -> dict[str, str]:
-        if len(row) <= max(places.values()):
-            raise UserError(
-                f"{self.index_file}, row {line} has only {len(row)} of its {max(places.values()) + 1} fields"
-            )
-        return {field: row[place].strip() for field, place in places.items()}
-
-    def _entry(self, line: int, row: Mapping[str, str]) -> ClipEntry:
-        where = f"{self.index_file}, row {line}"
-        if not row["name"]:
-            raise UserError(f"{where}: the clip has no name")
-        if row["split"] not in SPLITS:
-            raise UserError(
-                f"{where}: split '{row['split']}' is unknown; allowed: {', '.join(SPLITS)}{nearest(row['split'], SPLITS)}"
-            )
-        return ClipEntry(
-            name=row["name"],
-            category=row.get("category", ""),
-            split=row["split"],
-            start=_seconds(row.get("start", ""), where),
-            subset=row.get("subset", ""),
-        )
-
-
-def _seconds(text: str, where: str) -> float:
-    try:
-        return float(text or 0)
-    except ValueError as error:
-        raise UserError(f"{where}: start '{text}' is not a number of seconds") from error
-
 
 _NAMES = ("name", "video_id", "video_name", "vid", "uid")
 _STARTS = ("start", "start_second", "start_time", "start_sec")
@@ -212,7 +108,7 @@ class S4Layout(Layout):
         Column("name", _NAMES, place=0),
         Column("start", _STARTS, place=1),
         Column("category", ("category",)),
-        Column("split", ("split",)),
+        Column("split", ("split",), allowed=SPLITS),
     )
 
     def frames(self, entry: ClipEntry) -> list[Path]:
@@ -252,7 +148,7 @@ class MS3Layout(Layout):
         Column("name", _NAMES, place=0),
         Column("start", _STARTS, needed=False),
         Column("category", ("category",), needed=False),
-        Column("split", ("split",)),
+        Column("split", ("split",), allowed=SPLITS),
     )
 
     def frames(self, entry: ClipEntry) -> list[Path]:
@@ -288,8 +184,8 @@ class AVSSLayout(Layout):
         Column("name", ("uid",)),
         Column("start", ("s_min",), needed=False),
         Column("category", ("a_obj",), needed=False),
-        Column("split", ("split",)),
-        Column("subset", ("label",)),
+        Column("split", ("split",), allowed=SPLITS),
+        Column("subset", ("label",), allowed=("v1s", "v1m", "v2")),
     )
     clip_length = 10
     lengths: ClassVar[Mapping[str, int]] = {"v1s": 5, "v1m": 5, "v2": 10}
@@ -318,13 +214,6 @@ class AVSSLayout(Layout):
 
     def _folder(self, entry: ClipEntry) -> Path:
         return self.root / entry.subset / entry.name
-
-    def _entry(self, line: int, row: Mapping[str, str]) -> ClipEntry:
-        entry = super()._entry(line, row)
-        if entry.subset not in self.lengths:
-            allowed = ", ".join(self.lengths)
-            raise UserError(f"{self.index_file}, row {line}: label '{entry.subset}' is unknown; allowed: {allowed}")
-        return entry
 
     def _row(self, entry: ClipEntry) -> list[str]:
         end = entry.start + self.lengths[entry.subset]
