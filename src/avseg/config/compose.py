@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 from typing import Any
 
 from hydra import compose as hydra_compose
@@ -13,14 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from avseg.config import schema
+from avseg.config.folder import conf_folder, groups, options
 from avseg.errors import UserError, nearest
-
-
-def conf_folder() -> Path:
-    """The folder of yaml files: inside the package when installed from a wheel, at the top of a checkout else."""
-    package = Path(__file__).resolve().parents[1]
-    shipped = package / "conf"
-    return shipped if shipped.is_dir() else package.parents[1] / "conf"
 
 
 def compose(name: str, overrides: list[str]) -> dict[str, Any]:
@@ -67,7 +60,7 @@ def _explain(name: str, overrides: list[str], error: Exception) -> str:
     text = " ".join(str(part) for part in chain)
     if match := re.search(r"Could not find '([\w/]+)/([\w.\-]+)'", text):
         group, option = match.groups()
-        return f"{group}={option} does not exist; {group} is one of {', '.join(_options(group))}{nearest(option, _options(group))}"
+        return f"{group}={option} does not exist; {group} is one of {', '.join(options(group))}{nearest(option, options(group))}"
     if match := re.search(r"Could not override '([^']+)'", text):
         return _explain_key(match.group(1), name, overrides)
     if match := re.search(r"Key '([^']+)' (?:is not in struct|not in '\w+')", text):
@@ -82,7 +75,7 @@ def _explain(name: str, overrides: list[str], error: Exception) -> str:
 
 
 def _explain_key(key: str, name: str, overrides: list[str]) -> str:
-    keys = [*_groups(), *_keys(name)]
+    keys = [*groups(), *_keys(name)]
     return f"the key '{key}' does not exist in {name}{nearest(key, keys)} (avseg {name} --cfg job prints every key)"
 
 
@@ -90,14 +83,6 @@ def _written_key(key: str, overrides: list[str]) -> str:
     """The key as the user wrote it: OmegaConf names only its last part."""
     written = [override.split("=")[0].lstrip("+~") for override in overrides]
     return next((entry for entry in written if entry.split(".")[-1] == key), key)
-
-
-def _options(group: str) -> list[str]:
-    return sorted(path.stem for path in (conf_folder() / group).glob("*.yaml"))
-
-
-def _groups() -> list[str]:
-    return sorted(path.name for path in conf_folder().iterdir() if path.is_dir())
 
 
 def _keys(name: str) -> list[str]:
@@ -114,8 +99,3 @@ def _keys(name: str) -> list[str]:
         return found
 
     return walk(config, "")
-
-
-def groups_help() -> str:
-    """A line per group with its options, for `--help`; reads file names only."""
-    return "\n".join(f"  {group:10s} {', '.join(_options(group))}" for group in _groups() if _options(group))

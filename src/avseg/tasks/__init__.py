@@ -1,1 +1,1 @@
-
+"""LightningModules and the runs around them."""

@@ -1,0 +1,54 @@
+# Every target is one line that calls a verb; `make help` lists them from the comments behind ##.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PYTHONUTF8 := 1
+
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
+
+# pip first, for uv alone; uv then installs the lock in half a minute where pip takes many
+$(READY): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r <(sed -n '/^uv==/,/[^\\]$$/p' requirements.lock)
+	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(READY) ## install what the lock pins into .venv
+
+demo: $(READY) ## the main job on made data: train, evaluate with controls, picture, video (minutes)
+	@$(BIN)/avseg demo
+
+check-listening: $(READY) ## prove on toy data that the model listens, and which scope can tell when
+	@$(BIN)/avseg demo listening
+
+data-cutouts: $(READY) ## obtain about 75 real cut-outs with their sounds (GPL art, about 160 MB)
+	@$(BIN)/avseg data cutouts --out data/cutouts
+
+demo-cutouts: data-cutouts ## train on real cut-outs and sounds (at most 20 minutes on 2 cores)
+	@$(BIN)/avseg demo cutouts
+
+test: $(READY) ## the tests (no network, under 6 minutes on 2 cores)
+	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
+
+test-full: $(READY) ## every test, the slow ones too
+	@$(BIN)/python -m pytest -q -n 2
+
+lint: $(READY) ## style, types, layers
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+bench: $(READY) ## speed and memory beside the plain published forms, as ratios
+	@$(BIN)/python -m benchmarks.run
+
+lock: $(READY) ## pin and hash every dependency anew
+	@$(BIN)/uv pip compile pyproject.toml --all-extras -c constraints.txt --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 -o requirements.lock -q
+
+clean: ## remove what can be made again
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.PHONY: help setup demo check-listening data-cutouts demo-cutouts test test-full lint bench lock clean

@@ -1,0 +1,103 @@
+"""`avseg convert`: official AVSBench weights to an avseg checkpoint, and back."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+_EPILOG = """\
+examples:
+  avseg convert MS3_R50_best.pth --out ms3.ckpt data=avsbench_ms3 backbone=resnet50 audio.weights=vggish-10086976.pth
+  avseg convert outputs/demo/RUN/seed=123 --out official.pth
+
+A file of official names becomes a checkpoint that evaluate and predict read; its model is described by overrides, as
+for train. A run or a checkpoint of avseg becomes a file of official names (.pth or .safetensors).
+"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the verb."""
+    parser = commands.add_parser(
+        "convert",
+        help="official weights to ours and back",
+        description=__doc__,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", type=Path, help="a file of official weights, or a run or checkpoint of avseg")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="the model of official weights")
+    parser.add_argument("--out", type=Path, required=True, help="the file to write")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Converts."""
+    if arguments.source.is_dir() or _is_ours(arguments.source):
+        _to_official(arguments.source, arguments.out)
+    else:
+        _from_official(arguments.source, arguments.out, arguments.overrides)
+    print(f"written to {arguments.out}")
+    return 0
+
+
+def _read(path: Path) -> dict[str, Any]:
+    from avseg.interop.weights import read_state_dict
+
+    return read_state_dict(path)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is a checkpoint of avseg; a file that cannot be read says so."""
+    from avseg.errors import UserError
+
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; give a file of official weights, or a run or checkpoint of avseg")
+    return path.suffix != ".safetensors" and "avseg" in _read_any(path)
+
+
+def _read_any(path: Path) -> dict[str, Any]:
+    import pickle
+
+    import torch
+
+    from avseg.errors import UserError
+
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise UserError(f"{path} is damaged, or holds more than weights; it was not read") from error
+    return content if isinstance(content, dict) else {}
+
+
+def _to_official(source: Path, out: Path) -> None:
+    import torch
+
+    from avseg.files import atomic_file
+    from avseg.interop.avsbench import export_weights
+    from avseg.tasks.load import load_task
+
+    state = export_weights(load_task(source).net)
+    with atomic_file(out) as path:
+        if out.suffix == ".safetensors":
+            from safetensors.torch import save_file
+
+            save_file({key: value.contiguous().clone() for key, value in state.items()}, path)
+        else:
+            torch.save(state, path)
+
+
+def _from_official(source: Path, out: Path, overrides: list[str]) -> None:
+    import torch
+
+    from avseg.config.compose import compose
+    from avseg.config.schema import validate
+    from avseg.files import atomic_file
+    from avseg.interop.avsbench import load_weights
+    from avseg.tasks.build import build_task
+
+    # the file brings the backbone's weights; VGGish's are not in it
+    config = compose("train", [*overrides, "backbone.pretrained=false"])
+    validate(config)
+    task = build_task(config)
+    load_weights(task.net, _read(source))
+    with atomic_file(out) as path:
+        torch.save({"state_dict": task.state_dict(), "avseg": {"config": config}}, path)

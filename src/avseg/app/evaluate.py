@@ -1,0 +1,39 @@
+"""`avseg evaluate`: scores a run or a checkpoint, with the controls that show whether it listens."""
+
+import argparse
+
+_EPILOG = """\
+examples:
+  avseg evaluate checkpoint=outputs/demo/RUN/seed=123
+  avseg evaluate checkpoint=best.ckpt split=val root=data/AVSBench/Multi-sources out=scores
+
+keys: checkpoint, split (train, val, test), root (another data folder), batch_size, num_workers, out,
+videos_per_group (test batch of the official F-score, 4), trainer (cpu, gpu, ddp)
+"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the verb."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="score a run with the controls",
+        description=__doc__,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="Hydra overrides")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluates."""
+    from avseg.config.compose import compose
+
+    config = compose("evaluate", arguments.overrides)
+    from avseg.app.report import show_scores
+    from avseg.tasks.evaluate import evaluate, evaluation_folder
+
+    result = evaluate(config)
+    show_scores(result)
+    print(f"written to {evaluation_folder(config)}")
+    return 0

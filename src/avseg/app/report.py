@@ -1,0 +1,55 @@
+"""Shows scores as a table."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from avseg.runs import read_json
+
+_TITLES = {
+    "miou": "J (mIoU)",
+    "fscore": "F",
+    "fpr": "pixels marked",
+    "g_miou": "G-mIoU",
+    "dataset_iou": "IoU, whole set",
+    "dataset_fscore": "F, whole set",
+}
+_SOUNDS = {
+    "own": "its own sound",
+    "silence": "silence",
+    "noise": "white noise",
+    "other": "another clip's sound",
+    "shuffled": "own, shuffled in time",
+}
+
+
+def show_result(run: Path) -> None:
+    """Shows the scores of a complete run and where it lies."""
+    show_scores(read_json(run / "result.json"))
+    print(f"run directory: {run}")
+
+
+def show_scores(result: dict[str, Any]) -> None:
+    """A row per sound: a model that listens is good with its own sound only."""
+    print_table(scores_table(result))
+
+
+def scores_table(result: dict[str, Any]) -> Table:
+    """The table of one evaluation, in per cent."""
+    scores: dict[str, dict[str, float]] = result["scores"]
+    columns = list(dict.fromkeys(name for row in scores.values() for name in row if name in _TITLES))
+    table = Table(title=f"{result['split']}: {result['clips']} clips", caption="per cent; against the original masks: a model that listens is high in the first row only")
+    table.add_column("heard")
+    for name in columns:
+        table.add_column(_TITLES[name], justify="right")
+    for sound, row in scores.items():
+        table.add_row(_SOUNDS.get(sound, sound), *(f"{100 * row[name]:.2f}" if name in row else "" for name in columns))
+    return table
+
+
+def print_table(table: Table) -> None:
+    """Prints a table; without a terminal it is 120 wide, so that no column is cut in a log."""
+    console = Console()
+    (console if console.is_terminal else Console(width=120)).print(table)

@@ -1,0 +1,84 @@
+"""`avseg train`: one run, or with -m a sweep, from Hydra overrides."""
+
+import argparse
+import sys
+
+_EPILOG = """\
+examples:
+  avseg train data=avsbench_ms3 backbone=pvt_v2_b5 fusion=stages_1234
+  avseg train data=toy_ms3 backbone=tiny audio=mel trainer=cpu seed=1
+  avseg train -m data=toy_ms3 fusion=none,stages_4,stages_1234
+  avseg train --cfg job                            prints the configuration and stops
+
+groups and their options (one option each, GROUP=OPTION; any key, KEY=VALUE):
+"""
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Adds the groups only when help is asked for, since that reads the folder of yaml files."""
+
+    def add_text(self, text: str | None) -> None:
+        super().add_text(text + _groups() if text == _EPILOG else text)
+
+
+def _groups() -> str:
+    from avseg.config.folder import groups_help
+
+    return groups_help()
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the verb."""
+    parser = commands.add_parser(
+        "train", help="train and evaluate a model", description=__doc__, epilog=_EPILOG, formatter_class=_Help
+    )
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="Hydra overrides")
+    parser.add_argument("-m", "--multirun", action="store_true", help="run every combination of comma-separated values")
+    parser.add_argument("--cfg", choices=["job"], help="print the resolved configuration and stop")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Trains."""
+    if arguments.multirun:
+        return _sweep(arguments.overrides)
+    from avseg.config.compose import compose
+
+    config = compose("train", arguments.overrides)
+    if arguments.cfg:
+        from omegaconf import OmegaConf
+
+        print(OmegaConf.to_yaml(OmegaConf.create(config)))
+        return 0
+    _train(config)
+    return 0
+
+
+def _train(config: dict[str, object]) -> None:
+    from avseg.app.report import show_result
+    from avseg.tasks.fit import train
+
+    finished = train(config)
+    show_result(finished.path)
+
+
+def _sweep(overrides: list[str]) -> int:
+    """Hands the combinations to Hydra's sweeper."""
+    import hydra
+    from omegaconf import DictConfig, OmegaConf
+
+    from avseg.config import schema
+    from avseg.config.compose import compose
+    from avseg.config.folder import conf_folder
+
+    compose("train", [override for override in overrides if "," not in override.split("=", 1)[-1]])
+    schema.register()
+
+    @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="train")
+    def job(config: DictConfig) -> None:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        _train({str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {})
+
+    sys.argv = [sys.argv[0], "--multirun", *overrides]
+    job()
+    return 0

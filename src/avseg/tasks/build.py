@@ -1,0 +1,51 @@
+"""From a configuration to a task and its data: the part of a run that is science."""
+
+from typing import Any
+
+from torch import nn
+
+from avseg.config.instantiate import instantiate
+from avseg.data.datamodule import AVSBenchDataModule
+from avseg.interop.weights import load_vggish_weights
+from avseg.models import AVSModel, MelStatistics, VGGish
+from avseg.tasks.avs import AVSTask
+
+# describe the recipe, not the reading of files
+_NOT_FOR_THE_DATA_MODULE = ("name", "epochs", "mapping_weight", "num_classes", "options")
+
+
+def build_task(config: dict[str, Any], *, pretrained: bool = True) -> AVSTask:
+    """Builds the model that a configuration describes.
+
+    Args:
+        config: a resolved and validated training configuration.
+        pretrained: load the weights that the configuration names; False when a checkpoint fills them anyway.
+    """
+    backbone, fusion = config["backbone"], config["fusion"]
+    net = AVSModel(
+        backbone=backbone["name"],
+        fusion_stages=tuple(fusion["stages"]),
+        fusion_mode=fusion["mode"],
+        fusion_scope=fusion["scope"],
+        channels=config["task"]["channels"],
+        pretrained=backbone["pretrained"] if pretrained else False,
+        num_classes=config["data"]["num_classes"],
+    )
+    return AVSTask(config, net, _audio_encoder(config["audio"], pretrained))
+
+
+def _audio_encoder(audio: dict[str, Any], pretrained: bool) -> nn.Module:
+    if audio["name"] == "mel":
+        return MelStatistics(hidden=audio["hidden"])
+    encoder = VGGish()
+    if pretrained and audio["weights"] != "random":
+        load_vggish_weights(encoder, audio["weights"])
+    return encoder
+
+
+def build_data(config: dict[str, Any]) -> AVSBenchDataModule:
+    """Builds the data module that a configuration describes."""
+    data = config["data"]
+    settings = {key: value for key, value in data.items() if key not in _NOT_FOR_THE_DATA_MODULE}
+    module: AVSBenchDataModule = instantiate({**settings, **data["options"]}, seed=config["seed"])
+    return module

@@ -1,0 +1,79 @@
+"""What a run writes while it trains: a row of metrics and a panel of pictures after each epoch."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+from avseg.files import atomic_file
+
+
+class MetricsCsv(Callback):
+    """Writes metrics.csv, a row per epoch; a resumed run drops the rows of epochs that it trains again.
+
+    Args:
+        path: the csv file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Adds the row of this epoch."""
+        if not trainer.is_global_zero:
+            return
+        rows = [row for row in read_rows(self.path) if int(row["epoch"]) < trainer.current_epoch]
+        values = {name: f"{float(value):.9g}" for name, value in trainer.callback_metrics.items()}
+        rows.append({"epoch": str(trainer.current_epoch), "step": str(trainer.global_step), **values})
+        write_rows(self.path, rows)
+
+
+class ClipPanels(Callback):
+    """Draws the same few validation clips after a validation: frame, truth, prediction, sound.
+
+    Args:
+        clips: how many, spread evenly over the split.
+        every_n_epochs: 1 draws after each validation.
+        folder: where the pictures go.
+    """
+
+    def __init__(self, clips: int = 6, every_n_epochs: int = 1, folder: Path | str = "pictures") -> None:
+        self.clips = clips
+        self.every_n_epochs = every_n_epochs
+        self.folder = Path(folder)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draws `epoch=NNN.png`."""
+        last = trainer.current_epoch + 1 == trainer.max_epochs
+        due = (trainer.current_epoch + 1) % self.every_n_epochs == 0 or last
+        if not trainer.is_global_zero or trainer.sanity_checking or not due:
+            return
+        from avseg.tasks.pictures import draw_panels
+
+        path = self.folder / f"epoch={trainer.current_epoch:03d}.png"
+        dataset = trainer.datamodule.dataset("val")  # type: ignore[attr-defined]
+        draw_panels(path, pl_module, dataset, self.clips)  # type: ignore[arg-type]
+        for logger in trainer.loggers:
+            if isinstance(logger, pl.loggers.WandbLogger):
+                logger.log_image("val/panels", [str(path)], step=trainer.global_step)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a csv file; none when there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Writes a csv file in one step; the columns are all keys in order of first appearance."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+

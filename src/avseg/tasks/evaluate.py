@@ -1,0 +1,72 @@
+"""Scores a checkpoint on a split and writes what came out: result, a row per clip, a panel of pictures."""
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from avseg.config.instantiate import instantiate
+from avseg.data.datamodule import AVSBenchDataModule
+from avseg.runs import write_json
+from avseg.tasks.avs import AVSTask
+from avseg.tasks.build import build_data
+from avseg.tasks.callbacks import write_rows
+from avseg.tasks.load import load_task
+from avseg.tasks.pictures import draw_panels
+
+
+def evaluate(config: dict[str, Any]) -> dict[str, Any]:
+    """Scores a run or checkpoint file on a split, with the controls.
+
+    Args:
+        config: a resolved configuration of `conf/evaluate.yaml`.
+
+    Returns:
+        `{"split": ..., "scores": {"own": {...}, "silence": {...}, ...}, ...}`, also written to `result.json` in the folder.
+    """
+    from avseg.tasks.fit import call, quiet
+
+    quiet()
+    task = load_task(Path(config["checkpoint"]))
+    task.videos_per_group = config["videos_per_group"] or task.videos_per_group
+    data_config = dict(task.config["data"])
+    data_config |= {key: config[key] for key in ("root", "batch_size", "num_workers") if config[key] is not None}
+    data = build_data(task.config | {"data": data_config})
+    data.test_split = config["split"]
+    trainer: pl.Trainer = instantiate(
+        config["trainer"], logger=False, use_distributed_sampler=False, enable_model_summary=False, enable_checkpointing=False
+    )
+    call(trainer, trainer.test, task, datamodule=data, verbose=False)
+    return write_scores(task, evaluation_folder(config), data, picture=trainer.is_global_zero, split=config["split"])
+
+
+def evaluation_folder(config: dict[str, Any]) -> Path:
+    """Where an evaluation is written: `out`, or a folder inside the run."""
+    if config["out"]:
+        return Path(config["out"])
+    source = Path(config["checkpoint"])
+    run = source if source.is_dir() else source.parent.parent if source.parent.name == "checkpoints" else source.parent
+    name = config["split"] + (f"-{Path(config['root']).name}" if config["root"] else "")
+    return run / "evaluations" / name
+
+
+def write_scores(
+    task: AVSTask, folder: Path, data: AVSBenchDataModule, *, picture: bool, split: str = "test"
+) -> dict[str, Any]:
+    """Writes per_clip.csv and a panel; returns the content of result.json.
+
+    Args:
+        task: just tested.
+        folder: a run directory or a folder of its own; in the latter result.json is written too.
+        data: the data module it was tested on.
+        picture: whether this process draws and writes (the first one does).
+        split: the name of the split.
+    """
+    rows = task.per_clip()
+    result = {"split": split, "clips": len(rows), "videos_per_group": task.videos_per_group, "scores": task.test_result}
+    if picture:
+        write_rows(folder / "per_clip.csv", rows)
+        draw_panels(folder / "pictures" / f"{split}.png", task, data.dataset(split), clips=8)
+        if not (folder / "checkpoints").is_dir():  # in a run directory result.json is the mark of completion, written last
+            write_json(folder / "result.json", result)
+    return result

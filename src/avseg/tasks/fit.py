@@ -1,0 +1,186 @@
+"""One training run from a configuration to `result.json`; the same call again continues it, or finds it complete."""
+
+import logging
+import time
+import warnings
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from avseg.config.instantiate import instantiate
+from avseg.config.schema import validate
+from avseg.data.datamodule import AVSBenchDataModule
+from avseg.errors import UserError
+from avseg.runs import RunDirectory, manifest, read_json, run_id, write_json
+from avseg.tasks.avs import AVSTask
+from avseg.tasks.build import build_data, build_task
+from avseg.tasks.callbacks import ClipPanels, MetricsCsv
+from avseg.tasks.evaluate import write_scores
+from avseg.tasks.load import load_task, read_checkpoint
+
+log = logging.getLogger("avseg")
+
+
+def train(config: dict[str, Any]) -> RunDirectory:
+    """Trains, keeps the best checkpoint by validation mIoU, evaluates it with the controls.
+
+    Args:
+        config: a resolved training configuration (`avseg.config.compose.compose("train", overrides)`).
+
+    Returns:
+        The complete run directory.
+
+    Raises:
+        UserError: a mistake in the configuration or in the data, or a run directory made from other data.
+        KeyboardInterrupt: stopped by Ctrl-C; the same call continues from the last epoch.
+    """
+    validate(config)
+    run = RunDirectory.of(config)
+    if run.complete:
+        log.info("complete already: %s", run.path)
+        return run
+    quiet()
+    started = time.monotonic()
+    data = build_data(config)
+    record = _begin(run, config, data)
+    pl.seed_everything(config["seed"], workers=True, verbose=False)
+    task = build_task(config)
+    _initialise(task, config)
+    trainer = make_trainer(config, run)
+    resume = str(run.last) if run.last.is_file() else None
+    if resume:
+        read_checkpoint(run.last)  # a damaged one is told in one line
+        log.info("continues from %s", resume)
+    try:
+        call(trainer, trainer.fit, task, datamodule=data, ckpt_path=resume, weights_only=True)
+        best = load_task(run.best if run.best.is_file() else run.last)
+        result = evaluate(trainer, best, data, run)
+        _finish(run, record, result, started)
+    finally:
+        for logger in trainer.loggers:
+            if isinstance(logger, pl.loggers.WandbLogger):
+                logger.experiment.finish()
+    return run
+
+
+def evaluate(trainer: pl.Trainer, task: AVSTask, data: AVSBenchDataModule, run: RunDirectory) -> dict[str, Any]:
+    """Scores the best checkpoint on the test split."""
+    call(trainer, trainer.test, task, datamodule=data, verbose=False)
+    return write_scores(task, run.path, data, picture=trainer.is_global_zero)
+
+
+def make_trainer(config: dict[str, Any], run: RunDirectory) -> pl.Trainer:
+    """The Lightning trainer of a run: its checkpoints, its csv, its pictures, its logger."""
+    callbacks: list[Callback] = [
+        MetricsCsv(run.metrics),
+        ModelCheckpoint(
+            run.best.parent,
+            filename="best",
+            monitor="val/miou",
+            mode="max",
+            save_last=True,
+            enable_version_counter=False,  # a resumed run overwrites best.ckpt instead of adding best-v1.ckpt
+            save_on_train_epoch_end=True,  # after metrics.csv, so that the csv is never behind the checkpoint
+        ),
+    ]
+    for name, settings in config["callbacks"].items():
+        more = {"folder": str(run.pictures)} if settings.get("_target_", "").endswith(ClipPanels.__name__) else {}
+        callback = instantiate(settings, **more)
+        if not isinstance(callback, Callback):
+            raise UserError(f"callbacks.{name} is not a Lightning callback; give a _target_ that is one")
+        callbacks.append(callback)
+    trainer: pl.Trainer = instantiate(
+        config["trainer"],
+        callbacks=callbacks,
+        logger=_logger(config, run),
+        # the data module makes its own samplers: Lightning's would count some clips twice in evaluation
+        use_distributed_sampler=False,
+        enable_model_summary=False,
+        default_root_dir=str(run.path),
+    )
+    return trainer
+
+
+def _logger(config: dict[str, Any], run: RunDirectory) -> Any:
+    """The wandb logger, or False: metrics.csv is written always."""
+    if not config["logger"]:
+        return False
+    name = run_id(config)
+    # a deterministic id: a resumed run continues its curve instead of opening a second one
+    return instantiate(
+        config["logger"],
+        id=name,
+        name=name,
+        group=config["experiment"],
+        save_dir=str(run.path),
+        resume="allow",
+        config=config,
+        reinit="create_new",
+    )
+
+
+def call(trainer: pl.Trainer, function: Any, *arguments: Any, **settings: Any) -> Any:
+    """Calls a verb of the trainer; Lightning answers Ctrl-C with exit code 1, we with a KeyboardInterrupt."""
+    try:
+        return function(*arguments, **settings)
+    except SystemExit as error:
+        if trainer.interrupted:
+            raise KeyboardInterrupt from error
+        raise
+
+
+@rank_zero_only
+def _write_begin(run: RunDirectory, config: dict[str, Any], record: dict[str, Any]) -> None:
+    run.write_config(config)
+    write_json(run.manifest, record)
+
+
+def _begin(run: RunDirectory, config: dict[str, Any], data: AVSBenchDataModule) -> dict[str, Any]:
+    """Writes config and manifest; a run never continues on other data than it began with."""
+    fingerprint = data.fingerprint()
+    record = manifest.begin(config, fingerprint)
+    if run.manifest.is_file():
+        before = read_json(run.manifest)
+        if before.get("data_fingerprint") != fingerprint:
+            raise UserError(
+                f"{run.path} was begun on other data than now lie in {config['data']['root']}; "
+                "give this run another name with experiment=NAME, or delete the old folder"
+            )
+        record["started"] = before.get("started", record["started"])
+        record["resumed"] = before.get("resumed", 0) + 1
+    _write_begin(run, config, record)
+    return record
+
+
+@rank_zero_only
+def _finish(run: RunDirectory, record: dict[str, Any], result: dict[str, Any], started: float) -> None:
+    write_json(run.manifest, manifest.finish(record, time.monotonic() - started))
+    write_json(run.result, result)  # last: its presence means complete
+
+
+def _initialise(task: AVSTask, config: dict[str, Any]) -> None:
+    """`init=checkpoint`: all weights that fit from another run (the paper's "pretrained on Single-source")."""
+    source = config["init"]["checkpoint"]
+    if source is None:
+        return
+    from pathlib import Path
+
+    other = load_task(Path(source)).state_dict()
+    own = task.state_dict()
+    fitting = {key: value for key, value in other.items() if key in own and own[key].shape == value.shape}
+    task.load_state_dict(own | fitting)
+    log.info("init: %d of %d tensors from %s", len(fitting), len(own), source)
+
+
+def quiet() -> None:
+    """Keeps Lightning from advertising and from warnings that a user cannot act on."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # workers are set by data.num_workers; zero is right for small sets
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")
+    # resuming on purpose
+    warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")

@@ -1,0 +1,57 @@
+"""Panels of a few clips of a split: what the model sees, should mark, marks, and hears."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from avseg.data.clip import Clip
+from avseg.draw.panel import PanelClip, save_panel
+from avseg.metrics import mask_iou
+
+
+class _Clips(Protocol):
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Clip: ...
+
+
+class _Predicts(Protocol):
+    device: Any
+    training: bool
+
+    def predict_clip(self, frames: Tensor, audio: Tensor) -> Tensor: ...
+    def eval(self) -> Any: ...
+    def train(self, mode: bool = True) -> Any: ...
+
+
+def draw_panels(path: Path, task: _Predicts, dataset: _Clips, clips: int) -> None:
+    """Writes a picture of `clips` clips, spread evenly over the split, so that they are the same each time.
+
+    Args:
+        path: the PNG.
+        task: the model.
+        dataset: clips by their place in the split.
+        clips: how many.
+    """
+    count = min(clips, len(dataset))
+    places = [place * len(dataset) // count for place in range(count)]
+    was_training = task.training
+    task.eval()
+    save_panel(path, [_panel(task, dataset[place]) for place in places])
+    task.train(was_training)
+
+
+def _panel(task: _Predicts, clip: Clip) -> PanelClip:
+    moved = clip.to(task.device)
+    probability = task.predict_clip(moved.frames, moved.audio)[0].float().cpu()
+    # a model of classes is drawn as sounding or not
+    truth = (clip.masks[0] > 0).to(torch.uint8)
+    return PanelClip(
+        video_id=clip.video_id[0],
+        frames=clip.frames[0].permute(0, 2, 3, 1).numpy(),
+        truth=truth.numpy(),
+        prediction=probability.numpy(),
+        mel=clip.audio[0, :, 0].numpy(),
+        score=float(mask_iou(torch.logit(probability, eps=1e-6), truth).mean()),
+    )
