@@ -1,1 +1,1 @@
-
+"""Weights from and to other projects' formats."""

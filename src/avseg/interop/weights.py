@@ -1,0 +1,73 @@
+"""Weights of the encoders: from timm's hub, a local file, an installed package, or downloaded and checked."""
+
+from pathlib import Path
+
+import torch
+
+from avseg.errors import UserError
+from avseg.models import AVSModel, VGGish
+from avseg.models.pretrained import create_encoder
+from avseg.models.weights_file import cache_folder, read_state_dict
+
+__all__ = ["cache_folder", "load_backbone_weights", "load_vggish_weights", "read_state_dict"]
+
+# the eight digits in the name are the beginning of the file's SHA-256, the custom of torch.hub, which checks them
+VGGISH_FILE = "vggish-10086976.pth"
+VGGISH_SHA256_PREFIX = "10086976"
+VGGISH_URL = f"https://github.com/harritaylor/torchvggish/releases/download/v0.1/{VGGISH_FILE}"
+
+
+def load_backbone_weights(model: AVSModel, source: bool | str = True) -> None:
+    """Gives the visual encoder pretrained weights.
+
+    Args:
+        model: its backbone is changed, nothing else.
+        source: True (timm's hub, or `<backbone>.safetensors`, `.pth` or `.pt` in the cache folder), "package", or the
+            path of a weights file in timm's or the architecture's original names.
+
+    Raises:
+        UserError: the weights cannot be had, or do not fit.
+    """
+    if source is not False:
+        model.backbone.net.load_state_dict(create_encoder(model.backbone.name, source).state_dict())
+
+
+def load_vggish_weights(vggish: VGGish, source: str | Path | None = None) -> None:
+    """Gives VGGish its AudioSet weights.
+
+    Args:
+        vggish: the network to fill.
+        source: a weights file; None for the public file in the cache folder, downloaded and checked if absent.
+
+    Raises:
+        UserError: the file cannot be had, is not what its name says, or does not fit.
+    """
+    path = Path(source) if source is not None else _public_vggish()
+    try:
+        vggish.load_state_dict(_networks_only(read_state_dict(path)))
+    except RuntimeError as error:
+        raise UserError(f"{path}: is not VGGish ({_reason(error)}); give {VGGISH_FILE} from {VGGISH_URL}") from error
+
+
+def _public_vggish() -> Path:
+    path = cache_folder() / VGGISH_FILE
+    if path.is_file():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        torch.hub.download_url_to_file(VGGISH_URL, str(path), hash_prefix=VGGISH_SHA256_PREFIX, progress=True)
+    except Exception as error:  # no network comes as one of many types, a wrong hash as RuntimeError
+        raise UserError(
+            f"VGGish: its weights could not be downloaded ({_reason(error)}); put {VGGISH_FILE} "
+            f"(from {VGGISH_URL}) into {cache_folder()}, or choose an audio encoder without weights"
+        ) from error
+    return path
+
+
+def _networks_only(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Leaves out the PCA post-processing that some copies of the file carry."""
+    return {name: tensor for name, tensor in weights.items() if not name.startswith("pproc.")}
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()[:16]) or type(error).__name__

@@ -1,0 +1,104 @@
+"""TPAVI: temporal pixel-wise audio-visual interaction (AVS, ECCV 2022, section 4.2, equation 2), in linear time.
+
+The published block is a non-local block in the dot-product mode: with theta and g of the visual map x and phi of the
+sound, all (N, C') for N = T*H*W positions, it computes y = (theta phi^T / N) g, an (N, N) product. There is no softmax,
+so the product is associative and y = theta (phi^T g / N), a (C', C') product: the same values up to rounding, and
+neither memory nor time grows with the square of N.
+
+The sum over all positions of the clip also means that the published block cannot tell *when* a sound occurs: y_t mixes
+the sound of all frames alike. `scope="frame"` sums within each frame only, y_t = theta(x_t) (phi(a_t)^T g(x_t)) /
+(H*W), with the same parameters and the same cost.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+MODES = ("audio", "visual", "both")
+SCOPES = ("clip", "frame")
+
+
+class PointwiseConv(nn.Conv3d):
+    """A 1x1x1 convolution on channels-last data, as one matrix product; (..., in) to (..., out)."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(channels_in, channels_out, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps (..., `channels_in`) to (..., `channels_out`)."""
+        return F.linear(x, self.weight.flatten(1), self.bias)
+
+
+class TPAVI(nn.Module):
+    """Lets every pixel of a clip attend to its sound, to the clip's pixels, or to both.
+
+    Parameter names are the official ones, so that an official block's state dict loads as it is.
+
+    Args:
+        channels: C of the visual map; the inner width is C/2.
+        mode: "audio" (the paper's), "visual" (self-attention), or "both" (mean of the two, one shared block).
+        scope: "clip" (the paper's) or "frame" (each frame attends to its own sound or pixels).
+        audio_channels: size of one second's sound embedding.
+        audio_bias: whether the sound's projection has a bias (the AVSS variant has none).
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        mode: str = "audio",
+        scope: str = "clip",
+        audio_channels: int = 128,
+        *,
+        audio_bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.mode, self.scope = mode, scope
+        inner = max(channels // 2, 1)
+        self.align_channel = nn.Linear(audio_channels, channels, bias=audio_bias)
+        self.norm_layer = nn.LayerNorm(channels)
+        self.g = PointwiseConv(channels, inner)
+        self.theta = PointwiseConv(channels, inner)
+        self.phi = PointwiseConv(channels, inner)
+        self.W_z = nn.Sequential(PointwiseConv(inner, channels), nn.BatchNorm3d(channels))
+        for parameter in self.W_z[1].parameters():
+            nn.init.zeros_(parameter)  # the block starts as LayerNorm(x)
+        if mode == "visual":  # unused, kept only because official state dicts carry it
+            self.align_channel.requires_grad_(False)
+
+    def forward(self, x: Tensor, audio: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Writes the attended sound into the visual map.
+
+        Args:
+            x: visual map (B, C, T, H, W).
+            audio: (B, T, `audio_channels`); not read in the mode "visual".
+
+        Returns:
+            the map (B, C, T, H, W), and the sound brought to the channels of the map (B, T, C), None in mode "visual".
+        """
+        x = x.permute(0, 2, 3, 4, 1)
+        theta, g = self.theta(x), self.g(x)
+        outputs, aligned = [], None
+        if self.mode in ("visual", "both"):
+            outputs.append(self._write(x, self._attend(theta, self.phi(x), g)))
+        if self.mode in ("audio", "both"):
+            aligned = self.align_channel(audio)
+            # phi(a) is the same for every pixel of a frame, so g may be summed over the frame first
+            pooled = g.sum((2, 3), keepdim=True, dtype=torch.float32)
+            outputs.append(self._write(x, self._attend(theta, self.phi(aligned)[:, :, None, None], pooled)))
+        return sum(outputs[1:], outputs[0]).div(len(outputs)).permute(0, 4, 1, 2, 3), aligned
+
+    def _attend(self, theta: Tensor, phi: Tensor, g: Tensor) -> Tensor:
+        """Gives theta (phi^T g) / positions, all (B, T, h, w, C'); summed over the clip or within each frame."""
+        first = 1 if self.scope == "clip" else 2
+        queries, keys, values = (tensor.flatten(first, 3) for tensor in (theta, phi, g))
+        # 16-bit sums over thousands of positions would lose the small terms
+        with torch.autocast(theta.device.type, enabled=False):
+            context = keys.float().transpose(-1, -2) @ values.float() / queries.shape[-2]
+            attended = queries @ context.to(queries.dtype)
+        return attended.reshape(theta.shape)
+
+    def _write(self, x: Tensor, y: Tensor) -> Tensor:
+        """Residual and LayerNorm; x (B, T, H, W, C), y (B, T, H, W, C')."""
+        update = self.W_z[1](self.W_z[0](y).permute(0, 4, 1, 2, 3)).permute(0, 2, 3, 4, 1)
+        written: Tensor = self.norm_layer(x + update)
+        return written
