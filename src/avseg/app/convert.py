@@ -2,7 +2,6 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 _EPILOG = """\
 examples:
@@ -39,33 +38,21 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _read(path: Path) -> dict[str, Any]:
-    from avseg.interop.weights import read_state_dict
-
-    return read_state_dict(path)
-
-
 def _is_ours(path: Path) -> bool:
     """Whether a file is a checkpoint of avseg; a file that cannot be read says so."""
     from avseg.errors import UserError
 
     if not path.is_file():
         raise UserError(f"{path} does not exist; give a file of official weights, or a run or checkpoint of avseg")
-    return path.suffix != ".safetensors" and "avseg" in _read_any(path)
-
-
-def _read_any(path: Path) -> dict[str, Any]:
-    import pickle
-
+    if path.suffix == ".safetensors":
+        return False
     import torch
-
-    from avseg.errors import UserError
 
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise UserError(f"{path} is damaged, or holds more than weights; it was not read") from error
-    return content if isinstance(content, dict) else {}
+    except Exception:  # whatever is wrong with it, the reader of weights says it best
+        return False
+    return isinstance(content, dict) and "avseg" in content
 
 
 def _to_official(source: Path, out: Path) -> None:
@@ -92,12 +79,13 @@ def _from_official(source: Path, out: Path, overrides: list[str]) -> None:
     from avseg.config.schema import validate
     from avseg.files import atomic_file
     from avseg.interop.avsbench import load_weights
+    from avseg.models.weights_file import read_state_dict
     from avseg.tasks.build import build_task
 
     # the file brings the backbone's weights; VGGish's are not in it
     config = compose("train", [*overrides, "backbone.pretrained=false"])
     validate(config)
     task = build_task(config)
-    load_weights(task.net, _read(source))
+    load_weights(task.net, read_state_dict(source))
     with atomic_file(out) as path:
         torch.save({"state_dict": task.state_dict(), "avseg": {"config": config}}, path)

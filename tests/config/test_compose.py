@@ -1,0 +1,83 @@
+import pytest
+
+from avseg.config.compose import compose
+from avseg.config.folder import groups, options
+from avseg.config.schema import validate
+from avseg.errors import UserError
+
+OPTIONS = [(group, option) for group in groups() for option in options(group)]
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_composes_and_is_valid(group, option):
+    more = ["init.checkpoint=runs/s4"] if (group, option) == ("init", "checkpoint") else []
+    config = compose("train", [f"{group}={option}", *more])
+    validate(config)
+    assert config["trainer"]["_target_"] == "pytorch_lightning.Trainer"
+
+
+def test_every_group_of_the_schema_has_a_default():
+    config = compose("train", [])
+    assert {"task", "data", "backbone", "audio", "fusion", "init", "loss", "optimizer"} <= config.keys()
+    assert config["seed"] == 123
+
+
+@pytest.mark.parametrize(
+    ("setting", "epochs", "weight"), [("avsbench_s4", 15, 0.0), ("avsbench_ms3", 30, 0.5), ("avss", 60, 0.5)]
+)
+def test_the_recipe_of_the_paper(setting, epochs, weight):
+    config = compose("train", [f"data={setting}"])
+    assert config["trainer"]["max_epochs"] == epochs
+    assert config["loss"]["mapping_weight"] == weight
+    assert config["optimizer"]["lr"] == 1e-4
+    assert config["optimizer"]["weight_decay"] == 0
+    assert config["data"]["batch_size"] == 4
+    assert config["data"]["image_size"] == 224
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("backbone=resnet5", "did you mean 'resnet50'?"),
+        ("fusoin=none", "did you mean 'fusion'?"),
+        ("optimizer.lrr=3", "did you mean 'optimizer.lr'"),
+        ("optimizer.lr=fast", "optimizer.lr: Value 'fast'"),
+        ("data.batchsize=3", "'data.batch_size'"),
+        ("+data.batchsize=3", "did you mean 'batch_size'?"),
+        ("+foo=1", "the key 'foo' does not exist"),
+        ("fusion.stages=[1,x]", "fusion.stages"),
+        ("fusion=stages_5", "fusion is one of"),
+        ("foo bar", "write key=value"),
+        ("~data.root", "data.root"),
+        ("trainer.max_epoch=3", "'trainer.max_epochs'"),
+    ],
+)
+def test_a_typo_fails_in_one_line_that_names_the_nearest(override, says):
+    with pytest.raises(UserError) as caught:
+        compose("train", [override])
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["fusion.stages=[5]"], "there is no stage 5"),
+        (["fusion.stages=[1,1]"], "twice"),
+        (["fusion.scope=clipp"], "did you mean 'clip'?"),
+        (["data.image_size=100"], "multiple of 32"),
+        (["data.batch_size=0"], "data.batch_size=0"),
+        (["init=checkpoint"], "init.checkpoint=RUN_OR_FILE"),
+        (["audio.name=vgish"], "'vggish'"),
+    ],
+)
+def test_values_that_no_type_can_check(overrides, says):
+    with pytest.raises(UserError) as caught:
+        validate(compose("train", overrides))
+    assert says in str(caught.value)
+
+
+def test_evaluate_needs_a_checkpoint():
+    with pytest.raises(UserError, match="checkpoint has no value"):
+        compose("evaluate", [])
+    assert compose("evaluate", ["checkpoint=x"])["split"] == "test"

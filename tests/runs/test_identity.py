@@ -1,0 +1,47 @@
+import copy
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avseg.config.compose import compose
+from avseg.runs import run_hash, run_id, slug
+
+CONFIG = compose("train", ["data=toy_ms3", "fusion=stages_34"])
+
+
+def test_slug_names_what_a_reader_wants_to_see():
+    assert slug(CONFIG) == "toy_ms3-resnet50-s34-scratch"
+    assert slug(compose("train", ["fusion=none"])) == "avsbench_s4-resnet50-none-scratch"
+    assert slug(compose("train", ["fusion=frame_1234"])) == "avsbench_s4-resnet50-s1234_frame-scratch"
+    assert run_id(CONFIG).endswith(f"{run_hash(CONFIG)}-s123")
+
+
+@pytest.mark.parametrize(
+    "override", ["data.num_workers=7", "logger=wandb_offline", "trainer=gpu_like", "callbacks=none", "data.root=x", "seed=5"]
+)
+def test_infrastructure_does_not_change_the_hash(override):
+    if override == "trainer=gpu_like":
+        override = "trainer.accelerator=gpu"
+    assert run_hash(compose("train", ["data=toy_ms3", "fusion=stages_34", override])) == run_hash(CONFIG)
+
+
+@pytest.mark.parametrize(
+    "override", ["optimizer.lr=2e-4", "fusion=stage_3", "data.batch_size=8", "trainer.max_epochs=3", "trainer=gpu", "loss.mapping_form=euclidean"]
+)
+def test_science_changes_the_hash(override):
+    base = ["data=toy_ms3", "fusion=stages_34"]
+    assert run_hash(compose("train", [*base, override])) != run_hash(CONFIG)
+
+
+@given(st.randoms())
+def test_the_order_of_keys_does_not_matter(chance: random.Random):
+    def shuffled(node):
+        if not isinstance(node, dict):
+            return node
+        keys = list(node)
+        chance.shuffle(keys)
+        return {key: shuffled(node[key]) for key in keys}
+
+    assert run_hash(shuffled(copy.deepcopy(CONFIG))) == run_hash(CONFIG)
