@@ -1,0 +1,90 @@
+"""Makes tiny test videos: any codec, container, rate, size, sound layout; each frame carries its number as blocks.
+
+The number stands in binary in a row of 8 blocks across the top (white = 1), so that it survives lossy coding.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.video.frame import VideoFrame
+
+BITS = 8
+
+
+def numbered(number: int, height: int, width: int, shade: int = 90) -> np.ndarray:
+    """(H, W, 3) uint8: the number in the upper third, a plain shade below."""
+    image = np.full((height, width, 3), shade, np.uint8)
+    for bit in range(BITS):
+        left, right = width * bit // BITS, width * (bit + 1) // BITS
+        image[: height // 3, left:right] = 235 if number >> bit & 1 else 16
+    return image
+
+
+def read_number(image: np.ndarray) -> int:
+    """The number that `numbered` drew."""
+    height, width = image.shape[:2]
+    row = image[height // 12 : height // 4].mean((0, 2))
+    blocks = [row[width * bit // BITS + 1 : width * (bit + 1) // BITS - 1].mean() > 125 for bit in range(BITS)]
+    return sum(int(on) << bit for bit, on in enumerate(blocks))
+
+
+def tone(seconds: float, rate: int, channels: int, pitch: float = 440.0, level: float = 0.5) -> np.ndarray:
+    """(channels, n) float32."""
+    wave = level * np.sin(2 * np.pi * pitch * np.arange(round(seconds * rate)) / rate)
+    return np.tile(wave.astype(np.float32), (channels, 1))
+
+
+def make_video(
+    path: Path,
+    *,
+    frames: int = 50,
+    rate: Fraction | int = 25,
+    size: tuple[int, int] = (64, 96),
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    sound: str | None = "aac",
+    layout: str = "mono",
+    sample_rate: int = 16000,
+    waveform: np.ndarray | None = None,
+    times: Sequence[float] | None = None,
+    rotation: int = 0,
+    options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
+) -> Path:
+    """Writes a video of numbered frames and a tone; `times` (seconds per frame) gives a varying rate."""
+    with av.open(str(path), "w", container_options=container_options or {}) as output:
+        picture = output.add_stream(codec, rate=rate, options=options or {})
+        picture.height, picture.width, picture.pix_fmt = size[0], size[1], pix_fmt
+        if times is not None:
+            picture.codec_context.time_base = Fraction(1, 1000)
+        if rotation:
+            picture.set_display_rotation(rotation)
+        track = output.add_stream(sound, rate=sample_rate, layout=layout) if sound else None
+        seconds = frames / float(rate) if times is None else times[-1] + 1 / float(rate)
+        for number in range(frames):
+            frame = VideoFrame.from_ndarray(numbered(number, *size), format="rgb24")
+            if times is None:
+                frame.pts, frame.time_base = number, 1 / Fraction(rate)
+            else:
+                frame.pts, frame.time_base = round(times[number] * 1000), Fraction(1, 1000)
+            output.mux(picture.encode(frame))
+        output.mux(picture.encode(None))
+        if track is not None:
+            channels = len(track.codec_context.layout.channels)
+            wave = tone(seconds, sample_rate, channels) if waveform is None else waveform
+            _write_sound(output, track, wave, sample_rate, layout)
+    return path
+
+
+def _write_sound(output, track, wave: np.ndarray, sample_rate: int, layout: str) -> None:
+    step = 1024
+    for begin in range(0, wave.shape[1], step):
+        part = np.ascontiguousarray(wave[:, begin : begin + step])
+        frame = AudioFrame.from_ndarray(part, format="fltp", layout=layout)
+        frame.sample_rate, frame.pts, frame.time_base = sample_rate, begin, Fraction(1, sample_rate)
+        output.mux(track.encode(frame))
+    output.mux(track.encode(None))
