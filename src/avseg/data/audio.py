@@ -1,8 +1,8 @@
 """The VGGish front end: sound to log-mel patches, and reading sound files.
 
 Hershey et al., "CNN architectures for large-scale audio classification", ICASSP 2017, with the constants of the
-released VGGish: 16 kHz, frames of 400 samples every 160, periodic Hann window, FFT 512, magnitudes, 64 mel bands of 125-7500 Hz,
-ln(mel + 0.01), patches of 96 frames.
+released VGGish: 16 kHz, frames of 400 samples every 160, periodic Hann window, FFT 512, magnitudes, 64 mel bands of
+125-7500 Hz, ln(mel + 0.01), patches of 96 frames.
 """
 
 from functools import lru_cache
@@ -37,7 +37,7 @@ def log_mel_patches(waveform: Tensor, sample_rate: int, hop: Hop = "vggish") -> 
         waveform: (n,) or (channels, n), float in [-1, 1] or int16; channels are averaged.
         sample_rate: in Hz; other rates are resampled to 16 kHz.
         hop: "vggish", a patch every 0.96 s as in the official features (it drifts against the seconds: 42 s give 43
-            patches), or "second", a patch of each exact second, so that patch index = second (the last one zero-padded).
+            patches), or "second", a patch of each exact second, so that patch index = second (the last zero-padded).
 
     Returns:
         (P, 1, 96, 64) float32 with P >= 1: a sound shorter than one patch (0.975 s) is zero-padded to one.

@@ -1,7 +1,7 @@
 """Reading the released log-mel files without ever running what is in them.
 
-They are plain pickles of a torch tensor, which `torch.load` does not read. A pickle is a program; here only the calls that
-rebuild a tensor are allowed, and the numbers inside are read with `weights_only=True`.
+They are plain pickles of a torch tensor, which `torch.load` does not read. A pickle is a program; here only the calls
+that rebuild a tensor are allowed, and the numbers inside are read with `weights_only=True`.
 """
 
 import io
