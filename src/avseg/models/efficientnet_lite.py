@@ -22,7 +22,8 @@ INVERTED_PARTS = {
     "_project_conv": "conv_pwl",
     "_bn2": "bn3",
 }
-OUTER_PARTS = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
+STEM_PARTS = {"_conv_stem": "conv_stem", "_bn0": "bn1"}
+CLASSIFIER_PARTS = ("_conv_head.", "_bn1.", "_fc.")
 
 
 def package_file(backbone: str) -> Path:
@@ -47,15 +48,16 @@ def package_file(backbone: str) -> Path:
 
 
 def to_timm(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Renames the package's parameters to those of timm's `tf_efficientnet_lite0`."""
+    """Renames the package's parameters to those of timm's `tf_efficientnet_lite0`, without the classifier."""
     places = [(stage, place) for stage, count in enumerate(BLOCKS_PER_STAGE) for place in range(count)]
-    return {_rename(name, places): tensor for name, tensor in weights.items()}
+    kept = {name: tensor for name, tensor in weights.items() if not name.startswith(CLASSIFIER_PARTS)}
+    return {_rename(name, places): tensor for name, tensor in kept.items()}
 
 
 def _rename(name: str, places: list[tuple[int, int]]) -> str:
     if not name.startswith("_blocks."):
         part, leaf = name.split(".", 1)
-        return f"{OUTER_PARTS[part]}.{leaf}"
+        return f"{STEM_PARTS[part]}.{leaf}"
     _, number, part, leaf = name.split(".", 3)
     stage, place = places[int(number)]
     parts = INVERTED_PARTS if stage else DEPTHWISE_PARTS

@@ -1,10 +1,14 @@
 """timm encoders with weights from timm's hub, from a file, or from an installed package."""
 
+import socket
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import timm
 import torch
+from huggingface_hub import constants
 from torch import Tensor
 
 from avseg.errors import UserError, nearest
@@ -77,6 +81,7 @@ def _cached_file(name: str) -> Path | None:
 
 def _from_hub(name: str) -> Any:
     try:
+        _check_hub()
         return _create(name, pretrained=True)
     except UserError:
         raise
@@ -85,6 +90,14 @@ def _from_hub(name: str) -> Any:
             f"pretrained: the weights of '{name}' could not be downloaded ({type(error).__name__}); "
             f"put them at {cache_folder() / name}.safetensors (or .pth), or set pretrained=false"
         ) from error
+
+
+def _check_hub() -> None:
+    """Fails at once without a network, where the hub's client would try again for most of a minute."""
+    hub = urlsplit(constants.ENDPOINT)
+    cached = Path(constants.HF_HUB_CACHE).is_dir() and any(Path(constants.HF_HUB_CACHE).glob("models--timm--*"))
+    if not cached and not getproxies():
+        socket.create_connection((hub.hostname or "", hub.port or 443), timeout=10).close()
 
 
 def _from_file(name: str, path: Path) -> Any:
