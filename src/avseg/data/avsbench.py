@@ -146,8 +146,7 @@ class ObjectPictures:
         if self.black_white:
             return np.array(mask.convert("1", dither=Image.Dither.NONE), dtype=np.uint8)
         values = np.asarray(mask if mask.mode in _ONE_CHANNEL else mask.convert("RGB"))
-        sounding: npt.NDArray[np.bool_] = values.reshape(mask.height, mask.width, -1).any(-1)
-        return sounding.astype(np.uint8)
+        return np.asarray(values.reshape(mask.height, mask.width, -1).any(-1), dtype=np.uint8)
 
 
 def class_names(layout: Layout) -> tuple[str, ...]:

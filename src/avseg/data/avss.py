@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from avseg.data.palette import Stray, class_indices
+from avseg.data.palette import AVSS_CLASSES, Stray, class_indices
 from avseg.data.pictures import squash
 from avseg.errors import UserError
 
@@ -68,6 +68,6 @@ def read_class_names(file: Path) -> tuple[str, ...]:
         table = {str(name): int(index) for name, index in json.loads(file.read_text(encoding="utf-8")).items()}
     except (ValueError, TypeError, AttributeError, OSError) as error:
         raise UserError(f"{file} is not a json of class name -> index ({error}); fetch it again") from error
-    if not 2 <= len(table) <= 256 or sorted(table.values()) != list(range(len(table))):
-        raise UserError(f"{file}: the class indices must be 0, 1, 2, ... without gaps, 2 to 256 of them")
+    if not 2 <= len(table) <= AVSS_CLASSES or sorted(table.values()) != list(range(len(table))):
+        raise UserError(f"{file}: the class indices must be 0, 1, 2, ... without gaps, at most {AVSS_CLASSES}")
     return tuple(sorted(table, key=table.__getitem__))
