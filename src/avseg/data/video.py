@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from av.container import InputContainer
+from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -25,6 +26,7 @@ SUFFIXES = frozenset(
     for names in ("3gp asf avi flv gif m2ts m4v mkv mov mp4", "mpeg mpg mts mxf ogv ts vob webm wmv")
     for name in names.split()
 )
+GAP = 0.05  # seconds; smaller differences between the times of sound and picture are rounding and coding delay
 CLOCK_ERROR = 1e-3  # seconds; Matroska and WebM keep whole milliseconds
 
 
@@ -53,6 +55,7 @@ class Video:
         times: (N,) float64, when each frame is shown, in seconds from the first.
         duration: seconds, the last frame's own included.
         start: the container's time of the first frame, in seconds.
+        lead: seconds of sound before the first frame.
         timed: whether decoded frames carry their times; if not (raw streams, AVI), frames are told apart by counting.
         missing: seconds of the end that the header promises and the file does not hold (a truncated file); else 0.
         sound: None without a sound track.
@@ -69,6 +72,7 @@ class Video:
     times: np.ndarray
     duration: float
     start: float
+    lead: float
     timed: bool
     missing: float
     sound: Sound | None
@@ -108,12 +112,15 @@ def probe(path: Path) -> Video:
         if sound is not None and scan.sound_packets:
             description = Sound(sound.codec_context.name, sound.codec_context.sample_rate, sound.layout.name)
         name, codec = container.format.name, stream.codec_context.name
+        sound_start = _seconds(sound, sound.start_time) if sound else None
         rate = float(stream.average_rate or stream.guessed_rate or 0)
     if not scan.frames:
         raise UserError(f"{path}: holds no frames; give a video that plays")
     height, width, rotation = _first_picture(path)
     times, start, frame_rate = scan.timeline(rate)
+    timed = scan.timed and "avi" not in name.split(",")  # AVI keeps the order of coding only
     end = max(scan.video_end, scan.sound_end if not stream.duration else -math.inf)
+    lead = start - sound_start if sound_start is not None else 0.0
     missing = declared - (end - min(start, 0.0)) if declared else 0.0
     return Video(
         path=path,
@@ -128,8 +135,9 @@ def probe(path: Path) -> Video:
         ),
         times=times,
         duration=float(times[-1]) + (scan.last_duration or 1 / frame_rate),
-        start=start,
-        timed=scan.timed and "avi" not in name.split(","),  # AVI keeps the order of coding only
+        start=start if timed else 0.0,
+        lead=lead if timed and lead > GAP else 0.0,
+        timed=timed,
         missing=missing if missing > 0.5 + 2 / frame_rate else 0.0,
         sound=description,
     )
@@ -210,9 +218,11 @@ class UprightRGB:
 
 def _declared_end(container: InputContainer, stream: VideoStream) -> float | None:
     """How long the header says it is, in seconds; None if it does not say."""
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return container.duration / 1e6 if container.duration else None
+    return _seconds(stream, stream.duration) or (container.duration / 1e6 if container.duration else None)
+
+
+def _seconds(stream: Stream, ticks: int | None) -> float | None:
+    return float(ticks * stream.time_base) if ticks is not None and stream.time_base else None
 
 
 def _first_picture(path: Path) -> tuple[int, int, int]:

@@ -7,11 +7,10 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
 from avseg.data.container import decode, open_video, packets, sound_stream
-from avseg.data.video import Video
+from avseg.data.video import GAP, Video
 from avseg.errors import UserError
 
 RATE = 16_000  # VGGish's
-GAP = 0.05  # seconds; smaller differences between a packet's time and the samples so far are rounding, not gaps
 
 
 def sound_seconds(video: Video) -> Iterator[np.ndarray]:
@@ -39,7 +38,7 @@ def sound_seconds(video: Video) -> Iterator[np.ndarray]:
 
 def _samples(video: Video) -> Iterator[np.ndarray]:
     """Samples at 16 kHz from the first frame's instant on, in pieces of at most a second."""
-    line = _Line(video.start if video.timed else None)
+    line = _Line(video.start)
     with open_video(video.path) as container:
         stream = sound_stream(container)
         assert stream is not None
@@ -57,8 +56,8 @@ def _samples(video: Video) -> Iterator[np.ndarray]:
 class _Line:
     """Lays decoded sound onto the time line of the video: resamples, cuts what comes before it, fills gaps."""
 
-    def __init__(self, start: float | None) -> None:
-        self.clock = start  # container time of the next sample; None until the first frame of a file without times
+    def __init__(self, start: float) -> None:
+        self.clock = start  # container time of the next sample
         self.resampler: AudioResampler | None = None
         self.rate = 0
         self.heard = False
@@ -66,8 +65,6 @@ class _Line:
     def place(self, frame: AudioFrame) -> Iterator[np.ndarray]:
         self.heard = True
         mono = _mono(frame)
-        if self.clock is None:
-            self.clock = frame.time or 0.0
         late = 0.0 if frame.time is None else frame.time - self.clock
         if late > GAP:
             yield from self.flush()

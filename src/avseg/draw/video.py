@@ -1,0 +1,164 @@
+"""Videos with sound: a video painted over frame by frame, and a data set's clip made playable.
+
+Written as H.264 (yuv420p) in MP4, which every browser plays.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.container import OutputContainer
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace, VideoReformatter
+
+from avseg.data.container import decode, open_video, packets, sound_stream, video_stream
+from avseg.data.video import Frame, FrameClock, UprightRGB, Video
+from avseg.draw.sound_track import Reencoded, copied
+from avseg.files import atomic_file
+
+Paint = Callable[[np.ndarray, Frame], np.ndarray]
+# few threads and a short look-ahead bound the memory: each holds whole frames
+X264 = {"preset": "veryfast", "crf": "20", "rc-lookahead": "10", "threads": "2"}
+BT709 = (1, 9, 10)  # AVColorSpace: BT.709, and BT.2020 which is brought to it
+
+
+def repaint(video: Video, path: Path, paint: Paint) -> None:
+    """Writes a video again with painted frames: upright, same size, same times of the frames, same sound.
+
+    A size that is not even (H.264 cannot have it) grows by one row or column, a copy of the last. The sound is copied
+    as it is where MP4 can hold it, else encoded again as AAC.
+
+    Args:
+        video: the source.
+        path: the MP4 to write.
+        paint: gets the frame (H, W, 3) uint8 and its number and time, gives the painted one of the same size.
+    """
+    with open_video(video.path) as source, _create(path) as target:
+        stream = video_stream(source, video.path)
+        sound = sound_stream(source) if video.sound else None
+        pictures = PictureTrack(target, video.height, video.width, video.frame_rate, _time_base(stream, video))
+        pictures.bt709 = stream.codec_context.colorspace in BT709
+        pictures.shape = stream.codec_context.sample_aspect_ratio
+        origin = video.start - video.lead
+        track = (copied(target, sound, origin) or Reencoded(target, sound, origin)) if sound else None
+        clock, upright = FrameClock(video), UprightRGB(video.rotation, video.height, video.width)
+        for packet in packets(source, [stream, *([sound] if sound else [])]):
+            if packet.stream_index != stream.index:
+                if track is not None:
+                    track.take(packet)
+                continue
+            for picture in decode(packet):
+                if isinstance(picture, VideoFrame):
+                    frame = clock.frame(picture)
+                    pictures.write(paint(upright(picture), frame), video.lead + frame.time)
+        pictures.close(video.lead + video.duration)
+        if track is not None:
+            track.close()
+
+
+def make_clip_video(
+    frames: np.ndarray, waveform: np.ndarray, path: Path, *, sample_rate: int = 16_000, fps: int = 8
+) -> None:
+    """Makes a clip of a data set playable: each frame stands for its second, with the sound.
+
+    Args:
+        frames: (T, H, W, 3) uint8.
+        waveform: (n,) or (channels, n) float in [-1, 1], from the first second on; cut or filled to T seconds.
+        path: the MP4 to write; a folder that is missing is made.
+        sample_rate: of the waveform, in Hz.
+        fps: frames per second of the video; each frame is shown that many times.
+    """
+    seconds, height, width = frames.shape[:3]
+    mono = np.atleast_2d(waveform).mean(0)[: seconds * sample_rate].astype(np.float32)
+    mono = np.pad(mono, (0, seconds * sample_rate - len(mono)))
+    with atomic_file(path) as temporary, _create(temporary) as target:
+        pictures = PictureTrack(target, height, width, fps, Fraction(1, fps))
+        track = target.add_stream("aac", rate=sample_rate if sample_rate >= 7350 else 16_000, layout="mono")
+        for second in range(seconds):
+            for step in range(fps):
+                pictures.write(frames[second], second + step / fps)
+            part = AudioFrame.from_ndarray(
+                mono[None, second * sample_rate : (second + 1) * sample_rate], format="fltp", layout="mono"
+            )
+            part.sample_rate, part.pts, part.time_base = sample_rate, second * sample_rate, Fraction(1, sample_rate)
+            target.mux(track.encode(part))
+        pictures.close(seconds)
+        target.mux(track.encode(None))
+
+
+class PictureTrack:
+    """An H.264 track that takes RGB frames of any size.
+
+    Args:
+        target: the file being written.
+        height: rows of the frames.
+        width: columns of the frames.
+        frame_rate: the usual frames per second; the times given with the frames are what counts.
+        time_base: unit of the times kept, in seconds.
+    """
+
+    def __init__(
+        self, target: OutputContainer, height: int, width: int, frame_rate: float, time_base: Fraction
+    ) -> None:
+        self.target = target
+        self.time_base = time_base
+        self.padding = ((0, height % 2), (0, width % 2), (0, 0))
+        self.stream = target.add_stream(
+            "libx264", rate=Fraction(frame_rate).limit_denominator(1001 * 10), options=dict(X264)
+        )
+        self.stream.height, self.stream.width = height + height % 2, width + width % 2
+        self.stream.pix_fmt = "yuv420p"
+        self.stream.codec_context.time_base = time_base
+        self.bt709 = False
+        self.shape: Fraction | None = None
+        self.reformatter = VideoReformatter()
+        self.waiting: VideoFrame | None = None
+
+    def write(self, image: np.ndarray, time: float) -> None:
+        """Adds a frame (H, W, 3) uint8 shown from `time` on, in seconds."""
+        image = np.pad(image, self.padding, mode="edge") if any(map(any, self.padding)) else image
+        rgb = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        space = Colorspace.ITU709 if self.bt709 else Colorspace.ITU601
+        picture = self.reformatter.reformat(rgb, format="yuv420p", dst_colorspace=space, threads=1)
+        picture.pts, picture.time_base = round(time / self.time_base), self.time_base
+        self._pass_on(picture.pts)
+        self.waiting = picture
+
+    def close(self, duration: float) -> None:
+        """Ends the track after `duration` seconds."""
+        self._pass_on(round(duration / self.time_base))
+        self.target.mux(self.stream.encode(None))
+
+    def _pass_on(self, until: int) -> None:
+        """Encodes the waiting frame, now that it is known how long it is shown."""
+        if self.waiting is None:
+            self._describe()
+            return
+        assert self.waiting.pts is not None
+        if until > self.waiting.pts:  # two frames at one instant: only the later one can be shown
+            self.waiting.duration = until - self.waiting.pts
+            self.target.mux(self.stream.encode(self.waiting))
+
+    def _describe(self) -> None:
+        context = self.stream.codec_context
+        if self.bt709:
+            context.colorspace = context.color_primaries = context.color_trc = 1
+        if self.shape:
+            context.sample_aspect_ratio = self.shape
+
+
+def _create(path: Path) -> OutputContainer:
+    return av.open(str(path), "w", format="mp4", container_options={"movflags": "+faststart"})
+
+
+def _time_base(stream: Stream, video: Video) -> Fraction:
+    """The source's unit of time, so that no time is rounded, unless it is too fine for MP4."""
+    base = stream.time_base
+    if base and video.timed and base.denominator <= 1_000_000:
+        return base
+    exact = 1 / Fraction(video.frame_rate).limit_denominator(1001)
+    return exact if video.constant_rate else Fraction(1, 90_000)
