@@ -54,7 +54,7 @@ def _read(content: bytes) -> Any:
     if content.startswith(b"PK"):  # torch.save of today is a zip archive
         return _torch_load(content)
     value = _TensorUnpickler(io.BytesIO(content)).load()
-    return value if isinstance(value, Tensor) else _torch_load(content)  # torch.save of old begins with a number
+    return _torch_load(content) if isinstance(value, int) else value  # torch.save of old begins with a number
 
 
 def _torch_load(content: bytes) -> Any:
