@@ -1,1 +1,25 @@
+"""The scores of audio-visual segmentation, one idea per file: a function for one batch, a metric for a whole split.
 
+The metrics keep integer counts for every frame and put them in order before they compute. So a score is the same, to
+the last digit, for every batch size, order of clips and number of processes.
+"""
+
+from avseg.metrics.dataset import DatasetFScore, DatasetIoU
+from avseg.metrics.fscore import FScore, fscore, fscore_curve
+from avseg.metrics.iou import MaskIoU, mask_iou
+from avseg.metrics.robustness import FalsePositiveShare, false_positive_share, g_miou
+from avseg.metrics.semantic import SemanticScore
+
+__all__ = [
+    "DatasetFScore",
+    "DatasetIoU",
+    "FScore",
+    "FalsePositiveShare",
+    "MaskIoU",
+    "SemanticScore",
+    "false_positive_share",
+    "fscore",
+    "fscore_curve",
+    "g_miou",
+    "mask_iou",
+]

@@ -1,0 +1,99 @@
+"""Jaccard index J of one mask per frame, called mIoU in the tables (AVS paper, section 5.1)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from avseg.metrics.frames import FrameMetric, check_shapes
+
+
+def mask_iou(logits: Tensor, target: Tensor) -> Tensor:
+    """Intersection over union of every frame; for an empty target the share of pixels rightly left empty.
+
+    A pixel is predicted where sigmoid(logit) > 0.5.
+
+    Args:
+        logits: (N, H, W) or (B, T, H, W).
+        target: the same shape, non-zero is sounding.
+
+    Returns:
+        (N,) float32, where N = B * T for clips.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    Example:
+        >>> import torch
+        >>> target = torch.tensor([[[1, 1], [0, 0]], [[0, 0], [0, 0]]])
+        >>> logits = torch.tensor([[[9.0, -9.0], [9.0, -9.0]], [[9.0, -9.0], [-9.0, -9.0]]])
+        >>> mask_iou(logits, target)
+        tensor([0.3333, 0.7500])
+    """
+    return _iou(_overlap(logits, target)).float()
+
+
+def _overlap(logits: Tensor, target: Tensor) -> Tensor:
+    """Intersection and union of every frame, in pixels, (N, 2) int64; those of the empty parts for an empty target."""
+    check_shapes(logits, target)
+    # sigmoid rounds tiny positive logits to 0.5, so `logits > 0` would not be the official prediction
+    predicted = (logits.float().sigmoid() > 0.5).flatten(0, -3).flatten(1)
+    sounding = (target != 0).flatten(0, -3).flatten(1)
+    intersection, union = (predicted & sounding).sum(1), (predicted | sounding).sum(1)
+    silent = ~sounding.any(1)
+    intersection = torch.where(silent, (~predicted).sum(1), intersection)
+    union = torch.where(silent, sounding.shape[1], union)
+    return torch.stack([intersection, union], dim=1)
+
+
+def _iou(overlap: Tensor) -> Tensor:
+    return overlap[:, 0].double() / (overlap[:, 1].double() + 1e-7)
+
+
+class MaskIoU(FrameMetric):
+    """J of S4 and MS3: the mean of `mask_iou` over all frames of a split.
+
+    The score does not depend on batches, order or processes. Give every clip its `index`: then the duplicates that a
+    distributed sampler adds are counted once. NaN when no frame was seen.
+
+    Args:
+        kwargs: see `torchmetrics.Metric`.
+
+    Example:
+        >>> import torch
+        >>> metric = MaskIoU()
+        >>> target = torch.tensor([[[[1, 1], [0, 0]]], [[[1, 0], [0, 0]]]])
+        >>> logits = torch.tensor([[[[9.0, -9.0], [9.0, -9.0]]], [[[9.0, -9.0], [-9.0, -9.0]]]])
+        >>> metric.update(logits, target, index=torch.tensor([0, 1]))
+        >>> metric.compute()
+        tensor(0.6667)
+        >>> {clip: round(score, 4) for clip, score in metric.per_clip().items()}
+        {0: 0.3333, 1: 1.0}
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(counts=2, state="overlap", **kwargs)
+
+    def update(self, logits: Tensor, target: Tensor, index: Tensor | None = None) -> None:
+        """Adds frames.
+
+        Args:
+            logits: (N, H, W) or (B, T, H, W).
+            target: the same shape, non-zero is sounding.
+            index: (B,), each clip's place in its split.
+
+        Raises:
+            ValueError: shapes that do not fit.
+        """
+        self._add(_overlap(logits, target), logits.shape[:-2], index)
+
+    def compute(self) -> Tensor:
+        """The mean over all frames, a float32 scalar in [0, 1]."""
+        _, overlap = self._frames()
+        return _iou(overlap).mean().float().to(self.device)
+
+    def per_clip(self) -> dict[int, float]:
+        """The mean over the frames of each clip, by index. With several processes all of them must call it."""
+        with self.sync_context():
+            clips, overlap = self._frames()
+        return self._clip_means(_iou(overlap), clips)
