@@ -1,4 +1,4 @@
-"""Two processes must give the digits of one: one spawn, many splits of the clips."""
+"""Two processes must give the digits of one: they are started once, for many splits of the clips."""
 
 from pathlib import Path
 
@@ -67,7 +67,8 @@ def _nothing() -> dict[str, object]:
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
 def test_two_processes_give_the_digits_of_one(tmp_path: Path) -> None:
-    mp.spawn(_work, args=(tmp_path,), nprocs=2, join=True)
+    # forked, as a DataLoader's workers are: importing torch and torchmetrics anew takes 10 s and more
+    mp.start_processes(_work, args=(tmp_path,), nprocs=2, start_method="fork")
     expected = _scores([list(range(CLIPS))])
     for rank in range(2):
         results = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
