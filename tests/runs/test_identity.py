@@ -19,7 +19,8 @@ def test_slug_names_what_a_reader_wants_to_see():
 
 
 @pytest.mark.parametrize(
-    "override", ["data.num_workers=7", "logger=wandb_offline", "trainer=gpu_like", "callbacks=none", "data.root=x", "seed=5"]
+    "override",
+    ["data.num_workers=7", "logger=wandb_offline", "trainer=gpu_like", "callbacks=none", "data.root=x", "seed=5"],
 )
 def test_infrastructure_does_not_change_the_hash(override):
     if override == "trainer=gpu_like":
@@ -28,7 +29,15 @@ def test_infrastructure_does_not_change_the_hash(override):
 
 
 @pytest.mark.parametrize(
-    "override", ["optimizer.lr=2e-4", "fusion=stage_3", "data.batch_size=8", "trainer.max_epochs=3", "trainer=gpu", "loss.mapping_form=euclidean"]
+    "override",
+    [
+        "optimizer.lr=2e-4",
+        "fusion=stage_3",
+        "data.batch_size=8",
+        "trainer.max_epochs=3",
+        "trainer=gpu",
+        "loss.mapping_form=euclidean",
+    ],
 )
 def test_science_changes_the_hash(override):
     base = ["data=toy_ms3", "fusion=stages_34"]

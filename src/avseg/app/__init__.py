@@ -1,1 +1,1 @@
-
+"""The verbs of the `avseg` command."""

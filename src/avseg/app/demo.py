@@ -20,7 +20,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("which", nargs="?", choices=("main", "listening", "cutouts"), default="main", help="default: main")
+    parser.add_argument(
+        "which", nargs="?", choices=("main", "listening", "cutouts"), default="main", help="default: main"
+    )
     parser.add_argument("--out", type=Path, default=Path("outputs"), help="where runs go; default: outputs")
     parser.add_argument("--data", type=Path, default=Path("data"), help="where data goes; default: data")
     parser.set_defaults(run=run)
@@ -31,4 +33,5 @@ def run(arguments: argparse.Namespace) -> int:
     from avseg.app import demos
 
     job = {"main": demos.main, "listening": demos.listening, "cutouts": demos.cutouts}[arguments.which]
-    return job(arguments.data, arguments.out)
+    job(arguments.data, arguments.out)
+    return 0

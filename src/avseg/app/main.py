@@ -66,7 +66,9 @@ def main(words: list[str] | None = None) -> int:
         return _report("interrupted; the same command again continues", 130, debug)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return _report(f"no space left on the disk{_where(error)}; free some and run the same command again", 2, debug)
+            return _report(
+                f"no space left on the disk{_where(error)}; free some and run the same command again", 2, debug
+            )
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             return _report(f"no permission to write{_where(error)}; choose another folder", 2, debug)
         raise

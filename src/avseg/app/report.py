@@ -11,7 +11,7 @@ from avseg.runs import read_json
 _TITLES = {
     "miou": "J (mIoU)",
     "fscore": "F",
-    "fpr": "pixels marked",
+    "marked": "pixels marked",
     "g_miou": "G-mIoU",
     "dataset_iou": "IoU, whole set",
     "dataset_fscore": "F, whole set",
@@ -40,7 +40,10 @@ def scores_table(result: dict[str, Any]) -> Table:
     """The table of one evaluation, in per cent."""
     scores: dict[str, dict[str, float]] = result["scores"]
     columns = list(dict.fromkeys(name for row in scores.values() for name in row if name in _TITLES))
-    table = Table(title=f"{result['split']}: {result['clips']} clips", caption="per cent; against the original masks: a model that listens is high in the first row only")
+    table = Table(
+        title=f"{result['split']}: {result['clips']} clips",
+        caption="per cent; against the original masks: a model that listens is high in the first row only",
+    )
     table.add_column("heard")
     for name in columns:
         table.add_column(_TITLES[name], justify="right")

@@ -74,7 +74,9 @@ def _sweep(overrides: list[str]) -> int:
     compose("train", [override for override in overrides if "," not in override.split("=", 1)[-1]])
     schema.register()
 
-    @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="train")
+    @hydra.main(  # type: ignore[untyped-decorator]
+        version_base="1.3", config_path=str(conf_folder()), config_name="train"
+    )
     def job(config: DictConfig) -> None:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         _train({str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {})

@@ -60,14 +60,18 @@ def _explain(name: str, overrides: list[str], error: Exception) -> str:
     text = " ".join(str(part) for part in chain)
     if match := re.search(r"Could not find '([\w/]+)/([\w.\-]+)'", text):
         group, option = match.groups()
-        return f"{group}={option} does not exist; {group} is one of {', '.join(options(group))}{nearest(option, options(group))}"
+        allowed = options(group)
+        return f"{group}={option} does not exist; {group} is one of {', '.join(allowed)}{nearest(option, allowed)}"
     if match := re.search(r"Could not override '([^']+)'", text):
         return _explain_key(match.group(1), name, overrides)
     if match := re.search(r"Key '([^']+)' (?:is not in struct|not in '\w+')", text):
         return _explain_key(_written_key(match.group(1), overrides), name, overrides)
     if match := re.search(r"Missing mandatory value: ([\w.]+)", text):
         return f"{match.group(1)} has no value; give it on the command line as {match.group(1)}=VALUE"
-    if match := re.search(r"(Value '.*?' of type '.*?' could not be converted to \w+|Invalid type assigned[^\n]*)\s+full_key: ([\w.]+)", text):
+    if match := re.search(
+        r"(Value '.*?' of type '.*?' could not be converted to \w+|Invalid type assigned[^\n]*)\s+full_key: ([\w.]+)",
+        text,
+    ):
         return f"{match.group(2)}: {match.group(1)}"
     if "override_grammar" in text or "LexerNoViableAlt" in text:
         return f"cannot read the override {' '.join(str(error).split())[:160]}; write key=value without spaces"
@@ -87,15 +91,14 @@ def _written_key(key: str, overrides: list[str]) -> str:
 
 def _keys(name: str) -> list[str]:
     """Every dotted key of the default configuration."""
-    config = hydra_compose(name)
 
     def walk(node: DictConfig, prefix: str) -> list[str]:
         found: list[str] = []
-        for key in node:
-            found.append(f"{prefix}{key}")
+        for key in map(str, node):
+            found.append(prefix + key)
             child = node._get_node(key)
             if isinstance(child, DictConfig) and not child._is_missing() and not child._is_none():
                 found.extend(walk(child, f"{prefix}{key}."))
         return found
 
-    return walk(config, "")
+    return walk(hydra_compose(name), "")

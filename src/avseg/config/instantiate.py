@@ -11,7 +11,7 @@ from avseg.errors import UserError
 ALLOWED = ("avseg.", "torch.optim.", "pytorch_lightning.")
 
 
-def instantiate(config: dict[str, Any], **more: Any) -> Any:
+def instantiate(config: dict[str, Any], /, **more: Any) -> Any:
     """Makes the object that `config["_target_"]` names.
 
     Args:

@@ -170,11 +170,15 @@ def validate(config: dict[str, Any]) -> None:
     _one_of("data.hop", data["hop"], HOPS)
     for stage in fusion["stages"]:
         if stage not in (1, 2, 3, 4):
-            raise UserError(f"fusion.stages={fusion['stages']}: there is no stage {stage}; use any of 1, 2, 3, 4 (1 = stride 4)")
+            raise UserError(
+                f"fusion.stages={fusion['stages']}: there is no stage {stage}; use any of 1, 2, 3, 4 (1 = stride 4)"
+            )
     if len(set(fusion["stages"])) != len(fusion["stages"]):
         raise UserError(f"fusion.stages={fusion['stages']} names a stage twice; name each of 1, 2, 3, 4 at most once")
     if data["image_size"] <= 0 or data["image_size"] % 32:
-        raise UserError(f"data.image_size={data['image_size']} is not a multiple of 32; the backbone halves it five times, use 224 say")
+        raise UserError(
+            f"data.image_size={data['image_size']} is not a multiple of 32; the backbone halves it five times"
+        )
     for key in ("batch_size", "epochs"):
         if data[key] < 1:
             raise UserError(f"data.{key}={data[key]} must be at least 1")

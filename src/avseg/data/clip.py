@@ -21,7 +21,7 @@ class Clip:
         video_id: B names.
         category: B categories; empty text where the data set has none.
         index: (B,) int64, the clip's place in its split; metrics use it to be independent of batches and processes.
-        controls: other sounds for the same frames, each shaped like `audio` (see `avseg.data.controls`); {} in training.
+        controls: other sounds for the same frames, shaped like `audio` (`avseg.data.controls`); none in training.
     """
 
     frames: Tensor

@@ -1,4 +1,4 @@
-"""The run directory: `outputs/<experiment>/<slug>-<hash8>/seed=<n>/`. Its `result.json` means that the run is complete."""
+"""The run directory: `outputs/<experiment>/<slug>-<hash8>/seed=<n>/`. `result.json` means complete."""
 
 import json
 from dataclasses import dataclass
@@ -83,7 +83,9 @@ class RunDirectory:
             with atomic_file(self.config) as path:
                 path.write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
         except (PermissionError, NotADirectoryError, FileExistsError) as error:
-            raise UserError(f"{self.path} cannot be written ({error.strerror}); choose another with paths.outputs=DIR") from error
+            raise UserError(
+                f"{self.path} cannot be written ({error.strerror}); choose another with paths.outputs=DIR"
+            ) from error
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

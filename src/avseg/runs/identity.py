@@ -1,4 +1,4 @@
-"""Which run is this? The name of a run follows from the science in its configuration, not from when or where it runs."""
+"""Which run is this? Its name follows from the science in its configuration, not from when or where it ran."""
 
 import hashlib
 import json

@@ -13,7 +13,18 @@ from typing import Any
 
 import torch
 
-_PACKAGES = ("avseg", "torch", "torchvision", "torchaudio", "pytorch-lightning", "hydra-core", "timm", "torchmetrics", "numpy", "av")
+_PACKAGES = (
+    "avseg",
+    "torch",
+    "torchvision",
+    "torchaudio",
+    "pytorch-lightning",
+    "hydra-core",
+    "timm",
+    "torchmetrics",
+    "numpy",
+    "av",
+)
 
 
 def begin(config: dict[str, Any], data_fingerprint: str) -> dict[str, Any]:
@@ -62,7 +73,9 @@ def _git() -> dict[str, Any] | None:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, timeout=10)
         if commit.returncode:
             return None
-        changed = subprocess.run(["git", "status", "--porcelain", "-uno"], cwd=folder, capture_output=True, text=True, timeout=10)
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "-uno"], cwd=folder, capture_output=True, text=True, timeout=10
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return {"commit": commit.stdout.strip(), "changed": bool(changed.stdout.strip())}

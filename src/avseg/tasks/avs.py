@@ -30,7 +30,9 @@ class AVSTask(pl.LightningModule):
         self.audio_encoder = audio_encoder
         loss = config["loss"]
         self.mask_loss = MaskLoss()
-        self.mapping_loss = AudioVisualMappingLoss(loss["mapping_stages"], loss["mapping_form"], loss["mapping_pairing"])
+        self.mapping_loss = AudioVisualMappingLoss(
+            loss["mapping_stages"], loss["mapping_form"], loss["mapping_pairing"]
+        )
         self.num_classes = int(config["data"]["num_classes"])
         self.clip_length = 10 if config["data"]["setting"] == "avss" else 5
         self.image_size = int(config["data"]["image_size"])
@@ -47,7 +49,8 @@ class AVSTask(pl.LightningModule):
 
     def embed(self, sound: Tensor) -> Tensor:
         """Patches (B, T, 1, 96, 64) to (B, T, 128); precomputed embeddings (B, T, 128) pass."""
-        return sound if sound.ndim == 3 else self.audio_encoder(sound)
+        embedding: Tensor = sound if sound.ndim == 3 else self.audio_encoder(sound)
+        return embedding
 
     def _valid(self, clip: Clip) -> Tensor | None:
         # only AVSS pads its clips; elsewhere the multiplication by one is spared
@@ -55,7 +58,8 @@ class AVSTask(pl.LightningModule):
 
     def forward(self, clip: Clip) -> AVSOutput:
         """The model on a batch of clips with their own sound."""
-        return self.net(normalise(clip.frames), self.embed(clip.audio), valid=self._valid(clip))
+        output: AVSOutput = self.net(normalise(clip.frames), self.embed(clip.audio), valid=self._valid(clip))
+        return output
 
     def predict_clip(self, frames: Tensor, audio: Tensor) -> Tensor:
         """Probability that a pixel sounds.
@@ -68,8 +72,10 @@ class AVSTask(pl.LightningModule):
             (B, T, H, W) in [0, 1].
         """
         with torch.inference_mode():
-            logits = self.net(normalise(frames), self.embed(audio)).logits.float()
-        return logits[:, :, 0].sigmoid() if self.num_classes == 1 else 1 - logits.softmax(dim=2)[:, :, 0]
+            logits: Tensor = self.net(normalise(frames), self.embed(audio)).logits.float()
+        if self.num_classes == 1:
+            return logits[:, :, 0].sigmoid()
+        return torch.sub(1, logits.softmax(dim=2)[:, :, 0])  # class 0 is the background
 
     def training_step(self, clip: Clip, batch_index: int) -> Tensor:
         """Mask loss plus lambda times L_AVM."""
@@ -85,7 +91,15 @@ class AVSTask(pl.LightningModule):
         return loss
 
     def _log(self, name: str, value: Tensor, clip: Clip) -> None:
-        self.log(name, value.detach(), batch_size=len(clip), on_step=False, on_epoch=True, sync_dist=True, prog_bar=name == "train/loss")
+        self.log(
+            name,
+            value.detach(),
+            batch_size=len(clip),
+            on_step=False,
+            on_epoch=True,
+            sync_dist=True,
+            prog_bar=name == "train/loss",
+        )
 
     def on_train_epoch_start(self) -> None:
         """Draws (dropout) depend on the seed and the epoch alone, so that a resumed run equals a straight one."""
@@ -140,7 +154,9 @@ class AVSTask(pl.LightningModule):
             parts: list[Any] = [None] * torch.distributed.get_world_size()
             torch.distributed.all_gather_object(parts, clips)
             clips = {index: name for part in parts for index, name in part.items()}
-        rows: list[dict[str, Any]] = [{"index": i, "video_id": clips[i][0], "category": clips[i][1]} for i in sorted(clips)]
+        rows: list[dict[str, Any]] = [
+            {"index": i, "video_id": clips[i][0], "category": clips[i][1]} for i in sorted(clips)
+        ]
         for sound, scores in self.test_scores.items():
             for row, values in zip(rows, (scores.per_clip()[row["index"]] for row in rows), strict=True):  # type: ignore[operator]
                 row.update({key if sound == "own" else f"{sound}/{key}": value for key, value in values.items()})
@@ -150,9 +166,11 @@ class AVSTask(pl.LightningModule):
         """Adam at 1e-4 without a schedule, in the paper."""
         settings = {key: value for key, value in self.config["optimizer"].items() if key != "options"}
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        optimizer: torch.optim.Optimizer = instantiate({**settings, **self.config["optimizer"]["options"]}, params=trained)
+        optimizer: torch.optim.Optimizer = instantiate(
+            {**settings, **self.config["optimizer"]["options"]}, params=trained
+        )
         return optimizer
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """The configuration makes a checkpoint enough to rebuild its model; plain values load with `weights_only=True`."""
+        """With the configuration (plain values) a checkpoint alone is enough to rebuild its model."""
         checkpoint["avseg"] = {"config": self.config}

@@ -22,7 +22,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
         config: a resolved configuration of `conf/evaluate.yaml`.
 
     Returns:
-        `{"split": ..., "scores": {"own": {...}, "silence": {...}, ...}, ...}`, also written to `result.json` in the folder.
+        `{"split": ..., "scores": {"own": {...}, "silence": {...}, ...}, ...}`, also written to `result.json`.
     """
     from avseg.tasks.fit import call, quiet
 
@@ -34,7 +34,11 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     data = build_data(task.config | {"data": data_config})
     data.test_split = config["split"]
     trainer: pl.Trainer = instantiate(
-        config["trainer"], logger=False, use_distributed_sampler=False, enable_model_summary=False, enable_checkpointing=False
+        config["trainer"],
+        logger=False,
+        use_distributed_sampler=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
     )
     call(trainer, trainer.test, task, datamodule=data, verbose=False)
     return write_scores(task, evaluation_folder(config), data, picture=trainer.is_global_zero, split=config["split"])
@@ -45,9 +49,11 @@ def evaluation_folder(config: dict[str, Any]) -> Path:
     if config["out"]:
         return Path(config["out"])
     source = Path(config["checkpoint"])
-    run = source if source.is_dir() else source.parent.parent if source.parent.name == "checkpoints" else source.parent
+    if not source.is_dir():
+        source = source.parents[1] if source.parent.name == "checkpoints" else source.parent
     name = config["split"] + (f"-{Path(config['root']).name}" if config["root"] else "")
-    return run / "evaluations" / name
+    folder: Path = source / "evaluations" / name
+    return folder
 
 
 def write_scores(
@@ -67,6 +73,8 @@ def write_scores(
     if picture:
         write_rows(folder / "per_clip.csv", rows)
         draw_panels(folder / "pictures" / f"{split}.png", task, data.dataset(split), clips=8)
-        if not (folder / "checkpoints").is_dir():  # in a run directory result.json is the mark of completion, written last
+        if not (
+            folder / "checkpoints"
+        ).is_dir():  # in a run directory result.json is the mark of completion, written last
             write_json(folder / "result.json", result)
     return result

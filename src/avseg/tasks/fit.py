@@ -6,14 +6,15 @@ import warnings
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from avseg.config.instantiate import instantiate
 from avseg.config.schema import validate
 from avseg.data.datamodule import AVSBenchDataModule
 from avseg.errors import UserError
 from avseg.runs import RunDirectory, manifest, read_json, run_id, write_json
+from avseg.runs.identity import science
 from avseg.tasks.avs import AVSTask
 from avseg.tasks.build import build_data, build_task
 from avseg.tasks.callbacks import ClipPanels, MetricsCsv
@@ -109,16 +110,17 @@ def _logger(config: dict[str, Any], run: RunDirectory) -> Any:
         return False
     name = run_id(config)
     # a deterministic id: a resumed run continues its curve instead of opening a second one
-    return instantiate(
+    logger = instantiate(
         config["logger"],
         id=name,
         name=name,
         group=config["experiment"],
         save_dir=str(run.path),
         resume="allow",
-        config=config,
-        reinit="create_new",
+        reinit="create_new",  # a second run in the same process never writes into the first one's curve
     )
+    logger.log_hyperparams(science(config) | {"seed": config["seed"]})  # Lightning does this on the first process alone
+    return logger
 
 
 def call(trainer: pl.Trainer, function: Any, *arguments: Any, **settings: Any) -> Any:

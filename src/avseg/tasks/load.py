@@ -22,11 +22,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise UserError(f"checkpoint {path} holds more than weights and plain values, so it was not read; only load checkpoints made by avseg") from error
+        raise UserError(
+            f"checkpoint {path} holds more than weights and plain values, so it was not read; load those of avseg only"
+        ) from error
     except (RuntimeError, EOFError, ValueError, KeyError) as error:
         raise UserError(f"checkpoint {path} is damaged; delete it and run the training command again") from error
     if not isinstance(checkpoint, dict) or "avseg" not in checkpoint or "state_dict" not in checkpoint:
-        raise UserError(f"checkpoint {path} was not made by avseg; official AVSBench weights become one with `avseg convert`")
+        raise UserError(
+            f"checkpoint {path} was not made by avseg; official AVSBench weights become one with `avseg convert`"
+        )
     return checkpoint
 
 
@@ -47,5 +51,7 @@ def load_task(run_or_checkpoint: Path) -> AVSTask:
     try:
         task.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:
-        raise UserError(f"checkpoint {path} does not fit the model of its own configuration; it was made by another version of avseg") from error
+        raise UserError(
+            f"checkpoint {path} does not fit the model of its own configuration; another version made it"
+        ) from error
     return task.eval()

@@ -1,31 +1,17 @@
 """Panels of a few clips of a split: what the model sees, should mark, marks, and hears."""
 
 from pathlib import Path
-from typing import Any, Protocol
 
 import torch
-from torch import Tensor
 
+from avseg.data.avsbench import AVSBenchDataset
 from avseg.data.clip import Clip
 from avseg.draw.panel import PanelClip, save_panel
 from avseg.metrics import mask_iou
+from avseg.tasks.avs import AVSTask
 
 
-class _Clips(Protocol):
-    def __len__(self) -> int: ...
-    def __getitem__(self, index: int, /) -> Clip: ...
-
-
-class _Predicts(Protocol):
-    device: Any
-    training: bool
-
-    def predict_clip(self, frames: Tensor, audio: Tensor) -> Tensor: ...
-    def eval(self) -> Any: ...
-    def train(self, mode: bool = True) -> Any: ...
-
-
-def draw_panels(path: Path, task: _Predicts, dataset: _Clips, clips: int) -> None:
+def draw_panels(path: Path, task: AVSTask, dataset: AVSBenchDataset, clips: int) -> None:
     """Writes a picture of `clips` clips, spread evenly over the split, so that they are the same each time.
 
     Args:
@@ -42,7 +28,7 @@ def draw_panels(path: Path, task: _Predicts, dataset: _Clips, clips: int) -> Non
     task.train(was_training)
 
 
-def _panel(task: _Predicts, clip: Clip) -> PanelClip:
+def _panel(task: AVSTask, clip: Clip) -> PanelClip:
     moved = clip.to(task.device)
     probability = task.predict_clip(moved.frames, moved.audio)[0].float().cpu()
     # a model of classes is drawn as sounding or not

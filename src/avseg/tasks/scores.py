@@ -1,12 +1,12 @@
-"""What one kind of sound scores on a split: J, F and false-positive share, or the semantic scores of AVSS."""
+"""What one kind of sound scores on a split: J, F and the share of marked pixels, or the semantic scores of AVSS."""
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
+from torchmetrics import Metric
 
 from avseg.data.clip import Clip
-from avseg.metrics import DatasetIoU, FalsePositiveShare, FScore, MaskIoU, SemanticScore, g_miou
+from avseg.metrics import DatasetFScore, DatasetIoU, FalsePositiveShare, FScore, MaskIoU, SemanticScore, g_miou
 
 
 class Scores(nn.Module):
@@ -21,13 +21,21 @@ class Scores(nn.Module):
     def __init__(self, num_classes: int = 1, frames_per_video: int = 5, videos_per_group: int | None = 4) -> None:
         super().__init__()
         self.binary = num_classes == 1
-        if self.binary:
-            self.iou = MaskIoU()
-            self.fscore = FScore(videos_per_group=videos_per_group, frames_per_video=frames_per_video)
-            self.dataset_iou = DatasetIoU()
-        else:
-            self.semantic = SemanticScore(num_classes=num_classes)
-        self.false_positives = FalsePositiveShare()
+        metrics: dict[str, Metric] = (
+            {
+                "miou": MaskIoU(),
+                "fscore": FScore(videos_per_group=videos_per_group, frames_per_video=frames_per_video),
+                "dataset_iou": DatasetIoU(),
+                "dataset_fscore": DatasetFScore(),
+            }
+            if self.binary
+            else {
+                "miou": SemanticScore("iou", num_classes=num_classes),
+                "fscore": SemanticScore("f_score", num_classes=num_classes),
+            }
+        )
+        self.metrics = nn.ModuleDict(metrics)
+        self.marked = FalsePositiveShare()
 
     def update(self, logits: Tensor, clip: Clip) -> None:
         """Adds a batch.
@@ -37,33 +45,30 @@ class Scores(nn.Module):
             clip: the batch with its (B, T, H, W) masks.
         """
         if self.binary:
-            for metric in (self.iou, self.fscore, self.dataset_iou, self.false_positives):
-                metric.update(logits[:, :, 0], clip.masks, index=clip.index)
-        else:
-            labels = logits.argmax(dim=2)
-            self.semantic.update(labels, clip.masks, valid=clip.valid, index=clip.index)
-            # a logit of any sign will do: foreground is every class but 0
-            self.false_positives.update((labels > 0).float() - 0.5, clip.masks.clamp(max=1), index=clip.index)
+            for metric in (*self.metrics.values(), self.marked):
+                metric.update(logits[:, :, 0], clip.masks, index=clip.index)  # type: ignore[operator]
+            return
+        for metric in self.metrics.values():
+            metric.update(logits, clip.masks, index=clip.index, valid=clip.valid)  # type: ignore[operator]
+        # sounding is every class but 0, the background
+        self.marked.update((logits.argmax(dim=2) > 0).float() - 0.5, index=clip.index)
 
     def reset(self) -> None:
         """Forgets everything."""
-        for metric in self.children():
+        for metric in (*self.metrics.values(), self.marked):
             metric.reset()  # type: ignore[operator]
 
     def compute(self) -> dict[str, float]:
         """The scores of the whole split, over all processes."""
-        fpr = float(self.false_positives.compute())
-        if not self.binary:
-            return {name: float(value) for name, value in self.semantic.compute().items()} | {"fpr": fpr}
-        dataset = {f"dataset_{name}": float(value) for name, value in self.dataset_iou.compute().items()}
-        return {"miou": float(self.iou.compute()), "fscore": float(self.fscore.compute()), "fpr": fpr, **dataset}
+        scores = {name: float(metric.compute()) for name, metric in self.metrics.items()}  # type: ignore[operator]
+        return scores | {"marked": float(self.marked.compute())}
 
     def per_clip(self) -> dict[int, dict[str, float]]:
-        """J, F and false-positive share of every clip by its place in the split (over all processes)."""
-        if not self.binary:
-            return {index: {"fpr": value} for index, value in self.false_positives.per_clip().items()}
-        columns = {"miou": self.iou.per_clip(), "fscore": self.fscore.per_clip(), "fpr": self.false_positives.per_clip()}
-        return {index: {name: column[index] for name, column in columns.items()} for index in sorted(columns["miou"])}
+        """J, F and share of marked pixels of every clip by its place in the split (over all processes)."""
+        columns = {"marked": self.marked.per_clip()}
+        if self.binary:
+            columns = {name: self.metrics[name].per_clip() for name in ("miou", "fscore")} | columns  # type: ignore[operator]
+        return {index: {name: column[index] for name, column in columns.items()} for index in sorted(columns["marked"])}
 
 
 def summarise(by_sound: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
@@ -77,5 +82,5 @@ def summarise(by_sound: dict[str, dict[str, float]]) -> dict[str, dict[str, floa
     for name, scores in by_sound.items():
         result[name] = dict(scores)
         if name != "own" and own is not None:
-            result[name]["g_miou"] = float(g_miou(torch.tensor(own), torch.tensor(scores["miou"])))
+            result[name]["g_miou"] = g_miou(own, scores["miou"])
     return result

@@ -1,0 +1,8 @@
+"""`python -m avseg`: the same as the `avseg` command."""
+
+import sys
+
+from avseg.app.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+import os
+
+# before torch is imported: two test processes share two cores
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# no test may ask a hub or open a dashboard
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["WANDB_MODE"] = "offline"
+
+from pathlib import Path
+
+import pytest
+
+from tests.data.fake import make_ms3
+from tests.runs_for_tests import SMALL, Command, avseg
+
+
+@pytest.fixture(scope="session")
+def ms3_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny MS3 set: 8 training, 3 validation and 7 test clips of 32 pixels."""
+    root = tmp_path_factory.mktemp("ms3")
+    make_ms3(root, {"train": 8, "val": 3, "test": 7})
+    return root
+
+
+@pytest.fixture(scope="session")
+def trained(ms3_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """A complete run of two epochs on that set, by the command itself."""
+    outputs = tmp_path_factory.mktemp("outputs")
+    words = ["train", *SMALL, f"data.root={ms3_root}", f"paths.outputs={outputs}", "data.epochs=2"]
+    return avseg(words, outputs)

@@ -1,0 +1,24 @@
+"""Two processes give the scores of one, for a number of clips that does not divide."""
+
+import json
+import subprocess
+import sys
+
+
+def test_two_processes_score_as_one(trained, tmp_path):
+    out = tmp_path / "two"
+    words = [
+        "evaluate",
+        f"checkpoint={trained.run}",
+        "batch_size=4",
+        f"out={out}",
+        "trainer=ddp_cpu",
+        "trainer.enable_progress_bar=false",
+    ]
+    done = subprocess.run([sys.executable, "-m", "avseg", *words], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    expected = json.loads((trained.run / "result.json").read_text())
+    result = json.loads((out / "result.json").read_text())
+    assert result["scores"] == expected["scores"]
+    assert result["clips"] == expected["clips"] == 7
+    assert (out / "per_clip.csv").read_text() == (trained.run / "per_clip.csv").read_text()
