@@ -21,8 +21,8 @@ from avseg.draw.sound_track import Reencoded, copied
 from avseg.files import atomic_file
 
 Paint = Callable[[np.ndarray, Frame], np.ndarray]
-# few threads and a short look-ahead bound the memory: each holds whole frames
-X264 = {"preset": "veryfast", "crf": "20", "rc-lookahead": "10", "threads": "2"}
+# few threads, a short look-ahead and no B-frames bound the memory: each holds whole frames
+X264 = {"preset": "veryfast", "crf": "20", "rc-lookahead": "4", "bframes": "0", "threads": "2"}
 BT709 = (1, 9, 10)  # AVColorSpace: BT.709, and BT.2020 which is brought to it
 
 
