@@ -14,9 +14,8 @@ OKABE_ITO = {
     "vermilion": (213, 94, 0),
     "purple": (204, 121, 167),
 }
-SOUNDING = OKABE_ITO["orange"]  # the mask of the prediction
-TRUTH = OKABE_ITO["sky"]
-INK = (40, 40, 40)
+SOUNDING = OKABE_ITO["sky"]  # the prediction: people and instruments are warm in colour, so a cold tint shows
+TRUTH = OKABE_ITO["orange"]
 
 
 def class_colours(masks: np.ndarray) -> np.ndarray:
