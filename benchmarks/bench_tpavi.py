@@ -1,0 +1,92 @@
+"""TPAVI at stage 1 of a 224x224 clip: the linear form against the published quadratic one, forward and backward.
+
+Memory on a CPU: each form runs in a fresh process that imports the same modules and makes the same inputs and weights.
+The growth of the process's peak resident memory (VmHWM) over what it held before the step is the step's memory. On a
+GPU it is the allocator's peak less what was allocated before.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from tests.reference.tpavi_quadratic import quadratic_tpavi
+from torch import Tensor
+
+from avseg.models import TPAVI
+from benchmarks.measure import Comparison, alternate
+
+ROOT = Path(__file__).parent.parent
+SHAPE = (1, 256, 5, 56, 56)  # (B, C, T, H, W)
+
+
+def step(form: str, shape: tuple[int, ...], device: str) -> Callable[[], tuple[Tensor, ...]]:
+    """One forward and backward pass of a form, "linear" or "quadratic", with its inputs and weights made."""
+    torch.manual_seed(0)
+    block = TPAVI(shape[1]).to(device)
+    for parameter in block.parameters():  # BatchNorm starts at 0: nothing would flow back
+        torch.nn.init.normal_(parameter, std=0.1)
+    x = torch.randn(shape, device=device, requires_grad=True)
+    audio = torch.rand(shape[0], shape[2], 128, device=device)
+
+    def run() -> tuple[Tensor, ...]:
+        output, aligned = block(x, audio) if form == "linear" else quadratic_tpavi(block, x, audio)
+        assert aligned is not None  # the mode "audio" gives it
+        return torch.autograd.grad(output.square().mean() + aligned.mean(), [x, *block.parameters()])
+
+    return run
+
+
+def measure(shape: tuple[int, ...] = SHAPE, repeats: int = 5, device: str = "cpu") -> list[Comparison]:
+    """Time and memory of both forms, whose gradients must agree."""
+    linear, quadratic = step("linear", shape, device), step("quadratic", shape, device)
+    for ours, published in zip(linear(), quadratic(), strict=True):
+        torch.testing.assert_close(ours, published, rtol=1e-3, atol=1e-5)
+    ours_ms, published_ms = alternate(linear, quadratic, repeats, device)
+    ours_mib, published_mib = ([_memory(form, shape, device)] for form in ("linear", "quadratic"))
+    name = f"TPAVI {shape[2]}x{shape[3]}x{shape[4]}x{shape[1]}, forward + backward"
+    return [
+        Comparison(f"{name}: time", "ms", ours_ms, published_ms, target=20),
+        Comparison(f"{name}: peak memory", "MiB", ours_mib, published_mib, target=10),
+    ]
+
+
+def _memory(form: str, shape: tuple[int, ...], device: str) -> float:
+    command = [sys.executable, "-m", "benchmarks.bench_tpavi", form, device, *map(str, shape)]
+    found = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return float(found.stdout)
+
+
+def _growth(form: str, shape: tuple[int, ...], device: str) -> float:
+    """MiB that one step adds to what this process holds already."""
+    step(form, (1, 8, 2, 4, 4), device)()  # loads the libraries' code
+    run = step(form, shape, device)
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        run()
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
+    before = _status("VmRSS")
+    run()
+    # a peak from before the step would count against the form, never for it
+    return (_status("VmHWM") - before) / 2**10
+
+
+def _status(field: str) -> int:
+    """KiB; Linux only."""
+    found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    if found is None:
+        raise RuntimeError(f"/proc/self/status has no {field}")
+    return int(found.group(1))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Prints the MiB that one step adds.")
+    parser.add_argument("form", choices=["linear", "quadratic"])
+    parser.add_argument("device")
+    parser.add_argument("shape", type=int, nargs=5)
+    chosen = parser.parse_args()
+    print(_growth(chosen.form, tuple(chosen.shape), chosen.device))
