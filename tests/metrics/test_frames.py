@@ -171,6 +171,7 @@ class _Scores(pl.LightningModule):
             self.log(name, metric, on_step=False, on_epoch=True)
 
 
+@pytest.mark.filterwarnings("ignore:The ``compute`` method")
 def test_lightning_logs_and_resets(tmp_path: object) -> None:
     logits, target = plain.clips(CLIPS)
     loader = DataLoader(TensorDataset(logits, target, torch.arange(CLIPS)), batch_size=4)

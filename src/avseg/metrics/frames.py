@@ -82,8 +82,8 @@ def frame_keys(leading: Sequence[int], index: Tensor | None) -> Tensor:
         clips, length = len(index), clips // len(index)
     if index.shape != (clips,):
         raise ValueError(f"index of shape {tuple(index.shape)} does not number {clips} clips")
-    index = index.cpu().long().repeat_interleave(length)
-    return torch.stack([index, torch.arange(length).repeat(clips)], dim=1)
+    places = torch.arange(length, device=index.device).repeat(clips)
+    return torch.stack([index.long().repeat_interleave(length), places], dim=1)
 
 
 def in_order(rows: Tensor, frames_per_video: int = 1) -> tuple[Tensor, Tensor]:

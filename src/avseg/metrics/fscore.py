@@ -171,6 +171,8 @@ class FScore(FrameMetric):
         """The score of each group of `videos` clips, (groups,) float64."""
         if not len(clips):
             return torch.empty(0, dtype=torch.float64)
-        place = torch.unique_consecutive(clips, return_inverse=True)[1] // videos
-        sizes = torch.unique_consecutive(place, return_counts=True)[1].tolist()
-        return torch.stack([_best(*_curves(group)) for group in torch.split(histograms, sizes)])
+        group = torch.unique_consecutive(clips, return_inverse=True)[1] // videos
+        sizes = torch.unique_consecutive(group, return_counts=True)[1].tolist()
+        curves, sounding = _curves(histograms)
+        parts = zip(torch.split(curves, sizes), torch.split(sounding, sizes), strict=True)
+        return torch.stack([_best(*part) for part in parts])
