@@ -26,6 +26,8 @@ PVT_PARTS = (
     *((f"encoder_backbone.block{s}.", f"backbone.net.stages_{s - 1}.blocks.") for s in (1, 2, 3, 4)),
     *((f"encoder_backbone.norm{s}.", f"backbone.net.stages_{s - 1}.norm.") for s in (1, 2, 3, 4)),
 )
+# 1x1x1 convolutions, which the model holds as matrices
+POINTWISE = re.compile(r"tpavi_b\d\.(g|theta|phi|W_z\.0)\.weight")
 UNUSED_COPIES = re.compile(r"resnet\.layer[34]_2\.")
 UNUSED_HEAD = re.compile(r"encoder_backbone\.head\.|resnet\.fc\.")
 
@@ -44,7 +46,7 @@ def load_weights(model: AVSModel, state_dict: Mapping[str, Tensor]) -> None:
     official = {name.removeprefix("module."): tensor for name, tensor in state_dict.items()}
     wanted = model.state_dict()
     given = {
-        _rename(name, rules): tensor
+        _rename(name, rules): _as_matrix(tensor) if POINTWISE.fullmatch(name) else tensor
         for name, tensor in official.items()
         if not (UNUSED_COPIES.match(name) or UNUSED_HEAD.match(name))
     }
@@ -64,6 +66,7 @@ def export_weights(model: AVSModel) -> dict[str, Tensor]:
     exported = {}
     for name, tensor in model.state_dict().items():
         official = _rename(name, rules)
+        tensor = tensor[..., None, None, None] if POINTWISE.fullmatch(official) else tensor
         exported[official] = tensor.detach().clone()
         if re.match(r"resnet\.layer[34]_1\.", official):
             exported[official.replace("_1.", "_2.", 1)] = tensor.detach().clone()
@@ -95,6 +98,10 @@ def _rename(name: str, rules: list[tuple[str, str]]) -> str:
                 return renamed.replace("dwconv.", "dwconv.dwconv.")
             return renamed
     return name
+
+
+def _as_matrix(weight: Tensor) -> Tensor:
+    return weight.flatten(1) if weight.ndim == 5 else weight
 
 
 def _check_fit(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], official_names: Mapping[str, str]) -> None:

@@ -43,8 +43,9 @@ def load_vggish_weights(vggish: VGGish, source: str | Path | None = None) -> Non
         UserError: the file cannot be had, is not what its name says, or does not fit.
     """
     path = Path(source) if source is not None else _public_vggish()
+    weights = _networks_only(read_state_dict(path))
     try:
-        vggish.load_state_dict(_networks_only(read_state_dict(path)))
+        vggish.load_state_dict(weights)
     except RuntimeError as error:
         raise UserError(f"{path}: is not VGGish ({_reason(error)}); give {VGGISH_FILE} from {VGGISH_URL}") from error
 

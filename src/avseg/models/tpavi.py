@@ -10,23 +10,27 @@ the sound of all frames alike. `scope="frame"` sums within each frame only, y_t 
 (H*W), with the same parameters and the same cost.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 MODES = ("audio", "visual", "both")
 SCOPES = ("clip", "frame")
 
 
-class PointwiseConv(nn.Conv3d):
-    """A 1x1x1 convolution on channels-last data, as one matrix product; (..., in) to (..., out)."""
+class PointwiseConv(nn.Linear):
+    """A 1x1x1 convolution on channels-last data, as one matrix product; (..., in) to (..., out).
 
-    def __init__(self, channels_in: int, channels_out: int) -> None:
-        super().__init__(channels_in, channels_out, 1)
+    The weight is (out, in), since `Module.to(memory_format=torch.channels_last)` refuses five dimensions; an official
+    weight (out, in, 1, 1, 1) loads as well.
+    """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps (..., `channels_in`) to (..., `channels_out`)."""
-        return F.linear(x, self.weight.flatten(1), self.bias)
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
+        key = f"{prefix}weight"
+        if key in state_dict and state_dict[key].ndim == 5:
+            state_dict[key] = state_dict[key].flatten(1)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
 
 class TPAVI(nn.Module):
@@ -83,7 +87,7 @@ class TPAVI(nn.Module):
         if self.mode in ("audio", "both"):
             aligned = self.align_channel(audio)
             # phi(a) is the same for every pixel of a frame, so g may be summed over the frame first
-            pooled = g.sum((2, 3), keepdim=True, dtype=torch.float32)
+            pooled = g.sum((2, 3), keepdim=True, dtype=_at_least_float32(g))
             outputs.append(self._write(x, self._attend(theta, self.phi(aligned)[:, :, None, None], pooled)))
         return sum(outputs[1:], outputs[0]).div(len(outputs)).permute(0, 4, 1, 2, 3), aligned
 
@@ -93,7 +97,8 @@ class TPAVI(nn.Module):
         queries, keys, values = (tensor.flatten(first, 3) for tensor in (theta, phi, g))
         # 16-bit sums over thousands of positions would lose the small terms
         with torch.autocast(theta.device.type, enabled=False):
-            context = keys.float().transpose(-1, -2) @ values.float() / queries.shape[-2]
+            precise = _at_least_float32(queries)
+            context = keys.to(precise).transpose(-1, -2) @ values.to(precise) / queries.shape[-2]
             attended = queries @ context.to(queries.dtype)
         return attended.reshape(theta.shape)
 
@@ -102,3 +107,7 @@ class TPAVI(nn.Module):
         update = self.W_z[1](self.W_z[0](y).permute(0, 4, 1, 2, 3)).permute(0, 2, 3, 4, 1)
         written: Tensor = self.norm_layer(x + update)
         return written
+
+
+def _at_least_float32(x: Tensor) -> torch.dtype:
+    return torch.promote_types(x.dtype, torch.float32)

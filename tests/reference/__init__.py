@@ -1,0 +1,1 @@
+"""Plain forms of published methods: the reference for tests and benchmarks."""
