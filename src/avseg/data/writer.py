@@ -22,6 +22,7 @@ from avseg.files import atomic_folder
 EVENT_COLUMNS = ("split", "clip", "object", "category", "source", "depth", "level_db", "seconds")
 _BLACK_WHITE = [0] * 765 + [255] * 3  # the released MS3 masks: index 255 = sounding
 _JPEG_QUALITY = 95
+_PNG_LEVEL = 3
 
 
 def write_set(
@@ -108,7 +109,8 @@ def _write_clips(
 
 def blind_frames(clip: MadeClip) -> Iterable[BlindFrame]:
     """What each frame of a clip adds to the scores of the audio-blind oracle."""
-    return (score_frame(v, clip.prior, s) for v, s in zip(clip.visible, clip.sounding, strict=True))
+    seconds = range(len(clip.frames))
+    return (score_frame(clip.visible[s], clip.prior, clip.sounding[s]) for s in seconds)
 
 
 def _entry(layout: Layout, clip: MadeClip) -> ClipEntry:
@@ -145,7 +147,7 @@ def _events(clip: MadeClip) -> Iterable[list[object]]:
 
 def _save(picture: Image.Image, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path, **({"quality": _JPEG_QUALITY} if path.suffix == ".jpg" else {"compress_level": 3}))
+    picture.save(path, quality=_JPEG_QUALITY, compress_level=_PNG_LEVEL)  # each format takes its own option
 
 
 def _write_json(path: Path, value: Mapping[str, object]) -> None:
