@@ -26,7 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=5, help="rounds for each comparison (default 5)")
     parser.add_argument("--out", type=Path, default=Path("outputs/benchmarks.json"), help="the json file to write")
     parser.add_argument("--small", action="store_true", help="tiny sizes: only checks that the benchmarks run")
+    # several threads that wait for one another make the ratios depend on what else the machine does
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1: the steadiest ratios)")
     chosen = parser.parse_args(arguments)
+    torch.set_num_threads(chosen.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     console = Console()
     found = _measure(chosen.repeats, device, small=chosen.small, console=console)
@@ -68,7 +71,7 @@ def _table(found: Sequence[Comparison], machine: str) -> Table:
 
 def _machine(device: str) -> str:
     name = torch.cuda.get_device_name() if device == "cuda" else f"CPU {platform.machine()}"
-    return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}; medians, least and greatest ratio"
+    return f"{name}, CPU threads: {torch.get_num_threads()}, torch {torch.__version__}; median (least to greatest)"
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ def test_small_run_writes_the_ratios(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)  # the other tests keep theirs
     # the fresh process of each form is left out: its imports take seconds
     monkeypatch.setattr(bench_tpavi, "_memory", lambda form, *_: {"linear": 2.0, "quadratic": 50.0}[form])
     assert run.main(["--small", "--repeats", "2", "--out", str(tmp_path / "bench.json")]) == 0
