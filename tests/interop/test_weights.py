@@ -149,7 +149,7 @@ def test_without_a_network_the_error_says_where_to_put_the_file(
 def test_vggish_from_a_file_and_from_the_cache(cache: Path) -> None:
     weights = {name: torch.full_like(t, 0.01) for name, t in VGGish().state_dict().items()}
     torch.save(weights | {"pproc.pca_means": torch.zeros(128)}, cache / "vggish-10086976.pth")
-    for source in (None, cache / "vggish-10086976.pth"):
+    for source in ("download", cache / "vggish-10086976.pth"):
         vggish = VGGish()
         load_vggish_weights(vggish, source)
         assert all(bool((t == 0.01).all()) for t in vggish.state_dict().values())

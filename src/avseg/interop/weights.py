@@ -32,17 +32,17 @@ def load_backbone_weights(model: AVSModel, source: bool | str = True) -> None:
         model.backbone.net.load_state_dict(create_encoder(model.backbone.name, source).state_dict())
 
 
-def load_vggish_weights(vggish: VGGish, source: str | Path | None = None) -> None:
+def load_vggish_weights(vggish: VGGish, source: str | Path = "download") -> None:
     """Gives VGGish its AudioSet weights.
 
     Args:
         vggish: the network to fill.
-        source: a weights file; None for the public file in the cache folder, downloaded and checked if absent.
+        source: a weights file, or "download" for the public one in the cache folder, fetched and checked if absent.
 
     Raises:
         UserError: the file cannot be had, is not what its name says, or does not fit.
     """
-    path = Path(source) if source is not None else _public_vggish()
+    path = _public_vggish() if source == "download" else Path(source)
     weights = _networks_only(read_state_dict(path))
     try:
         vggish.load_state_dict(weights)
