@@ -120,10 +120,11 @@ class AVSModel(nn.Module):
             fused, aligned = self._fuse(stage, _blank(feature, flags), audio)
             visual_maps.append(F.relu(_blank(fused, flags)))
             audio_maps.append(aligned)
-        logits = self.decoder([m.flatten(0, 1) for m in visual_maps], None if flags is None else flags.flatten(0, 1))
+        logits = self.decoder([visual.flatten(0, 1) for visual in visual_maps])
         if size is not None and tuple(size) != tuple(logits.shape[-2:]):
             logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
-        return AVSOutput(logits.unflatten(0, audio.shape[:2]), visual_maps, audio_maps)
+        # the decoder sees each frame alone: blanking its output is the same as blanking after each of its paths
+        return AVSOutput(_blank(logits.unflatten(0, audio.shape[:2]), flags), visual_maps, audio_maps)
 
     def _fuse(self, stage: int, feature: Tensor, audio: Tensor) -> tuple[Tensor, Tensor | None]:
         if stage not in self.fusion_stages:

@@ -67,21 +67,17 @@ class Decoder(nn.Module):
             nn.Conv2d(32, num_classes, 1),
         )
 
-    def forward(self, stages: Sequence[Tensor], valid: Tensor | None = None) -> Tensor:
+    def forward(self, stages: Sequence[Tensor]) -> Tensor:
         """Decodes four stage maps.
 
         Args:
             stages: (N, C, h, w) each, stage 1 (stride 4) first.
-            valid: (N, 1, 1, 1), 0 blanks a padded frame after every path (AVSS), or None.
 
         Returns:
             logits (N, K, H, W), four times the size of stage 1.
         """
-        x = _blank(self.paths[3](stages[3]), valid)
+        x = self.paths[3](stages[3])
         for path, stage in zip(reversed(self.paths[:3]), reversed(stages[:3]), strict=True):
-            x = _blank(path(x, stage), valid)
-        return _blank(self.head(x), valid)
-
-
-def _blank(x: Tensor, valid: Tensor | None) -> Tensor:
-    return x if valid is None else x * valid
+            x = path(x, stage)
+        logits: Tensor = self.head(x)
+        return logits
