@@ -70,7 +70,9 @@ def make_video(
             if times is None:
                 frame.pts, frame.time_base = number, 1 / Fraction(rate)
             else:
+                until = times[number + 1] if number + 1 < frames else seconds
                 frame.pts, frame.time_base = round(times[number] * 1000), Fraction(1, 1000)
+                frame.duration = round((until - times[number]) * 1000)
             output.mux(picture.encode(frame))
         output.mux(picture.encode(None))
         if track is not None:

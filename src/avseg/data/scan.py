@@ -1,6 +1,7 @@
 """When the frames of a video are shown, read from its packets without decoding them."""
 
 import math
+from array import array
 from collections.abc import Iterable
 
 import numpy as np
@@ -28,7 +29,7 @@ class Scan:
         self.frames = 0
         self.sound_packets = 0
         self.timed = True
-        self.stamps: list[float] = []
+        self.stamps = array("d")
         self.last_duration = 0.0
         self.video_end = self.sound_end = -math.inf
 
@@ -48,16 +49,17 @@ class Scan:
     def _picture(self, packet: "Packet[Stream]", end: float) -> None:
         # VP8 hides reference frames: bit 4 of the first byte says that this one is shown
         hidden = self.stream.codec_context.name.startswith("vp8") and not bytes(packet)[0] & 0x10
-        if end > self.video_end:
-            self.video_end = end
-            self.last_duration = float((packet.duration or 0) * packet.time_base)
+        self.video_end = max(self.video_end, end)
         if hidden or packet.is_discard:
             return
         self.frames += 1
         if packet.pts is None:
             self.timed = False
-        else:
-            self.stamps.append(float(packet.pts * packet.time_base))
+            return
+        stamp = float(packet.pts * packet.time_base)
+        if stamp > max(self.stamps[-32:], default=-math.inf):  # coded out of order, but never by much
+            self.last_duration = float((packet.duration or 0) * packet.time_base)
+        self.stamps.append(stamp)
 
     def timeline(self, rate: float) -> tuple[np.ndarray, float, float]:
         """When the frames are shown.

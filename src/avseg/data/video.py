@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Stream
 from av.video.frame import VideoFrame
@@ -103,43 +104,33 @@ def probe(path: Path) -> Video:
         UserError: the file is missing, empty, not a video, or has no frame that can be decoded.
     """
     with open_video(path) as container:
-        stream = video_stream(container, path)
-        sound = sound_stream(container)
+        stream, sound = video_stream(container, path), sound_stream(container)
         scan = Scan(stream, sound)
         scan.read(packets(container, [stream, *([sound] if sound else [])]))
-        declared = _declared_end(container, stream)
-        description = None
-        if sound is not None and scan.sound_packets:
-            description = Sound(sound.codec_context.name, sound.codec_context.sample_rate, sound.layout.name)
-        name, codec = container.format.name, stream.codec_context.name
-        sound_start = _seconds(sound, sound.start_time) if sound else None
-        rate = float(stream.average_rate or stream.guessed_rate or 0)
+        header = _read_header(container, stream, sound if scan.sound_packets else None)
     if not scan.frames:
         raise UserError(f"{path}: holds no frames; give a video that plays")
     height, width, rotation = _first_picture(path)
-    times, start, frame_rate = scan.timeline(rate)
-    timed = scan.timed and "avi" not in name.split(",")  # AVI keeps the order of coding only
-    end = max(scan.video_end, scan.sound_end if not stream.duration else -math.inf)
-    lead = start - sound_start if sound_start is not None else 0.0
-    missing = declared - (end - min(start, 0.0)) if declared else 0.0
+    times, start, rate = scan.timeline(header.rate)
+    timed = scan.timed and "avi" not in header.container.split(",")  # AVI keeps the order of coding only
+    lead = start - header.sound_start if timed else 0.0
+    missing = header.promised - (max(scan.video_end, scan.sound_end if header.joint else -math.inf) - min(start, 0.0))
     return Video(
         path=path,
-        container=name,
-        codec=codec,
+        container=header.container,
+        codec=header.codec,
         height=height,
         width=width,
         rotation=rotation,
-        frame_rate=frame_rate,
-        constant_rate=bool(
-            np.all(np.abs(times - np.arange(len(times)) / frame_rate) <= 0.5 / frame_rate + CLOCK_ERROR)
-        ),
+        frame_rate=rate,
+        constant_rate=bool(np.all(np.abs(times - np.arange(len(times)) / rate) <= 0.5 / rate + CLOCK_ERROR)),
         times=times,
-        duration=float(times[-1]) + (scan.last_duration or 1 / frame_rate),
+        duration=float(times[-1]) + _last_duration(scan.last_duration, 1 / rate, header.end - start - float(times[-1])),
         start=start if timed else 0.0,
-        lead=lead if timed and lead > GAP else 0.0,
+        lead=lead if lead > GAP else 0.0,
         timed=timed,
-        missing=missing if missing > 0.5 + 2 / frame_rate else 0.0,
-        sound=description,
+        missing=missing if missing > 0.5 + 2 / rate else 0.0,
+        sound=header.sound,
     )
 
 
@@ -173,7 +164,7 @@ def official_frames(video: Video) -> list[int]:
     for second in range(video.seconds):
         index = min(int(second * rounded + 15 * rounded / 16), last)
         strayed = second_of(float(video.times[index])) != second
-        if not video.constant_rate or (strayed and index < last) or rounded < 1:
+        if not video.constant_rate or strayed:
             index = _nearest(video.times, second + 15 / 16)
         chosen.append(index)
     return chosen
@@ -216,13 +207,57 @@ class UprightRGB:
         return np.ascontiguousarray(np.rot90(rgb, self.quarters)) if self.quarters else rgb
 
 
-def _declared_end(container: InputContainer, stream: VideoStream) -> float | None:
-    """How long the header says it is, in seconds; None if it does not say."""
-    return _seconds(stream, stream.duration) or (container.duration / 1e6 if container.duration else None)
+class _Header(NamedTuple):
+    """What the container says about itself; times in seconds."""
+
+    container: str
+    codec: str
+    rate: float  # frames per second, 0 if not said
+    promised: float  # how long the pictures (or, if `joint`, pictures and sound) are, minus infinity if not said
+    joint: bool
+    end: float  # when all is over, infinity if not said
+    sound: Sound | None
+    sound_start: float  # infinity without sound
+
+
+def _read_header(container: InputContainer, stream: VideoStream, sound: AudioStream | None) -> _Header:
+    rate = float(stream.average_rate or stream.guessed_rate or 0)
+    length = container.duration / 1e6 if container.duration else None
+    own = _seconds(stream, stream.duration)
+    if "avi" in container.format.name.split(",") and stream.frames and rate:
+        own = stream.frames / rate  # FFmpeg shortens the duration of an AVI that is cut
+    promised = own or length
+    sound_start = _seconds(sound, sound.start_time) if sound is not None else None
+    return _Header(
+        container=container.format.name,
+        codec=stream.codec_context.name,
+        rate=rate,
+        promised=-math.inf if promised is None else promised,
+        joint=not own,
+        end=math.inf if length is None else (container.start_time or 0) / 1e6 + length,
+        sound=_describe(sound) if sound is not None else None,
+        sound_start=math.inf if sound_start is None else sound_start,
+    )
+
+
+def _describe(sound: AudioStream) -> Sound:
+    context = sound.codec_context
+    unnamed = {"1 channels": "mono", "2 channels": "stereo"}
+    layout = unnamed.get(context.layout.name, context.layout.name)
+    return Sound(context.codec.canonical_name, context.sample_rate, layout)
 
 
 def _seconds(stream: Stream, ticks: int | None) -> float | None:
     return float(ticks * stream.time_base) if ticks is not None and stream.time_base else None
+
+
+def _last_duration(said: float, usual: float, left: float) -> float:
+    """How long the last frame is shown: what its packet says, but not beyond the end of the file.
+
+    MP4 gives each packet the time to the next one in the order of coding, not of showing.
+    """
+    duration = said or usual
+    return min(duration, left) if left > 0 else duration
 
 
 def _first_picture(path: Path) -> tuple[int, int, int]:

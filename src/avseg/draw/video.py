@@ -40,9 +40,16 @@ def repaint(video: Video, path: Path, paint: Paint) -> None:
     with open_video(video.path) as source, _create(path) as target:
         stream = video_stream(source, video.path)
         sound = sound_stream(source) if video.sound else None
-        pictures = PictureTrack(target, video.height, video.width, video.frame_rate, _time_base(stream, video))
-        pictures.bt709 = stream.codec_context.colorspace in BT709
-        pictures.shape = stream.codec_context.sample_aspect_ratio
+        aspect = stream.codec_context.sample_aspect_ratio
+        pictures = PictureTrack(
+            target,
+            video.height,
+            video.width,
+            video.frame_rate,
+            _time_base(stream, video),
+            aspect=1 / aspect if aspect and video.rotation % 180 else aspect,
+            bt709=stream.codec_context.colorspace in BT709,
+        )
         origin = video.start - video.lead
         track = (copied(target, sound, origin) or Reencoded(target, sound, origin)) if sound else None
         clock, upright = FrameClock(video), UprightRGB(video.rotation, video.height, video.width)
@@ -99,10 +106,20 @@ class PictureTrack:
         width: columns of the frames.
         frame_rate: the usual frames per second; the times given with the frames are what counts.
         time_base: unit of the times kept, in seconds.
+        aspect: width over height of a pixel, None = square.
+        bt709: colours as in high definition, else as in standard definition.
     """
 
     def __init__(
-        self, target: OutputContainer, height: int, width: int, frame_rate: float, time_base: Fraction
+        self,
+        target: OutputContainer,
+        height: int,
+        width: int,
+        frame_rate: float,
+        time_base: Fraction,
+        *,
+        aspect: Fraction | None = None,
+        bt709: bool = False,
     ) -> None:
         self.target = target
         self.time_base = time_base
@@ -112,18 +129,22 @@ class PictureTrack:
         )
         self.stream.height, self.stream.width = height + height % 2, width + width % 2
         self.stream.pix_fmt = "yuv420p"
-        self.stream.codec_context.time_base = time_base
-        self.bt709 = False
-        self.shape: Fraction | None = None
+        context = self.stream.codec_context
+        context.time_base = time_base
+        if aspect:
+            context.sample_aspect_ratio = aspect
+        if bt709:
+            context.colorspace = context.color_primaries = context.color_trc = 1
+        self.colorspace = Colorspace.ITU709 if bt709 else Colorspace.ITU601
         self.reformatter = VideoReformatter()
         self.waiting: VideoFrame | None = None
+        self.durations: dict[int, int] = {}  # of the frames that the encoder still holds
 
     def write(self, image: np.ndarray, time: float) -> None:
         """Adds a frame (H, W, 3) uint8 shown from `time` on, in seconds."""
         image = np.pad(image, self.padding, mode="edge") if any(map(any, self.padding)) else image
         rgb = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        space = Colorspace.ITU709 if self.bt709 else Colorspace.ITU601
-        picture = self.reformatter.reformat(rgb, format="yuv420p", dst_colorspace=space, threads=1)
+        picture = self.reformatter.reformat(rgb, format="yuv420p", dst_colorspace=self.colorspace, threads=1)
         picture.pts, picture.time_base = round(time / self.time_base), self.time_base
         self._pass_on(picture.pts)
         self.waiting = picture
@@ -131,24 +152,20 @@ class PictureTrack:
     def close(self, duration: float) -> None:
         """Ends the track after `duration` seconds."""
         self._pass_on(round(duration / self.time_base))
-        self.target.mux(self.stream.encode(None))
+        self._encode(None)
 
     def _pass_on(self, until: int) -> None:
         """Encodes the waiting frame, now that it is known how long it is shown."""
-        if self.waiting is None:
-            self._describe()
-            return
-        assert self.waiting.pts is not None
-        if until > self.waiting.pts:  # two frames at one instant: only the later one can be shown
-            self.waiting.duration = until - self.waiting.pts
-            self.target.mux(self.stream.encode(self.waiting))
+        # of two frames at one instant only the later one can be shown
+        if self.waiting is not None and self.waiting.pts is not None and until > self.waiting.pts:
+            self.durations[self.waiting.pts] = until - self.waiting.pts
+            self._encode(self.waiting)
 
-    def _describe(self) -> None:
-        context = self.stream.codec_context
-        if self.bt709:
-            context.colorspace = context.color_primaries = context.color_trc = 1
-        if self.shape:
-            context.sample_aspect_ratio = self.shape
+    def _encode(self, frame: VideoFrame | None) -> None:
+        for packet in self.stream.encode(frame):
+            if packet.pts is not None:
+                packet.duration = self.durations.pop(packet.pts, 0)  # the encoder forgets it; MP4 would guess
+            self.target.mux(packet)
 
 
 def _create(path: Path) -> OutputContainer:

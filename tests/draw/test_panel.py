@@ -1,0 +1,79 @@
+"""Panels and method comparisons: pictures that show what they were given."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from avseg.draw.palette import SOUNDING, TRUTH
+from avseg.draw.panel import PanelClip, save_panel
+from avseg.draw.scopes import save_scopes
+
+
+def _clip(seconds: int = 5, size: tuple[int, int] = (32, 48), dtype: type = np.float32) -> PanelClip:
+    frames = np.full((seconds, *size, 3), 128, np.uint8)
+    truth = np.zeros((seconds, *size), np.uint8)
+    truth[:, 8:24, 4:20] = 1
+    prediction = np.zeros((seconds, *size), dtype)
+    prediction[:, 8:24, 28:44] = 1
+    mel = np.full((seconds, 96, 64), -4.6, np.float32)
+    return PanelClip("clip_é_1", frames, truth, prediction, mel, 0.5)
+
+
+def _pixels_like(path: Path, colour: tuple[int, int, int]) -> int:
+    grey = 128 * 0.5 + 30
+    tint = 0.3 * grey + 0.7 * np.array(colour)
+    with Image.open(path) as picture:
+        return int((np.abs(np.asarray(picture.convert("RGB")) - tint).max(-1) < 4).sum())
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_panel_shows_truth_and_prediction(tmp_path: Path, count: int) -> None:
+    path = tmp_path / "deep" / "panel.png"
+    save_panel(path, [_clip() for _ in range(count)])
+    truth, prediction = _pixels_like(path, TRUTH), _pixels_like(path, SOUNDING)
+    assert truth > 1000 * count
+    assert prediction == pytest.approx(truth, rel=0.1)
+    assert [entry.name for entry in path.parent.iterdir()] == ["panel.png"]
+
+
+def test_a_probability_of_a_half_is_not_marked(tmp_path: Path) -> None:
+    clip = _clip()
+    clip.prediction = clip.prediction * 0.5
+    save_panel(tmp_path / "p.png", [clip])
+    assert _pixels_like(tmp_path / "p.png", SOUNDING) == 0
+
+
+def test_clips_of_different_lengths_and_classes(tmp_path: Path) -> None:
+    long = _clip(10, dtype=np.int64)
+    long.truth = long.truth * 70
+    long.score = None
+    save_panel(tmp_path / "p.png", [_clip(5), long])
+    assert (tmp_path / "p.png").stat().st_size > 1000
+
+
+def test_no_clip_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        save_panel(tmp_path / "p.png", [])
+
+
+def test_methods_side_by_side(tmp_path: Path) -> None:
+    clip = _clip()
+    methods = {"clip scope": clip.prediction, "frame scope": clip.prediction * 0}
+    scores = {"clip scope": [0.1] * 5, "frame scope": [0.9] * 5}
+    save_scopes(tmp_path / "s.png", clip.frames, clip.mel, clip.truth, methods, scores=scores, title="a clip")
+    save_scopes(tmp_path / "one.png", clip.frames, clip.mel, clip.truth, {"clip scope": clip.prediction})
+    assert _pixels_like(tmp_path / "s.png", SOUNDING) > 1000
+    with Image.open(tmp_path / "s.png") as two, Image.open(tmp_path / "one.png") as one:
+        assert two.height > one.height
+        assert two.width == one.width
+
+
+def test_drawing_leaves_pyplot_alone() -> None:
+    """No global figure state, and matplotlib is not even imported before something is drawn."""
+    code = "import sys, avseg.draw.panel, avseg.draw.scopes; assert 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert "matplotlib.pyplot" not in (Path(__file__).parents[2] / "src/avseg/draw/strips.py").read_text()
