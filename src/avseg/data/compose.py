@@ -110,7 +110,7 @@ def loop(wave: NDArray[np.float32], samples: int, start: int) -> NDArray[np.floa
     ramp = np.linspace(0, 1, fade, dtype=np.float32)
     body = wave[: len(wave) - fade].copy()
     body[:fade] = body[:fade] * ramp + wave[len(wave) - fade :] * (1 - ramp)
-    return body[np.arange(start, start + samples) % len(body)]
+    return np.asarray(body[np.arange(start, start + samples) % len(body)])
 
 
 def read_sound(path: Path) -> NDArray[np.float32]:
@@ -130,7 +130,7 @@ def read_sound(path: Path) -> NDArray[np.float32]:
         raise UserError(f"{path} is silent; replace it or remove the pair")
     resampled = torchaudio.functional.resample(torch.from_numpy(mono), rate, SAMPLE_RATE).numpy()
     heard = without_pauses(resampled)
-    return (heard / np.sqrt(np.mean(heard**2))).astype(np.float32)
+    return np.asarray(heard / np.sqrt(np.mean(heard**2)), dtype=np.float32)
 
 
 def without_pauses(wave: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -21,6 +21,7 @@ import soundfile
 from PIL import Image
 
 from avseg.data.compose import CLASS_FILE
+from avseg.data.writer import write_wav
 from avseg.errors import UserError
 from avseg.files import atomic_folder
 
@@ -130,7 +131,7 @@ def _write_member(name: str, content: bytes, folder: Path) -> Iterator[tuple[str
     else:
         wave, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
         peak = max(1.0, float(np.abs(wave).max()))  # lossy coding overshoots full scale
-        soundfile.write(folder / f"{stem}.wav", wave.mean(axis=1) / peak, rate, subtype="PCM_16")
+        write_wav(folder / f"{stem}.wav", wave.mean(axis=1) / peak, rate)
 
 
 def _write_notes(folder: Path, package: Path, found: dict[str, str]) -> dict[str, list[str]]:

@@ -52,7 +52,7 @@ def envelope(active: NDArray[np.bool_]) -> NDArray[np.float32]:
     shape = np.zeros(len(active) * SAMPLE_RATE, dtype=np.float32)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], active.astype(np.int8), [0]])))
     for first, end in edges.reshape(-1, 2):
-        pause = min(_HOP_LAG * end, _LONGEST_PAUSE)
+        pause = 0.0 if end == len(active) else min(_HOP_LAG * end, _LONGEST_PAUSE)
         start, stop = int(first * SAMPLE_RATE), round((end - pause) * SAMPLE_RATE)
         shape[start:stop] = _faded(stop - start)
     return shape

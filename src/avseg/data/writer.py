@@ -1,6 +1,7 @@
 """Writes made clips into the official folder tree, so that they are read exactly like the released data."""
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
@@ -77,10 +78,16 @@ def write_clip(layout: Layout, clip: MadeClip, classes: Mapping[str, int]) -> Cl
     # S4 training clips carry only the mask of the first frame
     for path, mask in zip(layout.masks(entry), _mask_pictures(layout, clip, classes), strict=False):
         _save(mask, path)
-    wav = layout.wav(entry)
-    wav.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(wav, clip.waveform, SAMPLE_RATE, subtype="PCM_16")
+    write_wav(layout.wav(entry), clip.waveform, SAMPLE_RATE)
     return entry
+
+
+def write_wav(path: Path, wave: NDArray[np.float32], rate: int) -> None:
+    """Writes 16-bit samples; a full disk is an `OSError` here, which soundfile's own files would not give."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, wave, rate, subtype="PCM_16", format="WAV")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(buffer.getvalue())
 
 
 def _write_clips(
@@ -118,8 +125,7 @@ def _entry(layout: Layout, clip: MadeClip) -> ClipEntry:
     if layout.setting == "s4":
         category = clip.categories[clip.lead]
     elif isinstance(layout, AVSSLayout):
-        heard = clip.sounding.any(axis=0)
-        category = "_".join(name for name, sounds in zip(clip.categories, heard, strict=True) if sounds)
+        category = "_".join(clip.categories[n] for n in np.flatnonzero(clip.sounding.sum(axis=0)))
         subset = "v2" if len(clip.frames) == layout.lengths["v2"] else "v1m"
     return ClipEntry(clip.name, category, clip.split, subset=subset)
 
