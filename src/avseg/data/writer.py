@@ -153,7 +153,8 @@ def _events(clip: MadeClip) -> Iterable[list[object]]:
 
 def _save(picture: Image.Image, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path, quality=_JPEG_QUALITY, compress_level=_PNG_LEVEL)  # each format takes its own option
+    # each format takes its own options; jpg keeps its colours at full resolution
+    picture.save(path, quality=_JPEG_QUALITY, subsampling=0, compress_level=_PNG_LEVEL)
 
 
 def _write_json(path: Path, value: Mapping[str, object]) -> None:
