@@ -40,7 +40,10 @@ class Overlay:
             raise ValueError(f"a mask of size {self.mask.shape} does not fit a frame of size {frame.shape[:2]}")
         marked = frame.copy()
         box, keep, add = self._blend
-        marked[box] = (marked[box] * keep + add) >> 8
+        blend = marked[box] * keep
+        blend += add
+        blend >>= 8
+        marked[box] = blend
         return marked
 
     @cached_property
@@ -51,22 +54,33 @@ class Overlay:
         here.
         """
         box = _box(self.mask)
-        mask, border = self.mask[box], self._border[box][..., None]
-        colour = class_colours(mask.astype(np.int64)) if self.colour is None else np.asarray(self.colour)
-        share = np.where(mask, round(256 * self.alpha), 0)[..., None]
-        keep = np.where(border, 0, 256 - share)
-        add = np.where(border, np.asarray(WHITE) * 256, colour * share)
-        return box, keep.astype(np.uint16), add.astype(np.uint16)
+        mask, border = self.mask[box], self._border[box]
+        tint = class_colours(mask.astype(np.intp)) if self.colour is None else np.asarray(self.colour)
+        share = (mask != 0).astype(np.uint16)[..., None] * np.uint16(round(256 * self.alpha))
+        add = tint.astype(np.uint16) * share
+        share[border] = 256
+        add[border] = np.asarray(WHITE) * 256
+        return box, 256 - share, add
 
     @cached_property
     def _border(self) -> np.ndarray:
         """(H, W) bool: in the mask and within `width` pixels of another class or of none."""
-        labels = torch.from_numpy(self.mask.astype(np.float32))[None, None]
-        size = 2 * self.width + 1
-        high = F.max_pool2d(labels, size, 1, self.width)
-        low = -F.max_pool2d(-labels, size, 1, self.width)
-        border: np.ndarray = ((high != low) & (labels > 0))[0, 0].numpy()
+        labels = self.mask.astype(np.uint8)
+        differs = _spread(labels, self.width, np.maximum) != _spread(labels, self.width, np.minimum)
+        border: np.ndarray = differs & (labels > 0)
         return border
+
+
+def _spread(labels: np.ndarray, width: int, extreme: np.ufunc) -> np.ndarray:
+    """The largest, or smallest, value within `width` pixels of each, along both axes."""
+    for axis in (0, 1):
+        source = np.moveaxis(labels, axis, 0)
+        target = source.copy()
+        for step in range(1, width + 1):
+            extreme(target[step:], source[:-step], out=target[step:])
+            extreme(target[:-step], source[step:], out=target[:-step])
+        labels = np.moveaxis(target, 0, axis)
+    return labels
 
 
 def _box(mask: np.ndarray) -> tuple[slice, slice]:
