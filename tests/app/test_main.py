@@ -3,6 +3,7 @@ import pickle
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -29,7 +30,9 @@ def test_help_has_an_example(verb, capsys):
 
 def test_help_imports_nothing_heavy():
     # the promise is half a second; the reason why it is kept can be tested without a clock
-    code = "import sys; from avseg.app.main import build_parser; build_parser().format_help(); print([m for m in ('torch', 'numpy', 'hydra', 'pytorch_lightning', 'av') if m in sys.modules])"
+    heavy = ("torch", "numpy", "hydra", "pytorch_lightning", "av")
+    code = "import sys; from avseg.app.main import build_parser; build_parser().format_help(); "
+    code += f"print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
 
@@ -111,10 +114,10 @@ def test_a_file_that_is_no_folder_for_outputs(ms3_root, tmp_path):
     assert "paths.outputs" in line
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_disk_is_one_line(monkeypatch, ms3_root, tmp_path):
     def full(*_, **__):
-        with open("/dev/full", "w") as file:
+        with Path("/dev/full").open("w") as file:
             file.write("x")
             file.flush()
 

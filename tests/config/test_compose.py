@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from avseg.config.compose import compose
 from avseg.config.folder import groups, options
@@ -81,3 +83,16 @@ def test_evaluate_needs_a_checkpoint():
     with pytest.raises(UserError, match="checkpoint has no value"):
         compose("evaluate", [])
     assert compose("evaluate", ["checkpoint=x"])["split"] == "test"
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1).filter(
+        lambda text: text[0] not in "'\"[{ ${"
+    )
+)
+def test_any_path_can_be_a_value(path):
+    if any(special in path for special in ("${", "\\")) or path != path.strip():
+        return  # interpolation and escapes are Hydra's own
+    value = compose("evaluate", [f"checkpoint=/{path}/seed=3"])["checkpoint"]
+    assert value == f"/{path}/seed=3"

@@ -82,10 +82,11 @@ def _from_official(source: Path, out: Path, overrides: list[str]) -> None:
     from avseg.models.weights_file import read_state_dict
     from avseg.tasks.build import build_task
 
+    official = read_state_dict(source)
     # the file brings the backbone's weights; VGGish's are not in it
     config = compose("train", [*overrides, "backbone.pretrained=false"])
     validate(config)
     task = build_task(config)
-    load_weights(task.net, read_state_dict(source))
+    load_weights(task.net, official)
     with atomic_file(out) as path:
         torch.save({"state_dict": task.state_dict(), "avseg": {"config": config}}, path)

@@ -68,7 +68,7 @@ def _sweep(overrides: list[str]) -> int:
     from omegaconf import DictConfig, OmegaConf
 
     from avseg.config import schema
-    from avseg.config.compose import compose
+    from avseg.config.compose import compose, readable
     from avseg.config.folder import conf_folder
 
     compose("train", [override for override in overrides if "," not in override.split("=", 1)[-1]])
@@ -81,6 +81,6 @@ def _sweep(overrides: list[str]) -> int:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         _train({str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {})
 
-    sys.argv = [sys.argv[0], "--multirun", *overrides]
+    sys.argv = [sys.argv[0], "--multirun", *(readable(override) for override in overrides)]
     job()
     return 0

@@ -7,6 +7,7 @@ from typing import Any
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -31,13 +32,31 @@ def compose(name: str, overrides: list[str]) -> dict[str, Any]:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf_folder()), version_base="1.3", job_name="avseg"):
         try:
-            config = hydra_compose(name, overrides=overrides)
+            config = hydra_compose(name, overrides=[readable(override) for override in overrides])
             plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         except (HydraException, OmegaConfBaseException) as error:
             raise UserError(_explain(name, overrides, error)) from error
     values = {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
     _refuse_added_keys(name, values)
     return values
+
+
+def readable(override: str) -> str:
+    """Quotes a value that Hydra's grammar cannot read, such as the path of a run (`.../seed=123`) or one with brackets.
+
+    >>> readable("checkpoint=outputs/demo/seed=1")
+    "checkpoint='outputs/demo/seed=1'"
+    >>> readable("fusion.stages=[3,4]")
+    'fusion.stages=[3,4]'
+    """
+    try:
+        OverridesParser.create().parse_override(override)
+    except HydraException:
+        key, equals, value = override.partition("=")
+        if equals and value and value[0] not in "'\"[{":
+            escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+            return f"{key}='{escaped}'"
+    return override
 
 
 def _refuse_added_keys(name: str, values: dict[str, Any]) -> None:

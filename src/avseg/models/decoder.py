@@ -59,12 +59,14 @@ class Decoder(nn.Module):
     def __init__(self, channels: int, num_classes: int = 1) -> None:
         super().__init__()
         self.paths = nn.ModuleList(FusionPath(channels, coarsest=stage == 4) for stage in (1, 2, 3, 4))
+        # 128 and 32 at the paper's width of 256; a narrow model would spend nearly all its time in a head of that size
+        wide, narrow = max(8, channels // 2), max(8, channels // 8)
         self.head = nn.Sequential(
-            nn.Conv2d(channels, 128, 3, padding=1),
+            nn.Conv2d(channels, wide, 3, padding=1),
             nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
-            nn.Conv2d(128, 32, 3, padding=1),
+            nn.Conv2d(wide, narrow, 3, padding=1),
             nn.ReLU(),
-            nn.Conv2d(32, num_classes, 1),
+            nn.Conv2d(narrow, num_classes, 1),
         )
 
     def forward(self, stages: Sequence[Tensor]) -> Tensor:

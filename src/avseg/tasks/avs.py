@@ -83,7 +83,7 @@ class AVSTask(pl.LightningModule):
         loss = mask = self.mask_loss(output.logits, clip.masks, clip.annotated)
         weight = self.config["loss"]["mapping_weight"]
         if weight:
-            mapping = self.mapping_loss(output.logits, output.visual_maps, output.audio_maps)
+            mapping = self.mapping_loss(output.logits, output.visual_maps, output.audio_maps, clip.annotated)
             loss = mask + weight * mapping
             self._log("train/mapping_loss", mapping, clip)
         self._log("train/mask_loss", mask, clip)
@@ -158,8 +158,10 @@ class AVSTask(pl.LightningModule):
             {"index": i, "video_id": clips[i][0], "category": clips[i][1]} for i in sorted(clips)
         ]
         for sound, scores in self.test_scores.items():
-            for row, values in zip(rows, (scores.per_clip()[row["index"]] for row in rows), strict=True):  # type: ignore[operator]
-                row.update({key if sound == "own" else f"{sound}/{key}": value for key, value in values.items()})
+            by_index = scores.per_clip()  # type: ignore[operator]
+            prefix = "" if sound == "own" else f"{sound}/"
+            for row in rows:
+                row.update({prefix + key: value for key, value in by_index[row["index"]].items()})
         return rows
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

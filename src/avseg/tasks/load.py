@@ -25,7 +25,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(
             f"checkpoint {path} holds more than weights and plain values, so it was not read; load those of avseg only"
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise UserError(f"checkpoint {path} is damaged; delete it and run the training command again") from error
     if not isinstance(checkpoint, dict) or "avseg" not in checkpoint or "state_dict" not in checkpoint:
         raise UserError(
