@@ -30,7 +30,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs a demonstration."""
-    from avseg.app import demos
+    import avseg.app.demos as demos
 
     job = {"main": demos.main, "listening": demos.listening, "cutouts": demos.cutouts}[arguments.which]
     job(arguments.data, arguments.out)

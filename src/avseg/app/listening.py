@@ -1,4 +1,4 @@
-"""The proof that a model listens: differences of mIoU that a model which is deaf, or cannot tell when, does not show."""
+"""The proof that a model listens: differences of mIoU that a deaf model, or one that cannot tell when, never shows."""
 
 from pathlib import Path
 

@@ -80,8 +80,8 @@ class AVSTask(pl.LightningModule):
     def training_step(self, clip: Clip, batch_index: int) -> Tensor:
         """Mask loss plus lambda times L_AVM."""
         output = self(clip)
-        loss = mask = self.mask_loss(output.logits, clip.masks, clip.annotated)
-        weight = self.config["loss"]["mapping_weight"]
+        mask: Tensor = self.mask_loss(output.logits, clip.masks, clip.annotated)
+        loss, weight = mask, self.config["loss"]["mapping_weight"]
         if weight:
             mapping = self.mapping_loss(output.logits, output.visual_maps, output.audio_maps, clip.annotated)
             loss = mask + weight * mapping

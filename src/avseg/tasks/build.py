@@ -39,7 +39,7 @@ def _audio_encoder(audio: dict[str, Any], pretrained: bool) -> nn.Module:
         return MelStatistics(hidden=audio["hidden"])
     encoder = VGGish()
     if pretrained and audio["weights"] != "random":
-        load_vggish_weights(encoder, None if audio["weights"] in (None, "download") else audio["weights"])
+        load_vggish_weights(encoder, audio["weights"] or "download")
     return encoder
 
 
