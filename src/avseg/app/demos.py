@@ -10,14 +10,14 @@ from avseg.errors import UserError
 from avseg.runs import RunDirectory, read_json
 
 _TOY = ("--setting", "ms3", "--size", "64", "--val", "40", "--test", "80")
-CUTOUT_CLASSES = ("dog", "cow", "duck", "horse", "rooster", "sheep", "violin", "drumkit")
+_SHORT = ("data.epochs=12", "callbacks.panels.every_n_epochs=4")
 
 
 def main(data: Path, outputs: Path) -> None:
     """The main job: toy data, a run with its controls, a picture, a video with sound."""
     folder, demo = data / "demo", outputs / "demo"
     _make(folder, ["toy", *_TOY, "--train", "400"])
-    run = _train(folder, outputs, "demo", "data.epochs=8")
+    run = _train(folder, outputs, "demo", "data.epochs=8", "callbacks.panels.every_n_epochs=4")
     video = demo / "clip.mp4"
     _clip_video(run, video)
     _do(["predict", video, "--out", demo / "prediction", "--checkpoint", run.path, "--overwrite"])
@@ -98,7 +98,7 @@ def cutouts(data: Path, outputs: Path) -> None:
         raise UserError(f"{source} does not exist; `make data-cutouts` (avseg data cutouts --out {source}) obtains it")
     words = ["compose", "--cutouts", source, "--setting", "ms3", "--size", "96", "--train", "500", "--val", "40"]
     _make(folder, [*words, "--test", "100"])
-    run = _train(folder, outputs, "demo_cutouts", "data.epochs=12", recipe="cutouts")
+    run = _train(folder, outputs, "demo_cutouts", *_SHORT, recipe="cutouts")
     _show_scores(run, folder)
     print(f"picture: {run.pictures / 'test.png'}")
 
@@ -111,10 +111,10 @@ def listening(data: Path, outputs: Path) -> None:
     _make(clip, ["toy", *_TOY, "--train", "600", "--sounding", "clip"])
     _make(second, ["toy", *_TOY, "--train", "600", "--sounding", "second"])
     runs = {
-        "deaf": _train(clip, outputs, "listening_clip", "fusion=none", "data.epochs=12"),
-        "clip": _train(clip, outputs, "listening_clip", "fusion=stages_1234", "data.epochs=12"),
-        "clip, changing": _train(second, outputs, "listening_second", "fusion=stages_1234", "data.epochs=12"),
-        "frame, changing": _train(second, outputs, "listening_second", "fusion=frame_1234", "data.epochs=12"),
+        "deaf": _train(clip, outputs, "listening_clip", "fusion=none", *_SHORT),
+        "clip": _train(clip, outputs, "listening_clip", "fusion=stages_1234", *_SHORT),
+        "clip, changing": _train(second, outputs, "listening_second", "fusion=stages_1234", *_SHORT),
+        "frame, changing": _train(second, outputs, "listening_second", "fusion=frame_1234", *_SHORT),
     }
     picture = outputs / "listening_second" / "scopes.png"
     draw_scopes(runs["clip, changing"], runs["frame, changing"], picture)

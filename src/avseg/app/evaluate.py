@@ -8,7 +8,7 @@ examples:
   avseg evaluate checkpoint=best.ckpt split=val root=data/AVSBench/Multi-sources out=scores
 
 keys: checkpoint, split (train, val, test), root (another data folder), batch_size, num_workers, out,
-videos_per_group (test batch of the official F-score, 4), trainer (cpu, gpu, ddp)
+videos_per_group (test batch of the official F-score: 4; 0 = the whole split), trainer (cpu, gpu, ddp)
 """
 
 

@@ -63,24 +63,31 @@ def _train(config: dict[str, object]) -> None:
 
 
 def _sweep(overrides: list[str]) -> int:
-    """Hands the combinations to Hydra's sweeper."""
+    """Hands the combinations to Hydra's sweeper; a job that fails does not stop the others."""
     import hydra
     from omegaconf import DictConfig, OmegaConf
 
     from avseg.config import schema
     from avseg.config.compose import compose, readable
     from avseg.config.folder import conf_folder
+    from avseg.errors import UserError
 
+    # what does not vary is checked before the first job
     compose("train", [override for override in overrides if "," not in override.split("=", 1)[-1]])
     schema.register()
+    failures: list[str] = []
 
-    @hydra.main(  # type: ignore[untyped-decorator]
-        version_base="1.3", config_path=str(conf_folder()), config_name="train"
-    )
+    @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="train")  # type: ignore[untyped-decorator]
     def job(config: DictConfig) -> None:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-        _train({str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {})
+        try:
+            _train({str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {})
+        except UserError as error:
+            failures.append(str(error))
+            print(f"this job failed: {error}", file=sys.stderr)
 
     sys.argv = [sys.argv[0], "--multirun", *(readable(override) for override in overrides)]
     job()
+    if failures:
+        raise UserError(f"{len(failures)} of the sweep's jobs failed; the first: {failures[0]}")
     return 0

@@ -45,7 +45,8 @@ class DataConf:
     image_size: int = 224
     num_classes: int = 1
     batch_size: int = 4
-    num_workers: int = 4
+    # null: one less than the processors, at most 4
+    num_workers: int | None = None
     audio: str = "auto"
     hop: str = "vggish"
     # the recipe depends on the data set (facts of the paper, supplementary): epochs, and whether L_AVM is on
@@ -143,7 +144,8 @@ class EvaluateConf:
     root: str | None = None
     batch_size: int | None = None
     num_workers: int | None = None
-    videos_per_group: int | None = None
+    # the test batch of the official F-score; 0 = the whole split
+    videos_per_group: int = 4
     trainer: dict[str, Any] = field(default_factory=dict)
 
 

@@ -28,7 +28,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
 
     quiet()
     task = load_task(Path(config["checkpoint"]))
-    task.videos_per_group = config["videos_per_group"] or task.videos_per_group
+    task.videos_per_group = config["videos_per_group"] or None  # 0 is the whole split
     data_config = dict(task.config["data"])
     data_config |= {key: config[key] for key in ("root", "batch_size", "num_workers") if config[key] is not None}
     data = build_data(task.config | {"data": data_config})
