@@ -6,6 +6,7 @@ import importlib
 import logging
 import sys
 import traceback
+from typing import Any
 
 from avseg import __version__
 from avseg.errors import UserError, nearest
@@ -23,8 +24,20 @@ examples:
 
 
 class _Parser(argparse.ArgumentParser):
+    _mixes = False
+
     def error(self, message: str) -> None:  # type: ignore[override]
         raise UserError(message)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Lets options stand between the other words too: `convert FILE --out X KEY=VALUE`."""
+        if self._mixes or any(action.nargs == argparse.PARSER for action in self._actions):
+            return super().parse_known_args(args, namespace)
+        self._mixes = True  # argparse does it by two calls of this very method
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixes = False
 
 
 def build_parser() -> argparse.ArgumentParser:
