@@ -65,6 +65,17 @@ def test_it_holds_no_other_programs() -> None:
     assert {words[0] for words in commands()} == {"avseg", "make"}
 
 
+def mistake(words: list[str]) -> str:
+    """What the parser finds wrong; nothing when help was asked for."""
+    try:
+        build_parser().parse_args(words)
+    except UserError as error:
+        return str(error)
+    except SystemExit:
+        pass
+    return ""
+
+
 def help_examples() -> list[list[str]]:
     """The examples in the help of every verb; an explanation stands behind two spaces."""
 
@@ -89,12 +100,9 @@ def test_a_command_is_understood(words: list[str]) -> None:
 
 @pytest.mark.parametrize("code", [code for code in inline("avseg") if "VERB" not in code])
 def test_a_command_in_the_prose_names_a_verb(code: str) -> None:
-    try:
-        build_parser().parse_args(shlex.split(code)[1:])
-    except UserError as error:  # named without its arguments
-        assert "required" in str(error)
-    except SystemExit as done:  # --help
-        assert done.code == 0
+    wrong = mistake(shlex.split(code)[1:])
+    # it may be named without its arguments
+    assert not wrong or "required" in wrong
 
 
 @pytest.mark.parametrize("target", sorted(TARGETS))

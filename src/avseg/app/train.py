@@ -7,7 +7,7 @@ _EPILOG = """\
 examples:
   avseg train data=avsbench_ms3 backbone=pvt_v2_b5 fusion=stages_1234
   avseg train data=toy_ms3 backbone=tiny audio=mel trainer=cpu seed=1
-  avseg train -m data=toy_ms3 fusion=none,stages_4,stages_1234
+  avseg train -m data=toy_ms3 fusion=none,stage_4,stages_1234
   avseg train --cfg job                            prints the configuration and stops
 
 groups and their options (one option each, GROUP=OPTION; any key, KEY=VALUE):
