@@ -30,12 +30,28 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(arguments: argparse.Namespace) -> int:
     """Converts."""
+    from avseg.errors import UserError
+
+    _check_out(arguments.source, arguments.out)
     if arguments.source.is_dir() or _is_ours(arguments.source):
+        if arguments.overrides:
+            raise UserError(
+                f"{arguments.overrides[0]}: {arguments.source} brings its own configuration; leave KEY=VALUE out"
+            )
         _to_official(arguments.source, arguments.out)
     else:
         _from_official(arguments.source, arguments.out, arguments.overrides)
     print(f"written to {arguments.out}")
     return 0
+
+
+def _check_out(source: Path, out: Path) -> None:
+    from avseg.errors import UserError
+
+    if out.is_dir():
+        raise UserError(f"--out {out}: is a folder; name a file")
+    if out.exists() and source.exists() and out.samefile(source):
+        raise UserError(f"--out {out}: is the file to convert; name another")
 
 
 def _is_ours(path: Path) -> bool:
