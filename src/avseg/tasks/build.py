@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import nn
 
 from avseg.config.instantiate import instantiate
@@ -31,6 +32,8 @@ def build_task(config: dict[str, Any], *, pretrained: bool = True) -> AVSTask:
         pretrained=backbone["pretrained"] if pretrained else False,
         num_classes=config["data"]["num_classes"],
     )
+    # a checkpoint written before there was this key has none
+    net.to(memory_format=torch.channels_last if config["task"].get("channels_last") else torch.contiguous_format)  # type: ignore[call-overload]
     return AVSTask(config, net, _audio_encoder(config["audio"], pretrained))
 
 
