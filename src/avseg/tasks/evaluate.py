@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 
 from avseg.config.instantiate import instantiate
 from avseg.data.datamodule import AVSBenchDataModule
+from avseg.errors import UserError
 from avseg.runs import write_json
 from avseg.tasks.avs import AVSTask
 from avseg.tasks.build import build_data
@@ -23,10 +24,14 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
 
     Returns:
         `{"split": ..., "scores": {"own": {...}, "silence": {...}, ...}, ...}`, also written to `result.json`.
+
+    Raises:
+        UserError: a mistake in the configuration, in the data or in the checkpoint.
     """
     from avseg.tasks.fit import call, quiet
 
     quiet()
+    _check_out(config["out"])
     task = load_task(Path(config["checkpoint"]))
     task.videos_per_group = config["videos_per_group"] or None  # 0 is the whole split
     data_config = dict(task.config["data"])
@@ -42,6 +47,13 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     )
     call(trainer, trainer.test, task, datamodule=data, verbose=False)
     return write_scores(task, evaluation_folder(config), data, picture=trainer.is_global_zero, split=config["split"])
+
+
+def _check_out(out: str | None) -> None:
+    if out is not None and (Path(out) / "checkpoints").is_dir():
+        raise UserError(f"out={out} is a run directory with scores of its own; name another folder, or leave it out")
+    if out is not None and Path(out).exists() and not Path(out).is_dir():
+        raise UserError(f"out={out} is a file; name a folder")
 
 
 def evaluation_folder(config: dict[str, Any]) -> Path:
