@@ -183,6 +183,8 @@ def quiet() -> None:
     # workers are set by data.num_workers; zero is right for small sets
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")
+    # debug=overfit asks for it
+    warnings.filterwarnings("ignore", message="You requested to overfit but enabled .* shuffling")
     # resuming on purpose
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
