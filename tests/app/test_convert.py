@@ -62,6 +62,7 @@ def test_there_and_back_gives_the_same_tensors(official: Path, converted: Path, 
         assert torch.equal(state[name], tensor), name
 
 
+@pytest.mark.slow  # few seconds, but the smaller model above takes the same way
 def test_resnet50_there_and_back(tmp_path: Path) -> None:
     """The official file carries copies of two stages that nothing uses; they come back as copies of the used ones."""
     model = ["data=toy_ms3", "backbone=resnet50", "audio=mel", "fusion=stage_4", "task.channels=8"]

@@ -96,13 +96,12 @@ def test_a_file_is_no_place_either(trained: Command, tmp_path: Path) -> None:
 
 def test_the_grouping_changes_f_and_nothing_else(trained: Command, tmp_path: Path) -> None:
     """0 is one group of the whole split; the official 4 is the default."""
-    scores = {}
-    for videos in (1, 2, 4, 0):
+    scores = {4: result(trained.run)["scores"]}
+    for videos in (1, 0):
         evaluate(f"checkpoint={trained.run}", f"videos_per_group={videos}", f"out={tmp_path}/{videos}")
         assert result(tmp_path / str(videos))["videos_per_group"] == (videos or None)
         scores[videos] = result(tmp_path / str(videos))["scores"]
-    assert scores[4] == result(trained.run)["scores"]
-    assert len({scores[videos]["own"]["fscore"] for videos in scores}) == 4
+    assert len({scores[videos]["own"]["fscore"] for videos in scores}) == 3
     for sound, names in scores[4].items():
         for name, value in names.items():
             if name != "fscore":
