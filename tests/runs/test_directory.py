@@ -26,7 +26,10 @@ def test_the_newest_complete_run_is_found(tmp_path):
         write_json(result, {})
         os.utime(result, (1_000_000 - age, 1_000_000 - age))
     (tmp_path / "e" / "unfinished" / "seed=1").mkdir(parents=True)
+    write_json(tmp_path / "e" / "old" / "seed=1" / "evaluations" / "val" / "result.json", {})  # is no run
     assert newest_complete_run(tmp_path) == tmp_path / "e" / "new" / "seed=1"
+    write_json(tmp_path / "tables" / "a1" / "run" / "seed=1" / "result.json", {})  # experiment=tables/a1
+    assert newest_complete_run(tmp_path) == tmp_path / "tables" / "a1" / "run" / "seed=1"
 
 
 def test_a_checkpoint_is_found_by_run_folder_or_file(tmp_path):

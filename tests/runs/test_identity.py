@@ -20,7 +20,15 @@ def test_slug_names_what_a_reader_wants_to_see():
 
 @pytest.mark.parametrize(
     "override",
-    ["data.num_workers=7", "logger=wandb_offline", "trainer=gpu_like", "callbacks=none", "data.root=x", "seed=5"],
+    [
+        "data.num_workers=7",
+        "logger=wandb_offline",
+        "trainer=gpu_like",
+        "callbacks=none",
+        "trainer=cpu",
+        "data.root=x",
+        "seed=5",
+    ],
 )
 def test_infrastructure_does_not_change_the_hash(override):
     if override == "trainer=gpu_like":
@@ -37,6 +45,10 @@ def test_infrastructure_does_not_change_the_hash(override):
         "trainer.max_epochs=3",
         "trainer=gpu",
         "loss.mapping_form=euclidean",
+        "trainer.limit_test_batches=1",
+        "trainer.limit_val_batches=1",
+        "+trainer.max_steps=10",
+        "+callbacks.stop={_target_: pytorch_lightning.callbacks.EarlyStopping, monitor: val/miou}",
     ],
 )
 def test_science_changes_the_hash(override):

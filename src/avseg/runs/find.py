@@ -10,7 +10,7 @@ _HOW = "`make demo` makes a small one in minutes, `avseg train` a real one"
 
 def newest_complete_run(root: Path) -> Path | None:
     """The run under `root` that finished last, or None."""
-    results = sorted(root.glob("*/*/seed=*/result.json"), key=lambda path: path.stat().st_mtime)
+    results = sorted(root.glob("**/seed=*/result.json"), key=lambda path: path.stat().st_mtime)
     return results[-1].parent if results else None
 
 

@@ -4,15 +4,23 @@ import hashlib
 import json
 from typing import Any
 
-# what of the trainer changes the numbers; devices, bars and profilers do not
-_TRAINER = (
-    "max_epochs",
-    "precision",
-    "gradient_clip_val",
-    "accumulate_grad_batches",
-    "limit_train_batches",
-    "overfit_batches",
+# how a trainer does its work; all its other settings change the numbers
+_TRAINER_INFRASTRUCTURE = (
+    "_target_",
+    "accelerator",
+    "devices",
+    "num_nodes",
+    "strategy",
+    "num_sanity_val_steps",
+    "log_every_n_steps",
+    "deterministic",
+    "benchmark",
+    "detect_anomaly",
+    "profiler",
+    "enable_progress_bar",
 )
+# draws pictures only
+_PICTURES = "avseg.tasks.callbacks.ClipPanels"
 # how the same clips are read, not which
 _DATA_INFRASTRUCTURE = ("root", "num_workers", "_target_")
 
@@ -25,7 +33,8 @@ def science(config: dict[str, Any]) -> dict[str, Any]:
     """
     part = {key: config[key] for key in ("task", "backbone", "audio", "fusion", "init", "loss", "optimizer")}
     part["data"] = {key: value for key, value in config["data"].items() if key not in _DATA_INFRASTRUCTURE}
-    part["trainer"] = {key: config["trainer"].get(key) for key in _TRAINER}
+    part["trainer"] = {key: value for key, value in config["trainer"].items() if key not in _TRAINER_INFRASTRUCTURE}
+    part["callbacks"] = [entry for entry in config["callbacks"].values() if entry.get("_target_") != _PICTURES]
     return part
 
 
