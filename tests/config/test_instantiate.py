@@ -18,6 +18,19 @@ def test_a_configuration_cannot_name_code_of_other_packages(target):
         instantiate({"_target_": "torch.optim.Adam", "nested": [{"_target_": target}]})
 
 
+@pytest.mark.parametrize(
+    "target", ["avseg.files.os.remove", "avseg.tasks.load.torch.load", "avseg.files.Path", "avseg.tasks.fit.train"]
+)
+def test_nor_reach_it_through_what_our_modules_import(target):
+    with pytest.raises(UserError, match="must be a class of"):
+        instantiate({"_target_": "torch.optim.Adam", "nested": [{"_target_": target}]})
+
+
+def test_a_class_that_does_not_exist_is_one_line():
+    with pytest.raises(UserError, match=r"torch\.optim\.Adamm does not exist"):
+        instantiate({"_target_": "torch.optim.Adamm"})
+
+
 def test_a_refused_argument_is_one_line():
     with pytest.raises(UserError, match="refuses its settings") as caught:
         instantiate({"_target_": "torch.optim.Adam", "learning_rate": 1}, params=[torch.zeros(1)])

@@ -3,6 +3,7 @@
 from typing import Any
 
 from hydra.errors import InstantiationException
+from hydra.utils import get_object
 from hydra.utils import instantiate as hydra_instantiate
 
 from avseg.errors import UserError
@@ -35,10 +36,22 @@ def instantiate(config: dict[str, Any], /, **more: Any) -> Any:
 def _check_targets(node: Any) -> None:
     if isinstance(node, dict):
         target = node.get("_target_")
-        if target is not None and not str(target).startswith(ALLOWED):
-            raise UserError(f"_target_: {target} is not allowed; it must begin with one of {', '.join(ALLOWED)}")
+        if target is not None:
+            _check_target(str(target))
         for value in node.values():
             _check_targets(value)
     elif isinstance(node, list):
         for value in node:
             _check_targets(value)
+
+
+def _check_target(target: str) -> None:
+    if not target.startswith(ALLOWED):
+        raise UserError(f"_target_: {target} is not allowed; it must begin with one of {', '.join(ALLOWED)}")
+    try:
+        found = get_object(target)
+    except Exception as error:
+        raise UserError(f"_target_: {target} does not exist") from error
+    # a path may lead through a module's imports to anything (`avseg.files.os`): what counts is where a class was made
+    if not isinstance(found, type) or not f"{found.__module__}.".startswith(ALLOWED):
+        raise UserError(f"_target_: {target} is not allowed; it must be a class of one of {', '.join(ALLOWED)}")
