@@ -38,15 +38,18 @@ class Scores(nn.Module):
         self.marked = FalsePositiveShare()
 
     def update(self, logits: Tensor, clip: Clip) -> None:
-        """Adds a batch.
+        """Adds a batch; frames without a label are not scored.
 
         Args:
             logits: (B, T, K, H, W).
             clip: the batch with its (B, T, H, W) masks.
         """
         if self.binary:
+            sounding, masks = logits[:, :, 0], clip.masks
+            if not clip.annotated.all():  # S4's training clips: the first frame of each
+                sounding, masks = sounding[clip.annotated], masks[clip.annotated]
             for metric in (*self.metrics.values(), self.marked):
-                metric.update(logits[:, :, 0], clip.masks, index=clip.index)  # type: ignore[operator]
+                metric.update(sounding, masks, index=clip.index)  # type: ignore[operator]
             return
         for metric in self.metrics.values():
             metric.update(logits, clip.masks, index=clip.index, valid=clip.valid)  # type: ignore[operator]
