@@ -169,6 +169,7 @@ def test_shapes_are_wide_enough_at_64_pixels():
     ("change", "message"),
     [
         ({"size": 8}, "size is 8; allowed: 32 to 1024"),
+        ({"seed": -1}, "seed is -1; give 0 or more"),
         ({"seconds": 7}, "frames is 7; the layout of ms3 has 5 per clip"),
     ],
 )

