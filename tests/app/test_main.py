@@ -1,3 +1,4 @@
+import json
 import os
 import pickle
 import subprocess
@@ -108,6 +109,32 @@ def test_a_checkpoint_cannot_name_foreign_code(trained, tmp_path):
     assert "not allowed" in error_of(["evaluate", f"checkpoint={path}"])
 
 
+def test_a_file_that_is_no_checkpoint(tmp_path):
+    (tmp_path / "note.ckpt").write_text("{}")
+    assert "is no checkpoint" in error_of(["evaluate", f"checkpoint={tmp_path}/note.ckpt"])
+
+
+@pytest.mark.parametrize("config", [None, {}, {"fusion": {}}])
+def test_a_checkpoint_of_another_version(trained, tmp_path, config):
+    content = torch.load(trained.run / "checkpoints/best.ckpt", weights_only=True)
+    content["avseg"]["config"] = config
+    torch.save(content, tmp_path / "other.ckpt")
+    assert "another version" in error_of(["evaluate", f"checkpoint={tmp_path}/other.ckpt"])
+
+
+@pytest.mark.parametrize(
+    "mistake", ["trainer.precision=abc", "callbacks.panels.clips=0", "init.checkpoint=/nope", "loss.mapping_form=x"]
+)
+def test_a_mistake_leaves_no_run_behind(ms3_root, tmp_path, mistake):
+    error_of(["train", *SMALL, f"data.root={ms3_root}", f"paths.outputs={tmp_path}/out", mistake])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_in_the_way_of_a_folder_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    assert str(tmp_path / "file") in error_of(["data", "toy", "--out", tmp_path / "file" / "set"])
+
+
 def test_a_file_that_is_no_folder_for_outputs(ms3_root, tmp_path):
     (tmp_path / "file").touch()
     line = error_of(["train", *SMALL, f"data.root={ms3_root}", f"paths.outputs={tmp_path}/file"])
@@ -161,3 +188,6 @@ def test_a_sweep_runs_every_combination(ms3_root, tmp_path, monkeypatch):
     assert command.code == 0, command.err
     done = sorted(path.parents[1].name.rsplit("-", 2)[0] for path in tmp_path.glob("outputs/*/*/seed=*/result.json"))
     assert done == ["toy_ms3-test_efficientnet-none", "toy_ms3-test_efficientnet-s4"]
+    commands = [json.loads(path.read_text())["command"] for path in tmp_path.glob("outputs/*/*/seed=*/manifest.json")]
+    assert sorted(command.rsplit(" ", 1)[1] for command in commands) == ["fusion=none", "fusion=stage_4"]
+    assert all(" train " in command and "-m" not in command.split() for command in commands)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avseg.config.compose import compose
+from avseg.config.compose import check_sweep, compose
 from avseg.config.folder import groups, options
 from avseg.config.schema import validate
 from avseg.errors import UserError
@@ -71,12 +71,36 @@ def test_a_typo_fails_in_one_line_that_names_the_nearest(override, says):
         (["data.batch_size=0"], "data.batch_size=0"),
         (["init=checkpoint"], "init.checkpoint=RUN_OR_FILE"),
         (["audio.name=vgish"], "'vggish'"),
+        (["seed=-1"], "seed=-1 must be a whole number, at least 0"),
+        (["seed=4294967296"], "too large"),
+        (["task.channels=0"], "task.channels=0"),
+        (["audio.hidden=-1"], "audio.hidden=-1"),
+        (["data.num_classes=0"], "data.num_classes=0"),
+        (["optimizer.lr=-1"], "optimizer.lr=-1"),
+        (["optimizer.lr=nan"], "optimizer.lr=nan"),
+        (["trainer.max_epochs=0"], "trainer.max_epochs=0"),
+        (["trainer.max_epochs=abc"], "trainer.max_epochs=abc"),
+        (["data=toy_ms3", "fusion=stage_4", "loss.mapping_stages=[1]"], "stages [1] carry no TPAVI"),
     ],
 )
 def test_values_that_no_type_can_check(overrides, says):
     with pytest.raises(UserError) as caught:
         validate(compose("train", overrides))
     assert says in str(caught.value)
+
+
+def test_every_value_of_a_sweep_is_checked():
+    check_sweep(["fusion=none,stage_4", "seed=range(1,3)", "fusion.mode=audio", "data.root='a,b'"])
+    for wrong in ("fusion=none,stage_5", "seed=1,abc", "bogus=1,2", "fusion=none,stage_4 fusion"):
+        with pytest.raises(UserError) as caught:
+            check_sweep(["data=toy_ms3,toy_s4", wrong])
+        assert "\n" not in str(caught.value)
+
+
+def test_a_key_of_another_verb_names_those_that_exist():
+    with pytest.raises(UserError, match="keys: batch_size, checkpoint") as caught:
+        compose("evaluate", ["checkpoint=x", "bogus=1"])
+    assert "--cfg" not in str(caught.value)
 
 
 def test_evaluate_needs_a_checkpoint():

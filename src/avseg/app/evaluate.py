@@ -33,7 +33,5 @@ def run(arguments: argparse.Namespace) -> int:
     from avseg.app.report import show_scores
     from avseg.tasks.evaluate import evaluate, evaluation_folder
 
-    result = evaluate(config)
-    show_scores(result)
-    print(f"written to {evaluation_folder(config)}")
+    show_scores(evaluate(config), evaluation_folder(config))
     return 0

@@ -23,6 +23,10 @@ examples:
 """
 
 
+# a file where a folder should be, and the like
+_WRONG_PATHS = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.ENAMETOOLONG)
+
+
 class _Parser(argparse.ArgumentParser):
     _mixes = False
 
@@ -83,7 +87,9 @@ def main(words: list[str] | None = None) -> int:
                 f"no space left on the disk{_where(error)}; free some and run the same command again", 2, debug
             )
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            return _report(f"no permission to write{_where(error)}; choose another folder", 2, debug)
+            return _report(f"no permission{_where(error)}; choose another folder", 2, debug)
+        if error.errno in _WRONG_PATHS:
+            return _report(f"{error.strerror}{_where(error)}; choose another path", 2, debug)
         raise
 
 

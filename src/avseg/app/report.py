@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 from rich.table import Table
 
@@ -25,15 +26,19 @@ _SOUNDS = {
 }
 
 
+@rank_zero_only
 def show_result(run: Path) -> None:
-    """Shows the scores of a complete run and where it lies."""
+    """Shows the scores of a complete run and where it lies; of several processes the first one does."""
     show_scores(read_json(run / "result.json"))
     print(f"run directory: {run}")
 
 
-def show_scores(result: dict[str, Any]) -> None:
-    """A row per sound: a model that listens is good with its own sound only."""
+@rank_zero_only
+def show_scores(result: dict[str, Any], folder: Path | None = None) -> None:
+    """A row per sound: a model that listens is good with its own sound only; then where the scores were written."""
     print_table(scores_table(result))
+    if folder is not None:
+        print(f"written to {folder}")
 
 
 def scores_table(result: dict[str, Any]) -> Table:

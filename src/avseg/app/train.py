@@ -1,7 +1,10 @@
 """`avseg train`: one run, or with -m a sweep, from Hydra overrides."""
 
 import argparse
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _EPILOG = """\
 examples:
@@ -62,31 +65,51 @@ def _train(config: dict[str, object]) -> None:
     show_result(finished.path)
 
 
+@contextmanager
+def _as_if_alone() -> Iterator[None]:
+    """Takes back what a job of several processes leaves, by which the next job would think that it is one of them."""
+    import torch.distributed as processes
+
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        if processes.is_available() and processes.is_initialized():
+            processes.destroy_process_group()
+        os.environ.clear()
+        os.environ.update(before)
+
+
 def _sweep(overrides: list[str]) -> int:
     """Hands the combinations to Hydra's sweeper; a job that fails does not stop the others."""
     import hydra
-    from omegaconf import DictConfig, OmegaConf
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import DictConfig
 
     from avseg.config import schema
-    from avseg.config.compose import compose, readable
+    from avseg.config.compose import check_sweep, compose, readable
     from avseg.config.folder import conf_folder
     from avseg.errors import UserError
 
-    # what does not vary is checked before the first job
-    compose("train", [override for override in overrides if "," not in override.split("=", 1)[-1]])
+    check_sweep(overrides)
     schema.register()
     failures: list[str] = []
+    program = sys.argv[0]
 
     @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="train")  # type: ignore[untyped-decorator]
     def job(config: DictConfig) -> None:
-        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        words = list(HydraConfig.get().overrides.task)
+        # a job is the plain command of its own: so says its manifest, and so Lightning starts its other processes
+        HydraConfig.instance().cfg = None
+        sys.argv = [program, "train", *words]
         try:
-            _train({str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {})
+            with _as_if_alone():
+                _train(compose("train", words))
         except UserError as error:
             failures.append(str(error))
             print(f"this job failed: {error}", file=sys.stderr)
 
-    sys.argv = [sys.argv[0], "--multirun", *(readable(override) for override in overrides)]
+    sys.argv = [program, "--multirun", *(readable(override) for override in overrides)]
     job()
     if failures:
         raise UserError(f"{len(failures)} of the sweep's jobs failed; the first: {failures[0]}")

@@ -59,6 +59,32 @@ def readable(override: str) -> str:
     return override
 
 
+def check_sweep(overrides: list[str]) -> None:
+    """Composes every value of every key that varies once, so that a typo shows before the first job.
+
+    Raises:
+        UserError: see `compose`.
+    """
+    choices = [values for override in overrides if (values := _values(readable(override)))]
+    first = [values[0] for values in choices]
+    compose("train", first)
+    for place, values in enumerate(choices):
+        for value in values[1:]:
+            compose("train", [*first[:place], value, *first[place + 1 :]])
+
+
+def _values(override: str) -> list[str]:
+    """The overrides that one of a sweep stands for: `fusion=none,stage_4` for two; none for `glob(...)`."""
+    try:
+        parsed = OverridesParser.create().parse_override(override)
+    except HydraException:
+        return [override]  # composing it says what is wrong
+    if not parsed.is_sweep_override():
+        return [override]
+    key = parsed.get_key_element()
+    return [f"{key}={value}" for value in parsed.sweep_string_iterator()] if parsed.is_discrete_sweep() else []
+
+
 def _refuse_added_keys(name: str, values: dict[str, Any]) -> None:
     """`+key=value` adds what no dataclass knows, and nothing would ever read it."""
     root = schema.EvaluateConf if name == "evaluate" else schema.TrainConf
@@ -82,9 +108,9 @@ def _explain(name: str, overrides: list[str], error: Exception) -> str:
         allowed = options(group)
         return f"{group}={option} does not exist; {group} is one of {', '.join(allowed)}{nearest(option, allowed)}"
     if match := re.search(r"Could not override '([^']+)'", text):
-        return _explain_key(match.group(1), name, overrides)
+        return _explain_key(match.group(1), name)
     if match := re.search(r"Key '([^']+)' (?:is not in struct|not in '\w+')", text):
-        return _explain_key(_written_key(match.group(1), overrides), name, overrides)
+        return _explain_key(_written_key(match.group(1), overrides), name)
     if match := re.search(r"Missing mandatory value: ([\w.]+)", text):
         return f"{match.group(1)} has no value; give it on the command line as {match.group(1)}=VALUE"
     if match := re.search(
@@ -97,9 +123,11 @@ def _explain(name: str, overrides: list[str], error: Exception) -> str:
     return ": ".join(dict.fromkeys(str(part).split("\n")[0].strip() for part in chain if str(part).strip()))
 
 
-def _explain_key(key: str, name: str, overrides: list[str]) -> str:
-    keys = [*groups(), *_keys(name)]
-    return f"the key '{key}' does not exist in {name}{nearest(key, keys)} (avseg {name} --cfg job prints every key)"
+def _explain_key(key: str, name: str) -> str:
+    keys = _keys(name)
+    every = "avseg train --cfg job prints every key" if name == "train" else f"keys: {', '.join(sorted(keys))}"
+    near = nearest(key, [*groups(), *keys] if name == "train" else keys)
+    return f"the key '{key}' does not exist in {name}{near} ({every})"
 
 
 def _written_key(key: str, overrides: list[str]) -> str:

@@ -15,6 +15,7 @@ FUSION_MODES = ("audio", "visual", "both")
 FUSION_SCOPES = ("clip", "frame")
 AUDIO_ENCODERS = ("vggish", "mel")
 HOPS = ("vggish", "second")
+LARGEST_SEED = 2**32 - 1
 
 
 @dataclass
@@ -183,11 +184,44 @@ def validate(config: dict[str, Any]) -> None:
         raise UserError(
             f"data.image_size={data['image_size']} is not a multiple of 32; the backbone halves it five times"
         )
-    for key in ("batch_size", "epochs"):
-        if data[key] < 1:
-            raise UserError(f"data.{key}={data[key]} must be at least 1")
+    _check_numbers(config)
+    _check_mapping_stages(config["loss"], fusion["stages"])
     if config["init"]["name"] == "checkpoint" and not config["init"]["checkpoint"]:
         raise UserError("init=checkpoint needs init.checkpoint=RUN_OR_FILE, the weights to begin with")
+
+
+def _check_numbers(config: dict[str, Any]) -> None:
+    least = {
+        "data.batch_size": 1,
+        "data.epochs": 1,
+        "data.num_classes": 1,
+        "task.channels": 1,
+        "audio.hidden": 0,
+        "loss.mapping_weight": 0.0,
+        "optimizer.lr": 0.0,
+        "optimizer.weight_decay": 0.0,
+        "seed": 0,
+        "trainer.max_epochs": 1,
+    }
+    for key, low in least.items():
+        value: Any = config
+        for part in key.split("."):
+            value = value.get(part)
+        # the schema gives the trainer's entries no type; a null is left to Lightning
+        whole = isinstance(low, int)
+        if value is not None and (not isinstance(value, int if whole else float) or not value >= low):
+            raise UserError(f"{key}={value} must be a {'whole ' if whole else ''}number, at least {low:g}")
+    if config["seed"] > LARGEST_SEED:
+        raise UserError(f"seed={config['seed']} is too large; numpy takes 0 to {LARGEST_SEED}")
+
+
+def _check_mapping_stages(loss: dict[str, Any], fused: list[int]) -> None:
+    missing = sorted(set(loss["mapping_stages"] or []) - set(fused))
+    if missing and loss["mapping_weight"]:
+        raise UserError(
+            f"loss.mapping_stages={loss['mapping_stages']}: stages {missing} carry no TPAVI (fusion.stages={fused}); "
+            "choose among those, or set it to null to count all of them"
+        )
 
 
 def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:

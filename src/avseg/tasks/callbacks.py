@@ -7,6 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
+from avseg.errors import UserError
 from avseg.files import atomic_file
 
 
@@ -22,10 +23,11 @@ class MetricsCsv(Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Adds the row of this epoch."""
+        metrics = trainer.callback_metrics  # averages over the processes, so each of them must ask
         if not trainer.is_global_zero:
             return
         rows = [row for row in read_rows(self.path) if int(row["epoch"]) < trainer.current_epoch]
-        values = {name: f"{float(value):.9g}" for name, value in trainer.callback_metrics.items()}
+        values = {name: f"{float(value):.9g}" for name, value in metrics.items()}
         rows.append({"epoch": str(trainer.current_epoch), "step": str(trainer.global_step), **values})
         write_rows(self.path, rows)
 
@@ -37,9 +39,15 @@ class ClipPanels(Callback):
         clips: how many, spread evenly over the split.
         every_n_epochs: 1 draws after each validation.
         folder: where the pictures go.
+
+    Raises:
+        UserError: a number below 1.
     """
 
     def __init__(self, clips: int = 6, every_n_epochs: int = 1, folder: Path | str = "pictures") -> None:
+        for name, number in (("clips", clips), ("every_n_epochs", every_n_epochs)):
+            if number < 1:
+                raise UserError(f"callbacks.panels.{name}={number} must be at least 1; callbacks=none draws nothing")
         self.clips = clips
         self.every_n_epochs = every_n_epochs
         self.folder = Path(folder)

@@ -6,6 +6,8 @@ import warnings
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
+import wandb
 from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 
@@ -54,11 +56,13 @@ def train(config: dict[str, Any]) -> RunDirectory:
     if resume:
         read_checkpoint(run.last)  # a damaged one is told in one line
         log.info("continues from %s", resume)
+    _write_begin(run, config, record)  # a mistake found until here leaves nothing behind
     try:
         call(trainer, trainer.fit, task, datamodule=data, ckpt_path=resume, weights_only=True)
         best = load_task(run.best if run.best.is_file() else run.last)
         result = evaluate(trainer, best, data, run)
         _finish(run, record, result, started)
+        trainer.strategy.barrier()  # no process leaves, and none is taken for failed, before the result lies there
     finally:
         for logger in trainer.loggers:
             if isinstance(logger, pl.loggers.WandbLogger):
@@ -119,7 +123,11 @@ def _logger(config: dict[str, Any], run: RunDirectory) -> Any:
         resume="allow",
         reinit="create_new",  # a second run in the same process never writes into the first one's curve
     )
-    logger.log_hyperparams(science(config) | {"seed": config["seed"]})  # Lightning does this on the first process alone
+    try:
+        logger.log_hyperparams(science(config) | {"seed": config["seed"]})  # Lightning: on the first process alone
+    except wandb.Error as error:  # no login, no network: it shows when the dashboard's run is opened
+        reason = " ".join(str(error).split())
+        raise UserError(f"wandb cannot start ({reason}); use logger=wandb_offline, or logger=csv for none") from error
     return logger
 
 
@@ -127,6 +135,11 @@ def call(trainer: pl.Trainer, function: Any, *arguments: Any, **settings: Any) -
     """Calls a verb of the trainer; Lightning answers Ctrl-C with exit code 1, we with a KeyboardInterrupt."""
     try:
         return function(*arguments, **settings)
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            "the device has too little memory; lower data.batch_size (evaluate: batch_size) or data.image_size, "
+            "or choose trainer.precision=bf16-mixed"
+        ) from error
     except SystemExit as error:
         if trainer.interrupted:
             raise KeyboardInterrupt from error
@@ -140,7 +153,7 @@ def _write_begin(run: RunDirectory, config: dict[str, Any], record: dict[str, An
 
 
 def _begin(run: RunDirectory, config: dict[str, Any], data: AVSBenchDataModule) -> dict[str, Any]:
-    """Writes config and manifest; a run never continues on other data than it began with."""
+    """The manifest so far; a run never continues on other data than it began with."""
     fingerprint = data.fingerprint()
     record = manifest.begin(config, fingerprint)
     if run.manifest.is_file():
@@ -152,7 +165,6 @@ def _begin(run: RunDirectory, config: dict[str, Any], data: AVSBenchDataModule) 
             )
         record["started"] = before.get("started", record["started"])
         record["resumed"] = before.get("resumed", 0) + 1
-    _write_begin(run, config, record)
     return record
 
 
@@ -185,6 +197,8 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")
     # debug=overfit asks for it
     warnings.filterwarnings("ignore", message="You requested to overfit but enabled .* shuffling")
+    # the metrics have gathered over all processes already
+    warnings.filterwarnings("ignore", message=".*It is recommended to use .*sync_dist=True.*")
     # resuming on purpose
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")

@@ -23,8 +23,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
-            f"checkpoint {path} holds more than weights and plain values, so it was not read; load those of avseg only"
+            f"checkpoint {path} is no checkpoint or holds more than weights and plain values, so it was not read; "
+            "load those of avseg only"
         ) from error
+    except PermissionError as error:
+        raise UserError(f"checkpoint {path} cannot be read ({error.strerror})") from error
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise UserError(f"checkpoint {path} is damaged; delete it and run the training command again") from error
     if not isinstance(checkpoint, dict) or "avseg" not in checkpoint or "state_dict" not in checkpoint:
@@ -45,12 +48,12 @@ def load_task(run_or_checkpoint: Path) -> AVSTask:
     """
     path = checkpoint_of(run_or_checkpoint)
     checkpoint = read_checkpoint(path)
-    config = checkpoint["avseg"]["config"]
-    validate(config)
-    task = build_task(config, pretrained=False)
     try:
+        config = checkpoint["avseg"]["config"]
+        validate(config)
+        task = build_task(config, pretrained=False)
         task.load_state_dict(checkpoint["state_dict"])
-    except RuntimeError as error:
+    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"checkpoint {path} does not fit the model of its own configuration; another version made it"
         ) from error
