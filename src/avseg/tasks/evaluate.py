@@ -28,7 +28,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: a mistake in the configuration, in the data or in the checkpoint.
     """
-    from avseg.tasks.fit import call, quiet
+    from avseg.tasks.fit import call, quiet, share_cores
 
     quiet()
     _check_out(config["out"])
@@ -38,6 +38,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     data_config |= {key: config[key] for key in ("root", "batch_size", "num_workers") if config[key] is not None}
     data = build_data(task.config | {"data": data_config})
     data.test_split = config["split"]
+    share_cores(data.num_workers)
     trainer: pl.Trainer = instantiate(
         config["trainer"],
         logger=False,

@@ -1,6 +1,7 @@
 """One training run from a configuration to `result.json`; the same call again continues it, or finds it complete."""
 
 import logging
+import os
 import time
 import warnings
 from typing import Any
@@ -47,6 +48,7 @@ def train(config: dict[str, Any]) -> RunDirectory:
     quiet()
     started = time.monotonic()
     data = build_data(config)
+    share_cores(data.num_workers)
     record = _begin(run, config, data)
     pl.seed_everything(config["seed"], workers=True, verbose=False)
     task = build_task(config)
@@ -186,6 +188,15 @@ def _initialise(task: AVSTask, config: dict[str, Any]) -> None:
     fitting = {key: value for key, value in other.items() if key in own and own[key].shape == value.shape}
     task.load_state_dict(own | fitting)
     log.info("init: %d of %d tensors from %s", len(fitting), len(own), source)
+
+
+def share_cores(workers: int) -> None:
+    """Leaves a core to each reading process: two busy threads and a reader on two cores take far longer than one.
+
+    `OMP_NUM_THREADS`, when set, wins.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) - workers))
 
 
 def quiet() -> None:
