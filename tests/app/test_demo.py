@@ -21,12 +21,7 @@ FEW = ["--train", "5", "--val", "2", "--test", "3"]
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """The demos as they are, but for the number of clips that are made."""
-    command = demos.avseg
-
-    def smaller(words: list[str]) -> int:
-        return command([*words, *FEW] if words[:2] == ["data", "toy"] else words)
-
-    monkeypatch.setattr(demos, "avseg", smaller)
+    monkeypatch.setattr(demos, "_TOY", (*demos._TOY, *FEW))
 
 
 def demo(folder: Path, *words: str) -> Command:
@@ -69,11 +64,11 @@ def test_the_main_job(tmp_path: Path) -> None:
 def test_data_of_another_recipe_is_not_taken(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "demo"
     folder.mkdir(parents=True)
-    (folder / "demo.json").write_text('{"made_by": "toy --train 3"}')
+    (folder / "generator.json").write_text('{"subverb": "toy", "train": 3}')
     done = demo(tmp_path)
     assert done.code == 2
     assert str(folder) in done.err
-    assert [path.name for path in folder.iterdir()] == ["demo.json"]
+    assert [path.name for path in folder.iterdir()] == ["generator.json"]
 
 
 def test_ctrl_c_in_a_step_ends_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,9 @@
 """What `avseg demo` does: commands that a user could type, printed and run one after the other."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from avseg.app.main import build_parser
 from avseg.app.main import main as avseg
 from avseg.config.compose import compose
 from avseg.errors import UserError
@@ -19,7 +19,7 @@ _SHORT = ("data.epochs=12", "callbacks.panels.every_n_epochs=4")
 def main(data: Path, outputs: Path) -> None:
     """The main job: toy data, a run with its controls, a picture, a video with sound."""
     folder, demo = data / "demo", outputs / "demo"
-    _make(folder, ["toy", *_TOY, "--train", "400"])
+    _make(folder, ["toy", "--train", "400", *_TOY])
     run = _train(folder, outputs, "demo", "data.epochs=8", "callbacks.panels.every_n_epochs=4")
     video = demo / "clip.mp4"
     _clip_video(run, video)
@@ -60,14 +60,18 @@ def _do(words: Sequence[object]) -> None:
 
 
 def _make(folder: Path, words: Sequence[object]) -> None:
-    """Makes a data set, unless the very same one lies there already."""
-    recipe = " ".join(str(word) for word in words)
-    note = folder / "demo.json"
-    if note.is_file() and read_json(note).get("made_by") == recipe:
+    """Makes a data set, unless the very same one lies there already (each notes how it was made)."""
+    command = ["data", *map(str, words), "--out", str(folder)]
+    note = folder / "generator.json"
+    asked = {key: _plain(value) for key, value in vars(build_parser().parse_args(command)).items()}
+    if note.is_file() and all(asked.get(key) == value for key, value in read_json(note).items()):
         print(f"{folder}: made already")
         return
-    _do(["data", *words, "--out", folder])
-    note.write_text(json.dumps({"made_by": recipe}) + "\n")
+    _do(command)
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
 
 
 def _clip_video(run: RunDirectory, path: Path) -> None:
@@ -111,8 +115,8 @@ def listening(data: Path, outputs: Path) -> None:
     from avseg.app.listening import check_listening, draw_scopes
 
     clip, second = data / "listening_clip", data / "listening_second"
-    _make(clip, ["toy", *_TOY, "--train", "600", "--sounding", "clip"])
-    _make(second, ["toy", *_TOY, "--train", "600", "--sounding", "second"])
+    _make(clip, ["toy", "--train", "600", "--sounding", "clip", *_TOY])
+    _make(second, ["toy", "--train", "600", "--sounding", "second", *_TOY])
     runs = {
         "deaf": _train(clip, outputs, "listening_clip", "fusion=none", *_SHORT),
         "clip": _train(clip, outputs, "listening_clip", "fusion=stages_1234", *_SHORT),

@@ -1,12 +1,16 @@
 """The proof that a model listens: differences of mIoU that a deaf model, or one that cannot tell when, never shows."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.table import Table
-from torch import Tensor
 
 from avseg.app.report import print_table
 from avseg.runs import RunDirectory, read_json
+
+if TYPE_CHECKING:
+    from avseg.data.clip import Clip
+    from avseg.tasks.avs import AVSTask
 
 
 def check_listening(runs: dict[str, RunDirectory], oracles: dict[str, float]) -> bool:
@@ -49,32 +53,40 @@ def check_listening(runs: dict[str, RunDirectory], oracles: dict[str, float]) ->
     return all(high - low >= least for _, _, high, low, least in checks)
 
 
-def draw_scopes(clip_scope: RunDirectory, frame_scope: RunDirectory, path: Path) -> None:
-    """Both scopes on the test clip whose sounding objects change most often, second by second."""
-    import torch
-
+def draw_scopes(clip_scope: RunDirectory, frame_scope: RunDirectory, path: Path, among: int = 21) -> None:
+    """Both scopes on a test clip, second by second: the one of the median gain, so neither the best nor the worst."""
     from avseg.draw.scopes import save_scopes
-    from avseg.metrics import mask_iou
     from avseg.tasks.build import build_data
     from avseg.tasks.load import load_task
 
     tasks = {"clip scope": load_task(clip_scope.path), "frame scope": load_task(frame_scope.path)}
     dataset = build_data(tasks["clip scope"].config).dataset("test")
-    clip = max((dataset[index] for index in range(min(20, len(dataset)))), key=lambda item: _changes(item.masks[0]))
-    truth = clip.masks[0]
-    maps = {name: task.predict_clip(clip.frames, clip.audio)[0] for name, task in tasks.items()}
-    scores = {name: mask_iou(torch.logit(values, eps=1e-6), truth).tolist() for name, values in maps.items()}
+    views = [_View(dataset[index], tasks) for index in range(min(among, len(dataset)))]
+    view = sorted(views, key=lambda item: item.gain)[len(views) // 2]
+    clip = view.clip
     save_scopes(
         path,
         clip.frames[0].permute(0, 2, 3, 1).numpy(),
         clip.audio[0, :, 0].numpy(),
-        truth.numpy(),
-        {name: values.numpy() for name, values in maps.items()},
-        scores=scores,
-        title=f"{clip.video_id[0]}: the sounding objects change from second to second",
+        clip.masks[0].numpy(),
+        {name: values.numpy() for name, values in view.maps.items()},
+        scores=view.scores,
+        title=f"{clip.video_id[0]}: the clip of the median gain of {len(views)}",
     )
 
 
-def _changes(masks: Tensor) -> float:
-    """How much a clip's masks (T, H, W) differ from each second to the next."""
-    return float((masks[1:] != masks[:-1]).float().mean())
+class _View:
+    """A clip as two models see it."""
+
+    def __init__(self, clip: "Clip", tasks: "dict[str, AVSTask]") -> None:
+        import torch
+
+        from avseg.metrics import mask_iou
+
+        self.clip = clip
+        self.maps = {name: task.predict_clip(clip.frames, clip.audio)[0] for name, task in tasks.items()}
+        self.scores: dict[str, list[float]] = {
+            name: mask_iou(torch.logit(values, eps=1e-6), clip.masks[0]).tolist() for name, values in self.maps.items()
+        }
+        clip_scope, frame_scope = self.scores.values()
+        self.gain = sum(frame_scope) - sum(clip_scope)
