@@ -84,6 +84,9 @@ class AVSTask(pl.LightningModule):
         loss, weight = mask, self.config["loss"]["mapping_weight"]
         if weight:
             mapping = self.mapping_loss(output.logits, output.visual_maps, output.audio_maps, clip.annotated)
+            if self.mapping_loss.form == "kl" and self.num_classes == 1:
+                # a sum over the frames of the whole batch, whose gradients the processes average
+                mapping = mapping * _processes()
             loss = mask + weight * mapping
             self._log("train/mapping_loss", mapping, clip)
         self._log("train/mask_loss", mask, clip)
@@ -176,3 +179,9 @@ class AVSTask(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """With the configuration (plain values) a checkpoint alone is enough to rebuild its model."""
         checkpoint["avseg"] = {"config": self.config}
+
+
+def _processes() -> int:
+    """How many processes share a batch."""
+    together = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.distributed.get_world_size() if together else 1
