@@ -6,6 +6,9 @@ import subprocess
 import sys
 import time
 
+import torch
+
+from avseg.tasks.callbacks import BestAndLast
 from tests.runs_for_tests import SMALL, avseg
 
 
@@ -45,3 +48,20 @@ def test_killed_and_continued_equals_straight(ms3_root, tmp_path):
     for name in ("metrics.csv", "per_clip.csv", "result.json"):
         assert (second.run / name).read_text() == (first.run / name).read_text(), name
     assert '"resumed": 1' in (second.run / "manifest.json").read_text()
+
+
+def test_a_moved_run_remembers_its_best_score(trained, tmp_path):
+    """Else a worse epoch after the move would replace best.ckpt."""
+    states = torch.load(trained.run / "checkpoints/last.ckpt", weights_only=True)["callbacks"]
+    (state,) = (state for name, state in states.items() if name.startswith("BestAndLast"))
+    moved = BestAndLast(tmp_path, monitor="val/miou")
+    moved.load_state_dict(state)
+    assert moved.best_model_score == state["best_model_score"] is not None
+    assert moved.best_k_models == {str(tmp_path / "best.ckpt"): state["best_model_score"]}
+    assert moved.best_model_path == moved.kth_best_model_path == str(tmp_path / "best.ckpt")
+
+
+def test_a_home_folder_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    command = avseg(["train", *SMALL, "data.root=~/AVSBench"])
+    assert f"data root {tmp_path}/AVSBench does not exist" in command.err

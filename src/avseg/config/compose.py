@@ -125,7 +125,9 @@ def _explain(name: str, overrides: list[str], error: Exception) -> str:
 
 def _explain_key(key: str, name: str) -> str:
     keys = _keys(name)
-    every = "avseg train --cfg job prints every key" if name == "train" else f"keys: {', '.join(sorted(keys))}"
+    every = f"keys: {', '.join(entry for entry in keys if '.' not in entry)}"
+    if name == "train":
+        every = "avseg train --cfg job prints every key"
     near = nearest(key, [*groups(), *keys] if name == "train" else keys)
     return f"the key '{key}' does not exist in {name}{near} ({every})"
 

@@ -34,7 +34,7 @@ class Layout(ABC):
     clip_length: ClassVar[int] = 5
 
     def __init__(self, root: Path | str) -> None:
-        root = Path(root)
+        root = Path(root).expanduser()  # a shell leaves the ~ of data.root=~/AVSBench as it is
         inner = root / self.release_folder
         self.root = inner if (inner / self.index_name).is_file() and not (root / self.index_name).is_file() else root
 

@@ -26,7 +26,8 @@ class RunDirectory:
     def of(cls, config: dict[str, Any]) -> "RunDirectory":
         """The directory that a configuration belongs to."""
         name = f"{slug(config)}-{run_hash(config)}"
-        return cls(Path(config["paths"]["outputs"]) / config["experiment"] / name / f"seed={config['seed']}")
+        outputs = Path(config["paths"]["outputs"]).expanduser()
+        return cls(outputs / config["experiment"] / name / f"seed={config['seed']}")
 
     @property
     def config(self) -> Path:

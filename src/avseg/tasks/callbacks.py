@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 
 from avseg.errors import UserError
 from avseg.files import atomic_file
@@ -30,6 +30,23 @@ class MetricsCsv(Callback):
         values = {name: f"{float(value):.9g}" for name, value in metrics.items()}
         rows.append({"epoch": str(trainer.current_epoch), "step": str(trainer.global_step), **values})
         write_rows(self.path, rows)
+
+
+class BestAndLast(ModelCheckpoint):
+    """Lightning's checkpoints, for a run directory that may be moved before it is resumed.
+
+    Lightning forgets the best score when the folder's path has changed, and a worse epoch would replace best.ckpt.
+    """
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes the files of the state as those of the same names in the folder of now."""
+
+        def here(path: str) -> str:
+            return str(Path(self.dirpath or "") / Path(path).name) if path else path
+
+        paths = {key: here(state_dict[key]) for key in ("best_model_path", "kth_best_model_path", "last_model_path")}
+        best = {here(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": self.dirpath})
 
 
 class ClipPanels(Callback):

@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 import wandb
 from lightning_utilities.core.rank_zero import rank_zero_only
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback
 
 from avseg.config.instantiate import instantiate
 from avseg.config.schema import validate
@@ -20,7 +20,7 @@ from avseg.runs import RunDirectory, manifest, read_json, run_id, write_json
 from avseg.runs.identity import science
 from avseg.tasks.avs import AVSTask
 from avseg.tasks.build import build_data, build_task
-from avseg.tasks.callbacks import ClipPanels, MetricsCsv
+from avseg.tasks.callbacks import BestAndLast, ClipPanels, MetricsCsv
 from avseg.tasks.evaluate import write_scores
 from avseg.tasks.load import load_task, read_checkpoint
 
@@ -82,7 +82,7 @@ def make_trainer(config: dict[str, Any], run: RunDirectory) -> pl.Trainer:
     """The Lightning trainer of a run: its checkpoints, its csv, its pictures, its logger."""
     callbacks: list[Callback] = [
         MetricsCsv(run.metrics),
-        ModelCheckpoint(
+        BestAndLast(
             run.best.parent,
             filename="best",
             monitor="val/miou",
