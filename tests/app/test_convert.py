@@ -1,5 +1,6 @@
 """`avseg convert`: official weights to a checkpoint that every verb reads, and back to the same tensors."""
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -60,6 +61,16 @@ def test_there_and_back_gives_the_same_tensors(official: Path, converted: Path, 
     assert state.keys() == given.keys()
     for name, tensor in given.items():
         assert torch.equal(state[name], tensor), name
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs a device that is always full")
+def test_a_full_disk_is_one_line(converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # the device itself may never be renamed over: only what the file is opened as changes
+    monkeypatch.setattr("avseg.files.atomic_file", lambda out: contextlib.nullcontext(Path("/dev/full")))
+    done = avseg(["convert", str(converted), "--out", str(tmp_path / "back.pth")])
+    assert done.code == 2
+    assert done.err.startswith("avseg: error: no space left on the disk")
+    assert Path("/dev/full").is_char_device()
 
 
 @pytest.mark.slow  # few seconds, but the smaller model above takes the same way

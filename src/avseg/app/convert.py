@@ -1,7 +1,9 @@
 """`avseg convert`: official AVSBench weights to an avseg checkpoint, and back."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 _EPILOG = """\
 examples:
@@ -74,18 +76,17 @@ def _is_ours(path: Path) -> bool:
 def _to_official(source: Path, out: Path) -> None:
     import torch
 
-    from avseg.files import atomic_file
     from avseg.interop.avsbench import export_weights
     from avseg.tasks.load import load_task
 
     state = export_weights(load_task(source).net)
-    with atomic_file(out) as path:
-        if out.suffix == ".safetensors":
-            from safetensors.torch import save_file
+    if out.suffix == ".safetensors":
+        from safetensors.torch import save
 
-            save_file({key: value.contiguous().clone() for key, value in state.items()}, path)
-        else:
-            torch.save(state, path)
+        content = save({key: value.contiguous().clone() for key, value in state.items()})
+        _write(out, lambda file: file.write(content))
+    else:
+        _write(out, lambda file: torch.save(state, file))
 
 
 def _from_official(source: Path, out: Path, overrides: list[str]) -> None:
@@ -93,7 +94,6 @@ def _from_official(source: Path, out: Path, overrides: list[str]) -> None:
 
     from avseg.config.compose import compose
     from avseg.config.schema import validate
-    from avseg.files import atomic_file
     from avseg.interop.avsbench import load_weights
     from avseg.models.weights_file import read_state_dict
     from avseg.tasks.build import build_task
@@ -104,5 +104,13 @@ def _from_official(source: Path, out: Path, overrides: list[str]) -> None:
     validate(config)
     task = build_task(config)
     load_weights(task.net, official)
-    with atomic_file(out) as path:
-        torch.save({"state_dict": task.state_dict(), "avseg": {"config": config}}, path)
+    checkpoint = {"state_dict": task.state_dict(), "avseg": {"config": config}}
+    _write(out, lambda file: torch.save(checkpoint, file))
+
+
+def _write(out: Path, save: Callable[[BinaryIO], object]) -> None:
+    """Writes through a file of Python's: a full disk is an `OSError` there, but not where torch opens the file."""
+    from avseg.files import atomic_file
+
+    with atomic_file(out) as path, path.open("wb") as file:
+        save(file)
