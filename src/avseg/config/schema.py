@@ -186,6 +186,13 @@ def validate(config: dict[str, Any]) -> None:
         )
     _check_numbers(config)
     _check_mapping_stages(config["loss"], fusion["stages"])
+    if config["init"]["name"] != "checkpoint" and config["init"]["checkpoint"]:
+        raise UserError("init.checkpoint is read by init=checkpoint alone; add that, or leave init.checkpoint out")
+    if (data["setting"] == "avss") != (data["num_classes"] > 1):
+        allowed = "more than 1 (71 in the release)" if data["setting"] == "avss" else "1"
+        raise UserError(
+            f"data.num_classes={data['num_classes']}: for data.setting={data['setting']} it must be {allowed}"
+        )
     if config["init"]["name"] == "checkpoint" and not config["init"]["checkpoint"]:
         raise UserError("init=checkpoint needs init.checkpoint=RUN_OR_FILE, the weights to begin with")
 

@@ -47,7 +47,8 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
         enable_checkpointing=False,
     )
     call(trainer, trainer.test, task, datamodule=data, verbose=False)
-    return write_scores(task, evaluation_folder(config), data, picture=trainer.is_global_zero, split=config["split"])
+    folder, source = evaluation_folder(config), {"checkpoint": config["checkpoint"], "root": data_config["root"]}
+    return write_scores(task, folder, data, picture=trainer.is_global_zero, split=config["split"], source=source)
 
 
 def _check_out(out: str | None) -> None:
@@ -70,7 +71,13 @@ def evaluation_folder(config: dict[str, Any]) -> Path:
 
 
 def write_scores(
-    task: AVSTask, folder: Path, data: AVSBenchDataModule, *, picture: bool, split: str = "test"
+    task: AVSTask,
+    folder: Path,
+    data: AVSBenchDataModule,
+    *,
+    picture: bool,
+    split: str = "test",
+    source: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Writes per_clip.csv and a panel; returns the content of result.json.
 
@@ -80,14 +87,15 @@ def write_scores(
         data: the data module it was tested on.
         picture: whether this process draws and writes (the first one does).
         split: the name of the split.
+        source: what an evaluation of its own was made of: the checkpoint and the data folder.
     """
     rows = task.per_clip()
     result = {"split": split, "clips": len(rows), "videos_per_group": task.videos_per_group, "scores": task.test_result}
+    result |= source or {}
     if picture:
         write_rows(folder / "per_clip.csv", rows)
         draw_panels(folder / "pictures" / f"{split}.png", task, data.dataset(split), clips=8)
-        if not (
-            folder / "checkpoints"
-        ).is_dir():  # in a run directory result.json is the mark of completion, written last
+        # in a run directory result.json is the mark of completion, written last
+        if source is not None:
             write_json(folder / "result.json", result)
     return result

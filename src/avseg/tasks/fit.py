@@ -51,10 +51,11 @@ def train(config: dict[str, Any]) -> RunDirectory:
     share_cores(data.num_workers)
     record = _begin(run, config, data)
     pl.seed_everything(config["seed"], workers=True, verbose=False)
-    task = build_task(config)
-    _initialise(task, config)
-    trainer = make_trainer(config, run)
     resume = str(run.last) if run.last.is_file() else None
+    task = build_task(config, pretrained=resume is None)  # a checkpoint replaces all weights
+    if resume is None:
+        _initialise(task, config)
+    trainer = make_trainer(config, run)
     if resume:
         read_checkpoint(run.last)  # a damaged one is told in one line
         log.info("continues from %s", resume)

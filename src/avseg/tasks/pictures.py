@@ -31,13 +31,15 @@ def draw_panels(path: Path, task: AVSTask, dataset: AVSBenchDataset, clips: int)
 def _panel(task: AVSTask, clip: Clip) -> PanelClip:
     moved = clip.to(task.device)
     probability = task.predict_clip(moved.frames, moved.audio)[0].float().cpu()
+    real = clip.valid[0]  # AVSS fills short clips with black frames
+    probability = probability[real]
     # a model of classes is drawn as sounding or not
-    truth = (clip.masks[0] > 0).to(torch.uint8)
+    truth = (clip.masks[0, real] > 0).to(torch.uint8)
     return PanelClip(
         video_id=clip.video_id[0],
-        frames=clip.frames[0].permute(0, 2, 3, 1).numpy(),
+        frames=clip.frames[0, real].permute(0, 2, 3, 1).numpy(),
         truth=truth.numpy(),
         prediction=probability.numpy(),
-        mel=clip.audio[0, :, 0].numpy(),
+        mel=clip.audio[0, real, 0].numpy(),
         score=float(mask_iou(torch.logit(probability, eps=1e-6), truth).mean()),
     )
