@@ -108,13 +108,6 @@ class AVSTask(pl.LightningModule):
         """Draws (dropout) depend on the seed and the epoch alone, so that a resumed run equals a straight one."""
         torch.manual_seed(self.config["seed"] * 100_003 + self.current_epoch * 1_009 + self.global_rank)
 
-    def train(self, mode: bool = True) -> "AVSTask":
-        """A frozen sound encoder stays in evaluation mode."""
-        super().train(mode)
-        if not any(parameter.requires_grad for parameter in self.audio_encoder.parameters()):
-            self.audio_encoder.eval()
-        return self
-
     def validation_step(self, clip: Clip, batch_index: int) -> None:
         """Scores a validation batch."""
         output = self(clip)
