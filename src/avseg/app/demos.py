@@ -104,7 +104,7 @@ def cutouts(data: Path, outputs: Path) -> None:
     if not source.is_dir():
         raise UserError(f"{source} does not exist; `make data-cutouts` (avseg data cutouts --out {source}) obtains it")
     words = ["compose", "--cutouts", source, "--setting", "ms3", "--size", "96", "--classes", *_CUTOUT_CLASSES]
-    _make(folder, [*words, "--train", "500", "--val", "40", "--test", "100"])
+    _make(folder, [*words, "--train", "1000", "--val", "40", "--test", "100"])
     run = _train(folder, outputs, "demo_cutouts", "callbacks.panels.every_n_epochs=5", recipe="cutouts")
     _show_scores(run, folder)
     print(f"picture: {run.pictures / 'test.png'}")
