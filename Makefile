@@ -28,7 +28,7 @@ check-listening: $(READY) ## prove on toy data that the model listens, and which
 	@$(BIN)/avseg demo listening
 
 data-cutouts: $(READY) ## obtain about 75 real cut-outs with their sounds (GPL art, about 160 MB)
-	@$(BIN)/avseg data cutouts --out data/cutouts
+	@test -d data/cutouts || $(BIN)/avseg data cutouts --out data/cutouts
 
 demo-cutouts: data-cutouts ## train on real cut-outs and sounds (at most 20 minutes on 2 cores)
 	@$(BIN)/avseg demo cutouts

@@ -155,3 +155,10 @@ def test_listening_from_nothing(tmp_path: Path) -> None:
     assert "NO" in done.out
     assert (tmp_path / "out" / "listening_second" / "scopes.png").is_file()
     assert len(list(tmp_path.glob("out/listening_*/*/seed=*/result.json"))) == 4
+
+
+def test_obtaining_the_cutouts_twice_is_no_mistake() -> None:
+    # `make demo-cutouts` depends on them, and the verb refuses a folder that is not empty
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text()
+    (recipe,) = re.findall(r"^data-cutouts:.*\n\t@(.*)$", makefile, flags=re.MULTILINE)
+    assert recipe == "test -d data/cutouts || $(BIN)/avseg data cutouts --out data/cutouts"

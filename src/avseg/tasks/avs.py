@@ -37,7 +37,6 @@ class AVSTask(pl.LightningModule):
         self.clip_length = 10 if config["data"]["setting"] == "avss" else 5
         self.image_size = int(config["data"]["image_size"])
         self.hop = str(config["data"]["hop"])
-        self.monitor = "val/miou"
         self.videos_per_group: int | None = 4
         self.val_scores = self._scores()
         self.test_scores = nn.ModuleDict()
