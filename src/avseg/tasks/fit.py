@@ -8,7 +8,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-import wandb
 from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.callbacks import Callback
 
@@ -16,13 +15,13 @@ from avseg.config.instantiate import instantiate
 from avseg.config.schema import validate
 from avseg.data.datamodule import AVSBenchDataModule
 from avseg.errors import UserError
-from avseg.runs import RunDirectory, manifest, read_json, run_id, write_json
-from avseg.runs.identity import science
+from avseg.runs import RunDirectory, manifest, read_json, write_json
 from avseg.tasks.avs import AVSTask
 from avseg.tasks.build import build_data, build_task
 from avseg.tasks.callbacks import BestAndLast, ClipPanels, MetricsCsv
 from avseg.tasks.evaluate import write_scores
 from avseg.tasks.load import load_task, read_checkpoint
+from avseg.tasks.tracking import close_loggers, make_logger
 
 log = logging.getLogger("avseg")
 
@@ -67,9 +66,7 @@ def train(config: dict[str, Any]) -> RunDirectory:
         _finish(run, record, result, started)
         trainer.strategy.barrier()  # no process leaves, and none is taken for failed, before the result lies there
     finally:
-        for logger in trainer.loggers:
-            if isinstance(logger, pl.loggers.WandbLogger):
-                logger.experiment.finish()
+        close_loggers(trainer)
     return run
 
 
@@ -102,36 +99,13 @@ def make_trainer(config: dict[str, Any], run: RunDirectory) -> pl.Trainer:
     trainer: pl.Trainer = instantiate(
         config["trainer"],
         callbacks=callbacks,
-        logger=_logger(config, run),
+        logger=make_logger(config, run),
         # the data module makes its own samplers: Lightning's would count some clips twice in evaluation
         use_distributed_sampler=False,
         enable_model_summary=False,
         default_root_dir=str(run.path),
     )
     return trainer
-
-
-def _logger(config: dict[str, Any], run: RunDirectory) -> Any:
-    """The wandb logger, or False: metrics.csv is written always."""
-    if not config["logger"]:
-        return False
-    name = run_id(config)
-    # a deterministic id: a resumed run continues its curve instead of opening a second one
-    logger = instantiate(
-        config["logger"],
-        id=name,
-        name=name,
-        group=config["experiment"],
-        save_dir=str(run.path),
-        resume="allow",
-        reinit="create_new",  # a second run in the same process never writes into the first one's curve
-    )
-    try:
-        logger.log_hyperparams(science(config) | {"seed": config["seed"]})  # Lightning: on the first process alone
-    except wandb.Error as error:  # no login, no network: it shows when the dashboard's run is opened
-        reason = " ".join(str(error).split())
-        raise UserError(f"wandb cannot start ({reason}); use logger=wandb_offline, or logger=csv for none") from error
-    return logger
 
 
 def call(trainer: pl.Trainer, function: Any, *arguments: Any, **settings: Any) -> Any:

@@ -1,0 +1,1 @@
+"""Many jobs: each a fresh process with devices of its own."""
