@@ -15,7 +15,7 @@ from avseg.models.normalise import normalise
 from avseg.runs import run_hash
 from avseg.tasks.avs import AVSTask
 from avseg.tasks.build import build_data, build_task
-from avseg.tasks.fit import _initialise
+from avseg.tasks.initialise import initialise, source_checkpoint
 from avseg.tasks.load import load_task
 from tests.runs_for_tests import SMALL, Command, avseg
 
@@ -31,7 +31,7 @@ def built(*words: str) -> AVSTask:
     config = config_of(*words)
     torch.manual_seed(5)
     task = build_task(config)
-    _initialise(task, config)
+    initialise(task, config, source_checkpoint(config))
     return task
 
 

@@ -45,9 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Trains."""
     if arguments.multirun:
         return _sweep(arguments.overrides)
-    from avseg.config.compose import compose
+    from avseg.runs.configure import training_config
 
-    config = compose("train", arguments.overrides)
+    config = training_config(arguments.overrides)
     if arguments.cfg:
         from omegaconf import OmegaConf
 
@@ -87,9 +87,10 @@ def _sweep(overrides: list[str]) -> int:
     from omegaconf import DictConfig
 
     from avseg.config import schema
-    from avseg.config.compose import check_sweep, compose, readable
+    from avseg.config.compose import check_sweep, readable
     from avseg.config.folder import conf_folder
     from avseg.errors import UserError
+    from avseg.runs.configure import training_config
 
     check_sweep(overrides)
     schema.register()
@@ -104,7 +105,7 @@ def _sweep(overrides: list[str]) -> int:
         sys.argv = [program, "train", *words]
         try:
             with _as_if_alone():
-                _train(compose("train", words))
+                _train(training_config(words))
         except UserError as error:
             failures.append(str(error))
             print(f"this job failed: {error}", file=sys.stderr)

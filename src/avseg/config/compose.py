@@ -48,15 +48,28 @@ def readable(override: str) -> str:
     "checkpoint='outputs/demo/seed=1'"
     >>> readable("fusion.stages=[3,4]")
     'fusion.stages=[3,4]'
+    >>> readable("init.source=[data=toy_s4,data.epochs=2]")
+    "init.source=['data=toy_s4','data.epochs=2']"
     """
     try:
         OverridesParser.create().parse_override(override)
     except HydraException:
         key, equals, value = override.partition("=")
         if equals and value and value[0] not in "'\"[{":
-            escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-            return f"{key}='{escaped}'"
+            return f"{key}={_quoted(value)}"
+        if value.startswith("[") and value.endswith("]"):
+            # overrides as the elements of a list; the commas of lists in that list separate nothing
+            elements = re.split(r",(?![^\[]*\])", value[1:-1])
+            return f"{key}=[{','.join(map(_quoted, elements))}]"
     return override
+
+
+def _quoted(value: str) -> str:
+    value = value.strip()
+    if value[:1] in ("'", '"'):
+        return value
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def check_sweep(overrides: list[str]) -> None:

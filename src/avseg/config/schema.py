@@ -93,6 +93,12 @@ class InitConf:
 
     name: str = "scratch"
     checkpoint: str | None = None
+    # single_source: overrides that turn the own command into that of the run to begin from, and that run's seed if not
+    # the own; `avseg.runs.configure` fills in its id and its command
+    source: list[str] = field(default_factory=list)
+    seed: int | None = None
+    run: str | None = None
+    command: str | None = None
 
 
 @dataclass
@@ -186,15 +192,25 @@ def validate(config: dict[str, Any]) -> None:
         )
     _check_numbers(config)
     _check_mapping_stages(config["loss"], fusion["stages"])
-    if config["init"]["name"] != "checkpoint" and config["init"]["checkpoint"]:
-        raise UserError("init.checkpoint is read by init=checkpoint alone; add that, or leave init.checkpoint out")
+    _check_init(config["init"])
     if (data["setting"] == "avss") != (data["num_classes"] > 1):
         allowed = "more than 1 (71 in the release)" if data["setting"] == "avss" else "1"
         raise UserError(
             f"data.num_classes={data['num_classes']}: for data.setting={data['setting']} it must be {allowed}"
         )
-    if config["init"]["name"] == "checkpoint" and not config["init"]["checkpoint"]:
+
+
+def _check_init(init: dict[str, Any]) -> None:
+    """Settings of one way to begin are no settings of another; a checkpoint of an older version has fewer of them."""
+    reads = {"checkpoint": ("checkpoint",), "single_source": ("source", "seed", "run", "command")}
+    for name, keys in reads.items():
+        for key in keys:
+            if init["name"] != name and init.get(key) not in (None, []):
+                raise UserError(f"init.{key} is read by init={name} alone; add that, or leave init.{key} out")
+    if init["name"] == "checkpoint" and not init["checkpoint"]:
         raise UserError("init=checkpoint needs init.checkpoint=RUN_OR_FILE, the weights to begin with")
+    if init["name"] == "single_source" and not init["source"]:
+        raise UserError("init=single_source needs init.source=[data=NAME], the data set of the run to begin from")
 
 
 def _check_numbers(config: dict[str, Any]) -> None:

@@ -1,17 +1,66 @@
-"""The configuration of a training command."""
+"""The configuration of a training command, and of the Single-source run that it may begin from (Table A2)."""
 
+import shlex
 from typing import Any
 
 from avseg.config.compose import compose
+from avseg.errors import UserError
+from avseg.runs.identity import run_id
+
+# what belongs to the own run alone: its start, its name, its data set with that data set's recipe, its dashboard
+_OWN = ("init", "experiment", "logger", "hydra", "loss", "trainer.max_epochs")
+_OWN_DATA = ("root", "name", "setting", "num_classes", "epochs", "mapping_weight", "options")
 
 
 def training_config(overrides: list[str]) -> dict[str, Any]:
     """Composes the configuration of `avseg train OVERRIDE...`.
 
+    With `init=single_source`, `init.run` becomes the id of the run to begin from, and `init.command` the command that
+    makes it. Whether that run exists is not asked here (see `avseg.runs.find.complete_run`).
+
     Args:
         overrides: Hydra overrides.
 
     Raises:
-        UserError: see `avseg.config.compose.compose`.
+        UserError: see `avseg.config.compose.compose`; or `init.source` describes no run.
     """
-    return compose("train", overrides)
+    config = compose("train", overrides)
+    init = config["init"]
+    if init["run"] or init["command"]:
+        raise UserError("init.run and init.command follow from init.source and init.seed; leave them out")
+    if init["name"] == "single_source":
+        words = source_words(overrides, init["source"], init["seed"])
+        init |= {"run": run_id(_source_config(words)), "command": shlex.join(["avseg", "train", *words])}
+    return config
+
+
+def source_words(overrides: list[str], source: list[str], seed: int | None = None) -> list[str]:
+    """The overrides of the run to begin from.
+
+    Args:
+        overrides: those of the own run.
+        source: those that turn them into the source's.
+        seed: of the source; None keeps the own.
+
+    >>> source_words(["data=avsbench_ms3", "fusion=none", "seed=1", "init=single_source"], ["data=avsbench_s4"])
+    ['fusion=none', 'seed=1', 'data=avsbench_s4']
+    """
+    left_out = _OWN if seed is None else (*_OWN, "seed")
+    kept = [word for word in overrides if not _is_own(word.partition("=")[0].lstrip("+~"), left_out)]
+    return [*kept, *source, *([] if seed is None else [f"seed={seed}"])]
+
+
+def _is_own(key: str, left_out: tuple[str, ...]) -> bool:
+    group, _, name = key.partition(".")
+    own_data = group == "data" and (not name or name.split(".")[0] in _OWN_DATA)
+    return own_data or group in left_out or key in left_out
+
+
+def _source_config(words: list[str]) -> dict[str, Any]:
+    try:
+        config = compose("train", words)
+    except UserError as error:
+        raise UserError(f"init.source: {error}") from error
+    if config["init"]["name"] == "single_source":
+        raise UserError("init.source: the run to begin from may not begin from a Single-source run itself")
+    return config

@@ -1,5 +1,7 @@
 """Finds runs and their checkpoints."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from avseg.errors import UserError
@@ -12,6 +14,32 @@ def newest_complete_run(root: Path) -> Path | None:
     """The run under `root` that finished last, or None."""
     results = sorted(root.glob("**/seed=*/result.json"), key=lambda path: path.stat().st_mtime)
     return results[-1].parent if results else None
+
+
+def complete_run(outputs: Path, run_id: str) -> RunDirectory | None:
+    """The finished run of that id in any experiment, or None; of several the one that finished first.
+
+    Args:
+        outputs: `paths.outputs`.
+        run_id: `<slug>-<hash8>-s<seed>` (see `avseg.runs.run_id`).
+    """
+    complete = [run for run in runs_of(outputs, run_id) if run.complete]
+    return min(complete, key=lambda run: (run.result.stat().st_mtime_ns, run.path), default=None)
+
+
+def runs_of(outputs: Path, run_id: str) -> list[RunDirectory]:
+    """The directories of the run of that id, finished or only begun, one per experiment that has it."""
+    name, _, seed = run_id.rpartition("-s")
+    begun = (RunDirectory(folder / f"seed={seed}") for folder in _folders(outputs.expanduser(), name))
+    return [run for run in begun if run.config.is_file() or run.complete]
+
+
+def _folders(outputs: Path, name: str) -> Iterator[Path]:
+    """Folders of that name, however deep the experiments lie; what is inside runs is not looked at."""
+    for parent, below, _ in os.walk(outputs):
+        if name in below:
+            yield Path(parent) / name
+        below[:] = sorted(folder for folder in below if not folder.startswith(("seed=", ".")))
 
 
 def checkpoint_of(run_or_file: Path) -> Path:

@@ -4,6 +4,8 @@ import hashlib
 import json
 from typing import Any
 
+from avseg.errors import UserError
+
 # how a trainer does its work; all its other settings change the numbers
 _TRAINER_INFRASTRUCTURE = (
     "_target_",
@@ -31,11 +33,22 @@ def science(config: dict[str, Any]) -> dict[str, Any]:
     Args:
         config: a resolved training configuration.
     """
-    part = {key: config[key] for key in ("task", "backbone", "audio", "fusion", "init", "loss", "optimizer")}
+    part = {key: config[key] for key in ("task", "backbone", "audio", "fusion", "loss", "optimizer")}
+    part["init"] = _start(config["init"])
     part["data"] = {key: value for key, value in config["data"].items() if key not in _DATA_INFRASTRUCTURE}
     part["trainer"] = {key: value for key, value in config["trainer"].items() if key not in _TRAINER_INFRASTRUCTURE}
     part["callbacks"] = [entry for entry in config["callbacks"].values() if entry.get("_target_") != _PICTURES]
     return part
+
+
+def _start(init: dict[str, Any]) -> dict[str, Any]:
+    """What the weights begin from: by the source's own identity, not by how it was asked for or where it lies."""
+    if init["name"] != "single_source":
+        return {key: init[key] for key in ("name", "checkpoint")}
+    if not init["run"]:
+        raise UserError("init=single_source: init.run is empty; compose with avseg.runs.configure.training_config")
+    # the source has the own seed, which is kept apart, unless init.seed names another
+    return {"name": init["name"], "run": init["run"].rpartition("-s")[0], "seed": init["seed"]}
 
 
 def run_hash(config: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from avseg.tasks.avs import AVSTask
 from avseg.tasks.build import build_data, build_task
 from avseg.tasks.callbacks import BestAndLast, ClipPanels, MetricsCsv
 from avseg.tasks.evaluate import write_scores
+from avseg.tasks.initialise import initialise, source_checkpoint
 from avseg.tasks.load import load_task, read_checkpoint
 from avseg.tasks.tracking import close_loggers, make_logger
 
@@ -30,7 +31,7 @@ def train(config: dict[str, Any]) -> RunDirectory:
     """Trains, keeps the best checkpoint by validation mIoU, evaluates it with the controls.
 
     Args:
-        config: a resolved training configuration (`avseg.config.compose.compose("train", overrides)`).
+        config: a resolved training configuration (`avseg.runs.configure.training_config`).
 
     Returns:
         The complete run directory.
@@ -46,14 +47,15 @@ def train(config: dict[str, Any]) -> RunDirectory:
         return run
     quiet()
     started = time.monotonic()
+    resume = str(run.last) if run.last.is_file() else None
+    source = None if resume else source_checkpoint(config)  # what is missing is told before anything is read
     data = build_data(config)
     share_cores(data.num_workers)
     record = _begin(run, config, data)
     pl.seed_everything(config["seed"], workers=True, verbose=False)
-    resume = str(run.last) if run.last.is_file() else None
     task = build_task(config, pretrained=resume is None)  # a checkpoint replaces all weights
-    if resume is None:
-        _initialise(task, config)
+    if begun_from := initialise(task, config, source):
+        record["init"] = begun_from
     trainer = make_trainer(config, run)
     if resume:
         read_checkpoint(run.last)  # a damaged one is told in one line
@@ -142,6 +144,7 @@ def _begin(run: RunDirectory, config: dict[str, Any], data: AVSBenchDataModule) 
             )
         record["started"] = before.get("started", record["started"])
         record["resumed"] = before.get("resumed", 0) + 1
+        record |= {"init": before["init"]} if "init" in before else {}
     return record
 
 
@@ -149,20 +152,6 @@ def _begin(run: RunDirectory, config: dict[str, Any], data: AVSBenchDataModule) 
 def _finish(run: RunDirectory, record: dict[str, Any], result: dict[str, Any], started: float) -> None:
     write_json(run.manifest, manifest.finish(record, time.monotonic() - started))
     write_json(run.result, result)  # last: its presence means complete
-
-
-def _initialise(task: AVSTask, config: dict[str, Any]) -> None:
-    """`init=checkpoint`: all weights that fit from another run (the paper's "pretrained on Single-source")."""
-    source = config["init"]["checkpoint"]
-    if source is None:
-        return
-    from pathlib import Path
-
-    other = load_task(Path(source)).state_dict()
-    own = task.state_dict()
-    fitting = {key: value for key, value in other.items() if key in own and own[key].shape == value.shape}
-    task.load_state_dict(own | fitting)
-    log.info("init: %d of %d tensors from %s", len(fitting), len(own), source)
 
 
 def share_cores(workers: int) -> None:
