@@ -19,7 +19,7 @@ _SHORT = ("data.epochs=12", "callbacks.panels.every_n_epochs=4")
 def main(data: Path, outputs: Path) -> None:
     """The main job: toy data, a run with its controls, a picture, a video with sound."""
     folder, demo = data / "demo", outputs / "demo"
-    _make(folder, ["toy", "--train", "400", *_TOY])
+    make_data(folder, ["toy", "--train", "400", *_TOY])
     run = _train(folder, outputs, "demo", "data.epochs=8", "callbacks.panels.every_n_epochs=4")
     video = demo / "clip.mp4"
     _clip_video(run, video)
@@ -59,7 +59,7 @@ def _do(words: Sequence[object]) -> None:
         raise UserError(f"the step `avseg {' '.join(text)}` failed; the line above says why")
 
 
-def _make(folder: Path, words: Sequence[object]) -> None:
+def make_data(folder: Path, words: Sequence[object]) -> None:
     """Makes a data set, unless the very same one lies there already (each notes how it was made)."""
     command = ["data", *map(str, words), "--out", str(folder)]
     note = folder / "generator.json"
@@ -104,7 +104,7 @@ def cutouts(data: Path, outputs: Path) -> None:
     if not source.is_dir():
         raise UserError(f"{source} does not exist; `make data-cutouts` (avseg data cutouts --out {source}) obtains it")
     words = ["compose", "--cutouts", source, "--setting", "ms3", "--size", "96", "--classes", *_CUTOUT_CLASSES]
-    _make(folder, [*words, "--train", "1000", "--val", "40", "--test", "100"])
+    make_data(folder, [*words, "--train", "1000", "--val", "40", "--test", "100"])
     run = _train(folder, outputs, "demo_cutouts", "callbacks.panels.every_n_epochs=5", recipe="cutouts")
     _show_scores(run, folder)
     print(f"picture: {run.pictures / 'test.png'}")
@@ -115,8 +115,8 @@ def listening(data: Path, outputs: Path) -> None:
     from avseg.app.listening import check_listening, draw_scopes
 
     clip, second = data / "listening_clip", data / "listening_second"
-    _make(clip, ["toy", "--train", "600", "--sounding", "clip", *_TOY])
-    _make(second, ["toy", "--train", "600", "--sounding", "second", *_TOY])
+    make_data(clip, ["toy", "--train", "600", "--sounding", "clip", *_TOY])
+    make_data(second, ["toy", "--train", "600", "--sounding", "second", *_TOY])
     runs = {
         "deaf": _train(clip, outputs, "listening_clip", "fusion=none", *_SHORT),
         "clip": _train(clip, outputs, "listening_clip", "fusion=stages_1234", *_SHORT),
