@@ -1,17 +1,23 @@
 """`avseg train`: one run, or with -m a sweep, from Hydra overrides."""
 
 import argparse
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+
+from avseg.errors import UserError
 
 _EPILOG = """\
 examples:
   avseg train data=avsbench_ms3 backbone=pvt_v2_b5 fusion=stages_1234
   avseg train data=toy_ms3 backbone=tiny audio=mel trainer=cpu seed=1
-  avseg train -m data=toy_ms3 fusion=none,stage_4,stages_1234
+  avseg train -m data=toy_ms3 fusion=none,stage_4,stages_1234 seed=1,2,3
+  avseg train -m ... --dry-run                     the jobs, their states, an estimate of the time; starts none
   avseg train --cfg job                            prints the configuration and stops
+
+sweeps (-m): each job is a fresh process with GPUs of its own and a log in outputs/EXPERIMENT/logs/; a job that
+fails stops no other; the same command again runs only what is missing. Settings:
+  hydra.launcher.jobs_at_once=2                    default: as many as the GPUs, or the processors, allow
+  hydra.launcher.devices=2                         so many GPUs, or [0,3]; default: CUDA_VISIBLE_DEVICES, or all
+  hydra.launcher.fail_fast=true                    start nothing new after a failure
+  hydra/launcher=submitit_local, hydra/launcher=slurm    pip install 'avseg[slurm]'; slurm: a task per GPU
 
 groups and their options (one option each, GROUP=OPTION; any key, KEY=VALUE):
 """
@@ -37,6 +43,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="Hydra overrides")
     parser.add_argument("-m", "--multirun", action="store_true", help="run every combination of comma-separated values")
+    parser.add_argument("--dry-run", action="store_true", help="with -m: show the jobs and start none")
     parser.add_argument("--cfg", choices=["job"], help="print the resolved configuration and stop")
     parser.set_defaults(run=run)
 
@@ -44,74 +51,29 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(arguments: argparse.Namespace) -> int:
     """Trains."""
     if arguments.multirun:
-        return _sweep(arguments.overrides)
-    from avseg.runs.configure import training_config
+        from avseg.app.sweeps import sweep
 
-    config = training_config(arguments.overrides)
+        return sweep(arguments.overrides, arguments.dry_run)
+    if arguments.dry_run:
+        raise UserError(
+            "--dry-run shows the jobs of a sweep; add -m (the configuration of one run: --cfg job)"
+        )
     if arguments.cfg:
         from omegaconf import OmegaConf
 
-        print(OmegaConf.to_yaml(OmegaConf.create(config)))
+        from avseg.runs.configure import training_config
+
+        print(OmegaConf.to_yaml(OmegaConf.create(training_config(arguments.overrides))))
         return 0
-    _train(config)
+    train_and_show(arguments.overrides)
     return 0
 
 
-def _train(config: dict[str, object]) -> None:
+def train_and_show(overrides: list[str]) -> None:
+    """Trains one run and shows its scores."""
     from avseg.app.report import show_result
+    from avseg.runs.configure import training_config
     from avseg.tasks.fit import train
 
-    finished = train(config)
+    finished = train(training_config(overrides))
     show_result(finished.path)
-
-
-@contextmanager
-def _as_if_alone() -> Iterator[None]:
-    """Takes back what a job of several processes leaves, by which the next job would think that it is one of them."""
-    import torch.distributed as processes
-
-    before = dict(os.environ)
-    try:
-        yield
-    finally:
-        if processes.is_available() and processes.is_initialized():
-            processes.destroy_process_group()
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def _sweep(overrides: list[str]) -> int:
-    """Hands the combinations to Hydra's sweeper; a job that fails does not stop the others."""
-    import hydra
-    from hydra.core.hydra_config import HydraConfig
-    from omegaconf import DictConfig
-
-    from avseg.config import schema
-    from avseg.config.compose import check_sweep, readable
-    from avseg.config.folder import conf_folder
-    from avseg.errors import UserError
-    from avseg.runs.configure import training_config
-
-    check_sweep(overrides)
-    schema.register()
-    failures: list[str] = []
-    program = sys.argv[0]
-
-    @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="train")  # type: ignore[untyped-decorator]
-    def job(config: DictConfig) -> None:
-        words = list(HydraConfig.get().overrides.task)
-        # a job is the plain command of its own: so says its manifest, and so Lightning starts its other processes
-        HydraConfig.instance().cfg = None
-        sys.argv = [program, "train", *words]
-        try:
-            with _as_if_alone():
-                _train(training_config(words))
-        except UserError as error:
-            failures.append(str(error))
-            print(f"this job failed: {error}", file=sys.stderr)
-
-    sys.argv = [program, "--multirun", *(readable(override) for override in overrides)]
-    job()
-    if failures:
-        raise UserError(f"{len(failures)} of the sweep's jobs failed; the first: {failures[0]}")
-    return 0

@@ -35,7 +35,7 @@ def compose(name: str, overrides: list[str]) -> dict[str, Any]:
             config = hydra_compose(name, overrides=[readable(override) for override in overrides])
             plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(_explain(name, overrides, error)) from error
+            raise UserError(explain(name, overrides, error)) from error
     values = {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
     _refuse_added_keys(name, values)
     return values
@@ -72,32 +72,6 @@ def _quoted(value: str) -> str:
     return f"'{escaped}'"
 
 
-def check_sweep(overrides: list[str]) -> None:
-    """Composes every value of every key that varies once, so that a typo shows before the first job.
-
-    Raises:
-        UserError: see `compose`.
-    """
-    choices = [values for override in overrides if (values := _values(readable(override)))]
-    first = [values[0] for values in choices]
-    compose("train", first)
-    for place, values in enumerate(choices):
-        for value in values[1:]:
-            compose("train", [*first[:place], value, *first[place + 1 :]])
-
-
-def _values(override: str) -> list[str]:
-    """The overrides that one of a sweep stands for: `fusion=none,stage_4` for two; none for `glob(...)`."""
-    try:
-        parsed = OverridesParser.create().parse_override(override)
-    except HydraException:
-        return [override]  # composing it says what is wrong
-    if not parsed.is_sweep_override():
-        return [override]
-    key = parsed.get_key_element()
-    return [f"{key}={value}" for value in parsed.sweep_string_iterator()] if parsed.is_discrete_sweep() else []
-
-
 def _refuse_added_keys(name: str, values: dict[str, Any]) -> None:
     """`+key=value` adds what no dataclass knows, and nothing would ever read it."""
     root = schema.EvaluateConf if name == "evaluate" else schema.TrainConf
@@ -110,7 +84,7 @@ def _refuse_added_keys(name: str, values: dict[str, Any]) -> None:
         raise UserError(f"the key '{key}' does not exist in {name}{nearest(key, [item.name for item in fields(root)])}")
 
 
-def _explain(name: str, overrides: list[str], error: Exception) -> str:
+def explain(name: str, overrides: list[str], error: Exception) -> str:
     """One line for an error of Hydra or OmegaConf, whose own texts take several."""
     chain: list[BaseException] = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
@@ -118,7 +92,8 @@ def _explain(name: str, overrides: list[str], error: Exception) -> str:
     text = " ".join(str(part) for part in chain)
     if match := re.search(r"Could not find '([\w/]+)/([\w.\-]+)'", text):
         group, option = match.groups()
-        allowed = options(group)
+        listed = re.search(r"Available options in '[^']+':((?:\s+[\w.\-]+$)+)", text, re.MULTILINE)
+        allowed = sorted(listed.group(1).split()) if listed else options(group)  # with those of plugins
         return f"{group}={option} does not exist; {group} is one of {', '.join(allowed)}{nearest(option, allowed)}"
     if match := re.search(r"Could not override '([^']+)'", text):
         return _explain_key(match.group(1), name)

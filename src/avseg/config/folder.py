@@ -21,5 +21,5 @@ def options(group: str) -> list[str]:
 
 
 def groups() -> list[str]:
-    """The groups."""
-    return sorted(path.name for path in conf_folder().iterdir() if path.is_dir())
+    """The groups; `hydra` is Hydra's own."""
+    return sorted(path.name for path in conf_folder().iterdir() if path.is_dir() and path.name != "hydra")

@@ -1,0 +1,1 @@
+"""`hydra/launcher=isolated`: each job of a sweep in a fresh process. Hydra takes launchers from this namespace only."""
