@@ -12,12 +12,13 @@ from avseg import __version__
 from avseg.errors import UserError, nearest
 
 # modules of avseg.app, in the order of the help; each is cheap to import
-_VERBS = ("demo", "train", "evaluate", "predict", "data", "convert")
+_VERBS = ("demo", "train", "reproduce", "status", "evaluate", "predict", "data", "convert")
 
 _EPILOG = """\
 examples:
   avseg demo                                       the main job on made data, in minutes
   avseg train data=avsbench_ms3 backbone=pvt_v2_b5
+  avseg reproduce table_a1 --dry-run               a published table: its jobs, then ours beside the paper's
   avseg evaluate checkpoint=outputs/demo/...
   avseg predict my_video.mp4 --out masks
 """
