@@ -7,6 +7,8 @@ the last digit, for every batch size, order of clips and number of processes.
 from avseg.metrics.dataset import DatasetFScore, DatasetIoU
 from avseg.metrics.fscore import FScore, fscore, fscore_curve
 from avseg.metrics.iou import MaskIoU, mask_iou
+from avseg.metrics.long_video import LongVideoScore
+from avseg.metrics.long_video_regions import box_overlap, mask_overlap
 from avseg.metrics.robustness import FalsePositiveShare, false_positive_share, g_miou
 from avseg.metrics.semantic import SemanticScore
 
@@ -15,11 +17,14 @@ __all__ = [
     "DatasetIoU",
     "FScore",
     "FalsePositiveShare",
+    "LongVideoScore",
     "MaskIoU",
     "SemanticScore",
+    "box_overlap",
     "false_positive_share",
     "fscore",
     "fscore_curve",
     "g_miou",
     "mask_iou",
+    "mask_overlap",
 ]
