@@ -2,8 +2,10 @@
 
 import logging
 import os
+import sys
 import time
 import warnings
+from contextlib import nullcontext
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,6 +18,8 @@ from avseg.config.schema import validate
 from avseg.data.datamodule import AVSBenchDataModule
 from avseg.errors import UserError
 from avseg.runs import RunDirectory, manifest, read_json, write_json
+from avseg.runs.changed import refuse_changed
+from avseg.runs.lock import lock
 from avseg.tasks.avs import AVSTask
 from avseg.tasks.build import build_data, build_task
 from avseg.tasks.callbacks import BestAndLast, ClipPanels, MetricsCsv
@@ -37,14 +41,22 @@ def train(config: dict[str, Any]) -> RunDirectory:
         The complete run directory.
 
     Raises:
-        UserError: a mistake in the configuration or in the data, or a run directory made from other data.
+        UserError: a mistake in the configuration or in the data, a run directory made from other data or another
+            configuration, or one that another process trains now.
         KeyboardInterrupt: stopped by Ctrl-C; the same call continues from the last epoch.
     """
     validate(config)
     run = RunDirectory.of(config)
+    refuse_changed(run, config)
     if run.complete:
         log.info("complete already: %s", run.path)
         return run
+    # of several processes the first one holds the run for all of them
+    with lock(run) if rank_zero_only.rank == 0 else nullcontext():
+        return _train(config, run)
+
+
+def _train(config: dict[str, Any], run: RunDirectory) -> RunDirectory:
     quiet()
     started = time.monotonic()
     resume = str(run.last) if run.last.is_file() else None
@@ -105,6 +117,9 @@ def make_trainer(config: dict[str, Any], run: RunDirectory) -> pl.Trainer:
         # the data module makes its own samplers: Lightning's would count some clips twice in evaluation
         use_distributed_sampler=False,
         enable_model_summary=False,
+        # a log is no place for a bar that redraws itself; a notebook is
+        enable_progress_bar=config["trainer"].get("enable_progress_bar", True)
+        and (sys.stdout.isatty() or "ipykernel" in sys.modules),
         default_root_dir=str(run.path),
     )
     return trainer
