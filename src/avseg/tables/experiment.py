@@ -1,7 +1,7 @@
 """A published table as a sweep: which runs make its cells, and what the paper printed there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from avseg.config.experiments import experiment_names, experiments_folder
@@ -25,7 +25,7 @@ class Cell:
     row: str
     column: str
     words: tuple[str, ...]
-    published: Mapping[str, float]
+    published: Mapping[str, float] = field(hash=False)
 
     @property
     def place(self) -> Place:

@@ -1,0 +1,149 @@
+"""The jobs of a published table, and the table of what they reached."""
+
+import math
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from avseg.errors import UserError
+from avseg.runs import RunDirectory, run_hash
+from avseg.runs.find import complete_run, runs_of
+from avseg.sweep import Job, plan
+from avseg.tables.experiment import Cell, Experiment, read_experiment
+from avseg.tables.files import write_table
+from avseg.tables.plot import save_plot
+from avseg.tables.scores import read_scores
+from avseg.tables.table import Result, Table, compare
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """One table with its runs.
+
+    Attributes:
+        experiment: the table.
+        cells: for each cell and seed its job.
+        sources: the Single-source runs that some of those begin from; they come first.
+    """
+
+    experiment: Experiment
+    cells: dict[tuple[Cell, int], Job]
+    sources: list[Job]
+
+    @classmethod
+    def of(cls, name: str, overrides: Sequence[str], seeds: Sequence[int] | None = None) -> "Reproduction":
+        """Composes every job.
+
+        Args:
+            name: of the experiment, or the path of its folder.
+            overrides: for all jobs; `experiment=NAME` gives the table's runs another name.
+            seeds: of each cell; None: those that its sweep.yaml names.
+
+        Raises:
+            UserError: a mistake in a name or an override, or one that changes the results under the table's own name.
+        """
+        experiment, words, renamed = _named(read_experiment(name), overrides)
+        chosen = list(seeds or experiment.seeds)
+        if words and not renamed:
+            _refuse_other_science(experiment, words, chosen[0])
+        keys = [(cell, seed) for seed in chosen for cell in experiment.cells()]
+        names = [_name(cell, seed if len(chosen) > 1 else None) for cell, seed in keys]
+        jobs = plan([[*experiment.words(cell, seed), *words] for cell, seed in keys], names)
+        return cls(experiment, dict(zip(keys, jobs, strict=True)), _sources(experiment, jobs, words))
+
+    @property
+    def jobs(self) -> list[Job]:
+        """All of them, those that others need first."""
+        return [*self.sources, *self.cells.values()]
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a cell lacks a seed."""
+        return not all(job.run.complete for job in self.cells.values())
+
+    @property
+    def folder(self) -> Path:
+        """Where the table is written."""
+        outputs = Path(next(iter(self.cells.values())).config["paths"]["outputs"]).expanduser()
+        return outputs / self.experiment.name / "table"
+
+    def table(self) -> Table:
+        """Ours beside the paper's, of the runs that are complete now.
+
+        Raises:
+            UserError: a run's files do not belong together.
+        """
+        experiment = self.experiment
+        scores = {
+            (cell.place, metric): read_scores(self._runs(cell), metric)
+            for metric in experiment.metrics
+            for cell in experiment.cells()
+        }
+        results = [
+            Result.of(place, metric, experiment.numbers.get((*place, metric), math.nan), found)
+            for (place, metric), found in scores.items()
+        ]
+        own = {place: found for (place, metric), found in scores.items() if metric == experiment.metric}
+        return Table(
+            experiment.title,
+            experiment.sweep.note,
+            experiment.metric,
+            experiment.rows,
+            experiment.columns,
+            results,
+            compare(experiment.sweep.pairs, own),
+        )
+
+    def write(self, table: Table) -> list[Path]:
+        """Writes the table's files; returns those that are meant to be looked at."""
+        write_table(self.folder, table)
+        picture = self.folder / f"{self.experiment.sweep.picture.name}.png"
+        save_plot(picture, table, self.experiment.sweep.picture)
+        return [self.folder / "table.md", self.folder / "table.tex", self.folder / "results.csv", picture]
+
+    def _runs(self, cell: Cell) -> dict[int, tuple[str, RunDirectory]]:
+        return {seed: (job.run_id, job.run) for (other, seed), job in self.cells.items() if other.place == cell.place}
+
+
+def _named(experiment: Experiment, overrides: Sequence[str]) -> tuple[Experiment, list[str], bool]:
+    """The table under the name that it is to have, and the other words."""
+    words = [word for word in overrides if word.partition("=")[0] != "experiment"]
+    names = [word.partition("=")[2] for word in overrides if word.partition("=")[0] == "experiment"]
+    for word in words:
+        if word.partition("=")[0] == "seed":
+            raise UserError(f"{word}: the seeds of a table are given as --seeds {word.partition('=')[2]}")
+    if names and names[-1] != experiment.name:
+        return experiment.named(names[-1]), words, True
+    return experiment, words, False
+
+
+def _refuse_other_science(experiment: Experiment, words: list[str], seed: int) -> None:
+    """A table under its own name has its own results."""
+    plain = [experiment.words(cell, seed) for cell in experiment.cells()]
+    for before, job in zip(plan(plain), plan([[*own, *words] for own in plain]), strict=True):
+        if run_hash(before.config) == run_hash(job.config):
+            continue
+        own = list(before.words)
+        guilty = [word for word in words if run_hash(plan([[*own, word]])[0].config) != run_hash(before.config)]
+        raise UserError(
+            f"{' '.join(guilty or words)} changes the results of {experiment.name}; "
+            "give the changed table a name of its own with experiment=NAME"
+        )
+
+
+def _sources(experiment: Experiment, jobs: Sequence[Job], words: Sequence[str]) -> list[Job]:
+    """The Single-source runs, each where it has been begun already, in whatever experiment, or else in this one."""
+    needed = {job.needs: job for job in jobs if job.needs}
+    logger = [word for word in words if word.startswith("logger")]  # the command of a source names none
+    commands = []
+    for name, job in needed.items():
+        outputs = Path(job.config["paths"]["outputs"]).expanduser()
+        found = complete_run(outputs, name) or next(iter(runs_of(outputs, name)), None)
+        where = found.path.parents[1].relative_to(outputs).as_posix() if found else experiment.name
+        commands.append([f"experiment={where}", *shlex.split(job.config["init"]["command"])[2:], *logger])
+    return plan(commands, [f"Single-source for {job.name}" for job in needed.values()])
+
+
+def _name(cell: Cell, seed: int | None) -> str:
+    return ", ".join([cell.row, cell.column] + ([] if seed is None else [f"seed {seed}"]))
