@@ -1,0 +1,29 @@
+"""LU-AVS: long untrimmed videos with audible segments, read as released.
+
+"Benchmarking Audio Visual Segmentation for Long-Untrimmed Videos", CVPR 2024. See docs/lu_avs_data.md.
+"""
+
+from avseg.data.lu_avs.batches import Chunk, FrameBatch, SoundBatch
+from avseg.data.lu_avs.datamodule import LUAVSDataModule
+from avseg.data.lu_avs.fit import Fit
+from avseg.data.lu_avs.release import read_release
+from avseg.data.lu_avs.seconds import second_clips
+from avseg.data.lu_avs.sound import second_targets, sound_patches
+from avseg.data.lu_avs.streaming import stream
+from avseg.data.lu_avs.types import LUVideo, Release, Segment
+
+__all__ = [
+    "Chunk",
+    "Fit",
+    "FrameBatch",
+    "LUAVSDataModule",
+    "LUVideo",
+    "Release",
+    "Segment",
+    "SoundBatch",
+    "read_release",
+    "second_clips",
+    "second_targets",
+    "sound_patches",
+    "stream",
+]
