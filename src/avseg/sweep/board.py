@@ -56,7 +56,7 @@ class Board:
 
     def __init__(self, rows: Sequence[Row], console: Console | None = None) -> None:
         self.rows = rows
-        self.console = console or Console()
+        self.console = console or wide_console()
         self._live = Live(console=self.console, auto_refresh=False) if self.console.is_terminal else None
         self._shown: dict[str, str] = {}
         self._refreshed = 0.0
@@ -72,7 +72,7 @@ class Board:
             self._live.stop()
         else:
             self.update()
-            show(table(self.rows), self.console)
+            self.console.print(table(self.rows))
 
     def update(self) -> None:
         """Shows what has changed."""
@@ -142,6 +142,7 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}"
 
 
-def show(shown: Table, console: Console) -> None:
-    """Prints a table; without a terminal it is wide enough for the names of runs."""
-    console.print(shown, width=None if console.is_terminal else 160)
+def wide_console() -> Console:
+    """Standard output; without a terminal it is wide enough for the names of runs."""
+    console = Console()
+    return console if console.is_terminal else Console(width=160)

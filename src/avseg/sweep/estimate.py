@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -88,7 +89,7 @@ def _measured(run: RunDirectory) -> _Finished | None:
             return None
         gpu = bool(manifest["hardware"]["gpus"]) and on_gpu(config["trainer"], 1)
         return _Finished(run.path, config, gpu, manifest["wall_seconds"] / config["trainer"]["max_epochs"])
-    except (OSError, KeyError, TypeError, UserError, OmegaConfBaseException):
+    except (OSError, KeyError, TypeError, UserError, yaml.YAMLError, OmegaConfBaseException):
         return None
 
 

@@ -1,5 +1,6 @@
 """The jobs of a sweep, all composed and checked before the first one starts."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,11 @@ from avseg.errors import UserError
 from avseg.runs import RunDirectory, run_id
 from avseg.runs.configure import training_config
 from avseg.sweep.devices import Pool, found_devices, on_gpu, processes_of
+
+log = logging.getLogger("avseg")
+
+# composing so many takes seconds
+_MANY = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +80,8 @@ def plan(commands: Sequence[Sequence[str]], names: Sequence[str] | None = None) 
         UserError: a mistake in any of them, or two that are the same run.
     """
     names = _differences(commands) if names is None else names
+    if len(commands) >= _MANY:
+        log.info("checking the configurations of %d jobs", len(commands))
     jobs = []
     for words, name in zip(commands, names, strict=True):
         config = training_config(list(words))

@@ -58,10 +58,10 @@ def _check_tasks(name: str, launcher: dict[str, Any], job: Job) -> None:
     """One task per process: Lightning takes SLURM's tasks for its processes."""
     for key, setting in (("devices", "tasks_per_node"), ("num_nodes", "nodes")):
         asked, given = job.trainer.get(key, 1), launcher.get(setting)
-        if str(asked) != str(given):
+        if str(asked) != str(given) or not str(asked).isdigit():
             raise UserError(
-                f"{job.name}: trainer.{key}={asked} and hydra.launcher.{setting}={given} must be the same number, "
-                f"for hydra/launcher={name} starts a task per process"
+                f"{job.name}: trainer.{key}={asked} and hydra.launcher.{setting}={given} must be the same number: "
+                f" hydra/launcher={name} starts a task per process"
             )
 
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
-from avseg.sweep.board import show
+from avseg.sweep.board import wide_console
 from avseg.sweep.devices import Pool
 from avseg.sweep.engine import Outcome
 from avseg.sweep.estimate import estimate
@@ -21,10 +20,11 @@ def show_plan(jobs: Sequence[Job], pool: Pool | None = None) -> None:
     states = [state_of(job.run) for job in jobs]
     for job, state in zip(jobs, states, strict=True):
         shown.add_row(job.name, job.run_id, state.value, job.needs or "")
-    console = Console()
-    show(shown, console)
+    console = wide_console()
+    console.print(shown)
     left = sum(state is not State.COMPLETE for state in states)
-    console.print(f"{len(jobs)} jobs, {left} to run; {estimate(jobs, pool=pool)}", soft_wrap=True, highlight=False)
+    text = f"{len(jobs)} {'job' if len(jobs) == 1 else 'jobs'}, {left} to run; {estimate(jobs, pool=pool)}"
+    console.print(text, soft_wrap=True, highlight=False)
 
 
 def failures(outcomes: Sequence[Outcome]) -> list[str]:

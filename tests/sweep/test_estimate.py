@@ -1,0 +1,55 @@
+import pytest
+
+from avseg.runs import write_json
+from avseg.sweep import estimate
+from avseg.sweep.devices import Pool
+from tests.sweep.fake import job
+
+
+def finish(run_of, seconds, gpus=(), **manifest):
+    run_of.run.write_config(run_of.config)
+    values = {"wall_seconds": seconds, "hardware": {"gpus": list(gpus)}} | manifest
+    write_json(run_of.run.manifest, values)
+    write_json(run_of.run.result, {})
+
+
+def test_hours_follow_from_finished_runs_by_their_epochs(tmp_path):
+    finish(job(tmp_path, 1, max_epochs=10), 3600)
+    finish(job(tmp_path, 2, max_epochs=20), 3 * 3600)
+    jobs = [job(tmp_path, 1, max_epochs=10), job(tmp_path, 3, max_epochs=100), job(tmp_path, 4, max_epochs=100)]
+    guess = estimate(jobs, pool=Pool([], cores=2))
+    assert guess.hours == pytest.approx(2 * 100 * (0.1 + 0.15) / 2)
+    assert guess.wall_hours == pytest.approx(guess.hours / 2)  # two at once
+    assert (guess.known, guess.unknown, guess.runs) == (2, 0, 2)
+    assert str(guess) == "about 12.5 hours (25.0 hours of jobs), from 2 finished runs"
+
+
+def test_the_same_fusion_is_nearer(tmp_path):
+    same, other, asked = job(tmp_path, 1), job(tmp_path, 2), job(tmp_path, 3)
+    other.config["fusion"] = same.config["fusion"] | {"stages": [4]}
+    finish(same, 100)
+    finish(other, 900)
+    epochs = asked.trainer["max_epochs"]
+    assert estimate([asked], pool=Pool([], cores=1)).hours * 3600 == pytest.approx(100)
+    asked.config["fusion"] = same.config["fusion"] | {"stages": [3]}
+    assert estimate([asked], pool=Pool([], cores=1)).hours * 3600 == pytest.approx(500)
+    assert epochs == same.trainer["max_epochs"]
+
+
+def test_runs_that_tell_nothing_are_left_out(tmp_path):
+    finish(job(tmp_path, 1), 100, resumed=1)
+    finish(job(tmp_path, 2, accelerator="gpu"), 100, gpus=["H100"])
+    finish(job(tmp_path, 3, precision="bf16-mixed"), 100)
+    finish(job(tmp_path, 4, devices=2), 100)
+    broken = job(tmp_path, 5)
+    finish(broken, 100)
+    broken.run.config.write_text("{")
+    guess = estimate([job(tmp_path, 9)], pool=Pool([], cores=2))
+    assert (guess.known, guess.unknown) == (0, 1)
+    assert str(guess) == "no estimate: no run of this kind has finished"
+
+
+def test_nothing_to_do(tmp_path):
+    done = job(tmp_path, 1)
+    finish(done, 100)
+    assert str(estimate([done])) == "nothing to do"

@@ -1,0 +1,52 @@
+import sys
+
+import pytest
+
+from avseg.errors import UserError
+from avseg.runs import RunDirectory, run_id
+from avseg.runs.configure import training_config
+from avseg.sweep import plan
+
+WORDS = ["data=toy_ms3", "backbone=tiny", "audio=mel", "trainer=cpu"]
+
+
+def test_a_job_is_its_plain_command(tmp_path):
+    words = [*WORDS, f"paths.outputs={tmp_path}", "seed=7"]
+    (job,) = plan([words])
+    assert job.config == training_config(words)
+    assert job.run == RunDirectory.of(job.config)
+    assert job.name == job.run_id == run_id(job.config)
+    assert job.command == [sys.executable, "-m", "avseg", "train", *words]
+    assert (job.processes, job.needs) == (1, None)
+
+
+def test_names_tell_jobs_apart():
+    commands = [[*WORDS, fusion, f"seed={seed}"] for fusion in ("fusion=none", "fusion=stage_4") for seed in (1, 2)]
+    assert [job.name for job in plan(commands)][:2] == ["fusion=none seed=1", "fusion=none seed=2"]
+    assert [job.name for job in plan(commands, list("abcd"))] == list("abcd")
+
+
+def test_a_job_knows_the_run_that_it_begins_from():
+    words = [*WORDS, "seed=1"]
+    source, job = plan([["data=toy_s4", *words[1:]], [*words, "init=single_source", "init.source=[data=toy_s4]"]])
+    assert source.needs is None
+    assert job.needs == source.run_id
+
+
+@pytest.mark.parametrize("wrong", ["fusion=stage_5", "fusion.stages=[5]", "seed=abc", "bogus=1"])
+def test_a_mistake_in_any_job_is_found(wrong):
+    with pytest.raises(UserError):
+        plan([WORDS, [*WORDS, wrong]])
+
+
+def test_two_jobs_of_one_run_are_refused():
+    with pytest.raises(UserError, match="'data.num_workers=0' and 'data.num_workers=1' are the same run"):
+        plan([[*WORDS, "data.num_workers=0"], [*WORDS, "data.num_workers=1"]])
+
+
+def test_processes(monkeypatch):
+    (two,) = plan([[*WORDS[:3], "trainer=ddp_cpu"]])
+    assert two.processes == 2
+    monkeypatch.setattr("avseg.sweep.jobs.found_devices", lambda: ["0", "1", "2"])
+    (every,) = plan([[*WORDS[:3], "trainer=ddp"]])
+    assert every.processes == 3
