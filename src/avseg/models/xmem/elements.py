@@ -65,7 +65,8 @@ def join(parts: list[Elements]) -> Elements:
 
 def cells(maps: Tensor) -> Tensor:
     """Turns maps (n, C, h, w) into one row per cell (h * w, n * C)."""
-    return maps.permute(2, 3, 0, 1).flatten(2).flatten(0, 1)
+    # products of views round otherwise than products of their copies, and a saved memory is a copy
+    return maps.permute(2, 3, 0, 1).flatten(2).flatten(0, 1).contiguous()
 
 
 def frame_elements(
