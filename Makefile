@@ -33,6 +33,18 @@ data-cutouts: $(READY) ## obtain about 75 real cut-outs with their sounds (GPL a
 demo-cutouts: data-cutouts ## train on real cut-outs and sounds (at most 20 minutes on 2 cores)
 	@$(BIN)/avseg demo cutouts
 
+table-a1: $(READY) ## the paper's Table A1: 28 jobs on S4 and MS3 (needs AVSBench and GPUs)
+	@$(BIN)/avseg reproduce table_a1
+
+table-a2: $(READY) ## the paper's Table A2: 8 jobs on MS3 after 4 on S4 (needs AVSBench and GPUs)
+	@$(BIN)/avseg reproduce table_a2
+
+table-a1-toy: $(READY) ## the cells of Table A1 on made data (about 20 minutes on 2 cores)
+	@$(BIN)/avseg reproduce toy_table_a1
+
+table-a2-toy: $(READY) ## the cells of Table A2 on made data (about 8 minutes on 2 cores)
+	@$(BIN)/avseg reproduce toy_table_a2
+
 test: $(READY) ## the tests (no network, under 6 minutes on 2 cores)
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
@@ -51,4 +63,4 @@ lock: $(READY) ## pin and hash every dependency anew
 clean: ## remove what can be made again
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup demo check-listening data-cutouts demo-cutouts test test-full lint bench lock clean
+.PHONY: help setup demo check-listening data-cutouts demo-cutouts table-a1 table-a2 table-a1-toy table-a2-toy test test-full lint bench lock clean

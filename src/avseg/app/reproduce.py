@@ -108,8 +108,10 @@ def _prepare(experiment: "Experiment", jobs: Sequence["Job"]) -> None:
 
 def _show(table: "Table", written: list[Path]) -> None:
     from avseg.app.report import print_table
-    from avseg.app.tables import console_table
+    from avseg.app.tables import console_table, explanations
 
     print_table(console_table(table))
+    for sentence in explanations(table):
+        print(f"- {sentence}")
     for path in written:
         print(f"written: {path}")

@@ -14,8 +14,7 @@ _MARKS = {"columns": "*", "rows": "†"}
 
 def console_table(table: Table) -> RichTable:
     """Ours, the paper's and the difference: a block of lines per row."""
-    told = [*caption(table), *([legend(table, _MARKS)] if table.comparisons else [])]
-    shown = RichTable(title=escape(table.title), caption=escape(". ".join(told)), box=box.SIMPLE_HEAD, padding=(0, 1))
+    shown = RichTable(title=escape(table.title), box=box.SIMPLE_HEAD, padding=(0, 1))
     shown.add_column("")
     shown.add_column("")
     for name in table.columns:
@@ -32,6 +31,11 @@ def console_table(table: Table) -> RichTable:
                 end_section=name == "difference",
             )
     return shown
+
+
+def explanations(table: Table) -> list[str]:
+    """What its numbers and marks mean, a sentence each."""
+    return [*caption(table), *([legend(table, _MARKS)] if table.comparisons else [])]
 
 
 def _ours(result: Result, marks: set[str]) -> str:
