@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from avseg.app.films import make_films
+
 if TYPE_CHECKING:
     from avseg.data.generate import Cast, ClipRecipe
     from avseg.data.oracle import BlindScores
@@ -14,6 +16,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _EPILOG = """\
 examples:
   avseg data toy --out data/toy --setting ms3 --train 200 --val 40 --test 40
+  avseg data toy --out data/toy_lu_avs --setting lu_avs --train 30 --val 8 --test 8
   avseg data cutouts --out data/cutouts
   avseg data compose --cutouts data/cutouts --out data/composed --setting ms3 --size 96
 """
@@ -32,6 +35,10 @@ the art is under GPL-2 and stays out of the repository. Needs apt-get (Debian, U
 example:
   avseg data cutouts --out data/cutouts --deb tuxpaint-stamps-default_2022.06.04-1_all.deb
 """
+
+
+# what is not an option of the clips, or one of long videos alone
+_NOT_RECORDED = ("run", "verb", "out", "seconds", "hard")
 
 
 def add_parser(commands: Commands) -> None:
@@ -82,10 +89,15 @@ def _add_cutouts(subverbs: Commands) -> None:
 
 def _add_common(parser: argparse.ArgumentParser, size: int) -> None:
     parser.add_argument("--out", type=Path, required=True, help="where the set goes; must be new or empty")
-    parser.add_argument("--setting", choices=("s4", "ms3", "avss"), default="ms3", help="default: ms3")
-    text = "who sounds stays over the clip, or changes each second; default: clip"
+    parser.add_argument("--setting", choices=("s4", "ms3", "avss", "lu_avs"), default="ms3", help="default: ms3")
+    text = "lu_avs: shortest and longest video; default: 10 20"
+    parser.add_argument("--seconds", type=float, nargs=2, default=[10.0, 20.0], metavar=("MIN", "MAX"), help=text)
+    text = "lu_avs: videos with boxes alone; default: 0.2"
+    parser.add_argument("--hard", type=float, default=0.2, metavar="SHARE", help=text)
+    text = "not lu_avs: who sounds stays over the clip, or changes each second; default: clip"
     parser.add_argument("--sounding", choices=("clip", "second"), default="clip", help=text)
-    parser.add_argument("--size", type=int, default=size, help=f"side of the frames in pixels; default: {size}")
+    text = f"side of the frames in pixels, of lu_avs the shorter; default: {size}"
+    parser.add_argument("--size", type=int, default=size, help=text)
     for split, count in (("train", 200), ("val", 40), ("test", 40)):
         parser.add_argument(f"--{split}", type=int, default=count, metavar="N", help=f"clips; default: {count}")
     parser.add_argument("--frames", type=int, default=5, help="per clip: 5, or 10 for avss; default: 5")
@@ -99,6 +111,8 @@ def _make_toy(arguments: argparse.Namespace) -> None:
     from avseg.data.toy import ToyCast
 
     cast = ToyCast(arguments.kinds)
+    if arguments.setting == "lu_avs":
+        return make_films(arguments, cast)
     _make(arguments, ClipRecipe(cast, _rules(arguments), arguments.size, arguments.frames, arguments.seed))
 
 
@@ -109,6 +123,8 @@ def _make_composed(arguments: argparse.Namespace) -> None:
 
     cast: Cast = CutoutCast(arguments.cutouts, arguments.classes, arguments.held_out, arguments.seed)
     background = photo_background(arguments.backgrounds) if arguments.backgrounds else draw_background
+    if arguments.setting == "lu_avs":
+        return make_films(arguments, cast, object_sizes=(0.25, 0.45), background=background)
     recipe = ClipRecipe(
         cast,
         _rules(arguments),
@@ -147,7 +163,7 @@ def _make(arguments: argparse.Namespace, recipe: "ClipRecipe") -> None:
     from avseg.data.writer import write_set
 
     counts = {split: getattr(arguments, split) for split in ("train", "val", "test")}
-    options = {name: _plain(value) for name, value in vars(arguments).items() if name not in ("run", "verb", "out")}
+    options = {name: _plain(value) for name, value in vars(arguments).items() if name not in _NOT_RECORDED}
     console = Console()
     columns = (TextColumn("making clips"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
