@@ -51,13 +51,17 @@ class SpanMetric(Metric):
 
     def _keep(self, rows: Rows, segments: Rows, videos: Sequence[str]) -> None:
         """Adds rows (n, COLUMNS), segments (k, 4) of video, class, start and end, and the videos' ids."""
-        self.rows.append(torch.from_numpy(rows).to(self.device))
-        self.segments.append(torch.from_numpy(segments).to(self.device))
-        self.names.append(encode_names(videos).to(self.device))
+        for state, table in self._states(rows, segments, videos).items():
+            getattr(self, state).append(table)
+        # the longer the table, the rarer it is put in order
         if len(self.rows) > _PENDING + len(self.rows[0]):
             rows, segments, names = self._tables()
-            self.rows, self.segments, self.names = [], [], []
-            self._keep(rows, segments, list(names.values()))
+            for state, table in self._states(rows, segments, list(names.values())).items():
+                setattr(self, state, [table])
+
+    def _states(self, rows: Rows, segments: Rows, videos: Sequence[str]) -> dict[str, Tensor]:
+        tables = {"rows": torch.from_numpy(rows), "segments": torch.from_numpy(segments), "names": encode_names(videos)}
+        return {state: table.to(self.device) for state, table in tables.items()}
 
     def _tables(self) -> tuple[Rows, Rows, dict[int, str]]:
         """All rows, joined and in order, all segments, each once and in order, and the ids of the videos."""
