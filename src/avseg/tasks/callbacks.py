@@ -80,9 +80,6 @@ class ClipPanels(Callback):
         path = self.folder / f"epoch={trainer.current_epoch:03d}.png"
         dataset = trainer.datamodule.dataset("val")  # type: ignore[attr-defined]
         draw_panels(path, pl_module, dataset, self.clips)  # type: ignore[arg-type]
-        for logger in trainer.loggers:
-            if isinstance(logger, pl.loggers.WandbLogger):
-                logger.log_image("val/panels", [str(path)], step=trainer.global_step)
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

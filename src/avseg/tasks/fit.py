@@ -23,10 +23,11 @@ from avseg.runs.lock import lock
 from avseg.tasks.avs import AVSTask
 from avseg.tasks.build import build_data, build_task
 from avseg.tasks.callbacks import BestAndLast, ClipPanels, MetricsCsv
+from avseg.tasks.dashboard import Dashboard
 from avseg.tasks.evaluate import write_scores
 from avseg.tasks.initialise import initialise, source_checkpoint
 from avseg.tasks.load import load_task, read_checkpoint
-from avseg.tasks.tracking import close_loggers, make_logger
+from avseg.tasks.tracking import RunLogger, close_loggers, make_logger, replay_history
 
 log = logging.getLogger("avseg")
 
@@ -68,19 +69,22 @@ def _train(config: dict[str, Any], run: RunDirectory) -> RunDirectory:
     task = build_task(config, pretrained=resume is None)  # a checkpoint replaces all weights
     if begun_from := initialise(task, config, source):
         record["init"] = begun_from
+    epochs = read_checkpoint(run.last)["epoch"] + 1 if resume else 0  # a damaged one is told in one line
     trainer = make_trainer(config, run)
-    if resume:
-        read_checkpoint(run.last)  # a damaged one is told in one line
-        log.info("continues from %s", resume)
-    _write_begin(run, config, record)  # a mistake found until here leaves nothing behind
+    failed = True
     try:
+        if resume:
+            log.info("continues from %s", resume)
+            replay_history(trainer, run, epochs)
+        _write_begin(run, config, record)  # a mistake found until here leaves nothing behind
         call(trainer, trainer.fit, task, datamodule=data, ckpt_path=resume, weights_only=True)
         best = load_task(run.best if run.best.is_file() else run.last)
         result = evaluate(trainer, best, data, run)
         _finish(run, record, result, started)
         trainer.strategy.barrier()  # no process leaves, and none is taken for failed, before the result lies there
+        failed = False
     finally:
-        close_loggers(trainer)
+        close_loggers(trainer, failed=failed)
     return run
 
 
@@ -110,10 +114,13 @@ def make_trainer(config: dict[str, Any], run: RunDirectory) -> pl.Trainer:
         if not isinstance(callback, Callback):
             raise UserError(f"callbacks.{name} is not a Lightning callback; give a _target_ that is one")
         callbacks.append(callback)
+    logger = make_logger(config, run)
+    if isinstance(logger, RunLogger):
+        callbacks.append(Dashboard(logger, run))
     trainer: pl.Trainer = instantiate(
         config["trainer"],
         callbacks=callbacks,
-        logger=make_logger(config, run),
+        logger=logger,
         # the data module makes its own samplers: Lightning's would count some clips twice in evaluation
         use_distributed_sampler=False,
         enable_model_summary=False,
