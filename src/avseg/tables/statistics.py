@@ -63,10 +63,10 @@ def paired_p(first: ArrayLike, second: ArrayLike) -> float:
         second: (N,), of the same clips in the same order.
 
     Returns:
-        p; 1 when no clip differs.
+        p; 1 when no clip differs, or there is only one.
     """
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if not np.any(a != b):
+    if len(a) < 2 or not np.any(a != b):
         return 1.0
     test = stats.permutation_test(
         (a, b),

@@ -1,0 +1,83 @@
+"""Cells from run directories made by hand."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from avseg.errors import UserError
+from avseg.runs import RunDirectory
+from avseg.tables.scores import read_scores
+
+
+def make_run(folder: Path, clips: dict[str, float], miou: float | None = None, **more: float) -> RunDirectory:
+    """A complete run; scores as shares, as runs write them."""
+    folder.mkdir(parents=True)
+    with (folder / "per_clip.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["index", "video_id", "category", "miou", "fscore"])
+        writer.writerows([index, name, "dog", score, 0.9] for index, (name, score) in enumerate(clips.items()))
+    own = {"miou": sum(clips.values()) / len(clips) if miou is None else miou} | more
+    (folder / "result.json").write_text(json.dumps({"split": "test", "scores": {"own": own, "silence": {"miou": 0.1}}}))
+    return RunDirectory(folder)
+
+
+def test_a_cell_over_two_seeds(tmp_path):
+    runs = {
+        1: ("run-s1", make_run(tmp_path / "1", {"a": 0.6, "b": 0.8}, fscore=0.75)),
+        2: ("run-s2", make_run(tmp_path / "2", {"b": 0.9, "a": 0.5}, fscore=0.77)),
+        3: ("run-s3", RunDirectory(tmp_path / "3")),
+    }
+    scores = read_scores(runs, "miou")
+    assert scores.values == pytest.approx({1: 70.0, 2: 70.0})
+    assert scores.runs == {1: "run-s1", 2: "run-s2"}
+    assert scores.clips == pytest.approx({"a": 55.0, "b": 85.0})
+    # F is no mean over clips, so there is nothing to draw an interval from
+    other = read_scores(runs, "fscore")
+    assert other.values == pytest.approx({1: 75.0, 2: 77.0})
+    assert other.clips == {}
+
+
+def test_no_complete_run(tmp_path):
+    assert read_scores({1: ("run", RunDirectory(tmp_path))}, "miou") is None
+
+
+def test_the_clips_average_to_the_cell(tmp_path):
+    run = make_run(tmp_path / "1", {"a": 0.6, "b": 0.8}, miou=0.71)
+    with pytest.raises(UserError, match=r"averages to 70\.00, but result\.json says 71\.00") as caught:
+        read_scores({1: ("run", run)}, "miou")
+    assert "\n" not in str(caught.value)
+
+
+def test_seeds_on_different_clips_are_no_cell(tmp_path):
+    runs = {
+        1: ("run-s1", make_run(tmp_path / "1", {"a": 0.6})),
+        2: ("run-s2", make_run(tmp_path / "2", {"b": 0.6})),
+    }
+    with pytest.raises(UserError, match="run-s1 and run-s2 were tested on different clips"):
+        read_scores(runs, "miou")
+
+
+def test_damaged_runs_are_told(tmp_path):
+    run = make_run(tmp_path / "1", {"a": 0.6})
+    with pytest.raises(UserError, match="holds no 'mio'; it holds miou"):
+        read_scores({1: ("run", run)}, "mio")
+    run.per_clip.write_text("index,video_id,miou\n0,a,x\n")
+    with pytest.raises(UserError, match="cannot be read"):
+        read_scores({1: ("run", run)}, "miou")
+    run.per_clip.write_text("index,video_id,miou\n0,a,0.6\n1,a,0.6\n")
+    with pytest.raises(UserError, match="names a clip twice"):
+        read_scores({1: ("run", run)}, "miou")
+    run.per_clip.unlink()
+    with pytest.raises(UserError, match="cannot be read"):
+        read_scores({1: ("run", run)}, "miou")
+
+
+def test_a_run_of_the_command_itself(trained):
+    """The very files that a training writes: the cell is the mean of its clips."""
+    scores = read_scores({123: ("run", RunDirectory(trained.run))}, "miou")
+    own = json.loads((trained.run / "result.json").read_text())["scores"]["own"]
+    assert scores.values[123] == pytest.approx(100 * own["miou"])
+    assert sum(scores.clips.values()) / 7 == pytest.approx(100 * own["miou"], abs=1e-3)
+    assert len(scores.clips) == 7
