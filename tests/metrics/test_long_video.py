@@ -33,7 +33,7 @@ def _check(seed: int, region: str) -> None:
 
 @pytest.mark.parametrize("region", REGIONS)
 def test_equals_the_definition(region: str) -> None:
-    for seed in range(150):
+    for seed in range(80):
         _check(seed, region)
 
 
@@ -44,7 +44,7 @@ def test_equals_the_definition_in_thousands_of_cases(region: str) -> None:
         _check(seed, region)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(draw=st.randoms(use_true_random=False), region=st.sampled_from(REGIONS))
 def test_the_union_is_never_easier(draw: random.Random, region: str) -> None:
     o, videos = cases.options(draw, region), cases.videos(draw, region)
@@ -89,7 +89,7 @@ def vidstg(b: dict[int, tuple[int, ...]], q: dict[int, tuple[int, ...]]) -> tupl
     return t_iou, v_iou, gt_v_iou
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(draw=st.randoms(use_true_random=False), unit=st.sampled_from(["video_class", "segment", "video"]))
 def test_one_class_one_segment_one_box_is_vidstg(draw: random.Random, unit: str) -> None:
     (start, end), (start_q, end_q) = (sorted(draw.sample(range(12), 2)) for _ in range(2))

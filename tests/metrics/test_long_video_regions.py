@@ -102,7 +102,7 @@ def test_segments_that_differ_between_updates_are_refused() -> None:
     on = torch.ones(2).bool()
     score.update("a", 0, [0, 1], predicted=on, target=on, segments=[(0, 9)])
     score.update("a", 0, [2, 3], predicted=on, target=on, segments=[(1, 9)])
-    with pytest.raises(ValueError, match="those of class 0 must be the same in every update"):
+    with pytest.raises(ValueError, match="segments of class 0 in video 'a' must be the same"):
         score.compute()
 
 
@@ -111,3 +111,15 @@ def test_unknown_options_are_told() -> None:
         LongVideoScore("masks")  # type: ignore[arg-type]
     with pytest.raises(UserError, match="beta2 0 must be a positive number"):
         LongVideoScore(beta2=0)
+
+
+def test_what_can_not_be_merged_is_told() -> None:
+    masks, boxes = LongVideoScore(merge_classes=True), LongVideoScore("box", merge_classes=True)
+    with pytest.raises(ValueError, match=r"type bool and shape .* cannot be merged: must be bool and of one shape"):
+        masks.update_classes("a", [0, 1], {0: MASKS, 1: MASKS[:1]}, {})
+    with pytest.raises(ValueError, match="type float32 cannot be merged"):
+        masks.update_classes("a", [0, 1], {0: MASKS.float()}, {})
+    with pytest.raises(ValueError, match=r"audible of .* cannot be merged"):
+        masks.update_classes("a", [0, 1], {}, {0: MASKS}, audible={0: MASKS[:, 0, 0], 1: torch.zeros(2)})
+    with pytest.raises(ValueError, match="frames cannot be merged"):
+        boxes.update_classes("a", [0, 1], {0: BOXES, 1: BOXES[:1]}, {})

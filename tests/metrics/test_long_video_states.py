@@ -17,7 +17,7 @@ from tests.metrics import long_video_cases as cases
 from tests.metrics import plain_long_video as plain
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``compute`` method")
-PROCESS_CASES = 60
+PROCESS_CASES = 40
 
 
 def _told(region: str = "mask", **options: Any) -> tuple[LongVideoScore, list[cases.Call]]:

@@ -184,7 +184,10 @@ class LongVideoScore(SpanMetric):
         labels = sorted(set().union(*given))
         if self.merge_classes:
             q, r = (merge_regions(self.region, list(each.values())) for each in given[:2])
-            heard, on = (merge_flags(list(each.values())) for each in given[3:])
+            heard, on = (
+                merge_flags(name, list(each.values()))
+                for name, each in zip(("audible", "gate"), given[3:], strict=True)
+            )
             together = [segment for each in given[2].values() for segment in each]
             self.update(video, 0, frames, q, r, segments=together, audible=heard, gate=on)
         elif not labels:
@@ -230,11 +233,11 @@ class LongVideoScore(SpanMetric):
 
     def _videos(self) -> dict[str, tuple[Scores, Scores]]:
         """The scores of each video's units, (units, len(SCORES)), and their mean, by id; videos without a unit not."""
-        scored = {video: self._units(rows, segments) for video, rows, segments in self._by_video()}
+        scored = {video: self._units(video, rows, segments) for video, rows, segments in self._by_video()}
         return {video: units for video, units in scored.items() if len(units[0])}
 
-    def _units(self, rows: Rows, segments: Rows) -> tuple[Scores, Scores]:
-        pairs = pairs_of(rows, fill=self.predicted_range == "first_to_last")
+    def _units(self, video: str, rows: Rows, segments: Rows) -> tuple[Scores, Scores]:
+        pairs = pairs_of(video, rows, fill=self.predicted_range == "first_to_last")
         nothing = not any(len(pair.sounding) + len(pair.run_first) for pair in pairs)
         if self.fp_policy == "ignore":
             pairs = [pair for pair in pairs if len(pair.sounding)]

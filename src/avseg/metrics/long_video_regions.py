@@ -123,16 +123,30 @@ def overlap_of(
 
 
 def merge_regions(region: str, regions: Sequence[Regions]) -> Regions | None:
-    """The regions of several classes as one, frame by frame: masks and activity by `or`, boxes as one set."""
+    """The regions of several classes as one, frame by frame: masks and activity by `or`, boxes as one set.
+
+    Raises:
+        ValueError: they are not of the same frames, or not binarised.
+    """
     if region != "box" or not regions:
-        return merge_flags(regions)
+        return merge_flags("regions", regions)
+    if len({len(each) for each in regions}) > 1:
+        raise ValueError(f"boxes of {[len(each) for each in regions]} frames cannot be merged: give the same frames")
     frames = zip(*regions, strict=True)
     return [torch.cat([torch.as_tensor(boxes).reshape(-1, 4) for boxes in frame]) for frame in frames]
 
 
-def merge_flags(flags: Sequence[Regions]) -> Tensor | None:
-    """Where any of several tensors of one shape is not zero."""
-    return torch.stack([torch.as_tensor(each) != 0 for each in flags]).any(0) if flags else None
+def merge_flags(name: str, flags: Sequence[Regions]) -> Tensor | None:
+    """Where any of several tensors is not zero; None of none.
+
+    Raises:
+        ValueError: their shapes differ, or one is not binarised.
+    """
+    tensors = [torch.as_tensor(each) for each in flags]
+    if len({each.shape for each in tensors}) > 1 or any(each.is_floating_point() for each in tensors):
+        given = " and ".join(_shape(each) for each in tensors)
+        raise ValueError(f"{name} of {given} cannot be merged: must be bool and of one shape")
+    return torch.stack([each != 0 for each in tensors]).any(0) if tensors else None
 
 
 def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -33,6 +33,7 @@ class Pair(NamedTuple):
     A run is a longest stretch of predicted frames among the video's evaluated frames.
     """
 
+    video: str
     label: int
     sounding: Rows
     run_first: Rows
@@ -53,18 +54,19 @@ class Pair(NamedTuple):
         return self.counts(np.ones(len(self.sounding), np.bool_), np.ones(len(self.run_first), np.bool_))
 
 
-def pairs_of(rows: Rows, fill: bool) -> list[Pair]:
+def pairs_of(video: str, rows: Rows, fill: bool) -> list[Pair]:
     """The classes of one video.
 
     Args:
+        video: the id, for messages.
         rows: the video's spans, joined and in order.
         fill: one run from the first to the last predicted frame, holes included.
     """
     grid, labels = all_frames(rows), np.unique(rows[:, LABEL])
-    return [_pair(rows[rows[:, LABEL] == label], grid, fill) for label in labels if label != NO_LABEL]
+    return [_pair(video, rows[rows[:, LABEL] == label], grid, fill) for label in labels if label != NO_LABEL]
 
 
-def _pair(rows: Rows, grid: Rows, fill: bool) -> Pair:
+def _pair(video: str, rows: Rows, grid: Rows, fill: bool) -> Pair:
     sounding, found = (rows[rows[:, STATE] & state > 0] for state in (SOUNDING, PREDICTED))
     begins = np.ones(len(found), np.bool_)
     # neighbours on the grid: only the one's last frame and the other's first
@@ -73,7 +75,7 @@ def _pair(rows: Rows, grid: Rows, fill: bool) -> Pair:
     first, last = found[starts, FIRST], found[np.append(starts[1:], len(found))[: len(starts)] - 1, LAST]
     run_of = np.searchsorted(first, sounding[:, FIRST], "right") - 1
     run_of[np.append(last, -1)[run_of] < sounding[:, FIRST]] = -1
-    return Pair(int(rows[0, LABEL]), sounding, first, last, frames_within(grid, first, last), run_of)
+    return Pair(video, int(rows[0, LABEL]), sounding, first, last, frames_within(grid, first, last), run_of)
 
 
 def segment_counts(pair: Pair, segments: Rows) -> list[list[int]]:
@@ -91,7 +93,7 @@ def segment_counts(pair: Pair, segments: Rows) -> list[list[int]]:
     first, last, n = pair.sounding[:, FIRST], pair.sounding[:, LAST], lengths(pair.sounding)
     crossed = (first[:, None, None] < segments) & (segments <= last[:, None, None])
     if crossed.any():
-        raise ValueError(f"segments: those of class {pair.label} must be the same in every update of a video")
+        raise ValueError(f"segments of class {pair.label} in video '{pair.video}' must be the same in every update")
     inside = (segments[:, :1] <= first) & (first < segments[:, 1:])
     runs = np.arange(len(pair.run_first))
     shared = ((pair.run_of == runs[:, None]) * n) @ inside.T.astype(np.int64)
