@@ -13,6 +13,7 @@ OPTIONS = [(group, option) for group in groups() for option in options(group)]
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_composes_and_is_valid(group, option):
     more = ["init.checkpoint=runs/s4"] if (group, option) == ("init", "checkpoint") else []
+    more += ["branch=mask"] if group == "data" and option.endswith("lu_avs") else []
     config = compose("train", [f"{group}={option}", *more])
     validate(config)
     assert config["trainer"]["_target_"] == "pytorch_lightning.Trainer"

@@ -9,6 +9,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
+from avseg.config.branch import BRANCHES, BranchConf
 from avseg.errors import UserError, nearest
 
 FUSION_MODES = ("audio", "visual", "both")
@@ -45,8 +46,11 @@ class DataConf:
     name: str = MISSING
     setting: str = MISSING
     root: str = MISSING
-    image_size: int = 224
+    # LU-AVS: the short side, null = as it is
+    image_size: int | None = 224
     num_classes: int = 1
+    # LU-AVS: how many labels the release has; 0 elsewhere
+    labels: int = 0
     batch_size: int = 4
     # null: one less than the processors, at most 4
     num_workers: int | None = None
@@ -136,6 +140,7 @@ class TrainConf:
     init: InitConf = field(default_factory=InitConf)
     loss: LossConf = field(default_factory=LossConf)
     optimizer: OptimizerConf = field(default_factory=OptimizerConf)
+    branch: BranchConf = field(default_factory=BranchConf)
     # these are plain `_target_` configurations: the signature of Lightning's class is their schema
     trainer: dict[str, Any] = field(default_factory=dict)
     callbacks: dict[str, Any] = field(default_factory=dict)
@@ -186,7 +191,9 @@ def validate(config: dict[str, Any]) -> None:
             )
     if len(set(fusion["stages"])) != len(fusion["stages"]):
         raise UserError(f"fusion.stages={fusion['stages']} names a stage twice; name each of 1, 2, 3, 4 at most once")
-    if data["image_size"] <= 0 or data["image_size"] % 32:
+    _check_branch(config["branch"], data)
+    square = data["setting"] != "lu_avs" or config["branch"]["name"] == "tpavi"
+    if square and (data["image_size"] is None or data["image_size"] <= 0 or data["image_size"] % 32):
         raise UserError(
             f"data.image_size={data['image_size']} is not a multiple of 32; the backbone halves it five times"
         )
@@ -211,6 +218,17 @@ def _check_init(init: dict[str, Any]) -> None:
         raise UserError("init=checkpoint needs init.checkpoint=RUN_OR_FILE, the weights to begin with")
     if init["name"] == "single_source" and not init["source"]:
         raise UserError("init=single_source needs init.source=[data=NAME], the data set of the run to begin from")
+
+
+def _check_branch(branch: dict[str, Any], data: dict[str, Any]) -> None:
+    _one_of("branch", branch["name"], BRANCHES)
+    if (branch["name"] == "none") != (data["setting"] != "lu_avs"):
+        other = (
+            "a branch (mask, box, audio, tpavi, strong_mask, strong_box)" if branch["name"] == "none" else "lu_avs data"
+        )
+        raise UserError(
+            f"data={data['name']} with branch={branch['name']}: long videos need {other}; change one of both"
+        )
 
 
 def _check_numbers(config: dict[str, Any]) -> None:

@@ -21,6 +21,10 @@ _TRAINER_INFRASTRUCTURE = (
     "profiler",
     "enable_progress_bar",
 )
+# what the result depends on; the branches of the strong baseline are no AVS models
+_AVS = ("task", "backbone", "audio", "fusion", "loss", "optimizer")
+_PARTS: dict[str, tuple[str, ...]] = {"none": _AVS, "tpavi": _AVS, "mask": ("optimizer",), "box": ("optimizer",)}
+_PARTS |= {"audio": ("audio", "optimizer"), "strong_mask": (), "strong_box": ()}
 # draws pictures only
 _PICTURES = "avseg.tasks.callbacks.ClipPanels"
 # how the same clips are read, not which
@@ -33,9 +37,14 @@ def science(config: dict[str, Any]) -> dict[str, Any]:
     Args:
         config: a resolved training configuration.
     """
-    part = {key: config[key] for key in ("task", "backbone", "audio", "fusion", "loss", "optimizer")}
+    branch = config["branch"]["name"]
+    part = {key: config[key] for key in _PARTS.get(branch, _PARTS["none"])}
     part["init"] = _start(config["init"])
+    if branch != "none":
+        part["branch"] = _branch(config["branch"])
     part["data"] = {key: value for key, value in config["data"].items() if key not in _DATA_INFRASTRUCTURE}
+    if branch == "none":
+        part["data"].pop("labels", None)  # of long videos alone
     part["trainer"] = {key: value for key, value in config["trainer"].items() if key not in _TRAINER_INFRASTRUCTURE}
     part["callbacks"] = [entry for entry in config["callbacks"].values() if entry.get("_target_") != _PICTURES]
     return part
@@ -51,6 +60,15 @@ def _start(init: dict[str, Any]) -> dict[str, Any]:
     return {"name": init["name"], "run": init["run"].rpartition("-s")[0], "seed": init["seed"]}
 
 
+def _branch(branch: dict[str, Any]) -> dict[str, Any]:
+    """A composition is of two runs, known by their own identity; the seed is kept apart."""
+    part = {key: value for key, value in branch.items() if not key.endswith("_command")}
+    for key in ("visual", "audio"):
+        part.pop(key)
+        part[f"{key}_run"] = (branch[f"{key}_run"] or "").rpartition("-s")[0]
+    return part
+
+
 def run_hash(config: dict[str, Any]) -> str:
     """Eight hexadecimal digits, equal for equal science, whatever the order of the keys."""
     text = json.dumps(science(config), sort_keys=True, separators=(",", ":"))
@@ -64,12 +82,24 @@ def slug(config: dict[str, Any]) -> str:
     ...       "fusion": {"stages": [3, 4], "scope": "frame", "mode": "audio"}})
     'toy_ms3-resnet50-s34_frame-scratch'
     """
+    if (branch := config.get("branch", {"name": "none"}))["name"] not in ("none", "tpavi"):
+        return "-".join(filter(None, (config["data"]["name"], branch["name"], _looks(config))))
     fusion = config["fusion"]
     name = "s" + "".join(str(stage) for stage in sorted(fusion["stages"])) if fusion["stages"] else "none"
     if fusion["stages"]:
         name += "" if fusion["scope"] == "clip" else f"_{fusion['scope']}"
         name += "" if fusion["mode"] == "audio" else f"_{fusion['mode']}"
     return "-".join((config["data"]["name"], config["backbone"]["name"], name, config["init"]["name"]))
+
+
+def _looks(config: dict[str, Any]) -> str:
+    """What tells two runs of the same branch apart at a glance."""
+    branch = config["branch"]
+    if branch["name"] == "audio":
+        return f"{config['audio']['name']}-{branch['heads']}"
+    if branch["name"] in ("mask", "box"):
+        return f"{branch['model']}-{branch['silent']['mode']}"
+    return str(branch["aggregation"]["mode"])
 
 
 def run_id(config: dict[str, Any]) -> str:

@@ -1,0 +1,89 @@
+"""The typed schema of the group `branch`: the strong baseline of LU-AVS (CVPR 2024) and what it leaves open.
+
+The paper publishes neither code nor these values; the defaults are this project's, and are printed beside results.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+BRANCHES = ("none", "mask", "box", "audio", "tpavi", "strong_mask", "strong_box")
+COMPOSED = ("strong_mask", "strong_box")
+
+
+@dataclass
+class SilentConf:
+    """The silent-object-aware loss, see `avseg.losses.silent`."""
+
+    # soft, ignore, off; teacher needs the instances of a frozen detector and is for the Python interface
+    mode: str = "soft"
+    no_object_weight: float = 0.1
+    duplicate_iou: float = 0.5
+    gamma: float = 1.0
+    tau: float = 0.5
+    floor: float = 0.05
+    # epochs
+    warmup: float = 1.0
+    sounding_elsewhere: bool = False
+
+
+@dataclass
+class AggregationConf:
+    """Which region is kept when, see `avseg.models.strong_baseline.aggregation`."""
+
+    mode: str = "product"
+    keep: str = "best"
+    threshold: float = 0.0
+
+
+@dataclass
+class SmoothingConf:
+    """From probabilities of each second to intervals, see `avseg.models.strong_baseline.activity`."""
+
+    median: float = 3.0
+    threshold: float = 0.5
+    min_run: float = 1.0
+    min_gap: float = 1.0
+
+
+@dataclass
+class ScoreConf:
+    """What the four scores mean, see `avseg.metrics.LongVideoScore`."""
+
+    unit: str = "video_class"
+    fp_policy: str = "zero"
+    beta2: float = 0.3
+    drop_empty_gt: bool = True
+    gate_only_counts: bool = False
+    merge_classes: bool = False
+    empty_video: str = "skip"
+    m_tIoU: str = "gt_range"
+    # null: "first_to_last" for a visual branch alone (as in the paper), "regions" else
+    predicted_range: str | None = None
+
+
+@dataclass
+class BranchConf:
+    """One branch of the strong baseline, or a composition of two finished ones."""
+
+    name: str = "none"
+    # the epochs of the paper, and what the optimizer is told; data/lu_avs.yaml and the branches read them here
+    model: str = ""
+    # false, true (COCO weights from the hub), or the path of a folder or file with them
+    pretrained: Any = False
+    # null: the optimizer's rate for all
+    backbone_lr: float | None = None
+    silent: SilentConf = field(default_factory=SilentConf)
+    # audio branch: "mlp" (128 -> hidden -> classes) or "two_heads" (class and presence)
+    heads: str = "mlp"
+    hidden: int = 128
+    pos_weight: float = 1.0
+    aggregation: AggregationConf = field(default_factory=AggregationConf)
+    smoothing: SmoothingConf = field(default_factory=SmoothingConf)
+    score: ScoreConf = field(default_factory=ScoreConf)
+    # composition: words that turn the own command into those of the two runs; their ids and commands follow from it
+    visual: list[str] = field(default_factory=list)
+    audio: list[str] = field(default_factory=list)
+    visual_run: str | None = None
+    visual_command: str | None = None
+    audio_run: str | None = None
+    audio_command: str | None = None
