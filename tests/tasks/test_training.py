@@ -4,7 +4,6 @@ import json
 import pytest
 import torch
 
-from avseg.data.avsbench import AVSBenchDataset
 from avseg.tasks.load import load_task
 from tests.runs_for_tests import avseg
 
@@ -122,15 +121,3 @@ def test_a_run_never_continues_on_other_data(trained, ms3_root, tmp_path):
         hidden.rename(result)
     assert command.code == 2
     assert "begun on other data" in command.err
-
-
-def test_processes_that_share_a_batch_share_the_mapping_loss(trained, ms3_root, monkeypatch):
-    """L_AVM is a sum over the frames of the batch, but the processes' gradients are averaged."""
-    dataset = AVSBenchDataset(ms3_root, "ms3", "train", image_size=32)
-    task, clip = load_task(trained.run), dataset[0]
-    output = task(clip)
-    mask = task.mask_loss(output.logits, clip.masks, clip.annotated)
-    mapping = task.mapping_loss(output.logits, output.visual_maps, output.audio_maps)
-    for processes in (1, 2):
-        monkeypatch.setattr("avseg.tasks.avs._processes", lambda count=processes: count)
-        assert task.training_step(clip, 0).item() == pytest.approx((mask + 0.5 * processes * mapping).item(), rel=1e-6)

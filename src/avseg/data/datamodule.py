@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import Dataset, DistributedSampler, Sampler
+from torch.utils.data import Dataset, Sampler
 
 from avseg.data.audio import Hop
 from avseg.data.avsbench import Audio, AVSBenchDataset, class_names
 from avseg.data.clip import Clip
 from avseg.data.controls import WithControls
 from avseg.data.layout import ClipEntry, Layout, layout_for
-from avseg.data.loader import ClipLoader, ShareSampler
+from avseg.data.loader import ClipLoader, ShareSampler, ShuffledShare
 from avseg.data.palette import AVSS_CLASSES, Stray
 from avseg.errors import UserError
 
@@ -97,10 +97,7 @@ class AVSBenchDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> ClipLoader:
         """Shuffled anew each epoch; the last batch may be smaller."""
         dataset = self.dataset("train")
-        rank, world_size = _process()
-        # in one process too: it shuffles by seed and epoch, and Lightning tells it the epoch
-        sampler: Sampler[int] = DistributedSampler(dataset, world_size, rank, shuffle=True, seed=self.seed)
-        return self._loader(dataset, sampler)
+        return self._loader(dataset, ShuffledShare(dataset, self.batch_size, self.seed, *_process()))
 
     def val_dataloader(self) -> ClipLoader:
         """This process's share of the validation split."""

@@ -1,8 +1,10 @@
 """Clips from a data set to the training loop: which process gets which clip, and how a mistake in a worker is told."""
 
 from collections.abc import Iterator, Sequence, Sized
+from dataclasses import replace
 from typing import Any
 
+import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from avseg.data.clip import Clip, collate_clips
@@ -34,6 +36,40 @@ class ShareSampler(Sampler[int]):
         return len(self.indices)
 
 
+class ShuffledShare(Sampler[int]):
+    """This process's share of the training clips: what the processes read for a step is the batch of one process.
+
+    The order depends on the seed and the epoch alone, and no clip is repeated to make the shares equal. Where fewer
+    clips than processes are left for the last step, a clip only stands in for the idle processes, which must take part
+    in the collective calls of that step (see `ClipLoader`).
+
+    Args:
+        dataset: the split.
+        batch_size: clips per step over all processes, a multiple of their number.
+        seed: of the order.
+        rank: this process, from 0.
+        world_size: number of processes.
+    """
+
+    def __init__(self, dataset: Sized, batch_size: int, seed: int, rank: int, world_size: int) -> None:
+        self.count, self.seed, self.epoch = len(dataset), seed, 0
+        self.rank, self.world_size = rank, world_size
+        self.stands_in = 0 < self.count % batch_size <= rank
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        """The indices in the order of this epoch."""
+        order = torch.randperm(self.count, generator=torch.Generator().manual_seed(self.seed + self.epoch)).tolist()
+        return iter(order[self.rank :: self.world_size] + order[-1:] * self.stands_in)
+
+    def __len__(self) -> int:
+        """Size of the share."""
+        return len(range(self.rank, self.count, self.world_size)) + self.stands_in
+
+
 class ClipLoader(DataLoader[Any]):
     """A DataLoader whose workers hand a `UserError` over as it is.
 
@@ -46,15 +82,16 @@ class ClipLoader(DataLoader[Any]):
         super().__init__(guarded, **{**settings, "collate_fn": _collate})
 
     def __iter__(self) -> Any:
-        """Batches.
+        """Batches; a clip that only stands in has no annotated and no valid frame.
 
         Raises:
             UserError: a file of the batch is missing or damaged.
         """
-        for batch in super().__iter__():
+        last = len(self) if getattr(self.sampler, "stands_in", False) else None
+        for number, batch in enumerate(super().__iter__(), start=1):
             if isinstance(batch, UserError):
                 raise batch
-            yield batch
+            yield _blank(batch) if number == last else batch
 
 
 class _Guarded(Dataset["Clip | UserError"]):
@@ -71,6 +108,11 @@ class _Guarded(Dataset["Clip | UserError"]):
             return self.dataset[index]
         except UserError as error:
             return UserError(str(error))  # without the traceback and the cause, which may not travel between processes
+
+
+def _blank(clip: Clip) -> Clip:
+    """The same clip with nothing in it that counts."""
+    return replace(clip, annotated=torch.zeros_like(clip.annotated), valid=torch.zeros_like(clip.valid))
 
 
 def _collate(items: Sequence["Clip | UserError"]) -> "Clip | UserError":

@@ -8,10 +8,12 @@ from torch import Tensor, nn
 
 from avseg.config.instantiate import instantiate
 from avseg.data.clip import Clip
+from avseg.errors import UserError
 from avseg.losses import AudioVisualMappingLoss, MaskLoss
 from avseg.models import AVSModel, AVSOutput
 from avseg.models.normalise import normalise
 from avseg.tasks.scores import Scores, summarise
+from avseg.tasks.shared_batch import SharedBatch
 
 
 class AVSTask(pl.LightningModule):
@@ -78,30 +80,46 @@ class AVSTask(pl.LightningModule):
 
     def training_step(self, clip: Clip, batch_index: int) -> Tensor:
         """Mask loss plus lambda times L_AVM."""
-        output = self(clip)
-        mask: Tensor = self.mask_loss(output.logits, clip.masks, clip.annotated)
+        batch, output = SharedBatch(clip), self(clip)
+        mask = batch.mean_over_annotated(self.mask_loss(output.logits, clip.masks, clip.annotated))
         loss, weight = mask, self.config["loss"]["mapping_weight"]
         if weight:
             mapping = self.mapping_loss(output.logits, output.visual_maps, output.audio_maps, clip.annotated)
-            if self.mapping_loss.form == "kl" and self.num_classes == 1:
-                # a sum over the frames of the whole batch, whose gradients the processes average
-                mapping = mapping * _processes()
+            if self.num_classes > 1:
+                mapping = batch.mean_over_annotated(mapping)
+            elif self.mapping_loss.form == "kl":
+                mapping = batch.sum_over_clips(mapping)
+            else:
+                mapping = batch.mean_over_clips(mapping)
             loss = mask + weight * mapping
-            self._log("train/mapping_loss", mapping, clip)
-        self._log("train/mask_loss", mask, clip)
-        self._log("train/loss", loss, clip)
+            self._log("train/mapping_loss", mapping, batch)
+        self._log("train/mask_loss", mask, batch)
+        self._log("train/loss", loss, batch)
         return loss
 
-    def _log(self, name: str, value: Tensor, clip: Clip) -> None:
+    def _log(self, name: str, value: Tensor, batch: SharedBatch) -> None:
         self.log(
             name,
             value.detach(),
-            batch_size=len(clip),
+            batch_size=batch.clips,  # type: ignore[arg-type]  # a tensor, which need not be waited for
             on_step=False,
             on_epoch=True,
             sync_dist=True,
             prog_bar=name == "train/loss",
         )
+
+    def on_fit_start(self) -> None:
+        """Refuses what several processes cannot compute as one does.
+
+        Raises:
+            UserError: L_AVM compares with the nearest sound of the whole batch, and each process has only its part.
+        """
+        weight, pairing = (self.config["loss"][key] for key in ("mapping_weight", "mapping_pairing"))
+        if weight and pairing == "closest" and self.trainer.world_size > 1:
+            raise UserError(
+                "loss.mapping_pairing=closest looks for the nearest sound in the whole batch: train it in one process, "
+                "with trainer=cpu or trainer=gpu, or use loss.mapping_pairing=own"
+            )
 
     def on_train_epoch_start(self) -> None:
         """Draws (dropout) depend on the seed and the epoch alone, so that a resumed run equals a straight one."""
@@ -171,9 +189,3 @@ class AVSTask(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """With the configuration (plain values) a checkpoint alone is enough to rebuild its model."""
         checkpoint["avseg"] = {"config": self.config}
-
-
-def _processes() -> int:
-    """How many processes share a batch."""
-    together = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return torch.distributed.get_world_size() if together else 1
