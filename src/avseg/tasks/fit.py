@@ -117,8 +117,12 @@ def make_trainer(config: dict[str, Any], run: RunDirectory) -> pl.Trainer:
     logger = make_logger(config, run)
     if isinstance(logger, RunLogger):
         callbacks.append(Dashboard(logger, run))
+    settings = dict(config["trainer"])
+    if settings.pop("sync_batchnorm", False):  # Lightning's own way loses the activations of timm's norms
+        own = {"_target_": "avseg.tasks.sync_norm.SyncNorm"}
+        settings["plugins"] = [*(settings.get("plugins") or []), own]
     trainer: pl.Trainer = instantiate(
-        config["trainer"],
+        settings,
         callbacks=callbacks,
         logger=logger,
         # the data module makes its own samplers: Lightning's would count some clips twice in evaluation
