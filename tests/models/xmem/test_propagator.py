@@ -58,7 +58,18 @@ def test_given_masks_come_back_and_keep_others_out() -> None:
             assert others[:, mask].max() < 1e-5
 
 
-@settings(max_examples=8, deadline=None)
+def test_a_new_object_takes_its_pixels_from_one_that_was_sure_of_them() -> None:
+    sure = tiny_xmem()
+    torch.nn.init.constant_(sure.decoder.pred.bias, 30)
+    propagator = Propagator(sure, SHORT)
+    propagator.step(FRAMES[0], DISCS[0, :1], [1])
+    assert propagator.step(FRAMES[1])[1].min() > 0.99
+    out = propagator.step(FRAMES[2], DISCS[2, 1:2], [2])
+    assert torch.equal(out[2] > 0.99, DISCS[2, 1])
+    assert torch.equal(out[1] > 0.99, ~DISCS[2, 1])
+
+
+@settings(max_examples=4, deadline=None)
 @given(order=st.permutations([1, 2, 3]))
 def test_the_order_and_the_names_of_objects_do_not_matter(order: list[int]) -> None:
     straight, turned = (Propagator(tiny_xmem(), SHORT) for _ in range(2))

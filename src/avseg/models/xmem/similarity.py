@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 # queries compared with the memory at once; bounds what is held beside the memory itself
-QUERIES_AT_ONCE = 1024
+QUERIES_AT_ONCE = 512
 
 
 class Affinity(NamedTuple):
