@@ -12,7 +12,7 @@ from avseg.models import AVSModel, MelStatistics, VGGish
 from avseg.tasks.avs import AVSTask
 
 # describe the recipe, not the reading of files
-_NOT_FOR_THE_DATA_MODULE = ("name", "epochs", "mapping_weight", "num_classes", "options")
+_NOT_FOR_THE_DATA_MODULE = ("name", "epochs", "mapping_weight", "num_classes", "labels", "options")
 
 
 def build_task(config: dict[str, Any], *, pretrained: bool = True) -> AVSTask:
