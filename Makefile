@@ -54,6 +54,9 @@ test-full: $(READY) ## every test, the slow ones too
 lint: $(READY) ## style, types, layers
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
+dashboards: $(READY) ## the wandb workspace from code, as dashboards/workspace.json (--save uploads)
+	@$(BIN)/avseg dashboards
+
 bench: $(READY) ## speed and memory beside the plain published forms, as ratios
 	@$(BIN)/python -m benchmarks.run
 
@@ -63,4 +66,4 @@ lock: $(READY) ## pin and hash every dependency anew
 clean: ## remove what can be made again
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup demo check-listening data-cutouts demo-cutouts table-a1 table-a2 table-a1-toy table-a2-toy test test-full lint bench lock clean
+.PHONY: help setup demo check-listening data-cutouts demo-cutouts table-a1 table-a2 table-a1-toy table-a2-toy dashboards test test-full lint bench lock clean

@@ -1,0 +1,1 @@
+"""Dashboards as code: the wandb workspace that shows the runs of a project."""
