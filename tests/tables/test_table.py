@@ -28,7 +28,7 @@ PAIRS = {
 
 
 def scores(clips: np.ndarray, *seeds: float) -> Scores:
-    values = {number: value for number, value in enumerate(seeds, 1)}
+    values = dict(enumerate(seeds, 1))
     return Scores(values, {number: f"run-s{number}" for number in values}, dict(zip(CLIPS, clips, strict=True)))
 
 
