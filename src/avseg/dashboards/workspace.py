@@ -30,6 +30,7 @@ def build_workspace(project: str, entity: str = "", *, experiment: str | None = 
     """
     ws, expr = _library("workspaces"), _library("expr")
     columns = {"experiment": experiment, "data": data}
+    shown = [expr.Config(name) == value for name, value in columns.items() if value]
     return ws.Workspace(
         entity=entity,
         project=project,
@@ -38,7 +39,7 @@ def build_workspace(project: str, entity: str = "", *, experiment: str | None = 
         settings=ws.WorkspaceSettings(x_axis="epoch", max_runs=50),
         runset_settings=ws.RunsetSettings(
             groupby=[expr.Config(name) for name in CELL],
-            filters=[expr.Config(name) == value for name, value in columns.items() if value],
+            filters=expr.And(*shown) if shown else "",
             order=[expr.Ordering(expr.Summary("test/miou"), ascending=False)],
             pinned_columns=["summary:test/miou", "summary:test/fscore", "summary:best/epoch"],
         ),
