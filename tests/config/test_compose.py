@@ -1,11 +1,17 @@
+import inspect
+
 import pytest
+import pytorch_lightning as pl
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avseg.config.compose import compose
 from avseg.config.folder import groups, options
+from avseg.config.instantiate import instantiate
 from avseg.config.schema import validate
 from avseg.errors import UserError
+from avseg.tasks.build import build_data, build_task
 
 OPTIONS = [(group, option) for group in groups() for option in options(group)]
 
@@ -17,6 +23,36 @@ def test_every_option_composes_and_is_valid(group, option):
     config = compose("train", [f"{group}={option}", *more])
     validate(config)
     assert config["trainer"]["_target_"] == "pytorch_lightning.Trainer"
+
+
+# the branches of the strong baseline (LU-AVS) are no AVS models
+AVS_OPTIONS = [(group, option) for group, option in OPTIONS if group != "branch" and not option.endswith("lu_avs")]
+# its modules alone take seconds
+BIG = {("backbone", "pvt_v2_b5")}
+
+
+@pytest.mark.parametrize(
+    ("group", "option"), [pytest.param(*pair, marks=pytest.mark.slow if pair in BIG else []) for pair in AVS_OPTIONS]
+)
+def test_every_option_can_be_built(group, option, tmp_path):
+    """Model, optimizer, data, trainer, callbacks and logger take the settings; without weights, data or a network."""
+    small = {"backbone": "tiny", "audio": "mel", "data": "toy_s4"}
+    words = [f"{key}={value}" for key, value in small.items() if key != group and group != "recipe"]
+    start = ["init.checkpoint=runs/s4"] if (group, option) == ("init", "checkpoint") else []
+    config = compose("train", [f"{group}={option}", *words, *start, f"data.root={tmp_path}"])
+    with torch.device("meta"):
+        task = build_task(config, pretrained=False)
+    assert sorted(map(int, task.net.tpavi)) == config["fusion"]["stages"]
+    assert task.configure_optimizers().defaults["lr"] == config["optimizer"]["lr"]
+    assert build_data(config).batch_size == config["data"]["batch_size"]
+    for callback in config["callbacks"].values():
+        assert isinstance(instantiate(callback), pl.Callback)
+    trainer = {key: value for key, value in config["trainer"].items() if key != "_target_"}
+    inspect.signature(pl.Trainer).bind(**trainer)  # one with a GPU cannot be made without it
+    if config["logger"]:  # opens no run before it is asked to log
+        logger = instantiate(config["logger"], save_dir=str(tmp_path))
+        assert isinstance(logger, pl.loggers.Logger)
+        assert not list(tmp_path.iterdir())
 
 
 def test_every_group_of_the_schema_has_a_default():
