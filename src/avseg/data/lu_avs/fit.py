@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torchvision import tv_tensors
+from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as v2
 
 from avseg.errors import UserError
@@ -68,7 +69,8 @@ class Objects:
         boxes = v2.resize(self._tv_boxes(), list(size)).as_subclass(Tensor)
         if self.masks is None:
             return Objects(None, boxes, self.classes, size)
-        masks = v2.resize(tv_tensors.Mask(self.masks), list(size)).as_subclass(Tensor).bool()
+        # not as tv_tensors.Mask: its nearest takes the upper left pixel, which shifts masks against their frame
+        masks = v2.resize_image(self.masks.byte(), list(size), InterpolationMode.NEAREST_EXACT, antialias=False).bool()
         left = masks.flatten(1).any(1)
         return Objects(masks[left], boxes[left], self.classes[left], size)
 

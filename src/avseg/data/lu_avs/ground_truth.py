@@ -65,7 +65,8 @@ def segment_masks(segment: Segment, frames: npt.NDArray[np.int64], size: tuple[i
     on = active(segment, frames)
     if segment.folder is not None and on.any():
         rows = _rows(segment, segment.folder / MASKS, size)
-        masks[on] = rows[np.minimum(frames[on] - segment.start, len(rows) - 1)] != 0
+        for place in np.flatnonzero(on):  # row by row: no second copy of the whole
+            np.not_equal(rows[min(frames[place] - segment.start, len(rows) - 1)], 0, out=masks[place])
     return masks
 
 

@@ -89,8 +89,8 @@ def add_ground_truth(chunk: Chunk, video: LUVideo, size: tuple[int, int]) -> Non
         chunk.sounding[label] = chunk.sounding.get(label, torch.zeros(len(frames), dtype=torch.bool)) | _tensor(on)
         masks = segment_masks(segment, frames, size) if video.has_masks else None
         if masks is not None:
-            known = chunk.masks.setdefault(label, torch.zeros(len(frames), *size, dtype=torch.bool))
-            known |= torch.from_numpy(masks)
+            union = chunk.masks.setdefault(label, torch.from_numpy(masks))
+            union |= torch.from_numpy(masks)
         found = segment_boxes(segment, frames, size, masks)
         for rows, box in zip(boxes.setdefault(label, [[] for _ in frames]), found, strict=True):
             rows.extend([box] if np.isfinite(box).all() else [])
