@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from avseg.config.instantiate import instantiate
 from avseg.data.clip import Clip
-from avseg.errors import UserError
 from avseg.losses import AudioVisualMappingLoss, MaskLoss
 from avseg.models import AVSModel, AVSOutput
 from avseg.models.normalise import normalise
@@ -107,19 +106,6 @@ class AVSTask(pl.LightningModule):
             sync_dist=True,
             prog_bar=name == "train/loss",
         )
-
-    def on_fit_start(self) -> None:
-        """Refuses what several processes cannot compute as one does.
-
-        Raises:
-            UserError: L_AVM compares with the nearest sound of the whole batch, and each process has only its part.
-        """
-        weight, pairing = (self.config["loss"][key] for key in ("mapping_weight", "mapping_pairing"))
-        if weight and pairing == "closest" and self.trainer.world_size > 1:
-            raise UserError(
-                "loss.mapping_pairing=closest looks for the nearest sound in the whole batch: train it in one process, "
-                "with trainer=cpu or trainer=gpu, or use loss.mapping_pairing=own"
-            )
 
     def on_train_epoch_start(self) -> None:
         """Draws (dropout) depend on the seed and the epoch alone, so that a resumed run equals a straight one."""

@@ -24,6 +24,7 @@ from avseg.tasks.avs import AVSTask
 from avseg.tasks.build import build_data, build_task
 from avseg.tasks.callbacks import BestAndLast, ClipPanels, MetricsCsv
 from avseg.tasks.dashboard import Dashboard
+from avseg.tasks.devices import check_devices, check_processes
 from avseg.tasks.evaluate import write_scores
 from avseg.tasks.initialise import initialise, source_checkpoint
 from avseg.tasks.load import load_task, read_checkpoint
@@ -59,6 +60,7 @@ def train(config: dict[str, Any]) -> RunDirectory:
 
 def _train(config: dict[str, Any], run: RunDirectory) -> RunDirectory:
     quiet()
+    check_devices(config["trainer"])
     started = time.monotonic()
     resume = str(run.last) if run.last.is_file() else None
     source = None if resume else source_checkpoint(config)  # what is missing is told before anything is read
@@ -73,6 +75,7 @@ def _train(config: dict[str, Any], run: RunDirectory) -> RunDirectory:
     trainer = make_trainer(config, run)
     failed = True
     try:
+        check_processes(config, trainer.world_size)
         if resume:
             log.info("continues from %s", resume)
             replay_history(trainer, run, epochs)
