@@ -1,4 +1,3 @@
-import json
 import os
 import pickle
 import subprocess
@@ -178,16 +177,3 @@ def test_ctrl_c_is_told_in_one_line_and_can_be_continued(ms3_root, tmp_path):
     assert "the same command again continues" in err
     assert "Traceback" not in err
     assert not list(tmp_path.glob("out/*/*/*/result.json"))
-
-
-def test_a_sweep_runs_every_combination(ms3_root, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    small = [word for word in SMALL if not word.startswith("data.epochs")]
-    words = ["train", "-m", *small, "debug=one_batch", "callbacks=none", f"data.root={ms3_root}", "fusion=none,stage_4"]
-    command = avseg(words, tmp_path / "outputs")
-    assert command.code == 0, command.err
-    done = sorted(path.parents[1].name.rsplit("-", 2)[0] for path in tmp_path.glob("outputs/*/*/seed=*/result.json"))
-    assert done == ["toy_ms3-test_efficientnet-none", "toy_ms3-test_efficientnet-s4"]
-    commands = [json.loads(path.read_text())["command"] for path in tmp_path.glob("outputs/*/*/seed=*/manifest.json")]
-    assert sorted(command.rsplit(" ", 1)[1] for command in commands) == ["fusion=none", "fusion=stage_4"]
-    assert all(" train " in command and "-m" not in command.split() for command in commands)

@@ -53,3 +53,9 @@ def test_nothing_to_do(tmp_path):
     done = job(tmp_path, 1)
     finish(done, 100)
     assert str(estimate([done])) == "nothing to do"
+
+
+def test_jobs_for_another_machine_are_estimated_one_by_one(tmp_path):
+    finish(job(tmp_path, 1, accelerator="gpu", devices=4), 3600, gpus=["H100"] * 4)
+    guess = estimate([job(tmp_path, seed, accelerator="gpu", devices=4) for seed in (2, 3)], pool=Pool([]))
+    assert guess.wall_hours == guess.hours == pytest.approx(2)

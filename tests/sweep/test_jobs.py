@@ -40,7 +40,7 @@ def test_a_mistake_in_any_job_is_found(wrong):
 
 
 def test_two_jobs_of_one_run_are_refused():
-    with pytest.raises(UserError, match="'data.num_workers=0' and 'data.num_workers=1' are the same run"):
+    with pytest.raises(UserError, match=r"'data\.num_workers=0' and 'data\.num_workers=1' are the same run"):
         plan([[*WORDS, "data.num_workers=0"], [*WORDS, "data.num_workers=1"]])
 
 

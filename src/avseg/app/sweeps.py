@@ -30,6 +30,7 @@ def sweep(overrides: list[str], dry_run: bool = False) -> int:
     """
     from avseg.config.launch import combinations, hydra_settings
     from avseg.sweep import plan
+    from avseg.sweep.jobs import make_pool, refuse_too_large
     from avseg.sweep.launchers import refuse_launcher
     from avseg.sweep.overview import show_plan
 
@@ -37,9 +38,13 @@ def sweep(overrides: list[str], dry_run: bool = False) -> int:
     commands = combinations(overrides, settings)
     jobs = plan(commands)
     refuse_launcher(settings, jobs)
-    if dry_run or settings["launcher"].get("dry_run"):
-        show_plan(jobs)
+    own = settings["launcher"] if settings["name"] == "isolated" else {}
+    pool = make_pool(jobs, own.get("jobs_at_once"), own.get("devices"))
+    if dry_run or own.get("dry_run"):
+        show_plan(jobs, pool)
         return 0
+    if own:
+        refuse_too_large(jobs, pool)
     return conclude(_launch(overrides, jobs, settings))
 
 
@@ -100,8 +105,9 @@ def run_in_child(_: "DictConfig") -> None:
 
 def _words() -> list[str]:
     from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
 
-    return list(HydraConfig.get().overrides.task)
+    return [str(word) for word in OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)]
 
 
 @contextmanager

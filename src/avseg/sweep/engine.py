@@ -11,7 +11,7 @@ from avseg.runs.lock import forget_end, holder, log_file, record_end
 from avseg.sweep.board import Board, Row
 from avseg.sweep.child import Child, child_environment, end, stoppable
 from avseg.sweep.devices import Pool
-from avseg.sweep.jobs import Job, make_pool
+from avseg.sweep.jobs import Job, make_pool, refuse_too_large
 from avseg.sweep.memory import refuse_changed_words, remember_words
 from avseg.sweep.state import State, state_of
 
@@ -65,8 +65,7 @@ def run_jobs(
     """
     todo = [job for job in jobs if not job.run.complete]
     pool = make_pool(todo, jobs_at_once, devices)
-    for job in todo:
-        pool.at_once(job.trainer)
+    refuse_too_large(todo, pool)
     refuse_changed_words(jobs)
     _refuse_missing_source(todo, {job.run_id for job in jobs})
     remember_words(jobs)

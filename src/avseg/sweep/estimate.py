@@ -58,9 +58,17 @@ def estimate(jobs: Sequence[Job], outputs: Path | None = None, pool: Pool | None
     for job in todo:
         if alike := _alike(job, finished, len(pool.devices)):
             hours.append(median(run.seconds_per_epoch for run in alike) * job.trainer["max_epochs"] / 3600)
-            wall_hours += hours[-1] / min(pool.at_once(job.trainer), len(todo))
+            wall_hours += hours[-1] / min(_at_once(job, pool), len(todo))
             used.update(run.path for run in alike)
     return Estimate(sum(hours), wall_hours, len(hours), len(todo) - len(hours), len(used))
+
+
+def _at_once(job: Job, pool: Pool) -> int:
+    """One, for a job that is planned here and will run on another machine."""
+    try:
+        return pool.at_once(job.trainer)
+    except UserError:
+        return 1
 
 
 @dataclass(frozen=True)

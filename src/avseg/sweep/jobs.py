@@ -112,6 +112,16 @@ def make_pool(jobs: Sequence[Job], jobs_at_once: int | None = None, devices: Seq
     return Pool(names, jobs_at_once)
 
 
+def refuse_too_large(jobs: Sequence[Job], pool: Pool) -> None:
+    """Checks that each job can run on these devices.
+
+    Raises:
+        UserError: one needs more GPUs than there are.
+    """
+    for job in jobs:
+        pool.at_once(job.trainer)
+
+
 def _differences(commands: Sequence[Sequence[str]]) -> list[str]:
     """The words of each that not all have."""
     if len(commands) < 2:
