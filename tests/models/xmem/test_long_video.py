@@ -72,7 +72,7 @@ def test_2000_frames_in_flat_memory() -> None:
     assert max(size for step, size in sizes.items() if step > 1100) == max(
         size for step, size in sizes.items() if 900 < step <= 1100
     )
-    assert resident[1999] - resident[1000] < 5
+    assert resident[1999] - resident[1000] < 20
     assert [bank.long for _, bank in propagator._video.groups] == [40, 40, 40]
 
 
