@@ -52,7 +52,6 @@ def test_all_14_frames_equal_the_official(network: XMem, reference: dict[str, Te
         given = masks[0, :2] if i == 0 else None
         probabilities = propagator.step(frame, given, None if given is None else [1, 2])
         error = (probabilities[:, ::4, ::4] - reference[f"prob_{i:02}"]).abs().max()
-        print(i, float(error))
         assert error < 1e-4, f"frame {i}: {error}"
     (group,) = propagator._video.groups
     assert group.bank.long == 32  # two consolidations happened on the way
