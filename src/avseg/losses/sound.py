@@ -1,0 +1,39 @@
+"""The audio branch's loss: which classes sound in each second (LU-AVS, supplementary text: BCE)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class SoundLoss(nn.Module):
+    """Binary cross-entropy of every class in every valid second; computed in float32 also under autocast.
+
+    Args:
+        pos_weight: how much a sounding class weighs against a silent one, one number or K of them; most classes are
+            silent most of the time. 1 is the paper's.
+    """
+
+    pos_weight: Tensor
+
+    def __init__(self, pos_weight: float | Sequence[float] = 1.0) -> None:
+        super().__init__()
+        self.register_buffer("pos_weight", torch.as_tensor(pos_weight, dtype=torch.float32), persistent=False)
+
+    def forward(self, logits: Tensor, targets: Tensor, valid: Tensor) -> Tensor:
+        """The mean over the valid seconds and the classes.
+
+        Args:
+            logits: (B, S, K).
+            targets: (B, S, K), 0 or 1.
+            valid: (B, S) bool, false for padded seconds.
+
+        Returns:
+            A float32 scalar; without any valid second a zero that still carries the graph, as DDP needs it.
+        """
+        with torch.autocast(logits.device.type, enabled=False):
+            chosen, labels = logits[valid].float(), targets[valid].float()
+            if not chosen.shape[0]:
+                return chosen.sum()
+            return functional.binary_cross_entropy_with_logits(chosen, labels, pos_weight=self.pos_weight)
