@@ -13,8 +13,8 @@ import wandb
 
 from avseg.config.compose import compose
 from avseg.errors import UserError
-from avseg.runs import run_id
-from avseg.tasks.tracking import columns
+from avseg.runs import RunDirectory, run_id
+from avseg.tasks.tracking import RunLogger, columns
 from tests.runs_for_tests import SMALL, Command, avseg
 from tests.tasks.test_resume import _kill_after_epochs
 from tests.tasks.wandb_file import OfflineRun, folders, read_offline_run
@@ -142,6 +142,27 @@ def test_an_interrupted_run_is_written_again(logged: Command, tmp_path: Path) ->
     for row in offline.history[:2]:
         assert (offline.media / row["val/panels.path"]).is_file()
     assert "test/miou" in offline.summary
+
+
+class Resumed:
+    """A run that wandb continues online: it has the first epoch, and goes on at the second step."""
+
+    def __init__(self) -> None:
+        self.step = 1
+        self.rows: list[tuple[int, dict[str, float]]] = []
+
+    def log(self, values: dict[str, float], *, step: int, commit: bool) -> None:
+        self.rows.append((step, values))
+        self.step = step + commit
+
+
+def test_a_run_resumed_online_gets_what_it_lacks(logged: Command) -> None:
+    experiment = Resumed()
+    RunLogger(experiment=experiment).replay(RunDirectory(logged.run), epochs=2)
+    ((step, values),) = experiment.rows
+    assert step == values["epoch"] == 1
+    assert values["val/miou"] == float(rows(logged.run)[1]["val/miou"])
+    assert "val/panels" in values
 
 
 def test_an_error_is_seen_in_the_dashboard(ms3_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
