@@ -23,6 +23,7 @@ Words: TypeAlias = tuple[str, ...]
 
 _KEYS = ["extends", "title", "note", "metric", "seeds", "common", "rows", "columns", "replace", "compare"]
 _KEYS += ["panels", "picture", "prepare"]
+_MAPPINGS = ("rows", "columns", "replace", "compare", "panels", "picture", "prepare")
 _PUBLISHED = ["row", "column", "metric", "value"]
 
 
@@ -154,12 +155,14 @@ def _load(folder: Path) -> dict[str, Any]:
     for key in values:
         if key not in _KEYS:
             raise UserError(f"{path}: unknown key '{key!s}'; use {', '.join(_KEYS)}{nearest(str(key), _KEYS)}")
+        if key in _MAPPINGS and not isinstance(values[key], dict):
+            raise UserError(f"{path}: {key!s}: '{values[key]}' is no mapping; write NAME: VALUE lines below {key!s}")
     return {str(key): value for key, value in values.items()}
 
 
 def _words_by_name(folder: Path, key: str, values: Mapping[str, Any]) -> dict[str, Words]:
     entries = values.get(key)
-    if not isinstance(entries, dict) or not entries:
+    if not entries:
         raise UserError(f"{folder}/sweep.yaml: {key} is missing; give each a name and a list of overrides")
     return {str(name): _words(folder, f"{key}: {name}", words) for name, words in entries.items()}
 
