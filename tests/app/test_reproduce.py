@@ -160,6 +160,8 @@ def test_pretrained_cells_begin_from_single_source_runs_of_their_kind(whole: Com
 def test_nothing_is_run_twice_and_sources_serve_other_tables(whole: Command, folder: Path) -> None:
     shown = reproduce(folder, "--dry-run")
     assert "6 jobs, 0 to run" in shown.out
+    # a word that the table says already changes nothing
+    assert "6 jobs, 0 to run" in reproduce(folder, "--dry-run", "data.epochs=1", "data.num_workers=1").out
     other = reproduce(folder, "--dry-run", "experiment=other", "optimizer.weight_decay=0.0")
     # the cells are to be run under the new name; the two sources are there
     assert "6 jobs, 4 to run" in other.out

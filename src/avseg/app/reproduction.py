@@ -122,18 +122,17 @@ def _named(experiment: Experiment, overrides: Sequence[str]) -> tuple[Experiment
 
 
 def _refuse_other_science(experiment: Experiment, jobs: Sequence[Job], words: Sequence[str]) -> None:
-    """A table under its own name has its own results."""
-    words = [word for word in words if word.partition(".")[0].partition("=")[0] not in _NO_SCIENCE]
-    if not words:
+    """A table under its own name has its own results; `words` stand last in the words of each job."""
+    suspects = [word for word in words if word.partition("=")[0].partition(".")[0] not in _NO_SCIENCE]
+    if not suspects:
         return
-    before = plan([[word for word in job.words if word not in words] for job in jobs])
-    for own, job in zip(before, jobs, strict=True):
+    for own, job in zip(plan([job.words[: -len(words)] for job in jobs]), jobs, strict=True):
         if run_hash(own.config) == run_hash(job.config):
             continue
-        alone = [plan([[*own.words, word]])[0] for word in words]
-        guilty = [word for word, other in zip(words, alone, strict=True) if other.run_id != own.run_id]
+        alone = [plan([[*own.words, word]])[0] for word in suspects]
+        guilty = [word for word, other in zip(suspects, alone, strict=True) if other.run_id != own.run_id]
         raise UserError(
-            f"{' '.join(guilty or words)} changes the results of {experiment.name}; "
+            f"{' '.join(guilty or suspects)} changes the results of {experiment.name}; "
             "give the changed table a name of its own with experiment=NAME"
         )
 
