@@ -152,3 +152,19 @@ def test_frames_that_do_not_exist(tmp_path: Path) -> None:
         next(index.decode([5]))
     with pytest.raises(UserError, match="no such file"):
         frame_index(tmp_path / "gone.mp4")
+
+
+def test_frames_cut_away_by_an_edit_list_are_not_counted(tmp_path: Path) -> None:
+    whole = make_video(tmp_path / "whole.mp4", frames=90, sound=None, options={"bf": "3", "g": "30", "b_strategy": "0"})
+    with av.open(str(whole)) as source, av.open(str(tmp_path / "cut.mp4"), "w") as target:
+        track = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                cut = round(41 / 25 / packet.time_base)  # in the middle of a group of pictures
+                packet.pts, packet.dts, packet.stream = packet.pts - cut, packet.dts - cut, track
+                target.mux(packet)
+    index = frame_index(tmp_path / "cut.mp4")
+    assert len(index) == 49
+    assert drawn(index.decode(range(49))) == list(range(41, 90))
+    numbers = random.Random(1).choices(range(49), k=30)
+    assert [number - 41 for number in drawn(index.decode(numbers))] == numbers
