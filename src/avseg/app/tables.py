@@ -15,8 +15,8 @@ _MARKS = {"columns": "*", "rows": "†"}
 def console_table(table: Table) -> RichTable:
     """Ours, the paper's and the difference: a block of lines per row."""
     shown = RichTable(title=escape(table.title), box=box.SIMPLE_HEAD, padding=(0, 1))
-    shown.add_column("")
-    shown.add_column("")
+    shown.add_column("", no_wrap=True)
+    shown.add_column("", no_wrap=True)
     for name in table.columns:
         shown.add_column(escape(name), justify="right")
     for row in table.rows:
@@ -25,8 +25,8 @@ def console_table(table: Table) -> RichTable:
             style = "bold" if first else "dim" if name == "interval" else ""
             shown.add_row(
                 escape(row) if first else "",
-                "95 % interval" if name == "interval" else name,
-                *map(escape, cells),
+                "95 %" if name == "interval" else name,
+                *(escape(cell.strip("[]").replace(", ", "–") if name == "interval" else cell) for cell in cells),
                 style=style,
                 end_section=name == "difference",
             )
