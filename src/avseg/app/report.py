@@ -37,12 +37,16 @@ def show_result(run: Path) -> None:
 def show_scores(result: dict[str, Any], folder: Path | None = None) -> None:
     """A row per sound: a model that listens is good with its own sound only; then where the scores were written."""
     print_table(scores_table(result))
+    for name, kept in result.get("choices", {}).items():  # what the paper leaves open
+        print(f"chosen here, {name}: " + ", ".join(f"{key}={value}" for key, value in kept.items()))
     if folder is not None:
         print(f"written to {folder}")
 
 
 def scores_table(result: dict[str, Any]) -> Table:
     """The table of one evaluation, in per cent."""
+    if "videos" in result:
+        return _video_table(result)
     scores: dict[str, dict[str, float]] = result["scores"]
     columns = list(dict.fromkeys(name for row in scores.values() for name in row if name in _TITLES))
     table = Table(
@@ -54,6 +58,18 @@ def scores_table(result: dict[str, Any]) -> Table:
         table.add_column(_TITLES[name], justify="right")
     for sound, row in scores.items():
         table.add_row(_SOUNDS.get(sound, sound), *(f"{100 * row[name]:.2f}" if name in row else "" for name in columns))
+    return table
+
+
+def _video_table(result: dict[str, Any]) -> Table:
+    """Long videos: the four scores of LU-AVS, with the choices that the paper leaves open."""
+    scores: dict[str, float | None] = result["scores"]["own"]
+    what = f"{result['region']}, " if result["region"] != "none" else ""
+    title = f"{result['split']}: {result['videos']} long videos ({what}{result['modality']}), per cent"
+    table = Table(title=title, min_width=len(title))
+    for name in scores:
+        table.add_column(name, justify="right")
+    table.add_row(*("-" if value is None else f"{100 * value:.2f}" for value in scores.values()))
     return table
 
 

@@ -1,6 +1,6 @@
 """The run directory: identity, files, manifest, completion."""
 
-from avseg.runs.directory import RunDirectory, read_json, write_json
+from avseg.runs.directory import RunDirectory, read_config, read_json, write_json
 from avseg.runs.find import checkpoint_of, newest_complete_run
 from avseg.runs.identity import run_hash, run_id, slug
 
@@ -8,6 +8,7 @@ __all__ = [
     "RunDirectory",
     "checkpoint_of",
     "newest_complete_run",
+    "read_config",
     "read_json",
     "run_hash",
     "run_id",

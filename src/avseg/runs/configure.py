@@ -3,6 +3,7 @@
 import shlex
 from typing import Any
 
+from avseg.config.branch import COMPOSED
 from avseg.config.compose import compose
 from avseg.errors import UserError
 from avseg.runs.identity import run_id
@@ -31,7 +32,26 @@ def training_config(overrides: list[str]) -> dict[str, Any]:
     if init["name"] == "single_source":
         words = source_words(overrides, init["source"], init["seed"])
         init |= {"run": run_id(_source_config(words)), "command": shlex.join(["avseg", "train", *words])}
+    if config["branch"]["name"] in COMPOSED:
+        _fill_parts(config["branch"], overrides)
     return config
+
+
+def _fill_parts(branch: dict[str, Any], overrides: list[str]) -> None:
+    """The two runs that a composition of the strong baseline is of, by identity, and the commands that make them."""
+    for part in ("visual", "audio"):
+        words = [*(word for word in overrides if not _is_of_composition(word)), *branch[part]]
+        try:
+            config = compose("train", words)
+        except UserError as error:
+            raise UserError(f"branch.{part}: {error}") from error
+        branch |= {f"{part}_run": run_id(config), f"{part}_command": shlex.join(["avseg", "train", *words])}
+
+
+def _is_of_composition(word: str) -> bool:
+    """Whether a word is about the composition alone: a part keeps the data, the seed, the paths, the machine."""
+    key = word.partition("=")[0].lstrip("+~")
+    return key.split(".")[0] in ("branch", "experiment", "logger", "hydra") or key.startswith("data.options")
 
 
 def source_words(overrides: list[str], source: list[str], seed: int | None = None) -> list[str]:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from avseg.errors import UserError
 from avseg.files import atomic_file
@@ -87,6 +89,22 @@ class RunDirectory:
             raise UserError(
                 f"{self.path} cannot be written ({error.strerror}); choose another with paths.outputs=DIR"
             ) from error
+
+
+def read_config(run: Path) -> dict[str, Any]:
+    """The configuration that a run directory was written with; empty where it has none.
+
+    Raises:
+        UserError: config.yaml is damaged.
+    """
+    path = RunDirectory(run).config
+    if not path.is_file():
+        return {}
+    try:
+        values = OmegaConf.to_container(OmegaConf.load(path))
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        raise UserError(f"{path} is no configuration of a run ({type(error).__name__})") from error
+    return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

@@ -24,6 +24,8 @@ class AVSTask(pl.LightningModule):
         audio_encoder: maps patches (B, T, 1, 96, 64) to (B, T, 128).
     """
 
+    monitor = "val/miou"
+
     def __init__(self, config: dict[str, Any], net: AVSModel, audio_encoder: nn.Module) -> None:
         super().__init__()
         self.config = config

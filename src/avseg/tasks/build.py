@@ -1,6 +1,6 @@
 """From a configuration to a task and its data: the part of a run that is science."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -11,17 +11,36 @@ from avseg.interop.weights import load_vggish_weights
 from avseg.models import AVSModel, MelStatistics, VGGish
 from avseg.tasks.avs import AVSTask
 
+if TYPE_CHECKING:
+    from avseg.data.lu_avs import LUAVSDataModule
+    from avseg.tasks.long.base import VideoTest
+
 # describe the recipe, not the reading of files
 _NOT_FOR_THE_DATA_MODULE = ("name", "epochs", "mapping_weight", "num_classes", "labels", "options")
 
 
-def build_task(config: dict[str, Any], *, pretrained: bool = True) -> AVSTask:
-    """Builds the model that a configuration describes.
+def build_any(config: dict[str, Any], labels: list[str], *, pretrained: bool = True) -> "AVSTask | VideoTest":
+    """Builds the model that a configuration describes: the AVS model, or a branch for long videos.
 
     Args:
         config: a resolved and validated training configuration.
+        labels: the names of LU-AVS's classes; none for AVSBench.
         pretrained: load the weights that the configuration names; False when a checkpoint fills them anyway.
     """
+    if config["branch"]["name"] == "none":
+        return build_task(config, pretrained=pretrained)
+    from avseg.tasks.long.build import build_long_task
+
+    return build_long_task(config, labels, pretrained=pretrained)
+
+
+def build_task(config: dict[str, Any], *, pretrained: bool = True) -> AVSTask:
+    """Builds the AVS model that a configuration describes; arguments as of `build_any`."""
+    return AVSTask(config, *build_avs(config, pretrained=pretrained))
+
+
+def build_avs(config: dict[str, Any], *, pretrained: bool = True) -> tuple[AVSModel, nn.Module]:
+    """The AVS model and its sound encoder; arguments as of `build_any`."""
     backbone, fusion = config["backbone"], config["fusion"]
     net = AVSModel(
         backbone=backbone["name"],
@@ -34,7 +53,7 @@ def build_task(config: dict[str, Any], *, pretrained: bool = True) -> AVSTask:
     )
     # a checkpoint written before there was this key has none
     net.to(memory_format=torch.channels_last if config["task"].get("channels_last") else torch.contiguous_format)  # type: ignore[call-overload]
-    return AVSTask(config, net, _audio_encoder(config["audio"], pretrained))
+    return net, _audio_encoder(config["audio"], pretrained)
 
 
 def _audio_encoder(audio: dict[str, Any], pretrained: bool) -> nn.Module:
@@ -52,3 +71,12 @@ def build_data(config: dict[str, Any]) -> AVSBenchDataModule:
     settings = {key: value for key, value in data.items() if key not in _NOT_FOR_THE_DATA_MODULE}
     module: AVSBenchDataModule = instantiate({**settings, **data["options"]}, seed=config["seed"])
     return module
+
+
+def build_any_data(config: dict[str, Any]) -> "AVSBenchDataModule | LUAVSDataModule":
+    """Builds the data module that a configuration describes, of short clips or of long videos."""
+    if config["branch"]["name"] == "none":
+        return build_data(config)
+    from avseg.tasks.long.build import build_long_data
+
+    return build_long_data(config)

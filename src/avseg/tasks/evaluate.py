@@ -10,9 +10,9 @@ from avseg.data.datamodule import AVSBenchDataModule
 from avseg.errors import UserError
 from avseg.runs import write_json
 from avseg.tasks.avs import AVSTask
-from avseg.tasks.build import build_data
+from avseg.tasks.build import build_any_data
 from avseg.tasks.callbacks import write_rows
-from avseg.tasks.load import load_task
+from avseg.tasks.load import load_any
 from avseg.tasks.pictures import draw_panels
 
 
@@ -32,11 +32,11 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
 
     quiet()
     _check_out(config["out"])
-    task = load_task(Path(config["checkpoint"]))
+    task: Any = load_any(Path(config["checkpoint"]))
     task.videos_per_group = config["videos_per_group"] or None  # 0 is the whole split
     data_config = dict(task.config["data"])
     data_config |= {key: config[key] for key in ("root", "batch_size", "num_workers") if config[key] is not None}
-    data = build_data(task.config | {"data": data_config})
+    data: Any = build_any_data(task.config | {"data": data_config})
     data.test_split = config["split"]
     share_cores(data.num_workers)
     trainer: pl.Trainer = instantiate(
@@ -48,6 +48,10 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     )
     call(trainer, trainer.test, task, datamodule=data, verbose=False)
     folder, source = evaluation_folder(config), {"checkpoint": config["checkpoint"], "root": data_config["root"]}
+    if not isinstance(task, AVSTask) or task.config["branch"]["name"] != "none":
+        from avseg.tasks.long.score import write_video_scores
+
+        return write_video_scores(task, folder, config["split"], write=trainer.is_global_zero, more=source)
     return write_scores(task, folder, data, picture=trainer.is_global_zero, split=config["split"], source=source)
 
 

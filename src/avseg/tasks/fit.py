@@ -13,6 +13,7 @@ import torch
 from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.callbacks import Callback
 
+from avseg.config.branch import COMPOSED
 from avseg.config.instantiate import instantiate
 from avseg.config.schema import validate
 from avseg.data.datamodule import AVSBenchDataModule
@@ -21,13 +22,14 @@ from avseg.runs import RunDirectory, manifest, read_json, write_json
 from avseg.runs.changed import refuse_changed
 from avseg.runs.lock import lock
 from avseg.tasks.avs import AVSTask
-from avseg.tasks.build import build_data, build_task
+from avseg.tasks.build import build_any, build_any_data
 from avseg.tasks.callbacks import BestAndLast, ClipPanels, MetricsCsv
 from avseg.tasks.dashboard import Dashboard
 from avseg.tasks.devices import check_devices, check_processes
 from avseg.tasks.evaluate import write_scores
 from avseg.tasks.initialise import initialise, source_checkpoint
-from avseg.tasks.load import load_task, read_checkpoint
+from avseg.tasks.load import load_any, read_checkpoint
+from avseg.tasks.stop import SigtermAsBefore, stoppable
 from avseg.tasks.tracking import RunLogger, close_loggers, make_logger, replay_history
 
 log = logging.getLogger("avseg")
@@ -54,7 +56,7 @@ def train(config: dict[str, Any]) -> RunDirectory:
         log.info("complete already: %s", run.path)
         return run
     # of several processes the first one holds the run for all of them
-    with lock(run) if rank_zero_only.rank == 0 else nullcontext():
+    with stoppable(), lock(run) if rank_zero_only.rank == 0 else nullcontext():
         return _train(config, run)
 
 
@@ -64,15 +66,16 @@ def _train(config: dict[str, Any], run: RunDirectory) -> RunDirectory:
     started = time.monotonic()
     resume = str(run.last) if run.last.is_file() else None
     source = None if resume else source_checkpoint(config)  # what is missing is told before anything is read
-    data = build_data(config)
+    data = build_any_data(config)
     share_cores(data.num_workers)
     record = _begin(run, config, data)
     pl.seed_everything(config["seed"], workers=True, verbose=False)
-    task = build_task(config, pretrained=resume is None)  # a checkpoint replaces all weights
-    if begun_from := initialise(task, config, source):
+    # a checkpoint replaces all weights
+    task = build_any(config, getattr(data, "labels", []), pretrained=resume is None)
+    if isinstance(task, AVSTask) and (begun_from := initialise(task, config, source)):
         record["init"] = begun_from
     epochs = read_checkpoint(run.last)["epoch"] + 1 if resume else 0  # a damaged one is told in one line
-    trainer = make_trainer(config, run)
+    trainer = make_trainer(config, run, task.monitor)
     failed = True
     try:
         check_processes(config, trainer.world_size)
@@ -80,8 +83,11 @@ def _train(config: dict[str, Any], run: RunDirectory) -> RunDirectory:
             log.info("continues from %s", resume)
             replay_history(trainer, run, epochs)
         _write_begin(run, config, record)  # a mistake found until here leaves nothing behind
-        call(trainer, trainer.fit, task, datamodule=data, ckpt_path=resume, weights_only=True)
-        best = load_task(run.best if run.best.is_file() else run.last)
+        if config["branch"]["name"] in COMPOSED:
+            best: Any = task  # of finished parts: nothing to train
+        else:
+            call(trainer, trainer.fit, task, datamodule=data, ckpt_path=resume, weights_only=True)
+            best = load_any(run.best if run.best.is_file() else run.last)
         result = evaluate(trainer, best, data, run)
         _finish(run, record, result, started)
         trainer.strategy.barrier()  # no process leaves, and none is taken for failed, before the result lies there
@@ -91,20 +97,31 @@ def _train(config: dict[str, Any], run: RunDirectory) -> RunDirectory:
     return run
 
 
-def evaluate(trainer: pl.Trainer, task: AVSTask, data: AVSBenchDataModule, run: RunDirectory) -> dict[str, Any]:
+def evaluate(trainer: pl.Trainer, task: Any, data: Any, run: RunDirectory) -> dict[str, Any]:
     """Scores the best checkpoint on the test split."""
     call(trainer, trainer.test, task, datamodule=data, verbose=False)
-    return write_scores(task, run.path, data, picture=trainer.is_global_zero)
+    if isinstance(data, AVSBenchDataModule):
+        return write_scores(task, run.path, data, picture=trainer.is_global_zero)
+    from avseg.tasks.long.score import write_video_scores
+
+    return write_video_scores(task, run.path, data.test_split, write=trainer.is_global_zero)
 
 
-def make_trainer(config: dict[str, Any], run: RunDirectory) -> pl.Trainer:
-    """The Lightning trainer of a run: its checkpoints, its csv, its pictures, its logger."""
+def make_trainer(config: dict[str, Any], run: RunDirectory, monitor: str = "val/miou") -> pl.Trainer:
+    """The Lightning trainer of a run: its checkpoints, its csv, its pictures, its logger.
+
+    Args:
+        config: the resolved training configuration.
+        run: where it writes.
+        monitor: the validation score whose best epoch is kept.
+    """
     callbacks: list[Callback] = [
+        SigtermAsBefore(),
         MetricsCsv(run.metrics),
         BestAndLast(
             run.best.parent,
             filename="best",
-            monitor="val/miou",
+            monitor=monitor,
             mode="max",
             save_last=True,
             enable_version_counter=False,  # a resumed run overwrites best.ckpt instead of adding best-v1.ckpt
@@ -118,12 +135,13 @@ def make_trainer(config: dict[str, Any], run: RunDirectory) -> pl.Trainer:
             raise UserError(f"callbacks.{name} is not a Lightning callback; give a _target_ that is one")
         callbacks.append(callback)
     logger = make_logger(config, run)
-    if isinstance(logger, RunLogger):
+    if isinstance(logger, RunLogger) and config["branch"]["name"] == "none":
         callbacks.append(Dashboard(logger, run))
     settings = dict(config["trainer"])
+    plugins = ["avseg.tasks.stop.WholeCheckpoints"]
     if settings.pop("sync_batchnorm", False):  # Lightning's own way loses the activations of timm's norms
-        own = {"_target_": "avseg.tasks.sync_norm.SyncNorm"}
-        settings["plugins"] = [*(settings.get("plugins") or []), own]
+        plugins.append("avseg.tasks.sync_norm.SyncNorm")
+    settings["plugins"] = [*(settings.get("plugins") or []), *({"_target_": plugin} for plugin in plugins)]
     trainer: pl.Trainer = instantiate(
         settings,
         callbacks=callbacks,
@@ -160,7 +178,7 @@ def _write_begin(run: RunDirectory, config: dict[str, Any], record: dict[str, An
     write_json(run.manifest, record)
 
 
-def _begin(run: RunDirectory, config: dict[str, Any], data: AVSBenchDataModule) -> dict[str, Any]:
+def _begin(run: RunDirectory, config: dict[str, Any], data: Any) -> dict[str, Any]:
     """The manifest so far; a run never continues on other data than it began with."""
     fingerprint = data.fingerprint()
     record = manifest.begin(config, fingerprint)

@@ -2,15 +2,19 @@
 
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from avseg.config.branch import COMPOSED
 from avseg.config.schema import validate
 from avseg.errors import UserError
-from avseg.runs.find import checkpoint_of
+from avseg.runs import checkpoint_of, read_config
 from avseg.tasks.avs import AVSTask
-from avseg.tasks.build import build_task
+from avseg.tasks.build import build_any
+
+if TYPE_CHECKING:
+    from avseg.tasks.long.base import VideoTest
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -38,6 +42,23 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def load_task(run_or_checkpoint: Path) -> AVSTask:
+    """Rebuilds an AVS model, in evaluation mode on the CPU.
+
+    Args:
+        run_or_checkpoint: a run directory (its best checkpoint) or a checkpoint file.
+
+    Raises:
+        UserError: there is no such checkpoint, it cannot be used, or it is of a branch of the strong baseline.
+    """
+    task = load_any(run_or_checkpoint)
+    if not isinstance(task, AVSTask):
+        raise UserError(
+            f"{run_or_checkpoint} is no AVS model but branch={task.config['branch']['name']} of long videos"
+        )
+    return task
+
+
+def load_any(run_or_checkpoint: Path) -> "AVSTask | VideoTest":
     """Rebuilds the model of a run, in evaluation mode on the CPU.
 
     Args:
@@ -46,15 +67,27 @@ def load_task(run_or_checkpoint: Path) -> AVSTask:
     Raises:
         UserError: there is no such checkpoint, or it cannot be used.
     """
+    if composition := _composition(run_or_checkpoint):
+        return composition
     path = checkpoint_of(run_or_checkpoint)
     checkpoint = read_checkpoint(path)
     try:
         config = checkpoint["avseg"]["config"]
         validate(config)
-        task = build_task(config, pretrained=False)
+        task = build_any(config, checkpoint["avseg"].get("labels", []), pretrained=False)
         task.load_state_dict(checkpoint["state_dict"])
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"checkpoint {path} does not fit the model of its own configuration; another version made it"
         ) from error
     return task.eval()
+
+
+def _composition(run: Path) -> "VideoTest | None":
+    """The two branches that a run of the strong baseline is of; it has no weights of its own."""
+    config = read_config(run)
+    if config.get("branch", {}).get("name") not in COMPOSED:
+        return None
+    from avseg.tasks.long.build import build_long_task
+
+    return build_long_task(config, []).eval()

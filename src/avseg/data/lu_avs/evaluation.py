@@ -1,4 +1,4 @@
-"""What the evaluation of a long video needs beside its stream: its size, its time line without pictures, its seconds."""
+"""What the evaluation of a long video needs beside its stream: its size, its time line, its seconds."""
 
 from collections.abc import Iterator
 

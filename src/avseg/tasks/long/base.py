@@ -1,0 +1,106 @@
+"""What every task on long videos shares: its configuration in the checkpoint, its optimizer, its test by streaming."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from avseg.config.instantiate import instantiate
+from avseg.data.lu_avs import Chunk, LUAVSDataModule
+from avseg.models.strong_baseline import Aggregation, Prediction, appearance_groups, param_groups
+from avseg.tasks.long.score import VideoScores
+
+Predictions = Iterator[tuple[Chunk, Prediction]]
+
+
+class VideoTest(pl.LightningModule):
+    """The test of a task on long videos: each is streamed, and scored as a whole.
+
+    Attributes:
+        region: what it is scored by, "mask", "box" or "none" (when alone).
+        modality: "V", "A" or "AV".
+        monitor: the validation score that chooses the best epoch.
+    """
+
+    config: dict[str, Any]
+    labels: list[str]
+    region = "mask"
+    modality = "V"
+    monitor = "val/iou"
+    scores: VideoScores
+    test_result: dict[str, dict[str, float]]
+
+    def predict_video(self, data: LUAVSDataModule, video_id: str) -> Predictions:
+        """A few frames at a time with what is predicted in them."""
+        raise NotImplementedError
+
+    def on_test_start(self) -> None:
+        """Forgets an earlier evaluation."""
+        self.scores = VideoScores(self.config["branch"]["score"], self.region, self.modality).to(self.device)
+
+    def test_step(self, video_id: str, batch_index: int) -> None:
+        """Streams a video: memory does not grow with its length."""
+        data: LUAVSDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.scores.declare(video_id)
+        with torch.inference_mode():
+            for chunk, prediction in self.predict_video(data, video_id):
+                self.scores.update(data.release.videos[video_id], chunk, prediction)
+
+    def on_test_epoch_end(self) -> None:
+        """The scores over all videos."""
+        self.test_result = {"own": self.scores.compute()}
+        self.log_dict({f"test/{name}": value for name, value in self.test_result["own"].items()}, sync_dist=False)
+
+    def per_video(self) -> list[dict[str, Any]]:
+        """A row per test video; call on every process."""
+        return [{"video_id": video, **scores} for video, scores in self.scores.per_video().items()]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """With configuration and labels (plain values) a checkpoint alone is enough to rebuild its model."""
+        checkpoint["avseg"] = {"config": self.config, "labels": self.labels}
+
+
+class LongTask(VideoTest):
+    """A model of long videos. Subclasses say how they learn, and what they predict in a video.
+
+    Args:
+        config: the resolved training configuration, plain values; it travels in every checkpoint.
+        labels: the names of the classes; they travel too.
+    """
+
+    net: nn.Module
+
+    def __init__(self, config: dict[str, Any], labels: list[str]) -> None:
+        super().__init__()
+        self.config, self.labels = config, labels
+        self.test_result = {}
+
+    @property
+    def aggregation(self) -> Aggregation:
+        """How queries and sound become regions."""
+        settings: dict[str, Any] = self.config["branch"]["aggregation"]
+        groups = appearance_groups(self.labels) if settings["mode"] == "group" else None
+        return Aggregation(**settings, modality=self.modality, groups=groups)  # type: ignore[arg-type]
+
+    def on_train_epoch_start(self) -> None:
+        """Draws (dropout, drop path) depend on the seed and the epoch alone: a resumed run equals a straight one."""
+        torch.manual_seed(self.config["seed"] * 100_003 + self.current_epoch * 1_009 + self.global_rank)
+
+    def log_terms(self, terms: dict[str, Tensor], size: int) -> Tensor:
+        """Logs the parts of a loss and returns their sum."""
+        loss = torch.stack(list(terms.values())).sum()
+        for name, value in {**terms, "loss": loss}.items():
+            shown: Any = {"on_step": False, "on_epoch": True, "sync_dist": True, "prog_bar": name == "loss"}
+            self.log(f"train/{name}", value.detach(), batch_size=size, **shown)
+        return loss
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW; a backbone may learn at a rate of its own."""
+        settings = {key: value for key, value in self.config["optimizer"].items() if key != "options"}
+        groups = param_groups(self.net, settings["lr"], self.config["branch"]["backbone_lr"], settings["weight_decay"])
+        optimizer: torch.optim.Optimizer = instantiate(
+            {**settings, **self.config["optimizer"]["options"]}, params=groups
+        )
+        return optimizer

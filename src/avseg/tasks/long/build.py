@@ -1,0 +1,104 @@
+"""From a configuration to a task on long videos."""
+
+from pathlib import Path
+from typing import Any, cast
+
+from avseg.data.lu_avs import LUAVSDataModule
+from avseg.errors import UserError
+from avseg.losses.box_query import BoxQueryLoss
+from avseg.losses.mask_query import MaskQueryLoss
+from avseg.losses.silent import SilentObjectLoss
+from avseg.losses.sound import SoundLoss
+from avseg.models import VGGish
+from avseg.models.strong_baseline import AudioBranch, BoxBranch, MaskBranch
+from avseg.runs.find import complete_run, runs_of
+from avseg.tasks.long.base import VideoTest
+from avseg.tasks.long.frame_branch import FrameBranchTask
+from avseg.tasks.long.sound_branch import SoundBranchTask
+from avseg.tasks.long.strong import StrongBaselineTask
+from avseg.tasks.long.tpavi import LongAVSTask
+
+# how frames and sounds of a branch are read
+_READ_AS = {"strong_mask": "mask", "strong_box": "box", "tpavi": "avs"}
+
+
+def build_long_data(config: dict[str, Any]) -> LUAVSDataModule:
+    """The data module of a branch.
+
+    Raises:
+        UserError: an unknown option, or a release with other labels than `data.labels` says.
+    """
+    data, branch = config["data"], config["branch"]["name"]
+    settings = {key: data[key] for key in ("root", "image_size", "batch_size", "num_workers")}
+    try:
+        module = LUAVSDataModule(
+            **settings, branch=_READ_AS.get(branch, branch), seed=config["seed"], **data["options"]
+        )
+    except TypeError as error:
+        raise UserError(f"data.options={data['options']}: {error}; see `avseg.data.lu_avs.LUAVSDataModule`") from error
+    if module.num_classes != data["labels"]:
+        raise UserError(
+            f"{data['root']} has {module.num_classes} labels, but data.labels={data['labels']}; "
+            f"set data.labels={module.num_classes}"
+        )
+    return module
+
+
+def build_long_task(config: dict[str, Any], labels: list[str], *, pretrained: bool = True) -> VideoTest:
+    """The task of a branch, or the composition of two finished ones.
+
+    Args:
+        config: a resolved and validated training configuration.
+        labels: the names of the classes.
+        pretrained: load the weights that the configuration names; False when a checkpoint fills them anyway.
+
+    Raises:
+        UserError: a run that the composition is of is missing or unfinished.
+    """
+    branch = config["branch"]
+    if branch["name"] == "tpavi":
+        from avseg.tasks.build import build_avs
+
+        return LongAVSTask(config, *build_avs(config, pretrained=pretrained), labels)
+    if branch["name"] == "audio":
+        return _sound_branch(config, labels, pretrained)
+    if branch["name"] in ("mask", "box"):
+        return _frame_branch(config, labels, pretrained)
+    visual, audio = (_finished(config, part) for part in ("visual", "audio"))
+    assert isinstance(visual, FrameBranchTask)
+    assert isinstance(audio, SoundBranchTask)
+    return StrongBaselineTask(config, visual, audio)
+
+
+def _frame_branch(config: dict[str, Any], labels: list[str], pretrained: bool) -> FrameBranchTask:
+    branch = config["branch"]
+    silent, weights = SilentObjectLoss(**branch["silent"]), branch["pretrained"] if pretrained else False
+    if branch["name"] == "mask":
+        return FrameBranchTask(config, labels, MaskBranch(len(labels), branch["model"], weights), MaskQueryLoss(silent))
+    return FrameBranchTask(config, labels, BoxBranch(len(labels), branch["model"], weights), BoxQueryLoss(silent))
+
+
+def _sound_branch(config: dict[str, Any], labels: list[str], pretrained: bool) -> SoundBranchTask:
+    branch, audio = config["branch"], config["audio"]
+    net = AudioBranch(len(labels), encoder=audio["name"], heads=branch["heads"], hidden=branch["hidden"])
+    if pretrained and audio["name"] == "vggish" and audio["weights"] != "random":
+        from avseg.interop.weights import load_vggish_weights
+
+        load_vggish_weights(cast(VGGish, net.encoder), audio["weights"] or "download")
+    return SoundBranchTask(config, labels, net, SoundLoss(branch["pos_weight"]))
+
+
+def _finished(config: dict[str, Any], part: str) -> VideoTest:
+    """The task of the finished run that is one part of a composition."""
+    from avseg.tasks.load import load_any
+
+    run_id, command = config["branch"][f"{part}_run"], config["branch"][f"{part}_command"]
+    outputs = Path(config["paths"]["outputs"])
+    run = complete_run(outputs, run_id)
+    if run is None:
+        begun = runs_of(outputs, run_id)
+        state = f"is not finished ({begun[0].path})" if begun else "is missing"
+        raise UserError(f"branch={config['branch']['name']}: the {part} branch {run_id} {state}; `{command}` makes it")
+    task = load_any(run.path)
+    assert isinstance(task, VideoTest)
+    return task

@@ -1,0 +1,90 @@
+"""The visual branches of the strong baseline: MaskFormer and DETR on single frames (LU-AVS, supplementary text)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+
+from avseg.data.lu_avs import Chunk, FrameBatch, LUAVSDataModule
+from avseg.data.lu_avs.evaluation import video_size
+from avseg.losses.box_query import to_relative
+from avseg.models.normalise import normalise
+from avseg.models.strong_baseline import Prediction, QueryOutput, aggregate
+from avseg.tasks.long.base import LongTask, Predictions
+
+
+class FrameBranchTask(LongTask):
+    """Finds every object that could sound; when it sounds is the audio branch's to say.
+
+    Args:
+        config: the resolved training configuration.
+        labels: the names of the classes.
+        net: `MaskBranch` or `BoxBranch`.
+        loss: `MaskQueryLoss` or `BoxQueryLoss`.
+    """
+
+    def __init__(self, config: dict[str, Any], labels: list[str], net: nn.Module, loss: nn.Module) -> None:
+        super().__init__(config, labels)
+        self.net, self.loss = net, loss
+        self.region = "box" if config["branch"]["name"] == "box" else "mask"
+        self.val_iou = MeanMetric()
+
+    def forward(self, frames: Tensor, sizes: Tensor | None = None) -> QueryOutput:
+        """Frames (B, 3, H, W) uint8; `sizes` (B, 2) where some are padded."""
+        output: QueryOutput = self.net(normalise(frames), **self._padding(frames, sizes))
+        return output
+
+    def _padding(self, frames: Tensor, sizes: Tensor | None) -> dict[str, Tensor]:
+        size = torch.tensor(frames.shape[-2:], device=frames.device)
+        if self.region == "mask" or sizes is None or bool((sizes == size).all()):
+            return {}
+        rows, columns = (torch.arange(int(n), device=frames.device) for n in size)
+        inside = (rows[:, None] < sizes[:, :1, None]) & (columns < sizes[:, 1:, None])
+        return {"pixel_mask": inside.long()}
+
+    def losses(self, output: QueryOutput, batch: FrameBatch, elapsed: float) -> dict[str, Tensor]:
+        """The weighted terms of the loss after so many epochs."""
+        more = {"video_classes": batch.video_classes, "elapsed": elapsed}
+        if self.region == "box":
+            height, width = batch.frames.shape[-2:]
+            terms: dict[str, Tensor] = self.loss(output, batch.boxes, batch.classes, (height, width), **more)
+            return terms
+        terms = self.loss(output, batch.masks, batch.classes, **more)
+        return terms
+
+    def training_step(self, batch: FrameBatch, batch_index: int) -> Tensor:
+        """Matched regions and the silent-object-aware classification."""
+        elapsed = self.current_epoch + batch_index / max(int(self.trainer.num_training_batches), 1)
+        return self.log_terms(self.losses(self(batch.frames, batch.sizes), batch, elapsed), len(batch))
+
+    def validation_step(self, batch: FrameBatch, batch_index: int) -> None:
+        """IoU of each sounding object with the region that is likeliest of its class."""
+        output = self(batch.frames, batch.sizes)
+        overlaps = self.loss.overlaps(output, self._regions(batch))  # type: ignore[operator]
+        probabilities = output.class_logits.float().softmax(-1)
+        for frame, (overlap, classes) in enumerate(zip(overlaps, batch.classes, strict=True)):
+            best = probabilities[frame][:, classes].argmax(0)
+            self.val_iou.update(overlap[best, torch.arange(len(classes))])
+
+    def _regions(self, batch: FrameBatch) -> list[Tensor]:
+        """As the loss compares them."""
+        if self.region == "mask":
+            return [mask.float() for mask in batch.masks or ()]
+        height, width = batch.frames.shape[-2:]
+        return [to_relative(boxes, (height, width)) for boxes in batch.boxes]
+
+    def on_validation_epoch_end(self) -> None:
+        """The mean over all objects."""
+        self.log("val/iou", self.val_iou.compute(), sync_dist=False)
+        self.val_iou.reset()
+
+    def predict_video(self, data: LUAVSDataModule, video_id: str) -> Predictions:
+        """Without sound: every object of which the branch is sure."""
+        size = video_size(data.release.videos[video_id])
+        for chunk in data.stream(video_id):
+            yield chunk, self.predict_chunk(chunk, size)
+
+    def predict_chunk(self, chunk: Chunk, size: tuple[int, int]) -> Prediction:
+        """The regions in a chunk at the video's size."""
+        return aggregate(self(chunk.frames.to(self.device)), chunk.seconds, size, None, self.aggregation)
