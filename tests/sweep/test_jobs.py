@@ -17,7 +17,7 @@ def test_a_job_is_its_plain_command(tmp_path):
     assert job.run == RunDirectory.of(job.config)
     assert job.name == job.run_id == run_id(job.config)
     assert job.command == [sys.executable, "-m", "avseg", "train", *words]
-    assert (job.processes, job.needs) == (1, None)
+    assert (job.processes, job.needs) == (1, {})
 
 
 def test_names_tell_jobs_apart():
@@ -29,8 +29,8 @@ def test_names_tell_jobs_apart():
 def test_a_job_knows_the_run_that_it_begins_from():
     words = [*WORDS, "seed=1"]
     source, job = plan([["data=toy_s4", *words[1:]], [*words, "init=single_source", "init.source=[data=toy_s4]"]])
-    assert source.needs is None
-    assert job.needs == source.run_id
+    assert source.needs == {}
+    assert list(job.needs) == [source.run_id]
 
 
 @pytest.mark.parametrize("wrong", ["fusion=stage_5", "fusion.stages=[5]", "seed=abc", "bogus=1"])

@@ -2,10 +2,12 @@
 
 import math
 import shlex
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from avseg.config.branch import COMPOSED
 from avseg.errors import UserError
 from avseg.runs import RunDirectory, run_hash
 from avseg.runs.find import complete_run, runs_of
@@ -18,6 +20,8 @@ from avseg.tables.table import Result, Table, compare
 
 # where and how, never what: spared the look at what they change
 _NO_SCIENCE = ("paths", "logger")
+# what a needed run is called
+_SOURCE = defaultdict(lambda: "Single-source", dict.fromkeys(COMPOSED, "a branch"))
 
 
 @dataclass(frozen=True)
@@ -139,15 +143,16 @@ def _refuse_other_science(experiment: Experiment, jobs: Sequence[Job], words: Se
 
 def _sources(experiment: Experiment, jobs: Sequence[Job], words: Sequence[str]) -> list[Job]:
     """The Single-source runs, each where it has been begun already, in whatever experiment, or else in this one."""
-    needed = {job.needs: job for job in jobs if job.needs}
+    here = {job.run_id for job in jobs}
+    needed = {name: (job, command) for job in jobs for name, command in job.needs.items() if name not in here}
     logger = [word for word in words if word.startswith("logger")]  # the command of a source names none
     commands = []
-    for name, job in needed.items():
+    for name, (job, command) in needed.items():
         outputs = Path(job.config["paths"]["outputs"]).expanduser()
         found = complete_run(outputs, name) or next(iter(runs_of(outputs, name)), None)
         where = found.path.parents[1].relative_to(outputs).as_posix() if found else experiment.name
-        commands.append([f"experiment={where}", *shlex.split(job.config["init"]["command"])[2:], *logger])
-    return plan(commands, [f"Single-source for {job.name}" for job in needed.values()])
+        commands.append([f"experiment={where}", *shlex.split(command)[2:], *logger])
+    return plan(commands, [f"{_SOURCE[job.config['branch']['name']]} for {job.name}" for job, _ in needed.values()])
 
 
 def _name(cell: Cell, seed: int | None) -> str:

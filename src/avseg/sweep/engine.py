@@ -77,11 +77,11 @@ def run_jobs(
 def _refuse_missing_source(jobs: Sequence[Job], here: set[str]) -> None:
     for job in jobs:
         outputs = Path(job.config["paths"]["outputs"])
-        if job.needs and job.needs not in here and complete_run(outputs, job.needs) is None:
-            raise UserError(
-                f"{job.name} begins from the run {job.needs}, which is not complete; "
-                f"make it with: {job.config['init'].get('command')}"
-            )
+        for needed, command in job.needs.items():
+            if needed not in here and complete_run(outputs, needed) is None:
+                raise UserError(
+                    f"{job.name} builds on the run {needed}, which is not complete; make it with: {command}"
+                )
 
 
 class _Sweep:
@@ -122,12 +122,20 @@ class _Sweep:
             self._decide(row, State.RUNNING, f"in process {who.get('pid')} on {who.get('host')}, not in this sweep")
         elif self.fail_fast and any(outcome.state is not State.COMPLETE for outcome in self.outcomes.values()):
             self._decide(row, state_of(job.run), "not started, after a failure", shown="not started")
-        elif (source := self.by_id.get(job.needs or "")) and source not in self.outcomes:
+        elif failed := self._failed_source(job):
+            self._decide(row, state_of(job.run), f"needs {failed.name}, which is not complete", shown="blocked")
+        elif any(source not in self.outcomes for source in self._sources(job)):
             return
-        elif source and self.outcomes[source].state is not State.COMPLETE:
-            self._decide(row, state_of(job.run), f"needs {source.name}, which is not complete", shown="blocked")
         elif (lease := self.pool.take(job.trainer)) is not None:
             self._start(row, lease)
+
+    def _sources(self, job: Job) -> list[Job]:
+        """The jobs of this sweep that must be complete before it."""
+        return [self.by_id[needed] for needed in job.needs if needed in self.by_id]
+
+    def _failed_source(self, job: Job) -> Job | None:
+        decided = (source for source in self._sources(job) if source in self.outcomes)
+        return next((source for source in decided if self.outcomes[source].state is not State.COMPLETE), None)
 
     def _start(self, row: Row, lease: tuple[str, ...]) -> None:
         processes = max(1, len(lease) or row.job.processes)

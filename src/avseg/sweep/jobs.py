@@ -58,10 +58,15 @@ class Job:
         return processes_of(self.trainer, len(found_devices()))
 
     @property
-    def needs(self) -> str | None:
-        """The run id of the Single-source run that it begins from, which must be complete first."""
-        needed: str | None = self.config["init"].get("run")
-        return needed
+    def needs(self) -> dict[str, str]:
+        """The runs that must be complete first, by id the command that makes each.
+
+        The Single-source run that it begins from; or the branches that a strong baseline is of.
+        """
+        init, branch = self.config["init"], self.config["branch"]
+        pairs = [(init["run"], init["command"])]
+        pairs += [(branch[f"{part}_run"], branch[f"{part}_command"]) for part in ("visual", "audio")]
+        return {run: command for run, command in pairs if run}
 
     @property
     def command(self) -> list[str]:

@@ -19,7 +19,7 @@ def show_plan(jobs: Sequence[Job], pool: Pool | None = None) -> None:
         shown.add_column(title, overflow="fold")
     states = [state_of(job.run) for job in jobs]
     for job, state in zip(jobs, states, strict=True):
-        shown.add_row(job.name, job.run_id, state.value, job.needs or "")
+        shown.add_row(job.name, job.run_id, state.value, "\n".join(job.needs))
     console = wide_console()
     console.print(shown)
     left = sum(state is not State.COMPLETE for state in states)
