@@ -31,6 +31,7 @@ without TPAVI 43.56 48.21 45.50 50.59
 with TPAVI    47.88 54.00 54.33 57.34
 """
 A2_COLUMNS = ["scratch ResNet50", "scratch PVT-v2", "pretrained ResNet50", "pretrained PVT-v2"]
+AVS = ["table_a1", "table_a2", "toy_table_a1", "toy_table_a2"]  # the others are of LU-AVS
 TOY = {"avsbench_s4": "toy_s4", "avsbench_ms3": "toy_ms3"}
 TINY = {"resnet50": "test_efficientnet", "pvt_v2_b5": "test_convnext"}
 
@@ -153,12 +154,13 @@ def test_every_experiment_is_complete_and_told(name):
     assert all(experiment.metric in cell.published for cell in experiment.cells())
     shown = [row for rows in experiment.sweep.picture.panels.values() for row in rows]
     assert sorted(shown) == sorted(experiment.rows)
-    assert sum(map(len, experiment.sweep.pairs.values())) == {"a1": 24, "a2": 8}[name[-2:]]
+    if name in AVS:
+        assert sum(map(len, experiment.sweep.pairs.values())) == {"a1": 24, "a2": 8}[name[-2:]]
 
 
 def test_no_folder_is_left_out():
     folders = {path.name for path in experiments_folder().iterdir() if path.is_dir()}
-    assert folders == set(experiment_names()) >= {"table_a1", "table_a2", "toy_table_a1", "toy_table_a2"}
+    assert folders == set(experiment_names()) >= set(AVS)
     for name in folders:
         # a twin shows the numbers of the table that it extends
         own = (experiments_folder() / name / "published.csv").is_file()
@@ -188,7 +190,7 @@ WEIGHTS = {("resnet50", True): 69_337_857, ("resnet50", False): 68_674_817, ("pv
     ("name", "row"),
     [
         pytest.param(name, row, marks=[] if name.startswith("toy_") else pytest.mark.slow)
-        for name in experiment_names()
+        for name in AVS
         for row in read_experiment(name).rows
     ],
 )
