@@ -73,8 +73,8 @@ except KeyboardInterrupt:
     [(signal.SIGINT, "plain", 130), (signal.SIGTERM, "plain", 143), (signal.SIGHUP, "deaf", 129)],
 )
 def test_the_end_of_the_sweep_is_the_end_of_all_its_processes(number, kind, code, tmp_path):
-    endings = "import signal; import avseg.sweep.child as c; c._ENDINGS = tuple((s, 0.3) for s, _ in c._ENDINGS)\n"
-    parent = subprocess.Popen([sys.executable, "-c", endings + PARENT, str(tmp_path), kind], stderr=subprocess.PIPE)
+    hurry = "import avseg.sweep.child as c; c._ENDINGS = *((s, 0.2) for s, _ in c._ENDINGS[:2]), c._ENDINGS[2]\n"
+    parent = subprocess.Popen([sys.executable, "-c", hurry + PARENT, str(tmp_path), kind], stderr=subprocess.PIPE)
     pids = wait_for_pids(tmp_path / "pids", 4)
     assert not any(ended(pid) for pid in pids)
     parent.send_signal(number)
@@ -82,6 +82,20 @@ def test_the_end_of_the_sweep_is_the_end_of_all_its_processes(number, kind, code
     assert parent.returncode == code, err.decode()
     assert all(ended(pid) for pid in pids)
     assert not list(tmp_path.rglob("*s3.log"))  # nothing new was started on the way out
+
+
+def test_a_second_ctrl_c_does_not_wait(tmp_path):
+    patience = "import avseg.sweep.child as c; c._ENDINGS = *((s, 1e6) for s, _ in c._ENDINGS[:2]), c._ENDINGS[2]\n"
+    parent = subprocess.Popen(
+        [sys.executable, "-c", patience + PARENT, str(tmp_path), "deaf"], stdout=subprocess.PIPE, text=True
+    )
+    pids = wait_for_pids(tmp_path / "pids", 4)
+    parent.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    parent.send_signal(signal.SIGINT)
+    parent.communicate(timeout=100)
+    assert parent.returncode == 130
+    assert all(ended(pid) for pid in pids)
 
 
 def wait_for_pids(path: Path, number: int) -> list[int]:

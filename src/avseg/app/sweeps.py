@@ -107,7 +107,7 @@ def _words() -> list[str]:
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
-    return [str(word) for word in OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)]
+    return [str(word) for word in OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False) or ()]
 
 
 @contextmanager

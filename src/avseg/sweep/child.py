@@ -9,10 +9,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 # by these a process would think that it is one of several, or continue another one's dashboard
@@ -21,7 +19,7 @@ _LEAKING = re.compile(
     r"|SLURM_(NTASKS|NTASKS_PER_NODE|PROCID|LOCALID|NODEID|NNODES)|WANDB_(RUN_ID|SERVICE\w*)"
 )
 # Ctrl-C first, so that the dashboard is closed and the log says so; (signal, seconds to wait)
-_ENDINGS = ((signal.SIGINT, 8.0), (signal.SIGTERM, 4.0), (signal.SIGKILL, 4.0))
+_ENDINGS = ((signal.SIGINT, 8.0), (signal.SIGTERM, 4.0), (signal.SIGKILL, 20.0))
 _HEADER = "=== attempt "
 _ERROR = re.compile(r"(\[rank\d+\]:\s*)?(avseg: error|[\w.]+(Error|Exception))\b")
 
@@ -100,41 +98,61 @@ class Child:
         return (errors or lines or [""])[-1].removeprefix("avseg: error: ")[:300]
 
 
-def end(children: Sequence[Child]) -> None:
-    """Ends jobs with all their processes: asks first, then kills. A second Ctrl-C kills at once."""
-    left = list(children)
-    try:
-        for number, seconds in _ENDINGS:
-            for child in left:
-                child.send(number)
-            until = time.monotonic() + seconds
-            while (left := [child for child in left if child.alive()]) and time.monotonic() < until:
-                time.sleep(0.05)
-            if not left:
-                return
-    except KeyboardInterrupt:
-        for child in left:
-            child.send(signal.SIGKILL)
-            child.process.wait()
+def end(children: Sequence[Child], urgent: Callable[[], bool]) -> None:
+    """Ends jobs with all their processes: asks first, then kills.
 
-
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """Turns SIGTERM and SIGHUP into an exception, so that the jobs are ended before this process is.
-
-    Jobs have sessions of their own, which a terminal's signals do not reach.
+    Args:
+        children: the jobs.
+        urgent: asked again and again; true leaves out what is left of the asking.
     """
-    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) == signal.SIG_DFL]
-    if threading.current_thread() is not threading.main_thread():
-        numbers = []  # only the main thread may
+    left = list(children)
+    for number, seconds in _ENDINGS:
+        hurry = urgent()
+        if hurry and number != signal.SIGKILL:
+            continue
+        for child in left:
+            child.send(number)
+        until = time.monotonic() + seconds
+        while (left := [child for child in left if child.alive()]) and time.monotonic() < until and urgent() == hurry:
+            time.sleep(0.05)
 
-    def stop(number: int, _: FrameType | None) -> Any:
-        raise SystemExit(128 + number)
 
-    for number in numbers:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
+class Stop:
+    """Keeps the signals that ask to stop until they are asked for.
+
+    As exceptions they would come anywhere: also between the start of a process and its being written down, and that
+    process would survive. SIGTERM and SIGHUP count too, since jobs have sessions of their own, which the end of a
+    terminal does not reach. A signal that the caller ignores or handles is left to it.
+    """
+
+    def __init__(self) -> None:
+        self._came: list[int] = []
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "Stop":
+        defaults = {signal.SIGINT: signal.default_int_handler} | dict.fromkeys(
+            (signal.SIGTERM, signal.SIGHUP), signal.SIG_DFL
+        )
+        if threading.current_thread() is threading.main_thread():  # no other may
+            for number, default in defaults.items():
+                if signal.getsignal(number) == default:
+                    self._before[number] = signal.signal(number, lambda number, _: self._came.append(number))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def twice(self) -> bool:
+        """Whether the user has lost patience."""
+        return len(self._came) > 1
+
+    def check(self) -> None:
+        """Raises what came.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C.
+            SystemExit: another signal, with its exit code.
+        """
+        if self._came:
+            raise KeyboardInterrupt if self._came[0] == signal.SIGINT else SystemExit(128 + self._came[0])

@@ -9,7 +9,7 @@ from avseg.errors import UserError
 from avseg.runs.find import complete_run
 from avseg.runs.lock import forget_end, holder, log_file, record_end
 from avseg.sweep.board import Board, Row
-from avseg.sweep.child import Child, child_environment, end, stoppable
+from avseg.sweep.child import Child, Stop, child_environment, end
 from avseg.sweep.devices import Pool
 from avseg.sweep.jobs import Job, make_pool, refuse_too_large
 from avseg.sweep.memory import refuse_changed_words, remember_words
@@ -69,9 +69,8 @@ def run_jobs(
     refuse_changed_words(jobs)
     _refuse_missing_source(todo, {job.run_id for job in jobs})
     remember_words(jobs)
-    sweep = _Sweep(jobs, pool, fail_fast, command)
-    with stoppable():
-        return sweep.run()
+    with Stop() as stop:
+        return _Sweep(jobs, pool, fail_fast, command, stop).run()
 
 
 def _refuse_missing_source(jobs: Sequence[Job], here: set[str]) -> None:
@@ -87,8 +86,10 @@ def _refuse_missing_source(jobs: Sequence[Job], here: set[str]) -> None:
 class _Sweep:
     """Some jobs on their way."""
 
-    def __init__(self, jobs: Sequence[Job], pool: Pool, fail_fast: bool, command: Callable[[Job], list[str]]) -> None:
-        self.pool, self.fail_fast, self.command = pool, fail_fast, command
+    def __init__(
+        self, jobs: Sequence[Job], pool: Pool, fail_fast: bool, command: Callable[[Job], list[str]], stop: Stop
+    ) -> None:
+        self.pool, self.fail_fast, self.command, self.stop = pool, fail_fast, command, stop
         self.rows = {job: Row(job) for job in jobs}
         self.by_id = {job.run_id: job for job in jobs}
         self.children: dict[Job, Child] = {}
@@ -102,6 +103,7 @@ class _Sweep:
                 while len(self.outcomes) < len(self.rows):
                     self._collect()
                     for row in self.rows.values():
+                        self.stop.check()
                         if row.state == "waiting":
                             self._consider(row)
                     board.update()
@@ -173,7 +175,7 @@ class _Sweep:
 
     def _end(self) -> None:
         """Ends what runs; the runs stay as they are, to be continued."""
-        end(list(self.children.values()))
+        end(list(self.children.values()), urgent=self.stop.twice)
         for job in self.children:
             row = self.rows[job]
             row.state, row.seconds = "interrupted", time.monotonic() - (row.began or 0.0)
