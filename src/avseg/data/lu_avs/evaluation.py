@@ -59,10 +59,14 @@ def annotated_seconds(video: LUVideo, fit: Fit) -> Iterator[tuple[Chunk, Tensor]
     """
     index = frame_index(video.path)
     check_video(video, index)
-    size = video_size(video)
+    size, last = video_size(video), -1
     with FrameReader(index) as reader:
         for second, patch in enumerate(sound_patches(video)):
             numbers = np.unique(frames_of_second(index, second))
+            numbers = numbers[numbers > last]  # at a low rate a frame may be shown in two seconds; it counts once
+            if not len(numbers):
+                continue
+            last = numbers[-1]
             frames = read_frames(index, numbers, fit.size(*size), reader)
             chunk = Chunk(video.id, torch.from_numpy(numbers), torch.from_numpy(index.video.times[numbers]), frames)
             add_ground_truth(chunk, video, size)

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from avseg.config.instantiate import instantiate
 from avseg.data.lu_avs import Chunk, LUAVSDataModule
-from avseg.models.strong_baseline import Aggregation, Prediction, appearance_groups, param_groups
+from avseg.errors import UserError
+from avseg.models.strong_baseline import Aggregation, Prediction, Smoothing, appearance_groups, param_groups
 from avseg.tasks.long.score import VideoScores
 
 Predictions = Iterator[tuple[Chunk, Prediction]]
@@ -22,6 +23,7 @@ class VideoTest(pl.LightningModule):
         region: what it is scored by, "mask", "box" or "none" (when alone).
         modality: "V", "A" or "AV".
         monitor: the validation score that chooses the best epoch.
+        tested_on: what the last test was told about the data.
     """
 
     config: dict[str, Any]
@@ -31,13 +33,31 @@ class VideoTest(pl.LightningModule):
     monitor = "val/iou"
     scores: VideoScores
     test_result: dict[str, dict[str, float]]
+    tested_on: dict[str, Any]
+
+    @property
+    def choices(self) -> dict[str, dict[str, Any]]:
+        """What the paper leaves open and the scores of the last test depend on, by topic."""
+        score = self.config["branch"]["score"] | {"predicted_range": self.scores.score.predicted_range}
+        return {"score": score, "data": self.tested_on}
 
     def predict_video(self, data: LUAVSDataModule, video_id: str) -> Predictions:
         """A few frames at a time with what is predicted in them."""
         raise NotImplementedError
 
     def on_test_start(self) -> None:
-        """Forgets an earlier evaluation."""
+        """Forgets an earlier evaluation.
+
+        Raises:
+            UserError: the data has other labels than those that were learned.
+        """
+        data: LUAVSDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
+        if data.labels != self.labels:
+            raise UserError(
+                f"{data.root} has {len(data.labels)} labels, the model was trained on {len(self.labels)}, or on others "
+                "of the same number; evaluate it on the release that it was trained on"
+            )
+        self.tested_on = {"labels": len(data.labels), "rate": data.rate}
         self.scores = VideoScores(self.config["branch"]["score"], self.region, self.modality).to(self.device)
 
     def test_step(self, video_id: str, batch_index: int) -> None:
@@ -84,6 +104,11 @@ class LongTask(VideoTest):
         groups = appearance_groups(self.labels) if settings["mode"] == "group" else None
         return Aggregation(**settings, modality=self.modality, groups=groups)  # type: ignore[arg-type]
 
+    @property
+    def smoothing(self) -> Smoothing:
+        """How probabilities per second become intervals."""
+        return Smoothing(**self.config["branch"]["smoothing"])
+
     def on_train_epoch_start(self) -> None:
         """Draws (dropout, drop path) depend on the seed and the epoch alone: a resumed run equals a straight one."""
         torch.manual_seed(self.config["seed"] * 100_003 + self.current_epoch * 1_009 + self.global_rank)
@@ -99,7 +124,10 @@ class LongTask(VideoTest):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW; a backbone may learn at a rate of its own."""
         settings = {key: value for key, value in self.config["optimizer"].items() if key != "options"}
-        groups = param_groups(self.net, settings["lr"], self.config["branch"]["backbone_lr"], settings["weight_decay"])
+        rate, backbone_rate = settings["lr"], self.config["branch"]["backbone_lr"]
+        groups = param_groups(
+            self.net, rate, rate if backbone_rate is None else backbone_rate, settings["weight_decay"]
+        )
         optimizer: torch.optim.Optimizer = instantiate(
             {**settings, **self.config["optimizer"]["options"]}, params=groups
         )

@@ -30,6 +30,14 @@ class FrameBranchTask(LongTask):
         self.region = "box" if config["branch"]["name"] == "box" else "mask"
         self.val_iou = MeanMetric()
 
+    @property
+    def choices(self) -> dict[str, dict[str, Any]]:
+        """Alone, a query is a region of its likeliest class, above the threshold."""
+        branch = self.config["branch"]
+        return {"silent": branch["silent"], "aggregation": {"threshold": branch["aggregation"]["threshold"]}} | (
+            super().choices
+        )
+
     def forward(self, frames: Tensor, sizes: Tensor | None = None) -> QueryOutput:
         """Frames (B, 3, H, W) uint8; `sizes` (B, 2) where some are padded."""
         output: QueryOutput = self.net(normalise(frames), **self._padding(frames, sizes))

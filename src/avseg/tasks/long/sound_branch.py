@@ -29,6 +29,17 @@ class SoundBranchTask(LongTask):
         self.net, self.loss = net, loss
         self.val_f1 = MultilabelF1Score(len(labels), average="micro")
 
+    @property
+    def choices(self) -> dict[str, dict[str, Any]]:
+        """The two readings of the heads, and how probabilities become intervals."""
+        return self.own_choices | {"smoothing": self.config["branch"]["smoothing"]} | super().choices
+
+    @property
+    def own_choices(self) -> dict[str, dict[str, Any]]:
+        """Those of training."""
+        branch, share = self.config["branch"], self.config["data"]["options"]["share"]
+        return {"audio": {key: branch[key] for key in ("heads", "hidden", "pos_weight")} | {"share": share}}
+
     def forward(self, patches: Tensor) -> Tensor:
         """Patches (B, S, 1, 96, 64) to logits (B, S, K)."""
         logits: Tensor = self.net(patches)
@@ -48,18 +59,20 @@ class SoundBranchTask(LongTask):
         self.log("val/f1", self.val_f1.compute(), sync_dist=False)
         self.val_f1.reset()
 
-    def activity(self, patches: Tensor) -> SoundActivity:
+    def activity(self, patches: Tensor, smoothing: Smoothing) -> SoundActivity:
         """What is heard in a whole video, smoothed in time.
 
         Args:
             patches: (S, 1, 96, 64), one per second.
+            smoothing: of probabilities to intervals.
         """
         parts = [self(part[None].to(self.device))[0].float().sigmoid() for part in torch.split(patches, 64)]
         probabilities = torch.cat(parts) if parts else torch.zeros(0, len(self.labels), device=self.device)
-        return sound_activity(probabilities, Smoothing(**self.config["branch"]["smoothing"]))
+        return sound_activity(probabilities, smoothing)
 
     def predict_video(self, data: LUAVSDataModule, video_id: str) -> Predictions:
         """When each class is heard; no picture is decoded."""
         video = data.release.videos[video_id]
         chunk = timeline(video, data.rate)
-        yield chunk, aggregate(None, chunk.seconds, (0, 0), self.activity(sound_patches(video)), self.aggregation)
+        heard = self.activity(sound_patches(video), self.smoothing)
+        yield chunk, aggregate(None, chunk.seconds, (0, 0), heard, self.aggregation)

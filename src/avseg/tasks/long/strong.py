@@ -34,10 +34,16 @@ class StrongBaselineTask(LongTask):
         super().__init__(config, visual.labels)
         self.visual, self.audio, self.region = visual, audio, visual.region
 
+    @property
+    def choices(self) -> dict[str, dict[str, Any]]:
+        """Those of both branches' training; regions and intervals follow from the composition's own."""
+        own = {key: self.config["branch"][key] for key in ("aggregation", "smoothing")}
+        return {"silent": self.visual.config["branch"]["silent"]} | self.audio.own_choices | own | super().choices
+
     def predict_video(self, data: LUAVSDataModule, video_id: str) -> Predictions:
         """The sound of the whole video first, then its frames a few at a time."""
         video = data.release.videos[video_id]
-        heard, size = self.audio.activity(sound_patches(video)), video_size(video)
+        heard, size = self.audio.activity(sound_patches(video), self.smoothing), video_size(video)
         for chunk in data.stream(video_id):
             queries = self.visual(chunk.frames.to(self.device))
             yield chunk, aggregate(queries, chunk.seconds, size, heard, self.aggregation)

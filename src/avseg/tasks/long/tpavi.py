@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from avseg.data.lu_avs import Chunk, LUAVSDataModule
 from avseg.data.lu_avs.evaluation import annotated_seconds, video_size
+from avseg.data.lu_avs.seconds import FRAMES_PER_SECOND
 from avseg.models import AVSModel
 from avseg.models.strong_baseline import Prediction, to_pixels
 from avseg.tasks.avs import AVSTask
@@ -28,6 +29,11 @@ class LongAVSTask(VideoTest, AVSTask):  # type: ignore[misc]  # it is tested on 
     def __init__(self, config: dict[str, Any], net: AVSModel, audio_encoder: nn.Module, labels: list[str]) -> None:
         super().__init__(config, net, audio_encoder)
         self.labels = labels
+
+    @property
+    def choices(self) -> dict[str, dict[str, Any]]:
+        """It is tested on the frames that it learns from, not at a rate of the evaluation's."""
+        return super().choices | {"data": {"labels": len(self.labels), "rate": FRAMES_PER_SECOND}}
 
     def predict_video(self, data: LUAVSDataModule, video_id: str) -> Predictions:
         """Second by second."""
