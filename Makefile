@@ -45,6 +45,18 @@ table-a1-toy: $(READY) ## the cells of Table A1 on made data (about 20 minutes o
 table-a2-toy: $(READY) ## the cells of Table A2 on made data (about 8 minutes on 2 cores)
 	@$(BIN)/avseg reproduce toy_table_a2
 
+table-2: $(READY) ## the rows of LU-AVS's Table 2 that can be run here (needs LU-AVS and GPUs)
+	@$(BIN)/avseg reproduce table_2
+
+table-3: $(READY) ## LU-AVS's Table 3: mask, box and audio branch, and their compositions (needs LU-AVS and GPUs)
+	@$(BIN)/avseg reproduce table_3
+
+table-2-toy: $(READY) ## the cells of Table 2 on made long videos (minutes, after table-3-toy)
+	@$(BIN)/avseg reproduce toy_table_2
+
+table-3-toy: $(READY) ## the cells of Table 3 on made long videos (minutes on 2 cores)
+	@$(BIN)/avseg reproduce toy_table_3
+
 test: $(READY) ## the tests (no network, under 6 minutes on 2 cores)
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
@@ -66,4 +78,4 @@ lock: $(READY) ## pin and hash every dependency anew
 clean: ## remove what can be made again
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup demo check-listening data-cutouts demo-cutouts table-a1 table-a2 table-a1-toy table-a2-toy dashboards test test-full lint bench lock clean
+.PHONY: help setup demo check-listening data-cutouts demo-cutouts table-a1 table-a2 table-a1-toy table-a2-toy table-2 table-3 table-2-toy table-3-toy dashboards test test-full lint bench lock clean

@@ -42,7 +42,7 @@ def test_rows_times_columns(tmp_path):
     words = ("data=toy_ms3", "fusion=stage_4", "backbone=tiny_convnext")
     assert last == Cell("TPAVI", "3,4", words, {"miou": 44.84, "fscore": 57.8})
     assert experiment.words(last, 7) == ["experiment=mine", *words, "seed=7"]
-    assert experiment.metrics == ["miou", "fscore"]
+    assert experiment.metrics_at(last.place) == ["miou", "fscore"]
     assert experiment.cells()[1].published == {}
     assert experiment.named("other").words(last, 7)[0] == "experiment=other"
     assert experiment.sweep.pairs == {}

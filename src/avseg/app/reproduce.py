@@ -97,12 +97,22 @@ def _run_missing(experiment: "Experiment", jobs: Sequence["Job"], at_once: int |
 def _prepare(experiment: "Experiment", jobs: Sequence["Job"]) -> None:
     """Makes the toy data that the table asks for, and looks for the data of all jobs before the first one starts."""
     from avseg.app.demos import make_data
-    from avseg.data.layout import layout_for
 
     settings = {Path(job.config["data"]["root"]): str(job.config["data"]["setting"]) for job in jobs}
     for root, setting in settings.items():
         if words := experiment.sweep.prepare.get(root.name):
             make_data(root, words)
+        _look_for(root, setting)
+
+
+def _look_for(root: Path, setting: str) -> None:
+    if setting == "lu_avs":
+        from avseg.data.lu_avs import read_release
+
+        read_release(root)
+    else:
+        from avseg.data.layout import layout_for
+
         layout_for(setting, root).read_index()
 
 

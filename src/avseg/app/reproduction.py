@@ -53,16 +53,21 @@ class Reproduction:
         experiment, words, renamed = _named(read_experiment(name), overrides)
         chosen = list(seeds or experiment.seeds)
         keys = [(cell, seed) for seed in chosen for cell in experiment.cells()]
-        names = [_name(cell, seed if len(chosen) > 1 else None) for cell, seed in keys]
-        jobs = plan([[*experiment.words(cell, seed), *words] for cell, seed in keys], names)
+        names = [_name(experiment, cell, seed if len(chosen) > 1 else None) for cell, seed in keys]
+        commands = [(*experiment.words(cell, seed), *words) for cell, seed in keys]
+        first = {command: name for name, command in reversed(list(zip(names, commands, strict=True)))}
+        order = list(dict.fromkeys(commands))  # cells that show two scores of one run share its job
+        jobs = plan(order, [first[command] for command in order])
+        by_command = dict(zip(order, jobs, strict=True))
         if not renamed:
-            _refuse_other_science(experiment, jobs[: len(experiment.cells())], words)
-        return cls(experiment, dict(zip(keys, jobs, strict=True)), _sources(experiment, jobs, words))
+            _refuse_other_science(experiment, jobs[: len(jobs) // len(chosen)], words)
+        cells = {key: by_command[command] for key, command in zip(keys, commands, strict=True)}
+        return cls(experiment, cells, _sources(experiment, jobs, words))
 
     @property
     def jobs(self) -> list[Job]:
         """All of them, those that others need first."""
-        return [*self.sources, *self.cells.values()]
+        return [*self.sources, *dict.fromkeys(self.cells.values())]
 
     @property
     def incomplete(self) -> bool:
@@ -84,14 +89,14 @@ class Reproduction:
         experiment = self.experiment
         scores = {
             (cell.place, metric): read_scores(self._runs(cell), metric)
-            for metric in experiment.metrics
             for cell in experiment.cells()
+            for metric in experiment.metrics_at(cell.place)
         }
         results = [
             Result.of(place, metric, experiment.numbers.get((*place, metric), math.nan), found)
             for (place, metric), found in scores.items()
         ]
-        own = {place: found for (place, metric), found in scores.items() if metric == experiment.metric}
+        own = {place: found for (place, metric), found in scores.items() if metric == experiment.metric_at(place)}
         return Table(
             experiment.title,
             experiment.sweep.note,
@@ -100,6 +105,7 @@ class Reproduction:
             experiment.columns,
             results,
             compare(experiment.sweep.pairs, own),
+            experiment.sweep.metrics,
         )
 
     def write(self, table: Table) -> list[Path]:
@@ -155,5 +161,8 @@ def _sources(experiment: Experiment, jobs: Sequence[Job], words: Sequence[str]) 
     return plan(commands, [f"{_SOURCE[job.config['branch']['name']]} for {job.name}" for job, _ in needed.values()])
 
 
-def _name(cell: Cell, seed: int | None) -> str:
-    return ", ".join([cell.row, cell.column] + ([] if seed is None else [f"seed {seed}"]))
+def _name(experiment: Experiment, cell: Cell, seed: int | None) -> str:
+    """A row or column that only shows another score of the same run does not name it."""
+    sweep = experiment.sweep
+    parts = [name for name, words in ((cell.row, sweep.rows), (cell.column, sweep.columns)) if words[name]]
+    return ", ".join((parts or [cell.row, cell.column]) + ([] if seed is None else [f"seed {seed}"]))

@@ -57,10 +57,14 @@ class Experiment:
         """The metric of its cells: a key of `scores.own` in result.json."""
         return self.sweep.metric
 
-    @property
-    def metrics(self) -> list[str]:
-        """Its metric, then the others that the paper gives for some cells."""
-        return list(dict.fromkeys([self.metric, *(metric for _, _, metric in self.numbers)]))
+    def metric_at(self, place: Place) -> str:
+        """The metric of a cell."""
+        return next((self.sweep.metrics[name] for name in place if name in self.sweep.metrics), self.metric)
+
+    def metrics_at(self, place: Place) -> list[str]:
+        """The metric of a cell; in a table of one metric also the others that the paper gives for some cells."""
+        more = [] if self.sweep.metrics else [metric for _, _, metric in self.numbers]
+        return list(dict.fromkeys([self.metric_at(place), *more]))
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -2,7 +2,7 @@ r"""A table as LaTeX; the document needs `\usepackage{booktabs}`."""
 
 import re
 
-from avseg.tables.layout import METRICS, caption, legend, lines, number
+from avseg.tables.layout import caption, legend, lines, metric_name, number
 from avseg.tables.table import Result, Table
 
 MARKS = {"columns": "$^{*}$", "rows": "$^{\\dagger}$"}
@@ -54,7 +54,8 @@ def _legend(table: Table) -> str:
 
 
 def _block(table: Table, row: str) -> str:
-    names = {"ours": f"ours, {METRICS.get(table.metric, table.metric)}", "interval": "95 % interval", "paper": "paper"}
+    what = "" if table.metrics else f", {metric_name(table)}"
+    names = {"ours": f"ours{what}", "interval": "95 % interval", "paper": "paper"}
     written = []
     for name, cells in lines(table, row, _ours).items():
         # ours is LaTeX already

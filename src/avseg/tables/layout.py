@@ -7,6 +7,7 @@ from avseg.tables.statistics import SIGNIFICANT
 from avseg.tables.table import Comparison, Result, Table
 
 METRICS = {"miou": "J (mIoU)", "fscore": "F-score"}
+_SEVERAL = "the score that its row or column names"
 MISSING = "-"
 _KINDS = {"columns": "the cell that it is compared with in its row", "rows": "that in its column"}
 
@@ -24,7 +25,7 @@ def p_value(p: float) -> str:
 
 
 def lines(table: Table, row: str, ours: Callable[[Result, set[str]], str]) -> dict[str, list[str]]:
-    """The four lines of a row by their names.
+    """The lines of a row by their names: ours, interval (where any cell has one), paper, difference.
 
     Args:
         table: the table.
@@ -32,12 +33,18 @@ def lines(table: Table, row: str, ours: Callable[[Result, set[str]], str]) -> di
         ours: writes mean, deviation and marks in the way of the format.
     """
     results = [table.result(row, column) for column in table.columns]
+    intervals = {"interval": [interval(result) for result in results]}
     return {
         "ours": [ours(result, table.marks(result.place)) for result in results],
-        "interval": [interval(result) for result in results],
+        **(intervals if any(not math.isnan(result.low) for result in table.shown) else {}),
         "paper": [number(result.published) for result in results],
         "difference": [number(result.difference, sign=True) for result in results],
     }
+
+
+def metric_name(table: Table) -> str:
+    """What the numbers are."""
+    return _SEVERAL if table.metrics else METRICS.get(table.metric, table.metric)
 
 
 def interval(result: Result) -> str:
@@ -47,15 +54,16 @@ def interval(result: Result) -> str:
 
 def caption(table: Table) -> list[str]:
     """What the numbers mean, a sentence each."""
-    shown = [result for result in table.results if result.metric == table.metric]
+    shown = table.shown
     there = [result.scores for result in shown if result.scores]
-    told = [f"{METRICS.get(table.metric, table.metric)} on the test split in per cent"]
+    told = [f"{metric_name(table)} on the test split in per cent"]
     if there:
         seeds = {len(scores.values) for scores in there}
         what = ": mean ± standard deviation" if max(seeds) > 1 else ""
         told.append(f"ours: {_from_to(seeds)} seed{'s' if max(seeds) > 1 else ''} per cell{what}")
-        clips = _from_to({len(scores.clips) for scores in there})
-        told.append(f"interval: 95 % BCa bootstrap over {clips} test clips{', seeds averaged first' if what else ''}")
+        if clips := {len(scores.clips) for scores in there if scores.clips}:
+            more = ", seeds averaged first" if what else ""
+            told.append(f"interval: 95 % BCa bootstrap over {_from_to(clips)} test clips{more}")
     if table.missing:
         told.append(f"{len(table.missing)} of {len(shown)} cells have no complete run yet ({MISSING})")
     return [*told, *([table.note.rstrip(".")] if table.note else [])]

@@ -13,7 +13,8 @@ def markdown(table: Table) -> str:
     """The table, what its numbers mean, what else the paper gives, and the list of comparisons."""
     told = [*caption(table), *([legend(table, MARKS)] if table.comparisons else [])]
     parts = [f"# {table.title}", _cells(table), "\n".join(f"- {sentence}" for sentence in told)]
-    if others := [item for item in table.results if item.metric != table.metric and not math.isnan(item.published)]:
+    others = [item for item in table.results if item.metric != table.metric_at(item.place)]
+    if others := [item for item in others if not math.isnan(item.published)]:
         parts += ["## Also published", _others(others)]
     if table.comparisons:
         parts += ["## Comparisons", _comparisons(table)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from avseg.draw.palette import OKABE_ITO
 from avseg.draw.strips import save_figure
-from avseg.tables.layout import METRICS
+from avseg.tables.layout import metric_name
 from avseg.tables.sweep_file import Picture
 from avseg.tables.table import Result, Table
 
@@ -36,9 +36,10 @@ def save_plot(path: Path, table: Table, picture: Picture) -> None:
         _draw_panel(axis, table, {row: row.removeprefix(name).strip() for row in rows}, picture.joined)
         axis.set_title(name, loc="left", fontsize=11, fontweight="bold")
         axis.set_xlabel(picture.label)
-    axes[0].set_ylabel(f"{METRICS.get(table.metric, table.metric)} on the test split, %")
+    axes[0].set_ylabel(f"{'score' if table.metrics else metric_name(table)} on the test split, %")
     figure.suptitle(table.title, fontsize=12)
-    figure.supxlabel("bars: 95 % interval over test clips; hollow: the paper's numbers", fontsize=8, color="0.35")
+    bars = "bars: 95 % interval over test clips; " if any(not math.isnan(item.low) for item in table.shown) else ""
+    figure.supxlabel(f"{bars}hollow: the paper's numbers", fontsize=8, color="0.35")
     save_figure(figure, path, dpi=150)
 
 

@@ -58,7 +58,7 @@ def _value(run: RunDirectory, metric: str) -> float:
     own = read_json(run.result).get("scores", {}).get("own", {})
     if metric not in own:
         raise UserError(f"{run.result} holds no '{metric}'; it holds {', '.join(own) or 'no scores'}")
-    return 100 * float(own[metric])
+    return math.nan if own[metric] is None else 100 * float(own[metric])
 
 
 def _clips(run: RunDirectory, metric: str, value: float) -> dict[str, float]:

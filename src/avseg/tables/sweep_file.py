@@ -21,9 +21,9 @@ from avseg.errors import UserError, nearest
 Place: TypeAlias = tuple[str, str]  # row, column
 Words: TypeAlias = tuple[str, ...]
 
-_KEYS = ["extends", "title", "note", "metric", "seeds", "common", "rows", "columns", "replace", "compare"]
+_KEYS = ["extends", "title", "note", "metric", "metrics", "seeds", "common", "rows", "columns", "replace", "compare"]
 _KEYS += ["panels", "picture", "prepare"]
-_MAPPINGS = ("rows", "columns", "replace", "compare", "panels", "picture", "prepare")
+_MAPPINGS = ("metrics", "rows", "columns", "replace", "compare", "panels", "picture", "prepare")
 _PUBLISHED = ["row", "column", "metric", "value"]
 
 
@@ -52,6 +52,7 @@ class SweepFile:
         title: what the table shows.
         note: what a reader must know, printed below the table.
         metric: a key of `scores.own` in result.json.
+        metrics: for rows or columns that show another one: its key, by the name of the row or column.
         seeds: of each cell.
         common: overrides of all cells.
         rows: the overrides of each row.
@@ -64,6 +65,7 @@ class SweepFile:
     title: str
     note: str
     metric: str
+    metrics: Mapping[str, str]
     seeds: tuple[int, ...]
     common: Words
     rows: Mapping[str, Words]
@@ -90,6 +92,7 @@ def read_sweep_file(folder: Path) -> SweepFile:
         title=" ".join(str(values.get("title", folder.name)).split()),
         note=" ".join(str(values.get("note") or "").split()),
         metric=str(values.get("metric", "miou")),
+        metrics=_metrics(folder, values.get("metrics") or {}, [*rows, *columns]),
         seeds=_seeds(folder, values.get("seeds", [123])),
         common=_exchanged(common, exchange),
         rows={name: _exchanged(words, exchange) for name, words in rows.items()},
@@ -175,6 +178,11 @@ def _words(folder: Path, key: str, words: Any) -> Words:
 
 def _exchanged(words: Words, exchange: Mapping[str, Words]) -> Words:
     return tuple(new for word in words for new in exchange.get(word, (word,)))
+
+
+def _metrics(folder: Path, metrics: Mapping[str, Any], names: list[str]) -> dict[str, str]:
+    _check_names(f"{folder}/sweep.yaml: metrics", map(str, metrics), names)
+    return {str(name): str(metric) for name, metric in metrics.items()}
 
 
 def _seeds(folder: Path, seeds: Any) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from avseg.tables.scores import Scores
 from avseg.tables.statistics import SIGNIFICANT, clip_interval, holm, mean_and_sd, paired_p
@@ -88,6 +88,7 @@ class Table:
         columns: names.
         results: of the cells in the table's metric first, then in others.
         comparisons: one family of paired tests.
+        metrics: the metric of those rows or columns that show another one, by name.
     """
 
     title: str
@@ -97,10 +98,21 @@ class Table:
     columns: list[str]
     results: list[Result]
     comparisons: list[Comparison]
+    metrics: Mapping[str, str] = field(default_factory=dict)
+
+    def metric_at(self, place: Place) -> str:
+        """The metric of a cell."""
+        return next((self.metrics[name] for name in place if name in self.metrics), self.metric)
 
     def result(self, row: str, column: str) -> Result:
-        """The cell in the table's own metric."""
-        return next(item for item in self.results if item.place == (row, column) and item.metric == self.metric)
+        """The cell in its own metric."""
+        place = (row, column)
+        return next(item for item in self.results if item.place == place and item.metric == self.metric_at(place))
+
+    @property
+    def shown(self) -> list[Result]:
+        """The cells, each in its own metric."""
+        return [self.result(row, column) for row in self.rows for column in self.columns]
 
     def marks(self, place: Place) -> set[str]:
         """The kinds of comparison in which this cell, as the second of two, differs significantly."""
@@ -109,7 +121,7 @@ class Table:
     @property
     def missing(self) -> list[Place]:
         """The cells without a complete run."""
-        return [item.place for item in self.results if item.metric == self.metric and item.scores is None]
+        return [item.place for item in self.shown if item.scores is None]
 
 
 def compare(
