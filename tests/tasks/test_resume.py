@@ -53,7 +53,7 @@ def test_killed_and_continued_equals_straight(ms3_root, tmp_path):
 def test_a_moved_run_remembers_its_best_score(trained, tmp_path):
     """Else a worse epoch after the move would replace best.ckpt."""
     states = torch.load(trained.run / "checkpoints/last.ckpt", weights_only=True)["callbacks"]
-    (state,) = (state for name, state in states.items() if name.startswith("BestAndLast"))
+    (state,) = (state for name, state in states.items() if name.startswith("BestAndLast") and "val/miou" in name)
     moved = BestAndLast(tmp_path, monitor="val/miou")
     moved.load_state_dict(state)
     assert moved.best_model_score == state["best_model_score"] is not None

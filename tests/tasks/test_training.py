@@ -44,6 +44,17 @@ def test_a_run_leaves_all_its_files(trained):
     assert {"train/loss", "train/mask_loss", "train/mapping_loss", "val/miou", "val/fscore"} <= epochs[0].keys()
 
 
+def test_the_last_checkpoint_is_of_the_last_epoch_and_the_best_of_the_best(trained):
+    """Lightning's save_last keeps only epochs that were better than all before."""
+    scores = [float(row["val/miou"]) for row in rows(trained.run / "metrics.csv")]
+    assert scores[1] <= scores[0]
+    epochs = {
+        name: torch.load(trained.run / f"checkpoints/{name}.ckpt", weights_only=True)["epoch"]
+        for name in ("best", "last")
+    }
+    assert epochs == {"best": 0, "last": 1}
+
+
 def test_every_sound_is_scored_for_every_clip(trained):
     result = json.loads((trained.run / "result.json").read_text())
     assert result["clips"] == 7

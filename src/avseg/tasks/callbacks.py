@@ -33,7 +33,7 @@ class MetricsCsv(Callback):
 
 
 class BestAndLast(ModelCheckpoint):
-    """Lightning's checkpoints, for a run directory that may be moved before it is resumed.
+    """Lightning's checkpoints, best or last, for a run directory that may be moved before it is resumed.
 
     Lightning forgets the best score when the folder's path has changed, and a worse epoch would replace best.ckpt.
     """

@@ -56,7 +56,7 @@ def train(config: dict[str, Any]) -> RunDirectory:
         log.info("complete already: %s", run.path)
         return run
     # of several processes the first one holds the run for all of them
-    with stoppable(), lock(run) if rank_zero_only.rank == 0 else nullcontext():
+    with stoppable(), lock(run) if first_process() else nullcontext():
         return _train(config, run)
 
 
@@ -115,18 +115,16 @@ def make_trainer(config: dict[str, Any], run: RunDirectory, monitor: str = "val/
         run: where it writes.
         monitor: the validation score whose best epoch is kept.
     """
+    folder = run.best.parent
+    each_epoch: dict[str, Any] = {
+        "enable_version_counter": False,  # a resumed run overwrites best.ckpt instead of adding best-v1.ckpt
+        "save_on_train_epoch_end": True,  # after metrics.csv, so that the csv is never behind the checkpoint
+    }
     callbacks: list[Callback] = [
         SigtermAsBefore(),
         MetricsCsv(run.metrics),
-        BestAndLast(
-            run.best.parent,
-            filename="best",
-            monitor=monitor,
-            mode="max",
-            save_last=True,
-            enable_version_counter=False,  # a resumed run overwrites best.ckpt instead of adding best-v1.ckpt
-            save_on_train_epoch_end=True,  # after metrics.csv, so that the csv is never behind the checkpoint
-        ),
+        BestAndLast(folder, filename="best", monitor=monitor, mode="max", **each_epoch),
+        BestAndLast(folder, filename="last", **each_epoch),  # Lightning's save_last keeps improved epochs only
     ]
     for name, settings in config["callbacks"].items():
         more = {"folder": str(run.pictures)} if settings.get("_target_", "").endswith(ClipPanels.__name__) else {}
@@ -210,8 +208,14 @@ def share_cores(workers: int) -> None:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) - workers))
 
 
+def first_process() -> bool:
+    """Whether this is the one of a run's processes that writes and speaks."""
+    return bool(getattr(rank_zero_only, "rank", 0) == 0)
+
+
 def quiet() -> None:
-    """Keeps Lightning from advertising and from warnings that a user cannot act on."""
+    """Keeps Lightning from advertising and from warnings that a user cannot act on; of several processes one speaks."""
+    log.setLevel(log.level if first_process() else logging.WARNING)
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # workers are set by data.num_workers; zero is right for small sets
