@@ -215,6 +215,23 @@ def test_other_launchers_run_the_same_sweep(launcher, words, tmp_path):
 
 
 @pytest.mark.slow
+def test_slurms_tasks_are_the_processes_of_one_run(words, tmp_path, monkeypatch):
+    """What `srun` gives each of two tasks on one machine; Lightning starts no process of its own then."""
+    job = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "avseg", "SLURM_NODELIST": "localhost", "SLURM_NODEID": "0"}
+    job |= {"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2"}
+    plain = ["train", *words[2:], "data.epochs=1", "data.batch_size=4", "trainer=ddp_cpu"]
+    tasks = []
+    for rank in ("0", "1"):
+        for key, value in (job | {"SLURM_PROCID": rank, "SLURM_LOCALID": rank}).items():
+            monkeypatch.setenv(key, value)
+        tasks.append(start(plain))
+    said = [task.communicate(timeout=200) for task in tasks]
+    assert [task.returncode for task in tasks] == [0, 0], said
+    assert [out.count("run directory: ") for out, _ in said] == [1, 0]
+    assert list(runs(tmp_path).values()) == [State.COMPLETE]
+
+
+@pytest.mark.slow
 def test_two_processes_do_not_train_one_run(words, tmp_path):
     plain = ["train", *words[2:], "data.epochs=200"]
     first = start(plain)

@@ -17,7 +17,8 @@ fails stops no other; the same command again runs only what is missing. Settings
   hydra.launcher.jobs_at_once=2                    default: as many as the GPUs, or the processors, allow
   hydra.launcher.devices=2                         so many GPUs, or [0,3]; default: CUDA_VISIBLE_DEVICES, or all
   hydra.launcher.fail_fast=true                    start nothing new after a failure
-  hydra/launcher=submitit_local, hydra/launcher=slurm    pip install 'avseg[slurm]'; slurm: a task per GPU
+  hydra/launcher=submitit_local                    pip install 'avseg[slurm]'; starts all jobs at once, one process each
+  hydra/launcher=slurm hydra.launcher.partition=P  likewise; trainer.devices tasks per job, one per GPU
 
 groups and their options (one option each, GROUP=OPTION; any key, KEY=VALUE):
 """
@@ -55,9 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         return sweep(arguments.overrides, arguments.dry_run)
     if arguments.dry_run:
-        raise UserError(
-            "--dry-run shows the jobs of a sweep; add -m (the configuration of one run: --cfg job)"
-        )
+        raise UserError("--dry-run shows the jobs of a sweep; add -m (the configuration of one run: --cfg job)")
     if arguments.cfg:
         from omegaconf import OmegaConf
 

@@ -12,6 +12,10 @@ from avseg.runs.directory import RunDirectory
 from avseg.runs.identity import science
 
 _MISSING = "(nothing)"
+# every version has written these
+_ALWAYS = ("data", "trainer", "init", "seed")
+# with a schema, so that a key that is not there is one of a later version; the others hold what their class takes
+_GROUPS = ("task", "data", "backbone", "audio", "fusion", "init", "loss", "optimizer", "branch")
 
 
 def refuse_changed(run: RunDirectory, config: dict[str, Any]) -> None:
@@ -41,7 +45,10 @@ def first_change(written: Path, config: dict[str, Any]) -> tuple[str, Any, Any] 
         UserError: the file is no configuration.
     """
     try:
-        before = science(OmegaConf.to_container(OmegaConf.load(written)))  # type: ignore[arg-type]
+        loaded: Any = OmegaConf.to_container(OmegaConf.load(written))
+        if missing := set(_ALWAYS) - loaded.keys():
+            raise KeyError(*missing)
+        before = science(_filled(loaded, config))
     except (yaml.YAMLError, OmegaConfBaseException, OSError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{written} is no configuration of a run ({type(error).__name__}); "
@@ -52,6 +59,17 @@ def first_change(written: Path, config: dict[str, Any]) -> tuple[str, Any, Any] 
         if old.get(key, _MISSING) != new.get(key, _MISSING):
             return key, old.get(key, _MISSING), new.get(key, _MISSING)
     return None
+
+
+def _filled(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """With the keys that there were not yet when the run was begun; those that change its science change its hash."""
+    filled = dict(before)
+    for key, value in now.items():
+        if key not in before:
+            filled[key] = value
+        elif isinstance(value, dict) and isinstance(before[key], dict) and key in _GROUPS:
+            filled[key] = {**value, **before[key]}
+    return filled
 
 
 def _flat(node: Any, prefix: str = "") -> dict[str, Any]:
