@@ -42,7 +42,7 @@ class BoxQueryLoss(QueryLoss):
         output: QueryOutput,
         boxes: Sequence[Tensor],
         classes: Sequence[Tensor],
-        size: tuple[int, int],
+        size: tuple[int, int] | Tensor,
         *,
         video_classes: Sequence[Tensor] | None = None,
         teacher: Teacher | None = None,
@@ -54,13 +54,17 @@ class BoxQueryLoss(QueryLoss):
             output: of `BoxBranch`.
             boxes: per frame (n, 4), x0, y0, x1, y1 in pixels; n may be 0.
             classes: per frame (n,) int64.
-            size: height and width of the frames that the branch saw, padding included.
+            size: height and width of the frames; (B, 2) without the padding, where some are padded: DETR's positions
+                and so its boxes are relative to what is not padding.
             video_classes: per frame the classes that sound anywhere in its video, for `sounding_elsewhere`.
             teacher: per frame boxes (m, 4) in pixels and scores (m,) of a frozen detector, for the mode "teacher".
             elapsed: training so far, in the unit of the warm-up.
         """
-        relative = [to_relative(frame, size) for frame in boxes]
-        seen = None if teacher is None else [(to_relative(frame, size), scores) for frame, scores in teacher]
+        sizes = size.tolist() if isinstance(size, Tensor) else [size] * len(boxes)
+        relative = [to_relative(frame, of) for frame, of in zip(boxes, sizes, strict=True)]
+        seen: Teacher | None = None
+        if teacher is not None:
+            seen = [(to_relative(frame, of), scores) for (frame, scores), of in zip(teacher, sizes, strict=True)]
         return self.terms(output, relative, classes, video_classes, seen, elapsed)
 
     def queries(self, layer: QueryOutput) -> Tensor:

@@ -68,11 +68,12 @@ class QueryLoss(nn.Module):
     def _unknown(self, seen: tuple[Tensor, Tensor], annotated: Tensor) -> Tensor:
         """The teacher's sure objects that are not annotated."""
         regions, scores = seen
-        return regions[unannotated(scores, self.overlap(regions, annotated))]
+        return regions[unannotated(scores, self.overlap(regions, annotated), self.silent.teacher_score)]
 
     def overlaps(self, layer: QueryOutput, regions: Sequence[Tensor]) -> list[Tensor]:
-        """Per frame the IoU (Q, n) of its queries with `regions`."""
-        with torch.no_grad():
+        """Per frame the IoU (Q, n) of its queries with `regions`; in float32 also under autocast."""
+        # pixels are counted by a matrix product, which 16 bits would round
+        with torch.no_grad(), torch.autocast(layer.class_logits.device.type, enabled=False):
             return [self.overlap(query, region) for query, region in zip(self.queries(layer), regions, strict=True)]
 
     @abstractmethod

@@ -55,6 +55,7 @@ class SilentObjectLoss(nn.Module):
         sounding_elsewhere: also excuse a query whose likeliest class, "no object" among them, is one that sounds
             anywhere in the same video: a known visible candidate. Not in the mode "off".
         teacher_iou: from this IoU with one of the teacher's objects on, a query is excused.
+        teacher_score: how sure the teacher must be of an object; read by the losses of the branches.
 
     Raises:
         UserError: an unknown mode, or a number outside its range.
@@ -71,12 +72,14 @@ class SilentObjectLoss(nn.Module):
         warmup: float = 1.0,
         sounding_elsewhere: bool = False,
         teacher_iou: float = 0.5,
+        teacher_score: float = 0.7,
     ) -> None:
         super().__init__()
         if mode not in get_args(Mode):
             choices = ", ".join(get_args(Mode))
             raise UserError(f"silent: mode '{mode}' is unknown{nearest(mode, get_args(Mode))}; choose {choices}")
         shares = {"duplicate_iou": duplicate_iou, "tau": tau, "floor": floor, "teacher_iou": teacher_iou}
+        shares["teacher_score"] = teacher_score
         for name, value in shares.items():
             if not 0 <= value <= 1:
                 raise UserError(f"silent: {name} is {value}, but must lie between 0 and 1")
@@ -85,7 +88,7 @@ class SilentObjectLoss(nn.Module):
                 raise UserError(f"silent: {name} is {value}, but must be 0 or more")
         self.mode, self.no_object_weight, self.duplicate_iou = mode, no_object_weight, duplicate_iou
         self.gamma, self.tau, self.floor, self.warmup = gamma, tau, floor, warmup
-        self.sounding_elsewhere, self.teacher_iou = sounding_elsewhere, teacher_iou
+        self.sounding_elsewhere, self.teacher_iou, self.teacher_score = sounding_elsewhere, teacher_iou, teacher_score
 
     def forward(
         self,

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from avseg.models.strong_baseline.coco import load_coco
+from avseg.models.strong_baseline.initialise import initialise
 from avseg.models.strong_baseline.presets import BOX_CONFIGS, chosen
 from avseg.models.strong_baseline.queries import QueryOutput
 from avseg.models.strong_baseline.recipe import Recipe
@@ -14,8 +15,8 @@ COCO_WEIGHTS = {
     "resnet101_dc5": "facebook/detr-resnet-101-dc5",
     "resnet50_dc5": "facebook/detr-resnet-50-dc5",
 }
-# timm's names, then those of the ResNet of `transformers`
-STEM = ("conv1.", "bn1.", "layer1.", "embedder.", "encoder.stages.0.")
+# the names of timm, and those of the ResNet of transformers
+STEMS = {"timm_backbone": ("conv1.", "bn1.", "layer1."), "resnet": ("embedder.", "encoder.stages.0.")}
 
 
 class BoxBranch(nn.Module):
@@ -57,9 +58,15 @@ class BoxBranch(nn.Module):
 
         settings = chosen("box branch", BOX_CONFIGS, config, num_classes)
         self.net = load_coco(DetrForObjectDetection, settings, pretrained, COCO_WEIGHTS.get(config))
+        if pretrained is False:
+            parts = self.net.model
+            transformer = nn.ModuleList([parts.encoder, parts.decoder])
+            heads = (parts.input_projection, self.net.class_labels_classifier, self.net.bbox_predictor)
+            initialise(transformer, parts.query_position_embeddings, *heads)
         # transformers freezes the stem of its own ResNet, but with timm's nothing at all
+        stem = STEMS.get(settings.backbone_config.model_type, ())
         for name, parameter in self.net.model.backbone.model.named_parameters():
-            parameter.requires_grad_(not (freeze_stem and name.startswith(STEM)))
+            parameter.requires_grad_(not (freeze_stem and name.startswith(stem)))
 
     def forward(self, frames: Tensor, pixel_mask: Tensor | None = None) -> QueryOutput:
         """Queries for a batch of frames.
@@ -68,8 +75,8 @@ class BoxBranch(nn.Module):
 
         Args:
             frames: (B, 3, H, W) float, normalised as by `avseg.models.normalise`.
-            pixel_mask: (B, H, W), 0 where a frame is padded; None without padding. Boxes are relative to the padded
-                frame.
+            pixel_mask: (B, H, W), 0 where a frame is padded; None without padding. Boxes are relative to the frame
+                without its padding, as the positions are.
         """
         if self.net.config.num_channels == 5:
             frames = with_coordinates(frames)

@@ -7,6 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+import torch
+
 from avseg.errors import UserError
 from avseg.models.strong_baseline.presets import quiet
 from avseg.models.weights_file import cache_folder
@@ -38,9 +40,9 @@ def load_coco(model_class: Any, config: Any, pretrained: bool | str, repository:
         source = _source(pretrained, repository)
         try:
             net, report = model_class.from_pretrained(
-                source, config=config, ignore_mismatched_sizes=True, output_loading_info=True
+                source, config=config, ignore_mismatched_sizes=True, output_loading_info=True, dtype=torch.float32
             )
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
+        except Exception as error:  # a dozen types, from missing files to broken headers
             reason = str(error).strip().split("\n")[0]
             raise UserError(
                 f"pretrained: the weights in {source} cannot be read ({reason}); {_advice(source)}"
@@ -53,6 +55,24 @@ def load_coco(model_class: Any, config: Any, pretrained: bool | str, repository:
             f"size ({', '.join(sorted(wrong)[:3])}, ...); choose the config that the weights were trained with"
         )
     return net
+
+
+def coco_classes(pretrained: bool | str, repository: str | None) -> int:
+    """How many classes the weights know, by the config.json beside them; arguments as of `load_coco`.
+
+    Raises:
+        UserError: there is none, or it does not say.
+    """
+    from transformers import PretrainedConfig
+
+    source = _source(pretrained, repository)
+    try:
+        with quiet():
+            settings, _ = PretrainedConfig.get_config_dict(source)
+        return len(settings["id2label"]) if "id2label" in settings else int(settings["num_labels"])
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0]
+        raise UserError(f"the number of classes of {source} is not known ({reason}); {_advice(source)}") from error
 
 
 def _source(pretrained: bool | str, repository: str | None) -> str:

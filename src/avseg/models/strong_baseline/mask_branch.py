@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from avseg.models.strong_baseline.coco import load_coco
+from avseg.models.strong_baseline.initialise import initialise
 from avseg.models.strong_baseline.presets import MASK_CONFIGS, chosen
 from avseg.models.strong_baseline.queries import QueryOutput
 from avseg.models.strong_baseline.recipe import Recipe
@@ -44,6 +45,9 @@ class MaskBranch(nn.Module):
 
         settings = chosen("mask branch", MASK_CONFIGS, config, num_classes)
         self.net = load_coco(MaskFormerForInstanceSegmentation, settings, pretrained, COCO_WEIGHTS.get(config))
+        if pretrained is False:
+            parts = self.net.model.transformer_module
+            initialise(parts.decoder, parts.queries_embedder, self.net.class_predictor, self.net.mask_embedder)
         # the loss is ours; theirs would put its class weights into every checkpoint
         del self.net.criterion, self.net.matcher
         for name, parameter in self.net.named_parameters():

@@ -54,7 +54,11 @@ def _toy_mask(num_classes: int) -> Any:
     from transformers import ConvNextConfig, DetrConfig, MaskFormerConfig
 
     backbone = ConvNextConfig(
-        patch_size=2, hidden_sizes=[16, 32, 64, 96], depths=[1, 1, 1, 1], out_features=STAGES, drop_path_rate=0.0
+        patch_size=2,
+        hidden_sizes=[16, 32, 64, 96],
+        depths=[1, 1, 1, 1],
+        out_features=STAGES,
+        layer_scale_init_value=1.0,
     )
     decoder = DetrConfig(**_transformer(width=64, layers=3, queries=10))
     return MaskFormerConfig(
@@ -120,7 +124,7 @@ def _toy_box(num_classes: int) -> Any:
         hidden_sizes=[16, 32, 64],
         depths=[1, 1, 1],
         out_features=["stage3"],
-        drop_path_rate=0.0,
+        layer_scale_init_value=1.0,
     )
     shape = _transformer(width=64, layers=3, queries=10)
     return DetrConfig(backbone_config=backbone, num_channels=5, num_labels=num_classes, **shape)

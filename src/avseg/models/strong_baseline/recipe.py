@@ -54,8 +54,11 @@ def param_groups(
         "weight_decay".
     """
     recipe: Recipe = branch.recipe  # type: ignore[assignment]
-    rate = recipe.lr if lr is None else lr
-    rates = {"heads": rate, "backbone": rate * recipe.backbone_lr / recipe.lr if backbone_lr is None else backbone_lr}
+    scale = 1.0 if lr is None else lr / recipe.lr
+    rates = {
+        "heads": recipe.lr if lr is None else lr,
+        "backbone": recipe.backbone_lr * scale if backbone_lr is None else backbone_lr,
+    }
     decay = recipe.weight_decay if weight_decay is None else weight_decay
     groups: dict[str, dict[str, Any]] = {}
     for prefix, module in branch.named_modules():
