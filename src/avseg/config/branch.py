@@ -14,7 +14,7 @@ COMPOSED = ("strong_mask", "strong_box")
 class SilentConf:
     """The silent-object-aware loss, see `avseg.losses.silent`."""
 
-    # soft, ignore, off; teacher needs the instances of a frozen detector and is for the Python interface
+    # soft, ignore, teacher (a frozen COCO detector, see BranchConf.teacher), off
     mode: str = "soft"
     no_object_weight: float = 0.1
     duplicate_iou: float = 0.5
@@ -24,6 +24,8 @@ class SilentConf:
     # epochs
     warmup: float = 1.0
     sounding_elsewhere: bool = False
+    teacher_iou: float = 0.5
+    teacher_score: float = 0.7
 
 
 @dataclass
@@ -66,13 +68,15 @@ class BranchConf:
     """One branch of the strong baseline, or a composition of two finished ones."""
 
     name: str = "none"
-    # the epochs of the paper, and what the optimizer is told; data/lu_avs.yaml and the branches read them here
+    # visual branches: the network, see `avseg.models.strong_baseline.presets`
     model: str = ""
     # false, true (COCO weights from the hub), or the path of a folder or file with them
     pretrained: Any = False
     # null: the optimizer's rate for all
     backbone_lr: float | None = None
     silent: SilentConf = field(default_factory=SilentConf)
+    # for silent.mode=teacher: true (the COCO weights of `model`), a folder or a hub name; with COCO's own classes
+    teacher: Any = None
     # audio branch: "mlp" (128 -> hidden -> classes) or "two_heads" (class and presence)
     heads: str = "mlp"
     hidden: int = 128

@@ -222,6 +222,12 @@ def _check_init(init: dict[str, Any]) -> None:
 
 def _check_branch(branch: dict[str, Any], data: dict[str, Any]) -> None:
     _one_of("branch", branch["name"], BRANCHES)
+    # a checkpoint of an older version has no teacher
+    if (branch["silent"]["mode"] == "teacher") != (branch.get("teacher") not in (None, False)):
+        raise UserError(
+            f"branch.silent.mode={branch['silent']['mode']} with branch.teacher={branch.get('teacher')}: the mode "
+            "teacher needs branch.teacher=FOLDER (a detector with COCO's classes; true: the published one), others none"
+        )
     if (branch["name"] == "none") != (data["setting"] != "lu_avs"):
         other = (
             "a branch (mask, box, audio, tpavi, strong_mask, strong_box)" if branch["name"] == "none" else "lu_avs data"

@@ -38,7 +38,7 @@ class Teacher(nn.Module):
             classes = coco_classes(source, known.get(config))
             self.branch = build(classes, config, source)
         except UserError as error:
-            raise UserError(f"branch.teacher: {error}") from error
+            raise UserError(f"branch.teacher: {str(error).removeprefix('pretrained: ')}") from error
         self.things = _THINGS.get(classes, classes)
         self.requires_grad_(False).eval()
 

@@ -74,8 +74,14 @@ def _frame_branch(config: dict[str, Any], labels: list[str], pretrained: bool) -
     branch = config["branch"]
     silent, weights = SilentObjectLoss(**branch["silent"]), branch["pretrained"] if pretrained else False
     if branch["name"] == "mask":
-        return FrameBranchTask(config, labels, MaskBranch(len(labels), branch["model"], weights), MaskQueryLoss(silent))
-    return FrameBranchTask(config, labels, BoxBranch(len(labels), branch["model"], weights), BoxQueryLoss(silent))
+        mask = MaskBranch(len(labels), branch["model"], weights)
+        task = FrameBranchTask(config, labels, mask, MaskQueryLoss(silent))
+    else:
+        box = BoxBranch(len(labels), branch["model"], weights)
+        task = FrameBranchTask(config, labels, box, BoxQueryLoss(silent))
+    if pretrained:
+        task.read_teacher()  # what is missing is told before anything is written
+    return task
 
 
 def _sound_branch(config: dict[str, Any], labels: list[str], pretrained: bool) -> SoundBranchTask:

@@ -11,6 +11,7 @@ from avseg.data.lu_avs.evaluation import video_size
 from avseg.losses.box_query import to_relative
 from avseg.models.normalise import normalise
 from avseg.models.strong_baseline import Prediction, QueryOutput, aggregate
+from avseg.models.strong_baseline.teacher import Teacher
 from avseg.tasks.long.base import LongTask, Predictions
 
 
@@ -29,14 +30,37 @@ class FrameBranchTask(LongTask):
         self.net, self.loss = net, loss
         self.region = "box" if config["branch"]["name"] == "box" else "mask"
         self.val_iou = MeanMetric()
+        # not a part of this module: it is neither trained nor kept in checkpoints
+        self._teacher: list[Teacher] = []
+
+    def read_teacher(self) -> None:
+        """Reads the frozen detector of the silent loss's mode "teacher", once.
+
+        Raises:
+            UserError: it cannot be had.
+        """
+        branch = self.config["branch"]
+        if branch["silent"]["mode"] == "teacher" and not self._teacher:
+            self._teacher.append(Teacher(self.region, branch["model"], branch["teacher"]))
+
+    def on_fit_start(self) -> None:
+        """A run that is continued needs its teacher too."""
+        self.read_teacher()
+        for teacher in self._teacher:
+            teacher.to(self.device)
 
     @property
     def choices(self) -> dict[str, dict[str, Any]]:
         """Alone, a query is a region of its likeliest class, above the threshold."""
+        threshold = self.config["branch"]["aggregation"]["threshold"]
+        return {"silent": self.silent, "aggregation": {"threshold": threshold}} | super().choices
+
+    @property
+    def silent(self) -> dict[str, Any]:
+        """The silent-object-aware loss that was trained with."""
         branch = self.config["branch"]
-        return {"silent": branch["silent"], "aggregation": {"threshold": branch["aggregation"]["threshold"]}} | (
-            super().choices
-        )
+        silent: dict[str, Any] = branch["silent"]
+        return silent | ({"teacher": branch["teacher"]} if silent["mode"] == "teacher" else {})
 
     def forward(self, frames: Tensor, sizes: Tensor | None = None) -> QueryOutput:
         """Frames (B, 3, H, W) uint8; `sizes` (B, 2) where some are padded."""
@@ -53,13 +77,20 @@ class FrameBranchTask(LongTask):
 
     def losses(self, output: QueryOutput, batch: FrameBatch, elapsed: float) -> dict[str, Tensor]:
         """The weighted terms of the loss after so many epochs."""
-        more = {"video_classes": batch.video_classes, "elapsed": elapsed}
+        more = {"video_classes": batch.video_classes, "elapsed": elapsed, "teacher": self._seen(batch, elapsed)}
         if self.region == "box":
-            height, width = batch.frames.shape[-2:]
-            terms: dict[str, Tensor] = self.loss(output, batch.boxes, batch.classes, (height, width), **more)
+            terms: dict[str, Tensor] = self.loss(output, batch.boxes, batch.classes, batch.sizes, **more)
             return terms
         terms = self.loss(output, batch.masks, batch.classes, **more)
         return terms
+
+    def _seen(self, batch: FrameBatch, elapsed: float) -> list[tuple[Tensor, Tensor]] | None:
+        """What the teacher sees; None without one, and while the loss does not ask for it."""
+        if not self._teacher or elapsed < self.config["branch"]["silent"]["warmup"]:
+            return None
+        padding = self._padding(batch.frames, batch.sizes)
+        found: list[tuple[Tensor, Tensor]] = self._teacher[0](normalise(batch.frames), batch.sizes, **padding)
+        return found
 
     def training_step(self, batch: FrameBatch, batch_index: int) -> Tensor:
         """Matched regions and the silent-object-aware classification."""
@@ -79,8 +110,8 @@ class FrameBranchTask(LongTask):
         """As the loss compares them."""
         if self.region == "mask":
             return [mask.float() for mask in batch.masks or ()]
-        height, width = batch.frames.shape[-2:]
-        return [to_relative(boxes, (height, width)) for boxes in batch.boxes]
+        sizes: list[list[int]] = batch.sizes.tolist()
+        return [to_relative(boxes, (h, w)) for boxes, (h, w) in zip(batch.boxes, sizes, strict=True)]
 
     def on_validation_epoch_end(self) -> None:
         """The mean over all objects."""

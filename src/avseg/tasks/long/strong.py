@@ -38,7 +38,7 @@ class StrongBaselineTask(LongTask):
     def choices(self) -> dict[str, dict[str, Any]]:
         """Those of both branches' training; regions and intervals follow from the composition's own."""
         own = {key: self.config["branch"][key] for key in ("aggregation", "smoothing")}
-        return {"silent": self.visual.config["branch"]["silent"]} | self.audio.own_choices | own | super().choices
+        return {"silent": self.visual.silent} | self.audio.own_choices | own | super().choices
 
     def predict_video(self, data: LUAVSDataModule, video_id: str) -> Predictions:
         """The sound of the whole video first, then its frames a few at a time."""
