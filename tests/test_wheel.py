@@ -56,8 +56,12 @@ def test_every_module_and_every_configuration_is_inside(wheel: Path) -> None:
         inside = {name for name in archive.namelist() if ".dist-info/" not in name}
     modules = names_below(TOP / "src" / "avseg", "avseg", "*.py")
     configurations = names_below(TOP / "conf", "avseg/conf", "*.yaml")
+    tables = names_below(TOP / "experiments", "avseg/experiments", "*.*")
+    launcher = names_below(TOP / "src" / "hydra_plugins", "hydra_plugins", "*.py")
     assert "avseg/conf/train.yaml" in configurations
-    assert inside == modules | configurations | {"avseg/py.typed"}
+    assert "avseg/experiments/table_a1/sweep.yaml" in tables
+    assert launcher
+    assert inside == modules | configurations | tables | launcher | {"avseg/py.typed"}
 
 
 def test_what_the_installer_reads(wheel: Path) -> None:
