@@ -21,7 +21,7 @@ from tests.tasks.fake_scorer import FakeScorer
 @pytest.fixture(autouse=True)
 def _model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A scorer that marks the left half of loud seconds, in place of a trained model."""
-    monkeypatch.setattr("avseg.tasks.load.load_task", lambda path: FakeScorer(clip_length=2))
+    monkeypatch.setattr("avseg.tasks.load.load_any", lambda path: FakeScorer(clip_length=2))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.ckpt").write_bytes(b"weights")
 

@@ -4,8 +4,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from avseg.app import predict_long
+
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
 
     from avseg.data.video import Video
     from avseg.tasks.predictor import Predictor
@@ -30,7 +32,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "predict",
         help="mark the sounding objects in any video",
         description="Marks the sounding objects in any video: an overlay video with the original sound, masks, scores.",
-        epilog=_EPILOG,
+        epilog=_EPILOG + predict_long.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
@@ -38,12 +40,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add("--out", type=Path, required=True, metavar="DIR", help="where the results go, a folder for each video")
     add("--checkpoint", type=Path, metavar="RUN", help="a run or a checkpoint file (default: newest complete run)")
     add("--every-frame", action="store_true", help="score every frame, not one for each second")
-    add("--threshold", type=float, default=0.5, metavar="P", help="probability that counts as sounding (default: 0.5)")
+    add("--threshold", type=float, metavar="P", help="probability that counts as sounding (default: 0.5, or the run's)")
     add("--batch", type=int, metavar="N", help="clips at a time (default: 1, on a GPU 8); more take more memory")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps, ... (default: auto)")
     add("--silence", action="store_true", help="predict videos without a sound track too, as if they were silent")
     add("--allow-truncated", action="store_true", help="predict what there is of files that end too early")
     add("--overwrite", action="store_true", help="predict again where results are there already")
+    predict_long.add_arguments(parser)
     parser.set_defaults(run=run)
 
 
@@ -70,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         except UserError as error:
             failures[path] = str(error)
     if jobs:
-        _predict_all(jobs, arguments, failures)
+        _load_and_predict(jobs, arguments, failures)
     _complain(failures, len(folders))
     return 0
 
@@ -78,7 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> None:
     from avseg.errors import UserError
 
-    if not 0 < arguments.threshold < 1:
+    predict_long.check(arguments)
+    if arguments.threshold is not None and not 0 < arguments.threshold < 1:
         raise UserError(f"--threshold {arguments.threshold}: must lie between 0 and 1")
     if arguments.batch is not None and arguments.batch < 1:
         raise UserError(f"--batch {arguments.batch}: must be at least 1")
@@ -102,25 +106,48 @@ def _inspect(path: Path, arguments: argparse.Namespace) -> "Video":
     return video
 
 
-def _predict_all(jobs: list[_Job], arguments: argparse.Namespace, failures: dict[Path, str]) -> None:
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+def _load_and_predict(jobs: list[_Job], arguments: argparse.Namespace, failures: dict[Path, str]) -> None:
+    """What the run is decides how."""
+    from avseg.tasks.long.base import VideoTest
+    from avseg.tasks.predictor import Predictor
+
+    task, device, checkpoint = _load(arguments)
+    for job in jobs:
+        for note in _notes(job.video):
+            print(f"{job.video.path}: {note}")
+    if isinstance(task, VideoTest):
+        predict_long.predict_all(task, device, [(*job,) for job in jobs], arguments, checkpoint, failures)
+        return
+    predict_long.refuse(arguments)
+    batch = arguments.batch or (8 if device.type == "cuda" else 1)
+    predictor = Predictor(task, batch=batch, device=device, every_frame=arguments.every_frame)
+    _predict_all(jobs, predictor, checkpoint, arguments.threshold or 0.5, failures)
+
+
+def progress_columns() -> "list[ProgressColumn]":
+    """A bar that counts seconds of video."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    name, unit = TextColumn("{task.description}"), TextColumn("s")
+    return [name, BarColumn(), MofNCompleteColumn(), unit, TimeElapsedColumn(), TimeRemainingColumn()]
+
+
+def _predict_all(
+    jobs: list[_Job],
+    predictor: "Predictor",
+    checkpoint: dict[str, str],
+    threshold: float,
+    failures: dict[Path, str],
+) -> None:
+    from rich.progress import Progress
 
     from avseg.app.report import print_table
     from avseg.app.results import summary_table
 
-    predictor, checkpoint = _load(arguments)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("s"))
     rows: list[tuple[_Job, dict[str, float] | None]] = []
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn()) as progress:
+    with Progress(*progress_columns()) as progress:
         for job in jobs:
-            rows.append((job, _predict_one(job, predictor, checkpoint, arguments.threshold, progress, failures)))
+            rows.append((job, _predict_one(job, predictor, checkpoint, threshold, progress, failures)))
     print_table(summary_table([(job.video, job.folder, summary) for job, summary in rows]))
 
 
@@ -135,8 +162,6 @@ def _predict_one(
     from avseg.errors import UserError
     from avseg.tasks.prediction import predict_video
 
-    for note in _notes(job.video):
-        progress.console.print(f"{job.video.path}: {note}", highlight=False, soft_wrap=True)
     line = progress.add_task(job.video.path.name, total=job.video.seconds)
     try:
         return predict_video(
@@ -165,12 +190,12 @@ def _notes(video: "Video") -> list[str]:
     return notes
 
 
-def _load(arguments: argparse.Namespace) -> tuple["Predictor", dict[str, str]]:
-    """The model, and what `scores.json` calls it."""
+def _load(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, str]]:
+    """The model of a run, the device that it is on, and what `scores.json` calls it."""
     from avseg.errors import UserError
     from avseg.runs.find import checkpoint_of, newest_complete_run
-    from avseg.tasks.load import load_task
-    from avseg.tasks.predictor import Predictor
+    from avseg.tasks.load import load_any
+    from avseg.tasks.long.strong import StrongBaselineTask
 
     chosen = arguments.checkpoint or newest_complete_run(Path("outputs"))
     if chosen is None:
@@ -178,12 +203,12 @@ def _load(arguments: argparse.Namespace) -> tuple["Predictor", dict[str, str]]:
             "no complete run under outputs/: `make demo` makes one in minutes, `avseg train ...` a real one; "
             "or name a run or a checkpoint file with --checkpoint"
         )
+    device, task = _device(arguments.device), load_any(chosen)
+    if isinstance(task, StrongBaselineTask):  # two runs together, without weights of its own
+        parts = {key: task.config["branch"][key] for key in ("visual_run", "audio_run")}
+        return task.to(device), device, {"path": str(chosen), **parts}
     file = checkpoint_of(chosen)
-    device = _device(arguments.device)
-    task: Any = load_task(file).to(device)
-    batch = arguments.batch or (8 if device.type == "cuda" else 1)
-    checkpoint = {"path": str(file), "sha256": _digest(file)}
-    return Predictor(task, batch=batch, device=device, every_frame=arguments.every_frame), checkpoint
+    return task.to(device), device, {"path": str(file), "sha256": _digest(file)}
 
 
 def _device(name: str) -> Any:

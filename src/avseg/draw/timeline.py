@@ -1,0 +1,120 @@
+"""Who sounds when: a lane for each class over the seconds of a video, under its waveform."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from avseg.draw.overlay import Colour
+from avseg.draw.strips import save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Span = tuple[float, float]
+_BINS = 1600  # as many as there are pixels; more would only be drawn over each other
+_LANE, _WAVE, _REST = 0.34, 0.9, 1.0  # inches
+_EDGE = "#444444"
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A class.
+
+    Attributes:
+        name: written on the left.
+        colour: RGB.
+        segments: (start, end) in seconds: where it is predicted.
+        heard: (start, end) in seconds: where its sound alone says so; drawn fainter and wider behind the segments.
+    """
+
+    name: str
+    colour: Colour
+    segments: Sequence[Span]
+    heard: Sequence[Span] = ()
+
+
+def save_timeline(path: Path, lanes: Sequence[Lane], wave: np.ndarray, duration: float, *, title: str = "") -> None:
+    """Writes the picture as a PNG.
+
+    Args:
+        path: the PNG; a folder that is missing is made.
+        lanes: from top to bottom; none is said in words.
+        wave: (n, 2) lowest and highest sample of equal parts of the duration.
+        duration: seconds.
+        title: written above.
+    """
+    save_figure(timeline_figure(lanes, wave, duration, title), path)
+
+
+def timeline_figure(lanes: Sequence[Lane], wave: np.ndarray, duration: float, title: str = "") -> "Figure":
+    """The picture as a figure: the waveform's axes, then those of the lanes; see `save_timeline`."""
+    from matplotlib.figure import Figure
+
+    below = max(len(lanes), 1) * _LANE
+    width = float(np.clip(9 + duration / 60, 9, 16))
+    figure = Figure(figsize=(width, _WAVE + below + _REST), layout="constrained")
+    above, under = figure.subplots(2, 1, sharex=True, height_ratios=[_WAVE, below + 0.15])
+    above.set_title(title, fontsize=9, loc="left")
+    _draw_wave(above, wave, duration)
+    _draw_lanes(under, lanes, duration)
+    return figure
+
+
+def _draw_wave(axis: "Axes", wave: np.ndarray, duration: float) -> None:
+    """The lowest and the highest sample of each part, as high as the loudest."""
+    low, high = _thinned(wave, _BINS)
+    times = (np.arange(len(low)) + 0.5) * duration / max(len(low), 1)
+    loudest = max(float(np.abs(wave).max(initial=0)), 1e-3)
+    axis.fill_between(times, low, high, color=_EDGE, linewidth=0.4)
+    axis.set_ylim(-1.05 * loudest, 1.05 * loudest)
+    axis.set_yticks([0], ["sound"], fontsize=8)
+    axis.tick_params(axis="x", length=0, labelbottom=False)
+    _bare(axis)
+
+
+def _draw_lanes(axis: "Axes", lanes: Sequence[Lane], duration: float) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    for place, lane in enumerate(lanes):
+        colour = tuple(value / 255 for value in lane.colour)
+        axis.broken_barh(_bars(lane.heard), (place - 0.4, 0.8), facecolor=(*colour, 0.3), linewidth=0)
+        # the edge keeps a short segment of a long video from vanishing
+        axis.broken_barh(_bars(lane.segments), (place - 0.26, 0.52), facecolor=colour, edgecolor=_EDGE, linewidth=0.6)
+        total = sum(end - start for start, end in lane.segments)
+        axis.annotate(f"{total:.1f} s", (1.005, place), xycoords=("axes fraction", "data"), fontsize=7, va="center")
+    if not lanes:
+        axis.text(0.5, 0.5, "nothing is predicted", transform=axis.transAxes, ha="center", va="center", fontsize=9)
+    axis.set_yticks(range(len(lanes)), [fill(lane.name, 28) for lane in lanes], fontsize=8)
+    axis.set_ylim(max(len(lanes), 1) - 0.5, -0.5)
+    axis.set_xlim(0, duration)
+    axis.xaxis.set_major_locator(MaxNLocator(nbins=14, steps=[1, 2, 5, 10]))
+    axis.tick_params(axis="x", labelsize=8)
+    axis.tick_params(axis="y", length=0)
+    faint = "; faint: heard, seen or not" if any(lane.heard for lane in lanes) else ""
+    axis.set_xlabel(f"time (s){faint}", fontsize=8)
+    axis.grid(axis="x", color="#cccccc", linewidth=0.6)
+    axis.set_axisbelow(True)
+    _bare(axis)
+
+
+def _bare(axis: "Axes") -> None:
+    for side in ("top", "right", "left"):
+        axis.spines[side].set_visible(False)
+
+
+def _bars(spans: Sequence[Span]) -> list[Span]:
+    """As matplotlib wants them: start and length."""
+    return [(start, end - start) for start, end in spans]
+
+
+def _thinned(wave: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """The envelope (n, 2) in at most so many parts: lows and highs."""
+    starts = np.unique(np.linspace(0, len(wave), min(bins, len(wave)), endpoint=False).astype(int))
+    if not len(starts):
+        return np.zeros(0), np.zeros(0)
+    return np.minimum.reduceat(wave[:, 0], starts), np.maximum.reduceat(wave[:, 1], starts)
