@@ -3,8 +3,13 @@
 The paper publishes neither code nor these values; the defaults are this project's, and are printed beside results.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from avseg.errors import UserError
 
 BRANCHES = ("none", "mask", "box", "audio", "tpavi", "strong_mask", "strong_box")
 COMPOSED = ("strong_mask", "strong_box")
@@ -91,3 +96,35 @@ class BranchConf:
     visual_command: str | None = None
     audio_run: str | None = None
     audio_command: str | None = None
+
+
+def unsaid_choices() -> dict[str, dict[str, Any]]:
+    """What an evaluation may choose otherwise than the training did, all of it left as it was (null)."""
+    choices = {"aggregation": AggregationConf, "smoothing": SmoothingConf, "score": ScoreConf}
+    return {topic: {item.name: None for item in fields(kind)} for topic, kind in choices.items()}
+
+
+def said_choices(choices: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Those that are not null."""
+    said = {topic: {k: v for k, v in values.items() if v is not None} for topic, values in choices.items()}
+    return {topic: values for topic, values in said.items() if values}
+
+
+def choose(branch: dict[str, Any], choices: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """A branch with some choices made anew.
+
+    Args:
+        branch: of a training configuration, plain values.
+        choices: as `unsaid_choices`; null keeps the branch's own.
+
+    Raises:
+        UserError: a value of the wrong type.
+    """
+    said = said_choices(choices)
+    own = {topic: branch[topic] for topic in choices}
+    try:
+        merged = OmegaConf.to_container(OmegaConf.merge(OmegaConf.structured(BranchConf), own, said))
+    except OmegaConfBaseException as error:
+        raise UserError(f"branch.{error.full_key}: {str(error).splitlines()[0]}") from error
+    assert isinstance(merged, dict)
+    return branch | {topic: merged[topic] for topic in choices}

@@ -9,7 +9,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from avseg.config.branch import BRANCHES, BranchConf
+from avseg.config.branch import BRANCHES, BranchConf, unsaid_choices
 from avseg.errors import UserError, nearest
 
 FUSION_MODES = ("audio", "visual", "both")
@@ -160,6 +160,9 @@ class EvaluateConf:
     num_workers: int | None = None
     # the test batch of the official F-score; 0 = the whole split
     videos_per_group: int = 4
+    # long videos: frames per second, and what else the paper leaves open; null is as in training
+    rate: float | None = None
+    branch: dict[str, Any] = field(default_factory=unsaid_choices)
     trainer: dict[str, Any] = field(default_factory=dict)
 
 

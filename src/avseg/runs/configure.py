@@ -10,6 +10,9 @@ from avseg.runs.identity import run_id
 
 # what belongs to the own run alone: its start, its name, its data set with that data set's recipe, its dashboard
 _OWN = ("init", "experiment", "logger", "hydra", "loss", "trainer.max_epochs")
+# of the strong baseline: what a composition decides itself, of its branches and of its evaluation
+_OF_COMPOSITION = ("aggregation", "smoothing", "score", "visual", "audio")
+_OF_EVALUATION = ("data.options.rate", "data.options.frames_per_chunk")
 _OWN_DATA = ("root", "name", "setting", "num_classes", "epochs", "mapping_weight", "options")
 
 
@@ -39,6 +42,8 @@ def training_config(overrides: list[str]) -> dict[str, Any]:
 
 def _fill_parts(branch: dict[str, Any], overrides: list[str]) -> None:
     """The two runs that a composition of the strong baseline is of, by identity, and the commands that make them."""
+    for word in overrides:
+        _refuse_of_parts(word, branch["visual"])
     for part in ("visual", "audio"):
         words = [*(word for word in overrides if not _is_of_composition(word)), *branch[part]]
         try:
@@ -51,7 +56,20 @@ def _fill_parts(branch: dict[str, Any], overrides: list[str]) -> None:
 def _is_of_composition(word: str) -> bool:
     """Whether a word is about the composition alone: a part keeps the data, the seed, the paths, the machine."""
     key = word.partition("=")[0].lstrip("+~")
-    return key.split(".")[0] in ("branch", "experiment", "logger", "hydra") or key.startswith("data.options")
+    return key.split(".")[0] in ("branch", "experiment", "logger", "hydra") or key in _OF_EVALUATION
+
+
+def _refuse_of_parts(word: str, visual: list[str]) -> None:
+    """A setting of a branch would change nothing in the composition but its name."""
+    key = word.partition("=")[0].lstrip("+~")
+    _, _, name = key.partition("branch.")
+    if name.rpartition("_")[2] in ("run", "command"):
+        raise UserError(f"{key} follows from branch.visual and branch.audio; leave it out")
+    if key.startswith("branch.") and name.split(".")[0] not in _OF_COMPOSITION:
+        raise UserError(
+            f"{key} is read by the branches, not by their composition; say it to the one that reads it, such as "
+            f"branch.visual=[{','.join([*visual, word])}], and train that"
+        )
 
 
 def source_words(overrides: list[str], source: list[str], seed: int | None = None) -> list[str]:

@@ -29,6 +29,7 @@ _PARTS |= {"audio": ("audio", "optimizer"), "strong_mask": (), "strong_box": ()}
 _PICTURES = "avseg.tasks.callbacks.ClipPanels"
 # how the same clips are read, not which
 _DATA_INFRASTRUCTURE = ("root", "num_workers", "_target_")
+_OPTIONS_INFRASTRUCTURE = ("frames_per_chunk",)
 
 
 def science(config: dict[str, Any]) -> dict[str, Any]:
@@ -45,6 +46,9 @@ def science(config: dict[str, Any]) -> dict[str, Any]:
     part["data"] = {key: value for key, value in config["data"].items() if key not in _DATA_INFRASTRUCTURE}
     if branch == "none":
         part["data"].pop("labels", None)  # of long videos alone
+    else:
+        options = part["data"]["options"].items()
+        part["data"]["options"] = {key: value for key, value in options if key not in _OPTIONS_INFRASTRUCTURE}
     part["trainer"] = {key: value for key, value in config["trainer"].items() if key not in _TRAINER_INFRASTRUCTURE}
     part["callbacks"] = [entry for entry in config["callbacks"].values() if entry.get("_target_") != _PICTURES]
     return part

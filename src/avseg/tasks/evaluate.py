@@ -5,6 +5,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from avseg.config.branch import choose, said_choices
 from avseg.config.instantiate import instantiate
 from avseg.data.datamodule import AVSBenchDataModule
 from avseg.errors import UserError
@@ -33,9 +34,12 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     quiet()
     _check_out(config["out"])
     task: Any = load_any(Path(config["checkpoint"]))
+    _choose(task, config)
     task.videos_per_group = config["videos_per_group"] or None  # 0 is the whole split
     data_config = dict(task.config["data"])
     data_config |= {key: config[key] for key in ("root", "batch_size", "num_workers") if config[key] is not None}
+    if config["rate"] is not None:
+        data_config["options"] = data_config["options"] | {"rate": config["rate"]}
     data: Any = build_any_data(task.config | {"data": data_config})
     data.test_split = config["split"]
     share_cores(data.num_workers)
@@ -55,6 +59,18 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     return write_scores(task, folder, data, picture=trainer.is_global_zero, split=config["split"], source=source)
 
 
+def _choose(task: Any, config: dict[str, Any]) -> None:
+    """Makes the open choices of long videos anew."""
+    said = said_choices(config["branch"])
+    if task.config["branch"]["name"] == "none":
+        if said or config["rate"] is not None:
+            key = "rate" if not said else next(f"branch.{topic}.{name}" for topic in said for name in said[topic])
+            raise UserError(f"{key} is for runs on long videos; {config['checkpoint']} is an AVS model; leave it out")
+        return
+    task.config = task.config | {"branch": choose(task.config["branch"], config["branch"])}
+    task.check()
+
+
 def _check_out(out: str | None) -> None:
     if out is not None and (Path(out) / "checkpoints").is_dir():
         raise UserError(f"out={out} is a run directory with scores of its own; name another folder, or leave it out")
@@ -70,6 +86,11 @@ def evaluation_folder(config: dict[str, Any]) -> Path:
     if not source.is_dir():
         source = source.parents[1] if source.parent.name == "checkpoints" else source.parent
     name = config["split"] + (f"-{Path(config['root']).name}" if config["root"] else "")
+    said = {
+        f"{topic}.{key}": v for topic, values in said_choices(config["branch"]).items() for key, v in values.items()
+    }
+    said |= {} if config["rate"] is None else {"rate": config["rate"]}
+    name += "".join(f"-{key}={value}" for key, value in said.items())
     folder: Path = source / "evaluations" / name
     return folder
 

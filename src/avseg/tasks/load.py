@@ -90,4 +90,5 @@ def _composition(run: Path) -> "VideoTest | None":
         return None
     from avseg.tasks.long.build import build_long_task
 
-    return build_long_task(config, []).eval()
+    # a folder of runs that was moved as a whole: outputs/EXPERIMENT/NAME/seed=N
+    return build_long_task(config, [], outputs=run.resolve().parents[2]).eval()

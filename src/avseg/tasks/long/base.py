@@ -41,6 +41,18 @@ class VideoTest(pl.LightningModule):
         score = self.config["branch"]["score"] | {"predicted_range": self.scores.score.predicted_range}
         return {"score": score, "data": self.tested_on}
 
+    def check(self) -> None:
+        """Refuses choices that do not exist.
+
+        Raises:
+            UserError: an unknown choice.
+        """
+        self.new_scores()
+
+    def new_scores(self) -> VideoScores:
+        """Empty scores of what this task predicts."""
+        return VideoScores(self.config["branch"]["score"], self.region, self.modality)
+
     def predict_video(self, data: LUAVSDataModule, video_id: str) -> Predictions:
         """A few frames at a time with what is predicted in them."""
         raise NotImplementedError
@@ -58,7 +70,7 @@ class VideoTest(pl.LightningModule):
                 "of the same number; evaluate it on the release that it was trained on"
             )
         self.tested_on = {"labels": len(data.labels), "rate": data.rate}
-        self.scores = VideoScores(self.config["branch"]["score"], self.region, self.modality).to(self.device)
+        self.scores = self.new_scores().to(self.device)
 
     def test_step(self, video_id: str, batch_index: int) -> None:
         """Streams a video: memory does not grow with its length."""
@@ -96,6 +108,11 @@ class LongTask(VideoTest):
         super().__init__()
         self.config, self.labels = config, labels
         self.test_result = {}
+
+    def check(self) -> None:
+        """Refuses choices that do not exist."""
+        super().check()
+        _ = self.aggregation, self.smoothing
 
     @property
     def aggregation(self) -> Aggregation:

@@ -44,17 +44,26 @@ def build_long_data(config: dict[str, Any]) -> LUAVSDataModule:
     return module
 
 
-def build_long_task(config: dict[str, Any], labels: list[str], *, pretrained: bool = True) -> VideoTest:
+def build_long_task(
+    config: dict[str, Any], labels: list[str], *, pretrained: bool = True, outputs: Path | None = None
+) -> VideoTest:
     """The task of a branch, or the composition of two finished ones.
 
     Args:
         config: a resolved and validated training configuration.
         labels: the names of the classes.
         pretrained: load the weights that the configuration names; False when a checkpoint fills them anyway.
+        outputs: where the runs of a composition are looked for too, if not in `paths.outputs`.
 
     Raises:
-        UserError: a run that the composition is of is missing or unfinished.
+        UserError: a run that the composition is of is missing or unfinished; an unknown choice.
     """
+    task = _task(config, labels, pretrained, outputs)
+    task.check()  # else it would be told after the training
+    return task
+
+
+def _task(config: dict[str, Any], labels: list[str], pretrained: bool, outputs: Path | None) -> VideoTest:
     branch = config["branch"]
     if branch["name"] == "tpavi":
         from avseg.tasks.build import build_avs
@@ -64,7 +73,7 @@ def build_long_task(config: dict[str, Any], labels: list[str], *, pretrained: bo
         return _sound_branch(config, labels, pretrained)
     if branch["name"] in ("mask", "box"):
         return _frame_branch(config, labels, pretrained)
-    visual, audio = (_finished(config, part) for part in ("visual", "audio"))
+    visual, audio = (_finished(config, part, outputs) for part in ("visual", "audio"))
     assert isinstance(visual, FrameBranchTask)
     assert isinstance(audio, SoundBranchTask)
     return StrongBaselineTask(config, visual, audio)
@@ -94,13 +103,15 @@ def _sound_branch(config: dict[str, Any], labels: list[str], pretrained: bool) -
     return SoundBranchTask(config, labels, net, SoundLoss(branch["pos_weight"]))
 
 
-def _finished(config: dict[str, Any], part: str) -> VideoTest:
+def _finished(config: dict[str, Any], part: str, moved: Path | None) -> VideoTest:
     """The task of the finished run that is one part of a composition."""
     from avseg.tasks.load import load_any
 
     run_id, command = config["branch"][f"{part}_run"], config["branch"][f"{part}_command"]
-    outputs = Path(config["paths"]["outputs"])
+    outputs = Path(config["paths"]["outputs"]).expanduser()
     run = complete_run(outputs, run_id)
+    if run is None and moved is not None:
+        run = complete_run(moved, run_id)
     if run is None:
         begun = runs_of(outputs, run_id)
         state = f"is not finished ({begun[0].path})" if begun else "is missing"
