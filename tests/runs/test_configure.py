@@ -68,7 +68,7 @@ SCIENCE = ["optimizer.lr=2e-4", "task.channels=64", "data.image_size=32", "train
 INFRASTRUCTURE = ["logger=wandb", "data.num_workers=3", "callbacks=none", "paths.data=elsewhere", "data.root=there"]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.sets(st.sampled_from(SCIENCE)), st.sets(st.sampled_from(INFRASTRUCTURE)), st.randoms())
 def test_identity_follows_the_science_and_nothing_else(science, infrastructure, chance: random.Random):
     """Neither the order of words nor infrastructure counts, for the run as for its source; each science word does."""

@@ -66,9 +66,8 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(
-    "case", [name if name == "ms3, L_AVM, three left" else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
 def test_two_processes_train_as_one(case, tmp_path):
     setting, clips, more = CASES[case]
     root = tmp_path / "data"
