@@ -53,19 +53,21 @@ def predict_long_video(
         UserError: the video cannot be decoded, or the overlay cannot be encoded.
     """
     video = frame_index(path).video
-    # annotations it has none of; a path made of the name is its id
+    # the folder is named after the video, and tells two of one name apart: it is the id
     known = LUVideo(folder.name, path, video.frame_rate, video.duration, "test", (), has_masks=False)
     with _replacing(folder) as new:
         sound = predictor.listen(known)
         header = {"video": describe(video), "checkpoint": checkpoint, **predictor.settings, "labels": predictor.names}
-        release = _release(predictor, new, folder.name, video, save_masks) if lu_avs or save_masks else None
+        labels = [name.replace("/", "-") for name in predictor.names]  # LU-AVS makes folders of them
         size, stored = (video.height, video.width), predictor.region
+        masks = size if save_masks else None
+        release = ReleaseWriter(new, folder.name, labels, masks) if lu_avs or save_masks else None
         with Records(new, size, stored, predictor.names, sound, header, on_second) as records:
             results = _Results(predictor, samples(predictor.watch(known, sound), stored), size, records, release)
             _paint(video, new / "overlay.mp4", results)
             tracks = results.finish(len(video.times))
             records.finish(video.seconds)
-        entry = segments_json(folder.name, video, tracks, predictor.names)
+        entry = segments_json(folder.name, video, tracks, labels)
         write_pretty(new / "segments.json", entry)
         if release is not None:
             release.finish(video, tracks, entry)
@@ -73,10 +75,6 @@ def predict_long_video(
     classes = len({track.label for track in tracks})
     counts = {"seconds": video.seconds, "segments": len(tracks), "classes": classes, "sounding": records.sounding}
     return {name: float(count) for name, count in counts.items()}
-
-
-def _release(predictor: LongPredictor, new: Path, name: str, video: Video, save_masks: bool) -> ReleaseWriter:
-    return ReleaseWriter(new, name, predictor.names, (video.height, video.width) if save_masks else None)
 
 
 def _paint(video: Video, path: Path, results: "_Results") -> None:

@@ -90,7 +90,8 @@ class LongPredictor:
         self.names = task.labels if self.knows_classes else ["sounding"]
         if rate is not None and self.visual is None:
             why = "hears whole seconds" if self.knows_classes else "sees five frames of each second"
-            raise UserError(f"--rate {rate:g}: this run ({task.config['branch']['name']}) {why}; leave it out")
+            option = f"--rate {rate:g}" if math.isfinite(rate) else "--every-frame"
+            raise UserError(f"{option}: this run ({task.config['branch']['name']}) {why}; leave it out")
         data = _reading(task, self.visual)
         self.fit, self.frames_per_chunk, self.rate = data.fit, batch or data.frames_per_chunk, rate or data.rate
         self._choose(threshold)
