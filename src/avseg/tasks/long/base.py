@@ -1,6 +1,7 @@
 """What every task on long videos shares: its configuration in the checkpoint, its optimizer, its test by streaming."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -57,18 +58,34 @@ class VideoTest(pl.LightningModule):
         """A few frames at a time with what is predicted in them."""
         raise NotImplementedError
 
-    def on_test_start(self) -> None:
-        """Forgets an earlier evaluation.
+    def setup(self, stage: str) -> None:
+        """Before anything starts.
 
         Raises:
             UserError: the data has other labels than those that were learned.
         """
         data: LUAVSDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
-        if data.labels != self.labels:
+        self.check_labels(data.root, data.labels)
+
+    def check_labels(self, root: Path | str, labels: list[str]) -> None:
+        """Refuses a release of other classes.
+
+        Args:
+            root: where it lies.
+            labels: its own.
+
+        Raises:
+            UserError: they are not those that were learned.
+        """
+        if labels != self.labels:
             raise UserError(
-                f"{data.root} has {len(data.labels)} labels, the model was trained on {len(self.labels)}, or on others "
-                "of the same number; evaluate it on the release that it was trained on"
+                f"{root} has {len(labels)} labels, the model was trained on {len(self.labels)}, or on others of the "
+                "same number; evaluate it on the release that it was trained on"
             )
+
+    def on_test_start(self) -> None:
+        """Forgets an earlier evaluation."""
+        data: LUAVSDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
         self.tested_on = {"labels": len(data.labels), "rate": data.rate}
         self.scores = self.new_scores().to(self.device)
 

@@ -51,7 +51,7 @@ def build_long_task(
 
     Args:
         config: a resolved and validated training configuration.
-        labels: the names of the classes.
+        labels: the names of the classes; a composition knows its branches', and checks that these are the same, if any.
         pretrained: load the weights that the configuration names; False when a checkpoint fills them anyway.
         outputs: where the runs of a composition are looked for too, if not in `paths.outputs`.
 
@@ -76,7 +76,10 @@ def _task(config: dict[str, Any], labels: list[str], pretrained: bool, outputs: 
     visual, audio = (_finished(config, part, outputs) for part in ("visual", "audio"))
     assert isinstance(visual, FrameBranchTask)
     assert isinstance(audio, SoundBranchTask)
-    return StrongBaselineTask(config, visual, audio)
+    composed = StrongBaselineTask(config, visual, audio)
+    if labels:
+        composed.check_labels(config["data"]["root"], labels)
+    return composed
 
 
 def _frame_branch(config: dict[str, Any], labels: list[str], pretrained: bool) -> FrameBranchTask:

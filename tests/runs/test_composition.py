@@ -1,0 +1,120 @@
+"""The strong baseline is composed of two runs, found by what they are; the own identity follows from theirs."""
+
+import functools
+import shlex
+
+import pytest
+
+from avseg.config.compose import compose
+from avseg.config.schema import validate
+from avseg.errors import UserError
+from avseg.runs import run_hash, run_id
+from avseg.runs.configure import training_config
+
+PARTS = {"strong_mask": "mask", "strong_box": "box"}
+
+
+def parts(config):
+    return {part: config["branch"][f"{part}_run"] for part in ("visual", "audio")}
+
+
+@pytest.mark.parametrize("composed", PARTS)
+@pytest.mark.parametrize("toy", ["", "toy_"])
+def test_the_parts_are_the_branches_themselves(composed, toy):
+    """The paper's commands of the branches make the runs that the paper's composition is of."""
+    config = training_config([f"branch={toy}{composed}", "seed=3"])
+    validate(config)
+    visual, audio = (
+        compose("train", ["seed=3", f"branch={toy}{PARTS[composed]}"]),
+        compose("train", ["seed=3", f"branch={toy}audio"]),
+    )
+    assert parts(config) == {"visual": run_id(visual), "audio": run_id(audio)}
+
+
+def test_the_commands_make_the_parts():
+    words = ["data=toy_lu_avs", "data.root=/a place/lu", "seed=5", "trainer=cpu", "data.epochs=2"]
+    config = training_config(["branch=strong_mask", *words, "experiment=x", "logger=wandb", "data.options.rate=1"])
+    for part, branch in (("visual", "mask"), ("audio", "audio")):
+        command = shlex.split(config["branch"][f"{part}_command"])
+        assert command == ["avseg", "train", *words, f"branch={branch}"]
+        assert run_id(training_config(command[2:])) == config["branch"][f"{part}_run"]
+    assert config["data"]["options"]["rate"] == 1  # the composition's own
+
+
+OWN = ["branch=toy_strong_mask"]
+
+
+@functools.cache
+def own():
+    return training_config(OWN)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["optimizer.lr=2e-4"],
+        ["data.epochs=3"],
+        ["trainer.precision=bf16-mixed"],
+        ["branch.visual=[branch=toy_mask,branch.silent.mode=off]"],
+        ["branch.audio=[branch=toy_audio,branch.heads=two_heads]"],
+    ],
+)
+def test_another_part_is_another_composition(words):
+    plain, other = own(), training_config([*OWN, *words])
+    assert parts(other) != parts(plain)
+    assert run_hash(other) != run_hash(plain)
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["branch.aggregation.mode=argmax", "branch.smoothing.median=0", "branch.score.unit=segment", "data.options.rate=1"],
+)
+def test_another_evaluation_is_another_composition_of_the_same_parts(word):
+    plain, other = own(), training_config([*OWN, word])
+    assert parts(other) == parts(plain)
+    assert run_hash(other) != run_hash(plain)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "trainer=ddp_cpu",
+        "logger=wandb",
+        "data.root=/elsewhere",
+        "data.num_workers=3",
+        "experiment=other",
+        "paths.outputs=/elsewhere",
+        "+data.options.frames_per_chunk=2",
+    ],
+)
+def test_where_and_how_it_runs_changes_nothing(word):
+    plain, other = own(), training_config([*OWN, word])
+    assert parts(other) == parts(plain)
+    assert run_id(other) == run_id(plain)
+
+
+def test_the_seed_is_that_of_both_parts():
+    plain, other = own(), training_config([*OWN, "seed=9"])
+    assert run_hash(other) == run_hash(plain)
+    assert [run.rpartition("-s")[2] for run in parts(other).values()] == ["9", "9"]
+
+
+@pytest.mark.parametrize("word", ["branch.silent.mode=off", "branch.model=tiny", "branch.heads=two_heads"])
+def test_what_only_a_branch_reads_is_refused(word):
+    with pytest.raises(
+        UserError, match=r"is read by the branches, .* such as branch.visual=\[branch=toy_mask,"
+    ) as error:
+        training_config([*OWN, word])
+    assert "\n" not in str(error.value)
+
+
+def test_what_follows_is_not_given():
+    with pytest.raises(UserError, match=r"branch.visual_run follows from branch.visual and branch.audio; leave it out"):
+        training_config([*OWN, "branch.visual_run=x"])
+
+
+def test_a_mistake_in_a_part_is_told_with_its_place():
+    with pytest.raises(
+        UserError, match=r"branch\.visual: the key 'brunch' does not exist in train; did you mean 'branch'"
+    ):
+        training_config([*OWN, "branch.visual=[brunch=mask]"])
