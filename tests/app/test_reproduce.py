@@ -189,7 +189,11 @@ def test_the_table_alone(whole: Command, folder: Path, monkeypatch: pytest.Monke
         (["seed=3"], "--seeds 3"),
         (["--seeds", "1,x"], "--seeds 1,x: give whole numbers"),
         (["--seeds", ","], "give whole numbers"),
+        (["--seeds", "1,²"], "give whole numbers"),
         (["--jobs", "0"], "--jobs 0: at least one"),
+        (["--jobs", "0", "--dry-run"], "--jobs 0: at least one"),
+        (["experiment=toy_table_a1", "data.epochs=2"], "experiment=toy_table_a1 is another table"),
+        (["experiment=../small"], "do not begin with '.'"),
     ],
 )
 def test_mistakes_end_before_anything_runs(
@@ -266,6 +270,19 @@ def test_status(whole: Command, folder: Path) -> None:
     assert "logs" in shown.out
     assert sum("complete" in line for line in lines) == 5
     assert sum("missing" in line for line in lines) == 6
+
+
+def test_status_of_an_experiment_in_a_folder_of_others(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "tables" / "heads" / "toy-0123" / "seed=1")
+    run.path.mkdir(parents=True)
+    run.result.write_text('{"scores": {}}')
+    run.metrics.write_bytes(b"\xff\0")  # damaged
+    (tmp_path / "seed=3").mkdir()
+    (tmp_path / "tables" / "heads" / "toy-0123" / "seed=last").mkdir()
+    assert "tables/heads" in avseg(["status", "--out", str(tmp_path)]).out
+    shown = avseg(["status", "tables/heads", "--out", str(tmp_path)])
+    assert shown.code == 0, shown.err
+    assert "1 jobs: 1 complete" in shown.out
 
 
 @pytest.mark.slow

@@ -101,6 +101,12 @@ def test_a_typo_fails_in_one_line_that_names_the_nearest(override, says):
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
+        (["experiment="], "experiment=: give a name"),
+        (["experiment=../x"], "experiment=../x: give a name"),
+        (["experiment=/x"], "give a name"),
+        (["experiment=a/seed=1"], "give a name"),
+        (["fusion="], "fusion= is empty; fusion is one of frame_1234, none"),
+        (["fusion=none,stage_4"], "fusion=none,stage_4 names several values; add -m"),
         (["fusion.stages=[5]"], "there is no stage 5"),
         (["fusion.stages=[1,1]"], "twice"),
         (["fusion.scope=clipp"], "did you mean 'clip'?"),

@@ -1,5 +1,6 @@
 """The engine with fake processes; nothing here trains."""
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from avseg.errors import UserError
 from avseg.runs import write_json
-from avseg.runs.lock import lock
+from avseg.runs.lock import last_end, lock
 from avseg.sweep import State, run_jobs, state_of
 from tests.sweep.fake import COMPLETE, job, shell
 
@@ -147,6 +148,26 @@ def test_a_run_that_another_process_trains_is_left_alone(outputs):
         outcomes = run_jobs([busy, other], command=shell(COMPLETE))
     assert [outcome.state for outcome in outcomes] == ["running", "complete"]
     assert f"in process {os.getpid()} on " in outcomes[0].reason
+
+
+def test_of_two_sweeps_at_once_the_later_one_writes_no_end(outputs):
+    """Both start a process for the run before either holds it; one is refused by the lock."""
+    with contextlib.ExitStack() as other:
+
+        def command(job):
+            other.enter_context(lock(job.run))
+            return ["sh", "-c", "echo 'avseg: error: is being trained'; exit 2"]
+
+        (outcome,) = run_jobs([job(outputs, 1)], command=command)
+        assert outcome.state is State.RUNNING
+        assert f"in process {os.getpid()}" in outcome.reason
+        assert last_end(outcome.job.run) is None
+
+
+def test_a_damaged_csv_stops_no_sweep(outputs):
+    runs = [job(outputs, seed) for seed in (1, 2)]
+    line = "mkdir -p {run} && printf '\\377\\000' > {run}/metrics.csv && " + COMPLETE
+    assert all(outcome.state is State.COMPLETE for outcome in run_jobs(runs, command=shell(line)))
 
 
 def test_nothing_is_left_of_a_job_that_has_ended(outputs):

@@ -6,6 +6,7 @@ from avseg.errors import UserError
 from avseg.runs import RunDirectory, run_id
 from avseg.runs.configure import training_config
 from avseg.sweep import plan
+from avseg.sweep.jobs import make_pool
 
 WORDS = ["data=toy_ms3", "backbone=tiny", "audio=mel", "trainer=cpu"]
 
@@ -42,6 +43,18 @@ def test_a_mistake_in_any_job_is_found(wrong):
 def test_two_jobs_of_one_run_are_refused():
     with pytest.raises(UserError, match=r"'data\.num_workers=0' and 'data\.num_workers=1' are the same run"):
         plan([[*WORDS, "data.num_workers=0"], [*WORDS, "data.num_workers=1"]])
+
+
+def test_a_job_that_stands_twice_is_refused():
+    with pytest.raises(UserError, match="fusion=none' stands twice"):
+        plan([[*WORDS, "fusion=none"]] * 2)
+
+
+def test_devices_by_name():
+    assert make_pool([], devices="2,3").devices == ("2", "3")
+    assert make_pool([], devices=[0, 3]).devices == ("0", "3")
+    with pytest.raises(UserError, match="names a GPU twice"):
+        make_pool([], devices=[0, 0])
 
 
 def test_processes(monkeypatch):

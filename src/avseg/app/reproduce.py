@@ -52,14 +52,17 @@ def run(arguments: argparse.Namespace) -> int:
     """Reproduces a table; returns 0 when every cell is complete, else 1."""
     from avseg.app.reproduction import Reproduction
 
+    if arguments.jobs is not None and arguments.jobs < 1:
+        raise UserError(f"--jobs {arguments.jobs}: at least one job must run at a time")
     overrides = list(arguments.overrides)
     if arguments.out is not None:
         overrides.insert(0, f"paths.outputs={arguments.out}")
     work = Reproduction.of(arguments.table, overrides, read_seeds(arguments.seeds))
     if arguments.dry_run:
+        from avseg.sweep.jobs import make_pool
         from avseg.sweep.overview import show_plan
 
-        show_plan(work.jobs)
+        show_plan(work.jobs, make_pool(work.jobs, arguments.jobs))
         return 0
     left = [] if arguments.no_run else _run_missing(work.experiment, work.jobs, arguments.jobs)
     table = work.table()
@@ -78,7 +81,7 @@ def read_seeds(text: str | None) -> list[int] | None:
     if text is None:
         return None
     words = [word for word in text.split(",") if word.strip()]
-    if not words or not all(word.strip().isdigit() for word in words):
+    if not words or not all(word.strip().isdecimal() for word in words):
         raise UserError(f"--seeds {text}: give whole numbers with commas between them, such as 1,2,3")
     return list(dict.fromkeys(int(word) for word in words))
 
@@ -88,8 +91,6 @@ def _run_missing(experiment: "Experiment", jobs: Sequence["Job"], at_once: int |
     from avseg.sweep import run_jobs
     from avseg.sweep.overview import failures
 
-    if at_once is not None and at_once < 1:
-        raise UserError(f"--jobs {at_once}: at least one job must run at a time")
     _prepare(experiment, [job for job in jobs if not job.run.complete])
     return failures(run_jobs(jobs, jobs_at_once=at_once))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avseg.config.branch import COMPOSED
+from avseg.config.experiments import experiment_names
 from avseg.errors import UserError
 from avseg.runs import RunDirectory, run_hash
 from avseg.runs.find import complete_run, runs_of
@@ -127,6 +128,10 @@ def _named(experiment: Experiment, overrides: Sequence[str]) -> tuple[Experiment
         if word.partition("=")[0] == "seed":
             raise UserError(f"{word}: the seeds of a table are given as --seeds {word.partition('=')[2]}")
     if names and names[-1] != experiment.name:
+        if names[-1] in experiment_names():
+            raise UserError(
+                f"experiment={names[-1]} is another table, whose files this one would overwrite; choose a new name"
+            )
         return experiment.named(names[-1]), words, True
     return experiment, words, False
 

@@ -61,8 +61,8 @@ def _begun(outputs: Path) -> "dict[str, list[RunDirectory]]":
     from avseg.runs import RunDirectory
 
     found: dict[str, list[RunDirectory]] = {}
-    for path in sorted(outputs.glob("**/seed=*")):
-        if path.is_dir():
+    for path in sorted(outputs.glob("**/*/*/seed=*")):
+        if path.is_dir() and path.name.removeprefix("seed=").isdecimal():
             found.setdefault(path.parents[1].relative_to(outputs).as_posix(), []).append(RunDirectory(path))
     return found
 
@@ -89,7 +89,9 @@ def _jobs(name: str, outputs: Path, begun: "dict[str, list[RunDirectory]]", seed
 
     from avseg.sweep import state_of
 
-    planned = _planned(name, outputs, begun, seeds) if name in experiment_names() or "/" in name else {}
+    # an experiment may lie deeper, too: tables/heads
+    folder = "/" in name and (name not in begun or Path(name, "sweep.yaml").is_file())
+    planned = _planned(name, outputs, begun, seeds) if name in experiment_names() or folder else {}
     runs = planned | {run: run.path.parent.name for run in begun.get(name, []) if run not in planned}
     states = {run: state_of(run) for run in runs}
     counts = {state: list(states.values()).count(state) for state in dict.fromkeys(states.values())}
@@ -121,16 +123,12 @@ def _planned(
 
 def _progress(run: "RunDirectory") -> tuple[str, str, str]:
     """Finished epochs, the best validation mIoU and the test mIoU (per cent)."""
-    import csv
-
     from avseg.runs import read_json
+    from avseg.sweep.board import epochs
 
-    rows: list[dict[str, str]] = []
-    if run.metrics.is_file():
-        with run.metrics.open(newline="") as file:
-            rows = list(csv.DictReader(file))
+    rows = epochs(run.metrics)
     scores = [float(row["val/miou"]) for row in rows if row.get("val/miou")]
-    tested = read_json(run.result)["scores"]["own"].get("miou") if run.complete else None
+    tested = read_json(run.result).get("scores", {}).get("own", {}).get("miou") if run.complete else None
     return (
         str(int(rows[-1]["epoch"]) + 1) if rows else "",
         f"{100 * max(scores):.2f}" if scores else "",

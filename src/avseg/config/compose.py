@@ -95,6 +95,10 @@ def explain(name: str, overrides: list[str], error: Exception) -> str:
         listed = re.search(r"Available options in '[^']+':((?:\s+[\w.\-]+$)+)", text, re.MULTILINE)
         allowed = sorted(listed.group(1).split()) if listed else options(group)  # with those of plugins
         return f"{group}={option} does not exist; {group} is one of {', '.join(allowed)}{nearest(option, allowed)}"
+    if match := re.search(r"Could not find '([\w/]+)/'", text):
+        return f"{match.group(1)}= is empty; {match.group(1)} is one of {', '.join(options(match.group(1)))}"
+    if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
+        return f"{match.group(1)} names several values; add -m to run them all, or write a list as KEY=[A,B]"
     if match := re.search(r"Could not override '([^']+)'", text):
         return _explain_key(match.group(1), name)
     if match := re.search(r"Key '([^']+)' (?:is not in struct|not in '\w+')", text):

@@ -183,6 +183,7 @@ def validate(config: dict[str, Any]) -> None:
         UserError: a value outside what is allowed, with the key, the value and what to do.
     """
     fusion, data = config["fusion"], config["data"]
+    _check_experiment(str(config.get("experiment", "default")))
     _one_of("fusion.mode", fusion["mode"], FUSION_MODES)
     _one_of("fusion.scope", fusion["scope"], FUSION_SCOPES)
     _one_of("audio.name", config["audio"]["name"], AUDIO_ENCODERS)
@@ -207,6 +208,15 @@ def validate(config: dict[str, Any]) -> None:
         allowed = "more than 1 (71 in the release)" if data["setting"] == "avss" else "1"
         raise UserError(
             f"data.num_classes={data['num_classes']}: for data.setting={data['setting']} it must be {allowed}"
+        )
+
+
+def _check_experiment(name: str) -> None:
+    """A folder below the outputs, where every look for runs finds it."""
+    if not all(part and not part.startswith((".", "seed=")) for part in name.split("/")):
+        raise UserError(
+            f"experiment={name}: give a name for the folder of the runs, such as heads or tables/heads, "
+            "whose parts do not begin with '.' or 'seed='"
         )
 
 

@@ -123,12 +123,17 @@ def progress(job: Job) -> tuple[str, str]:
 
 
 def _last_row(path: Path) -> dict[str, str]:
+    rows = epochs(path)
+    return rows[-1] if rows else {}
+
+
+def epochs(path: Path) -> list[dict[str, str]]:
+    """The rows of a metrics.csv; none where there is no file, or a damaged one: a look at it stops no sweep."""
     try:
         with path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-    except OSError:
-        return {}
-    return rows[-1] if rows else {}
+            return [row for row in csv.DictReader(file) if (row.get("epoch") or "").isdecimal()]
+    except (OSError, ValueError, csv.Error):
+        return []
 
 
 def clock(seconds: float) -> str:

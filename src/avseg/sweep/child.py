@@ -92,9 +92,7 @@ class Child:
         with self.log.open(errors="replace") as stream:
             stream.seek(self._start)
             lines = [line.strip() for line in stream if line.strip()]
-        errors = [
-            line for line in lines if re.match(r"(\[rank\d+\]:\s*)?(avseg: error|[\w.]+(Error|Exception))\b", line)
-        ]
+        errors = [line for line in lines if _ERROR.match(line)]
         return (errors or lines or [""])[-1].removeprefix("avseg: error: ")[:300]
 
 

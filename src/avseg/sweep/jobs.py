@@ -95,6 +95,8 @@ def plan(commands: Sequence[Sequence[str]], names: Sequence[str] | None = None) 
     first: dict[str, Job] = {}
     for job in jobs:
         other = first.setdefault(str(job.run.path), job)
+        if other is not job and other.words == job.words:
+            raise UserError(f"the job '{' '.join(job.words)}' stands twice; leave one out")
         if other is not job:
             raise UserError(
                 f"the jobs '{other.name}' and '{job.name}' are the same run ({job.run_id}): "
@@ -113,7 +115,11 @@ def make_pool(jobs: Sequence[Job], jobs_at_once: int | None = None, devices: Seq
     """
     if devices is None:
         devices = found_devices() if any(on_gpu(job.trainer, 1) for job in jobs) else ()
+    if isinstance(devices, str):  # as CUDA_VISIBLE_DEVICES is written
+        devices = devices.split(",")
     names = [str(index) for index in range(devices)] if isinstance(devices, int) else [str(name) for name in devices]
+    if len(set(names)) != len(names):
+        raise UserError(f"hydra.launcher.devices={devices} names a GPU twice; two jobs never share one")
     return Pool(names, jobs_at_once)
 
 

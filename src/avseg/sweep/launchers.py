@@ -61,7 +61,7 @@ def _check_tasks(name: str, launcher: dict[str, Any], job: Job) -> None:
         if str(asked) != str(given) or not str(asked).isdigit():
             raise UserError(
                 f"{job.name}: trainer.{key}={asked} and hydra.launcher.{setting}={given} must be the same number: "
-                f" hydra/launcher={name} starts a task per process"
+                f"hydra/launcher={name} starts a task per process"
             )
 
 
