@@ -16,7 +16,8 @@ with a run on long videos (LU-AVS: the strong baseline, one of its branches, or 
   masks/LABEL/000000.png or boxes.json   the regions in each scored frame; overlay.mp4 holds them until the next one
   scores.json      for each second: sound level, what is heard with which probability, what is shown
 Frames are scored at the rate at which the run is evaluated; --rate R or --every-frame score others. --threshold sets
-the probability from which a class counts as heard; for a visual branch alone the score from which a region is shown.
+the probability from which a class counts as heard; for a visual branch alone the score from which a region is shown;
+for the AVS model, which sees five frames of each second, the probability from which a pixel sounds. --batch N: frames.
 --lu-avs adds a folder lu_avs/ in the layout of the data set, with bbox.npy (around masks, too) for each segment;
 --save-masks adds masks.npy for each frame to it: H x W bytes a frame and segment.
 """

@@ -132,7 +132,8 @@ class Tracks:
     def finish(self, end: int) -> list[Track]:
         """Ends what goes on at frame `end`; all segments by time, no two alike in class, start and end.
 
-        The layout of LU-AVS names a segment by these three. Of two that are alike one is parted in two.
+        The layout of LU-AVS names a segment by these three. Of two that are alike one is parted in two; of a single
+        frame that cannot be, so it is left out.
         """
         for label in [*self.open]:
             self._end(self.open.pop(label), end)
