@@ -76,7 +76,7 @@ def test_a_box_is_drawn_in_its_colour_between_white() -> None:
     assert (marked[75, 50:110] == 90).all()
 
 
-@given(st.lists(st.tuples(st.integers(0, 150), st.integers(0, 90)), max_size=4), st.integers(0, 3))
+@given(st.lists(st.tuples(st.integers(0, 150), st.integers(0, 90)), max_size=2), st.integers(0, 2))
 def test_no_name_covers_another(corners: list[tuple[int, int]], heard: int) -> None:
     marks = [
         Mark(f"class {n}", class_colour(n), boxes=np.array([[x, y, x + 40, y + 30.0]]))

@@ -90,17 +90,17 @@ def _frame_of(frame: np.ndarray, box: Sequence[float] | np.ndarray, shrink: int,
 
 
 def _place_names(marks: Sequence[Mark], size: tuple[int, int]) -> list[tuple[_Place, np.ndarray]]:
-    """Where each name is written: above its region, or in the lower left corner if it has none; no two overlap."""
+    """Where each name is written: above its region, or in the lower left corner if it has none; apart."""
     rows = max(11, round(min(size) / 22))
     placed: list[tuple[_Place, np.ndarray]] = []
     for mark in marks:
         picture = chip(mark.name, mark.colour, rows)
         for left, top, *_ in _regions(mark):
-            placed.append((_free(int(top) - rows, int(left), picture, size, placed, rows), picture))
+            placed.append((_free(int(top) - rows, int(left), picture, size, placed, 1), picture))
     for mark in marks:
         if not len(_regions(mark)):
             picture = chip(f"♪ {mark.name}", mark.colour, rows)
-            placed.append((_free(size[0] - rows, 0, picture, size, placed, -rows), picture))
+            placed.append((_free(size[0] - rows, 0, picture, size, placed, -1), picture))
     return placed
 
 
@@ -115,17 +115,19 @@ def _regions(mark: Mark) -> np.ndarray:
 def _free(
     top: int, left: int, picture: np.ndarray, size: tuple[int, int], placed: list[tuple[_Place, np.ndarray]], step: int
 ) -> _Place:
-    """The first place from (top, left) on, in steps up or down, that no name covers; cut to the frame."""
+    """The first place down (step 1) or up (-1) from (top, left), else the other way, that no name covers.
+
+    Where the frame is full of names, (top, left) itself; what reaches over the frame is cut.
+    """
     height, width = size
     rows, columns = picture.shape[:2]
-    left = max(0, min(left, width - columns))
-    first = top = max(0, min(top, height - rows))
-    while any(_overlap((top, left, top + rows, left + columns), place) for place, _ in placed):
-        top += step
-        if not 0 <= top <= height - rows:
-            top = first
+    left, lowest = max(0, min(left, width - columns)), max(0, height - rows)
+    top = max(0, min(top, lowest))
+    ahead, back = (range(top, lowest + 1), range(top, -1, -1))[::step]
+    for place in (*ahead, *back, top):
+        if not any(_overlap((place, left, place + rows, left + columns), taken) for taken, _ in placed):
             break
-    return top, left, min(top + rows, height), min(left + columns, width)
+    return place, left, min(place + rows, height), min(left + columns, width)
 
 
 def _overlap(one: _Place, other: _Place) -> bool:
