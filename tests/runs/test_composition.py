@@ -118,3 +118,11 @@ def test_a_mistake_in_a_part_is_told_with_its_place():
         UserError, match=r"branch\.visual: the key 'brunch' does not exist in train; did you mean 'branch'"
     ):
         training_config([*OWN, "branch.visual=[brunch=mask]"])
+
+
+@pytest.mark.parametrize("composed", PARTS)
+@pytest.mark.parametrize("toy", ["", "toy_"])
+def test_a_composition_sees_what_its_visual_branch_has_learnt_to_see(composed, toy):
+    whole, part = (training_config([f"branch={toy}{name}"])["data"] for name in (composed, PARTS[composed]))
+    assert whole["image_size"] == part["image_size"]
+    assert whole["options"].get("long_side") == part["options"].get("long_side")
