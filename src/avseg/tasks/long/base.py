@@ -12,6 +12,7 @@ from avseg.config.instantiate import instantiate
 from avseg.data.lu_avs import Chunk, LUAVSDataModule
 from avseg.errors import UserError
 from avseg.models.strong_baseline import Aggregation, Prediction, Smoothing, appearance_groups, param_groups
+from avseg.tasks.long.memory import return_large_blocks
 from avseg.tasks.long.score import VideoScores
 
 Predictions = Iterator[tuple[Chunk, Prediction]]
@@ -85,6 +86,7 @@ class VideoTest(pl.LightningModule):
 
     def on_test_start(self) -> None:
         """Forgets an earlier evaluation."""
+        return_large_blocks()
         data: LUAVSDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
         self.tested_on = {"labels": len(data.labels), "rate": data.rate}
         self.scores = self.new_scores().to(self.device)
