@@ -158,3 +158,22 @@ def test_mask_overlaps_are_exact_under_autocast() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         overlap = MaskQueryLoss().overlaps(QueryOutput(torch.zeros(1, 1, K + 1), masks=logits), [annotated])
     assert overlap[0].item() == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("kind", ["mask", "box"])
+def test_each_layer_is_weighed_by_its_own_regions(kind: str) -> None:
+    """An earlier layer doubles an object, the last one does not: as if each were alone."""
+    masks, boxes, classes = _annotated()
+    silent, loss = SilentObjectLoss("soft"), MaskQueryLoss if kind == "mask" else BoxQueryLoss
+    arguments = (masks, classes) if kind == "mask" else (boxes, classes, SIZE)
+    output = _output(kind, layers=1)
+    if kind == "mask":
+        small = torch.nn.functional.interpolate(masks[0][:1, None].float(), size=(8, 12))[0] * 16 - 8
+        doubled = output.auxiliary[0]._replace(masks=small.expand(B, Q, 8, 12))
+    else:
+        doubled = output.auxiliary[0]._replace(boxes=to_relative(boxes[0][:1], SIZE).expand(B, Q, 4))
+    together = loss(silent)(output._replace(auxiliary=(doubled,)), *arguments)
+    alone = [loss(silent)(layer, *arguments)["class"] for layer in (doubled, output._replace(auxiliary=()))]
+    assert [together["class_0"], together["class"]] == alone
+    apart = doubled._replace(masks=output.masks, boxes=output.boxes)
+    assert loss(silent)(apart, *arguments)["class"] != alone[0]
