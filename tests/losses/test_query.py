@@ -105,24 +105,26 @@ def test_soft_changes_the_class_terms_of_every_layer_and_nothing_else(kind: str)
 
 @pytest.mark.parametrize("kind", ["mask", "box"])
 def test_the_teacher_excuses_its_unannotated_objects_only(kind: str) -> None:
-    """The teacher sees the annotated object, one more surely, and one not surely: only the second one counts."""
-    annotated, silent, unsure = [2.0, 2, 10, 10], [16.0, 4, 28, 14], [30.0, 16, 44, 28]
-    boxes = torch.tensor([annotated, silent, unsure])
-    masks = torch.zeros(3, *SIZE, dtype=torch.bool)
+    """The teacher sees the annotated object a little off, a silent one surely and another one not surely.
+
+    A query on what the teacher sees of the annotated object is not excused, though it is no duplicate of it.
+    """
+    annotated, off, beside = [0.0, 0, 28, 8], [4.0, 0, 32, 8], [12.0, 0, 36, 8]
+    silent, unsure = [16.0, 12, 28, 20], [32.0, 16, 44, 28]
+    boxes = torch.tensor([annotated, silent, unsure, beside, off])
+    masks = torch.zeros(5, *SIZE, dtype=torch.bool)
     for mask, (x0, y0, x1, y1) in zip(masks, boxes.int().tolist(), strict=True):
         mask[y0:y1, x0:x1] = True
-    logits = torch.zeros(1, 4, K + 1)
     regions, loss = (masks, MaskQueryLoss) if kind == "mask" else (boxes, BoxQueryLoss)
-    small = torch.where(masks, 8.0, -8.0)[:, ::4, ::4]
-    queries = QueryOutput(logits, masks=torch.cat([small, -torch.ones_like(small[:1])])[None])
+    queries = QueryOutput(torch.zeros(1, 4, K + 1), masks=torch.where(masks, 8.0, -8.0)[None, :4, ::4, ::4])
     if kind == "box":
-        queries = QueryOutput(logits, boxes=torch.cat([to_relative(boxes, SIZE), torch.full((1, 4), 0.01)])[None])
+        queries = QueryOutput(queries.class_logits, boxes=to_relative(boxes[:4], SIZE)[None])
     seen: list[Tensor] = []
     silent_loss = SilentObjectLoss("teacher")
     weights = silent_loss.weights
     silent_loss.weights = lambda *given: seen.append(weights(*given)) or seen[-1]  # type: ignore[method-assign, func-returns-value]
     arguments = () if kind == "mask" else (SIZE,)
-    teacher = [(regions, torch.tensor([0.9, 0.9, 0.6]))]
+    teacher = [(regions[[4, 1, 2]], torch.tensor([0.9, 0.9, 0.6]))]
     loss(silent_loss)(queries, [regions[:1]], [torch.tensor([0])], *arguments, teacher=teacher)
     assert seen[0][0].tolist() == [1.0, pytest.approx(0.05), 1.0, 1.0]
 

@@ -44,6 +44,7 @@ def test_equals_the_model_of_transformers(branch: BoxBranch) -> None:
 def test_auxiliary_layers_are_the_normed_states_of_the_earlier_layers() -> None:
     """Cut the decoder after its first layer: what was auxiliary is then the output."""
     branch, frames = BoxBranch(K, "tiny").train(), torch.randn(1, 3, 64, 64)
+    torch.nn.init.uniform_(branch.net.model.decoder.layernorm.weight, 0.5, 2)
     first = branch(frames).auxiliary[0]
     branch.net.model.decoder.layers = branch.net.model.decoder.layers[:1]
     cut = branch.eval()(frames)
@@ -98,7 +99,7 @@ def test_learns_two_frames() -> None:
     frames, _, boxes, classes = two_frames()
     optimizer = torch.optim.AdamW(param_groups(branch, lr=5e-4, backbone_lr=5e-4))
     first = last = 0.0
-    for step in range(120):
+    for step in range(80):
         terms = loss(branch(frames), boxes, classes, (SIZE, SIZE), elapsed=step)
         total = torch.stack(list(terms.values())).sum()
         optimizer.zero_grad()
@@ -106,7 +107,7 @@ def test_learns_two_frames() -> None:
         torch.nn.utils.clip_grad_norm_(branch.parameters(), 1.0)
         optimizer.step()
         first, last = first or total.item(), total.item()
-    assert last < 0.35 * first, (first, last)
+    assert last < 0.5 * first, (first, last)
 
 
 def test_padding_is_not_looked_at(branch: BoxBranch) -> None:

@@ -47,6 +47,7 @@ def test_equals_the_model_of_transformers() -> None:
 def test_auxiliary_layers_are_the_normed_states_of_the_earlier_layers() -> None:
     """Cut the decoder after its first layer: what was auxiliary is then the output."""
     branch, frames = MaskBranch(K, "tiny").train(), torch.randn(1, 3, 64, 64)
+    torch.nn.init.uniform_(branch.net.model.transformer_module.decoder.layernorm.weight, 0.5, 2)
     first = branch(frames).auxiliary[0]
     decoder = branch.net.model.transformer_module.decoder
     decoder.layers = decoder.layers[:1]
