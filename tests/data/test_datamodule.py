@@ -94,7 +94,7 @@ def test_no_process_is_idle() -> None:
 def test_two_processes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, list[int]] = {"train": [], "val": [], "test": []}
     for rank in range(2):
-        monkeypatch.setattr(datamodule, "_process", lambda rank=rank: (rank, 2))
+        monkeypatch.setattr(datamodule, "process", lambda rank=rank: (rank, 2))
         module = _module(root)
         for name in seen:
             batches = list(getattr(module, f"{name}_dataloader")())

@@ -58,7 +58,7 @@ class AVSBenchDataModule(pl.LightningDataModule):
         super().__init__()
         self.layout: Layout = layout_for(setting, root)
         self.setting, self.image_size, self.batch_size = setting, image_size, batch_size
-        self.num_workers = _default_workers() if num_workers is None else num_workers
+        self.num_workers = default_workers() if num_workers is None else num_workers
         self.audio, self.hop, self.controls, self.seed, self.stray = audio, hop, controls, seed, stray
         self.num_classes = AVSS_CLASSES if setting == "avss" else 1
         self.clip_length = self.layout.clip_length
@@ -97,18 +97,18 @@ class AVSBenchDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> ClipLoader:
         """Shuffled anew each epoch; the last batch may be smaller."""
         dataset = self.dataset("train")
-        return self._loader(dataset, ShuffledShare(dataset, self.batch_size, self.seed, *_process()))
+        return self._loader(dataset, ShuffledShare(dataset, self.batch_size, self.seed, *process()))
 
     def val_dataloader(self) -> ClipLoader:
         """This process's share of the validation split."""
         dataset = self.dataset("val")
-        return self._loader(dataset, ShareSampler(dataset, *_process()))
+        return self._loader(dataset, ShareSampler(dataset, *process()))
 
     def test_dataloader(self) -> ClipLoader:
         """This process's share of the test split, with controls."""
         dataset = self.dataset(self.test_split)
         clips = WithControls(dataset, self.seed) if self.controls else dataset
-        return self._loader(clips, ShareSampler(dataset, *_process()))
+        return self._loader(clips, ShareSampler(dataset, *process()))
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits that tell one set of data from another: the index, and each file's name and size.
@@ -140,7 +140,7 @@ class AVSBenchDataModule(pl.LightningDataModule):
 
     def _batch_size_here(self) -> int:
         """Clips per step in this process."""
-        _, world_size = _process()
+        _, world_size = process()
         if self.batch_size % world_size:
             raise UserError(
                 f"data.batch_size {self.batch_size} cannot be shared by {world_size} processes; "
@@ -149,14 +149,15 @@ class AVSBenchDataModule(pl.LightningDataModule):
         return self.batch_size // world_size
 
 
-def _process() -> tuple[int, int]:
+def process() -> tuple[int, int]:
     """Rank of this process and number of processes."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     return 0, 1
 
 
-def _default_workers() -> int:
+def default_workers() -> int:
+    """A reading process for each processor but one, at most 4."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(4, processors - 1)
 

@@ -7,7 +7,7 @@ from typing import Any
 from avseg.errors import UserError
 
 # how a trainer does its work; all its other settings change the numbers
-_TRAINER_INFRASTRUCTURE = (
+TRAINER_INFRASTRUCTURE = (
     "_target_",
     "accelerator",
     "devices",
@@ -28,7 +28,7 @@ _PARTS |= {"audio": ("audio", "optimizer"), "strong_mask": (), "strong_box": ()}
 # draws pictures only
 _PICTURES = "avseg.tasks.callbacks.ClipPanels"
 # how the same clips are read, not which
-_DATA_INFRASTRUCTURE = ("root", "num_workers", "_target_")
+DATA_INFRASTRUCTURE = ("root", "num_workers", "_target_")
 _OPTIONS_INFRASTRUCTURE = ("frames_per_chunk",)
 
 
@@ -43,13 +43,13 @@ def science(config: dict[str, Any]) -> dict[str, Any]:
     part["init"] = _start(config["init"])
     if branch != "none":
         part["branch"] = _branch(config["branch"])
-    part["data"] = {key: value for key, value in config["data"].items() if key not in _DATA_INFRASTRUCTURE}
+    part["data"] = {key: value for key, value in config["data"].items() if key not in DATA_INFRASTRUCTURE}
     if branch == "none":
         part["data"].pop("labels", None)  # of long videos alone
     else:
         options = part["data"]["options"].items()
         part["data"]["options"] = {key: value for key, value in options if key not in _OPTIONS_INFRASTRUCTURE}
-    part["trainer"] = {key: value for key, value in config["trainer"].items() if key not in _TRAINER_INFRASTRUCTURE}
+    part["trainer"] = {key: value for key, value in config["trainer"].items() if key not in TRAINER_INFRASTRUCTURE}
     part["callbacks"] = [entry for entry in config["callbacks"].values() if entry.get("_target_") != _PICTURES]
     return part
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from avseg.errors import UserError
 from avseg.runs import read_json, write_json
 from avseg.runs.changed import first_change
-from avseg.runs.identity import _DATA_INFRASTRUCTURE, _TRAINER_INFRASTRUCTURE
+from avseg.runs.identity import DATA_INFRASTRUCTURE, TRAINER_INFRASTRUCTURE
 from avseg.sweep.jobs import Job
 
 # words that say where and how, not what; `trainer=` itself chooses the precision, and stays
 _GROUPS = ("hydra", "logger", "paths", "experiment", "seed")
 _KEYS = (
-    *(f"trainer.{key}" for key in _TRAINER_INFRASTRUCTURE),
-    *(f"data.{key}" for key in _DATA_INFRASTRUCTURE),
+    *(f"trainer.{key}" for key in TRAINER_INFRASTRUCTURE),
+    *(f"data.{key}" for key in DATA_INFRASTRUCTURE),
     "callbacks.panels",
 )
 

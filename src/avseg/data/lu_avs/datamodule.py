@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from avseg.data.clip import collate_clips
-from avseg.data.datamodule import _default_workers, _process
+from avseg.data.datamodule import default_workers, process
 from avseg.data.loader import ShareSampler
 from avseg.data.lu_avs.batches import Chunk, collate_frames, collate_sounds
 from avseg.data.lu_avs.fit import Fit
@@ -84,7 +84,7 @@ class LUAVSDataModule(pl.LightningDataModule):
         self.root, self.branch, self.seed, self.skip_missing = Path(root), branch, seed, skip_missing
         self.fit = Fit(image_size, long_side, square=branch == "avs")
         self.batch_size, self.per_video, self.window = batch_size, per_video, window
-        self.num_workers = _default_workers() if num_workers is None else num_workers
+        self.num_workers = default_workers() if num_workers is None else num_workers
         self.silent_share, self.mirror, self.share = silent_share, mirror, share
         self.rate, self.frames_per_chunk = rate, frames_per_chunk
         self.test_split = "test"
@@ -150,12 +150,12 @@ class LUAVSDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> GuardedLoader:
         """Shuffled anew each epoch; the last batch may be smaller."""
         dataset = self.dataset("train")
-        return self._loader(dataset, EpochSampler(dataset, *_process(), self.seed))  # type: ignore[arg-type]
+        return self._loader(dataset, EpochSampler(dataset, *process(), self.seed))  # type: ignore[arg-type]
 
     def val_dataloader(self) -> GuardedLoader:
         """This process's share of the validation split: the same frames, seconds and whole sounds each time."""
         dataset = self.dataset("val")
-        return self._loader(dataset, ShareSampler(dataset, *_process()))  # type: ignore[arg-type]
+        return self._loader(dataset, ShareSampler(dataset, *process()))  # type: ignore[arg-type]
 
     def test_dataloader(self) -> "DataLoader[str]":
         """The ids of this process's videos of the test split, one at a time, each to be streamed.
@@ -163,7 +163,7 @@ class LUAVSDataModule(pl.LightningDataModule):
         Raises:
             UserError: more processes than videos: one would wait for the others' scores forever.
         """
-        videos, (rank, world_size) = self.videos(self.test_split), _process()
+        videos, (rank, world_size) = self.videos(self.test_split), process()
         if len(videos) < world_size:
             raise UserError(f"{world_size} processes cannot share {len(videos)} videos; use at most {len(videos)}")
         ids: Any = [video.id for video in videos]
@@ -202,7 +202,7 @@ class LUAVSDataModule(pl.LightningDataModule):
 
     def _batch_size_here(self) -> int:
         """Items per step in this process."""
-        _, world_size = _process()
+        _, world_size = process()
         if self.batch_size % world_size:
             raise UserError(
                 f"data.batch_size {self.batch_size} cannot be shared by {world_size} processes; "
