@@ -15,6 +15,7 @@ from avseg.tasks.build import build_any_data
 from avseg.tasks.callbacks import write_rows
 from avseg.tasks.load import load_any
 from avseg.tasks.pictures import draw_panels
+from avseg.tasks.trainer import call, quiet, share_cores
 
 
 def evaluate(config: dict[str, Any]) -> dict[str, Any]:
@@ -29,8 +30,6 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: a mistake in the configuration, in the data or in the checkpoint.
     """
-    from avseg.tasks.fit import call, quiet, share_cores
-
     quiet()
     _check_out(config["out"])
     task: Any = load_any(Path(config["checkpoint"]))
