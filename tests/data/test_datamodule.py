@@ -1,5 +1,7 @@
 """The data module: who sees which clip, in which order, and how data are told apart."""
 
+import gc
+import os
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +177,27 @@ def test_lightning_may_rebuild_the_loader(root: Path) -> None:
 def test_numbers_that_make_no_sense(root: Path, settings: dict[str, int]) -> None:
     with pytest.raises(UserError, match="too small"):
         _module(root, **settings)
+
+
+def test_a_reading_process_frees_nothing_of_its_parent(tmp_path):
+    """A decoder of FFmpeg, freed in a fork, waits for ever for threads that are not there."""
+    parent = os.getpid()
+
+    class Decoder:
+        def __init__(self):
+            self.container = self  # a cycle, as PyAV's objects are
+
+        def __del__(self):
+            if os.getpid() != parent:
+                (tmp_path / "freed").touch()
+
+    gc.disable()
+    try:
+        Decoder()
+        if (child := os.fork()) == 0:
+            gc.collect()
+            os._exit(0)
+        os.waitpid(child, 0)
+    finally:
+        gc.enable()
+    assert not (tmp_path / "freed").exists()

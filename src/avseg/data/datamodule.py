@@ -1,5 +1,6 @@
 """AVSBench for the Lightning trainer: loaders for training, validation and test."""
 
+import gc
 import hashlib
 import os
 from pathlib import Path
@@ -16,6 +17,10 @@ from avseg.data.layout import ClipEntry, Layout, layout_for
 from avseg.data.loader import ClipLoader, ShareSampler, ShuffledShare
 from avseg.data.palette import AVSS_CLASSES, Stray
 from avseg.errors import UserError
+
+# A reading process is a fork, without the threads of FFmpeg: freeing there a decoder that the parent has left in its
+# garbage would wait for them for ever. What was there before the fork is freed by the parent alone.
+os.register_at_fork(after_in_child=gc.freeze)
 
 
 class AVSBenchDataModule(pl.LightningDataModule):
