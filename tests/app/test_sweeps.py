@@ -84,7 +84,7 @@ def test_a_sweep_runs_every_combination_once(words, tmp_path):
         (["seed=1,2", "hydra/launcher=slurm", "trainer.devices=-1"], "a task per process"),
         (["seed=1,2", "hydra/launcher=slurm", "hydra.launcher.tasks_per_node=2"], "a task per process"),
         (["seed=1,2", "hydra/launcher=submitit_local", "hydra.launcher.tasks_per_node=2"], "must be 1"),
-        (["callbacks=none,none"], "are the same run"),
+        (["callbacks=none,none"], "stands twice"),
     ],
 )
 def test_a_mistake_is_told_in_one_line_before_any_job_starts(wrong, says, words, tmp_path):

@@ -22,6 +22,10 @@ class BoxQueryLoss(QueryLoss):
         class_weight: weight of the classification.
         box_weight: weight of the L1 distance.
         giou_weight: weight of the generalised IoU.
+
+    Example:
+        >>> BoxQueryLoss().weights
+        {'box': 5.0, 'giou': 2.0}
     """
 
     def __init__(

@@ -20,6 +20,10 @@ class MaskQueryLoss(QueryLoss):
         class_weight: weight of the classification.
         mask_weight: weight of the focal loss.
         dice_weight: weight of the dice loss.
+
+    Example:
+        >>> MaskQueryLoss().weights
+        {'mask': 20.0, 'dice': 1.0}
     """
 
     def __init__(

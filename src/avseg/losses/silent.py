@@ -59,6 +59,12 @@ class SilentObjectLoss(nn.Module):
 
     Raises:
         UserError: an unknown mode, or a number outside its range.
+
+    Example:
+        >>> import torch
+        >>> sure = torch.tensor([[[4.0, 0.0], [0.0, 4.0]]])  # of an object, of none
+        >>> SilentObjectLoss("soft").weights(sure, [torch.zeros(2, 0)])
+        tensor([[0.0500, 0.9820]])
     """
 
     def __init__(

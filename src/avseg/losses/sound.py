@@ -13,6 +13,12 @@ class SoundLoss(nn.Module):
     Args:
         pos_weight: how much a sounding class weighs against a silent one, one number or K of them; most classes are
             silent most of the time. 1 is the paper's.
+
+    Example:
+        >>> import torch
+        >>> heard = torch.ones(1, 1, dtype=torch.bool)
+        >>> SoundLoss()(torch.zeros(1, 1, 2), torch.tensor([[[0.0, 1.0]]]), heard)
+        tensor(0.6931)
     """
 
     pos_weight: Tensor
