@@ -73,7 +73,9 @@ except KeyboardInterrupt:
     [(signal.SIGINT, "plain", 130), (signal.SIGTERM, "plain", 143), (signal.SIGHUP, "deaf", 129)],
 )
 def test_the_end_of_the_sweep_is_the_end_of_all_its_processes(number, kind, code, tmp_path):
-    hurry = "import avseg.sweep.child as c; c._ENDINGS = *((s, 0.2) for s, _ in c._ENDINGS[:2]), c._ENDINGS[2]\n"
+    # tests that run under nohup would hand an ignored SIGHUP down
+    hurry = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+    hurry += "import avseg.sweep.child as c; c._ENDINGS = *((s, 0.2) for s, _ in c._ENDINGS[:2]), c._ENDINGS[2]\n"
     parent = subprocess.Popen([sys.executable, "-c", hurry + PARENT, str(tmp_path), kind], stderr=subprocess.PIPE)
     pids = wait_for_pids(tmp_path / "pids", 4)
     assert not any(ended(pid) for pid in pids)
