@@ -12,7 +12,7 @@ from avseg.config.instantiate import instantiate
 from avseg.data.lu_avs import Chunk, LUAVSDataModule
 from avseg.errors import UserError
 from avseg.models.strong_baseline import Aggregation, Prediction, Smoothing, appearance_groups, param_groups
-from avseg.tasks.long.memory import return_large_blocks
+from avseg.tasks.long.memory import return_free_memory
 from avseg.tasks.long.score import VideoScores
 
 Predictions = Iterator[tuple[Chunk, Prediction]]
@@ -86,7 +86,6 @@ class VideoTest(pl.LightningModule):
 
     def on_test_start(self) -> None:
         """Forgets an earlier evaluation."""
-        return_large_blocks()
         data: LUAVSDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
         self.tested_on = {"labels": len(data.labels), "rate": data.rate}
         self.scores = self.new_scores().to(self.device)
@@ -98,6 +97,7 @@ class VideoTest(pl.LightningModule):
         with torch.inference_mode():
             for chunk, prediction in self.predict_video(data, video_id):
                 self.scores.update(data.release.videos[video_id], chunk, prediction)
+                return_free_memory()
 
     def on_test_epoch_end(self) -> None:
         """The scores over all videos."""
