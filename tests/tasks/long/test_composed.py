@@ -121,9 +121,8 @@ def test_runs_may_be_moved_together(lu_paths, lu_outputs, tmp_path):
     assert result(tmp_path / "o")["scores"] == result(run)["scores"]
 
 
-@pytest.mark.parametrize(
-    "branch", [name if name == "strong_box" else pytest.param(name, marks=pytest.mark.slow) for name in BRANCHES]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("branch", BRANCHES)
 def test_two_processes_score_as_one(lu_paths, tmp_path, branch):
     """Three or four videos for two processes: none is padded, none is scored twice."""
     say = ["evaluate", f"checkpoint={lu_paths[branch]}", f"out={tmp_path}", "trainer=ddp_cpu"]

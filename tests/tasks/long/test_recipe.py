@@ -124,7 +124,7 @@ def test_each_parameter_learns_at_its_published_rate(branch):
 
 def test_the_toy_s_backbone_learns_as_fast_as_the_rest():
     task = build_long_task(training_config(["branch=toy_box", "branch.model=tiny"]), ["a", "b"])
-    assert {group["lr"] for group in task.configure_optimizers().param_groups} == {1e-3}
+    assert len({group["lr"] for group in task.configure_optimizers().param_groups}) == 1
 
 
 def test_the_audio_branch_is_trained_by_binary_cross_entropy():

@@ -86,7 +86,9 @@ class Stopped(Exception):
     pass
 
 
-@pytest.mark.parametrize("branch", ["mask", "box", "audio", pytest.param("tpavi", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "branch", ["mask", "audio", *(pytest.param(name, marks=pytest.mark.slow) for name in ("box", "tpavi"))]
+)
 def test_stopped_and_continued_equals_straight(lu_toy, tmp_path, monkeypatch, branch):
     outputs = [tmp_path / name for name in ("straight", "broken")]
     commands = [words(branch, lu_toy, output, "data.epochs=2") for output in outputs]

@@ -70,7 +70,7 @@ def test_sky_and_wall_are_no_objects(tmp_path):
     assert scores.min() > 0.9
 
 
-@pytest.mark.parametrize("kind", ["mask", "box"])
+@pytest.mark.parametrize("kind", ["mask", pytest.param("box", marks=pytest.mark.slow)])
 def test_it_teaches(coco, lu_toy, tmp_path, kind):
     """A run of two epochs; the second is past the warm-up. It is resumed and evaluated without a teacher beside it."""
     say = [f"branch.teacher={coco[kind][0]}", "branch.silent.mode=teacher", "branch.silent.teacher_score=0"]

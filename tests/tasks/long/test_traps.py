@@ -77,7 +77,7 @@ def test_two_processes_train(lu_toy, tmp_path, branch):
     assert len(list(tmp_path.rglob("result.json"))) == 1
 
 
-@pytest.mark.parametrize("branch", ["box", "audio"])
+@pytest.mark.parametrize("branch", ["audio", pytest.param("box", marks=pytest.mark.slow)])
 def test_a_run_in_the_dashboard(lu_toy, tmp_path, branch):
     command = avseg(words(branch, lu_toy, tmp_path, "logger=wandb_offline"), tmp_path)
     assert command.code == 0, command.err
