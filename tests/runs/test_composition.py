@@ -126,3 +126,9 @@ def test_a_composition_sees_what_its_visual_branch_has_learnt_to_see(composed, t
     whole, part = (training_config([f"branch={toy}{name}"])["data"] for name in (composed, PARTS[composed]))
     assert whole["image_size"] == part["image_size"]
     assert whole["options"].get("long_side") == part["options"].get("long_side")
+
+
+def test_a_size_that_the_visual_branch_alone_was_given_is_the_composition_s():
+    visual = "branch.visual=[branch=toy_box,data.image_size=40,data.options.long_side=60]"
+    data = training_config(["branch=toy_strong_box", visual])["data"]
+    assert (data["image_size"], data["options"]["long_side"]) == (40, 60)

@@ -36,12 +36,13 @@ def training_config(overrides: list[str]) -> dict[str, Any]:
         words = source_words(overrides, init["source"], init["seed"])
         init |= {"run": run_id(_source_config(words)), "command": shlex.join(["avseg", "train", *words])}
     if config["branch"]["name"] in COMPOSED:
-        _fill_parts(config["branch"], overrides)
+        _fill_parts(config, overrides)
     return config
 
 
-def _fill_parts(branch: dict[str, Any], overrides: list[str]) -> None:
+def _fill_parts(whole: dict[str, Any], overrides: list[str]) -> None:
     """The two runs that a composition of the strong baseline is of, by identity, and the commands that make them."""
+    branch = whole["branch"]
     for word in overrides:
         _refuse_of_parts(word, branch["visual"])
     for part in ("visual", "audio"):
@@ -51,6 +52,15 @@ def _fill_parts(branch: dict[str, Any], overrides: list[str]) -> None:
         except UserError as error:
             raise UserError(f"branch.{part}: {error}") from error
         branch |= {f"{part}_run": run_id(config), f"{part}_command": shlex.join(["avseg", "train", *words])}
+        if part == "visual":
+            _see_alike(whole["data"], config["data"])
+
+
+def _see_alike(whole: dict[str, Any], visual: dict[str, Any]) -> None:
+    """A composition gives its visual branch frames of the size that it has learnt to see."""
+    whole["image_size"] = visual["image_size"]
+    if "long_side" in visual["options"]:
+        whole["options"] = whole["options"] | {"long_side": visual["options"]["long_side"]}
 
 
 def _is_of_composition(word: str) -> bool:
