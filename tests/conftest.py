@@ -10,8 +10,16 @@ from pathlib import Path
 
 import pytest
 
+import torch
+
 from tests.data.fake import make_ms3
 from tests.runs_for_tests import SMALL, Command, avseg
+
+
+@pytest.fixture(autouse=True)
+def _the_same_numbers() -> None:
+    """A test draws the same numbers alone, in any order and in any process."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
