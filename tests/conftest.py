@@ -9,7 +9,6 @@ os.environ["WANDB_MODE"] = "offline"
 from pathlib import Path
 
 import pytest
-
 import torch
 
 from tests.data.fake import make_ms3
