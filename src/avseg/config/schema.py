@@ -16,6 +16,7 @@ FUSION_MODES = ("audio", "visual", "both")
 FUSION_SCOPES = ("clip", "frame")
 AUDIO_ENCODERS = ("vggish", "mel")
 HOPS = ("vggish", "second")
+PACKED_AUDIOS = ("patches", "embeddings")
 LARGEST_SEED = 2**32 - 1
 
 
@@ -56,6 +57,10 @@ class DataConf:
     num_workers: int | None = None
     audio: str = "auto"
     hop: str = "vggish"
+    # `avseg data pack`: auto (a pack where there is one), true (packs only), false (files only)
+    packed: Any = "auto"
+    # patches, or embeddings: those of the frozen VGGish out of the pack
+    packed_audio: str = "patches"
     # the recipe depends on the data set (facts of the paper, supplementary): epochs, and whether L_AVM is on
     epochs: int = MISSING
     mapping_weight: float = 0.0
@@ -195,6 +200,7 @@ def validate(config: dict[str, Any]) -> None:
             )
     if len(set(fusion["stages"])) != len(fusion["stages"]):
         raise UserError(f"fusion.stages={fusion['stages']} names a stage twice; name each of 1, 2, 3, 4 at most once")
+    _check_packed(config, data)
     _check_branch(config["branch"], data)
     square = data["setting"] != "lu_avs" or config["branch"]["name"] == "tpavi"
     if square and (data["image_size"] is None or data["image_size"] <= 0 or data["image_size"] % 32):
@@ -231,6 +237,21 @@ def _check_init(init: dict[str, Any]) -> None:
         raise UserError("init=checkpoint needs init.checkpoint=RUN_OR_FILE, the weights to begin with")
     if init["name"] == "single_source" and not init["source"]:
         raise UserError("init=single_source needs init.source=[data=NAME], the data set of the run to begin from")
+
+
+def _check_packed(config: dict[str, Any], data: dict[str, Any]) -> None:
+    """How packed data are read; a checkpoint of an older version does not say."""
+    packed, sound = data.get("packed", "auto"), data.get("packed_audio", "patches")
+    if packed not in ("auto", True, False):
+        raise UserError(f"data.packed={packed} is not one of auto, true, false")
+    _one_of("data.packed_audio", sound, PACKED_AUDIOS)
+    if data["setting"] == "lu_avs" and (packed is True or sound == "embeddings"):
+        raise UserError("data.packed and data.packed_audio are for clips (s4, ms3, avss); leave them out for lu_avs")
+    if sound == "embeddings" and (config["audio"]["name"] != "vggish" or config["audio"]["weights"] == "random"):
+        raise UserError(
+            "data.packed_audio=embeddings needs audio=vggish with the weights that were packed; "
+            "set data.packed_audio=patches for another encoder"
+        )
 
 
 def _check_branch(branch: dict[str, Any], data: dict[str, Any]) -> None:

@@ -109,6 +109,18 @@ class _Guarded(Dataset["Clip | UserError"]):
         except UserError as error:
             return UserError(str(error))  # without the traceback and the cause, which may not travel between processes
 
+    def __getitems__(self, indices: Sequence[int]) -> "Sequence[Clip | UserError]":
+        """A whole batch: at once from a data set that can, such as a packed one, otherwise clip by clip."""
+        # asked of the class: a data set that wraps another may hand on its attributes, but must be read itself
+        at_once = getattr(type(self.dataset), "__getitems__", None)
+        if at_once is None:
+            return [self[index] for index in indices]
+        try:
+            clips: list[Clip] = at_once(self.dataset, indices)
+        except UserError as error:
+            return [UserError(str(error))]
+        return clips
+
 
 def _blank(clip: Clip) -> Clip:
     """The same clip with nothing in it that counts."""
@@ -122,4 +134,4 @@ def _collate(items: Sequence["Clip | UserError"]) -> "Clip | UserError":
         if isinstance(item, UserError):
             return item
         clips.append(item)
-    return collate_clips(clips)
+    return clips[0] if len(clips) == 1 else collate_clips(clips)  # nothing to join, nothing to copy

@@ -28,7 +28,7 @@ _PARTS |= {"audio": ("audio", "optimizer"), "strong_mask": (), "strong_box": ()}
 # draws pictures only
 _PICTURES = "avseg.tasks.callbacks.ClipPanels"
 # how the same clips are read, not which
-DATA_INFRASTRUCTURE = ("root", "num_workers", "_target_")
+DATA_INFRASTRUCTURE = ("root", "num_workers", "packed", "packed_audio", "_target_")
 _OPTIONS_INFRASTRUCTURE = ("frames_per_chunk",)
 
 

@@ -7,6 +7,7 @@ from torch import nn
 
 from avseg.config.instantiate import instantiate
 from avseg.data.datamodule import AVSBenchDataModule
+from avseg.data.pack import weights_fingerprint
 from avseg.interop.weights import load_vggish_weights
 from avseg.models import AVSModel, MelStatistics, VGGish
 from avseg.tasks.avs import AVSTask
@@ -69,6 +70,9 @@ def build_data(config: dict[str, Any]) -> AVSBenchDataModule:
     """Builds the data module that a configuration describes."""
     data = config["data"]
     settings = {key: value for key, value in data.items() if key not in _NOT_FOR_THE_DATA_MODULE}
+    # a configuration written before there was this key has none
+    if data.get("packed_audio") == "embeddings":
+        settings["vggish"] = weights_fingerprint(_audio_encoder(config["audio"], pretrained=True).state_dict())
     module: AVSBenchDataModule = instantiate({**settings, **data["options"]}, seed=config["seed"])
     return module
 

@@ -1,0 +1,18 @@
+"""Data packed for speed: one folder per split with memory-mapped arrays, whose clips equal those of the files."""
+
+from avseg.data.pack.build import build_pack
+from avseg.data.pack.dataset import EmbeddedControls, PackedDataset
+from avseg.data.pack.embeddings import Embedder, weights_fingerprint
+from avseg.data.pack.opening import PACKED, Pack, open_pack, pack_folder
+
+__all__ = [
+    "PACKED",
+    "EmbeddedControls",
+    "Embedder",
+    "Pack",
+    "PackedDataset",
+    "build_pack",
+    "open_pack",
+    "pack_folder",
+    "weights_fingerprint",
+]

@@ -1,0 +1,109 @@
+"""Opens a pack for a data set, or says in one line why it must not be used."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from avseg.data.avsbench import AVSBenchDataset
+from avseg.data.layout import Layout
+from avseg.data.pack.arrays import MappedArray
+from avseg.data.pack.index import PackIndex, read_index
+from avseg.data.pack.integrity import array_file, check_files
+from avseg.data.pack.sources import first_difference, sound_kinds, states
+from avseg.errors import UserError
+
+PACKED = "packed"
+
+
+@dataclass(frozen=True)
+class Pack:
+    """An opened pack.
+
+    Attributes:
+        folder: where it lies.
+        index: what it holds.
+        arrays: its maps by name: frames, masks, patches; embeddings, silence and noise-SEED where they were packed.
+    """
+
+    folder: Path
+    index: PackIndex
+    arrays: dict[str, MappedArray]
+
+
+def pack_folder(layout: Layout, split: str, image_size: int) -> Path:
+    """Where the pack of a split and size lies: `packed/<split>-<size>` beside the data."""
+    return layout.root / PACKED / f"{split}-{image_size}"
+
+
+def open_pack(dataset: AVSBenchDataset, *, fully: bool = False) -> Pack:
+    """Opens the pack of a data set.
+
+    Args:
+        dataset: the clips as they are read from files.
+        fully: reads and checks every byte, even of files that were found sound before.
+
+    Returns:
+        A pack that holds exactly what the data set would read.
+
+    Raises:
+        UserError: it is not there, damaged, of another format, made with other settings, or from files that have
+            changed since.
+    """
+    folder = pack_folder(dataset.layout, dataset.split, dataset.rule.image_size)
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not there; {_make(dataset)}, or set data.packed=auto to read the files")
+    try:
+        index = read_index(folder)
+        _check_settings(folder, index, dataset)
+        check_files(folder, index.arrays, fully=fully)
+        arrays = {name: MappedArray(array_file(folder, name), array) for name, array in index.arrays.items()}
+        _check_sources(folder, arrays.pop("sources"), dataset)
+    except UserError as error:
+        raise UserError(f"{error}; {_make(dataset)}, or set data.packed=false") from error
+    return Pack(folder, index, arrays)
+
+
+def _make(dataset: AVSBenchDataset) -> str:
+    layout, size = dataset.layout, dataset.rule.image_size
+    hop = "" if dataset.hop == "vggish" else f" --hop {dataset.hop}"
+    return f"run `avseg data pack {layout.root} --setting {layout.setting} --size {size}{hop}`"
+
+
+def _check_settings(folder: Path, index: PackIndex, dataset: AVSBenchDataset) -> None:
+    wanted = settings_of(dataset)
+    for key, value in wanted.items():
+        if getattr(index, key) != value:
+            raise UserError(f"{folder} was packed with {key} {getattr(index, key)}, and {value} is asked for")
+    if index.audio != dataset.audio and sound_kinds(dataset, index.audio) != sound_kinds(dataset, dataset.audio):
+        raise UserError(f"{folder} was packed with audio {index.audio}, and {dataset.audio} means other files here")
+    if index.clips != clips_of(dataset):
+        raise UserError(f"{folder} is stale: {dataset.layout.index_file} lists other clips than were packed")
+
+
+def _check_sources(folder: Path, sources: MappedArray, dataset: AVSBenchDataset) -> None:
+    if difference := first_difference(dataset, sources.rows(0, len(sources)), states(dataset)):
+        path, how = difference
+        raise UserError(f"{folder} is stale: {path} {how} since it was packed")
+
+
+def settings_of(dataset: AVSBenchDataset) -> dict[str, object]:
+    """What decides the numbers of a clip, besides its files."""
+    return {
+        "setting": dataset.layout.setting,
+        "split": dataset.split,
+        "image_size": dataset.rule.image_size,
+        "hop": dataset.hop,
+        "stray": getattr(dataset.rule, "stray", ""),
+        "clip_length": dataset.clip_length,
+    }
+
+
+def clips_of(dataset: AVSBenchDataset) -> list[list[object]]:
+    """The clips as the index of a pack lists them."""
+    return [[entry.name, entry.category, entry.subset, entry.start] for entry in dataset.entries]
+
+
+def starts(counts: list[int]) -> list[int]:
+    """Where the rows of each clip begin when clips have so many rows."""
+    return [0, *np.cumsum(counts).tolist()]
