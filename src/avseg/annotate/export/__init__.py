@@ -1,0 +1,67 @@
+"""Exports of an annotated video; each is a folder that appears all at once, with `provenance.json` in it.
+
+Masks are read from the document frame by frame: the memory does not grow with the video.
+"""
+
+from collections.abc import Callable
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from avseg.annotate.export import avsbench, coco, eaf, lu_avs, png, table
+from avseg.annotate.export.folder import fresh_folder
+from avseg.annotate.export.provenance import write_provenance
+from avseg.annotate.export.source import Annotated, Source
+from avseg.annotate.film import Film
+from avseg.errors import UserError, nearest
+
+WRITERS: dict[str, Callable[..., None]] = {
+    "lu_avs": lu_avs.write,
+    "avsbench": avsbench.write,
+    "coco": coco.write,
+    "png": png.write,
+    "csv": table.write,
+    "eaf": eaf.write,
+}
+FORMATS = tuple(WRITERS)
+
+__all__ = ["FORMATS", "Annotated", "export"]
+
+
+def export(
+    document: Annotated, film: Film, format: str, out: Path | str, *, overwrite: bool = False, **options: Any
+) -> Path:
+    """Writes the annotations of a video; rejected segments are left out, and named in `provenance.json`.
+
+    Args:
+        document: the annotations.
+        film: the video.
+        format: "lu_avs", "avsbench", "coco", "png", "csv" or "eaf"; see the modules of those names ("csv": `table`).
+        out: the folder to write.
+        overwrite: replace what is there, once the new export is complete.
+        options: of the format: `split` ("lu_avs", "avsbench"), `setting` ("avsbench"), `pictures` ("coco", "png").
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: an unknown format or option, a folder that is not empty, nothing to export, a full disk.
+    """
+    if format not in WRITERS:
+        raise UserError(f"format '{format}' is unknown; allowed: {', '.join(FORMATS)}{nearest(format, FORMATS)}")
+    write = WRITERS[format]
+    allowed = list(signature(write).parameters)[2:]
+    for name in options:
+        if name not in allowed:
+            raise UserError(
+                f"option '{name}' is unknown for {format}; allowed: {', '.join(allowed) or 'none'}"
+                f"{nearest(name, allowed)}"
+            )
+    source, out = Source(document, film), Path(out)
+    try:
+        with fresh_folder(out, overwrite) as folder:
+            write(folder, source, **options)
+            write_provenance(folder / "provenance.json", source, format)
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written ({error.strerror or error}); make room or give rights") from None
+    return out
