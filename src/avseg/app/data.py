@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from avseg.app.data_pack import add_pack, run_pack
+from avseg.app.data_prepare import add_prepare, run_prepare
 from avseg.app.films import make_films
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ examples:
   avseg data toy --out data/toy_lu_avs --setting lu_avs --train 30 --val 8 --test 8
   avseg data cutouts --out data/cutouts
   avseg data compose --cutouts data/cutouts --out data/composed --setting ms3 --size 96
+  avseg data prepare my_videos --out data/mine
+  avseg data pack data/toy --setting ms3 --size 64
 """
 _TOY_EPILOG = """\
 example:
@@ -43,19 +47,26 @@ _NOT_RECORDED = ("run", "verb", "out", "seconds", "hard")
 
 def add_parser(commands: Commands) -> None:
     """Adds the verb `data` with its subverbs."""
-    parser = _parser(commands, "data", "make data sets: toy, compose, cutouts", _EPILOG)
+    parser = _parser(commands, "data", "make data sets: toy, compose, cutouts, prepare, pack", _EPILOG)
     subverbs = parser.add_subparsers(dest="subverb", metavar="SUBVERB", required=True)
     _add_toy(subverbs)
     _add_compose(subverbs)
     _add_cutouts(subverbs)
+    add_prepare(subverbs)
+    add_pack(subverbs)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the subverb; returns the exit code."""
-    makers = {"toy": _make_toy, "compose": _make_composed, "cutouts": _obtain_cutouts}
-    makers[arguments.subverb](arguments)
-    return 0
+    makers = {
+        "toy": _make_toy,
+        "compose": _make_composed,
+        "cutouts": _obtain_cutouts,
+        "prepare": run_prepare,
+        "pack": run_pack,
+    }
+    return makers[arguments.subverb](arguments) or 0
 
 
 def _parser(commands: Commands, name: str, text: str, epilog: str) -> argparse.ArgumentParser:

@@ -1,0 +1,154 @@
+"""A folder of raw videos as people have them: codecs, rates, sizes and sounds of many kinds, and broken files."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from tests.data.make_video import make_video, tone
+
+SECONDS = 5
+NTSC = Fraction(30000, 1001)
+RATES = (10, 24, 25, NTSC, 30, 60, None)  # None = variable
+SIZES = ((48, 64), (49, 67), (64, 40), (64, 96))
+SOUNDS = (("mono", 5.0), ("stereo", 5.0), ("5.1", 5.0), (None, 0.0), ("mono", 2.5))
+CODECS = ("b_frames.mp4", "mpeg4.mp4", "vp9.webm", "hevc.mp4")
+ROTATIONS = (0, 0, 90, 0, 0, 270, 0, 180)
+_OPTIONS = {
+    "b_frames.mp4": {"options": {"bf": "3", "preset": "ultrafast"}},
+    "mpeg4.mp4": {"codec": "mpeg4", "options": {"bf": "2"}},
+    "vp9.webm": {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8"}},
+    "hevc.mp4": {"codec": "libx265", "options": {"x265-params": "log-level=none", "preset": "ultrafast"}},
+}
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A video that plays: its file, how many frames, when each is shown, and its sound."""
+
+    file: str
+    frames: int
+    rate: float
+    times: tuple[float, ...]
+    variable: bool
+    size: tuple[int, int]
+    rotation: int
+    layout: str | None
+    sound_seconds: float
+
+    @property
+    def official(self) -> list[int]:
+        """The frames of its five seconds, straight from the rule's words."""
+        if self.variable:
+            return [min(range(self.frames), key=lambda i: abs(self.times[i] - (s + 15 / 16))) for s in range(SECONDS)]
+        rate = round(self.rate)
+        return [min(int(s * rate + 15 * rate / 16), self.frames - 1) for s in range(SECONDS)]
+
+    @property
+    def exact(self) -> list[int]:
+        """The frames on the screen in the middle of each second."""
+        return [max(i for i in range(self.frames) if self.times[i] <= s + 0.5 + 1e-3) for s in range(SECONDS)]
+
+
+def make_folder(folder: Path, count: int) -> list[Raw]:
+    """Writes `count` videos that play, two folders deep, and all `BROKEN` ones beside them."""
+    raws = [make_raw(folder, number) for number in range(count)]
+    for name, make in BROKEN.items():
+        make(folder / f"{name}.mp4")
+    return raws
+
+
+def make_raw(folder: Path, number: int) -> Raw:
+    """The number-th video: the kinds run through at different paces, so that all pairs come up."""
+    kind = CODECS[number % len(CODECS)]
+    rate = RATES[number % len(RATES)]
+    layout, heard = SOUNDS[(number + number // len(SOUNDS)) % len(SOUNDS)]
+    height, width = SIZES[(number // len(CODECS) + number) % len(SIZES)]
+    if kind == "hevc.mp4":
+        height, width = (64, 96) if width > 64 else (48, 64)  # x265 spoils its memory with odd and with narrow ones
+    rotation = ROTATIONS[number % len(ROTATIONS)] if kind.endswith("mp4") else 0
+    random = np.random.default_rng(number)
+    times = _varying(random) if rate is None else None
+    frames = len(times) if times else round(SECONDS * rate)
+    file = Path(f"batch{number % 3}", f"video {number:03d}").with_suffix(Path(kind).suffix)
+    (folder / file).parent.mkdir(parents=True, exist_ok=True)
+    odd = height % 2 or width % 2
+    sample_rate = 48000 if kind.endswith("webm") else (16000, 44100, 48000)[number % 3]
+    make_video(
+        folder / file,
+        frames=frames,
+        rate=rate or 25,
+        size=(height, width),
+        pix_fmt="yuv444p" if odd and kind == "b_frames.mp4" else "yuv420p",
+        sound=layout and ("libopus" if kind.endswith("webm") else "aac"),
+        layout=layout or "mono",
+        sample_rate=sample_rate,
+        waveform=tone(heard, sample_rate, {"mono": 1, "stereo": 2, "5.1": 6}.get(layout, 1), 300.0 + 7 * number),
+        times=times,
+        rotation=rotation,
+        **_OPTIONS[kind],
+    )
+    shown = tuple(times) if times else tuple(i / float(rate) for i in range(frames))
+    return Raw(
+        file.as_posix(), frames, float(rate or 0), shown, rate is None, (height, width), rotation, layout, heard
+    )
+
+
+def _varying(random: np.random.Generator) -> list[float]:
+    """Times of 60 frames within five seconds, in whole milliseconds at least 20 apart."""
+    slots = np.sort(random.choice(np.arange(1, SECONDS * 50 - 1), 59, replace=False))
+    return [0.0, *(float(slot) / 50 for slot in slots)]
+
+
+def _plain(path: Path, **how: object) -> Path:
+    return make_video(path, frames=125, container_options={"movflags": "faststart"}, **how)
+
+
+def _truncated(path: Path) -> None:
+    content = _plain(path).read_bytes()
+    path.write_bytes(content[: len(content) * 6 // 10])
+
+
+def _header_only(path: Path) -> None:
+    content = _plain(path).read_bytes()
+    path.write_bytes(content[: content.index(b"mdat") + 4])
+
+
+def _sound_only(path: Path) -> None:
+    import av
+
+    with av.open(str(_plain(path.with_suffix(".tmp.mp4")))) as source, av.open(str(path), "w") as output:
+        track = output.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(source.streams.audio[0]):
+            if packet.dts is not None:
+                packet.stream = track
+                output.mux(packet)
+    path.with_suffix(".tmp.mp4").unlink()
+
+
+def damage_middle(path: Path, length: int = 400) -> None:
+    """Random bytes in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    middle = len(content) * 6 // 10
+    content[middle : middle + length] = np.random.default_rng(5).bytes(length)
+    path.write_bytes(content)
+
+
+BROKEN: dict[str, Callable[[Path], object]] = {
+    "truncated": _truncated,
+    "zero_bytes": Path.touch,
+    "text": lambda path: path.write_text("this is no video\n" * 50),
+    "sound_only": _sound_only,
+    "header_only": _header_only,
+    "random_bytes": lambda path: damage_middle(_plain(path)),
+}
+REASONS = {
+    "truncated": "truncated",
+    "zero_bytes": "empty",
+    "text": "not a video",
+    "sound_only": "no video track",
+    "header_only": "no frames|truncated|not a video",
+    "random_bytes": "damaged",
+}
