@@ -1,0 +1,156 @@
+"""Reads everything of one clip of AVSBench, and tells what is wrong with it and what is in it."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from avseg.data.check.findings import Finding, reason, relative
+from avseg.data.check.masks import MaskRules, check_mask, mask_of
+from avseg.data.check.sounds import HeardClip, hear
+from avseg.data.index import ClipEntry
+from avseg.data.layout import Layout
+from avseg.data.pictures import open_picture
+from avseg.errors import UserError
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ClipRules:
+    """How the clips of a set are looked at.
+
+    Attributes:
+        layout: where their files are.
+        sounds: which files of sound a clip should have: "wav", "log_mel".
+        masks: what its masks may hold; None for a set without masks.
+        made: whether objects may hide behind each other for a second, as in made sets.
+    """
+
+    layout: Layout
+    sounds: tuple[str, ...]
+    masks: MaskRules | None
+    made: bool = False
+
+
+@dataclass
+class ClipRecord:
+    """What was found in a clip.
+
+    Attributes:
+        entry: its row of the index.
+        findings: what is wrong.
+        frames: how many could be read.
+        size: (width, height) of its frames, the commonest; None if none could be read.
+        digest: of the first frame and the sound; "" if one of them could not be read.
+        marked: for each annotated second the share of the picture that is marked; None where it could not be read.
+        classes: AVSS: the classes of each annotated second.
+        heard: seconds, and which of them are not silent.
+    """
+
+    entry: ClipEntry
+    findings: list[Finding] = field(default_factory=list)
+    frames: int = 0
+    size: Size | None = None
+    digest: str = ""
+    marked: list[float | None] = field(default_factory=list)
+    classes: list[tuple[int, ...]] = field(default_factory=list)
+    heard: HeardClip = field(default_factory=HeardClip)
+
+
+def read_clip(rules: ClipRules, entry: ClipEntry) -> ClipRecord:
+    """Looks at all files of a clip."""
+    record = ClipRecord(entry)
+    root, frames = rules.layout.root, rules.layout.frames(entry)
+    record.heard, findings = hear(rules.layout, entry, rules.sounds, len(frames))
+    record.findings += findings
+    first = _read_frames(record, frames, root)
+    if first and record.heard.digest:
+        record.digest = hashlib.sha256((first + record.heard.digest).encode()).hexdigest()[:16]
+    if rules.masks is not None:
+        _read_masks(record, rules, rules.masks)
+    return record
+
+
+def _read_frames(record: ClipRecord, paths: list[Path], root: Path) -> str:
+    """Notes sizes and faults; returns the digest of the first frame, "" if it cannot be read."""
+    present = _present(record, paths, root, "frame")
+    sizes: dict[Path, Size] = {}
+    first = ""
+    for path in present:
+        try:
+            picture = open_picture(path)
+        except UserError as error:
+            record.findings.append(unreadable(path, root, error))
+            continue
+        sizes[path] = picture.size
+        if path == paths[0]:
+            first = hashlib.sha256(picture.convert("RGB").tobytes()).hexdigest()
+    record.frames = len(sizes)
+    record.size = commonest(list(sizes.values()))
+    for path, size in sizes.items():
+        if size != record.size:
+            text = f"is {size[0]} x {size[1]}, the clip's other frames {record.size[0]} x {record.size[1]}"  # type: ignore[index]
+            record.findings.append(Finding("size", relative(path, root), text))
+    return first
+
+
+def _read_masks(record: ClipRecord, rules: ClipRules, masks: MaskRules) -> None:
+    root, paths = rules.layout.root, rules.layout.masks(record.entry)
+    present = set(_present(record, paths, root, "mask"))
+    record.marked = [None] * len(paths)
+    for second, path in enumerate(paths):
+        if path not in present:
+            continue
+        try:
+            picture = open_picture(path, "mask")
+        except UserError as error:
+            record.findings.append(unreadable(path, root, error))
+            continue
+        if record.size is not None and picture.size != record.size:
+            (width, height), (w, h) = picture.size, record.size
+            text = f"is {width} x {height}, its frame {w} x {h}"
+            record.findings.append(Finding("size", relative(path, root), text))
+        mask = mask_of(picture, masks)
+        record.marked[second] = mask.share
+        record.classes.append(mask.classes)
+        found = check_mask(mask, masks, record.entry)
+        record.findings += [Finding(kind, relative(path, root), what, mend) for kind, what, mend in found]
+    _check_empty(record, rules, paths)
+
+
+def _check_empty(record: ClipRecord, rules: ClipRules, paths: list[Path]) -> None:
+    """S4 has one visible source: each second that is heard shows it. Elsewhere one second may well be empty."""
+    root, heard = rules.layout.root, record.heard.loud
+    mend = "look at it; where nothing visible sounds all is well, else fetch it again"
+    empty = [n for n, share in enumerate(record.marked) if share == 0 and n < len(heard) and heard[n]]
+    if rules.layout.setting == "s4" and not rules.made:
+        text = "marks nothing, though this second is not silent"
+        record.findings += [Finding("empty mask", relative(paths[n], root), text, mend) for n in empty]
+    elif empty and not any(share != 0 for share in record.marked):
+        text = f"all {len(paths)} masks mark nothing, though the clip is not silent"
+        record.findings.append(Finding("empty mask", relative(paths[0].parent, root), text, mend))
+
+
+def _present(record: ClipRecord, paths: list[Path], root: Path, what: str) -> list[Path]:
+    """The files that are there; the others are noted, all of a clip as one."""
+    missing = [path for path in paths if not path.is_file()]
+    if len(missing) == len(paths) > 1:
+        folder = relative(paths[0].parent, root)
+        record.findings.append(Finding("missing", folder, f"none of the clip's {len(paths)} {what}s is there"))
+    else:
+        record.findings += [
+            Finding("missing", relative(path, root), f"a {what} of the clip is not there") for path in missing
+        ]
+    return [path for path in paths if path not in missing]
+
+
+def unreadable(path: Path, root: Path, error: UserError) -> Finding:
+    """The message of a reader as a finding: what is wrong without the path and without what to do."""
+    if path.stat().st_size == 0:
+        return Finding("unreadable", relative(path, root), "is empty (0 bytes)")
+    return Finding("unreadable", relative(path, root), reason(error, path))
+
+
+def commonest(sizes: list[Size]) -> Size | None:
+    """The size that occurs most often, the first of several."""
+    return max(sizes, key=sizes.count) if sizes else None

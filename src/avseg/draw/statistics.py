@@ -1,0 +1,145 @@
+"""A data set in four pictures: how many, how large the marks are, how long things last, and what sounds."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from avseg.data.check.statistics import Statistics
+from avseg.draw.palette import OKABE_ITO
+from avseg.draw.strips import save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLOURS = {"train": "blue", "val": "orange", "test": "green"}
+_MOST = 30  # categories that are named
+
+
+def save_statistics(path: Path, statistics: Statistics, *, title: str = "") -> None:
+    """Writes the statistics of a set as a PNG.
+
+    Args:
+        path: the PNG; a folder that is missing is made.
+        statistics: of `avseg.data.check.statistics_of`.
+        title: written above.
+    """
+    save_figure(draw_statistics(statistics, title), path, dpi=110)
+
+
+def draw_statistics(statistics: Statistics, title: str = "") -> "Figure":
+    """The figure: counts, mask sizes and lengths on the left, categories on the right where there are any."""
+    from matplotlib.figure import Figure
+
+    categories = _categories(statistics)
+    height = max(6.6, 0.21 * len(categories) + 1.2)
+    figure = Figure(figsize=(11.5 if categories else 6.5, height), layout="constrained")
+    figure.suptitle(f"{statistics.setting}  {title}".strip(), fontsize=12, x=0.01, ha="left")
+    grid = figure.add_gridspec(3, 2 if categories else 1, width_ratios=[1, 1] if categories else None)
+    long = statistics.setting == "lu_avs"
+    _draw_counts(figure.add_subplot(grid[0, 0]), statistics, long)
+    _draw_mask_sizes(figure.add_subplot(grid[1, 0]), statistics)
+    _draw_lengths(figure.add_subplot(grid[2, 0]), statistics, long)
+    if categories:
+        _draw_categories(figure.add_subplot(grid[:, 1]), statistics, categories, long)
+    return figure
+
+
+def _colour(split: str) -> tuple[float, float, float]:
+    red, green, blue = OKABE_ITO[_COLOURS[split]]
+    return red / 255, green / 255, blue / 255
+
+
+def _draw_counts(axis: "Axes", statistics: Statistics, long: bool) -> None:
+    """A bar per split, and in it the share that is silent."""
+    from matplotlib.patches import Patch
+
+    names = list(statistics.splits)[::-1]
+    what = [split.seconds if long else split.annotated for split in map(statistics.splits.__getitem__, names)]
+    totals = [float(sum(value)) / 60 if isinstance(value, list) else float(value) for value in what]
+    for place, (name, total) in enumerate(zip(names, totals, strict=True)):
+        split = statistics.splits[name]
+        axis.barh(place, total, color=_colour(name), height=0.62)
+        axis.barh(place, total * split.silent, color="white", alpha=0.55, height=0.62, hatch="///", linewidth=0)
+        clips = f"{split.clips:,} {'videos' if long else 'clips'}, silent {100 * split.silent:.1f} %"
+        axis.text(total, place, f"  {clips}", va="center", fontsize=8)
+    axis.set_yticks(range(len(names)), names)
+    axis.set_xlim(0, max(totals, default=1.0) * 1.5 or 1)
+    axis.set_title("minutes of video" if long else "annotated frames", loc="left", fontsize=10)
+    axis.legend(
+        handles=[Patch(facecolor="0.85", hatch="///", edgecolor="0.5", label="silent")],
+        frameon=False,
+        fontsize=8,
+        loc="lower right",
+    )
+    _plain(axis)
+
+
+def _draw_mask_sizes(axis: "Axes", statistics: Statistics) -> None:
+    """How much of the picture a mask covers, on a logarithmic scale; each split sums to 100 %."""
+    edges = np.geomspace(1e-4, 1, 25)
+    for name, split in statistics.splits.items():
+        _outline(axis, np.clip(split.mask_sizes, edges[0], 1), edges, name)
+    axis.set_xscale("log")
+    axis.set_xticks([1e-4, 1e-3, 1e-2, 1e-1, 1], ["0.01 %", "0.1 %", "1 %", "10 %", "100 %"])
+    axis.set_xlim(edges[0], 1)
+    axis.set_title("marked share of the picture, of the frames that are marked", loc="left", fontsize=10)
+    axis.set_ylabel("% of frames", fontsize=8)
+    axis.legend(frameon=False, fontsize=8, loc="upper left")
+    _plain(axis)
+
+
+def _draw_lengths(axis: "Axes", statistics: Statistics, long: bool) -> None:
+    """Lengths of audible segments, or of the clips' sounds."""
+    values = {name: split.segments if long else split.seconds for name, split in statistics.splits.items()}
+    longest = max((max(some) for some in values.values() if some), default=1.0)
+    edges = np.linspace(0, longest * 1.02, 31)
+    for name, some in values.items():
+        _outline(axis, np.asarray(some), edges, name)
+    title = "length of audible segments (s)" if long else "length of the sound (s)"
+    axis.set_title(title, loc="left", fontsize=10)
+    axis.set_ylabel(f"% of {'segments' if long else 'clips'}", fontsize=8)
+    axis.set_xlim(0, edges[-1])
+    _plain(axis)
+
+
+def _outline(axis: "Axes", values: "np.ndarray", edges: "np.ndarray", name: str) -> None:
+    if not len(values):
+        return
+    counts, _ = np.histogram(values, edges)
+    axis.stairs(100 * counts / len(values), edges, color=_colour(name), linewidth=1.8, label=name)
+    axis.axvline(float(np.median(values)), color=_colour(name), linewidth=1, linestyle=":")
+
+
+def _draw_categories(axis: "Axes", statistics: Statistics, names: Sequence[str], long: bool) -> None:
+    """A stacked bar per category, the most frequent above."""
+    places = np.arange(len(names))[::-1]
+    left = np.zeros(len(names))
+    for split_name, split in statistics.splits.items():
+        counts = np.array([split.categories.get(name, 0) for name in names], float)
+        axis.barh(places, counts, left=left, color=_colour(split_name), height=0.72, label=split_name)
+        left += counts
+    axis.set_yticks(places, names, fontsize=8)
+    axis.set_ylim(-0.6, len(names) - 0.4)
+    total = len({name for split in statistics.splits.values() for name in split.categories})
+    of = f", the {len(names)} most frequent of {total}" if total > len(names) else ""
+    axis.set_title(f"{'segments' if long else 'clips'} by category{of}", loc="left", fontsize=10)
+    axis.legend(frameon=False, fontsize=8, loc="lower right")
+    _plain(axis)
+
+
+def _categories(statistics: Statistics) -> list[str]:
+    """The most frequent ones first."""
+    counts: Counter[str] = Counter()
+    for split in statistics.splits.values():
+        counts.update(split.categories)
+    return [name for name, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST]]
+
+
+def _plain(axis: "Axes") -> None:
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
+    axis.tick_params(labelsize=8)
