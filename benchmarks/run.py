@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from avseg.files import atomic_file
-from benchmarks import bench_fscore, bench_tpavi, bench_train_step
+from benchmarks import bench_clips, bench_fscore, bench_tpavi, bench_train_step
 from benchmarks.measure import Comparison
 
 
@@ -49,6 +49,8 @@ def _measure(repeats: int, device: str, *, small: bool, console: Console) -> lis
         found += bench_tpavi.measure(shape, repeats, device)
     with console.status("F-score: histogram against 255 thresholds"):
         found += bench_fscore.measure(count, size, repeats, device)
+    with console.status("clips: packed against files"):
+        found += bench_clips.measure(2 if small else 32, size, repeats)
     if device == "cuda":
         with console.status("train step: bf16 against plain fp32"):
             found += bench_train_step.measure(repeats=repeats)

@@ -19,7 +19,7 @@ def test_small_run_writes_the_ratios(
     monkeypatch.setattr(bench_tpavi, "_memory", lambda form, *_: {"linear": 2.0, "quadratic": 50.0}[form])
     assert run.main(["--small", "--repeats", "2", "--out", str(tmp_path / "bench.json")]) == 0
     report = json.loads((tmp_path / "bench.json").read_text())
-    assert [len(c["ours"]) for c in report["comparisons"]] == [2, 1, 2]
+    assert [len(c["ours"]) for c in report["comparisons"]] == [2, 1, 2, 2]
     assert report["comparisons"][1]["ratio"] == 25
     assert report["comparisons"][1]["reached"]
     assert "needs a GPU" in capsys.readouterr().out

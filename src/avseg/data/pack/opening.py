@@ -36,15 +36,33 @@ def pack_folder(layout: Layout, split: str, image_size: int) -> Path:
     return layout.root / PACKED / f"{split}-{image_size}"
 
 
-def open_pack(dataset: AVSBenchDataset, *, fully: bool = False) -> Pack:
+def open_pack(dataset: AVSBenchDataset) -> Pack:
     """Opens the pack of a data set.
 
     Args:
         dataset: the clips as they are read from files.
-        fully: reads and checks every byte, even of files that were found sound before.
 
     Returns:
         A pack that holds exactly what the data set would read.
+
+    Raises:
+        UserError: see `examine`; with what to do about it.
+    """
+    try:
+        return examine(dataset)
+    except UserError as error:
+        layout, size = dataset.layout, dataset.rule.image_size
+        hop = "" if dataset.hop == "vggish" else f" --hop {dataset.hop}"
+        command = f"avseg data pack {layout.root} --setting {layout.setting} --size {size}{hop}"
+        raise UserError(f"{error}; run `{command}`, or set data.packed=false to read the files") from error
+
+
+def examine(dataset: AVSBenchDataset, *, fully: bool = False) -> Pack:
+    """Opens the pack of a data set after every check.
+
+    Args:
+        dataset: the clips as they are read from files.
+        fully: reads every byte, even of files that were found sound before.
 
     Raises:
         UserError: it is not there, damaged, of another format, made with other settings, or from files that have
@@ -52,22 +70,13 @@ def open_pack(dataset: AVSBenchDataset, *, fully: bool = False) -> Pack:
     """
     folder = pack_folder(dataset.layout, dataset.split, dataset.rule.image_size)
     if not folder.is_dir():
-        raise UserError(f"{folder} is not there; {_make(dataset)}, or set data.packed=auto to read the files")
-    try:
-        index = read_index(folder)
-        _check_settings(folder, index, dataset)
-        check_files(folder, index.arrays, fully=fully)
-        arrays = {name: MappedArray(array_file(folder, name), array) for name, array in index.arrays.items()}
-        _check_sources(folder, arrays.pop("sources"), dataset)
-    except UserError as error:
-        raise UserError(f"{error}; {_make(dataset)}, or set data.packed=false") from error
+        raise UserError(f"{folder} is not there")
+    index = read_index(folder)
+    _check_settings(folder, index, dataset)
+    check_files(folder, index.arrays, fully=fully)
+    arrays = {name: MappedArray(array_file(folder, name), array) for name, array in index.arrays.items()}
+    _check_sources(folder, arrays.pop("sources"), dataset)
     return Pack(folder, index, arrays)
-
-
-def _make(dataset: AVSBenchDataset) -> str:
-    layout, size = dataset.layout, dataset.rule.image_size
-    hop = "" if dataset.hop == "vggish" else f" --hop {dataset.hop}"
-    return f"run `avseg data pack {layout.root} --setting {layout.setting} --size {size}{hop}`"
 
 
 def _check_settings(folder: Path, index: PackIndex, dataset: AVSBenchDataset) -> None:
