@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 
 @dataclass
@@ -17,31 +18,43 @@ class Comparison:
         name: what was measured.
         unit: "ms" or "MiB"; in both, less is better.
         ours: this package.
-        published: the plain form of the published method.
+        published: the plain form of the published method; empty where there is none, or where it does not fit.
         target: the ratio published / ours that is asked for, or None.
+        curve: the name of the curve that this is a point of, as "TPAVI: time over T"; "" for a comparison of its own.
+        x: where on that curve.
+        flops: floating point operations of one call of ours and of the published form, where they were counted.
     """
 
     name: str
     unit: str
     ours: Sequence[float]
-    published: Sequence[float]
+    published: Sequence[float] = ()
     target: float | None = None
+    curve: str = ""
+    x: float | None = None
+    flops: tuple[float, float] | None = None
 
     @property
     def ratios(self) -> list[float]:
         """Published over ours, round by round: a slow moment of the machine meets both forms."""
+        if not self.published:
+            return []
         return [theirs / mine for theirs, mine in zip(self.published, self.ours, strict=True)]
 
     @property
-    def ratio(self) -> float:
-        """The median ratio."""
-        return statistics.median(self.ratios)
+    def ratio(self) -> float | None:
+        """The median ratio; None without a published form."""
+        return statistics.median(self.ratios) if self.published else None
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the ratio is at least what is asked for; None where nothing is."""
+        return None if self.target is None or self.ratio is None else self.ratio >= self.target
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a json file."""
-        reached = None if self.target is None else self.ratio >= self.target
-        spread = [min(self.ratios), max(self.ratios)]
-        return {**asdict(self), "ratio": self.ratio, "ratio_spread": spread, "reached": reached}
+        spread = [min(self.ratios), max(self.ratios)] if self.published else None
+        return {**asdict(self), "ratio": self.ratio, "ratio_spread": spread, "reached": self.reached}
 
 
 def timed(function: Callable[[], object], device: str = "cpu") -> float:
@@ -70,6 +83,22 @@ def alternate(
     ours(), published()
     rounds = [(timed(ours, device), timed(published, device)) for _ in range(repeats)]
     return [mine for mine, _ in rounds], [theirs for _, theirs in rounds]
+
+
+def count_flops(function: Callable[[], object]) -> float:
+    """Floating point operations of one call, a multiply-add as two; matrix products and convolutions alone."""
+    counter = FlopCounterMode(display=False)
+    with counter:
+        function()
+    return float(counter.get_total_flops())
+
+
+def peak_flops(device: str = "cpu", size: int = 2048) -> float:
+    """Operations per second of a large float32 matrix product: what this machine can reach at best."""
+    a, b = (torch.randn(size, size, device=device) for _ in range(2))
+    torch.mm(a, b)
+    fastest = min(timed(lambda: torch.mm(a, b), device) for _ in range(5))
+    return 2 * size**3 / (fastest / 1000)
 
 
 def _wait(device: str) -> None:
