@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from avseg.app.data_check import add_parsers as add_checks
 from avseg.app.data_pack import add_pack, run_pack
 from avseg.app.data_prepare import add_prepare, run_prepare
 from avseg.app.films import make_films
@@ -23,6 +24,9 @@ examples:
   avseg data compose --cutouts data/cutouts --out data/composed --setting ms3 --size 96
   avseg data prepare my_videos --out data/mine
   avseg data pack data/toy --setting ms3 --size 64
+  avseg data check data/AVSBench
+  avseg data stats data/toy --picture toy.png
+  avseg data help
 """
 _TOY_EPILOG = """\
 example:
@@ -47,13 +51,14 @@ _NOT_RECORDED = ("run", "verb", "out", "seconds", "hard")
 
 def add_parser(commands: Commands) -> None:
     """Adds the verb `data` with its subverbs."""
-    parser = _parser(commands, "data", "make data sets: toy, compose, cutouts, prepare, pack", _EPILOG)
+    parser = _parser(commands, "data", "make data sets: toy, compose, cutouts, prepare, pack; check them", _EPILOG)
     subverbs = parser.add_subparsers(dest="subverb", metavar="SUBVERB", required=True)
     _add_toy(subverbs)
     _add_compose(subverbs)
     _add_cutouts(subverbs)
     add_prepare(subverbs)
     add_pack(subverbs)
+    add_checks(subverbs)  # they bring their own `run`
     parser.set_defaults(run=run)
 
 

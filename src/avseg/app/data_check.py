@@ -117,10 +117,10 @@ def run_help(arguments: argparse.Namespace) -> int:
 
     console = Console()
     if arguments.dataset is not None:
-        console.print(_source_text(find_source(arguments.dataset)), highlight=False)
+        _say(console, _source_text(find_source(arguments.dataset)))
         return 0
     for source in SOURCES.values():
-        console.print(f"[bold]{source.name:8}[/bold] {source.title}", highlight=False)
+        _say(console, f"[bold]{source.name:8}[/bold] {source.title}")
     console.print("more: avseg data help NAME")
     return 0
 
@@ -143,6 +143,11 @@ def _check_numbers(arguments: argparse.Namespace, *names: str) -> None:
             raise UserError(f"--{name.replace('_', '-')} is {getattr(arguments, name)}; give 0 or more")
 
 
+def _say(console: "Console", text: str) -> None:
+    """A line in which nothing but the markup is coloured, and which is never cut."""
+    console.print(text, highlight=False, soft_wrap=True)
+
+
 @contextmanager
 def _progress(console: "Console", text: str) -> Iterator[Tell]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -156,13 +161,16 @@ def _progress(console: "Console", text: str) -> Iterator[Tell]:
 def _show_report(console: "Console", report: "Report", arguments: argparse.Namespace) -> None:
     from rich.markup import escape
 
+    facts = [f"{name}: {value}" for name, value in report.facts.items()]
     console.print(_counts_table(report))
+    _say(console, escape("; ".join(facts)))
+    _say(console, f"[dim]expected:[/dim] {escape(report.source)}")
     for note in report.notes:
-        console.print(f"[dim]note:[/dim] {escape(note)}", highlight=False)
+        _say(console, f"[dim]note:[/dim] {escape(note)}")
     for finding in report.mended:
-        console.print(f"[green]mended[/green] {escape(finding.file)}: {escape(finding.mend)}", highlight=False)
+        _say(console, f"[green]mended[/green] {escape(finding.file)}: {escape(finding.mend)}")
     _show_findings(console, report, arguments.show)
-    console.print(_verdict(report), highlight=False)
+    _say(console, _verdict(report))
     hidden = [found for found in report.by_kind().values() if len(found) > arguments.show]
     if hidden and arguments.json is None:
         console.print("all of them: --json FILE")
@@ -171,7 +179,7 @@ def _show_report(console: "Console", report: "Report", arguments: argparse.Names
 def _counts_table(report: "Report") -> "Table":
     from rich.table import Table
 
-    table = Table(title=f"{report.setting}: {report.root}", title_justify="left", caption_justify="left")
+    table = Table(title=f"{report.setting}: {report.root}", title_justify="left")
     for column in ("split", "videos" if report.setting == "lu_avs" else "clips", "expected", ""):
         table.add_column(column, justify="left" if column in ("split", "") else "right")
     wrong = {finding.what.split(":")[0] for finding in report.findings if finding.kind == "count"}
@@ -179,8 +187,6 @@ def _counts_table(report: "Report") -> "Table":
         wanted = report.expected.get(split)
         mark = "" if wanted is None else "[red]no[/red]" if split in wrong else "[green]yes[/green]"
         table.add_row(split, f"{count:,}", "" if wanted is None else f"{wanted:,}", mark)
-    facts = "; ".join(f"{name}: {value}" for name, value in report.facts.items())
-    table.caption = f"{report.source}\n{facts}" if facts else report.source
     return table
 
 
@@ -190,14 +196,14 @@ def _show_findings(console: "Console", report: "Report", show: int) -> None:
     from avseg.data.check import KINDS
 
     for kind, found in report.by_kind().items():
-        console.print(f"[bold red]{kind}[/bold red] ({len(found):,}): {KINDS[kind]}", highlight=False)
+        _say(console, f"[bold red]{kind}[/bold red] ({len(found):,}): {KINDS[kind]}")
         for finding in found[:show]:
             where = f"{finding.file}: " if finding.file else ""
-            console.print(f"  {escape(where + finding.what)}", highlight=False)
+            _say(console, f"  {escape(where + finding.what)}")
         if len(found) > show:
-            console.print(f"  ... and {len(found) - show:,} more", highlight=False)
+            _say(console, f"  ... and {len(found) - show:,} more")
         for mend in dict.fromkeys(finding.mend for finding in found[: max(show, 1)]):
-            console.print(f"  [dim]->[/dim] {escape(mend)}", highlight=False)
+            _say(console, f"  [dim]->[/dim] {escape(mend)}")
 
 
 def _verdict(report: "Report") -> str:

@@ -109,7 +109,8 @@ def rules_of(layout: Layout, entries: Sequence[ClipEntry], expected: Expected, l
     files = {"wav": layout.wav, "log_mel": layout.log_mel}
     sounds = tuple(kind for kind, place in files.items() if any(place(entry).is_file() for entry in entries))
     names = read_class_names(layout.label_file) if isinstance(layout, AVSSLayout) else ()
-    masks = MaskRules(names, least, layout.setting == "s4")
+    # of made sets every spot is what is left of an object behind another
+    masks = MaskRules(names, 0 if expected.made else least, layout.setting == "s4")
     with_masks = expected.masks or any(path.is_file() for entry in entries for path in layout.masks(entry)[:1])
     return ClipRules(layout, sounds, masks if with_masks else None, expected.made)
 
@@ -158,7 +159,7 @@ def _add_facts(report: Report, rules: ClipRules, records: list[ClipRecord], expe
     report.facts["sound"] = " and ".join(rules.sounds).replace("_", "-") or "none"
     shares = [share for record in records for share in record.marked if share is not None]
     report.facts["frames"] = str(sum(record.frames for record in records))
-    report.facts["masks"] = f"{len(shares)}, {shares.count(0.0)} of them mark nothing"
+    report.facts["masks"] = f"{len(shares)} ({shares.count(0.0)} empty)"
     if rules.masks is None:
         report.notes.append("a prepared set: it has no masks, so none are asked for")
     if not expected.splits:
