@@ -1,0 +1,205 @@
+"""A segmenter without weights: GrabCut (Rother et al., SIGGRAPH 2004) near the prompts, at a small size, edges at full."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from avseg.annotate.backends.edges import snap
+from avseg.annotate.backends.opencv import cv
+from avseg.annotate.backends.regions import Pieces, cut, grow
+from avseg.annotate.backends.view import View, look
+from avseg.annotate.protocols import Box, Candidate, Mask, Picture, Probability
+from avseg.annotate.refine import padded_box
+from avseg.errors import UserError
+
+Clicks = Sequence[tuple[float, float, bool]]
+Trimap = npt.NDArray[np.uint8]  # of cv2.GC_BGD, GC_FGD, GC_PR_BGD, GC_PR_FGD
+CLOSE = 0.35  # of the picture's longer side: the second look at a click, for small objects
+CONTEXT = 0.2  # of a region's longer side, what is seen around it
+PARTIAL = 0.05  # pieces of less than this share of the largest one are noise
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A picture, and its pieces at a small size."""
+
+    picture: Picture
+    view: View
+    pieces: Pieces
+
+
+class GrabCut:
+    """Separates an object's colours from those around it.
+
+    A click alone first grows a region (see `regions`); a box or a prior mask says where to look. Colours are then
+    learned inside and outside, and the best border between them is found.
+
+    Args:
+        side: pixels of the longer side that it works at.
+        iterations: of GrabCut.
+    """
+
+    def __init__(self, side: int = 160, iterations: int = 2) -> None:
+        self.side, self.iterations = side, iterations
+
+    def encode(self, picture: Picture) -> Encoded:
+        """Cuts the picture, (H, W, 3) uint8, into pieces."""
+        return self._look(picture, None)
+
+    def predict(
+        self, encoded: Encoded, points: Clicks = (), box: Box | None = None, mask: Mask | Probability | None = None
+    ) -> list[Candidate]:
+        """See `Segmenter.predict`."""
+        if mask is not None and (mask > 0.5).any():
+            return [self._from_mask(encoded, points, mask)]
+        if box is not None:
+            return [self._from_box(encoded, points, box)]
+        if not any(positive for *_, positive in points):
+            raise UserError("prompt: there is no point on the object, no box and no mask; click on the object first")
+        return self._from_points(encoded, points)
+
+    def _look(self, picture: Picture, box: Box | None) -> Encoded:
+        view = look(picture, self.side, box)
+        return Encoded(picture, view, cut(view.picture))
+
+    def _from_points(self, encoded: Encoded, points: Clicks) -> list[Candidate]:
+        """Grows regions in the whole picture and close to the points; the best one gets its border by GrabCut."""
+        looks = [encoded]
+        near = _around(points, CLOSE * max(encoded.picture.shape[:2]))
+        if max(near[2] - near[0], near[3] - near[1]) < 0.6 * max(encoded.picture.shape[:2]):
+            looks.append(self._look(encoded.picture, near))
+        found = [(region, score, one.view) for one in looks for region, score in _regions(one, points)]
+        found.sort(key=lambda entry: -entry[1])
+        best, *others = found[:3]
+        return [self._finish(encoded.picture, *best, points)] + [
+            Candidate(_enlarge(encoded.picture, view, region), score / 2) for region, score, view in others
+        ]
+
+    def _finish(self, picture: Picture, region: Mask, score: float, view: View, points: Clicks) -> Candidate:
+        """A region of a view becomes a mask of the picture."""
+        whole = _enlarge(picture, view, region)
+        box = padded_box(whole)
+        if box is None:
+            return Candidate(whole, 0.0)
+        close = look(picture, self.side, box, CONTEXT)
+        trimap = _band(close.shrink(whole), 0.3)
+        mask = self._cut(picture, close, trimap, points)
+        return Candidate(mask if mask.any() else whole, score)
+
+    def _from_box(self, encoded: Encoded, points: Clicks, box: Box) -> Candidate:
+        """What is in the box is the object, but for the colours that go on outside of it."""
+        view = look(encoded.picture, self.side, box, CONTEXT)
+        inside = np.zeros(view.shape, np.bool_)
+        (top, left), (bottom, right) = view.place(box[0], box[1]), view.place(box[2] - 1, box[3] - 1)
+        inside[top : bottom + 1, left : right + 1] = True
+        pieces = cut(view.picture)
+        share = np.bincount(pieces.label.ravel(), inside.ravel(), minlength=len(pieces.size)) / pieces.size
+        likely = inside & (share > 0.85)[pieces.label]
+        trimap = np.where(likely, cv.GC_PR_FGD, cv.GC_PR_BGD).astype(np.uint8)
+        trimap[~inside] = cv.GC_BGD
+        mask = self._cut(encoded.picture, view, trimap, points)
+        return Candidate(mask, contrast(view, mask))
+
+    def _from_mask(self, encoded: Encoded, points: Clicks, mask: Mask | Probability) -> Candidate:
+        """Finds the border again; a click beside the mask adds the region around it, one inside may take it away."""
+        prior = (mask > 0.5) if mask.dtype != np.bool_ else mask
+        prior = _changed(encoded, prior, points)
+        box = padded_box(prior)
+        if box is None:
+            return Candidate(prior, 0.0)
+        view = look(encoded.picture, self.side, box, CONTEXT)
+        trimap = _band(view.shrink(prior), 0.1)
+        found = self._cut(encoded.picture, view, trimap, points)
+        return Candidate(found, contrast(view, found))
+
+    def _cut(self, picture: Picture, view: View, trimap: Trimap, points: Clicks) -> Mask:
+        """GrabCut from a trimap of the view; points hold. The mask of the whole picture, its edges snapped."""
+        radius = max(self.side // 60, 1)
+        for x, y, positive in points:
+            if view.inside(x, y):
+                row, column = view.place(x, y)
+                cv.circle(trimap, (column, row), radius, cv.GC_FGD if positive else cv.GC_BGD, -1)
+        inside = (trimap == cv.GC_FGD) | (trimap == cv.GC_PR_FGD)
+        if inside.any() and not inside.all():
+            cv.setRNGSeed(0)  # the colour models begin with a random clustering
+            models = np.zeros((1, 65)), np.zeros((1, 65))
+            cv.grabCut(view.picture, trimap, None, *models, self.iterations, cv.GC_INIT_WITH_MASK)
+            inside = (trimap == cv.GC_FGD) | (trimap == cv.GC_PR_FGD)
+        seeds = [view.place(x, y) for x, y, positive in points if positive and view.inside(x, y)]
+        return _enlarge(picture, view, keep_pieces(inside, seeds))
+
+
+def contrast(view: View, mask: Mask) -> float:
+    """How strong a mask's border is, 0 to 1: by the mean difference of colour across it."""
+    inside = view.shrink(mask) > 0.5
+    lab = cv.cvtColor(cv.GaussianBlur(view.picture, (0, 0), 0.7), cv.COLOR_RGB2LAB).astype(np.float32)
+    steps = []
+    for axis in (0, 1):
+        before, after = (np.take(inside, range(start, inside.shape[axis] - 1 + start), axis) for start in (0, 1))
+        colours = [np.take(lab, range(start, lab.shape[axis] - 1 + start), axis) for start in (0, 1)]
+        steps.append(np.sqrt(((colours[1] - colours[0]) ** 2).sum(-1))[before != after])
+    across = np.concatenate(steps)
+    return float(1 - np.exp(-across.mean() / 10)) if len(across) else 0.0
+
+
+def keep_pieces(mask: Mask, seeds: Sequence[tuple[int, int]]) -> Mask:
+    """The pieces of a mask that hold a seed (row, column); without one there, all but specks. Small holes are filled."""
+    count, label, stats, _ = cv.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    if count <= 1:
+        return mask
+    wanted = {int(label[seed]) for seed in seeds} - {0}
+    sizes = stats[1:, cv.CC_STAT_AREA]
+    if not wanted:
+        wanted = {place + 1 for place in np.flatnonzero(sizes >= PARTIAL * sizes.max())}
+    kept = np.isin(label, list(wanted))
+    count, label, stats, _ = cv.connectedComponentsWithStats((~kept).astype(np.uint8), connectivity=4)
+    small = np.flatnonzero(stats[:, cv.CC_STAT_AREA] < 0.01 * kept.sum())
+    return kept | (np.isin(label, small) & ~kept)
+
+
+def _regions(encoded: Encoded, points: Clicks) -> list[tuple[Mask, float]]:
+    inside, outside = (
+        [encoded.view.place(x, y) for x, y, sign in points if bool(sign) is wanted and encoded.view.inside(x, y)]
+        for wanted in (True, False)
+    )
+    return grow(encoded.pieces, inside, outside)
+
+
+def _changed(encoded: Encoded, prior: Mask, points: Clicks) -> Mask:
+    """The prior with the regions around clicks that contradict it."""
+    height, width = prior.shape
+    for x, y, positive in points:
+        row, column = min(max(int(y), 0), height - 1), min(max(int(x), 0), width - 1)
+        if bool(positive) is bool(prior[row, column]):
+            continue
+        against = [(*other[:2], not positive) for other in points if bool(other[2]) is not bool(positive)]
+        region, _ = _regions(encoded, [(x, y, True), *((a, b, False) for a, b, _ in against)])[0]
+        whole = _enlarge(encoded.picture, encoded.view, region)
+        prior = prior | whole if positive else prior & ~whole
+    return prior
+
+
+def _band(likely: Probability, width: float) -> Trimap:
+    """A trimap from a map of the view: sure outside of a band around the border, `width` times the object's size."""
+    inside = (likely > 0.5).astype(np.uint8)
+    reach = max(width * np.sqrt(inside.sum()), 1.5)
+    trimap = np.where(inside, cv.GC_PR_FGD, cv.GC_PR_BGD).astype(np.uint8)
+    trimap[cv.distanceTransform(1 - inside, cv.DIST_L2, 3) > reach] = cv.GC_BGD
+    # padded: where the object leaves the picture there is no border to look for
+    padded = cv.copyMakeBorder(inside, 1, 1, 1, 1, cv.BORDER_REPLICATE)
+    trimap[cv.distanceTransform(padded, cv.DIST_L2, 3)[1:-1, 1:-1] > reach] = cv.GC_FGD
+    return trimap
+
+
+def _enlarge(picture: Picture, view: View, inside: Mask) -> Mask:
+    part = snap(view.picture, inside.astype(np.float32), view.crop(picture)) > 0.5
+    return np.asarray(view.paste(part, (picture.shape[0], picture.shape[1])), np.bool_)
+
+
+def _around(points: Clicks, side: float) -> Box:
+    """The box of the positive points and as much around them that it is `side` or more."""
+    x, y = ([point[axis] for point in points if point[2]] for axis in (0, 1))
+    spare = max(side - max(max(x) - min(x), max(y) - min(y)), side / 2) / 2
+    return min(x) - spare, min(y) - spare, max(x) + spare, max(y) + spare

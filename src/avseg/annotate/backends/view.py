@@ -1,0 +1,88 @@
+"""A part of a picture at a size that is quick to work at."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from avseg.annotate.backends.opencv import cv
+from avseg.annotate.protocols import Box, Mask, Picture, Probability
+
+
+@dataclass(frozen=True)
+class View:
+    """A part of a picture, made smaller.
+
+    Attributes:
+        picture: (h, w, 3) uint8, the part.
+        left: of the part in the whole picture, pixels.
+        top: likewise.
+        width: of the part in pixels of the whole picture.
+        height: likewise.
+    """
+
+    picture: Picture
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the view."""
+        return self.picture.shape[0], self.picture.shape[1]
+
+    def inside(self, x: float, y: float) -> bool:
+        """Whether a pixel of the whole picture is in the part."""
+        return self.left <= x < self.left + self.width and self.top <= y < self.top + self.height
+
+    def place(self, x: float, y: float) -> tuple[int, int]:
+        """Row and column in the view of a pixel of the whole picture; the nearest where it is outside."""
+        row = int((y - self.top + 0.5) * self.shape[0] / self.height)
+        column = int((x - self.left + 0.5) * self.shape[1] / self.width)
+        return min(max(row, 0), self.shape[0] - 1), min(max(column, 0), self.shape[1] - 1)
+
+    def shrink(self, whole: Mask | Probability) -> Probability:
+        """The part of a map of the whole picture, at the view's size."""
+        part = whole[self.top : self.top + self.height, self.left : self.left + self.width].astype(np.float32)
+        return _resized(part, self.shape, cv.INTER_AREA)
+
+    def crop(self, whole: Picture) -> Picture:
+        """The part of a picture, at its full size."""
+        return whole[self.top : self.top + self.height, self.left : self.left + self.width]
+
+    def paste(self, part: npt.NDArray[np.generic], size: tuple[int, int]) -> npt.NDArray[np.generic]:
+        """Zeros of the whole picture's size with `part`, at full size, in its place."""
+        whole = np.zeros(size, part.dtype)
+        whole[self.top : self.top + self.height, self.left : self.left + self.width] = part
+        return whole
+
+
+def look(picture: Picture, side: int, box: Box | None = None, margin: float = 0.0) -> View:
+    """A view of a picture.
+
+    Args:
+        picture: (H, W, 3).
+        side: pixels of the view's longer side, at most.
+        box: what to see, left, top, right, bottom; None for all.
+        margin: how much more around the box, share of its longer side.
+    """
+    height, width = picture.shape[:2]
+    left, top, right, bottom = box or (0, 0, width, height)
+    extra = margin * max(right - left, bottom - top)
+    x0, y0 = max(int(left - extra), 0), max(int(top - extra), 0)
+    x1, y1 = (
+        min(max(int(np.ceil(right + extra)), x0 + 2), width),
+        min(max(int(np.ceil(bottom + extra)), y0 + 2), height),
+    )
+    x0, y0 = min(x0, x1 - 1), min(y0, y1 - 1)
+    scale = min(side / max(x1 - x0, y1 - y0), 1.0)
+    shape = (max(round((y1 - y0) * scale), 2), max(round((x1 - x0) * scale), 2))
+    return View(_resized(picture[y0:y1, x0:x1], shape, cv.INTER_AREA), x0, y0, x1 - x0, y1 - y0)
+
+
+def _resized(part: npt.NDArray[np.generic], shape: tuple[int, int], how: int) -> npt.NDArray[np.generic]:
+    if part.shape[:2] == shape:
+        return np.ascontiguousarray(part)
+    resized: npt.NDArray[np.generic] = cv.resize(part, (shape[1], shape[0]), interpolation=how)
+    return resized
