@@ -8,7 +8,8 @@ examples:
   avseg evaluate checkpoint=best.ckpt split=val root=data/AVSBench/Multi-sources out=scores
   avseg evaluate checkpoint=outputs/demo/RUN/seed=123 branch.score.unit=segment branch.aggregation.mode=argmax rate=5
 
-keys: checkpoint, split (train, val, test), root (another data folder), batch_size, num_workers, out,
+keys: checkpoint, split (train, val, test), root (another data folder), batch_size, num_workers,
+packed, packed_audio (`avseg data pack`), out,
 videos_per_group (test batch of the official F-score: 4; 0 = the whole split), trainer (cpu, gpu, ddp);
 long videos: rate (frames per second), branch.score.*, branch.aggregation.*, branch.smoothing.* (as in training)
 """

@@ -163,6 +163,8 @@ class EvaluateConf:
     root: str | None = None
     batch_size: int | None = None
     num_workers: int | None = None
+    packed: Any = None
+    packed_audio: str | None = None
     # the test batch of the official F-score; 0 = the whole split
     videos_per_group: int = 4
     # long videos: frames per second, and what else the paper leaves open; null is as in training

@@ -17,6 +17,9 @@ from avseg.tasks.load import load_any
 from avseg.tasks.pictures import draw_panels
 from avseg.tasks.trainer import call, quiet, share_cores
 
+# how the clips are read, unless it is as in training
+_READING = ("root", "batch_size", "num_workers", "packed", "packed_audio")
+
 
 def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     """Scores a run or checkpoint file on a split, with the controls.
@@ -36,7 +39,7 @@ def evaluate(config: dict[str, Any]) -> dict[str, Any]:
     _choose(task, config)
     task.videos_per_group = config["videos_per_group"] or None  # 0 is the whole split
     data_config = dict(task.config["data"])
-    data_config |= {key: config[key] for key in ("root", "batch_size", "num_workers") if config[key] is not None}
+    data_config |= {key: config[key] for key in _READING if config[key] is not None}
     if config["rate"] is not None:
         data_config["options"] = data_config["options"] | {"rate": config["rate"]}
     data: Any = build_any_data(task.config | {"data": data_config})
