@@ -1,27 +1,26 @@
 """One video's annotation: every change goes through `do`, is on the disk before it is seen, and can be undone."""
 
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from avseg.annotate import operations
 from avseg.annotate.effects import Effect, Op, effect
-from avseg.annotate.history import History, Step
+from avseg.annotate.history import Conflict, History, Step
 from avseg.annotate.journal import Journal, Record
-from avseg.annotate.records import Change, FrameInfo, Object, Segment, Spent, VideoFacts
-from avseg.annotate.rle import RLE, Mask, decode_counts
+from avseg.annotate.reading import Reading
+from avseg.annotate.records import Change, VideoFacts
+from avseg.annotate.rle import RLE
 from avseg.annotate.snapshot import snapshot
-from avseg.annotate.state import Key, Patch, State
+from avseg.annotate.state import Key, Patch
 from avseg.errors import UserError
 
 FORMAT = 1  # of the journal
-_DECODED = 64 << 20  # bytes of decoded masks that are kept
 
 
-class Document:
+class Document(Reading):
     """The annotation of a video, shared by everybody who has it open in this process; safe to use from any thread.
 
     Args:
@@ -29,7 +28,6 @@ class Document:
         folder: where `journal.jsonl` lies or will lie; None keeps everything in memory.
 
     Attributes:
-        video: what is annotated.
         version: how many changes there have been, undos included.
         note: what was found and mended at the opening; empty if all was well.
 
@@ -38,15 +36,14 @@ class Document:
     """
 
     def __init__(self, video: VideoFacts, folder: Path | None = None) -> None:
-        self.video = video
+        super().__init__(video)
         self.version = 0
         self.note = ""
-        self._state = State()
         self._history = History()
         self._journal = Journal(folder / "journal.jsonl") if folder is not None else None
-        self._lock = threading.RLock()
+        self._group: int | None = None  # the first version of what is done together
+        self._together: list[Change] = []
         self._listeners: list[Callable[[Change], None]] = []
-        self._decoded: OrderedDict[bytes, Mask] = OrderedDict()
         if self._journal is not None:
             self._replay(self._journal)
 
@@ -66,10 +63,50 @@ class Document:
                 raise UserError(f"base_version is {base}, and the document is at {self.version}; load it again")
             before = self.version
             change = self._change(clean, base)
+            if change.version > before and self._group is not None:
+                self._together.append(change)
+                return change
         if change.version > before:
-            for listener in tuple(self._listeners):
-                listener(change)
+            self._tell(change)
         return change
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is done inside is one step for undo, waits for the disk once, and is told once; all of it or nothing.
+
+        Other threads wait meanwhile.
+        """
+        with self._lock:
+            if self._group is not None:
+                yield  # a part of a larger group
+                return
+            self._group, self._together = self.version + 1, []
+            try:
+                yield
+            except BaseException:
+                if self._grouped():
+                    self._move("undo", None)
+                raise
+            finally:
+                changes, self._group = self._together, None
+                if self._journal is not None:
+                    self._journal.sync()
+            frames: dict[int, tuple[int, int]] = {}
+            for change in changes:
+                frames = _union(frames, change.frames)
+        if changes:
+            self._tell(Change(self.version, "together", frames))
+
+    def check(self, op: Op) -> Op:
+        """What an operation says in plain form, if it could be done now; changes nothing.
+
+        Raises:
+            UserError: see `do`.
+        """
+        clean = operations.check(op, self.video)
+        with self._lock:
+            effect(self._state, clean, self.version + 1)
+        return clean
 
     def undo(self, base_version: int | None = None) -> Change:
         """Takes the last step back."""
@@ -78,100 +115,6 @@ class Document:
     def redo(self, base_version: int | None = None) -> Change:
         """Does the last undone step again."""
         return self.do({"op": "redo", "base_version": base_version})
-
-    @property
-    def objects(self) -> dict[int, Object]:
-        """By id."""
-        with self._lock:
-            return dict(self._state.objects)
-
-    @property
-    def segments(self) -> dict[int, Segment]:
-        """By id."""
-        with self._lock:
-            return dict(self._state.segments)
-
-    @property
-    def status(self) -> str:
-        """Of the video: "open", "done" or "skipped"."""
-        return self._state.status
-
-    @property
-    def spent(self) -> dict[int, Spent]:
-        """A person's time and clicks, by segment."""
-        with self._lock:
-            return dict(self._state.spent)
-
-    def mask(self, object: int, frame: int) -> Mask | None:
-        """The mask of an object in a frame, (H, W) bool, not to be written to; None where it is silent or unknown."""
-        with self._lock:
-            mark = self._state.visible(object, frame)
-            return None if mark is None or mark.counts is None else self._decode(mark.counts)
-
-    def rle(self, object: int, frame: int) -> RLE | None:
-        """The same as run lengths, without decoding."""
-        with self._lock:
-            mark = self._state.visible(object, frame)
-        if mark is None or mark.counts is None:
-            return None
-        return {"size": [self.video.height, self.video.width], "counts": mark.counts.decode("ascii")}
-
-    def frame_info(self, object: int, frame: int) -> FrameInfo:
-        """Where the mask of an object in a frame comes from, how good it is, and whether it is out of date."""
-        with self._lock:
-            mark = self._state.visible(object, frame)
-            if mark is None:
-                return FrameInfo()
-            return FrameInfo(
-                source=mark.source,
-                accepted=mark.accepted,
-                stale=self._state.stale(object, frame),
-                anchor=mark.anchor,
-                points=mark.points,
-                box=mark.box,
-                score=mark.score,
-                terms=dict(mark.terms),
-                from_frame=mark.from_frame,
-                model=mark.model,
-            )
-
-    def segment_at(self, object: int, frame: int) -> Segment | None:
-        """The segment in which an object sounds in a frame; None = it is silent."""
-        with self._lock:
-            return self._state.segment_at(object, frame)
-
-    def segments_of(self, object: int) -> list[Segment]:
-        """The segments of an object, in the order of time."""
-        with self._lock:
-            return self._state.segments_of(object)
-
-    def masked(self, segment: int) -> list[int]:
-        """The frames of a segment that have a mask, ascending."""
-        with self._lock:
-            found = self._state.segment(segment)
-            marks = self._state.marks.get(found.object, {})
-            return [frame for frame in self._state.frames_in(found) if marks[frame].counts is not None]
-
-    def anchors(self, segment: int) -> list[int]:
-        """The frames of a segment with a mask that a person made or accepted, ascending: propagation's barriers."""
-        with self._lock:
-            return self._state.anchors(self._state.segment(segment))
-
-    def wanting(self, segment: int) -> list[int]:
-        """The frames of a segment whose mask is missing or stale, ascending: what there is to propagate."""
-        with self._lock:
-            found = self._state.segment(segment)
-            marks = self._state.marks.get(found.object, {})
-            return [
-                frame
-                for frame in range(found.start, found.end)
-                if frame not in marks or marks[frame].counts is None or self._state.outdated(found, frame, marks[frame])
-            ]
-
-    def piece(self, segment: int, frame: int) -> tuple[int, int]:
-        """The half-open range of frames between the anchors beside a frame: what a propagation there makes anew."""
-        with self._lock:
-            return self._state.piece(self._state.segment(segment), frame)
 
     def snapshot(self) -> dict[str, Any]:
         """Everything but masks as plain JSON, see `snapshot.snapshot`, with "version", "undo" and "redo" (or None)."""
@@ -196,6 +139,11 @@ class Document:
                 for place, step in enumerate(self._history.steps)
             ]
 
+    def was_undone(self, run: int) -> bool:
+        """Whether the results of a propagation were undone and could be redone."""
+        with self._lock:
+            return self._history.was_undone(run)
+
     def listen(self, listener: Callable[[Change], None]) -> Callable[[], None]:
         """Calls `listener` after each change, in the thread that made it; gives a function that ends this."""
         self._listeners.append(listener)
@@ -218,25 +166,26 @@ class Document:
         if not done.patch:
             return Change(self.version, op["op"], {}, skipped=done.skipped)
         if base is not None and self._history.conflict(base, self.version, done.patch):
-            raise UserError(f"{op['op']}: refused, another tab has changed the same since version {base}; look again")
+            raise Conflict(f"{op['op']}: refused, another tab has changed the same since version {base}; look again")
         now = time.time()
         self._write(op, now)
-        return self._advance(op, done, now)
+        return self._advance(op, done, now, self._group)
 
     def _move(self, direction: str, base: int | None) -> Change:
+        """Undo or redo; a step that is still being put together may be undone by its own thread alone."""
         step = self._history.to_undo() if direction == "undo" else self._history.to_redo()
         if base is not None and self._history.top_changed(base, self.version):
-            raise UserError(f"{direction}: refused, another tab has made a newer step since version {base}; look again")
+            raise Conflict(f"{direction}: refused, another tab has made a newer step since version {base}; look again")
         self._write({"op": direction}, time.time())
         return self._step(direction, step)
 
-    def _advance(self, op: Op, done: Effect, now: float) -> Change:
+    def _advance(self, op: Op, done: Effect, now: float, group: int | None) -> Change:
         """Lets an operation that is in the journal take effect."""
         self.version += 1
         before = self._reach(done.spans)
         self._state.apply(done.patch)
         if done.undoable:
-            self._history.add(Step(op["op"], self.version, now, done.patch, op.get("run")))
+            self._history.add(Step(op["op"], self.version, now, done.patch, op.get("run"), group))
         self._history.note(self.version, done.patch)
         frames = _union(before, self._reach(done.spans))
         return Change(self.version, op["op"], frames, done.object, done.segment, done.skipped, self._single(op))
@@ -260,7 +209,18 @@ class Document:
         if not self._journal.lines:
             video = {key: getattr(self.video, key) for key in ("name", "frames", "fps", "height", "width")}
             self._journal.append({"journal": FORMAT, "video": video})
-        self._journal.append({"version": self.version + 1, "time": round(now, 3), "do": op})
+        group = {} if self._group is None else {"group": self._group}
+        record = {"version": self.version + 1, "time": round(now, 3), **group, "do": op}
+        self._journal.append(record, wait=self._group is None)
+
+    def _grouped(self) -> bool:
+        """Whether anything that can be undone has been done together so far."""
+        place = self._history.place
+        return place > 0 and self._history.steps[place - 1].group == self._group
+
+    def _tell(self, change: Change) -> None:
+        for listener in tuple(self._listeners):
+            listener(change)
 
     def _replay(self, journal: Journal) -> None:
         for record in journal.records():
@@ -285,7 +245,7 @@ class Document:
             self._step("redo", self._history.to_redo())
         else:
             stamp = op.get("run", self.version + 1)
-            self._advance(op, effect(self._state, op, stamp), record["time"])
+            self._advance(op, effect(self._state, op, stamp), record["time"], record.get("group"))
 
     def _check_header(self, record: Record, path: Path) -> None:
         if record.get("journal") != FORMAT:
@@ -297,17 +257,6 @@ class Document:
                     f"{path}: was made for a video with {key} {there[key]}, and {self.video.name} has "
                     f"{getattr(self.video, key)}; put the right video back, or move {path.parent} away"
                 )
-
-    def _decode(self, counts: bytes) -> Mask:
-        if counts in self._decoded:
-            self._decoded.move_to_end(counts)
-            return self._decoded[counts]
-        mask = decode_counts(counts, self.video.height, self.video.width)
-        mask.flags.writeable = False
-        self._decoded[counts] = mask
-        while len(self._decoded) > max(_DECODED // mask.nbytes, 1):
-            self._decoded.popitem(last=False)
-        return mask
 
     def _reach(self, spans: dict[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
         """Spans with the pieces that depend on their ends."""
@@ -344,4 +293,8 @@ def _touched(key: Key, records: Iterable[Any]) -> list[tuple[int, int, int]]:
 
 
 def _union(one: dict[int, tuple[int, int]], other: dict[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
-    return {name: (min(one[name][0], other[name][0]), max(one[name][1], other[name][1])) for name in one}
+    joined = dict(one)
+    for name, (start, end) in other.items():
+        low, high = joined.get(name, (start, end))
+        joined[name] = (min(low, start), max(high, end))
+    return joined

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from avseg.annotate.state import Key, Patch
 from avseg.errors import UserError
 
+
+class Conflict(UserError):
+    """Two tabs changed the same; the page loads the document again and asks its user."""
+
+
 _REMEMBERED = 256  # versions back to which an operation may refer
 
 
@@ -20,6 +25,7 @@ class Step:
         time: when, in seconds since 1970.
         patch: what it changed.
         run: the propagation whose results it holds.
+        group: the first version of those that were done together.
     """
 
     op: str
@@ -27,6 +33,7 @@ class Step:
     time: float
     patch: Patch
     run: int | None = None
+    group: int | None = None
 
 
 @dataclass
@@ -110,6 +117,8 @@ class History:
         return self.steps[self.place - 1] if self.place else None
 
     def _home(self, step: Step) -> Step | None:
+        if step.group is not None:
+            return self.steps[-1] if self.steps and self.steps[-1].group == step.group else None
         if step.run is None:
             return None
         watched = set(step.patch) | {("object", key[1]) for key in step.patch}

@@ -4,12 +4,14 @@ Each line ends with a checksum of itself and of all lines before it. A process t
 last line, which was never accepted: it is cut off at the next opening. Anything else that does not fit is damage.
 """
 
+import errno
 import json
 import os
 import zlib
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from avseg.errors import UserError
 
@@ -36,7 +38,7 @@ class Journal:
         self.size = 0
         self.torn = 0
         self._check = 0
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._broken = ""
 
     def records(self) -> Iterator[Record]:
@@ -60,8 +62,12 @@ class Journal:
                 self.size += len(line)
                 yield record
 
-    def append(self, record: Record) -> None:
+    def append(self, record: Record, wait: bool = True) -> None:
         """Adds a line and waits until it is on the disk; a line that cannot be written whole is taken back.
+
+        Args:
+            record: plain values.
+            wait: False leaves the waiting to a later line, of those that belong together.
 
         Raises:
             UserError: the disk is full or fails.
@@ -73,15 +79,23 @@ class Journal:
         line = body + b',"check":"%08x"}\n' % check
         try:
             file = self._open()
-            file.write(line)
-            os.fsync(file.fileno())
+            if file.write(line) != len(line):  # a disk that fills up takes a part
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if wait:
+                os.fsync(file.fileno())
         except OSError as error:
             self._take_back(error)
         self.lines, self.size, self._check = self.lines + 1, self.size + len(line), check
 
-    def close(self) -> None:
-        """Closes the file; nothing waits to be written."""
+    def sync(self) -> None:
+        """Waits until all lines are on the disk."""
         if self._file is not None:
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._file is not None:
+            self.sync()
             self._file.close()
             self._file = None
 
@@ -102,12 +116,12 @@ class Journal:
             f"or keep a copy and go on with the {self.lines} lines before it: {keep}"
         )
 
-    def _open(self) -> BinaryIO:
+    def _open(self) -> FileIO:
         """Opens for adding, without a torn last line; what is cut off is kept beside, for whoever wants to look."""
         if self._file is None:
             new = not self.path.exists()
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            file = self.path.open("ab", buffering=0)
+            file = FileIO(self.path, "ab")
             if self.torn:
                 with self.path.open("rb") as old:
                     old.seek(self.size)

@@ -1,6 +1,6 @@
 """What a video's annotation is at one time, and what follows from it: silence, barriers, staleness."""
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from typing import Any
 
 from avseg.annotate.records import DERIVED, Mark, Object, Segment, Spent
@@ -28,6 +28,7 @@ class State:
         self.marks: dict[int, dict[int, Mark]] = {}
         self.status = "open"
         self.spent: dict[int, Spent] = {}
+        self._sorted: dict[int, list[Segment]] = {}  # by object, in the order of time; made when asked for
         self._anchors: dict[int, list[int]] = {}  # frames of anchors, ascending, hidden ones too
 
     def get(self, key: Key) -> Any:
@@ -48,6 +49,7 @@ class State:
                 self.status = record
             case _:
                 _set(self._table(key), key[1], record)
+                self._sorted.clear()
 
     def apply(self, patch: Patch) -> None:
         """Makes what stands after a patch."""
@@ -81,11 +83,18 @@ class State:
 
     def segments_of(self, name: int) -> list[Segment]:
         """The segments of an object in the order of time; they never overlap."""
-        return sorted((each for each in self.segments.values() if each.object == name), key=lambda each: each.start)
+        if name not in self._sorted:
+            own = (each for each in self.segments.values() if each.object == name)
+            self._sorted[name] = sorted(own, key=lambda each: each.start)
+        return list(self._sorted[name])
 
     def segment_at(self, name: int, frame: int) -> Segment | None:
         """The segment in which an object sounds at a frame; None = it is silent."""
-        return next((each for each in self.segments.values() if each.object == name and frame in each), None)
+        if name not in self._sorted:
+            self.segments_of(name)
+        own = self._sorted[name]
+        place = bisect_right(own, frame, key=lambda each: each.start) - 1
+        return own[place] if place >= 0 and frame in own[place] else None
 
     def visible(self, name: int, frame: int) -> Mark | None:
         """The mark of an object in a frame; None where it is silent or nothing is known."""
