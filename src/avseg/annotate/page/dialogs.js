@@ -1,0 +1,122 @@
+// Dialogs: a new object, an object's name, export and import, the keys.
+
+import { act } from "./actions.js";
+import { at, post } from "./api.js";
+import { reload } from "./document.js";
+import { $, h } from "./html.js";
+import { forgetMasks } from "./masks.js";
+import { complain, say } from "./status.js";
+import { changed, state } from "./store.js";
+
+const dialog = $("dialog");
+
+function open(title, content, done = null, yes = "OK") {
+  const form = h("form", { method: "dialog", onsubmit: async (event) => {
+    event.preventDefault();
+    dialog.close();
+    if (done) await done(new FormData(form));
+  } }, h("h2", {}, title), ...content, h("div.buttons", {},
+    h("button.small", { type: "button", onclick: () => dialog.close() }, "Close"), done ? h("button.small.main", { type: "submit" }, yes) : null));
+  dialog.replaceChildren(form);
+  dialog.showModal();
+  form.querySelector("input, select")?.focus();
+}
+
+const field = (name, label, value = "", more = {}) => h("label.field", {}, h("span", {}, label), h("input", { name, value, maxLength: 200, autocomplete: "off", ...more }));
+
+export const isOpen = () => dialog.open;
+
+export function newObject() {
+  if (!state.film) return;
+  const labels = [...new Set(state.videos.flatMap((video) => video.labels ?? []).concat([...state.objects.values()].map((one) => one.label)))];
+  open("What sounds?", [
+    field("label", "Class", "", { required: true, placeholder: "guitar, man singing, dog …", list: undefined }),
+    field("name", "Name", "", { placeholder: "if there are several of the class" }),
+    labels.length ? h("p.none", {}, `used already: ${labels.join(", ")}`) : null,
+  ], async (form) => {
+    const label = form.get("label").trim();
+    const before = new Set(state.objects.keys());
+    const name = form.get("name").trim();
+    const op = { op: "add_object", label };
+    if (name) op.name = name;
+    if (!(await act(op))) return;
+    for (const id of state.objects.keys()) if (!before.has(id)) state.object = id;
+    changed("document");
+    say(`${name || label} added: mark where it sounds (I, O, Enter)`);
+  }, "Add");
+}
+
+export function editObject(one) {
+  open(`Object ${one.id}`, [field("label", "Class", one.label, { required: true }), field("name", "Name", one.name),
+    h("button.small", { type: "button", onclick: async () => {
+      dialog.close();
+      await act({ op: "remove_object", object: one.id });
+    } }, "Remove with all its segments")], async (form) => {
+    await act({ op: "edit_object", object: one.id, label: form.get("label").trim(), name: form.get("name").trim() });
+  }, "Save");
+}
+
+const FORMATS = {
+  lu_avs: "LU-AVS (annotation files and masks.npy)", avsbench: "AVSBench (a mask for each second)", coco: "COCO (run lengths)",
+  png: "palette PNGs", csv: "segments as csv", eaf: "segments for ELAN",
+};
+
+export function exchange() {
+  if (!state.film) return;
+  const choice = (name, formats) => h("label.field", {}, h("span", {}, "Format"), h("select", { name }, ...formats.map((one) => h("option", { value: one }, FORMATS[one] ?? one))));
+  open(`Export ${state.name}`, [
+    choice("format", state.formats.out),
+    field("out", "Folder inside the project", "exports"),
+    h("p.none", {}, "Import instead: "),
+    h("div.buttons", {}, ...state.formats.in.map((one) => h("button.small", { type: "button", onclick: () => importFrom(one) }, `from ${one} …`))),
+  ], async (form) => {
+    const [format, out] = [form.get("format"), form.get("out").trim()];
+    say("exporting …");
+    try {
+      const answer = await post(at(state.key, "export"), { format, out });
+      say(`exported to ${answer.path}`);
+    } catch (error) {
+      complain(error);
+    }
+  }, "Export");
+}
+
+function importFrom(format) {
+  dialog.close();
+  open(`Import ${format}`, [field("source", "Folder inside the project", "", { required: true })], async (form) => {
+    try {
+      await post(at(state.key, "import"), { format, source: form.get("source").trim(), base_version: state.version });
+      forgetMasks();
+      await reload();
+      changed("frame");
+      say("imported");
+    } catch (error) {
+      complain(error);
+    }
+  }, "Import");
+}
+
+export function propose() {
+  if (state.object === null) return say("first add what sounds: T or + New", "warn");
+  const object = state.objects.get(state.object);
+  open(`Where ${object.name} is heard`, [
+    h("p.none", {}, "Proposes segments where the sound is loud. They become segments of this object, to be dragged and judged."),
+  ], async () => {
+    say("listening …");
+    try {
+      const { proposals } = await post(at(state.key, "propose"), { method: "energy" });
+      const free = proposals.filter((one) => ![...state.segments.values()].some((s) => s.object === object.id && s.start < one.end && one.start < s.end));
+      if (free.length) await act(...free.map((one) => ({ op: "add_segment", object: object.id, start: one.start, end: one.end })));
+      say(free.length ? `${free.length} segments proposed` : "no further segments found");
+    } catch (error) {
+      complain(error);
+    }
+  }, "Propose");
+}
+
+export function showKeys(table) {
+  open("Keys", [h("div.keys", {}, ...table.map(([title, rows]) => h("section", {}, h("h3", {}, title), h("dl", {}, ...rows.flatMap(([keys, text]) => [
+    h("dt", {}, ...keys.split(" ").map((key) => h("kbd", {}, key))), h("dd", {}, text)])))))]);
+  dialog.classList.add("wide");
+  dialog.addEventListener("close", () => dialog.classList.remove("wide"), { once: true });
+}

@@ -1,0 +1,84 @@
+// What the server says of a video, taken into the page's state.
+
+import { at, getJson, post, getBytes } from "./api.js";
+import { forgetFrames } from "./frames.js";
+import { clearMasks } from "./masks.js";
+import { changed, segmentAt, state } from "./store.js";
+
+export async function loadVideos() {
+  const answer = await getJson("/api/videos");
+  state.videos = answer.videos;
+  state.formats = answer.formats;
+  state.backend = answer.backend;
+  changed("videos");
+}
+
+export async function openVideo(key) {
+  const opened = await post(at(key, "open"));
+  const times = new Float64Array(await getBytes(at(key, "times")));
+  forgetFrames();
+  clearMasks();
+  Object.assign(state, { key, name: opened.name, film: opened.film, times, object: null, segment: null, run: null, frame: 0 });
+  state.marks = { start: null, end: null };
+  state.range = { from: 0, to: times[times.length - 1] || 1 };
+  take(opened.snapshot);
+  state.object = state.objects.keys().next().value ?? null;
+  changed("film", "document", "frame", "run", "tool");
+  history.replaceState(null, "", `#${encodeURIComponent(opened.name)}`);
+  await loadQueue();
+}
+
+export async function reload() {
+  if (!state.key) return;
+  const key = state.key;
+  const snapshot = await getJson(at(key, "snapshot"));
+  if (key === state.key && snapshot.version >= state.version) take(snapshot);
+}
+
+// a snapshot with all frames, or what a change touched: patches, each an object's frames from start up to end
+export function take(snapshot) {
+  state.version = snapshot.version;
+  state.objects = new Map(snapshot.objects.map((one) => [one.id, one]));
+  state.segments = new Map(snapshot.segments.map((one) => [one.id, one]));
+  state.history = snapshot.history;
+  state.videoStatus = snapshot.status;
+  if (snapshot.frames) {
+    state.info = new Map();
+    for (const [object, columns] of Object.entries(snapshot.frames)) fill(Number(object), columns);
+  }
+  for (const patch of snapshot.patches ?? []) {
+    const rows = state.info.get(patch.object);
+    for (let frame = patch.start; rows && frame < patch.end; frame++) rows.delete(frame);
+    fill(patch.object, patch);
+  }
+  for (const object of [...state.info.keys()]) if (!state.objects.has(object)) state.info.delete(object);
+  for (const segment of state.segments.values()) segment.quality = state.quality?.[segment.id];
+  if (state.object !== null && !state.objects.has(state.object)) state.object = null;
+  if (state.object === null && state.objects.size) state.object = state.objects.keys().next().value;
+  if (state.segment !== null && !state.segments.has(state.segment)) state.segment = null;
+  if (state.segment === null && state.object !== null) state.segment = segmentAt(state.object, state.frame)?.id ?? null;
+  changed("document");
+}
+
+function fill(object, columns) {
+  if (!state.info.has(object)) state.info.set(object, new Map());
+  const rows = state.info.get(object);
+  columns.frame.forEach((frame, i) => rows.set(frame, {
+    source: columns.source[i], accepted: columns.accepted[i], stale: columns.stale[i], score: columns.score[i],
+  }));
+}
+
+let asked = 0;
+export async function loadQueue() {
+  const key = state.key;
+  const mine = ++asked;
+  const answer = await getJson(at(key, "queue"));
+  if (key !== state.key || mine !== asked) return;
+  state.queue = answer.queue;
+  for (const [id, quality] of Object.entries(answer.quality)) {
+    const segment = state.segments.get(Number(id));
+    if (segment) segment.quality = quality;
+  }
+  state.quality = answer.quality;
+  changed("queue", "document");
+}

@@ -1,0 +1,23 @@
+// Makes elements: h("button.small", {title, onclick}, "text", child).
+
+export function h(what, properties = {}, ...children) {
+  const [tag, ...classes] = what.split(".");
+  const element = document.createElement(tag);
+  element.classList.add(...classes);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null) continue;
+    if (name in element) element[name] = value;
+    else element.setAttribute(name, value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+export const $ = (id) => document.getElementById(id);
+
+// a swatch of a colour; set through the style object, which the content policy allows
+export function swatch(colour) {
+  const dot = h("span.swatch");
+  dot.style.background = colour;
+  return dot;
+}

@@ -1,0 +1,111 @@
+// The lists at the sides: videos, history, objects and the queue "check this first".
+
+import { redo, undo } from "./actions.js";
+import { openVideo } from "./document.js";
+import { editObject, newObject } from "./dialogs.js";
+import { $, h, swatch } from "./html.js";
+import { css, quality } from "./palette.js";
+import { goTo } from "./stage.js";
+import { complain } from "./status.js";
+import { changed, on, segmentAt, segmentsOf, state } from "./store.js";
+import { clock } from "./timeline.js";
+
+export function startPanels() {
+  on("videos film document", showVideos);
+  on("film document", showHistory);
+  on("film document frame", showObjects);
+  on("queue document frame", showQueue);
+  $("add-object").onclick = newObject;
+  $("next-worst").onclick = nextWorst;
+}
+
+const STATUS = { new: "not begun", open: "in work", done: "done", skipped: "left out", broken: "cannot be opened" };
+
+function showVideos() {
+  $("videos").replaceChildren(...state.videos.map((video) => {
+    const here = video.key === state.key;
+    const status = here ? state.videoStatus : video.status;
+    const objects = here ? state.objects.size : video.objects;
+    const segments = here ? state.segments.size : video.segments;
+    const counts = objects ? `${objects} obj · ${segments} seg` : "";
+    const length = video.seconds ? clock(video.seconds, 1) : "";
+    return h(here ? "button.item.video.chosen" : "button.item.video", { title: video.name, onclick: () => openVideo(video.key).catch(complain) },
+      h(`span.dot.${status}`, { title: STATUS[status] ?? status }),
+      h("span.name", {}, video.name),
+      h("span.sub", {}, [length, counts, STATUS[status] ?? status].filter(Boolean).join(" · ")));
+  }));
+  if (!state.videos.length) $("videos").append(h("p.none", {}, "no videos in this folder"));
+}
+
+function showHistory() {
+  const { done, undone } = state.history;
+  const rows = [
+    ...undone.slice(0, 6).reverse().map((text, i, all) => h("button.item.undone", { title: "redo up to here", onclick: () => redo(all.length - i) }, text)),
+    ...done.slice(0, 40).map((text, i) => h(i ? "button.item" : "button.item.chosen", { title: i ? "undo what came after this" : "the last step", onclick: () => i && undo(i) }, text)),
+  ];
+  $("history").replaceChildren(...rows);
+  if (!rows.length) $("history").append(h("p.none", {}, "nothing done yet"));
+}
+
+function showObjects() {
+  $("objects").replaceChildren(...[...state.objects.values()].map((one, i) => {
+    const chosen = one.id === state.object;
+    const sounding = segmentAt(one.id, state.frame);
+    return h(chosen ? "div.item.object.chosen" : "div.item.object", { onclick: () => select(one.id) },
+      h("kbd", {}, i < 9 ? String(i + 1) : ""), swatch(css(one.colour)),
+      h("span.name", {}, one.name),
+      h("span.sub", {}, sounding ? "♪ sounds" : "silent"),
+      h("button.small.quiet", { title: "Name, label, remove", onclick: (event) => { event.stopPropagation(); editObject(one); } }, "⋯"));
+  }));
+  if (!state.objects.size) $("objects").append(h("p.none", {}, "what sounds in this video? ", h("kbd", {}, "T"), " adds it"));
+}
+
+export function select(object) {
+  if (object === undefined || !state.objects.has(object)) return;
+  state.object = object;
+  state.segment = segmentAt(object, state.frame)?.id ?? null;
+  changed("document", "draft");
+}
+
+function showQueue() {
+  $("queue").replaceChildren(...state.queue.map((row, i) => {
+    const object = state.objects.get(row.object);
+    if (!object) return null;
+    const bar = h("span.meter", {}, h("i"));
+    bar.firstChild.style.width = `${Math.round(100 * (row.score ?? 0))}%`;
+    bar.firstChild.style.background = quality(row.score);
+    return h(row.segment === state.segment ? "button.item.queued.chosen" : "button.item.queued", { onclick: () => visit(row) },
+      h("span.rank", {}, String(i + 1)), swatch(css(object.colour)),
+      h("span.name", {}, `${object.name}, frame ${row.frame}`), h("span.score", {}, row.score === null ? "–" : row.score.toFixed(2)),
+      bar, h("span.sub", {}, row.reason));
+  }).filter(Boolean));
+  if (!$("queue").childElementCount) $("queue").append(h("p.none", {}, "nothing to check: propagate a segment (F)"));
+}
+
+function visit(row) {
+  state.object = row.object;
+  state.segment = row.segment;
+  goTo(row.frame);
+  changed("document", "frame", "queue");
+}
+
+// the worst first; pressed again on it, the one after it
+let visited = -1;
+export function nextWorst() {
+  if (!state.queue.length) return;
+  const here = state.queue.findIndex((row) => row.segment === state.segment && row.frame === state.frame);
+  visited = here >= 0 ? (here + 1) % state.queue.length : 0;
+  visit(state.queue[visited]);
+}
+
+export function neighbour(step) {
+  const all = segmentsOf(state.object);
+  if (!all.length) return;
+  const here = all.findIndex((one) => one.id === state.segment);
+  let next = here + step;
+  if (here < 0) next = step > 0 ? all.findIndex((one) => one.start >= state.frame) : all.findLastIndex((one) => one.end <= state.frame);
+  const one = all[Math.max(0, Math.min(all.length - 1, next))];
+  state.segment = one.id;
+  goTo(one.start);
+  changed("document", "frame");
+}

@@ -1,0 +1,81 @@
+// Plays a segment: the sound is the clock, and the frame is the one that the table of times shows at that time.
+
+import { $ } from "./html.js";
+import { at } from "./api.js";
+import { fetchAhead, fetchFrame } from "./frames.js";
+import { fetchMasks, masksAt } from "./masks.js";
+import { goTo } from "./stage.js";
+import { changed, frameAt, on, segmentAt, state } from "./store.js";
+import { say } from "./status.js";
+
+const sound = $("sound");
+const AHEAD = 8; // frames fetched before they are due
+const BATCH = 24; // frames whose masks are fetched at once
+let span = null; // {start, end} in seconds, {first, last} in frames
+let silent = null; // a film without sound: the clock of the page, {since, from}
+
+export function startPlayer() {
+  on("film", () => {
+    pause();
+    sound.src = state.film.has_sound ? at(state.key, "sound.wav") : "";
+    if (!state.film.has_sound) sound.removeAttribute("src");
+  });
+  sound.addEventListener("error", () => sound.hasAttribute("src") && say("the sound cannot be played", "error"));
+}
+
+export function toggle(everything = false) {
+  if (!state.film) return;
+  if (state.playing) return pause();
+  const segment = everything ? null : segmentAt(state.object, state.frame) ?? state.segments.get(state.segment);
+  const [first, last] = segment ? [segment.start, segment.end - 1] : [0, state.film.frames - 1];
+  span = { first, last, start: state.times[first], end: state.times[last + 1] };
+  const inside = first <= state.frame && state.frame < last;
+  seek(inside ? state.times[state.frame] : span.start);
+  state.playing = true;
+  state.lit = Boolean(segment);
+  if (state.film.has_sound) sound.play().catch((error) => error.name !== "AbortError" && stopped(error));
+  changed("play");
+  requestAnimationFrame(tick);
+}
+
+function stopped(error) {
+  pause();
+  say(`the sound cannot be played: ${error.message}`, "error");
+}
+
+export function pause() {
+  sound.pause();
+  if (!state.playing) return;
+  state.playing = false;
+  changed("play", "frame");
+}
+
+function seek(time) {
+  if (state.film.has_sound) sound.currentTime = time;
+  else silent = { since: performance.now(), from: time };
+}
+
+const now = () => (state.film.has_sound ? sound.currentTime : silent.from + (performance.now() - silent.since) / 1000);
+
+function tick() {
+  if (!state.playing) return;
+  const time = now();
+  if (time >= span.end - 0.002 || sound.ended) {
+    seek(span.start);
+    if (state.film.has_sound && sound.paused) sound.play().catch(stopped);
+  } else if (!sound.seeking) {
+    goTo(Math.max(span.first, Math.min(span.last, frameAt(time))));
+    ahead();
+  }
+  requestAnimationFrame(tick);
+}
+
+function ahead() {
+  fetchFrame(state.frame).catch(() => {});
+  fetchAhead(state.frame, 1, AHEAD);
+  const due = state.frame - (state.frame % BATCH);
+  for (const start of [due, due + BATCH]) {
+    const end = Math.min(start + BATCH, state.film.frames);
+    if (start < state.film.frames && !masksAt(Math.min(end - 1, state.film.frames - 1))) fetchMasks(start, end).catch(() => {});
+  }
+}

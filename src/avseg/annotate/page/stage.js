@@ -1,0 +1,195 @@
+// Paints the frame, its masks, points and box, and what the chosen tool is about to do.
+
+import { $ } from "./html.js";
+import { complain } from "./status.js";
+import { fetchAhead, fetchFrame, ready } from "./frames.js";
+import { fetchMasks, maskOf, masksAt, painted } from "./masks.js";
+import { css } from "./palette.js";
+import { changed, on, segmentAt, state } from "./store.js";
+import { fit, toCanvas, view } from "./view.js";
+
+const canvas = $("stage");
+const context = canvas.getContext("2d");
+export const draft = { points: null, box: null, stroke: null, cursor: null }; // what a tool holds while it is dragged
+
+let shown = -1; // the frame whose picture is on the screen
+let busy = false;
+let last = 0;
+
+export function startStage() {
+  new ResizeObserver(resize).observe(canvas.parentElement);
+  on("film", () => fit(canvas.clientWidth, canvas.clientHeight));
+  on("frame film", load);
+  on("film frame masks document view tool draft play", draw);
+}
+
+function resize() {
+  const ratio = window.devicePixelRatio || 1;
+  canvas.width = Math.round(canvas.clientWidth * ratio);
+  canvas.height = Math.round(canvas.clientHeight * ratio);
+  if (view.fitted) fit(canvas.clientWidth, canvas.clientHeight);
+  draw();
+}
+
+// one picture on its way at a time: while scrubbing fast, frames in between are left out
+export async function load() {
+  if (!state.film || busy) return;
+  busy = true;
+  const key = state.key;
+  try {
+    for (let wanted = -1; wanted !== state.frame && key === state.key; ) {
+      wanted = state.frame;
+      const step = wanted < last ? -1 : 1;
+      last = wanted;
+      await Promise.all([fetchFrame(wanted), fetchMasks(wanted)]);
+      draw();
+      fetchAhead(wanted, step);
+    }
+  } catch (error) {
+    complain(error);
+  } finally {
+    busy = false;
+    if (key !== state.key) load();
+  }
+}
+
+function draw() {
+  const ratio = window.devicePixelRatio || 1;
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
+  if (!state.film) return;
+  const picture = ready(state.frame);
+  // while the picture is on its way the last one stays, but never with the masks of another frame
+  const frame = picture ? state.frame : shown;
+  const image = picture ?? ready(shown);
+  if (!image) return;
+  shown = frame;
+  const [width, height] = [state.film.width * view.scale, state.film.height * view.scale];
+  context.imageSmoothingEnabled = view.scale < 4;
+  context.drawImage(image, view.left, view.top, width, height);
+  if (state.lit && state.playing) {
+    context.fillStyle = "rgba(8,11,15,.45)";
+    context.fillRect(view.left, view.top, width, height);
+  }
+  const masks = masksAt(frame);
+  if (masks) for (const mask of masks.values()) drawMask(mask);
+  drawStroke();
+  if (masks && !state.playing) for (const mask of masks.values()) if (mask.object === state.object) drawPrompts(mask);
+  if (!masks?.has(state.object)) drawPrompts({ object: state.object, points: [], box: null });
+  drawCursor();
+  canvas.dispatchEvent(new CustomEvent("painted", { detail: { frame, picture: Boolean(picture), masks: masks?.size ?? -1 } }));
+}
+
+// what the compare switch chooses: the refined mask, or the one as it was propagated
+function chosen(mask) {
+  if (state.compare === "before" && mask.before) return [mask.before, "before"];
+  return [mask.rle, "after"];
+}
+
+function drawMask(mask) {
+  const [rle, which] = chosen(mask);
+  const picture = painted(mask, rle, which, state.opacity);
+  if (!picture) return;
+  const [x, y] = toCanvas(picture.left, picture.top);
+  context.globalAlpha = state.object === null || mask.object === state.object ? 1 : 0.75;
+  context.drawImage(picture.canvas, x, y, picture.canvas.width * view.scale, picture.canvas.height * view.scale);
+  context.globalAlpha = 1;
+  const object = state.objects.get(mask.object);
+  chip(object.name, css(object.colour), x, y - 20);
+}
+
+function chip(text, colour, x, y) {
+  context.font = "600 11px system-ui, sans-serif";
+  const width = context.measureText(text).width + 22;
+  x = Math.max(4, Math.min(x, canvas.clientWidth - width - 4));
+  y = Math.max(4, y);
+  context.fillStyle = "rgba(12,16,21,.82)";
+  context.beginPath();
+  context.roundRect(x, y, width, 18, 9);
+  context.fill();
+  context.fillStyle = colour;
+  context.beginPath();
+  context.arc(x + 9, y + 9, 3.5, 0, 7);
+  context.fill();
+  context.fillStyle = "#e8edf2";
+  context.textBaseline = "middle";
+  context.fillText(text, x + 16, y + 9.5);
+}
+
+function drawPrompts(mask) {
+  const points = draft.points ?? mask.points ?? [];
+  const box = draft.box ?? mask.box;
+  if (box) {
+    const [x0, y0] = toCanvas(box[0], box[1]);
+    const [x1, y1] = toCanvas(box[2], box[3]);
+    context.lineWidth = 3;
+    context.strokeStyle = "rgba(8,11,15,.7)";
+    context.strokeRect(x0, y0, x1 - x0, y1 - y0);
+    context.lineWidth = 1.5;
+    context.strokeStyle = "#fff";
+    context.setLineDash([6, 4]);
+    context.strokeRect(x0, y0, x1 - x0, y1 - y0);
+    context.setLineDash([]);
+  }
+  for (const [x, y, positive] of points) drawPoint(...toCanvas(x, y), positive, mask.by_hand === false);
+}
+
+// plus on white, minus on dark: told apart without colour; the tool's own points are smaller
+function drawPoint(x, y, positive, small) {
+  const radius = small ? 5 : 7;
+  context.beginPath();
+  context.arc(x, y, radius, 0, 7);
+  context.fillStyle = positive ? "#fff" : "#14181d";
+  context.fill();
+  context.lineWidth = 2;
+  context.strokeStyle = positive ? "#14181d" : "#fff";
+  context.stroke();
+  context.beginPath();
+  context.moveTo(x - radius + 3, y);
+  context.lineTo(x + radius - 3, y);
+  if (positive) {
+    context.moveTo(x, y - radius + 3);
+    context.lineTo(x, y + radius - 3);
+  }
+  context.stroke();
+}
+
+function drawStroke() {
+  if (!draft.stroke) return;
+  const object = state.objects.get(state.object);
+  context.strokeStyle = context.fillStyle = draft.stroke.erase ? "rgba(20,24,29,.6)" : css(object.colour, 0.6);
+  context.lineWidth = 2 * draft.stroke.radius * view.scale;
+  context.lineCap = context.lineJoin = "round";
+  context.beginPath();
+  draft.stroke.path.forEach(([x, y], i) => context[i ? "lineTo" : "moveTo"](...toCanvas(x, y)));
+  if (draft.stroke.path.length === 1) context.lineTo(...toCanvas(...draft.stroke.path[0]));
+  context.stroke();
+}
+
+function drawCursor() {
+  if (!draft.cursor || state.playing || !["brush", "eraser"].includes(state.tool)) return;
+  const [x, y] = toCanvas(...draft.cursor);
+  for (const [width, colour] of [[3, "rgba(0,0,0,.6)"], [1.5, "#fff"]]) {
+    context.beginPath();
+    context.arc(x, y, state.brush * view.scale, 0, 7);
+    context.lineWidth = width;
+    context.strokeStyle = colour;
+    context.stroke();
+  }
+}
+
+export const currentMask = () => maskOf(state.object, state.frame);
+
+export function goTo(frame) {
+  if (!state.film) return;
+  const target = Math.max(0, Math.min(state.film.frames - 1, Math.round(frame)));
+  if (target === state.frame) return;
+  state.frame = target;
+  const here = state.object === null ? null : segmentAt(state.object, target);
+  if (here && here.id !== state.segment) {
+    state.segment = here.id;
+    changed("document");
+  }
+  Object.assign(draft, { points: null, box: null, stroke: null });
+  changed("frame");
+}

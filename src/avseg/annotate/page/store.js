@@ -1,0 +1,81 @@
+// All that the page knows, and who wants to hear of changes. Listeners run once per animation frame.
+
+export const state = {
+  videos: [],
+  formats: { out: [], in: [] },
+  key: null, // of the open video
+  name: "",
+  film: null, // {frames, fps, height, width, has_sound, duration}
+  times: new Float64Array(0), // when each frame is shown, in seconds, and the end of the last one
+  version: 0,
+  objects: new Map(), // id -> {id, label, name, colour}
+  segments: new Map(), // id -> {id, object, start, end, status, seconds, clicks, quality}
+  info: new Map(), // object -> Map(frame -> {source, accepted, stale, score})
+  videoStatus: "",
+  history: { done: [], undone: [] },
+  queue: [],
+  frame: 0,
+  object: null,
+  segment: null,
+  marks: { start: null, end: null },
+  tool: "points",
+  brush: 18,
+  opacity: 0.45,
+  compare: "off", // off, before: the mask as it was propagated instead of the refined one
+  lit: false, // while playing, everything but the masks is dimmed
+  playing: false,
+  range: { from: 0, to: 1 }, // seconds shown on the time line
+  run: null, // {segment, done, total}
+  saving: 0,
+  offline: false,
+};
+
+const listeners = new Map();
+let waiting = null;
+
+export function on(topics, listener) {
+  for (const topic of topics.split(" ")) {
+    if (!listeners.has(topic)) listeners.set(topic, new Set());
+    listeners.get(topic).add(listener);
+  }
+}
+
+export function changed(...topics) {
+  if (!waiting) {
+    waiting = new Set();
+    requestAnimationFrame(flush);
+  }
+  topics.forEach((topic) => waiting.add(topic));
+}
+
+function flush() {
+  const topics = waiting;
+  waiting = null;
+  const due = new Set();
+  for (const topic of topics) for (const listener of listeners.get(topic) ?? []) due.add(listener);
+  for (const listener of due) listener();
+}
+
+// the segment of an object that holds a frame
+export function segmentAt(object, frame) {
+  for (const one of state.segments.values()) if (one.object === object && one.start <= frame && frame < one.end) return one;
+  return null;
+}
+
+export const segmentsOf = (object) =>
+  [...state.segments.values()].filter((one) => object === null || one.object === object).sort((a, b) => a.start - b.start || a.object - b.object);
+
+export const infoOf = (object, frame) => state.info.get(object)?.get(frame);
+
+// the frame on the screen at a time in seconds
+export function frameAt(time) {
+  const times = state.times;
+  let low = 0;
+  let high = Math.max(0, times.length - 2);
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (times[middle] <= time + 1e-6) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}

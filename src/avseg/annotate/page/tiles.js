@@ -1,0 +1,81 @@
+// Waveform and spectrogram as tiles of 512 columns at powers of two of zoom: fetched once, painted at any zoom near it.
+
+import { at, getBytes } from "./api.js";
+import { heat } from "./palette.js";
+import { changed, on, state } from "./store.js";
+
+const COLUMNS = 512;
+const MOST = 160;
+export const ROWS = { peaks: 64, spectrogram: 64 };
+let tiles = new Map();
+
+export function startTiles() {
+  on("film", () => (tiles = new Map()));
+}
+
+// the tiles that cover what is shown: [{canvas, from, to}]; what is missing is on its way
+export function covering(kind, from, to, pixels) {
+  const level = Math.ceil(Math.log2((to - from) / pixels));
+  const length = COLUMNS * 2 ** level;
+  const out = [];
+  for (let index = Math.floor(from / length); index * length < to; index++) {
+    const tile = wanted(kind, level, index, length);
+    if (tile.canvas) out.push({ canvas: tile.canvas, from: index * length, to: (index + 1) * length });
+  }
+  return out;
+}
+
+function wanted(kind, level, index, length) {
+  const name = `${kind} ${level} ${index}`;
+  let tile = tiles.get(name);
+  if (tile) return tile;
+  tile = { canvas: null };
+  tiles.set(name, tile);
+  if (tiles.size > MOST) tiles.delete(tiles.keys().next().value);
+  const asked = `start=${index * length}&end=${(index + 1) * length}&columns=${COLUMNS}`;
+  getBytes(at(state.key, kind === "peaks" ? `peaks?${asked}` : `spectrogram?${asked}&rows=${ROWS.spectrogram}`)).then((bytes) => {
+    tile.canvas = kind === "peaks" ? wave(new Float32Array(bytes)) : heatmap(new Uint8Array(bytes));
+    changed("timeline");
+  }).catch(() => tiles.delete(name));
+  return tile;
+}
+
+function wave(peaks) {
+  const canvas = sheet(ROWS.peaks);
+  const context = canvas.getContext("2d");
+  const middle = ROWS.peaks / 2;
+  context.fillStyle = "#7f95ab";
+  for (let column = 0; column < COLUMNS; column++) {
+    // the square root shows quiet sounds too
+    const low = Math.sign(peaks[2 * column]) * Math.sqrt(Math.abs(peaks[2 * column]));
+    const high = Math.sign(peaks[2 * column + 1]) * Math.sqrt(Math.abs(peaks[2 * column + 1]));
+    const top = middle - Math.max(0, Math.min(1, high)) * middle;
+    const bottom = middle - Math.min(0, Math.max(-1, low)) * middle;
+    context.fillRect(column, Math.min(top, middle - 0.5), 1, Math.max(1, bottom - top));
+  }
+  return canvas;
+}
+
+// bytes: rows from the highest frequency down, each of all columns
+function heatmap(bytes) {
+  const rows = Math.floor(bytes.length / COLUMNS);
+  const canvas = sheet(rows);
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(COLUMNS, rows);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < COLUMNS; column++) {
+      const place = 4 * (row * COLUMNS + column);
+      image.data.set(heat[bytes[row * COLUMNS + column]], place);
+      image.data[place + 3] = 255;
+    }
+  }
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
+function sheet(rows) {
+  const canvas = document.createElement("canvas");
+  canvas.width = COLUMNS;
+  canvas.height = rows;
+  return canvas;
+}
