@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from avseg.data.prepare import Options, Outcome
+    from avseg.data.prepare.options import Options
+    from avseg.data.prepare.outcome import Outcome
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -53,7 +54,7 @@ def run_prepare(arguments: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from avseg.data.prepare import prepare
+    from avseg.data.prepare.run import prepare
     from avseg.errors import UserError
 
     if arguments.jobs is not None and arguments.jobs < 1:
@@ -84,7 +85,7 @@ def run_prepare(arguments: argparse.Namespace) -> int:
 
 
 def _options(arguments: argparse.Namespace) -> "Options":
-    from avseg.data.prepare import Options
+    from avseg.data.prepare.options import Options
 
     return Options(
         setting=arguments.setting,

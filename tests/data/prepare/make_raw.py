@@ -91,9 +91,7 @@ def make_raw(folder: Path, number: int) -> Raw:
         **_OPTIONS[kind],
     )
     shown = tuple(times) if times else tuple(i / float(rate) for i in range(frames))
-    return Raw(
-        file.as_posix(), frames, float(rate or 0), shown, rate is None, (height, width), rotation, layout, heard
-    )
+    return Raw(file.as_posix(), frames, float(rate or 0), shown, rate is None, (height, width), rotation, layout, heard)
 
 
 def _varying(random: np.random.Generator) -> list[float]:

@@ -18,7 +18,7 @@ class ProcessDied(Exception):
 
 
 def run_jobs(
-    function: Callable[[Job], Result], jobs: Sequence[Job], processes: int
+    function: Callable[[Job], Result], jobs: Sequence[Job], processes: int, begin: Callable[[], None] | None = None
 ) -> Iterator[tuple[Job, Result | ProcessDied]]:
     """Gives each job's result as soon as it is there.
 
@@ -29,12 +29,13 @@ def run_jobs(
         function: top-level, since processes are spawned; what it raises is raised here.
         jobs: its arguments.
         processes: how many at a time; 0 = in this process, one after the other.
+        begin: called once in each process.
     """
     if processes == 0:
         yield from ((job, function(job)) for job in jobs)
         return
     waiting = list(reversed(jobs))
-    idle = [_new_process() for _ in range(min(processes, len(jobs)))]
+    idle = [_new_process(begin) for _ in range(min(processes, len(jobs)))]
     running: dict[Future[Result], tuple[ProcessPoolExecutor, Job]] = {}
     try:
         while waiting or running:
@@ -47,7 +48,7 @@ def run_jobs(
                     result: Result | ProcessDied = future.result()
                 except BrokenProcessPool:
                     process.shutdown()
-                    process, result = _new_process(), ProcessDied()
+                    process, result = _new_process(begin), ProcessDied()
                 idle.append(process)
                 yield job, result
     finally:
@@ -55,16 +56,15 @@ def run_jobs(
             process.shutdown(wait=False, cancel_futures=True)
 
 
-def _new_process() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_begin)
+def _new_process(begin: Callable[[], None] | None) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(begin,))
 
 
-def _begin() -> None:
+def _begin(begin: Callable[[], None] | None) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once and silently
-    import torch
-
-    torch.set_num_threads(1)  # the processes share the processors already
+    if begin is not None:
+        begin()
 
 
 def _end_with_parent() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
 from avseg.data.index import read_index
 from avseg.data.layout import Layout
 from avseg.data.prepare.options import Options
@@ -70,7 +72,7 @@ def prepare(
         work = [Job(source, options, store.staging(number)) for number, source in enumerate(missing)]
         for job in work:
             store.forget(job.source)
-        for job, result in run_jobs(work_on, work, jobs):
+        for job, result in run_jobs(work_on, work, jobs, _one_thread):
             outcomes[job.source.key] = _keep(store, job, result)
             advance(outcomes[job.source.key])
         ordered = [outcomes[source.key] for source in sources]
@@ -92,6 +94,10 @@ def work_on(job: Job) -> Outcome:
         return Outcome(job.source.file, f"cannot be read ({error.strerror or error})")
     except Exception as error:  # a defect, or damage that no one foresaw; it costs this video only
         return Outcome(job.source.file, " ".join(f"unexpected {type(error).__name__}: {error}".split()))
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)  # the processes share the processors already
 
 
 def _find(

@@ -36,7 +36,7 @@ class Source:
 
 
 def own_sources(folder: Path, split: str, out: Path) -> list[Source]:
-    """All videos below a folder, of any container that FFmpeg reads; hidden files and what lies in `out` are none.
+    """All videos below a folder, of any container that FFmpeg reads; hidden files and what is made in `out` are none.
 
     A file with a video's suffix counts even if it cannot be read (it will be reported), another one if it has a video
     track. Names are the paths without suffix, their folders joined by "__".
@@ -99,10 +99,10 @@ def _check_folder(folder: Path) -> None:
 
 
 def _files(folder: Path, out: Path) -> Iterator[Path]:
-    inside = out.resolve()
+    made = None if folder.resolve().is_relative_to(out.resolve()) else out.resolve()
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not hidden and not path.resolve().is_relative_to(inside):
+        if path.is_file() and not hidden and not (made and path.resolve().is_relative_to(made)):
             yield path
 
 

@@ -1,6 +1,7 @@
 """Prepares one raw video: its clips' pictures, sound and log-mel patches, in a folder of its own."""
 
 from collections.abc import Iterator
+from math import ceil
 from pathlib import Path
 
 from avseg.data.frame_index import FrameIndex, frame_index
@@ -13,6 +14,9 @@ from avseg.data.prepare.sound import clip_waves, damaged_sound, sound_end, write
 from avseg.data.prepare.sources import Source
 from avseg.data.video import GAP, Video
 from avseg.errors import UserError
+
+_SLACK = 0.1  # seconds; files that are cut at a whole second are often longer by a few frames
+_REST = 0.5  # seconds; what a video is longer than its clips by, if less, makes no clip of its own
 
 
 def prepare_video(source: Source, options: Options, folder: Path) -> Outcome:
@@ -47,8 +51,9 @@ def prepare_video(source: Source, options: Options, folder: Path) -> Outcome:
 def _clips(source: Source, video: Video, options: Options) -> list[ClipEntry]:
     if not options.own:
         return [source.entry]
-    begins = range(0, video.seconds, options.clip_seconds)
-    entry = source.entry
+    entry, seconds = source.entry, options.clip_seconds
+    count = max(ceil((video.duration - _REST) / seconds), 1)
+    begins = range(0, count * seconds, seconds)
     return [ClipEntry(f"{entry.name}_{begin:06d}", "", entry.split, start=begin) for begin in begins]
 
 
@@ -114,8 +119,8 @@ def _notes(video: Video, clips: list[ClipEntry], options: Options) -> dict[str, 
     wanted = len(clips) * options.clip_seconds
     if video.seconds < wanted:
         notes["short picture"] = f"{video.duration:.2f} of {wanted} s; the last frame repeats"
-    elif video.duration >= wanted + 1:
-        notes["longer than the clip"] = f"{video.duration:.2f} s; the first {wanted} s are used"
+    elif video.duration > wanted + _SLACK:
+        notes["rest left out"] = f"{video.duration:.2f} s; the first {wanted} s are used"
     return notes
 
 

@@ -1,0 +1,177 @@
+"""A folder of raw videos of many kinds, prepared in one go, again, and after having been killed."""
+
+import json
+import multiprocessing
+import os
+import re
+import shutil
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from avseg.data.layout import MS3Layout
+from avseg.data.prepare.options import Options
+from avseg.data.prepare.outcome import Outcome
+from avseg.data.prepare.run import prepare
+from avseg.errors import UserError
+from tests.data.make_video import make_video
+from tests.data.prepare.make_raw import BROKEN, REASONS, Raw, make_folder
+from tests.data.prepare.trees import clip_name, drawn_numbers, expected_numbers, tree
+
+OPTIONS = Options(size=48)
+
+
+class Prepared(NamedTuple):
+    folder: Path
+    raws: list[Raw]
+    out: Path
+    outcomes: list[Outcome]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """Twelve videos, six of them broken, prepared in one go."""
+    folder, out = tmp_path_factory.mktemp("raw"), tmp_path_factory.mktemp("prepared") / "out"
+    raws = make_folder(folder, 6)
+    return Prepared(folder, raws, out, prepare(folder, out, OPTIONS))
+
+
+def test_each_second_shows_the_official_frame(prepared: Prepared) -> None:
+    for raw in prepared.raws:
+        drawn = drawn_numbers(prepared.out, clip_name(raw), raw.rotation)
+        assert drawn == expected_numbers(raw.official), raw
+    names = [entry.name for entry in MS3Layout(prepared.out).entries("test")]
+    assert names == sorted(clip_name(raw) for raw in prepared.raws)
+
+
+def test_exact_seconds_are_an_option(prepared: Prepared, tmp_path: Path) -> None:
+    prepare(prepared.folder, tmp_path, replace(OPTIONS, rule="second"))
+    for raw in prepared.raws:
+        assert drawn_numbers(tmp_path, clip_name(raw), raw.rotation) == expected_numbers(raw.exact), raw
+    assert json.loads((tmp_path / "prepare.json").read_text())["rule"] == "second"
+
+
+def test_the_report_names_the_broken_ones_with_reasons(prepared: Prepared) -> None:
+    report = json.loads((prepared.out / "report.json").read_text())
+    assert (report["prepared"], report["failed"], report["clips"]) == (6, 6, 6)
+    assert set(report["failures"]) == {f"{name}.mp4" for name in BROKEN}
+    for name, reason in REASONS.items():
+        assert re.search(reason, report["failures"][f"{name}.mp4"])
+    assert [outcome.record() for outcome in prepared.outcomes] == report["files"]
+
+
+def test_the_report_says_what_was_handled(prepared: Prepared) -> None:
+    by_file = {outcome.file: outcome for outcome in prepared.outcomes}
+    for raw in prepared.raws:
+        notes, sound = by_file[raw.file].notes, by_file[raw.file].facts["sound"]
+        assert ("odd size" in notes) == any(side % 2 for side in raw.size)
+        assert ("rotated" in notes) == bool(raw.rotation)
+        assert ("variable frame rate" in notes) == raw.variable
+        assert ("no sound" in notes) == (raw.layout is None)
+        assert ("short sound" in notes) == (0 < raw.sound_seconds < 5)
+        assert (sound and sound["layout"]) == raw.layout
+
+
+def test_a_second_run_does_only_what_is_missing(prepared: Prepared, tmp_path: Path) -> None:
+    out = shutil.copytree(prepared.out, tmp_path / "out")
+    seen: list[str] = []
+    before = {path: path.stat().st_mtime_ns for path in (out / "ms3_data").rglob("*.*")}
+    lost = out / "ms3_data/visual_frames" / clip_name(prepared.raws[1]) / f"{clip_name(prepared.raws[1])}.mp4_3.png"
+    lost.unlink()
+    prepare(prepared.folder, out, OPTIONS, advance=lambda outcome: seen.append(outcome.file))
+    assert sorted(seen) == sorted([prepared.raws[1].file, *(f"{name}.mp4" for name in BROKEN)])
+    assert tree(out) == tree(prepared.out)
+    changed = [path for path, time in before.items() if path.stat().st_mtime_ns != time]
+    assert changed
+    assert all(clip_name(prepared.raws[1]) in path.as_posix() for path in changed)
+
+
+def _die_at(count: int, folder: Path, out: Path) -> None:
+    """Prepares, and is killed when the count-th file takes its final place."""
+    left = [count]
+    place = Path.replace
+
+    def replaced(self: Path, target: Path) -> Path:
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return place(self, target)
+
+    Path.replace = replaced
+    prepare(folder, out, OPTIONS)
+
+
+def test_killed_at_any_file_and_run_again_the_bytes_are_the_same(prepared: Prepared, tmp_path: Path) -> None:
+    for count in (1, 2, 5, 9, 12, 17):  # before the record, in the middle of a clip, before its mark, ...
+        child = multiprocessing.get_context("fork").Process(target=_die_at, args=(count, prepared.folder, tmp_path))
+        child.start()
+        child.join(60)
+        assert child.exitcode == -signal.SIGKILL
+    assert tree(tmp_path) != tree(prepared.out)
+    prepare(prepared.folder, tmp_path, OPTIONS)
+    assert tree(tmp_path) == tree(prepared.out)
+
+
+def test_other_options_are_refused_unless_all_is_made_again(prepared: Prepared, tmp_path: Path) -> None:
+    out = shutil.copytree(prepared.out, tmp_path / "out")
+    other = replace(OPTIONS, size=40, split="train")
+    with pytest.raises(UserError, match=r"prepared with size 48 and not 40, split test and not train.*--overwrite"):
+        prepare(prepared.folder, out, other)
+    assert tree(out) == tree(prepared.out)
+    prepare(prepared.folder, out, other, overwrite=True)
+    prepare(prepared.folder, tmp_path / "new", other)
+    assert tree(out) == tree(tmp_path / "new")
+
+
+def test_a_changed_source_is_done_again_and_a_broken_one_leaves_nothing(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "raw.mp4", frames=260)
+    folder, out = tmp_path / "videos", tmp_path / "out"
+    folder.mkdir()
+    (outcome,) = _prepare_one(path, folder, out)
+    assert outcome.clips == ("v_000000", "v_000005")
+    assert drawn_numbers(out, "v_000005") == expected_numbers([125 + 23, 125 + 48, 125 + 73, 125 + 98, 125 + 123])
+    (outcome,) = _prepare_one(make_video(tmp_path / "short.mp4", frames=40), folder, out)
+    assert outcome.clips == ("v_000000",)
+    assert drawn_numbers(out, "v_000000") == [23, 39, 39, 39, 39]
+    assert "short picture" in outcome.notes
+    assert not (out / "ms3_data/visual_frames/v_000005").exists()
+    (tmp_path / "text").write_text("no video " * 9)
+    (outcome,) = _prepare_one(tmp_path / "text", folder, out)
+    assert outcome.failed
+    assert not [path for path in (out / "ms3_data").rglob("*") if path.is_file()]
+
+
+def _prepare_one(path: Path, folder: Path, out: Path) -> list[Outcome]:
+    shutil.copy2(path, folder / "v.mp4")
+    return prepare(folder, out, OPTIONS)
+
+
+def test_damaged_files_are_prepared_on_demand(prepared: Prepared, tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    for name in ("truncated", "random_bytes"):
+        shutil.copy2(prepared.folder / f"{name}.mp4", tmp_path / "raw")
+    damaged, truncated = prepare(tmp_path / "raw", tmp_path / "out", replace(OPTIONS, allow_damaged=True))
+    assert not damaged.failed
+    assert "damaged picture" in damaged.notes or "damaged sound" in damaged.notes
+    assert "truncated" in truncated.notes
+    assert drawn_numbers(tmp_path / "out", "truncated_000000")[:2] == [23, 48]
+
+
+def test_other_data_is_not_touched(prepared: Prepared, tmp_path: Path) -> None:
+    (tmp_path / "ms3_data/visual_frames/x").mkdir(parents=True)
+    with pytest.raises(UserError, match="was not made by avseg data prepare"):
+        prepare(prepared.folder, tmp_path, OPTIONS, overwrite=True)
+    assert [path.name for path in tmp_path.rglob("*")] == ["ms3_data", "visual_frames", "x"]
+
+
+def test_only_one_process_prepares_a_folder(prepared: Prepared, tmp_path: Path) -> None:
+    def second(total: int, done: int) -> None:
+        with pytest.raises(UserError, match="being prepared by another process"):
+            prepare(prepared.folder, tmp_path, OPTIONS)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(prepared.folder, tmp_path, OPTIONS, started=second)
