@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
+from zlib import error as ZlibError
 
 import numpy as np
 
@@ -75,6 +77,6 @@ def _load(path: Path, file: Path) -> FrameIndex | None:
             return None
         sound = header.pop("sound")
         video = Video(path=path, times=times, sound=Sound(**sound) if sound else None, **header)
-    except (OSError, ValueError, KeyError, TypeError, EOFError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, BadZipFile, ZlibError):
         return None
     return FrameIndex(video, stamps, keyframes)

@@ -24,6 +24,7 @@ from avseg.files import atomic_file
 
 BLOCK = 64  # samples in a pair of the finest level
 _FACTOR = 4  # pairs of a level in one of the next
+_PER_COLUMN = 4  # pairs in a column of a drawing at least: it shows no more than that share of its neighbours
 _FULL = 32768.0
 Pairs = npt.NDArray[np.int16]
 
@@ -82,8 +83,7 @@ class Sound:
         heard = np.zeros(count, np.float32)
         first, last = max(start, 0), min(start + count, self.samples)
         if first < last:
-            part, _ = soundfile.read(self.wav(), last - first, first, dtype="float32")
-            heard[first - start : first - start + len(part)] = part
+            heard[first - start : last - start] = self._samples[first:last] / np.float32(_FULL)
         return heard
 
     def peaks(self, start: float, end: float, columns: int) -> npt.NDArray[np.float32]:
@@ -119,11 +119,17 @@ class Sound:
         return _extremes(wave, wave, first, last)
 
     def _level(self, per_column: float) -> int:
-        """The coarsest level of at least one pair in a column; -1 = the samples themselves."""
+        """The coarsest level that is fine enough for a column of so many samples; -1 = the samples themselves."""
         level = -1
-        while level + 1 < len(self._pyramid) and BLOCK * _FACTOR ** (level + 1) <= per_column:
+        while level + 1 < len(self._pyramid) and _PER_COLUMN * BLOCK * _FACTOR ** (level + 1) <= per_column:
             level += 1
         return level
+
+    @cached_property
+    def _samples(self) -> npt.NDArray[np.int16]:
+        """The wav's samples, mapped; they are the last thing in it."""
+        header = self.wav().stat().st_size - 2 * self.samples
+        return np.memmap(self.wav(), np.dtype("<i2"), "r", header, (self.samples,))
 
     @cached_property
     def _pyramid(self) -> list[Pairs]:

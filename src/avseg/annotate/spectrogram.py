@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avseg.annotate.sound import Sound
+from avseg.data.video_sound import RATE
 from avseg.errors import UserError
 
 BANDS, LOWEST_HZ, HIGHEST_HZ = 96, 50.0, 8000.0
@@ -80,9 +81,11 @@ def _to_rows(shades: npt.NDArray[np.uint8], rows: int) -> npt.NDArray[np.uint8]:
 
 @lru_cache(maxsize=1)
 def _mel_filters() -> npt.NDArray[np.float32]:
-    """(FFT / 2 + 1, BANDS) triangles."""
-    from torchaudio.functional import melscale_fbanks
-
-    filters = melscale_fbanks(FFT // 2 + 1, LOWEST_HZ, HIGHEST_HZ, BANDS, 16_000, mel_scale="htk")
-    matrix: npt.NDArray[np.float32] = filters.numpy()
-    return matrix
+    """(FFT / 2 + 1, BANDS) triangles between frequencies that lie evenly in HTK mel (torchaudio would load torch)."""
+    hertz = np.linspace(0, RATE / 2, FFT // 2 + 1)[:, None]
+    lowest, highest = 1127 * np.log1p(np.array([LOWEST_HZ, HIGHEST_HZ]) / 700)
+    edges = 700 * np.expm1(np.linspace(lowest, highest, BANDS + 2) / 1127)
+    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
+    rising, falling = (hertz - low) / (centre - low), (high - hertz) / (high - centre)
+    filters: npt.NDArray[np.float32] = np.maximum(np.minimum(rising, falling), 0).astype(np.float32)
+    return filters

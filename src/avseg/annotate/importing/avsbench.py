@@ -77,7 +77,7 @@ def _read(
         names = read_class_names(layout.label_file)
         classes = class_indices(values, len(names))
         for value in np.unique(classes[classes > 0]):
-            yield names[value], _fitted(classes == value, size)
+            yield names[value], _fitted(np.asarray(classes == value), size)
     elif values.any():
         label = entry.category if isinstance(layout, S4Layout) else UNNAMED
         yield label, _fitted(values.reshape(*values.shape[:2], -1).any(-1), size)

@@ -76,7 +76,7 @@ def _mask(part: Part, frame: int, size: tuple[int, int]) -> npt.NDArray[np.bool_
     path = segment.folder / part.file
     try:
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
-        mask = np.asarray(rows[frame - segment.start] != 0)
+        mask: npt.NDArray[np.bool_] = np.asarray(rows[frame - segment.start] != 0)
     except (OSError, ValueError, EOFError, IndexError) as error:
         raise UserError(f"{path} is not a readable array ({error}); export the video again") from error
     if mask.shape != size:
