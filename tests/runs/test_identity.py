@@ -27,6 +27,8 @@ def test_slug_names_what_a_reader_wants_to_see():
         "callbacks=none",
         "trainer=cpu",
         "data.root=x",
+        "data.packed=false",
+        "data.packed_audio=embeddings",
         "seed=5",
     ],
 )
