@@ -30,6 +30,7 @@ class Document(Reading):
     Attributes:
         version: how many changes there have been, undos included.
         note: what was found and mended at the opening; empty if all was well.
+        tag: a name that the next operations get in the journal and the history, so that their doer finds them again.
 
     Raises:
         UserError: the journal is damaged, or is that of another video.
@@ -39,6 +40,7 @@ class Document(Reading):
         super().__init__(video)
         self.version = 0
         self.note = ""
+        self.tag: str | None = None
         self._history = History()
         self._journal = Journal(folder / "journal.jsonl") if folder is not None else None
         self._group: int | None = None  # the first version of what is done together
@@ -126,7 +128,7 @@ class Document(Reading):
 
     @property
     def history(self) -> list[dict[str, Any]]:
-        """The steps, oldest first: "op", "version", "time" (since 1970), "undone", "frames" (how many marks)."""
+        """The steps, oldest first: "op", "version", "time" (since 1970), "undone", "tag", "frames" (of marks)."""
         with self._lock:
             return [
                 {
@@ -134,6 +136,7 @@ class Document(Reading):
                     "version": step.version,
                     "time": step.time,
                     "undone": place >= self._history.place,
+                    "tag": step.tag,
                     "frames": sum(key[0] == "mark" for key in step.patch),
                 }
                 for place, step in enumerate(self._history.steps)
@@ -169,7 +172,7 @@ class Document(Reading):
             raise Conflict(f"{op['op']}: refused, another tab has changed the same since version {base}; look again")
         now = time.time()
         self._write(op, now)
-        return self._advance(op, done, now, self._group)
+        return self._advance(op, done, now, self._group, self.tag)
 
     def _move(self, direction: str, base: int | None) -> Change:
         """Undo or redo; a step that is still being put together may be undone by its own thread alone."""
@@ -179,13 +182,13 @@ class Document(Reading):
         self._write({"op": direction}, time.time())
         return self._step(direction, step)
 
-    def _advance(self, op: Op, done: Effect, now: float, group: int | None) -> Change:
+    def _advance(self, op: Op, done: Effect, now: float, group: int | None, tag: str | None) -> Change:
         """Lets an operation that is in the journal take effect."""
         self.version += 1
         before = self._reach(done.spans)
         self._state.apply(done.patch)
         if done.undoable:
-            self._history.add(Step(op["op"], self.version, now, done.patch, op.get("run"), group))
+            self._history.add(Step(op["op"], self.version, now, done.patch, op.get("run"), group, tag))
         self._history.note(self.version, done.patch)
         frames = _union(before, self._reach(done.spans))
         return Change(self.version, op["op"], frames, done.object, done.segment, done.skipped, self._single(op))
@@ -209,8 +212,9 @@ class Document(Reading):
         if not self._journal.lines:
             video = {key: getattr(self.video, key) for key in ("name", "frames", "fps", "height", "width")}
             self._journal.append({"journal": FORMAT, "video": video})
-        group = {} if self._group is None else {"group": self._group}
-        record = {"version": self.version + 1, "time": round(now, 3), **group, "do": op}
+        marks = {"group": self._group, "tag": self.tag}
+        known = {key: value for key, value in marks.items() if value is not None}
+        record = {"version": self.version + 1, "time": round(now, 3), **known, "do": op}
         self._journal.append(record, wait=self._group is None)
 
     def _grouped(self) -> bool:
@@ -245,7 +249,7 @@ class Document(Reading):
             self._step("redo", self._history.to_redo())
         else:
             stamp = op.get("run", self.version + 1)
-            self._advance(op, effect(self._state, op, stamp), record["time"], record.get("group"))
+            self._advance(op, effect(self._state, op, stamp), record["time"], record.get("group"), record.get("tag"))
 
     def _check_header(self, record: Record, path: Path) -> None:
         if record.get("journal") != FORMAT:

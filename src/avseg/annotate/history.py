@@ -26,6 +26,7 @@ class Step:
         patch: what it changed.
         run: the propagation whose results it holds.
         group: the first version of those that were done together.
+        tag: what the doer calls it, see `Document.tag`.
     """
 
     op: str
@@ -34,6 +35,7 @@ class Step:
     patch: Patch
     run: int | None = None
     group: int | None = None
+    tag: str | None = None
 
 
 @dataclass
