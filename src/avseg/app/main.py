@@ -12,7 +12,18 @@ from avseg import __version__
 from avseg.errors import UserError, nearest
 
 # modules of avseg.app, in the order of the help; each is cheap to import
-_VERBS = ("demo", "train", "reproduce", "status", "dashboards", "evaluate", "predict", "data", "convert")
+_VERBS = (
+    "demo",
+    "train",
+    "reproduce",
+    "status",
+    "dashboards",
+    "evaluate",
+    "predict",
+    "data",
+    "annotate",
+    "convert",
+)
 
 _EPILOG = """\
 examples:
