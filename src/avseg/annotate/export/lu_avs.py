@@ -6,7 +6,8 @@ share one folder: `masks.npy` holds all of them, as the data set's classes ask f
 
 import json
 import shutil
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from avseg.data.video import SUFFIXES
 from avseg.errors import UserError, nearest
 
 
-def write(folder: Path, source: Source, *, split: str = "train") -> None:
+def write(folder: Path, source: Source, *, split: str = "train", label_ids: Mapping[str, int] | None = None) -> None:
     """Writes a release of one video.
 
     Each annotation carries, beside the official fields, the `objects` it is of, so that an import finds them again.
@@ -29,13 +30,14 @@ def write(folder: Path, source: Source, *, split: str = "train") -> None:
         folder: an empty one.
         source: what to write.
         split: "train", "val" or "test".
+        label_ids: numbers of the labels, such as those of the data set; others get `label_id`.
 
     Raises:
         UserError: an unknown split, or two labels that LU-AVS cannot tell apart.
     """
     if split not in SPLITS:
         raise UserError(f"split '{split}' is unknown; allowed: {', '.join(SPLITS)}{nearest(split, SPLITS)}")
-    names = _folder_labels(source)
+    names, ids = _folder_labels(source), label_ids or {}
     annotations = []
     for (label, start, end), segments in _groups(source, names).items():
         place = folder / "annotations" / folder_name(source.id, label, start, end)
@@ -45,7 +47,7 @@ def write(folder: Path, source: Source, *, split: str = "train") -> None:
             {
                 "segment": [start, end],
                 "label": label,
-                "label_id": sorted(set(names.values())).index(label),
+                "label_id": ids.get(label, label_id(label)),
                 "objects": [_object(source, segment) for segment in segments],
             }
         )
@@ -54,6 +56,11 @@ def write(folder: Path, source: Source, *, split: str = "train") -> None:
     content = {source.id: {**entry, "annotations": annotations}}
     (folder / f"seg_{split}.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     _copy_video(folder / "videos", source)
+
+
+def label_id(label: str) -> int:
+    """A number that a label has in every export, so that exports of many videos below one root are one release."""
+    return zlib.crc32(label.encode("utf-8"))
 
 
 def _folder_labels(source: Source) -> dict[str, str]:

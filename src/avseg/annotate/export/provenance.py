@@ -11,7 +11,7 @@ INFO = ("source", "accepted", "stale", "points", "box", "score", "terms", "from_
 
 
 def write_provenance(path: Path, source: Source, format: str) -> None:
-    """Writes `provenance.json`: the video, the document but its masks, and a line for each mask.
+    """Writes `provenance.json`: the video, objects and segments, and a line for each mask.
 
     Args:
         path: of the file.
@@ -31,7 +31,7 @@ def write_provenance(path: Path, source: Source, format: str) -> None:
             "width": film.width,
         },
         "left_out": [segment.id for segment in source.left_out],
-        "document": source.document.snapshot(),
+        "document": {key: value for key, value in source.document.snapshot().items() if key != "frames"},
     }
     with path.open("w", encoding="utf-8") as file:
         file.write(json.dumps(head, indent=1, default=_plain)[:-2] + ',\n "masks": [')
