@@ -110,7 +110,9 @@ class AVSBenchDataModule(pl.LightningDataModule):
         before = set(self._packs)
         splits = {"test": (self.test_split,), "validate": ("val",)}.get(stage, ("train", "val", self.test_split))
         for split in filter(self._reads_pack, dict.fromkeys(splits)):
-            self._clips(split)
+            clips = self._clips(split)
+            if split == self.test_split:
+                self._with_controls(clips)  # embedded controls may be missing
         new = [split for split, _ in self._packs.keys() - before]
         if new and process()[0] == 0:
             log.info("data: packed clips of %s in %s", ", ".join(sorted(new)), self.layout.root / PACKED)

@@ -69,7 +69,7 @@ def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds those of VGGish 01234.*, and the run has VGGish another; pack"):
         other.setup("fit")
     with pytest.raises(UserError, match=r"embedded noise of seeds 123, 5, and .* have seed 6; pack with"):
-        _embedded(tmp_path, seed=6).test_dataloader()
+        _embedded(tmp_path, seed=6).setup("fit")
     _embedded(tmp_path, seed=6, controls=False).test_dataloader()
     training = _embedded(tmp_path)
     training.test_split = "train"
