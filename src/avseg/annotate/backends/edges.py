@@ -30,8 +30,10 @@ def snap(
     guide = small.astype(np.float32) / 255
     slope, offset = _explain(guide, probability.astype(np.float32), radius, smoothness)
     size = (large.shape[1], large.shape[0])
-    coefficients = cv.resize(np.dstack([slope, offset]), size, interpolation=cv.INTER_LINEAR)
-    value = np.einsum("hwc,hwc->hw", coefficients[..., :3], large.astype(np.float32)) / 255 + coefficients[..., 3]
+    value = cv.resize(offset, size, interpolation=cv.INTER_LINEAR)
+    for channel, plane in enumerate(cv.split(large)):
+        coefficient = cv.resize(slope[..., channel], size, interpolation=cv.INTER_LINEAR)
+        value = cv.add(value, cv.multiply(coefficient, plane, scale=1 / 255, dtype=cv.CV_32F))
     return np.asarray(np.clip(value, 0, 1), np.float32)
 
 

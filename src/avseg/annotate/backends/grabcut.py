@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from avseg.annotate.backends.edges import snap
 from avseg.annotate.backends.opencv import cv
-from avseg.annotate.backends.regions import Pieces, cut, grow
+from avseg.annotate.backends.regions import enclosed, grow
+from avseg.annotate.backends.superpixels import Superpixels, cut
 from avseg.annotate.backends.view import View, look
 from avseg.annotate.protocols import Box, Candidate, Mask, Picture, Probability
 from avseg.annotate.refine import padded_box
@@ -27,7 +28,7 @@ class Encoded:
 
     picture: Picture
     view: View
-    pieces: Pieces
+    pieces: Superpixels
 
 
 class GrabCut:
@@ -62,7 +63,7 @@ class GrabCut:
 
     def _look(self, picture: Picture, box: Box | None) -> Encoded:
         view = look(picture, self.side, box)
-        return Encoded(picture, view, cut(view.picture))
+        return Encoded(picture, view, cut(view.picture, view.goes_on(picture)))
 
     def _from_points(self, encoded: Encoded, points: Clicks) -> list[Candidate]:
         """Grows regions in the whole picture and close to the points; the best one gets its border by GrabCut."""
@@ -79,14 +80,15 @@ class GrabCut:
 
     def _finish(self, picture: Picture, region: Mask, score: float, view: View, points: Clicks) -> Candidate:
         """A region of a view becomes a mask of the picture."""
-        whole = _enlarge(picture, view, region)
+        whole = np.asarray(view.paste(view.stretch(region), picture.shape[:2]), np.bool_)
         box = padded_box(whole)
         if box is None:
             return Candidate(whole, 0.0)
         close = look(picture, self.side, box, CONTEXT)
-        trimap = _band(close.shrink(whole), 0.3)
+        trimap = _band(close.shrink(whole), 0.15)
         mask = self._cut(picture, close, trimap, points)
-        return Candidate(mask if mask.any() else whole, score)
+        # colours that are everywhere around can leave nothing of a region
+        return Candidate(mask if 2 * np.count_nonzero(mask) > np.count_nonzero(whole) else whole, score)
 
     def _from_box(self, encoded: Encoded, points: Clicks, box: Box) -> Candidate:
         """What is in the box is the object, but for the colours that go on outside of it."""
@@ -94,9 +96,7 @@ class GrabCut:
         inside = np.zeros(view.shape, np.bool_)
         (top, left), (bottom, right) = view.place(box[0], box[1]), view.place(box[2] - 1, box[3] - 1)
         inside[top : bottom + 1, left : right + 1] = True
-        pieces = cut(view.picture)
-        share = np.bincount(pieces.label.ravel(), inside.ravel(), minlength=len(pieces.size)) / pieces.size
-        likely = inside & (share > 0.85)[pieces.label]
+        likely = enclosed(cut(view.picture), inside)
         trimap = np.where(likely, cv.GC_PR_FGD, cv.GC_PR_BGD).astype(np.uint8)
         trimap[~inside] = cv.GC_BGD
         mask = self._cut(encoded.picture, view, trimap, points)
@@ -194,8 +194,15 @@ def _band(likely: Probability, width: float) -> Trimap:
 
 
 def _enlarge(picture: Picture, view: View, inside: Mask) -> Mask:
-    part = snap(view.picture, inside.astype(np.float32), view.crop(picture)) > 0.5
-    return np.asarray(view.paste(part, (picture.shape[0], picture.shape[1])), np.bool_)
+    """A mask of a view as one of the picture, its edges snapped; only what is around it is worked on."""
+    box = padded_box(inside, 0.0)
+    size = (picture.shape[0], picture.shape[1])
+    if box is None:
+        return np.zeros(size, np.bool_)
+    left, top, right, bottom = (int(side) for side in box)
+    part, region = view.part(max(left - 3, 0), max(top - 3, 0), right + 3, bottom + 3, inside)
+    found = snap(part.picture, region.astype(np.float32), part.crop(picture)) > 0.5
+    return np.asarray(part.paste(found, size), np.bool_)
 
 
 def _around(points: Clicks, side: float) -> Box:

@@ -32,6 +32,11 @@ class View:
         """Height and width of the view."""
         return self.picture.shape[0], self.picture.shape[1]
 
+    def goes_on(self, whole: Picture) -> tuple[bool, bool, bool, bool]:
+        """Whether there is more of the picture beyond the top, the bottom, the left and the right."""
+        height, width = whole.shape[:2]
+        return self.top > 0, self.top + self.height < height, self.left > 0, self.left + self.width < width
+
     def inside(self, x: float, y: float) -> bool:
         """Whether a pixel of the whole picture is in the part."""
         return self.left <= x < self.left + self.width and self.top <= y < self.top + self.height
@@ -50,6 +55,28 @@ class View:
     def crop(self, whole: Picture) -> Picture:
         """The part of a picture, at its full size."""
         return whole[self.top : self.top + self.height, self.left : self.left + self.width]
+
+    def stretch(self, inside: Mask) -> Mask:
+        """A mask of the view at the part's full size, its edges as coarse as they are."""
+        return np.asarray(_resized(inside.astype(np.uint8), (self.height, self.width), cv.INTER_NEAREST), np.bool_)
+
+    def part(self, left: int, top: int, right: int, bottom: int, inside: Mask) -> tuple["View", Mask]:
+        """A view of a part of this view, and the part of a mask of it.
+
+        Args:
+            left: in pixels of the view, like the others.
+            top: likewise.
+            right: behind the last column; too far is as good as the border.
+            bottom: behind the last row.
+            inside: (h, w).
+        """
+        height, width = self.shape
+        right, bottom = min(right, width), min(bottom, height)
+        # the borders of pixels of the view in pixels of the picture
+        x0, x1 = (round(side * self.width / width) for side in (left, right))
+        y0, y1 = (round(side * self.height / height) for side in (top, bottom))
+        part = View(self.picture[top:bottom, left:right], self.left + x0, self.top + y0, x1 - x0, y1 - y0)
+        return part, inside[top:bottom, left:right]
 
     def paste(self, part: npt.NDArray[np.generic], size: tuple[int, int]) -> npt.NDArray[np.generic]:
         """Zeros of the whole picture's size with `part`, at full size, in its place."""
