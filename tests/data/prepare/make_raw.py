@@ -126,10 +126,10 @@ def _sound_only(path: Path) -> None:
     path.with_suffix(".tmp.mp4").unlink()
 
 
-def damage_middle(path: Path, length: int = 400) -> None:
+def damage_middle(path: Path, length: int = 400, share: float = 0.6) -> None:
     """Random bytes in the middle of a file."""
     content = bytearray(path.read_bytes())
-    middle = len(content) * 6 // 10
+    middle = int(len(content) * share)
     content[middle : middle + length] = np.random.default_rng(5).bytes(length)
     path.write_bytes(content)
 

@@ -53,11 +53,12 @@ def _noisy(path: Path, codec: str) -> Path:
     return path
 
 
+@pytest.mark.parametrize("share", [0.25, 0.45, 0.75])
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
-def test_damage_that_the_decoder_hides_is_noticed(tmp_path: Path, codec: str) -> None:
+def test_damage_that_the_decoder_hides_is_noticed(tmp_path: Path, codec: str, share: float) -> None:
     path = _noisy(tmp_path / "v.mp4", codec)
     assert len(list(PictureDecoder(frame_index(path).video, strict=True).pictures(range(40)))) == 40
-    damage_middle(path, 60)
+    damage_middle(path, 8, share)
     video = frame_index(path).video
     with pytest.raises(UserError, match="is damaged near"):
         list(PictureDecoder(video, strict=True).pictures(range(40)))
