@@ -19,7 +19,7 @@ function open(title, content, done = null, yes = "OK") {
     h("button.small", { type: "button", onclick: () => dialog.close() }, "Close"), done ? h("button.small.main", { type: "submit" }, yes) : null));
   dialog.replaceChildren(form);
   dialog.showModal();
-  form.querySelector("input, select")?.focus();
+  (form.querySelector("input, select") ?? form.querySelector("button")).focus();
 }
 
 const field = (name, label, value = "", more = {}) => h("label.field", {}, h("span", {}, label), h("input", { name, value, maxLength: 200, autocomplete: "off", ...more }));

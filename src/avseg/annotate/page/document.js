@@ -3,6 +3,7 @@
 import { at, getJson, post, getBytes } from "./api.js";
 import { forgetFrames } from "./frames.js";
 import { clearMasks } from "./masks.js";
+import { say } from "./status.js";
 import { changed, segmentAt, state } from "./store.js";
 
 export async function loadVideos() {
@@ -25,6 +26,7 @@ export async function openVideo(key) {
   state.object = state.objects.keys().next().value ?? null;
   changed("film", "document", "frame", "run", "tool");
   history.replaceState(null, "", `#${encodeURIComponent(opened.name)}`);
+  say(opened.note || `${opened.name}: ${opened.film.frames} frames, ${opened.film.width}×${opened.film.height}`);
   await loadQueue();
 }
 

@@ -60,8 +60,8 @@ const TABLE = [
   ]],
   ["Mask", [
     ["P B D E", "points, box, brush, eraser", { p: () => choose("points"), b: () => choose("box"), d: () => choose("brush"), e: () => choose("eraser") }],
-    ["click right", "sounds, does not (points); paint, take (brush)", {}],
-    ["Shift+click drag", "turn a point round, move it; right click removes it", {}],
+    ["click right", "sounds, does not; paint, take", {}],
+    ["Shift drag", "turn a point round, move it (right: remove)", {}],
     ["{ }", "smaller, larger brush (or the wheel)", { "{": () => resizeBrush(0.8), "}": () => resizeBrush(1.25) }],
     ["R", "refine the frame from its points", { r: refine }],
     ["C", "compare: as propagated, as refined", { c: compare }],
@@ -69,7 +69,7 @@ const TABLE = [
     ["Del", "clear the mask of this frame", { Delete: clearMask, Backspace: clearMask }],
   ]],
   ["Propagate and judge", [
-    ["F", "propagate what is missing or stale, both ways", { f: () => propagate("both") }],
+    ["F", "propagate what is missing or stale", { f: () => propagate("both") }],
     ["Alt+F", "propagate the whole segment again", { "Alt+f": () => propagate("both", true) }],
     ["Shift+F Shift+B", "forward only, backward only", { "Shift+F": () => propagate("forward"), "Shift+B": () => propagate("backward") }],
     ["Esc", "stop; finished frames stay", { Escape: escape }],

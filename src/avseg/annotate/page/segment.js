@@ -8,9 +8,13 @@ import { on, segmentAt, state } from "./store.js";
 import { clock } from "./timeline.js";
 
 const TERMS = {
-  segmenter: "own score of the segmenter", agreement: "propagated against refined", affinity: "sure of the memory",
-  entropy: "sure of the memory", temporal: "steady in time", sharpness: "sure of each pixel", both_ways: "forward against backward",
+  agreement: "forward against backward propagation", evidence: "the memory sees the object where the mask is",
+  refined_iou: "refined against propagated", likeness: "colours like those of the accepted masks", segmenter: "the segmenter's own score",
+  nearness: "how near the memory's prototypes are", focus: "how few prototypes were read", certainty: "how sure each pixel is",
+  shape: "shape like in the frame before", area: "area like in the frame before", whole: "in one piece", visible: "there is something",
 };
+const FEW = 3; // of the terms, the worst ones, until all are asked for
+let all = false;
 
 export function startSegment() {
   on("document frame masks run queue", show);
@@ -49,18 +53,20 @@ function frameRows() {
   const mask = state.object === null ? null : maskOf(state.object, state.frame);
   if (!mask) return [];
   const from = mask.from_frame === null || mask.from_frame === undefined ? "" : ` from ${mask.from_frame}`;
-  const terms = Object.entries(mask.terms ?? {});
+  const terms = Object.entries(mask.terms ?? {}).sort((a, b) => a[1] - b[1]);
+  const shown = all ? terms : terms.slice(0, FEW);
   return [
     h("div.pair.above", {}, h("b", {}, `Frame ${state.frame}`), h("span.sub", {}, `${mask.source}${from}${mask.stale ? " · stale" : ""}${mask.accepted ? " · accepted" : ""}`)),
-    ...terms.map(([name, value]) => {
+    ...shown.map(([name, value]) => {
       const bar = h("span.meter", {}, h("i"));
       bar.firstChild.style.width = `${Math.round(100 * Math.max(0, Math.min(1, value)))}%`;
       bar.firstChild.style.background = quality(value);
       return h("div.term", { title: TERMS[name] ?? name }, h("span", {}, name.replaceAll("_", " ")), bar, h("em", {}, value.toFixed(2)));
     }),
+    terms.length > FEW ? h("button.small.quiet.more", { onclick: () => { all = !all; show(); } }, all ? "only the worst" : `all ${terms.length} terms`) : null,
     h("div.buttons", {}, h(mask.accepted ? "button.small.pressed" : "button.small", { title: "Accept the frame: a barrier (A)", onclick: accept }, "Accept frame"),
       h("button.small", { title: "Refine the frame from its points (R)", onclick: refine }, "Refine")),
-  ];
+  ].filter(Boolean);
 }
 
 const seconds = (value) => (value >= 60 ? clock(value, 1) : `${value.toFixed(1)} s`);

@@ -1,5 +1,6 @@
 // Paints the frame, its masks, points and box, and what the chosen tool is about to do.
 
+import { at, post } from "./api.js";
 import { $ } from "./html.js";
 import { complain } from "./status.js";
 import { fetchAhead, fetchFrame, ready } from "./frames.js";
@@ -49,8 +50,19 @@ export async function load() {
     complain(error);
   } finally {
     busy = false;
+    lookAhead();
     if (key !== state.key) load();
   }
+}
+
+// where a click is likely the segmenter looks at the frame already
+let timer = 0;
+function lookAhead() {
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    if (state.playing || state.run || state.object === null || !segmentAt(state.object, state.frame)) return;
+    post(at(state.key, "look"), { frames: [state.frame] }).catch(() => {});
+  }, 100);
 }
 
 function draw() {

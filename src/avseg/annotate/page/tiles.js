@@ -8,9 +8,21 @@ const COLUMNS = 512;
 const MOST = 160;
 export const ROWS = { peaks: 64, spectrogram: 64 };
 let tiles = new Map();
+let gain = 1; // a quiet recording is drawn as large as a loud one
 
 export function startTiles() {
-  on("film", () => (tiles = new Map()));
+  on("film", async () => {
+    tiles = new Map();
+    gain = 1;
+    if (!state.film.has_sound) return;
+    const mine = tiles;
+    const bytes = await getBytes(at(state.key, `peaks?start=0&end=${state.film.duration}&columns=1024`)).catch(() => null);
+    if (!bytes || mine !== tiles) return;
+    const loudest = new Float32Array(bytes).reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
+    gain = 0.98 / loudest;
+    for (const [name] of tiles) if (name.startsWith("peaks")) tiles.delete(name);
+    changed("timeline");
+  });
 }
 
 // the tiles that cover what is shown: [{canvas, from, to}]; what is missing is on its way
@@ -46,15 +58,15 @@ function wave(peaks) {
   const middle = ROWS.peaks / 2;
   context.fillStyle = "#7f95ab";
   for (let column = 0; column < COLUMNS; column++) {
-    // the square root shows quiet sounds too
-    const low = Math.sign(peaks[2 * column]) * Math.sqrt(Math.abs(peaks[2 * column]));
-    const high = Math.sign(peaks[2 * column + 1]) * Math.sqrt(Math.abs(peaks[2 * column + 1]));
-    const top = middle - Math.max(0, Math.min(1, high)) * middle;
-    const bottom = middle - Math.min(0, Math.max(-1, low)) * middle;
+    const top = middle * (1 - Math.max(0, tall(peaks[2 * column + 1])));
+    const bottom = middle * (1 - Math.min(0, tall(peaks[2 * column])));
     context.fillRect(column, Math.min(top, middle - 0.5), 1, Math.max(1, bottom - top));
   }
   return canvas;
 }
+
+// quiet sounds show too
+const tall = (value) => Math.sign(value) * Math.min(1, Math.abs(value * gain) ** 0.7);
 
 // bytes: rows from the highest frequency down, each of all columns
 function heatmap(bytes) {

@@ -93,11 +93,12 @@ def answer(
         Conflict: it was refused, and the tab does not know the latest version.
         UserError: it was refused.
     """
+    version = opened.document.version
     try:
         with opened.acting(client):
             changes = act()
     except UserError as error:
-        if body.base_version != opened.document.version:
+        if body.base_version != version:
             raise Conflict(opened.document.version, str(error)) from error
         raise
     ranges = wire.union(changes)

@@ -1,4 +1,4 @@
-"""What every open tab is told as it happens: changes of the video and the progress of a propagation (server-sent events)."""
+"""What every open tab is told as it happens (server-sent events): changes of the video, progress of a propagation."""
 
 import asyncio
 import json

@@ -4,6 +4,9 @@ from pathlib import Path
 
 from avseg.errors import UserError
 
+_LONGEST = 200  # bytes of a name; file systems take 255, and ours grow while they are written
+_DEEPEST = 16  # folders in each other
+
 
 def inside(folder: Path, text: str) -> Path:
     """A path inside a folder.
@@ -20,6 +23,8 @@ def inside(folder: Path, text: str) -> Path:
         raise UserError(f"folder {text!r:.80}: give a path inside the project, without '..'")
     if any(part.startswith(".") for part in parts):
         raise UserError(f"folder {text!r:.80}: hidden folders belong to the tool; choose another name")
+    if any(len(part.encode("utf-8", "replace")) > _LONGEST for part in parts) or len(parts) > _DEEPEST:
+        raise UserError(f"folder {text!r:.80}...: is too long; choose a shorter name")
     root = folder.resolve()
     try:
         path = (root / text).resolve()

@@ -6,6 +6,7 @@ import secrets
 import socket
 import sys
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -40,9 +41,7 @@ def run(
         address = address_of(host, listener.getsockname()[1], token, video)
         sys.stdout.write(f"annotate {project.folder} at {address}\n")
         if host not in LOOPBACK:
-            sys.stdout.write(
-                f"{host} can be reached by others on the network: whoever knows the address can annotate\n"
-            )
+            sys.stdout.write(f"{host} can be reached from the network: whoever knows the address can annotate\n")
         sys.stdout.write("Ctrl+C ends it; every step is saved already\n")
         sys.stdout.flush()
         if open_browser:
@@ -57,10 +56,8 @@ def run(
 def address_of(host: str, port: int, token: str, video: str | None = None) -> str:
     """The address to open."""
     shown = "127.0.0.1" if host in ("", "0.0.0.0") else "[::1]" if host == "::" else host
-    try:
+    with suppress(ValueError):  # a name
         shown = f"[{shown}]" if ipaddress.ip_address(shown).version == 6 else shown
-    except ValueError:
-        pass
     return f"http://{shown}:{port}/?token={token}" + (f"#{quote(video)}" if video else "")
 
 

@@ -77,7 +77,7 @@ class Place(Based):
     frame: Id
 
 
-class Propagate(Based):
+class Propagate(Strict):
     """A segment to fill."""
 
     segment: Id
