@@ -155,7 +155,8 @@ def _in_address(scope: Scope) -> str:
     if scope["path"] != "/":
         return ""  # elsewhere it would stand in logs and in the history
     try:
-        return parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=8).get("token", [""])[0]
+        query: bytes = scope["query_string"]
+        return parse_qs(query.decode("latin-1"), max_num_fields=8).get("token", [""])[0]
     except ValueError:
         return ""
 

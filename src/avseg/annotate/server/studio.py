@@ -75,7 +75,7 @@ class Opened:
         checks = self.session.queue()
         rows = []
         for check in checks:
-            name = check.segment
+            name = int(str(check.segment))
             segment = self.document.segments[name]
             rows.append(
                 {
