@@ -1,0 +1,80 @@
+"""Videos whose frames and masks carry their numbers, and documents of them."""
+
+import numpy as np
+
+from avseg.annotate.document import Document
+from avseg.annotate.film import open_film
+from avseg.annotate.records import VideoFacts
+from avseg.annotate.rle import encode
+from tests.data.make_video import make_video, read_number
+
+SIZE = (64, 96)
+B_FRAMES = {"bf": "3", "g": "50", "b_strategy": "0"}
+GAPS = np.cumsum([0, *np.random.default_rng(8).choice([0.02, 0.04, 0.05, 0.12], 149)]).round(3).tolist()
+KINDS = {
+    "constant.mp4": {"rate": 25, "options": B_FRAMES},
+    "varying.mkv": {"times": GAPS, "options": B_FRAMES, "sound": "flac"},
+}
+
+
+def make_film(folder, kind="constant.mp4", frames=150, **changes):
+    return open_film(make_video(folder / kind, frames=frames, **{**KINDS[kind], **changes}))
+
+
+def facts(film):
+    return VideoFacts(film.path.name, film.frames, film.fps, film.height, film.width)
+
+
+def drawn_mask(picture):
+    """What is white in a picture: its number."""
+    mask = picture.mean(-1) > 125
+    mask[SIZE[0] // 3 - 1 :] = False
+    return mask
+
+
+def number_of(mask):
+    """The number that a mask carries."""
+    return read_number(np.repeat(np.asarray(mask, np.uint8)[..., None] * 255, 3, 2))
+
+
+def ops(document, *rows):
+    return [document.do(row) for row in rows]
+
+
+def add_object(document, label, *spans, name=None):
+    """An object with segments; gives its id."""
+    op = {"op": "add_object", "label": label} | ({"name": name} if name else {})
+    number = document.do(op).object
+    for start, end in spans:
+        document.do({"op": "add_segment", "object": number, "start": start, "end": end})
+    return number
+
+
+def set_mask(document, object, frame, mask):
+    row = {"op": "set_mask", "object": object, "frame": frame, "mask": encode(mask), "source": "brush"}
+    document.do(row)
+
+
+def rectangle(top, left, height, width, size=SIZE):
+    mask = np.zeros(size, bool)
+    mask[top : top + height, left : left + width] = True
+    return mask
+
+
+def blank(film, folder=None):
+    return Document(facts(film), folder)
+
+
+def told(document):
+    """Objects by label and name, with their segments and masks: what an export must keep."""
+    found = []
+    for object in document.objects.values():
+        spans = sorted((span.start, span.end) for span in document.segments.values() if span.object == object.id)
+        masks = {
+            frame: mask.tobytes()
+            for start, end in spans
+            for frame in range(start, end)
+            if (mask := document.mask(object.id, frame)) is not None and mask.any()
+        }
+        found.append((object.label, object.name, spans, masks))
+    return sorted(found, key=repr)

@@ -1,0 +1,135 @@
+"""The frame on the screen, in the journal and in every export is the same one: pictures and masks carry its number."""
+
+import csv
+import io
+import json
+import random
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from avseg.annotate.document import Document
+from avseg.annotate.export import export
+from avseg.annotate.film import open_film
+from avseg.data.frame_index import frame_index
+from avseg.data.layout import layout_for
+from avseg.data.lu_avs import read_release, stream
+from avseg.data.palette import voc_palette
+from tests.annotate.export.films import KINDS, add_object, blank, drawn_mask, facts, make_film, number_of, set_mask
+from tests.data.make_video import read_number
+
+SPANS = [(7, 61), (80, 150)]
+HEARD = [frame for start, end in SPANS for frame in range(start, end) if frame % 256]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def annotated(request, tmp_path_factory):
+    """A film with its document: each frame's mask is what was white on the screen, annotated in random order."""
+    folder = tmp_path_factory.mktemp("exact")
+    film = make_film(folder, request.param)
+    document = blank(film, folder / "journal")
+    number = add_object(document, "dog barking", *SPANS)
+    order = random.Random(6).sample(HEARD, len(HEARD))
+    with document.together():
+        for frame in order:
+            screen = np.asarray(Image.open(io.BytesIO(film.jpeg(frame, 95))))
+            set_mask(document, number, frame, drawn_mask(screen))
+    yield film, document, folder
+    film.close()
+
+
+def test_in_the_journal(annotated):
+    film, document, folder = annotated
+    document.close()
+    again = Document(facts(film), folder / "journal")
+    assert [number_of(again.mask(1, frame)) for frame in HEARD] == HEARD
+    again.close()
+
+
+def test_in_lu_avs(annotated, tmp_path):
+    film, document, _ = annotated
+    release = read_release(export(document, film, "lu_avs", tmp_path / "out"))
+    (video,) = release.videos.values()
+    seen = []
+    for chunk in stream(video, release, np.inf):
+        for place, number in enumerate(chunk.index.tolist()):
+            assert read_number(chunk.frames[place].permute(1, 2, 0).numpy()) == number
+            if 0 in chunk.masks and chunk.masks[0][place].any():
+                assert number_of(chunk.masks[0][place]) == number
+                seen.append(number)
+    assert seen == HEARD
+    assert video.fps == pytest.approx(film.fps, abs=0.005)
+
+
+def test_in_avsbench(annotated, tmp_path):
+    film, document, _ = annotated
+    out = export(document, film, "avsbench", tmp_path / "out")
+    layout = layout_for("ms3", out)
+    official = [int(second * 25 + 15 * 25 / 16) for second in range(5)]
+    for entry in layout.entries("train"):
+        begin = int(entry.name.rpartition("_")[2])
+        pictures = [read_number(np.asarray(Image.open(path))) for path in layout.frames(entry)]
+        if film.index.video.constant_rate:
+            assert pictures == [min(frame + 25 * begin, 149) for frame in official]
+        np.testing.assert_allclose(film.times[pictures], begin + np.arange(5) + 15 / 16, atol=0.07)
+        masks = [np.asarray(Image.open(path)) > 0 for path in layout.masks(entry)]
+        assert [number_of(mask) for mask in masks] == [frame if frame in HEARD else 0 for frame in pictures]
+
+
+def test_in_coco(annotated, tmp_path):
+    from pycocotools.coco import COCO
+
+    film, document, _ = annotated
+    out = export(document, film, "coco", tmp_path / "out", pictures=True)
+    coco = COCO(out / "instances.json")
+    for number, image in coco.imgs.items():
+        assert read_number(np.asarray(Image.open(out / image["file_name"]))) == image["frame"] == number - 1
+    frames = {}
+    for annotation in coco.anns.values():
+        frames[coco.imgs[annotation["image_id"]]["frame"]] = number_of(coco.annToMask(annotation))
+    assert frames == {frame: frame for frame in HEARD}
+    (track,) = json.loads((out / "youtube_vis.json").read_text())["annotations"]
+    assert [place for place, row in enumerate(track["segmentations"]) if row] == HEARD
+    assert track["segments"] == [list(span) for span in SPANS]
+
+
+def test_in_png(annotated, tmp_path):
+    film, document, _ = annotated
+    out = export(document, film, "png", tmp_path / "out")
+    paths = sorted((out / "Annotations" / film.path.stem).iterdir())
+    assert [path.name for path in paths] == [f"{frame:05d}.png" for frame in range(film.frames)]
+    pictures = [Image.open(path) for path in paths]
+    assert [number_of(np.asarray(picture) == 1) for picture in pictures] == [
+        frame if frame in HEARD else 0 for frame in range(film.frames)
+    ]
+    assert pictures[9].mode == "P"
+    assert pictures[9].getpalette() == voc_palette(256).reshape(-1).tolist()
+
+
+def test_in_csv(annotated, tmp_path):
+    film, document, _ = annotated
+    out = export(document, film, "csv", tmp_path / "out")
+    rows = list(csv.DictReader((out / f"{film.path.stem}.csv").open()))
+    assert [(int(row["start_frame"]), int(row["end_frame"])) for row in rows] == SPANS
+    edges = frame_index(film.path).edges()
+    for row in rows:
+        assert float(row["start_s"]) == pytest.approx(edges[int(row["start_frame"])], abs=1e-6)
+        assert float(row["end_s"]) == pytest.approx(edges[int(row["end_frame"])], abs=1e-6)
+
+
+def test_in_eaf(annotated, tmp_path):
+    film, document, _ = annotated
+    root = ET.parse(export(document, film, "eaf", tmp_path / "out") / f"{film.path.stem}.eaf").getroot()
+    slots = {slot.get("TIME_SLOT_ID"): int(slot.get("TIME_VALUE")) / 1000 for slot in root.iter("TIME_SLOT")}
+    marks = [
+        (slots[mark.get("TIME_SLOT_REF1")], slots[mark.get("TIME_SLOT_REF2")])
+        for mark in root.iter("ALIGNABLE_ANNOTATION")
+    ]
+    edges = film.index.edges()
+    nearest = [tuple(int(np.abs(edges - time).argmin()) for time in mark) for mark in marks]
+    assert nearest == SPANS
+    assert [int(film.index.shown_at(np.array([start]))[0]) for start, _ in marks] == [start for start, _ in SPANS]
+    with open_film(film.path) as again:
+        assert [again.frame_span(*mark) for mark in marks] == SPANS

@@ -1,0 +1,121 @@
+"""Exports: nothing half-written, nothing overwritten unasked, one line for a mistake, and the origin beside all."""
+
+import errno
+import json
+
+import pytest
+
+from avseg.annotate.export import FORMATS, export, table
+from avseg.errors import UserError
+from tests.annotate.export.films import add_object, blank, make_film, rectangle, set_mask
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    return make_film(tmp_path_factory.mktemp("export"), frames=130)
+
+
+@pytest.fixture
+def document(film):
+    document = blank(film)
+    first = add_object(document, "dog barking", (3, 20), (30, 40), name="left dog")
+    second = add_object(document, "man speaking", (10, 35))
+    for frame in (3, 4, 12, 33):
+        set_mask(document, first, frame, rectangle(5, 10, 20, 20))
+    document.do({"op": "set_prompts", "object": second, "frame": 12, "points": [(50, 20, 1)]})
+    for frame in (12, 13):
+        set_mask(document, second, frame, rectangle(10, 40, 20, 30))
+    document.do({"op": "accept", "object": second, "frames": [13]})
+    document.do({"op": "spend", "segment": 1, "seconds": 12.5, "clicks": 3})
+    return document
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_each_has_its_origin_beside_it(document, film, tmp_path, format):
+    out = export(document, film, format, tmp_path / "deep" / "out")
+    told = json.loads((out / "provenance.json").read_text())
+    assert (told["format"], told["video"]["frames"], told["left_out"]) == (format, 130, [])
+    assert [item["name"] for item in told["document"]["objects"]] == ["left dog", document.objects[2].name]
+    assert told["document"]["segments"][0]["seconds"] == 12.5
+    assert [(row["object"], row["frame"]) for row in told["masks"]] == [
+        (1, 3),
+        (1, 4),
+        (1, 12),
+        (2, 12),
+        (2, 13),
+        (1, 33),
+    ]
+    assert {row["source"] for row in told["masks"]} == {"brush"}
+    assert [row["accepted"] for row in told["masks"]] == [False] * 4 + [True, False]
+    assert sorted(path.name for path in out.parent.iterdir()) == ["out"]
+
+
+def test_rejected_segments_are_left_out(document, film, tmp_path):
+    document.do({"op": "set_segment_status", "segment": 2, "status": "rejected"})
+    out = export(document, film, "csv", tmp_path / "out")
+    assert json.loads((out / "provenance.json").read_text())["left_out"] == [2]
+    assert len((out / "constant.csv").read_text().splitlines()) == 3
+    for segment in (1, 3):
+        document.do({"op": "set_segment_status", "segment": segment, "status": "rejected"})
+    with pytest.raises(UserError, match=r"no audible segment but 3 rejected ones"):
+        export(document, film, "csv", tmp_path / "other")
+
+
+def test_nothing_is_overwritten_unasked(document, film, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    export(document, film, "csv", out)  # empty: that is fine
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="not empty"):
+        export(document, film, "eaf", out)
+    assert sorted(path.name for path in out.iterdir()) == ["constant.csv", "notes.txt", "provenance.json"]
+    export(document, film, "eaf", out, overwrite=True)
+    assert sorted(path.name for path in out.iterdir()) == ["constant.eaf", "provenance.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    with pytest.raises(UserError, match="is a file"):
+        export(document, film, "csv", out / "constant.eaf")
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_what_fails_leaves_nothing(document, film, tmp_path, monkeypatch, there):
+    out = tmp_path / "out"
+    if there:
+        export(document, film, "eaf", out)
+    monkeypatch.setattr(table.csv, "writer", lambda *_, **__: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space")))
+    with pytest.raises(UserError, match=r"cannot be written.*No space"):
+        export(document, film, "csv", out, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == (["out"] if there else [])
+    assert not there or (out / "constant.eaf").is_file()
+
+
+@pytest.mark.parametrize(
+    ("format", "options", "told"),
+    [
+        ("luavs", {}, "did you mean 'lu_avs'"),
+        ("csv", {"split": "test"}, "unknown for csv; allowed: none"),
+        ("lu_avs", {"spilt": "test"}, "did you mean 'split'"),
+        ("lu_avs", {"split": "dev"}, "allowed: train, val, test"),
+        ("avsbench", {"setting": "s4"}, "allowed: ms3, avss"),
+        ("avsbench", {"split": "tset"}, "did you mean 'test'"),
+    ],
+)
+def test_mistakes(document, film, tmp_path, format, options, told):
+    with pytest.raises(UserError, match=told) as error:
+        export(document, film, format, tmp_path / "out", **options)
+    assert "\n" not in str(error.value)
+    assert not any(tmp_path.iterdir())
+
+
+def test_what_cannot_be_exported(film, tmp_path):
+    with pytest.raises(UserError, match="has no audible segment; mark one"):
+        export(blank(film), film, "csv", tmp_path / "out")
+    document = blank(film)
+    for label in ("dog/barking", "dog-barking"):
+        add_object(document, label, (0, 5))
+    with pytest.raises(UserError, match="same folders"):
+        export(document, film, "lu_avs", tmp_path / "out")
+    with make_film(tmp_path, frames=30) as short:
+        document = blank(short)
+        add_object(document, "dog", (0, 5))
+        with pytest.raises(UserError, match="2 seconds; a clip of AVSBench"):
+            export(document, short, "avsbench", tmp_path / "out")

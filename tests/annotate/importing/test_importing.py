@@ -1,0 +1,174 @@
+"""Imports of data sets that others made: quirks are taken, what does not belong is refused in one line."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from avseg.annotate.document import Document
+from avseg.annotate.export import export
+from avseg.annotate.film import open_film
+from avseg.annotate.importing import import_
+from avseg.data.frame_index import frame_index
+from avseg.errors import UserError
+from tests.annotate.export.films import add_object, blank, facts, make_film, rectangle, set_mask
+from tests.data.lu_avs.sample import ODD_ID, VARYING, make_sample, row_masks
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory):
+    return make_sample(tmp_path_factory.mktemp("release"))
+
+
+def from_release(release, name):
+    film = open_film(release / "LAVS_Seg_Videos" / f"{name}.mp4", release / "cache")
+    document = Document(facts(film))
+    return document, film, import_(document, film, "lu_avs", release)
+
+
+def spans(document):
+    return [
+        (document.objects[each.object].label, each.start, each.end)
+        for each in sorted(document.segments.values(), key=lambda each: each.start)
+    ]
+
+
+def test_a_release_that_others_made(release):
+    document, _, done = from_release(release, ODD_ID)
+    assert spans(document) == [("male singing", 3, 20), ("playing piano", 10, 30), ("male singing", 33, 40)]
+    assert (done.objects, done.segments, done.masks) == (2, 3, 17 + 20 + 7)  # the two songs are one singer's
+    for start, rows, object in ((3, 17, 1), (33, 7, 1), (10, 20, 2)):
+        wanted = row_masks(rows)
+        if object == 2:
+            wanted[19] = wanted[18]  # its array is a row short
+        for row in range(rows):
+            np.testing.assert_array_equal(document.mask(object, start + row), wanted[row])
+    assert document.mask(1, 20) is None
+    assert {document.frame_info(1, frame).source for frame in range(3, 20)} == {"import"}
+
+
+def test_a_segment_that_ends_a_frame_late_is_cut(release):
+    document, film, _ = from_release(release, VARYING)
+    assert spans(document) == [("dog barking", 0, 12), ("playing piano", 30, 45)]
+    assert film.frames == 45
+
+
+def test_overlapping_segments_of_a_label_are_two_objects(tmp_path):
+    film = make_film(tmp_path, frames=30)
+    document = blank(film)
+    add_object(document, "dog", (0, 10), (15, 20))
+    add_object(document, "dog", (5, 12))
+    out = export(document, film, "lu_avs", tmp_path / "out")
+    file = out / "seg_train.json"
+    file.write_text(file.read_text().replace('"objects"', '"others"'))  # as others would write it
+    again = blank(film)
+    import_(again, film, "lu_avs", out)
+    assert sorted(
+        (sorted((each.start, each.end) for each in again.segments_of(number))) for number in again.objects
+    ) == [[(0, 10), (15, 20)], [(5, 12)]]
+    film.close()
+
+
+def test_it_is_one_step_for_a_session_and_can_be_undone(tmp_path):
+    film = make_film(tmp_path, frames=30)
+    document = blank(film)
+    set_mask(document, add_object(document, "dog", (0, 10)), 3, rectangle(1, 2, 3, 4))
+    out = export(document, film, "lu_avs", tmp_path / "out")
+    again = blank(film)
+    with again.together():
+        import_(again, film, "lu_avs", out)
+    assert again.mask(1, 3).sum() == 12
+    again.undo()
+    assert not again.objects
+    assert not again.segments
+    film.close()
+
+
+def test_what_is_there_stays(tmp_path):
+    film = make_film(tmp_path, frames=30)
+    document = blank(film)
+    set_mask(document, add_object(document, "dog", (0, 10)), 3, rectangle(1, 2, 3, 4))
+    out = export(document, film, "lu_avs", tmp_path / "out")
+    import_(document, film, "lu_avs", out)
+    assert spans(document) == [("dog", 0, 10)] * 2
+    assert document.mask(1, 3).sum() == document.mask(2, 3).sum() == 12
+    film.close()
+
+
+def test_single_source_clips(tmp_path):
+    """S4: the category is the label, the mask of the first second all there is in training."""
+    from PIL import Image
+
+    from avseg.data.layout import ClipEntry, S4Layout
+
+    film = make_film(tmp_path, "constant.mp4", frames=125)
+    layout = S4Layout(tmp_path / "s4")
+    entry = ClipEntry("constant", "dog_barking", "train")
+    layout.root.mkdir()
+    layout.write_index([entry])
+    (path,) = layout.masks(entry)
+    path.parent.mkdir(parents=True)
+    Image.fromarray(np.repeat(np.repeat(rectangle(8, 8, 8, 8, (32, 32)), 7, 0), 7, 1).astype(np.uint8) * 255).save(path)
+    document = blank(film)
+    import_(document, film, "avsbench", tmp_path / "s4")
+    assert spans(document) == [("dog_barking", 0, 25)]
+    np.testing.assert_array_equal(document.mask(1, 23), rectangle(16, 24, 16, 24))
+    film.close()
+
+
+@pytest.mark.parametrize(
+    ("format", "spoil", "told"),
+    [
+        ("luavs", lambda out: None, "did you mean 'lu_avs'"),
+        ("lu_avs", shutil.rmtree, "is no folder"),
+        ("lu_avs", lambda out: (out / "seg_train.json").write_text("{"), "not readable JSON"),
+        ("lu_avs", lambda out: (out / "seg_train.json").write_text("{}"), "has no video 'constant'"),
+        ("lu_avs", lambda out: next(out.rglob("masks.npy")).write_bytes(b"1"), "masks.npy"),
+        ("lu_avs", lambda out: next(out.rglob("object_2.npy")).write_bytes(b"\x93NUMPY"), "object_2.npy"),
+        ("lu_avs", lambda out: next(out.rglob("object_2.npy")).unlink(), "object_2.npy"),
+        ("avsbench", shutil.rmtree, "holds no index of AVSBench"),
+        ("avsbench", lambda out: None, "holds no index of AVSBench"),
+    ],
+)
+def test_mistakes(tmp_path, format, spoil, told):
+    film = make_film(tmp_path, frames=30)
+    document = blank(film)
+    for number in (1, 2):
+        set_mask(document, add_object(document, "dog", (0, 10)), number, rectangle(1, 2, 3, 4))
+    out = export(document, film, "lu_avs", tmp_path / "out")
+    spoil(out)
+    again = blank(film)
+    with pytest.raises(UserError, match=told) as error:
+        import_(again, film, format, out)
+    assert "\n" not in str(error.value)
+    film.close()
+
+
+def test_another_video_of_the_same_name(tmp_path):
+    film = make_film(tmp_path, frames=30)
+    document = blank(film)
+    add_object(document, "dog", (0, 10))
+    out = export(document, film, "lu_avs", tmp_path / "out")
+    film.close()
+    (tmp_path / "other").mkdir()
+    with make_film(tmp_path / "other", frames=31) as other:
+        assert frame_index(other.path).video.path != film.path
+        with pytest.raises(UserError, match="it is another video"):
+            import_(blank(other), other, "lu_avs", out)
+
+
+@pytest.mark.parametrize("setting", ["ms3", "avss"])
+def test_avsbench_without_the_clip_or_with_a_broken_picture(tmp_path, setting):
+    film = make_film(tmp_path, frames=130)
+    document = blank(film)
+    add_object(document, "dog", (0, 10))
+    out = export(document, film, "avsbench", tmp_path / "out", setting=setting)
+    picture = next(path for path in sorted(out.rglob("*.png")) if "masks" in str(path) or "labels" in str(path))
+    picture.write_bytes(b"no picture")
+    with pytest.raises(UserError, match="is not a readable picture"):
+        import_(blank(film), film, "avsbench", out)
+    film.close()
+    (tmp_path / "other").mkdir()
+    shutil.copy(film.path, tmp_path / "other" / "elsewhere.mp4")
+    with open_film(tmp_path / "other" / "elsewhere.mp4") as other, pytest.raises(UserError, match="has no clip"):
+        import_(blank(other), other, "avsbench", out)
