@@ -1,5 +1,6 @@
 """A folder of raw videos of many kinds, prepared in one go, again, and after having been killed."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -12,9 +13,13 @@ from typing import NamedTuple
 
 import pytest
 
+from avseg.data.datamodule import AVSBenchDataModule
 from avseg.data.layout import MS3Layout
+from avseg.data.pictures import read_frames
+from avseg.data.prepare import run
 from avseg.data.prepare.options import Options
 from avseg.data.prepare.outcome import Outcome
+from avseg.data.prepare.pool import ProcessDied
 from avseg.data.prepare.run import prepare
 from avseg.errors import UserError
 from tests.data.make_video import make_video
@@ -45,6 +50,14 @@ def test_each_second_shows_the_official_frame(prepared: Prepared) -> None:
         assert drawn == expected_numbers(raw.official), raw
     names = [entry.name for entry in MS3Layout(prepared.out).entries("test")]
     assert names == sorted(clip_name(raw) for raw in prepared.raws)
+
+
+def test_pictures_and_sound_load(prepared: Prepared) -> None:
+    dataset = AVSBenchDataModule(prepared.out, "ms3", num_workers=0).dataset("test")
+    for index, entry in enumerate(dataset.entries):
+        frames, sizes = read_frames(dataset.layout.frames(entry), dataset.rule)
+        assert (frames.shape, set(sizes)) == ((5, 3, 224, 224), {(48, 48)})
+        assert dataset.patches(index).shape == (5, 1, 96, 64)
 
 
 def test_exact_seconds_are_an_option(prepared: Prepared, tmp_path: Path) -> None:
@@ -165,6 +178,40 @@ def test_other_data_is_not_touched(prepared: Prepared, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="was not made by avseg data prepare"):
         prepare(prepared.folder, tmp_path, OPTIONS, overwrite=True)
     assert [path.name for path in tmp_path.rglob("*")] == ["ms3_data", "visual_frames", "x"]
+
+
+def test_a_process_that_dies_names_its_video(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def some_die(function, jobs, *_):
+        yield from ((job, ProcessDied() if job.source.file == prepared.raws[0].file else function(job)) for job in jobs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "run_jobs", some_die)
+        outcomes = prepare(prepared.folder, tmp_path, OPTIONS)
+    (died,) = [outcome for outcome in outcomes if "died" in outcome.reason]
+    assert died.file == prepared.raws[0].file
+    assert clip_name(prepared.raws[0]) not in (tmp_path / "ms3_meta_data.csv").read_text()
+    prepare(prepared.folder, tmp_path, OPTIONS)
+    assert tree(tmp_path) == tree(prepared.out)
+
+
+def test_a_full_disk_ends_it_and_another_error_costs_one_video(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(number: int) -> None:
+        def prepare_video(*_: object) -> Outcome:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(run, "prepare_video", prepare_video)
+
+    fail(errno.EIO)
+    assert {outcome.reason for outcome in prepare(prepared.folder, tmp_path, OPTIONS)} == {
+        "cannot be read (Input/output error)"
+    }
+    fail(errno.ENOSPC)
+    with pytest.raises(OSError, match="No space left"):
+        prepare(prepared.folder, tmp_path, OPTIONS)
 
 
 def test_only_one_process_prepares_a_folder(prepared: Prepared, tmp_path: Path) -> None:
