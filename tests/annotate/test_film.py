@@ -36,6 +36,7 @@ KINDS = {
         "sound": None,
         "options": {"auto-alt-ref": "1", "lag-in-frames": "16", "g": "40", "deadline": "realtime", "cpu-used": "8"},
     },
+    "told_once.mkv": {"codec": "libsvtav1", "sound": None, "options": {"preset": "12", "g": "40"}},
     "no_times.avi": {"sound": "pcm_s16le", "options": B_FRAMES},
 }
 

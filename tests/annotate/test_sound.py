@@ -1,5 +1,7 @@
 """The waveform and the wav of a video: against the samples themselves, and in step with its frames."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import soundfile
@@ -139,3 +141,16 @@ def test_a_folder_that_cannot_be_written_to(tmp_path):
     (tmp_path / ".avseg").write_text("in the way")
     with pytest.raises(UserError, match=r"sound\.wav: cannot be written"):
         Sound(path).wav()
+
+
+def test_two_that_want_it_at_once_get_the_same(tmp_path):
+    path = make_video(tmp_path / "v.mkv", frames=75, sound="flac", waveform=noise(3))
+    with ThreadPoolExecutor(4) as pool:
+        drawn = list(pool.map(lambda place: Sound(path).peaks(0, 3, 100), range(4)))
+    assert all((peaks == drawn[0]).all() for peaks in drawn)
+    assert sorted(file.name for file in (tmp_path / ".avseg" / "v.mkv").iterdir()) == [
+        "index.npz",
+        "peaks.npy",
+        "sound.json",
+        "sound.wav",
+    ]

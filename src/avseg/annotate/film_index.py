@@ -4,6 +4,7 @@ It is bound to the size and the time of change of the video file: a video that w
 """
 
 import json
+import threading
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +20,7 @@ from avseg.errors import UserError
 from avseg.files import atomic_file
 
 VERSION = 1
+_WRITING = threading.Lock()
 _ARRAYS = ("times", "stamps", "keyframes")
 
 
@@ -50,13 +52,14 @@ def open_index(path: Path, folder: Path) -> FrameIndex:
     Raises:
         UserError: see `avseg.data.frame_index.frame_index`.
     """
-    stored = _load(path, folder / "index.npz")
-    if stored is not None:
-        return stored
-    index = frame_index(path)
-    with suppress(OSError):  # a read-only disk
-        _save(index, folder / "index.npz")
-    return index
+    with _WRITING:
+        stored = _load(path, folder / "index.npz")
+        if stored is not None:
+            return stored
+        index = frame_index(path)
+        with suppress(OSError):  # a read-only disk
+            _save(index, folder / "index.npz")
+        return index
 
 
 def _save(index: FrameIndex, file: Path) -> None:

@@ -12,6 +12,8 @@ from avseg.data.frame_index import NEAR, FrameIndex, FrameReader
 
 MARGIN = 4  # frames before a wanted one that are decoded in full, for a step back and as stand-ins
 _GREY = 128
+# decoders that are told for each packet what they may pass over; others, as libdav1d, are told once, at the start
+_ABLE = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8", "vp9"})
 
 
 class ScrubReader(FrameReader):
@@ -44,8 +46,10 @@ class ScrubReader(FrameReader):
         super()._reach(number)
 
     def _pictures(self) -> Iterator[VideoFrame]:
+        able = self.stream.codec_context.codec.name in _ABLE
         for packet in packets(self.container, [self.stream]):
-            self.stream.codec_context.skip_frame = "NONREF" if self._passes(packet) else "DEFAULT"
+            if able:
+                self.stream.codec_context.skip_frame = "NONREF" if self._passes(packet) else "DEFAULT"
             for picture in decode(packet):
                 if isinstance(picture, VideoFrame):
                     yield picture

@@ -6,6 +6,7 @@ samples, so that an hour takes as long to draw as a second.
 """
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
@@ -27,6 +28,7 @@ _FACTOR = 4  # pairs of a level in one of the next
 _PER_COLUMN = 4  # pairs in a column of a drawing at least: it shows no more than that share of its neighbours
 _FULL = 32768.0
 Pairs = npt.NDArray[np.int16]
+_WRITING = threading.Lock()  # two that want one sound do not both write it
 
 
 class _Files(NamedTuple):
@@ -144,17 +146,22 @@ class Sound:
     @cached_property
     def _files(self) -> _Files:
         files = _Files(self.folder / "sound.wav", self.folder / "peaks.npy", self.folder / "sound.json")
+        with _WRITING:
+            self._ensure(files)
+        return files
+
+    def _ensure(self, files: _Files) -> None:
+        """Writes the files unless they are there and of this very video."""
         state = {"fingerprint": fingerprint(self.path), "samples": self.samples}
         with suppress(OSError, ValueError):
             if json.loads(files.about.read_text(encoding="utf-8")) == state and files.wav.is_file():
-                return files
+                return
         try:
             _write(files, self._seconds(), self.samples)
             with atomic_file(files.about) as temporary:
                 temporary.write_text(json.dumps(state), encoding="utf-8")
         except OSError as error:
             raise UserError(f"{files.wav}: cannot be written ({error.strerror}); make room or give rights") from None
-        return files
 
     def _seconds(self) -> Iterator[npt.NDArray[np.int16]]:
         left = self.samples

@@ -37,7 +37,7 @@ def write_provenance(path: Path, source: Source, format: str) -> None:
         file.write(json.dumps(head, indent=1, default=_plain)[:-2] + ',\n "masks": [')
         between = "\n  "
         for frame in source.frames():
-            for object in source.masks(frame):
+            for object in source.marked(frame):
                 row = {"object": object, "frame": frame, **_info(source, object, frame)}
                 file.write(between + json.dumps(row, default=_plain))
                 between = ",\n  "

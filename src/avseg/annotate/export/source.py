@@ -90,6 +90,7 @@ class Source:
                 raise UserError(
                     f"{film.path.name}: segment {segment.start}-{segment.end} is not within the {film.frames} frames"
                 )
+        self._marked: dict[tuple[int, int], bool] = {}
         used = sorted({segment.object for segment in self.segments})
         self.objects: dict[int, Object] = {number: document.objects[number] for number in used}
 
@@ -118,6 +119,7 @@ class Source:
             UserError: the mask has another size than the video.
         """
         found = self.document.mask(object, frame)
+        self._marked[object, frame] = found is not None and bool(found.any())
         if found is None:
             return np.zeros(self.size, np.bool_)
         if found.shape != self.size:
@@ -131,6 +133,14 @@ class Source:
         """The masks that hold a pixel in a frame, by object in ascending order."""
         found = {object: self.mask(object, frame) for object in self.at(frame)}
         return {object: mask for object, mask in found.items() if mask.any()}
+
+    def marked(self, frame: int) -> list[int]:
+        """The objects whose masks hold a pixel in a frame; masks that were read before are not read again."""
+        heard = self.at(frame)
+        for object in heard:
+            if (object, frame) not in self._marked:
+                self.mask(object, frame)
+        return [object for object in heard if self._marked[object, frame]]
 
     def frames(self) -> Iterator[int]:
         """The frames in which something is heard, ascending."""
