@@ -67,7 +67,7 @@ def run_check(arguments: argparse.Namespace) -> int:
     for kind in arguments.ignore:
         if kind not in KINDS:
             raise UserError(f"--ignore {kind} is unknown; allowed: {', '.join(KINDS)}{nearest(kind, KINDS)}")
-    _check_numbers(arguments, "show", "min_pixels")
+    _check_least(arguments, show=0, min_pixels=0, jobs=1)
     console, reports = Console(soft_wrap=False), []
     for setting in find_settings(arguments.root, arguments.setting):
         with _progress(console, f"checking {setting}") as tell:
@@ -90,6 +90,7 @@ def run_stats(arguments: argparse.Namespace) -> int:
 
     from avseg.data.check import find_settings, statistics_of
 
+    _check_least(arguments, jobs=1)
     console = Console()
     settings = find_settings(arguments.root, arguments.setting)
     if arguments.picture is not None and len(settings) > 1:
@@ -137,10 +138,11 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, metavar="N", help="processes; default: one for each processor")
 
 
-def _check_numbers(arguments: argparse.Namespace, *names: str) -> None:
-    for name in names:
-        if getattr(arguments, name) < 0:
-            raise UserError(f"--{name.replace('_', '-')} is {getattr(arguments, name)}; give 0 or more")
+def _check_least(arguments: argparse.Namespace, **least: int) -> None:
+    for name, number in least.items():
+        given = getattr(arguments, name)
+        if given is not None and given < number:
+            raise UserError(f"--{name.replace('_', '-')} is {given}; give {number} or more")
 
 
 def _say(console: "Console", text: str) -> None:
@@ -221,24 +223,24 @@ def _statistics_table(statistics: "Statistics") -> "Table":
     long = statistics.setting == "lu_avs"
     table = Table(title=f"{statistics.setting}: what is in it", title_justify="left")
     names = ("videos", "frames", "segments", "silent time") if long else ("clips", "frames", "masks", "sounding")
-    for column in ("split", *names, "marked of the picture", "length (s)", *(("segment (s)",) if long else ())):
+    for column in ("split", *names, "marked %", "length s", *(("segment s",) if long else ())):
         table.add_column(column, justify="left" if column == "split" else "right")
     for name, split in statistics.splits.items():
         share = split.silent if long else 1 - split.silent
         counts = [f"{count:,}" for count in (split.clips, split.frames, split.annotated)]
-        spreads = [_spread(split.mask_sizes, 100, " %"), _spread(split.seconds)] + [_spread(split.segments)] * long
+        spreads = [_spread(split.mask_sizes, 100), _spread(split.seconds)] + [_spread(split.segments)] * long
         table.add_row(name, *counts, f"{100 * share:.1f} %", *spreads)
-    table.caption = "median, and from the tenth to the ninetieth percentile"
+    table.caption = "marked: share of the picture; medians, below them the tenth and the ninetieth percentile"
     return table
 
 
-def _spread(values: list[float], scale: float = 1, unit: str = "") -> str:
+def _spread(values: list[float], scale: float = 1) -> str:
     from avseg.data.check.statistics import quantiles
 
     found = quantiles(values)
     if not found:
         return "-"
-    return f"{scale * found['median']:.1f}{unit} ({scale * found['p10']:.1f} - {scale * found['p90']:.1f})"
+    return f"{scale * found['median']:.1f}\n[dim]{scale * found['p10']:.1f} - {scale * found['p90']:.1f}[/dim]"
 
 
 def _source_text(source: "Source") -> str:

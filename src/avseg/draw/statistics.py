@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLOURS = {"train": "blue", "val": "orange", "test": "green"}
+_MARKERS = {"train": "o", "val": "s", "test": "^"}
 _MOST = 30  # categories that are named
 
 
@@ -42,7 +43,7 @@ def draw_statistics(statistics: Statistics, title: str = "") -> "Figure":
     long = statistics.setting == "lu_avs"
     _draw_counts(figure.add_subplot(grid[0, 0]), statistics, long)
     _draw_mask_sizes(figure.add_subplot(grid[1, 0]), statistics)
-    _draw_lengths(figure.add_subplot(grid[2, 0]), statistics, long)
+    (_draw_segments if long else _draw_seconds)(figure.add_subplot(grid[2, 0]), statistics)
     if categories:
         _draw_categories(figure.add_subplot(grid[:, 1]), statistics, categories, long)
     return figure
@@ -60,17 +61,18 @@ def _draw_counts(axis: "Axes", statistics: Statistics, long: bool) -> None:
     names = list(statistics.splits)[::-1]
     what = [split.seconds if long else split.annotated for split in map(statistics.splits.__getitem__, names)]
     totals = [float(sum(value)) / 60 if isinstance(value, list) else float(value) for value in what]
+    empty = "silent" if long else "unmarked"
     for place, (name, total) in enumerate(zip(names, totals, strict=True)):
         split = statistics.splits[name]
         axis.barh(place, total, color=_colour(name), height=0.62)
         axis.barh(place, total * split.silent, color="white", alpha=0.55, height=0.62, hatch="///", linewidth=0)
-        clips = f"{split.clips:,} {'videos' if long else 'clips'}, silent {100 * split.silent:.1f} %"
+        clips = f"{split.clips:,} {'videos' if long else 'clips'}, {empty} {100 * split.silent:.1f} %"
         axis.text(total, place, f"  {clips}", va="center", fontsize=8)
     axis.set_yticks(range(len(names)), names)
     axis.set_xlim(0, max(totals, default=1.0) * 1.5 or 1)
     axis.set_title("minutes of video" if long else "annotated frames", loc="left", fontsize=10)
     axis.legend(
-        handles=[Patch(facecolor="0.85", hatch="///", edgecolor="0.5", label="silent")],
+        handles=[Patch(facecolor="0.85", hatch="///", edgecolor="0.5", label=empty)],
         frameon=False,
         fontsize=8,
         loc="lower right",
@@ -86,23 +88,39 @@ def _draw_mask_sizes(axis: "Axes", statistics: Statistics) -> None:
     axis.set_xscale("log")
     axis.set_xticks([1e-4, 1e-3, 1e-2, 1e-1, 1], ["0.01 %", "0.1 %", "1 %", "10 %", "100 %"])
     axis.set_xlim(edges[0], 1)
-    axis.set_title("marked share of the picture, of the frames that are marked", loc="left", fontsize=10)
+    axis.set_title(
+        "marked share of the picture, where any is marked; dotted: median", loc="left", fontsize=10
+    )
     axis.set_ylabel("% of frames", fontsize=8)
-    axis.legend(frameon=False, fontsize=8, loc="upper left")
+    if any(split.mask_sizes for split in statistics.splits.values()):
+        axis.legend(frameon=False, fontsize=8, loc="upper left")
     _plain(axis)
 
 
-def _draw_lengths(axis: "Axes", statistics: Statistics, long: bool) -> None:
-    """Lengths of audible segments, or of the clips' sounds."""
-    values = {name: split.segments if long else split.seconds for name, split in statistics.splits.items()}
-    longest = max((max(some) for some in values.values() if some), default=1.0)
-    edges = np.linspace(0, longest * 1.02, 31)
-    for name, some in values.items():
-        _outline(axis, np.asarray(some), edges, name)
-    title = "length of audible segments (s)" if long else "length of the sound (s)"
-    axis.set_title(title, loc="left", fontsize=10)
-    axis.set_ylabel(f"% of {'segments' if long else 'clips'}", fontsize=8)
+def _draw_segments(axis: "Axes", statistics: Statistics) -> None:
+    """Lengths of audible segments; each split sums to 100 %."""
+    longest = max((max(split.segments, default=0.0) for split in statistics.splits.values()), default=0.0)
+    edges = np.linspace(0, max(longest, 0.1) * 1.02, 31)
+    for name, split in statistics.splits.items():
+        _outline(axis, np.asarray(split.segments), edges, name)
+    axis.set_title("length of audible segments (s); dotted: median", loc="left", fontsize=10)
+    axis.set_ylabel("% of segments", fontsize=8)
     axis.set_xlim(0, edges[-1])
+    _plain(axis)
+
+
+def _draw_seconds(axis: "Axes", statistics: Statistics) -> None:
+    """How often each second of a clip is marked at all."""
+    for name, split in statistics.splits.items():
+        seconds = np.arange(1, len(split.by_second) + 1)
+        shares = 100 * np.asarray(split.by_second)
+        axis.plot(seconds, shares, marker=_MARKERS[name], color=_colour(name), linewidth=1.8, label=name)
+    most = max((len(split.by_second) for split in statistics.splits.values()), default=1)
+    axis.set_xticks(range(1, most + 1))
+    axis.set_xlim(0.6, most + 0.4)
+    axis.set_ylim(0, 104)
+    axis.set_title("annotated frames that are marked, by second of the clip", loc="left", fontsize=10)
+    axis.set_ylabel("% of frames", fontsize=8)
     _plain(axis)
 
 

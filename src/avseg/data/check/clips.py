@@ -24,12 +24,14 @@ class ClipRules:
         sounds: which files of sound a clip should have: "wav", "log_mel".
         masks: what its masks may hold; None for a set without masks.
         made: whether objects may hide behind each other for a second, as in made sets.
+        seconds: lengths of the sounds where they are more than the frames that are read; 0 = as many.
     """
 
     layout: Layout
     sounds: tuple[str, ...]
     masks: MaskRules | None
     made: bool = False
+    seconds: int = 0
 
 
 @dataclass
@@ -61,7 +63,7 @@ def read_clip(rules: ClipRules, entry: ClipEntry) -> ClipRecord:
     """Looks at all files of a clip."""
     record = ClipRecord(entry)
     root, frames = rules.layout.root, rules.layout.frames(entry)
-    record.heard, findings = hear(rules.layout, entry, rules.sounds, len(frames))
+    record.heard, findings = hear(rules.layout, entry, rules.sounds, rules.seconds or len(frames))
     record.findings += findings
     first = _read_frames(record, frames, root)
     if first and record.heard.digest:

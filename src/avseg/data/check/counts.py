@@ -59,7 +59,7 @@ def check_twins(records: Iterable[ClipRecord], folders: Mapping[ClipEntry, str])
     """
     names: dict[str, ClipEntry] = {}
     digests: dict[str, ClipEntry] = {}
-    for record in records:
+    for record in sorted(records, key=lambda record: SPLITS.index(record.entry.split)):
         entry = record.entry
         for seen, key, what in ((names, entry.name, "the name"), (digests, record.digest, "first frame and sound")):
             other = seen.setdefault(key, entry) if key else entry

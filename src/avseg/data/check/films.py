@@ -18,6 +18,7 @@ from avseg.data.lu_avs.types import LUVideo, Segment
 from avseg.errors import UserError
 
 _HEAD = 1 << 20  # bytes at both ends by which the same file is known
+_SLACK = 1.0  # seconds that a video may be shorter than annotated
 _SEGMENT = "fetch the video again, or correct the segment"
 _ARRAY = "download the annotations again"
 
@@ -58,7 +59,12 @@ def read_film(places: Places, entry: Entry) -> FilmRecord:
         text = "is empty (0 bytes)" if path.stat().st_size == 0 else reason(error, path)
         record.findings.append(Finding("unreadable", relative(path, root), text))
         return record
-    _check_film(record, index, path, root)
+    record.frames, record.seconds = len(index), index.video.duration
+    if fault := _cut_short(index, entry):
+        record.findings.append(Finding("unreadable", relative(path, root), fault))
+        return record
+    if index.video.sound is None:
+        record.findings.append(Finding("length", relative(path, root), "has no sound"))
     bounds = list(_bounds(record, entry, index, relative(path, root)))
     _measure(record, index, bounds)
     if not entry.in_seconds:
@@ -69,14 +75,13 @@ def read_film(places: Places, entry: Entry) -> FilmRecord:
     return record
 
 
-def _check_film(record: FilmRecord, index: FrameIndex, path: Path, root: Path) -> None:
-    where = relative(path, root)
-    record.frames, record.seconds = len(index), index.video.duration
-    if index.video.missing > 1:
-        text = f"is truncated: the header promises {index.video.missing:.1f} s more"
-        record.findings.append(Finding("unreadable", where, text))
-    if index.video.sound is None:
-        record.findings.append(Finding("length", where, "has no sound"))
+def _cut_short(index: FrameIndex, entry: Entry) -> str:
+    """How a video is shorter than its header or its annotations say; "" if it is not."""
+    if index.video.missing:
+        return f"is truncated: the header promises {index.video.missing:.1f} s more"
+    if index.video.duration < entry.duration - _SLACK:
+        return f"lasts {index.video.duration:.1f} s, annotated are {entry.duration:.1f} s"
+    return ""
 
 
 def _bounds(record: FilmRecord, entry: Entry, index: FrameIndex, where: str) -> Iterator[tuple[int, int, str]]:

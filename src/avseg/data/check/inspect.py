@@ -9,13 +9,11 @@ from avseg.data.check.clips import ClipRecord, ClipRules, read_clip
 from avseg.data.check.counts import check_counts, check_sizes, check_twins, split_counts
 from avseg.data.check.findings import Finding, Report, reason, relative
 from avseg.data.check.jobs import default_jobs, spread
-from avseg.data.check.long_videos import inspect_long_videos, long_statistics
 from avseg.data.check.masks import MaskRules
 from avseg.data.check.published import Expected, expected_of
 from avseg.data.check.statistics import Statistics, clip_statistics
 from avseg.data.check.stray_files import find_leftovers, find_unknown
 from avseg.data.layout import SETTINGS, AVSSLayout, ClipEntry, Layout, layout_for
-from avseg.data.lu_avs.places import find_places
 from avseg.errors import UserError, nearest
 
 ALL_SETTINGS = (*SETTINGS, "lu_avs")
@@ -74,6 +72,8 @@ def inspect_set(
     jobs = default_jobs() if jobs is None else jobs
     if setting == "lu_avs":
         expected = expected_of(root, setting) if expected is None else expected
+        from avseg.data.check.long_videos import inspect_long_videos
+
         return inspect_long_videos(root, expected, jobs, tell)
     layout = layout_for(setting, root)
     expected = expected_of(layout.root, setting) if expected is None else expected
@@ -112,7 +112,7 @@ def rules_of(layout: Layout, entries: Sequence[ClipEntry], expected: Expected, l
     # of made sets every spot is what is left of an object behind another
     masks = MaskRules(names, 0 if expected.made else least, layout.setting == "s4")
     with_masks = expected.masks or any(path.is_file() for entry in entries for path in layout.masks(entry)[:1])
-    return ClipRules(layout, sounds, masks if with_masks else None, expected.made)
+    return ClipRules(layout, sounds, masks if with_masks else None, expected.made, expected.seconds)
 
 
 def statistics_of(
@@ -126,6 +126,8 @@ def statistics_of(
     (setting,) = find_settings(root, setting)
     jobs = default_jobs() if jobs is None else jobs
     if setting == "lu_avs":
+        from avseg.data.check.long_videos import long_statistics
+
         return long_statistics(root, jobs, tell)
     layout = layout_for(setting, root)
     entries = layout.read_index()
@@ -145,7 +147,7 @@ def _gather(report: Report, rules: ClipRules, records: list[ClipRecord], expecte
     report.findings += check_twins(records, folders)
     if layout.setting != "avss":  # its videos have sizes of their own
         report.findings += check_sizes(records, folders)
-    report.findings += find_unknown(layout, entries)
+    report.findings += find_unknown(layout, entries, more_frames=expected.seconds > 0)
     _add_facts(report, rules, records, expected)
 
 
@@ -174,6 +176,9 @@ def _place(error: UserError, root: Path) -> tuple[str, str]:
 
 
 def _holds_long_videos(root: Path) -> bool:
+    # its package brings Lightning: seconds, which each process that reads clips would spend, too
+    from avseg.data.lu_avs.places import find_places
+
     try:
         find_places(root)
     except UserError:

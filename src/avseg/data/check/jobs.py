@@ -11,7 +11,7 @@ from avseg.errors import UserError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_WORTH = 200  # items for which a process of its own pays
+_WORTH = 500  # items for which a process of its own pays
 
 
 def default_jobs() -> int:

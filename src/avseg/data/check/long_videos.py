@@ -8,7 +8,7 @@ from pathlib import Path
 from avseg.data.check.films import FilmRecord, read_film
 from avseg.data.check.findings import Finding, Report, reason, relative
 from avseg.data.check.jobs import spread
-from avseg.data.check.published import LU_AVS_LABELS, LU_AVS_VIDEOS, RELEASED, Expected
+from avseg.data.check.published import RELEASED, Expected
 from avseg.data.check.statistics import SplitStatistics, Statistics
 from avseg.data.check.stray_files import find_leftovers
 from avseg.data.index import SPLITS
@@ -20,7 +20,7 @@ from avseg.errors import UserError
 _JSON = "download the annotation file again, or correct it"
 _UNKNOWN = "remove it, or download the annotation files again"
 _TWICE = "leave it out of the training split, or what is tested was trained on"
-_FEW = 20  # videos of which a process takes so many at least
+_FEW = 100  # videos for which a process of its own pays
 
 
 def inspect_long_videos(root: Path, expected: Expected, jobs: int, tell: Callable[[int, int], None]) -> Report:
@@ -30,6 +30,7 @@ def inspect_long_videos(root: Path, expected: Expected, jobs: int, tell: Callabl
     report.findings += find_leftovers(root)
     entries = list(read_entries(places, report.findings))
     report.counts = {split: sum(entry.subset == split for entry in entries) for split in SPLITS}
+    report.findings += _check_labels(places, entries)
     report.findings += _check_counts(report, entries, expected)
     _check_missing(report, places, entries, expected)
     records = read_films(places, entries, jobs, tell)
@@ -64,8 +65,6 @@ def long_statistics(root: Path, jobs: int, tell: Callable[[int, int], None]) -> 
 def read_entries(places: Places, findings: list[Finding]) -> Iterator[Entry]:
     """The videos of all annotation files; what is wrong with the files is noted, a second entry of a video left out."""
     known: dict[str, Entry] = {}
-    ids: dict[str, int] = {}
-    labels: dict[int, str] = {}
     for path in places.jsons:
         where = relative(path, places.root)
         try:
@@ -79,12 +78,23 @@ def read_entries(places: Places, findings: list[Finding]) -> Iterator[Entry]:
                 findings.append(Finding("duplicate", where, text, "remove one of the two"))
                 continue
             known[entry.id] = entry
-            for *_, label, number in entry.segments:
-                if ids.setdefault(label, number) != number or labels.setdefault(number, label) != label:
-                    text = f"video '{entry.id}': label '{label}' has label_id {number}, elsewhere not"
-                    findings.append(Finding("index", where, text, _JSON))
-                    break
             yield entry
+
+
+def _check_labels(places: Places, entries: list[Entry]) -> Iterator[Finding]:
+    """One id must mean one label: what contradicts the most is noted, once for each video."""
+    pairs = Counter((label, number) for entry in entries for *_, label, number in entry.segments)
+    ids: dict[str, int] = {}
+    labels: dict[int, str] = {}
+    for (label, number), _ in pairs.most_common():
+        ids.setdefault(label, number)
+        labels.setdefault(number, label)
+    for entry in entries:
+        for *_, label, number in entry.segments:
+            if ids[label] != number or labels[number] != label:
+                text = f"video '{entry.id}': '{label}' has label_id {number}, elsewhere '{labels[number]}' {ids[label]}"
+                yield Finding("index", relative(entry.file, places.root), text, _JSON)
+                break
 
 
 def read_films(places: Places, entries: list[Entry], jobs: int, tell: Callable[[int, int], None]) -> list[FilmRecord]:
@@ -102,16 +112,16 @@ def _check_counts(report: Report, entries: list[Entry], expected: Expected) -> I
         if report.counts[split] != wanted:
             text = f"{split}: {report.counts[split]} videos, expected {wanted} ({expected.source})"
             yield Finding("count", "", text, _JSON)
-    if expected.splits or expected.source.startswith("an own set") or any(entry.in_seconds for entry in entries):
+    if any(entry.in_seconds for entry in entries):  # UnAV-100, of which LU-AVS was made
         return
     counts = {"with masks": sum(map(has_masks, entries)), "boxes alone": sum(not has_masks(entry) for entry in entries)}
-    for kind, wanted in LU_AVS_VIDEOS.items():
+    for kind, wanted in expected.videos.items():
         if not RELEASED * wanted <= counts[kind] <= wanted:
             text = f"{counts[kind]} videos {kind}, published are {wanted} (about a tenth was never released)"
             yield Finding("count", "", text, "download all annotation files; for a set of your own add --own")
     labels = {label for entry in entries for *_, label, _ in entry.segments}
-    if len(labels) > LU_AVS_LABELS:
-        yield Finding("count", "", f"{len(labels)} labels, published are {LU_AVS_LABELS}", _JSON)
+    if expected.labels and len(labels) > expected.labels:
+        yield Finding("count", "", f"{len(labels)} labels, published are {expected.labels}", _JSON)
 
 
 def _check_missing(report: Report, places: Places, entries: list[Entry], expected: Expected) -> None:
@@ -140,7 +150,7 @@ def _check_missing(report: Report, places: Places, entries: list[Entry], expecte
 def _check_twins(records: list[FilmRecord], places: Places) -> Iterator[Finding]:
     """The same video under two names in two splits."""
     digests: dict[str, FilmRecord] = {}
-    for record in records:
+    for record in sorted(records, key=lambda record: SPLITS.index(record.entry.subset)):
         other = digests.setdefault(record.digest, record)
         if other.entry.subset != record.entry.subset:
             text = f"is the same file as '{other.entry.id}' in {other.entry.subset}"

@@ -131,7 +131,8 @@ def _small_spots(labels: npt.NDArray[np.uint8], rules: MaskRules) -> Iterator[Fa
         small = sizes[sizes < rules.least]
         if len(small):
             what = "spot" if len(small) == 1 else "spots"
-            text = f"{len(small)} {what} of '{rules.names[index]}' under {rules.least} pixels ({int(small.sum())})"
+            size = f"under {rules.least} pixels ({int(small.sum())} in all)"
+            text = f"{len(small)} {what} of '{rules.names[index]}' {size}"
             yield "stray pixels", text, _SPOT
 
 

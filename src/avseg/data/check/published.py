@@ -7,7 +7,7 @@ gives no numbers per split, and of which about a tenth was never released.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,6 @@ S4_CATEGORIES = (
     *("lions_roaring", "male_speech", "mynah_bird_singing", "playing_acoustic_guitar", "playing_glockenspiel"),
     *("playing_piano", "playing_tabla", "playing_ukulele", "playing_violin", "race_car", "typing_on_computer_keyboard"),
 )
-LU_AVS_VIDEOS = {"with masks": 6627, "boxes alone": 630}
-LU_AVS_LABELS = 88
 RELEASED = 0.8  # at least this share of the published videos of LU-AVS must be annotated, and be there
 
 
@@ -37,6 +35,9 @@ class Expected:
         masks: False for sets that have none (prepared videos).
         made: whether our own generators made it.
         about: share by which counts may differ, where the published numbers are not exact.
+        seconds: of a clip, where they are more than the layout reads (prepared videos); 0 = as many as it reads.
+        videos: long videos "with masks" and with "boxes alone", of which about a tenth was never released.
+        labels: at most so many labels of long videos; 0 = nothing is known.
     """
 
     splits: Mapping[str, int] = field(default_factory=dict)
@@ -46,6 +47,9 @@ class Expected:
     masks: bool = True
     made: bool = False
     about: float = 0.0
+    seconds: int = 0
+    videos: Mapping[str, int] = field(default_factory=dict)
+    labels: int = 0
 
 
 OWN = Expected(source="an own set: no published numbers")
@@ -59,7 +63,11 @@ PUBLISHED: dict[str, Expected] = {
     "ms3": Expected({"train": 296, "val": 64, "test": 64}, source="published: ECCV 2022, section 3.2"),
     # not compared with a download: only a large difference is a finding
     "avss": Expected({"train": 8498, "val": 1304, "test": 1554}, source="published: arXiv 2301.13190", about=0.1),
-    "lu_avs": Expected(source="published: CVPR 2024, table 1 (no numbers per split)"),
+    "lu_avs": Expected(
+        source="published: CVPR 2024, table 1 (no numbers per split)",
+        videos={"with masks": 6627, "boxes alone": 630},
+        labels=88,
+    ),
 }
 
 
@@ -69,9 +77,11 @@ def expected_of(root: Path, setting: str) -> Expected:
     Raises:
         UserError: a note that is damaged.
     """
-    for name, reader in (("generator.json", _generated), ("prepare.json", _prepared)):
-        if (root / name).is_file():
-            return reader(_read(root / name))
+    if (root / "generator.json").is_file():
+        return _generated(_read(root / "generator.json"))
+    if (root / "prepare.json").is_file():
+        report = root / "report.json"
+        return _prepared(_read(root / "prepare.json"), _read(report) if report.is_file() else {}, setting)
     return PUBLISHED[setting]
 
 
@@ -81,12 +91,14 @@ def _generated(note: dict[str, Any]) -> Expected:
     return Expected(counts, source="its own generator.json", made=True)
 
 
-def _prepared(note: dict[str, Any]) -> Expected:
-    """The note of `avseg data prepare`; own videos come without masks."""
-    counts = note.get("clips") or {}
-    known = isinstance(counts, dict) and set(counts) <= set(SPLITS)
-    splits = {split: int(counts.get(split, 0)) for split in SPLITS} if known and counts else {}
-    return Expected(splits, source="its own prepare.json", masks=False, made=True)
+def _prepared(note: dict[str, Any], report: dict[str, Any], setting: str) -> Expected:
+    """Notes of `avseg data prepare`: own videos in one split, or the clips of AVSBench; both without masks."""
+    if note.get("setting") != "own":
+        return replace(PUBLISHED[setting], masks=False)
+    seconds = note.get("clip_seconds", 5)
+    source = "its own report.json" if report else "nothing: prepared, but without the report that ends it"
+    splits = {split: int(report["clips"]) if split == note.get("split") else 0 for split in SPLITS} if report else {}
+    return Expected(splits, source=source, masks=False, seconds=int(seconds) if seconds != 5 else 0)
 
 
 def _read(path: Path) -> dict[str, Any]:

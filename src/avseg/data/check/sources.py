@@ -79,7 +79,7 @@ SOURCES: dict[str, Source] = {
             "LU-AVS, long untrimmed videos (CVPR 2024)",
             "6,627 videos with masks of 78 labels, 630 with boxes alone (88 labels); about a tenth was never released",
             (
-                "download `Yenan/LU-AVS` from Hugging Face (64 GB packed), or from Baidu: https://yenanliu.github.io/LU-AVS",
+                "download `Yenan/LU-AVS` from Hugging Face (56 GB packed), or from Baidu: https://yenanliu.github.io/LU-AVS",
                 "unpack the four archives below one folder, as they are, beside the six json files",
             ),
             "CC BY-NC 4.0 on the project page, CC BY 4.0 on Hugging Face: take it as not for commercial use",

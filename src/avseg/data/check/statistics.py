@@ -24,6 +24,7 @@ class SplitStatistics:
         seconds: lengths of the sounds, or of the videos.
         segments: lengths of the audible segments in seconds; () where there are none.
         categories: clips, of long videos segments, by category.
+        by_second: share of the marked frames among those annotated, for each second of the clips.
     """
 
     clips: int = 0
@@ -34,6 +35,7 @@ class SplitStatistics:
     seconds: list[float] = field(default_factory=list)
     segments: list[float] = field(default_factory=list)
     categories: dict[str, int] = field(default_factory=dict)
+    by_second: list[float] = field(default_factory=list)
 
 
 @dataclass
@@ -63,6 +65,7 @@ def clip_statistics(setting: str, records: Iterable[ClipRecord], names: tuple[st
     """
     splits = {split: SplitStatistics() for split in SPLITS}
     empty: Counter[str] = Counter()
+    marked: dict[str, dict[int, list[bool]]] = {split: {} for split in SPLITS}
     for record in records:
         split = splits[record.entry.split]
         split.clips += 1
@@ -71,12 +74,16 @@ def clip_statistics(setting: str, records: Iterable[ClipRecord], names: tuple[st
         split.annotated += len(shares)
         split.mask_sizes += [share for share in shares if share > 0]
         empty[record.entry.split] += shares.count(0.0)
+        for second, share in enumerate(record.marked):
+            if share is not None:
+                marked[record.entry.split].setdefault(second, []).append(share > 0)
         split.seconds += [] if record.heard.seconds is None else [record.heard.seconds]
         shown = {names[index] for classes in record.classes for index in classes} if names else {record.entry.category}
         for category in shown - {""}:
             split.categories[category] = split.categories.get(category, 0) + 1
     for name, split in splits.items():
         split.silent = empty[name] / max(split.annotated, 1)
+        split.by_second = [float(np.mean(marked[name][second])) for second in sorted(marked[name])]
     return Statistics(setting, {name: split for name, split in splits.items() if split.clips})
 
 
@@ -89,6 +96,7 @@ def _summary(split: SplitStatistics) -> dict[str, Any]:
         "mask_size": quantiles(split.mask_sizes),
         "seconds": quantiles(split.seconds),
         "segment_seconds": quantiles(split.segments),
+        "marked_by_second": split.by_second,
         "categories": dict(sorted(split.categories.items())),
     }
 

@@ -22,19 +22,26 @@ def data_folders(layout: Layout) -> list[Path]:
     return [layout.root / f"{layout.setting}_data" / kind for kind in kinds]
 
 
-def find_unknown(layout: Layout, entries: Iterable[ClipEntry]) -> Iterator[Finding]:
+def find_unknown(layout: Layout, entries: Iterable[ClipEntry], *, more_frames: bool = False) -> Iterator[Finding]:
     """Files and whole folders that the index does not name.
 
     The clip folders of AVSS hold more than is read (`labels_semantic` and the like): only their frames and masks count.
+
+    Args:
+        layout: where.
+        entries: all rows of the index.
+        more_frames: prepared clips may have more frames than are read.
     """
     files: set[Path] = set()
     own: set[Path] = set()
     for entry in entries:
         paths = [layout.wav(entry), layout.log_mel(entry)]
-        own.add(paths[0].parent)
-        files.update(paths + layout.frames(entry) + layout.masks(entry))
-    if not isinstance(layout, AVSSLayout):
-        own = set()
+        frames = layout.frames(entry)
+        if isinstance(layout, AVSSLayout):
+            own.add(paths[0].parent)
+        elif more_frames:
+            own.add(frames[0].parent)
+        files.update(paths + frames + layout.masks(entry))
     folders = {parent for file in {path.parent for path in files} for parent in (file, *file.parents)}
     for folder in data_folders(layout):
         if folder.is_dir():
