@@ -3,10 +3,13 @@
 import json
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from avseg.data import avsbench
 from avseg.data.avsbench import AVSBenchDataset
 from avseg.data.datamodule import AVSBenchDataModule
 from avseg.data.layout import layout_for
@@ -164,6 +167,28 @@ def test_other_settings(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_pack(_files(root, audio="wav"))  # every sound is a wav here, so auto meant the same
     monkeypatch.setattr(index, "FORMAT", 2)
     _refused(root, "is of format 1; this version reads format 2")
+
+
+@pytest.mark.parametrize(
+    ("function", "change", "array"),
+    [
+        ("log_mel_patches", lambda patches: patches + 1e-3, "patches"),
+        ("read_frames", lambda found: (found[0] ^ 1, found[1]), "frames"),
+        ("read_masks", lambda masks: 1 - masks, "masks"),
+    ],
+)
+def test_another_installation_that_reads_otherwise(
+    root: Path, monkeypatch: pytest.MonkeyPatch, function: str, change: Callable[..., Any], array: str
+) -> None:
+    original = getattr(avsbench, function)
+    monkeypatch.setattr(avsbench, function, lambda *given: change(original(*given)))
+    _refused(root, f"this installation reads other {array} from the files of clip 'val-0'")
+
+
+def test_another_processor_rounds_otherwise(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = avsbench.log_mel_patches
+    monkeypatch.setattr(avsbench, "log_mel_patches", lambda *given: original(*given) + 1e-6)
+    open_pack(_files(root))
 
 
 def test_packs_alone_are_asked_for(root: Path) -> None:

@@ -10,18 +10,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from avseg.data.audio import BANDS, PATCH_FRAMES
 from avseg.data.avsbench import AVSBenchDataset
-from avseg.data.clip import Clip
 from avseg.data.loader import ClipLoader
 from avseg.data.pack.arrays import Array, ArrayWriter
 from avseg.data.pack.embeddings import EMBEDDING, EmbeddedSounds, Embedder
 from avseg.data.pack.index import PackIndex, write_index
 from avseg.data.pack.integrity import array_file
 from avseg.data.pack.opening import clips_of, pack_folder, settings_of
+from avseg.data.pack.rows import labelled, row_shapes, rows_of
 from avseg.data.pack.sources import first_difference, states
 from avseg.errors import UserError
 
@@ -63,7 +59,7 @@ def build_pack(
             audio=dataset.audio,
             clips=clips_of(dataset),
             seconds=[dataset.seconds(place) for place in range(len(dataset))],
-            labelled=[_labelled(dataset, place) for place in range(len(dataset))],
+            labelled=[labelled(dataset, place) for place in range(len(dataset))],
             fingerprint=fingerprint,
             vggish=embedder.weights if embedder else None,
             seeds=embedded.seeds if embedded else [],
@@ -80,48 +76,19 @@ def _write_arrays(
     embedded: EmbeddedSounds | None,
     advance: Callable[[], None],
 ) -> dict[str, Array]:
-    rows = _row_shapes(dataset) | dict.fromkeys(
+    rows = row_shapes(dataset) | dict.fromkeys(
         embedded.names if embedded else (), ("<f4", (dataset.clip_length, EMBEDDING))
     )
     with ExitStack() as stack:
         files = {n: stack.enter_context(ArrayWriter(array_file(folder, n), *row)) for n, row in rows.items()}
         # a batch of a reading process is one clip; they come in order
         for index, clip in enumerate(ClipLoader(dataset, batch_size=1, num_workers=workers)):
-            for name, values in _rows(dataset, index, clip).items():
+            for name, values in rows_of(dataset, index, clip).items():
                 files[name].append(values)
             for name, tensor in embedded.rows(index, clip.audio[0]).items() if embedded else ():
                 files[name].append(tensor.numpy())
             advance()
         return {name: file.array() for name, file in files.items()}
-
-
-def _row_shapes(dataset: AVSBenchDataset) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Type and shape of a row of each array: a frame, a mask, a second of sound."""
-    size, pixels = dataset.rule.image_size, dataset.rule.image_size**2
-    return {
-        "frames": ("|u1", (3, size, size)),
-        "masks": ("|u1", (pixels if _semantic(dataset) else -(-pixels // 8),)),
-        "patches": ("<f4", (1, PATCH_FRAMES, BANDS)),
-    }
-
-
-def _rows(dataset: AVSBenchDataset, index: int, clip: Clip) -> dict[str, npt.NDArray[Any]]:
-    """What exists of a clip: no padding, no mask of a frame without label; the pixels of two classes as bits."""
-    seconds, labelled = dataset.seconds(index), _labelled(dataset, index)
-    masks = clip.masks[0, :labelled].flatten(1).numpy()
-    return {
-        "frames": clip.frames[0, :seconds].numpy(),
-        "masks": masks if _semantic(dataset) else np.packbits(masks, axis=1),
-        "patches": clip.audio[0, :seconds].numpy(),
-    }
-
-
-def _labelled(dataset: AVSBenchDataset, index: int) -> int:
-    return len(dataset.layout.masks(dataset.entries[index]))
-
-
-def _semantic(dataset: AVSBenchDataset) -> bool:
-    return dataset.layout.setting == "avss"
 
 
 @contextmanager

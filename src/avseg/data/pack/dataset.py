@@ -15,7 +15,8 @@ from avseg.data.avsbench import AVSBenchDataset
 from avseg.data.clip import Clip
 from avseg.data.controls import CONTROLS, WithControls
 from avseg.data.pack.embeddings import EMBEDDING, noise_array
-from avseg.data.pack.opening import open_pack, starts
+from avseg.data.pack.opening import open_pack
+from avseg.data.pack.rows import starts
 from avseg.errors import UserError
 
 
@@ -32,7 +33,7 @@ class PackedDataset(AVSBenchDataset):
 
     def __init__(self, *settings: Any, vggish: str | None = None, **more: Any) -> None:
         super().__init__(*settings, **more)
-        self.pack = open_pack(self)
+        self.pack = open_pack(AVSBenchDataset(*settings, **more))
         self.embedded = vggish is not None
         index, arrays = self.pack.index, self.pack.arrays
         if vggish is not None and index.vggish != vggish:

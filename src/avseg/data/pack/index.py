@@ -10,6 +10,7 @@ from avseg.data.pack.arrays import Array
 from avseg.errors import UserError
 from avseg.files import atomic_file
 
+# a reader of another format refuses the pack
 FORMAT = 1
 INDEX_NAME = "index.json"
 

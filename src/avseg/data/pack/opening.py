@@ -10,6 +10,7 @@ from avseg.data.layout import Layout
 from avseg.data.pack.arrays import MappedArray
 from avseg.data.pack.index import PackIndex, read_index
 from avseg.data.pack.integrity import array_file, check_files
+from avseg.data.pack.rows import rows_of
 from avseg.data.pack.sources import first_difference, sound_kinds, states
 from avseg.errors import UserError
 
@@ -66,7 +67,7 @@ def examine(dataset: AVSBenchDataset, *, fully: bool = False) -> Pack:
 
     Raises:
         UserError: it is not there, damaged, of another format, made with other settings, or from files that have
-            changed since.
+            changed since, or by a program that reads them otherwise.
     """
     folder = pack_folder(dataset.layout, dataset.split, dataset.rule.image_size)
     if not folder.is_dir():
@@ -76,6 +77,7 @@ def examine(dataset: AVSBenchDataset, *, fully: bool = False) -> Pack:
     check_files(folder, index.arrays, fully=fully)
     arrays = {name: MappedArray(array_file(folder, name), array) for name, array in index.arrays.items()}
     _check_sources(folder, arrays.pop("sources"), dataset)
+    _check_first_clip(folder, arrays, dataset)
     return Pack(folder, index, arrays)
 
 
@@ -96,6 +98,16 @@ def _check_sources(folder: Path, sources: MappedArray, dataset: AVSBenchDataset)
         raise UserError(f"{folder} is stale: {path} {how} since it was packed")
 
 
+def _check_first_clip(folder: Path, arrays: dict[str, MappedArray], dataset: AVSBenchDataset) -> None:
+    """This program, or a library that decodes, may be another one than that which packed."""
+    for name, rows in rows_of(dataset, 0, dataset[0]).items():
+        packed = arrays[name].rows(0, len(rows))
+        # processors round the sums of a spectrum differently
+        if not (np.allclose(packed, rows, rtol=0, atol=1e-4) if name == "patches" else np.array_equal(packed, rows)):
+            clip = dataset.entries[0].name
+            raise UserError(f"{folder} is stale: this installation reads other {name} from the files of clip '{clip}'")
+
+
 def settings_of(dataset: AVSBenchDataset) -> dict[str, object]:
     """What decides the numbers of a clip, besides its files."""
     return {
@@ -111,8 +123,3 @@ def settings_of(dataset: AVSBenchDataset) -> dict[str, object]:
 def clips_of(dataset: AVSBenchDataset) -> list[list[object]]:
     """The clips as the index of a pack lists them."""
     return [[entry.name, entry.category, entry.subset, entry.start] for entry in dataset.entries]
-
-
-def starts(counts: list[int]) -> list[int]:
-    """Where the rows of each clip begin when clips have so many rows."""
-    return [0, *np.cumsum(counts).tolist()]
