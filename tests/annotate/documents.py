@@ -1,5 +1,6 @@
 """Documents, masks and random operations for the tests of the annotation tool."""
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,16 @@ def refusal(call: Callable[[], object]) -> str | None:
         lines = str(error).splitlines()
         return lines[0] if len(lines) == 1 else pytest.fail(f"more than one line: {lines}")
     return None
+
+
+def killed(words: list[str], lines: int) -> int:
+    """Kills a process as it writes its n-th line; gives the number in the last whole one."""
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        said = "".join(process.stdout.readline() for _ in range(lines))
+        process.kill()
+        whole = (said + process.stdout.read()).split("\n")[:-1]
+        assert len(whole) >= lines, process.stderr.read()
+    return int(whole[-1])
 
 
 def document(folder: Path | None = None, facts: VideoFacts = FACTS) -> Document:

@@ -122,6 +122,7 @@ class Project:
         """
         with self._lock:
             if name not in self._films:
+                self.home(name)  # the film keeps its index there
                 self._films[name] = self._open_film(self.path(name))
             return self._films[name]
 
