@@ -14,6 +14,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._tabs: dict[asyncio.Queue[dict[str, Any] | None], asyncio.AbstractEventLoop] = {}
+        self._closed = False
 
     @property
     def tabs(self) -> int:
@@ -32,7 +33,8 @@ class Hub:
                 loop.call_soon_threadsafe(_put, queue, {"kind": kind, **values})
 
     def close(self) -> None:
-        """Ends all streams."""
+        """Ends all streams, those to come too."""
+        self._closed = True
         for queue, loop in list(self._tabs.items()):
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_put, queue, None)
@@ -43,7 +45,7 @@ class Hub:
         self._tabs[queue] = asyncio.get_running_loop()
         try:
             yield "retry: 1000\n\n: listening\n\n"
-            while True:
+            while not self._closed:
                 try:
                     message = await asyncio.wait_for(queue.get(), _ALIVE)
                 except TimeoutError:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import uvicorn
+from fastapi import FastAPI
 
 from avseg.annotate.project import Project
 from avseg.annotate.server.app import build
@@ -46,11 +47,23 @@ def run(
         sys.stdout.flush()
         if open_browser:
             webbrowser.open(address)
-        # requests are not logged: their first one holds the token
-        config = uvicorn.Config(
-            app, log_level=logging.WARNING, access_log=False, timeout_graceful_shutdown=1, server_header=False
-        )
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(config_of(app)).run(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """Ends the event streams of open pages first: it would wait for them in vain."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends."""
+        self.config.app.state.studio.hush()  # type: ignore[union-attr]
+        await super().shutdown(sockets)
+
+
+def config_of(app: FastAPI) -> uvicorn.Config:
+    """How the application is run: quietly, since the first request of each page holds the token."""
+    return uvicorn.Config(
+        app, log_level=logging.WARNING, access_log=False, timeout_graceful_shutdown=2, server_header=False
+    )
 
 
 def address_of(host: str, port: int, token: str, video: str | None = None) -> str:

@@ -170,11 +170,16 @@ class Studio:
             raise HTTPException(409, "this video is not open; open it first")
         return found
 
+    def hush(self) -> None:
+        """Ends the streams to all tabs."""
+        for one in list(self._open.values()):
+            one.hub.close()
+
     def close(self) -> None:
         """Stops what runs and closes all videos."""
+        self.hush()
         for one in list(self._open.values()):
             one.session.close()
-            one.hub.close()
         self.workers.close()
         self.project.close()
 

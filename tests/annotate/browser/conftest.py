@@ -1,0 +1,48 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.annotate.browser.live import CHROMIUM, OPTIONS
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is not installed")
+    with playwright.sync_playwright() as engine:
+        chromium = engine.chromium.launch(executable_path=str(CHROMIUM), args=OPTIONS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture()
+def page(browser: Any) -> Iterator[Any]:
+    """A page of 1280x720; whatever goes wrong in it fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(f"page: {error}"))
+    page.on("requestfailed", lambda request: wrong.append(f"{request.url}: {request.failure}"))
+    page.on("request", lambda request: wrong.append(request.url) if "127.0.0.1" not in request.url else None)
+    page.on("response", lambda answer: wrong.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None)
+    yield page
+    context.close()
+    # what was on its way when the page had no more use for it, or the server ended, is no mistake
+    assert [line for line in wrong if "net::ERR" not in line] == []
+
+
+@pytest.fixture(scope="session")
+def toy_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A toy release of LU-AVS with one video of 5 seconds: two objects, three segments."""
+    from avseg.data.lu_avs.film import FilmRecipe
+    from avseg.data.lu_avs.writer import write_release
+    from avseg.data.toy import ToyCast
+
+    root = tmp_path_factory.mktemp("toy")
+    write_release(root, FilmRecipe(ToyCast(), 240, (5, 6), 0.0, seed=25), {"train": 1}, {})
+    return root

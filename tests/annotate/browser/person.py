@@ -1,0 +1,147 @@
+"""Somebody at the keyboard and the mouse: goes to frames, marks segments, clicks on what should be marked."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from tests.annotate.browser.live import Live
+
+Mask = npt.NDArray[np.bool_]
+_MARGIN = 14  # pixels around the fitted picture, as the page has it
+
+
+class Person:
+    """Works on one video in one tab.
+
+    Args:
+        page: of playwright.
+        live: the server, to see which masks are on the screen.
+        name: of the video.
+    """
+
+    def __init__(self, page: Any, live: Live, name: str) -> None:
+        self.page, self.name = page, name
+        page.goto(live.address)
+        page.wait_for_selector("body[data-ready]")
+        page.click(f".video:has-text('{name}')")
+        page.wait_for_selector(f".video.chosen:has-text('{name}')")
+        self.document = live.document(name)
+        self.size = (self.document.video.height, self.document.video.width)
+        self.settle()
+
+    def settle(self) -> None:
+        """Waits until everything is saved."""
+        self.page.wait_for_selector(".saved.fine")
+
+    def until(self, what: Callable[[], object], seconds: float = 30) -> None:
+        end = time.monotonic() + seconds
+        while not what():
+            assert time.monotonic() < end, f"{what} has not come true; the page says: {self.said}"
+            self.page.wait_for_timeout(20)
+
+    @property
+    def said(self) -> str:
+        return str(self.page.inner_text("#status"))
+
+    @property
+    def frame(self) -> int:
+        """What the clock above the time line says."""
+        return int(self.page.inner_text("#clock").split("frame ")[1].split(" ")[0])
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def go(self, frame: int) -> None:
+        """With the arrows."""
+        self.press("Alt+ArrowLeft", *["Shift+ArrowRight"] * (frame // 10), *["ArrowRight"] * (frame % 10))
+        self.until(lambda: self.frame == frame)
+
+    def add_object(self, label: str) -> None:
+        before = len(self.document.objects)
+        self.press("t")
+        self.page.fill("[name=label]", label)
+        self.press("Enter")
+        self.until(lambda: len(self.document.objects) == before + 1)
+        self.page.wait_for_selector(f".object.chosen:has-text('{label}')")
+        self.settle()
+
+    def add_segment(self, start: int, end: int) -> None:
+        before = len(self.document.segments)
+        self.go(start)
+        self.press("i")
+        self.go(end - 1)
+        self.press("o", "Enter")
+        self.until(lambda: len(self.document.segments) == before + 1)
+        self.settle()
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """A point of the picture on the screen."""
+        canvas = self.page.locator("#stage").bounding_box()
+        (height, width), wide, high = self.size, canvas["width"], canvas["height"]
+        scale = min((wide - 2 * _MARGIN) / width, (high - 2 * _MARGIN) / height)
+        left, top = (wide - width * scale) / 2, (high - height * scale) / 2
+        return canvas["x"] + left + (x + 0.5) * scale, canvas["y"] + top + (y + 0.5) * scale
+
+    def click(self, x: float, y: float, button: str = "left") -> None:
+        version = self.document.version
+        self.page.mouse.click(*self.place(x, y), button=button)
+        self.until(lambda: self.document.version > version or "error" in self.page.get_attribute("#status", "class"))
+        self.settle()
+
+    def drag(self, points: list[tuple[float, float]]) -> None:
+        version = self.document.version
+        self.page.mouse.move(*self.place(*points[0]))
+        self.page.mouse.down()
+        for point in points[1:]:
+            self.page.mouse.move(*self.place(*point), steps=4)
+        self.page.mouse.up()
+        self.until(lambda: self.document.version > version)
+        self.settle()
+
+    def mask(self, object: int, good: Mask, clicks: int = 8, enough: float = 0.93) -> float:
+        """Clicks in this frame until the mask looks right, then paints what is still missing.
+
+        Args:
+            object: id.
+            good: what somebody sees; only says where to click.
+            clicks: at most.
+            enough: IoU at which it looks right.
+
+        Returns:
+            The IoU.
+        """
+        for _ in range(clicks):
+            now = self.document.mask(object, self.frame)
+            now = np.zeros(self.size, bool) if now is None else now
+            if overlap(now, good) >= enough:
+                break
+            missing, wrong = middle(good & ~now), middle(now & ~good)
+            if wrong[2] > missing[2]:
+                self.click(wrong[0], wrong[1], "right")
+            else:
+                self.click(missing[0], missing[1])
+        now = self.document.mask(object, self.frame)
+        return overlap(np.zeros(self.size, bool) if now is None else now, good)
+
+    def propagate(self) -> None:
+        self.press("f")
+        self.page.wait_for_selector("#run", state="visible", timeout=5_000)
+        self.page.wait_for_selector("#run", state="hidden", timeout=90_000)
+        self.settle()
+
+
+def overlap(one: Mask, other: Mask) -> float:
+    union = int((one | other).sum())
+    return int((one & other).sum()) / union if union else 1.0
+
+
+def middle(mask: Mask) -> tuple[float, float, float]:
+    """x, y and distance from the border of the pixel that lies deepest in a mask."""
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    y, x = np.unravel_index(int(depth.argmax()), depth.shape)
+    return float(x), float(y), float(depth.max())

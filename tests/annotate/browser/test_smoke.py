@@ -1,0 +1,55 @@
+"""The page opens, marks, undoes and plays, in a few seconds."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.annotate.browser.live import serving
+from tests.annotate.browser.person import Person
+from tests.data.make_video import make_video
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("smoke")
+    make_video(folder / "film.mp4", frames=40, size=(120, 160))
+    shutil.copy(folder / "film.mp4", folder / "other.mp4")
+    return folder
+
+
+def test_from_the_list_to_a_mask_and_back(page: Any, folder: Path) -> None:
+    with serving(folder) as live:
+        person = Person(page, live, "film.mp4")
+        assert "token" not in page.url  # it does not stay in the history
+        person.add_object("square")
+        person.press("i", "Shift+ArrowRight", "o", "Enter")
+        person.until(lambda: len(person.document.segments) == 1)
+        person.settle()
+        assert [(one.start, one.end) for one in person.document.segments.values()] == [(0, 11)]
+        person.press("d")
+        person.go(5)
+        person.drag([(60, 60), (100, 60), (100, 90)])
+        assert person.document.mask(1, 5)[60, 80]  # type: ignore[index]
+        assert person.document.mask(1, 5)[110, 20] == 0  # type: ignore[index]
+        assert page.evaluate("document.querySelector('#stage').width") > 300
+        person.press("z")
+        person.until(lambda: person.document.mask(1, 5) is None)
+        person.press("Shift+Z")
+        person.until(lambda: person.document.mask(1, 5) is not None)
+        person.settle()
+        person.press("ArrowRight", "]")  # the nearer edge is the end
+        person.until(lambda: person.document.segments[1].end == 12)
+        person.press(" ")
+        person.until(lambda: person.frame not in (6, 0))  # it plays, and stays inside
+        page.wait_for_timeout(700)
+        person.press(" ")
+        assert person.frame < 12
+        page.wait_for_selector("#status")
+        person.press("?")
+        page.wait_for_selector("dialog[open] .keys")
+        person.press("Escape")
+        page.click(".video:has-text('other.mp4')")
+        page.wait_for_selector(".video.chosen:has-text('other.mp4')")
+        assert page.locator(".object").count() == 0
