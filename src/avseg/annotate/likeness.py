@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from avseg.annotate.protocols import Mask, Picture
 
-LEVELS = 8  # per channel of the histogram
+LEVELS = (3, 12, 12)  # of brightness, share of red, share of green
 Histogram = npt.NDArray[np.float64]
 
 
@@ -32,19 +32,26 @@ class Likeness:
 
 
 def histogram(picture: Picture, mask: Mask) -> Histogram:
-    """The colours of a mask's pixels, (LEVELS ** 3,), its sum 1; smoothed, as light moves colours over the edges."""
-    colours = picture[mask].astype(np.float64) * (LEVELS / 256) - 0.5
-    low = np.floor(colours).astype(np.int64)
-    part = colours - low
-    counts = np.zeros(LEVELS**3)
+    """The colours of a mask's pixels, its sum 1.
+
+    Colour is the share of red and of green, which more or less light leaves as they are, and, more coarsely, brightness.
+    Each pixel is shared out between the bins around it, as a colour near to an edge of two bins is like both.
+    """
+    colours = picture[mask].astype(np.float64)
+    total = colours.sum(1, keepdims=True)
+    # dark pixels have no colour to speak of
+    shares = (colours[:, :2] + 10) / (total + 30)
+    places = np.concatenate([total / 765, shares / 0.8], 1) * LEVELS - 0.5
+    low = np.floor(places).astype(np.int64)
+    part = places - low
+    counts = np.zeros(int(np.prod(LEVELS)))
     for corner in np.ndindex(2, 2, 2):
-        places = np.clip(low + corner, 0, LEVELS - 1)
+        near = np.clip(low + corner, 0, np.array(LEVELS) - 1)
         weight = np.where(np.array(corner, np.bool_), part, 1 - part).prod(axis=1)
-        flat = (places[:, 0] * LEVELS + places[:, 1]) * LEVELS + places[:, 2]
-        counts += np.bincount(flat, weight, minlength=LEVELS**3)
+        counts += np.bincount(np.ravel_multi_index(tuple(near.T), LEVELS), weight, minlength=len(counts))
     return counts / max(counts.sum(), 1e-9)
 
 
 def similarity(a: Histogram, b: Histogram) -> float:
     """Bhattacharyya's coefficient, 0 to 1."""
-    return float(np.sqrt(a * b).sum())
+    return min(float(np.sqrt(a * b).sum()), 1.0)

@@ -7,6 +7,7 @@ the weights can be fitted later to what annotators accepted and what they mended
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,29 +19,37 @@ from avseg.annotate.refine import iou
 BAD = 0.5  # a score below this asks for a look
 FLOOR = 0.02  # the least a term can be, so that one of 0 does not hide all others
 
+
+class Weight(NamedTuple):
+    """How much a term counts, and the value from which on nothing is wrong."""
+
+    weight: float
+    fine: float = 1.0
+
+
 WEIGHTS = {
     # the strongest: two ways from two accepted frames meet only where both are right
-    "agreement": 3.0,
+    "agreement": Weight(3.0, 0.9),
     # a mask that the memory of the accepted frame does not see where the mask is: leaked, lost, swapped, frozen
-    "evidence": 2.0,
+    "evidence": Weight(2.0, 0.7),
     # the segmenter sees edges of this picture alone, the propagator time: where they differ, one has drifted
-    "refined_iou": 2.0,
-    # the colours of the accepted masks, also of other segments: a start from another object
-    "likeness": 1.0,
+    "refined_iou": Weight(2.0, 0.9),
+    # the colours of the accepted masks, also of other segments: only this knows a start from another object
+    "likeness": Weight(2.0, 0.8),
     # its own opinion; it is as sure of a part, or of a neighbour, as of the object
-    "segmenter": 0.5,
+    "segmenter": Weight(1.0, 0.85),
     # how near the nearest prototypes are, and how few they are; both fall with light and blur as well
-    "nearness": 0.5,
-    "focus": 0.25,
+    "nearness": Weight(0.25, 0.3),
+    "focus": Weight(0.1, 0.3),
     # soft masks are soft at every edge, more so of small objects
-    "certainty": 0.5,
+    "certainty": Weight(0.5, 0.8),
     # jumps in time; true objects are covered and turn too
-    "shape": 1.0,
-    "area": 1.0,
+    "shape": Weight(1.0, 0.85),
+    "area": Weight(1.0, 0.9),
     # pieces are a sign of a leak, or of something in front
-    "whole": 0.5,
+    "whole": Weight(0.25, 0.5),
     # an object that is gone is either out of sight, for the annotator to say, or lost
-    "visible": 2.0,
+    "visible": Weight(2.0),
 }
 
 
@@ -68,8 +77,8 @@ def score(terms: Mapping[str, float]) -> float:
     known = {name: WEIGHTS[name] for name in terms if name in WEIGHTS}
     if not known:
         return 1.0
-    logs = sum(weight * math.log(min(max(terms[name], FLOOR), 1.0)) for name, weight in known.items())
-    return math.exp(logs / sum(known.values()))
+    logs = sum(weight * math.log(min(max(terms[name] / fine, FLOOR), 1.0)) for name, (weight, fine) in known.items())
+    return math.exp(logs / sum(weight for weight, _ in known.values()))
 
 
 def segment_quality(scores: Sequence[float]) -> SegmentQuality:

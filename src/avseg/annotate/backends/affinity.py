@@ -22,6 +22,8 @@ Map = npt.NDArray[np.float32]
 CELLS = 40  # along the longer side
 KEPT = 4  # accepted frames in the memory of an object: the first and the newest
 SURE = 4.0  # log-odds far from the border of the carried mask
+LOST = 0.03  # share of an object's area below which it is searched for
+FOUND = 2.0  # log of how much more usual a colour must be on an object that comes back than in the picture
 ANCHOR = 0.5  # share of the accepted masks' colours in the object's; the rest is this frame's
 
 
@@ -33,11 +35,15 @@ class Track:
         probability: (h, w) in the last frame.
         memory: cells of accepted frames.
         colours: of the accepted masks.
+        ground: of what is around them.
+        area: of the last accepted mask, pixels.
     """
 
     probability: Map
     memory: list[Known] = field(default_factory=list)
     colours: Histogram | None = None
+    ground: Histogram | None = None
+    area: float = 0.0
 
 
 class FlowAffinity:
@@ -62,7 +68,7 @@ class FlowAffinity:
         """See `Propagator.step`."""
         masks = masks or {}
         self._check(picture, masks)
-        view = look(picture, self.side)
+        view = look(picture, self.side, least=self.side // 2)
         described = describe(view.picture, _grid(view.shape))
         places = quantise(view.picture)
         reads = self._carry(view, described, places)
@@ -102,8 +108,12 @@ class FlowAffinity:
         label = ids[np.argmax([np.full(grid, 0.5), *shares.values()], axis=0)]
         known = Known(features(described, place, near), shares[name][near], label[near])
         track.memory = [*track.memory[:1], *track.memory[1:][-(KEPT - 2) :], known]
-        found = count(places, (track.probability > 0.5).astype(np.float32))
-        track.colours = found if track.colours is None else (track.colours + found) / 2
+        track.area = float(track.probability.sum())
+        inside = track.probability > 0.5
+        around = ~inside & (_distance(~inside) < 0.8 * np.sqrt(track.area) + 4)
+        for field_name, where in (("colours", inside), ("ground", around)):
+            found, known_colours = count(places, where.astype(np.float32)), getattr(track, field_name)
+            setattr(track, field_name, found if known_colours is None else (found + known_colours) / 2)
 
     def _answer(self, picture: Picture, view: View, masks: Mapping[int, Mask]) -> dict[int, Probability]:
         answer = {}
@@ -112,6 +122,8 @@ class FlowAffinity:
                 answer[name] = masks[name].astype(np.float32)
             elif view.picture.shape == picture.shape:
                 answer[name] = track.probability.copy()
+            elif view.shape[0] > picture.shape[0]:
+                answer[name] = cv.resize(track.probability, picture.shape[1::-1], interpolation=cv.INTER_AREA)
             else:
                 answer[name] = snap(view.picture, track.probability, picture)
         return answer
@@ -170,24 +182,58 @@ def _recall(track: Track, prior: Map, described: Map) -> tuple[Read, Mask]:
 
 def _odds(track: Track, prior: Map, others: Map, places: npt.NDArray[np.int32], recalled: tuple[Read, Mask]) -> Map:
     """Log-odds of an object per pixel: where it was carried to, its colours, and its memory."""
-    inside = (prior > 0.5).astype(np.uint8)
-    area = float(inside.sum())
-    if area < 1:
-        return np.full(prior.shape, -SURE, np.float32)
-    away = cv.distanceTransform(1 - inside, cv.DIST_L2, 3) - cv.distanceTransform(inside, cv.DIST_L2, 3)
-    reach = np.sqrt(area)
-    carried = np.clip(-away / max(0.03 * reach, 0.7), -SURE, SURE)
-    near = away < 0.8 * reach + 4
-    here = count(places, prior * (away < -1))
-    ground = count(places, (near & (away > 1)).astype(np.float32) + others)
-    colours = here if track.colours is None else ANCHOR * track.colours + (1 - ANCHOR) * here
+    inside = prior > 0.5
+    area = float(np.count_nonzero(inside))
+    if track.colours is None or track.ground is None:
+        return np.full(places.shape, -SURE, np.float32)
+    if area < max(LOST * track.area, 1):
+        return _search(track, others, places)
+    # one that was covered grows back by as much as its whole size allows
+    reach = max(np.sqrt(area), 0.6 * np.sqrt(track.area))
+    # an object comes out from behind another one on any side of that one
+    beyond = _distance(~(inside | _touching(others > 0.5, inside)))
+    carried = np.where(inside, _distance(inside), -beyond) / max(0.03 * reach, 0.7)
+    near = beyond < 0.8 * reach + 4
+    here = count(places, prior * (_distance(inside) > 1))
+    # what has the object's colours beside the mask is more of it, if the accepted frame had nothing of the kind there
+    odd = 1 / (1 + track.colours / track.ground)
+    ground = count(places, (near & (beyond > 1) & ~inside) * odd[places] + others)
+    ground = ANCHOR * track.ground + (1 - ANCHOR) * ground
+    colours = ANCHOR * track.colours + (1 - ANCHOR) * here
     colour = np.clip(np.log(colours / ground), -3, 3)[places]
     found, cells = recalled
     evidence = np.zeros(cells.shape, np.float32)
     evidence[cells] = found.evidence
     evidence = cv.resize(evidence, prior.shape[::-1], interpolation=cv.INTER_LINEAR)
-    odds = carried + colour + 2 * (2 * evidence - 1)
+    odds = np.clip(carried, -SURE, SURE) + colour + 2 * (2 * evidence - 1)
     return np.where(near, odds, -SURE).astype(np.float32)
+
+
+def _search(track: Track, others: Map, places: npt.NDArray[np.int32]) -> Map:
+    """Log-odds of an object that is out of sight: only what has its colours, more than anything else here, counts."""
+    nothing = np.full(places.shape, -SURE, np.float32)
+    if track.colours is None:
+        return nothing
+    colour = np.log(track.colours / count(places, np.ones(places.shape, np.float32)))[places]
+    alike = ((colour > FOUND) & (others < 0.5)).astype(np.uint8)
+    pieces, label, stats, _ = cv.connectedComponentsWithStats(alike, connectivity=4)
+    if pieces < 2:
+        return nothing
+    largest = 1 + int(stats[1:, cv.CC_STAT_AREA].argmax())
+    enough = stats[largest, cv.CC_STAT_AREA] > 2 * LOST * track.area
+    return np.where(label == largest, 1.0, -SURE).astype(np.float32) if enough else nothing
+
+
+def _distance(inside: Mask) -> Map:
+    """Of each pixel in a mask to the nearest one that is not, in pixels; 0 outside."""
+    return np.asarray(cv.distanceTransform(inside.astype(np.uint8), cv.DIST_L2, 3), np.float32)
+
+
+def _touching(others: Mask, inside: Mask) -> Mask:
+    """The pieces of `others` that touch `inside`."""
+    _, label = cv.connectedComponents(others.astype(np.uint8), connectivity=4)
+    touched = np.unique(label[cv.dilate(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0])
+    return np.asarray(np.isin(label, touched[touched > 0]))
 
 
 def _compete(odds: list[Map]) -> list[Map]:

@@ -11,8 +11,9 @@ from avseg.annotate.protocols import Picture
 
 Map = npt.NDArray[np.float32]
 NEAREST = 16  # memory cells that a cell reads
-COLOUR = 9.0  # steps of Lab that are alike
-TEXTURE = 7.0  # likewise, of the spread of brightness in a cell
+BRIGHTNESS = 12.0  # steps of Lab's lightness that are alike
+COLOUR = 9.0  # likewise, of its colours
+TEXTURE = 10.0  # likewise, of the spread of brightness in a cell
 REACH = 0.8  # distance that is near, in lengths of the object
 
 
@@ -44,12 +45,14 @@ class Read(NamedTuple):
 
 def describe(picture: Picture, grid: tuple[int, int]) -> Map:
     """Colour (3) and spread of brightness (1) of the cells, (h, w, 4), in units of what is alike."""
-    lab = cv.cvtColor(picture, cv.COLOR_RGB2LAB).astype(np.float32)
-    mean = cv.resize(lab, grid[::-1], interpolation=cv.INTER_AREA)
-    square = cv.resize(lab[..., 0] ** 2, grid[::-1], interpolation=cv.INTER_AREA)
-    spread = np.sqrt(np.maximum(square - mean[..., 0] ** 2, 0))
-    scale = np.array([1.6 * COLOUR, COLOUR, COLOUR], np.float32)  # brightness changes with the light
-    return np.dstack([mean / scale, spread / TEXTURE]).astype(np.float32)
+    small = cv.resize(picture.astype(np.float32) / 255, grid[::-1], interpolation=cv.INTER_AREA)
+    lab = cv.cvtColor(small, cv.COLOR_RGB2LAB)
+    # more light makes a colour brighter and more colourful at once; the ratio stays
+    chroma = lab[..., 1:] * (63 / (lab[..., :1] + 24))
+    gray = cv.cvtColor(picture, cv.COLOR_RGB2GRAY).astype(np.float32)
+    mean, square = (cv.resize(one, grid[::-1], interpolation=cv.INTER_AREA) for one in (gray, gray**2))
+    spread = np.sqrt(np.maximum(square - mean**2, 0))
+    return np.dstack([lab[..., :1] / BRIGHTNESS, chroma / COLOUR, spread / TEXTURE]).astype(np.float32)
 
 
 def features(described: Map, place: Place, near: npt.NDArray[np.bool_]) -> Map:

@@ -7,17 +7,19 @@ from scipy import ndimage
 from avseg.annotate.backends.opencv import cv
 from avseg.annotate.protocols import Picture
 
-BINS = (14, 22, 22)  # of Lab: brightness changes with the light, so it is told apart more coarsely
+BINS = (7, 24, 24)  # brightness changes with the light, so it is told apart more coarsely
 Map = npt.NDArray[np.float32]
 Histogram = npt.NDArray[np.float32]
 
 
 def quantise(picture: Picture) -> npt.NDArray[np.int32]:
     """The place of each pixel's colour in a flat histogram, (h, w)."""
-    lab = cv.cvtColor(picture, cv.COLOR_RGB2LAB).astype(np.int32)
-    # a and b of usual pictures lie between 68 and 188
-    l_bin = lab[..., 0] * BINS[0] // 256
-    a_bin, b_bin = (np.clip((lab[..., axis] - 68) * BINS[axis] // 120, 0, BINS[axis] - 1) for axis in (1, 2))
+    lab = cv.cvtColor(picture, cv.COLOR_RGB2LAB).astype(np.float32)
+    # more light makes a colour brighter and more colourful at once; the ratio stays
+    scale = 160 / (lab[..., :1] + 60)
+    chroma = (lab[..., 1:] - 128) * scale
+    l_bin = (lab[..., 0] * (BINS[0] / 256)).astype(np.int32)
+    a_bin, b_bin = np.moveaxis(np.clip((chroma + 80) * (BINS[1] / 160), 0, BINS[1] - 1).astype(np.int32), -1, 0)
     return np.asarray((l_bin * BINS[1] + a_bin) * BINS[2] + b_bin, np.int32)
 
 

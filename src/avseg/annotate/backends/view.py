@@ -50,7 +50,7 @@ class View:
     def shrink(self, whole: Mask | Probability) -> Probability:
         """The part of a map of the whole picture, at the view's size."""
         part = whole[self.top : self.top + self.height, self.left : self.left + self.width].astype(np.float32)
-        return _resized(part, self.shape, cv.INTER_AREA)
+        return _resized(part, self.shape, cv.INTER_AREA if self.shape[0] <= self.height else cv.INTER_LINEAR)
 
     def crop(self, whole: Picture) -> Picture:
         """The part of a picture, at its full size."""
@@ -85,7 +85,7 @@ class View:
         return whole
 
 
-def look(picture: Picture, side: int, box: Box | None = None, margin: float = 0.0) -> View:
+def look(picture: Picture, side: int, box: Box | None = None, margin: float = 0.0, least: int = 0) -> View:
     """A view of a picture.
 
     Args:
@@ -93,6 +93,7 @@ def look(picture: Picture, side: int, box: Box | None = None, margin: float = 0.
         side: pixels of the view's longer side, at most.
         box: what to see, left, top, right, bottom; None for all.
         margin: how much more around the box, share of its longer side.
+        least: pixels of the view's longer side, at least: what is small is enlarged.
     """
     height, width = picture.shape[:2]
     left, top, right, bottom = box or (0, 0, width, height)
@@ -103,9 +104,11 @@ def look(picture: Picture, side: int, box: Box | None = None, margin: float = 0.
         min(max(int(np.ceil(bottom + extra)), y0 + 2), height),
     )
     x0, y0 = min(x0, x1 - 1), min(y0, y1 - 1)
-    scale = min(side / max(x1 - x0, y1 - y0), 1.0)
+    longer = max(x1 - x0, y1 - y0)
+    scale = max(min(side / longer, 1.0), least / longer)
     shape = (max(round((y1 - y0) * scale), 2), max(round((x1 - x0) * scale), 2))
-    return View(_resized(picture[y0:y1, x0:x1], shape, cv.INTER_AREA), x0, y0, x1 - x0, y1 - y0)
+    how = cv.INTER_AREA if scale <= 1 else cv.INTER_LINEAR
+    return View(_resized(picture[y0:y1, x0:x1], shape, how), x0, y0, x1 - x0, y1 - y0)
 
 
 def _resized(part: npt.NDArray[np.generic], shape: tuple[int, int], how: int) -> npt.NDArray[np.generic]:
