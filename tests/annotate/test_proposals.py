@@ -159,6 +159,7 @@ def test_padding_never_makes_segments_overlap():
         ("energy", {"rise": "loud"}, "rise is 'loud'"),
         ("energy", {"rise": 3, "fall": 9}, "fall 9 dB is above rise 3 dB"),
         ("no/run", {}, "neither 'energy' nor a run"),
+        (".", {"treshold": 0.4}, "did you mean 'threshold'"),
     ],
 )
 def test_mistakes(tmp_path, method, options, told):

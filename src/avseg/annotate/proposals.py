@@ -15,6 +15,7 @@ from avseg.errors import UserError, nearest
 STEP = 0.01  # seconds between levels
 _WINDOW = 0.03  # seconds of a level
 _SILENCE = -120.0  # dB
+SNAP = 0.7  # seconds
 Levels = npt.NDArray[np.float64]
 
 
@@ -66,7 +67,9 @@ def propose(sound: Sound | Path | str, film: Film, method: str | Path = "energy"
         film: the video.
         method: "energy", or a run directory or checkpoint of a model that hears classes (`branch=audio`, or a
             composition that holds one).
-        options: of `Energy`; of a run: `threshold`, the probability from which a class counts as heard, and `device`.
+        options: of `Energy`; of a run: `threshold`, the probability from which a class counts as heard, `device`, and
+            `snap`: a branch hears whole seconds, so each edge goes to the nearest rise or fall of the energy that is
+            not farther than so many seconds (default 0.7; 0 = it stays).
 
     Returns:
         In the order of time; segments of one label do not overlap.
@@ -83,10 +86,8 @@ def propose(sound: Sound | Path | str, film: Film, method: str | Path = "energy"
 
 
 def _options(options: Mapping[str, Any]) -> Energy:
-    allowed = [field.name for field in fields(Energy)]
+    _known(options, [field.name for field in fields(Energy)])
     for name, value in options.items():
-        if name not in allowed:
-            raise UserError(f"option '{name}' is unknown; allowed: {', '.join(allowed)}{nearest(name, allowed)}")
         if not (value is None and name == "floor") and not isinstance(value, int | float):
             raise UserError(f"option {name} is {value!r}; give a number")
     how = Energy(**options)
@@ -95,17 +96,33 @@ def _options(options: Mapping[str, Any]) -> Energy:
     return how
 
 
+def _known(options: Mapping[str, Any], allowed: list[str]) -> None:
+    for name in options:
+        if name not in allowed:
+            raise UserError(f"option '{name}' is unknown; allowed: {', '.join(allowed)}{nearest(name, allowed)}")
+
+
 def _by_energy(sound: Sound, film: Film, how: Energy) -> list[Proposal]:
     levels = sound_levels(sound)
-    floor = noise_floor(levels) if how.floor is None else how.floor
-    begins = levels >= max(floor + how.rise, how.quietest)
-    goes_on = levels >= max(floor + how.fall, how.quietest - (how.rise - how.fall))
+    floor = _floor(levels, how)
     found = []
-    for first, last in _bridged(_hysteresis(begins, goes_on), how.min_gap, how.min_length):
+    for first, last in _loud(levels, how):
         score = float(np.clip((levels[first:last].mean() - floor) / 40, 0, 1))
         start, end = max(first * STEP - how.pad, 0.0), min(last * STEP + how.pad, film.duration)
         found.append(Proposal(*film.frame_span(start, end), None, round(score, 4)))
     return _apart(found)
+
+
+def _loud(levels: Levels, how: Energy) -> list[tuple[int, int]]:
+    """Loud stretches, half-open in steps of `STEP`."""
+    floor = _floor(levels, how)
+    begins = levels >= max(floor + how.rise, how.quietest)
+    goes_on = levels >= max(floor + how.fall, how.quietest - (how.rise - how.fall))
+    return _bridged(_hysteresis(begins, goes_on), how.min_gap, how.min_length)
+
+
+def _floor(levels: Levels, how: Energy) -> float:
+    return noise_floor(levels) if how.floor is None else how.floor
 
 
 def sound_levels(sound: Sound) -> Levels:
@@ -163,7 +180,23 @@ def _apart(proposals: list[Proposal]) -> list[Proposal]:
 def _by_run(sound: Sound, film: Film, run: Path, options: Mapping[str, Any]) -> list[Proposal]:
     from avseg.annotate.listen import hear
 
+    given = {"threshold": None, "device": "cpu", "snap": SNAP}
+    _known(options, list(given))
+    given |= options
+    snap = given.pop("snap")
+    runs = _loud(sound_levels(sound), Energy()) if snap else []
+    starts, ends = np.array([first for first, _ in runs]) * STEP, np.array([last for _, last in runs]) * STEP
     found = []
-    for label, start, end, score in hear(sound.index, run, **options):
-        found.append(Proposal(*film.frame_span(start, min(end, film.duration)), label, score))
+    for label, start, end, score in hear(sound.index, run, **given):
+        start, end = _snapped(start, starts, snap), min(_snapped(end, ends, snap), film.duration)
+        if start < end:
+            found.append(Proposal(*film.frame_span(start, end), label, score))
     return sorted(found, key=lambda proposal: (proposal.start, proposal.end, proposal.label or ""))
+
+
+def _snapped(time: float, edges: npt.NDArray[np.floating], farthest: float) -> float:
+    """The nearest edge that is not too far, else the time itself."""
+    if not len(edges):
+        return time
+    nearest_edge = float(edges[np.abs(edges - time).argmin()])
+    return nearest_edge if abs(nearest_edge - time) <= farthest else time

@@ -80,7 +80,7 @@ def _read(
             yield names[value], _fitted(np.asarray(classes == value), size)
     elif values.any():
         label = entry.category if isinstance(layout, S4Layout) else UNNAMED
-        yield label, _fitted(values.reshape(*values.shape[:2], -1).any(-1), size)
+        yield label, _fitted(np.asarray(values.reshape(*values.shape[:2], -1).any(-1)), size)
 
 
 def _fitted(mask: npt.NDArray[np.bool_], size: tuple[int, int]) -> npt.NDArray[np.bool_]:

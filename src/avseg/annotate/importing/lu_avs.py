@@ -71,7 +71,7 @@ def _add(target: Target, object: int, part: Part, has_masks: bool) -> None:
 def _mask(part: Part, frame: int, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
     segment = part.segment
     if part.file == MASKS:
-        return segment_masks(segment, np.array([frame]), size)[0]
+        return np.asarray(segment_masks(segment, np.array([frame]), size)[0])
     assert segment.folder is not None
     path = segment.folder / part.file
     try:
