@@ -66,15 +66,20 @@ def test_every_flipped_byte_is_found(root: Path, name: str, looked_before: bool)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_flip_that_hides_its_time_is_found_by_verifying(root: Path, name: str) -> None:
+def test_a_flip_that_hides_its_time_is_found_by_verifying(
+    root: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    original = integrity._state
+    # a disk that flips a bit by itself changes no time at all, not even that of the last change of the times
+    monkeypatch.setattr(integrity, "_state", lambda path, array: original(path, array)[:2])
     open_pack(_files(root))
     layout = layout_for("ms3", root)
     assert [problem for _, problem in verify_packs(layout)] == [None]
-    _flip(root / "packed/val-32" / name, 77, keep_time=True)
+    path = root / "packed/val-32" / name
+    _flip(path, path.stat().st_size - 77, keep_time=True)
     ((folder, problem),) = verify_packs(layout)
     assert folder.name == "val-32"
-    assert problem
-    assert f"{name} is damaged" in problem
+    assert f"{name} is damaged" in str(problem)
 
 
 @pytest.mark.parametrize("name", FILES)
