@@ -8,6 +8,7 @@ from PIL import Image
 
 from avseg.data.check import KINDS, SOURCES
 from tests.data.check.tree import SMALL, make_tree, replace_file
+from tests.data.make_video import make_video
 from tests.runs_for_tests import Command, avseg
 
 
@@ -31,6 +32,22 @@ def test_a_toy_of_every_setting_is_sound(tmp_path: Path, setting: str) -> None:
     assert (done.code, done.err) == (0, "")
     assert f"{setting}: complete and sound" in done.out
     assert "its own generator.json" in done.out
+
+
+def test_a_prepared_set_is_sound_without_masks(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    for name, frames in (("long", 120), ("short", 30)):
+        make_video(tmp_path / "raw" / f"{name}.mp4", frames=frames, rate=10, size=(32, 48))
+    out = tmp_path / "prepared"
+    prepared = command("prepare", tmp_path / "raw", "--out", out, "--size", 32, "--clip-seconds", 6, "--jobs", 1)
+    assert prepared.code == 0, prepared.err
+    done = command("check", out)
+    assert (done.code, done.err) == (0, "")
+    assert "it has no masks" in done.out
+    assert "sounds that are shorter than their clips: 1" in done.out
+    assert command("stats", out).code == 0
+    next((out / "ms3_data/visual_frames").rglob("*_2.png")).unlink()
+    assert command("check", out).code == 1
 
 
 def test_findings_are_told_cut_and_written(tmp_path: Path, root: Path) -> None:

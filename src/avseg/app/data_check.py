@@ -229,7 +229,7 @@ def _statistics_table(statistics: "Statistics") -> "Table":
         share = split.silent if long else 1 - split.silent
         counts = [f"{count:,}" for count in (split.clips, split.frames, split.annotated)]
         spreads = [_spread(split.mask_sizes, 100), _spread(split.seconds)] + [_spread(split.segments)] * long
-        table.add_row(name, *counts, f"{100 * share:.1f} %", *spreads)
+        table.add_row(name, *counts, f"{100 * share:.1f} %" if split.annotated else "-", *spreads)
     table.caption = "marked: share of the picture; medians, below them the tenth and the ninetieth percentile"
     return table
 

@@ -56,8 +56,6 @@ def _colour(split: str) -> tuple[float, float, float]:
 
 def _draw_counts(axis: "Axes", statistics: Statistics, long: bool) -> None:
     """A bar per split, and in it the share that is silent."""
-    from matplotlib.patches import Patch
-
     names = list(statistics.splits)[::-1]
     what = [split.seconds if long else split.annotated for split in map(statistics.splits.__getitem__, names)]
     totals = [float(sum(value)) / 60 if isinstance(value, list) else float(value) for value in what]
@@ -70,13 +68,8 @@ def _draw_counts(axis: "Axes", statistics: Statistics, long: bool) -> None:
         axis.text(total, place, f"  {clips}", va="center", fontsize=8)
     axis.set_yticks(range(len(names)), names)
     axis.set_xlim(0, max(totals, default=1.0) * 1.5 or 1)
-    axis.set_title("minutes of video" if long else "annotated frames", loc="left", fontsize=10)
-    axis.legend(
-        handles=[Patch(facecolor="0.85", hatch="///", edgecolor="0.5", label=empty)],
-        frameon=False,
-        fontsize=8,
-        loc="lower right",
-    )
+    what_is_counted = "minutes of video" if long else "annotated frames"
+    axis.set_title(f"{what_is_counted}; hatched: {empty}", loc="left", fontsize=10)
     _plain(axis)
 
 
@@ -88,9 +81,7 @@ def _draw_mask_sizes(axis: "Axes", statistics: Statistics) -> None:
     axis.set_xscale("log")
     axis.set_xticks([1e-4, 1e-3, 1e-2, 1e-1, 1], ["0.01 %", "0.1 %", "1 %", "10 %", "100 %"])
     axis.set_xlim(edges[0], 1)
-    axis.set_title(
-        "marked share of the picture, where any is marked; dotted: median", loc="left", fontsize=10
-    )
+    axis.set_title("marked share of the picture, where any is marked; dotted: median", loc="left", fontsize=10)
     axis.set_ylabel("% of frames", fontsize=8)
     if any(split.mask_sizes for split in statistics.splits.values()):
         axis.legend(frameon=False, fontsize=8, loc="upper left")
@@ -111,8 +102,9 @@ def _draw_segments(axis: "Axes", statistics: Statistics) -> None:
 
 def _draw_seconds(axis: "Axes", statistics: Statistics) -> None:
     """How often each second of a clip is marked at all."""
-    for name, split in statistics.splits.items():
-        seconds = np.arange(1, len(split.by_second) + 1)
+    for place, (name, split) in enumerate(statistics.splits.items()):
+        # side by side, or equal shares would hide each other
+        seconds = np.arange(1, len(split.by_second) + 1) + 0.07 * (place - 1)
         shares = 100 * np.asarray(split.by_second)
         axis.plot(seconds, shares, marker=_MARKERS[name], color=_colour(name), linewidth=1.8, label=name)
     most = max((len(split.by_second) for split in statistics.splits.values()), default=1)

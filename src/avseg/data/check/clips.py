@@ -25,6 +25,7 @@ class ClipRules:
         masks: what its masks may hold; None for a set without masks.
         made: whether objects may hide behind each other for a second, as in made sets.
         seconds: lengths of the sounds where they are more than the frames that are read; 0 = as many.
+        short: whether a sound may be shorter than its clip, as that of a short video (prepared sets).
     """
 
     layout: Layout
@@ -32,6 +33,7 @@ class ClipRules:
     masks: MaskRules | None
     made: bool = False
     seconds: int = 0
+    short: bool = False
 
 
 @dataclass
@@ -63,7 +65,7 @@ def read_clip(rules: ClipRules, entry: ClipEntry) -> ClipRecord:
     """Looks at all files of a clip."""
     record = ClipRecord(entry)
     root, frames = rules.layout.root, rules.layout.frames(entry)
-    record.heard, findings = hear(rules.layout, entry, rules.sounds, rules.seconds or len(frames))
+    record.heard, findings = hear(rules.layout, entry, rules.sounds, rules.seconds or len(frames), rules.short)
     record.findings += findings
     first = _read_frames(record, frames, root)
     if first and record.heard.digest:

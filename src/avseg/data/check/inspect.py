@@ -11,6 +11,7 @@ from avseg.data.check.findings import Finding, Report, reason, relative
 from avseg.data.check.jobs import default_jobs, spread
 from avseg.data.check.masks import MaskRules
 from avseg.data.check.published import Expected, expected_of
+from avseg.data.check.sounds import SLACK
 from avseg.data.check.statistics import Statistics, clip_statistics
 from avseg.data.check.stray_files import find_leftovers, find_unknown
 from avseg.data.layout import SETTINGS, AVSSLayout, ClipEntry, Layout, layout_for
@@ -112,7 +113,9 @@ def rules_of(layout: Layout, entries: Sequence[ClipEntry], expected: Expected, l
     # of made sets every spot is what is left of an object behind another
     masks = MaskRules(names, 0 if expected.made else least, layout.setting == "s4")
     with_masks = expected.masks or any(path.is_file() for entry in entries for path in layout.masks(entry)[:1])
-    return ClipRules(layout, sounds, masks if with_masks else None, expected.made, expected.seconds)
+    return ClipRules(
+        layout, sounds, masks if with_masks else None, expected.made, expected.seconds, short=not expected.masks
+    )
 
 
 def statistics_of(
@@ -161,9 +164,17 @@ def _add_facts(report: Report, rules: ClipRules, records: list[ClipRecord], expe
     report.facts["sound"] = " and ".join(rules.sounds).replace("_", "-") or "none"
     shares = [share for record in records for share in record.marked if share is not None]
     report.facts["frames"] = str(sum(record.frames for record in records))
-    report.facts["masks"] = f"{len(shares)} ({shares.count(0.0)} empty)"
-    if rules.masks is None:
+    if rules.masks is not None:
+        report.facts["masks"] = f"{len(shares)} ({shares.count(0.0)} empty)"
+    else:
         report.notes.append("a prepared set: it has no masks, so none are asked for")
+    short = [
+        seconds for record in records if (seconds := record.heard.seconds) and seconds < len(record.heard.loud) - SLACK
+    ]
+    if rules.short and short:
+        report.notes.append(
+            f"sounds that are shorter than their clips: {len(short)}; report.json tells of which videos"
+        )
     if not expected.splits:
         report.notes.append("nothing is known about how many clips it should hold")
 

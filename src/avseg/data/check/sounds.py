@@ -37,7 +37,9 @@ class HeardClip:
     digest: str = ""
 
 
-def hear(layout: Layout, entry: ClipEntry, sounds: tuple[str, ...], length: int) -> tuple[HeardClip, list[Finding]]:
+def hear(
+    layout: Layout, entry: ClipEntry, sounds: tuple[str, ...], length: int, short: bool = False
+) -> tuple[HeardClip, list[Finding]]:
     """Reads the wav and the log-mel file of a clip, as far as the set has such files.
 
     Args:
@@ -45,11 +47,12 @@ def hear(layout: Layout, entry: ClipEntry, sounds: tuple[str, ...], length: int)
         entry: which clip.
         sounds: "wav" and "log_mel": what a clip of this set should have.
         length: seconds of the clip.
+        short: whether the sound may be shorter.
     """
     findings: list[Finding] = []
     heard = HeardClip()
     if "wav" in sounds or not sounds:
-        heard = _read_wav(layout.wav(entry), layout.root, length, findings)
+        heard = _read_wav(layout.wav(entry), layout.root, length, short, findings)
     if "log_mel" in sounds:
         patches = _read_log_mel(layout.log_mel(entry), layout.root, length, "wav" in sounds, findings)
         if "wav" not in sounds:
@@ -57,7 +60,7 @@ def hear(layout: Layout, entry: ClipEntry, sounds: tuple[str, ...], length: int)
     return heard, findings
 
 
-def _read_wav(path: Path, root: Path, length: int, findings: list[Finding]) -> HeardClip:
+def _read_wav(path: Path, root: Path, length: int, short: bool, findings: list[Finding]) -> HeardClip:
     where = relative(path, root)
     if not path.is_file():
         findings.append(Finding("missing", where, "the clip's sound is not there"))
@@ -74,7 +77,7 @@ def _read_wav(path: Path, root: Path, length: int, findings: list[Finding]) -> H
         return HeardClip()
     samples = waveform.mean(0).numpy()
     seconds = len(samples) / rate
-    if abs(seconds - length) > SLACK:
+    if seconds > length + SLACK or (seconds < length - SLACK and not short):
         text = f"lasts {seconds:.2f} s, its clip {length} s"
         findings.append(Finding("length", where, text, "cut it anew from the video: `avseg data prepare`"))
     digest = hashlib.sha256(samples.tobytes()).hexdigest()
