@@ -34,7 +34,7 @@ class Likeness:
 def histogram(picture: Picture, mask: Mask) -> Histogram:
     """The colours of a mask's pixels, its sum 1.
 
-    Colour is the share of red and of green, which more or less light leaves as they are, and, more coarsely, brightness.
+    Colour is the share of red and of green, which more or less light leaves alone, and, more coarsely, brightness.
     Each pixel is shared out between the bins around it, as a colour near to an edge of two bins is like both.
     """
     colours = picture[mask].astype(np.float64)
@@ -49,7 +49,7 @@ def histogram(picture: Picture, mask: Mask) -> Histogram:
         near = np.clip(low + corner, 0, np.array(LEVELS) - 1)
         weight = np.where(np.array(corner, np.bool_), part, 1 - part).prod(axis=1)
         counts += np.bincount(np.ravel_multi_index(tuple(near.T), LEVELS), weight, minlength=len(counts))
-    return counts / max(counts.sum(), 1e-9)
+    return np.asarray(counts / max(counts.sum(), 1e-9))
 
 
 def similarity(a: Histogram, b: Histogram) -> float:

@@ -1,4 +1,4 @@
-"""Prototypes to points (LU-AVS, supplementary, section 7): where the memory is surest becomes the segmenter's prompt."""
+"""Prototypes to points (LU-AVS, supplementary, section 7): what the memory is sure of prompts the segmenter."""
 
 import numpy as np
 import numpy.typing as npt

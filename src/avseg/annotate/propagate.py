@@ -142,7 +142,7 @@ def _joined(forward: FrameResult, backward: FrameResult, piece: Piece) -> FrameR
 def _packed(result: FrameResult) -> FrameResult:
     """With the mask as compressed bits: a few kB, where the mask of a large video takes a megabyte."""
     bits = zlib.compress(np.packbits(result.mask).tobytes(), 1)
-    return replace(result, mask=np.frombuffer(bits, np.uint8))  # type: ignore[arg-type]
+    return replace(result, mask=np.frombuffer(bits, np.uint8))
 
 
 def _unpacked(result: FrameResult, shape: tuple[int, ...]) -> FrameResult:

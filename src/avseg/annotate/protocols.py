@@ -1,4 +1,4 @@
-"""The two models of the annotation tool: a segmenter draws one frame's mask from prompts, a propagator carries masks on.
+"""The two models of the annotation tool: a segmenter draws a mask from prompts, a propagator carries masks on.
 
 Any pair will do: SAM and XMem as in the paper (LU-AVS, supplementary, section 7), or what runs on two CPU cores.
 """

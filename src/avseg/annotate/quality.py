@@ -146,7 +146,7 @@ def coverage(mask: Mask, centres: npt.NDArray[np.float32], samples: int = 3) -> 
             x = np.clip(centres[..., 0] + dx * side_x, 0, mask.shape[1] - 1).astype(np.int64)
             y = np.clip(centres[..., 1] + dy * side_y, 0, mask.shape[0] - 1).astype(np.int64)
             total += mask[y, x]
-    return total / samples**2
+    return np.asarray(total / samples**2, np.float32)
 
 
 def components(mask: Mask, least: float = 0.02) -> int:
@@ -165,7 +165,7 @@ def certainty(probability: Probability) -> float:
 
 
 def shifted_iou(mask: Mask, other: Mask) -> float:
-    """IoU of two masks that are not empty, laid with their centroids on each other: of their shapes, not their places."""
+    """IoU of two masks, not empty, laid with their centroids on each other: of their shapes, not their places."""
     crops = [_centred(one, _reach(mask, other)) for one in (mask, other)]
     return iou(*crops)
 

@@ -1,4 +1,4 @@
-"""Refinement (LU-AVS, supplementary, section 7): the segmenter draws a propagated mask anew, from the prototypes' points."""
+"""Refinement (LU-AVS, supplementary, section 7): the segmenter draws what was propagated anew, from points."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def refine(
         prior: (H, W), what was propagated, bool or 0 to 1.
         encoded: of `segmenter.encode(picture)`, where that is there already.
     """
-    propagated = prior if prior.dtype == np.bool_ else prior > 0.5
+    propagated = np.asarray(prior > 0.5)
     box = padded_box(propagated)
     if box is None:
         return Refined(propagated, "propagated", 0.0, 0.0)

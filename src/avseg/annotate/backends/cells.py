@@ -1,4 +1,4 @@
-"""A memory of an object: the cells of frames in which it is known, and which of them those of a new frame are near to."""
+"""A memory of an object: cells of frames in which it is known, and which of them those of a frame are near to."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Clean edges at full size from a small map (fast guided filter: He, Sun, Tang, "Guided Image Filtering", 2013/2015)."""
+"""Clean edges at full size from a small map (fast guided filter: He and Sun, 2015)."""
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ def snap(
     Returns:
         (H, W), 0 to 1.
     """
-    guide = small.astype(np.float32) / 255
+    guide = np.asarray(small / 255, np.float32)
     slope, offset = _explain(guide, probability.astype(np.float32), radius, smoothness)
     size = (large.shape[1], large.shape[0])
     value = cv.resize(offset, size, interpolation=cv.INTER_LINEAR)

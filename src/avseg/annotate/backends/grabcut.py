@@ -1,4 +1,4 @@
-"""A segmenter without weights: GrabCut (Rother et al., SIGGRAPH 2004) near the prompts, at a small size, edges at full."""
+"""A segmenter without weights: GrabCut (SIGGRAPH 2004) near the prompts, at a small size, with edges at full size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -104,8 +104,7 @@ class GrabCut:
 
     def _from_mask(self, encoded: Encoded, points: Clicks, mask: Mask | Probability) -> Candidate:
         """Finds the border again; a click beside the mask adds the region around it, one inside may take it away."""
-        prior = (mask > 0.5) if mask.dtype != np.bool_ else mask
-        prior = _changed(encoded, prior, points)
+        prior = _changed(encoded, np.asarray(mask > 0.5), points)
         box = padded_box(prior)
         if box is None:
             return Candidate(prior, 0.0)
@@ -145,14 +144,14 @@ def contrast(view: View, mask: Mask) -> float:
 
 
 def keep_pieces(mask: Mask, seeds: Sequence[tuple[int, int]]) -> Mask:
-    """The pieces of a mask that hold a seed (row, column); without one there, all but specks. Small holes are filled."""
+    """The pieces of a mask that hold a seed (row, column); without one, all but specks. Small holes are filled."""
     count, label, stats, _ = cv.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     if count <= 1:
         return mask
     wanted = {int(label[seed]) for seed in seeds} - {0}
     sizes = stats[1:, cv.CC_STAT_AREA]
     if not wanted:
-        wanted = {place + 1 for place in np.flatnonzero(sizes >= PARTIAL * sizes.max())}
+        wanted = {int(place) + 1 for place in np.flatnonzero(sizes >= PARTIAL * sizes.max())}
     kept = np.isin(label, list(wanted))
     count, label, stats, _ = cv.connectedComponentsWithStats((~kept).astype(np.uint8), connectivity=4)
     small = np.flatnonzero(stats[:, cv.CC_STAT_AREA] < 0.01 * kept.sum())
@@ -185,7 +184,7 @@ def _band(likely: Probability, width: float) -> Trimap:
     """A trimap from a map of the view: sure outside of a band around the border, `width` times the object's size."""
     inside = (likely > 0.5).astype(np.uint8)
     reach = max(width * np.sqrt(inside.sum()), 1.5)
-    trimap = np.where(inside, cv.GC_PR_FGD, cv.GC_PR_BGD).astype(np.uint8)
+    trimap: Trimap = np.where(inside, cv.GC_PR_FGD, cv.GC_PR_BGD).astype(np.uint8)
     trimap[cv.distanceTransform(1 - inside, cv.DIST_L2, 3) > reach] = cv.GC_BGD
     # padded: where the object leaves the picture there is no border to look for
     padded = cv.copyMakeBorder(inside, 1, 1, 1, 1, cv.BORDER_REPLICATE)

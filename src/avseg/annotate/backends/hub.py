@@ -48,8 +48,8 @@ def load(kind: str, model_name: str, weights: str | Path | None, device: str | N
     if report["missing_keys"] or report["mismatched_keys"]:
         wrong = sorted([*report["missing_keys"], *(str(entry[0]) for entry in report["mismatched_keys"])])
         raise UserError(
-            f"segmenter '{kind}': {weights} is no {model_name}, {len(wrong)} of its parameters are missing or of another "
-            f"size ({', '.join(wrong[:2])}, ...); give weights of this model"
+            f"segmenter '{kind}': {weights} is no {model_name}, {len(wrong)} of its parameters are missing or of "
+            f"another size ({', '.join(wrong[:2])}, ...); give weights of this model"
         )
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     return model.eval().to(place), place

@@ -95,6 +95,5 @@ def _between(
         flat = a[other].astype(np.int64) * count + b[other]
         total += np.bincount(flat, step[other], minlength=count * count)
         length += np.bincount(flat, minlength=count * count)
-    total, length = (matrix.reshape(count, count) for matrix in (total, length))
-    total, length = total + total.T, length + length.T
-    return total / np.maximum(length, 1), length
+    steps, border = (matrix.reshape(count, count) + matrix.reshape(count, count).T for matrix in (total, length))
+    return steps / np.maximum(border, 1), border

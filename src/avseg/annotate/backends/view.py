@@ -1,6 +1,7 @@
 """A part of a picture at a size that is quick to work at."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -111,8 +112,8 @@ def look(picture: Picture, side: int, box: Box | None = None, margin: float = 0.
     return View(_resized(picture[y0:y1, x0:x1], shape, how), x0, y0, x1 - x0, y1 - y0)
 
 
-def _resized(part: npt.NDArray[np.generic], shape: tuple[int, int], how: int) -> npt.NDArray[np.generic]:
+def _resized(part: npt.NDArray[Any], shape: tuple[int, int], how: int) -> npt.NDArray[Any]:
     if part.shape[:2] == shape:
         return np.ascontiguousarray(part)
-    resized: npt.NDArray[np.generic] = cv.resize(part, (shape[1], shape[0]), interpolation=how)
+    resized: npt.NDArray[Any] = cv.resize(part, (shape[1], shape[0]), interpolation=how)
     return resized
