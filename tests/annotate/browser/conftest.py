@@ -19,7 +19,7 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-@pytest.fixture()
+@pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
     """A page of 1280x720; whatever goes wrong in it fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 720})

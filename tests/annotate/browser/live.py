@@ -14,6 +14,7 @@ from avseg.annotate.document import Document
 from avseg.annotate.server import create_app
 from avseg.annotate.server.run import Server, config_of
 from avseg.annotate.server.wire import key_of
+from avseg.annotate.session import Session
 
 CHROMIUM = Path("/usr/bin/chromium")
 OPTIONS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
@@ -29,6 +30,10 @@ class Live:
 
     def document(self, name: str) -> Document:
         found: Document = self.app.state.studio.opened(key_of(name)).document
+        return found
+
+    def session(self, name: str) -> Session:
+        found: Session = self.app.state.studio.opened(key_of(name)).session
         return found
 
 

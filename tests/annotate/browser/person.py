@@ -29,7 +29,7 @@ class Person:
         page.wait_for_selector("body[data-ready]")
         page.click(f".video:has-text('{name}')")
         page.wait_for_selector(f".video.chosen:has-text('{name}')")
-        self.document = live.document(name)
+        self.document, self.session = live.document(name), live.session(name)
         self.size = (self.document.video.height, self.document.video.width)
         self.settle()
 
@@ -128,10 +128,14 @@ class Person:
         now = self.document.mask(object, self.frame)
         return overlap(np.zeros(self.size, bool) if now is None else now, good)
 
-    def propagate(self) -> None:
-        self.press("f")
-        self.page.wait_for_selector("#run", state="visible", timeout=5_000)
-        self.page.wait_for_selector("#run", state="hidden", timeout=90_000)
+    def propagate(self, key: str = "f") -> None:
+        """Waits until it is done and shown."""
+        before = self.session.propagation
+        self.press(key)
+        self.until(lambda: self.session.propagation is not before)
+        self.until(self.session.propagation.wait, 90)  # type: ignore[union-attr]
+        self.until(lambda: "propagated" in self.said)
+        self.page.wait_for_selector("#run", state="hidden")
         self.settle()
 
 
