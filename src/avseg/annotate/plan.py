@@ -30,7 +30,7 @@ from avseg.annotate.steps import VERBS, check_keys, do_step
 from avseg.errors import UserError, nearest
 from avseg.files import atomic_file
 
-_DO = tuple(verb for verb in (*FIELDS, *VERBS) if verb not in ("undo", "redo"))
+_DO = tuple(verb for verb in dict.fromkeys((*FIELDS, *VERBS)) if verb not in ("undo", "redo"))
 
 
 @dataclass(frozen=True)

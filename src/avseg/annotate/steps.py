@@ -9,6 +9,14 @@ from avseg.annotate.session import Session
 from avseg.errors import UserError, nearest
 
 Values = dict[str, Any]
+# what a session takes as it is; operations are checked by the document
+_KINDS: dict[str, type] = {
+    **dict.fromkeys(("object", "frame", "segment"), int),
+    **dict.fromkeys(("direction", "format", "method", "out", "source", "split", "setting"), str),
+    **dict.fromkeys(("refine", "whole", "overwrite"), bool),
+    **dict.fromkeys(("points", "box", "frames"), list),
+}
+_WORDS = {int: "a number", str: "a text", bool: "true or false", list: "a list"}
 Do = Callable[[Session, Values], str]
 
 
@@ -26,6 +34,9 @@ def check_keys(verb: str, values: Any) -> None:
     for key in values:
         if key not in allowed and not free:
             raise UserError(f"unknown key '{key}'; allowed: {', '.join(allowed) or 'none'}{nearest(str(key), allowed)}")
+        kind = _KINDS.get(key, object) if verb in VERBS else object
+        if not isinstance(values[key], kind) or (kind is int and isinstance(values[key], bool)):
+            raise UserError(f"{key} is {str(values[key])!r:.60}; give {_WORDS[kind]}")
     for key in needed:
         if values.get(key) is None:
             raise UserError(f"{key} is missing; it needs {', '.join(needed)}")
