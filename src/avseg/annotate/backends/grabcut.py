@@ -39,15 +39,16 @@ class GrabCut:
 
     Args:
         side: pixels of the longer side that it works at.
-        iterations: of GrabCut.
     """
 
-    def __init__(self, side: int = 160, iterations: int = 2) -> None:
-        self.side, self.iterations = side, iterations
+    def __init__(self, side: int = 160) -> None:
+        if side < 16:
+            raise UserError(f"side: {side} pixels are too few; give 16 or more")
+        self.side, self._narrow = side, round(0.8 * side)
 
     def encode(self, picture: Picture) -> Encoded:
         """Cuts the picture, (H, W, 3) uint8, into pieces."""
-        return self._look(picture, None)
+        return self._look(picture, None, self.side)
 
     def predict(
         self, encoded: Encoded, points: Clicks = (), box: Box | None = None, mask: Mask | Probability | None = None
@@ -61,8 +62,8 @@ class GrabCut:
             raise UserError("prompt: there is no point on the object, no box and no mask; click on the object first")
         return self._from_points(encoded, points)
 
-    def _look(self, picture: Picture, box: Box | None) -> Encoded:
-        view = look(picture, self.side, box)
+    def _look(self, picture: Picture, box: Box | None, side: int) -> Encoded:
+        view = look(picture, side, box)
         return Encoded(picture, view, cut(view.picture, view.goes_on(picture)))
 
     def _from_points(self, encoded: Encoded, points: Clicks) -> list[Candidate]:
@@ -70,7 +71,7 @@ class GrabCut:
         looks = [encoded]
         near = _around(points, CLOSE * max(encoded.picture.shape[:2]))
         if max(near[2] - near[0], near[3] - near[1]) < 0.6 * max(encoded.picture.shape[:2]):
-            looks.append(self._look(encoded.picture, near))
+            looks.append(self._look(encoded.picture, near, self._narrow))
         found = [(region, score, one.view) for one in looks for region, score in _regions(one, points)]
         found.sort(key=lambda entry: -entry[1])
         best, *others = found[:3]
@@ -84,7 +85,7 @@ class GrabCut:
         box = padded_box(whole)
         if box is None:
             return Candidate(whole, 0.0)
-        close = look(picture, self.side, box, CONTEXT)
+        close = look(picture, self._narrow, box, CONTEXT)
         trimap = _band(close.shrink(whole), 0.15)
         mask = self._cut(picture, close, trimap, points)
         # colours that are everywhere around can leave nothing of a region
@@ -99,7 +100,8 @@ class GrabCut:
         likely = enclosed(cut(view.picture), inside)
         trimap = np.where(likely, cv.GC_PR_FGD, cv.GC_PR_BGD).astype(np.uint8)
         trimap[~inside] = cv.GC_BGD
-        mask = self._cut(encoded.picture, view, trimap, points)
+        # a box says least about where the object is
+        mask = self._cut(encoded.picture, view, trimap, points, iterations=2)
         return Candidate(mask, contrast(view, mask))
 
     def _from_mask(self, encoded: Encoded, points: Clicks, mask: Mask | Probability) -> Candidate:
@@ -108,12 +110,12 @@ class GrabCut:
         box = padded_box(prior)
         if box is None:
             return Candidate(prior, 0.0)
-        view = look(encoded.picture, self.side, box, CONTEXT)
+        view = look(encoded.picture, self._narrow, box, CONTEXT)
         trimap = _band(view.shrink(prior), 0.1)
         found = self._cut(encoded.picture, view, trimap, points)
         return Candidate(found, contrast(view, found))
 
-    def _cut(self, picture: Picture, view: View, trimap: Trimap, points: Clicks) -> Mask:
+    def _cut(self, picture: Picture, view: View, trimap: Trimap, points: Clicks, iterations: int = 1) -> Mask:
         """GrabCut from a trimap of the view; points hold. The mask of the whole picture, its edges snapped."""
         radius = max(self.side // 60, 1)
         for x, y, positive in points:
@@ -124,7 +126,7 @@ class GrabCut:
         if inside.any() and not inside.all():
             cv.setRNGSeed(0)  # the colour models begin with a random clustering
             models = np.zeros((1, 65)), np.zeros((1, 65))
-            cv.grabCut(view.picture, trimap, None, *models, self.iterations, cv.GC_INIT_WITH_MASK)
+            cv.grabCut(view.picture, trimap, None, *models, iterations, cv.GC_INIT_WITH_MASK)
             inside = (trimap == cv.GC_FGD) | (trimap == cv.GC_PR_FGD)
         seeds = [view.place(x, y) for x, y, positive in points if positive and view.inside(x, y)]
         return _enlarge(picture, view, keep_pieces(inside, seeds))
