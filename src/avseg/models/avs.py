@@ -10,6 +10,7 @@ from avseg.errors import UserError, nearest
 from avseg.models.backbone import Backbone
 from avseg.models.decoder import Decoder
 from avseg.models.neck import Neck
+from avseg.models.products import use_fast_products
 from avseg.models.tpavi import MODES, SCOPES, TPAVI
 
 STAGES = (1, 2, 3, 4)
@@ -62,6 +63,7 @@ class AVSModel(nn.Module):
         _check_choice("fusion_mode", fusion_mode, MODES)
         _check_choice("fusion_scope", fusion_scope, SCOPES)
         self.backbone = Backbone(backbone, pretrained)
+        use_fast_products(self.backbone)
         self.neck = nn.ModuleList(Neck(stage_channels, channels) for stage_channels in self.backbone.channels)
         self.tpavi = nn.ModuleDict(
             {
@@ -71,18 +73,21 @@ class AVSModel(nn.Module):
         )
         self.decoder = Decoder(channels, num_classes)
 
-    def forward(self, frames: Tensor, audio: Tensor, valid: Tensor | None = None) -> AVSOutput:
+    def forward(
+        self, frames: Tensor, audio: Tensor, valid: Tensor | None = None, wanted: Tensor | None = None
+    ) -> AVSOutput:
         """Segments a batch of clips.
 
         Args:
             frames: (B, T, 3, H, W) float, normalised as by `avseg.models.normalise`; H and W multiples of 32.
             audio: sound embeddings (B, T, 128).
             valid: (B, T), false for padded frames, or None.
+            wanted: (B, T) bool, the frames whose logits will be read, or None for all; see `decode`.
 
         Raises:
             UserError: H or W is not a multiple of 32.
         """
-        return self.decode(self.encode(frames), audio, valid=valid)
+        return self.decode(self.encode(frames), audio, valid=valid, wanted=wanted)
 
     def encode(self, frames: Tensor) -> list[Tensor]:
         """The part that does not depend on the sound: frames (B, T, 3, H, W) to four maps (B, T, C, h, w).
@@ -105,6 +110,7 @@ class AVSModel(nn.Module):
         audio: Tensor,
         size: tuple[int, int] | None = None,
         valid: Tensor | None = None,
+        wanted: Tensor | None = None,
     ) -> AVSOutput:
         """The part that listens; `features` stay as they are, so they can be decoded with several sounds.
 
@@ -113,6 +119,8 @@ class AVSModel(nn.Module):
             audio: sound embeddings (B, T, 128).
             size: height and width of the logits; None for the size of the frames.
             valid: (B, T), false for padded frames (AVSS: every map of such a frame is blanked), or None.
+            wanted: (B, T) bool, the frames whose logits will be read; the others' are zeros. None for all. S4's losses
+                read the first frame only, and the decoder sees each frame alone: the rest need not be decoded.
         """
         flags = None if valid is None else valid.to(features[0].dtype)[..., None, None, None]
         visual_maps, audio_maps = [], []
@@ -120,11 +128,20 @@ class AVSModel(nn.Module):
             fused, aligned = self._fuse(stage, _blank(feature, flags), audio)
             visual_maps.append(F.relu(_blank(fused, flags)))
             audio_maps.append(aligned)
-        logits = self.decoder([visual.flatten(0, 1) for visual in visual_maps])
+        logits = self._logits([visual.flatten(0, 1) for visual in visual_maps], wanted)
         if size is not None and tuple(size) != tuple(logits.shape[-2:]):
             logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
         # the decoder sees each frame alone: blanking its output is the same as blanking after each of its paths
-        return AVSOutput(_blank(logits.unflatten(0, audio.shape[:2]), flags), visual_maps, audio_maps)
+        by_clip = logits.unflatten(0, audio.shape[:2])  # type: ignore[no-untyped-call]
+        return AVSOutput(_blank(by_clip, flags), visual_maps, audio_maps)
+
+    def _logits(self, maps: list[Tensor], wanted: Tensor | None) -> Tensor:
+        if wanted is None:
+            every: Tensor = self.decoder(maps)
+            return every
+        chosen = wanted.flatten().bool()
+        some: Tensor = self.decoder([each[chosen] for each in maps])
+        return some.new_zeros(len(chosen), *some.shape[1:]).index_put((chosen,), some)
 
     def _fuse(self, stage: int, feature: Tensor, audio: Tensor) -> tuple[Tensor, Tensor | None]:
         if stage not in self.fusion_stages:

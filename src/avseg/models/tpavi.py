@@ -5,6 +5,8 @@ sound, all (N, C') for N = T*H*W positions, it computes y = (theta phi^T / N) g,
 so the product is associative and y = theta (phi^T g / N), a (C', C') product: the same values up to rounding, and
 neither memory nor time grows with the square of N.
 
+What follows the sum is linear too, so the block is one (C, C) matrix of each clip, made from its sound, times x.
+
 The sum over all positions of the clip also means that the published block cannot tell *when* a sound occurs: y_t mixes
 the sound of all frames alike. `scope="frame"` sums within each frame only, y_t = theta(x_t) (phi(a_t)^T g(x_t)) /
 (H*W), with the same parameters and the same cost.
@@ -14,6 +16,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+from avseg.models.products import linear, linear_each
 
 MODES = ("audio", "visual", "both")
 SCOPES = ("clip", "frame")
@@ -25,6 +30,10 @@ class PointwiseConv(nn.Linear):
     The weight is (out, in), since `Module.to(memory_format=torch.channels_last)` refuses five dimensions; an official
     weight (out, in, 1, 1, 1) loads as well.
     """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps (..., in) to (..., out)."""
+        return linear(x, self.weight, self.bias)
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
         key = f"{prefix}weight"
@@ -80,31 +89,41 @@ class TPAVI(nn.Module):
             the map (B, C, T, H, W), and the sound brought to the channels of the map (B, T, C), None in mode "visual".
         """
         x = x.permute(0, 2, 3, 4, 1)
-        theta, g = self.theta(x), self.g(x)
         outputs, aligned = [], None
         if self.mode in ("visual", "both"):
-            outputs.append(self._write(x, self._attend(theta, self.phi(x), g)))
+            outputs.append(self._write(x, self._context(self.phi(x), self.g(x))))
         if self.mode in ("audio", "both"):
             aligned = self.align_channel(audio)
-            # phi(a) is the same for every pixel of a frame, so g may be summed over the frame first
-            pooled = g.sum((2, 3), keepdim=True, dtype=_at_least_float32(g))
-            outputs.append(self._write(x, self._attend(theta, self.phi(aligned)[:, :, None, None], pooled)))
-        return sum(outputs[1:], outputs[0]).div(len(outputs)).permute(0, 4, 1, 2, 3), aligned
+            # phi(a) is the same for every pixel of a frame, so the frame's mean may be taken first, even before g
+            outputs.append(self._write(x, self._context(self.phi(aligned)[:, :, None, None], self._pooled(x))))
+        output = outputs[0] if len(outputs) == 1 else (outputs[0] + outputs[1]) / 2
+        return output.permute(0, 4, 1, 2, 3), aligned
 
-    def _attend(self, theta: Tensor, phi: Tensor, g: Tensor) -> Tensor:
-        """Gives theta (phi^T g) / positions, all (B, T, h, w, C'); summed over the clip or within each frame."""
+    def _pooled(self, x: Tensor) -> Tensor:
+        """The mean of g over each frame, (B, T, 1, 1, C')."""
+        with torch.autocast(x.device.type, enabled=False):
+            mean = x.mean((2, 3), keepdim=True, dtype=_at_least_float32(x))
+            return F.linear(mean, self.g.weight.to(mean), self.g.bias.to(mean))
+
+    def _context(self, phi: Tensor, g: Tensor) -> Tensor:
+        """Gives phi^T g / positions, (B, C', C') over the clip or (B * T, C', C') within each frame."""
         first = 1 if self.scope == "clip" else 2
-        queries, keys, values = (tensor.flatten(first, 3) for tensor in (theta, phi, g))
         # 16-bit sums over thousands of positions would lose the small terms
-        with torch.autocast(theta.device.type, enabled=False):
-            precise = _at_least_float32(queries)
-            context = keys.to(precise).transpose(-1, -2) @ values.to(precise) / queries.shape[-2]
-            attended = queries @ context.to(queries.dtype)
-        return attended.reshape(theta.shape)
+        with torch.autocast(phi.device.type, enabled=False):
+            keys, values = (each.flatten(first, 3).to(_at_least_float32(each)) for each in (phi, g))
+            context = keys.mT @ values / keys.shape[-2]
+        return context.flatten(0, -3)
 
-    def _write(self, x: Tensor, y: Tensor) -> Tensor:
-        """Residual and LayerNorm; x (B, T, H, W, C), y (B, T, H, W, C')."""
-        update = self.W_z[1](self.W_z[0](y).permute(0, 4, 1, 2, 3)).permute(0, 2, 3, 4, 1)
+    def _write(self, x: Tensor, context: Tensor) -> Tensor:
+        """Norm(x + BN(mu(theta(x) context))) for x (B, T, h, w, C), theta, context and mu as one matrix."""
+        with torch.autocast(x.device.type, enabled=False):
+            names = ("theta.weight", "theta.bias", "W_z.0.weight", "W_z.0.bias")
+            theta, offset, mu, bias = (self.get_parameter(name).to(context) for name in names)
+            read = mu @ context.mT
+            matrix, bias = read @ theta, read @ offset + bias
+        pixels = x.flatten(1, 3) if self.scope == "clip" else x.flatten(0, 1).flatten(1, 2)
+        update = linear_each(pixels, matrix, bias).reshape(x.shape)
+        update = self.W_z[1](update.permute(0, 4, 1, 2, 3)).permute(0, 2, 3, 4, 1)
         written: Tensor = self.norm_layer(x + update)
         return written
 
