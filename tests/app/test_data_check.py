@@ -34,6 +34,7 @@ def test_a_toy_of_every_setting_is_sound(tmp_path: Path, setting: str) -> None:
     assert "its own generator.json" in done.out
 
 
+@pytest.mark.slow
 def test_a_prepared_set_is_sound_without_masks(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     for name, frames in (("long", 120), ("short", 30)):

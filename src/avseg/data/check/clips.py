@@ -4,6 +4,8 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from PIL import Image
+
 from avseg.data.check.findings import Finding, reason, relative
 from avseg.data.check.masks import MaskRules, check_mask, mask_of
 from avseg.data.check.sounds import HeardClip, hear
@@ -77,49 +79,50 @@ def read_clip(rules: ClipRules, entry: ClipEntry) -> ClipRecord:
 
 def _read_frames(record: ClipRecord, paths: list[Path], root: Path) -> str:
     """Notes sizes and faults; returns the digest of the first frame, "" if it cannot be read."""
-    present = _present(record, paths, root, "frame")
     sizes: dict[Path, Size] = {}
     first = ""
-    for path in present:
-        try:
-            picture = open_picture(path)
-        except UserError as error:
-            record.findings.append(unreadable(path, root, error))
-            continue
-        sizes[path] = picture.size
-        if path == paths[0]:
-            first = hashlib.sha256(picture.convert("RGB").tobytes()).hexdigest()
+    for path in _present(record, paths, root, "frame"):
+        picture = _open(record, path, root, "frame")
+        if picture is not None:
+            sizes[path] = picture.size
+            if path == paths[0]:
+                first = hashlib.sha256(picture.convert("RGB").tobytes()).hexdigest()
     record.frames = len(sizes)
-    record.size = commonest(list(sizes.values()))
+    record.size = usual = max(sizes.values(), key=list(sizes.values()).count, default=None)
     for path, size in sizes.items():
-        if size != record.size:
-            text = f"is {size[0]} x {size[1]}, the clip's other frames {record.size[0]} x {record.size[1]}"  # type: ignore[index]
+        if usual is not None and size != usual:
+            text = f"is {size[0]} x {size[1]}, the clip's other frames {usual[0]} x {usual[1]}"
             record.findings.append(Finding("size", relative(path, root), text))
     return first
 
 
 def _read_masks(record: ClipRecord, rules: ClipRules, masks: MaskRules) -> None:
     root, paths = rules.layout.root, rules.layout.masks(record.entry)
-    present = set(_present(record, paths, root, "mask"))
     record.marked = [None] * len(paths)
-    for second, path in enumerate(paths):
-        if path not in present:
-            continue
-        try:
-            picture = open_picture(path, "mask")
-        except UserError as error:
-            record.findings.append(unreadable(path, root, error))
+    for path in _present(record, paths, root, "mask"):
+        picture = _open(record, path, root, "mask")
+        if picture is None:
             continue
         if record.size is not None and picture.size != record.size:
             (width, height), (w, h) = picture.size, record.size
             text = f"is {width} x {height}, its frame {w} x {h}"
             record.findings.append(Finding("size", relative(path, root), text))
         mask = mask_of(picture, masks)
-        record.marked[second] = mask.share
+        record.marked[paths.index(path)] = mask.share
         record.classes.append(mask.classes)
         found = check_mask(mask, masks, record.entry)
         record.findings += [Finding(kind, relative(path, root), what, mend) for kind, what, mend in found]
     _check_empty(record, rules, paths)
+
+
+def _open(record: ClipRecord, path: Path, root: Path, what: str) -> Image.Image | None:
+    """A decoded picture; None if it cannot be read, which is noted."""
+    try:
+        return open_picture(path, what)
+    except UserError as error:
+        text = reason(error, path) if path.stat().st_size else "is empty (0 bytes)"
+        record.findings.append(Finding("unreadable", relative(path, root), text))
+        return None
 
 
 def _check_empty(record: ClipRecord, rules: ClipRules, paths: list[Path]) -> None:
@@ -146,15 +149,3 @@ def _present(record: ClipRecord, paths: list[Path], root: Path, what: str) -> li
             Finding("missing", relative(path, root), f"a {what} of the clip is not there") for path in missing
         ]
     return [path for path in paths if path not in missing]
-
-
-def unreadable(path: Path, root: Path, error: UserError) -> Finding:
-    """The message of a reader as a finding: what is wrong without the path and without what to do."""
-    if path.stat().st_size == 0:
-        return Finding("unreadable", relative(path, root), "is empty (0 bytes)")
-    return Finding("unreadable", relative(path, root), reason(error, path))
-
-
-def commonest(sizes: list[Size]) -> Size | None:
-    """The size that occurs most often, the first of several."""
-    return max(sizes, key=sizes.count) if sizes else None

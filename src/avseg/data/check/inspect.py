@@ -71,13 +71,13 @@ def inspect_set(
     """
     (setting,) = find_settings(root, setting)
     jobs = default_jobs() if jobs is None else jobs
-    if setting == "lu_avs":
-        expected = expected_of(root, setting) if expected is None else expected
+    layout = None if setting == "lu_avs" else layout_for(setting, root)
+    if expected is None:
+        expected = expected_of(root if layout is None else layout.root, setting)
+    if layout is None:
         from avseg.data.check.long_videos import inspect_long_videos
 
         return inspect_long_videos(root, expected, jobs, tell)
-    layout = layout_for(setting, root)
-    expected = expected_of(layout.root, setting) if expected is None else expected
     report = Report(layout.root, setting, expected=dict(expected.splits), source=expected.source)
     report.findings += find_leftovers(layout.root)
     try:

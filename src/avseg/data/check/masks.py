@@ -15,7 +15,7 @@ Fault = tuple[str, str, str]  # kind, what, how to mend it
 _ON = (1, 255)  # what marks a sounding pixel
 _STRAY_CLASS = 255
 _SHOWN = 6  # values that are named
-_STRAY = "train on it as it is (`data.stray=background`), or with the nearest class: `data.stray=nearest`"
+_STRAY = "train on it as it is, they count as background; or as the nearest class: `data.options.stray=nearest`"
 _SPOT = "leave it, or correct the label; it is part of the data set as released"
 _CLASS = "leave it, or correct the label or the index"
 
