@@ -5,8 +5,10 @@ import threading
 import numpy as np
 import pytest
 
+from avseg.annotate import propagation
 from avseg.annotate.jobs import Jobs, Priority
 from avseg.annotate.proposals import Proposal
+from avseg.annotate.rle import decode
 from avseg.annotate.session import Session
 from avseg.errors import UserError
 from tests.annotate.documents import document, killed, refusal, state_of
@@ -113,6 +115,17 @@ def test_only_pieces_with_missing_or_stale_masks_are_done_again(session):
     session.propagator.shown.clear()
     session.propagate(1, wait=True)  # nothing wants it: everything
     assert set(session.propagator.shown) == set(range(2, 22)) - {4, 10, 13, 16}
+
+
+def test_of_many_accepted_masks_only_those_around_the_piece_are_read(session, monkeypatch):
+    session.propagate(1, wait=True)
+    session.document.do({"op": "accept", "object": 1, "frames": [frame for frame in range(2, 22) if frame != 12]})
+    read = []
+    monkeypatch.setattr(propagation, "decode", lambda rle: read.append(rle) or decode(rle))
+    session.propagator.shown.clear()
+    session.propagate(1, frame=12, wait=True)
+    assert set(session.propagator.shown) == {12}
+    assert len({id(rle) for rle in read}) <= 2 + 4  # its two barriers, and four that tell what the object looks like
 
 
 def test_a_cancelled_propagation_keeps_what_is_finished():

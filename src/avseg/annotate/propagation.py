@@ -17,7 +17,7 @@ from avseg.errors import UserError
 
 _BATCH = 8  # frames that one line of the journal takes at most
 _PATIENCE = 0.5  # seconds that a finished frame waits for others at most
-_LOOKS = 4  # anchors of other segments that tell what an object looks like
+_LOOKS = 4  # anchors elsewhere that tell what an object looks like
 
 _LOG = logging.getLogger(__name__)
 WAITING, RUNNING, FINISHED, CANCELLED, FAILED = "waiting", "running", "finished", "cancelled", "failed"
@@ -50,7 +50,7 @@ class Propagation:
         self.error = ""
         anchors = set(document.anchors(segment.id))
         self.total = sum(frame not in anchors for start, end in spans for frame in range(start, end))
-        self._anchors = Anchors(document, segment)
+        self._anchors = Anchors(document, segment, spans)
         self._cancelled = threading.Event()
         self._unwanted = threading.Event()
         self._ended = threading.Event()
@@ -184,24 +184,21 @@ class Propagation:
 class Anchors(Mapping[int, Mapping[int, Mask]]):
     """The masks that a propagation starts from, as they were when it began; decoded only when they are asked for.
 
-    Those of the segment's object in it, with other objects' anchors in the same frames as rivals; and the nearest few
-    of the object in other segments, which tell what it looks like.
+    Those of the segment's object in the frames to do, with other objects' anchors in the same frames as rivals; and the
+    nearest few of the object elsewhere, which tell what it looks like.
     """
 
-    def __init__(self, document: Document, segment: Segment) -> None:
-        frames = document.anchors(segment.id)
-        self._frames: dict[int, dict[int, RLE]] = {frame: {} for frame in frames}
+    def __init__(self, document: Document, segment: Segment, spans: Sequence[tuple[int, int]]) -> None:
+        own = [frame for each in document.segments_of(segment.object) for frame in document.anchors(each.id)]
+        inside = {frame for frame in own if any(start <= frame < end for start, end in spans)}
+        self._frames: dict[int, dict[int, RLE]] = {}
         for name in document.objects:
             for other in document.segments_of(name):
-                for frame in set(frames) & set(document.anchors(other.id)):
+                for frame in sorted(inside.intersection(document.anchors(other.id))):
                     self._add(document, name, frame)
-        beyond = [
-            frame
-            for other in document.segments_of(segment.object)
-            if other.id != segment.id
-            for frame in document.anchors(other.id)
-        ]
-        beyond.sort(key=lambda frame: (max(segment.start - frame, frame - segment.end + 1), frame))
+        low, high = spans[0][0], spans[-1][1]
+        beyond = [frame for frame in own if frame not in inside]
+        beyond.sort(key=lambda frame: (max(low - frame, frame - high + 1, 0), frame))
         for frame in beyond[:_LOOKS]:
             self._add(document, segment.object, frame)
 

@@ -3,6 +3,7 @@
 Models run in one thread, the most urgent job first, so that a click never waits for more than a frame of a propagation.
 """
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -60,6 +61,7 @@ class Session:
         self.propagation: Propagation | None = None
         self._on_event = on_event
         self._models = (model or _name(segmenter), model or f"{_name(propagator)}+{_name(segmenter)}")
+        self._starting = threading.Lock()
         self._jobs = Jobs()
         self._encoded: OrderedDict[int, Any] = OrderedDict()
         self._priors: OrderedDict[tuple[int, int], Mask | None] = OrderedDict()
@@ -135,9 +137,10 @@ class Session:
         Raises:
             UserError: no such segment, no mask to start from, or another propagation is running.
         """
-        found = self._startable(segment, direction, frame)
-        run = Propagation(self.document, found, spans_of(self.document, segment, frame, whole), self._models[1])
-        self.propagation = run
+        with self._starting:
+            found = self._startable(segment, direction, frame)
+            run = Propagation(self.document, found, spans_of(self.document, segment, frame, whole), self._models[1])
+            self.propagation = run
         future = self._jobs.start(Priority.PROPAGATE, lambda: self._work(run, direction, refine))
         future.add_done_callback(lambda done: run.abandon() if done.cancelled() else None)
         if wait:
