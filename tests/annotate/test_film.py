@@ -274,6 +274,14 @@ def test_the_frames_of_a_time(tmp_path_factory, span):
         assert (first, last) == (touched[0], touched[-1] + 1)
 
 
+def test_the_times_of_frames_are_those_frames(tmp_path_factory):
+    film = gaps_film(tmp_path_factory)
+    edges = film.index.edges()
+    for start in range(0, FRAMES, 7):
+        for end in range(start + 1, FRAMES + 1, 5):
+            assert film.frame_span(edges[start], edges[end]) == (start, end)
+
+
 def gaps_film(factory, kept=[]):  # noqa: B006
     if not kept:
         kept.append(open_film(make_video(factory.mktemp("gaps") / "v.mp4", frames=FRAMES, times=GAPS, sound=None)))
