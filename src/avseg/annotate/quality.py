@@ -113,7 +113,7 @@ def mask_terms(mask: Mask, probability: Probability, previous: Mask | None) -> d
     terms = {"visible": 1.0, "whole": 1 / components(mask), "certainty": certainty(probability)}
     if previous is not None and previous.any():
         areas = sorted((np.count_nonzero(mask), np.count_nonzero(previous)))
-        terms["area"] = areas[0] / areas[1]
+        terms["area"] = float(areas[0] / areas[1])
         terms["shape"] = shifted_iou(mask, previous)
     return terms
 

@@ -81,4 +81,4 @@ def padded_box(mask: Mask, margin: float = MARGIN) -> Box | None:
 def iou(a: Mask, b: Mask) -> float:
     """Intersection over union; two empty masks agree."""
     union = np.count_nonzero(a | b)
-    return np.count_nonzero(a & b) / union if union else 1.0
+    return float(np.count_nonzero(a & b) / union) if union else 1.0

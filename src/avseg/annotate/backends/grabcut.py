@@ -111,7 +111,7 @@ class GrabCut:
         if box is None:
             return Candidate(prior, 0.0)
         view = look(encoded.picture, self._narrow, box, CONTEXT)
-        trimap = _band(view.shrink(prior), 0.1)
+        trimap = _band(view.shrink(prior), 0.06)
         found = self._cut(encoded.picture, view, trimap, points)
         return Candidate(found, contrast(view, found))
 
