@@ -9,7 +9,7 @@ from avseg.data.check import Expected, find_settings, inspect_set
 from avseg.data.check.published import PUBLISHED, expected_of
 from avseg.errors import UserError
 from tests.data.check.defects import DEFECTS, Defect
-from tests.data.check.tree import SMALL, make_tree, small
+from tests.data.check.tree import SMALL, make_tree, mask_bytes, replace_file, small, wav_bytes
 
 
 @pytest.mark.parametrize("setting", ["s4", "ms3", "avss"])
@@ -65,13 +65,21 @@ def test_other_counts_than_published_are_told_and_own_sets_are_not(tmp_path: Pat
 
 
 def test_an_empty_mask_of_a_silent_second_is_no_fault(tmp_path: Path) -> None:
-    from tests.data.check.tree import mask_bytes, replace_file, wav_bytes
-
     layout = make_tree(tmp_path / "tree", "s4", SMALL["s4"])
     clip = layout.entries("val")[0]
     replace_file(layout.wav(clip), wav_bytes(5, level=0.0005))
     replace_file(layout.masks(clip)[0], mask_bytes("s4", (slice(0, 0), slice(0, 0))))
     assert inspect_set(layout.root, "s4", small("s4")).sound
+
+
+def test_of_twins_the_tested_one_is_named_whatever_the_order_of_the_index(tmp_path: Path) -> None:
+    layout = make_tree(tmp_path / "tree", "ms3", SMALL["ms3"])
+    train, test = layout.entries("train")[2], layout.entries("test")[1]
+    replace_file(layout.frames(test)[0], layout.frames(train)[0].read_bytes())
+    layout.write_index(layout.read_index()[::-1])
+    (finding,) = inspect_set(layout.root, "ms3", small("ms3")).findings
+    assert finding.file == f"ms3_data/visual_frames/{test.name}"
+    assert finding.what == f"has first frame and sound of '{train.name}' in train"
 
 
 @pytest.mark.slow

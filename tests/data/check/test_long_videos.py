@@ -14,6 +14,7 @@ from avseg.data.lu_avs.film import FilmRecipe
 from avseg.data.lu_avs.writer import write_release
 from avseg.data.toy import ToyCast
 from tests.data.lu_avs.sample import make_sample
+from tests.data.make_video import make_video
 
 COUNTS = {"train": 3, "val": 2, "test": 2}
 DEFECTS = {}
@@ -229,6 +230,19 @@ def test_a_planted_defect_is_found_and_nothing_else(tmp_path: Path, toy_release:
 def _follows(name: str, kind: str) -> bool:
     """What a damaged annotation file brings with it: its videos and segments are known no more."""
     return name == "damaged_json" and kind in ("count", "unknown")
+
+
+def test_segments_in_seconds_need_no_folders(tmp_path: Path) -> None:
+    make_video(tmp_path / "a.mp4", frames=20, rate=10, size=(32, 48))
+    segments = [{"segment": [0.5, 1.9], "label": "dog", "label_id": 0}]
+    video = {"duration": 2.0, "subset": "train", "annotations": segments}
+    (tmp_path / "unav100_annotations.json").write_text(json.dumps({"database": {"a": video}}))
+    assert inspect_set(tmp_path, "lu_avs").findings == []
+    segments.append({"segment": [1.0, 9.0], "label": "dog", "label_id": 0})
+    (tmp_path / "unav100_annotations.json").write_text(json.dumps({"database": {"a": video}}))
+    (finding,) = inspect_set(tmp_path, "lu_avs").findings
+    assert (finding.kind, finding.file) == ("segment", "a.mp4")
+    assert "segment 1-9 of 'dog' ends behind the video's 20 frames" in finding.what
 
 
 def test_a_release_of_which_a_tenth_is_missing_is_complete(tmp_path: Path) -> None:
