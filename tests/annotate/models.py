@@ -20,6 +20,9 @@ class Film:
         assert 0 <= frame < self.frames
         return np.full((self.height, self.width, 3), frame, np.uint8)
 
+    def close(self):
+        pass
+
 
 class Squares:
     """Marks 3 x 3 pixels around each positive point, the box, or the prior; counts what it is asked."""

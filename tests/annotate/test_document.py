@@ -409,6 +409,16 @@ def test_two_tabs(doc):
     assert doc.undo(base_version=doc.version).version == doc.version
 
 
+def test_who_draws_over_a_propagation_is_right_and_who_accepts_must_have_seen_it(doc):
+    base = doc.version
+    doc.do({"op": "set_results", "segment": 1, "run": base, "results": [result(1, 8, 1), result(1, 9, 1)]})
+    doc.do({"op": "set_mask", "object": 1, "frame": 8, "mask": rle(5), "source": "brush", "base_version": base})
+    with pytest.raises(Conflict):
+        doc.do({"op": "accept", "object": 1, "frames": [9], "base_version": base})
+    with pytest.raises(Conflict):
+        doc.do({"op": "clear_mask", "object": 1, "frame": 8, "base_version": base})
+
+
 def test_undo_of_a_tab_that_knows_the_last_step_is_harmless(doc):
     base = doc.version
     doc.do({"op": "spend", "segment": 1, "seconds": 1, "clicks": 1})

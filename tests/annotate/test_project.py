@@ -147,6 +147,12 @@ def test_links_out_of_the_folder_are_left_out(folder, video, tmp_path):
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
+def test_a_folder_that_cannot_be_written(folder):
+    (folder / ".avseg").write_text("a file in its place")
+    with Project(folder) as project:
+        assert "cannot be written" in refusal(lambda: project.open("one.mp4"))
+
+
 def test_wrong_folders(folder, tmp_path):
     (tmp_path / "empty").mkdir()
     for path, told in (

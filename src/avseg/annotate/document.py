@@ -168,7 +168,8 @@ class Document(Reading):
         done = effect(self._state, op, self.version + 1 if run is None else run)
         if not done.patch:
             return Change(self.version, op["op"], {}, skipped=done.skipped)
-        if base is not None and self._history.conflict(base, self.version, done.patch):
+        signs = op["op"] == "accept"  # of masks that its sender must have seen
+        if base is not None and self._history.conflict(base, self.version, done.patch, derived=signs):
             raise Conflict(f"{op['op']}: refused, another tab has changed the same since version {base}; look again")
         now = time.time()
         self._write(op, now)
@@ -189,7 +190,7 @@ class Document(Reading):
         self._state.apply(done.patch)
         if done.undoable:
             self._history.add(Step(op["op"], self.version, now, done.patch, op.get("run"), group, tag))
-        self._history.note(self.version, done.patch)
+        self._history.note(self.version, done.patch, derived=op["op"] == "set_results")
         frames = _union(before, self._reach(done.spans))
         return Change(self.version, op["op"], frames, done.object, done.segment, done.skipped, self._single(op))
 

@@ -42,6 +42,7 @@ class Step:
 class _Seen:
     version: int
     keys: frozenset[Key]
+    derived: bool
     top: Step | None
 
 
@@ -97,16 +98,23 @@ class History:
             raise UserError("nothing to redo")
         return self.steps[self.place]
 
-    def note(self, version: int, keys: Collection[Key]) -> None:
-        """Remembers what the change to this version touched."""
-        self._seen.append(_Seen(version, frozenset(keys), self._top()))
+    def note(self, version: int, keys: Collection[Key], derived: bool = False) -> None:
+        """Remembers what the change to this version touched; `derived`: by a propagation, not by a person."""
+        self._seen.append(_Seen(version, frozenset(keys), derived, self._top()))
 
-    def conflict(self, base: int, version: int, keys: Collection[Key]) -> bool:
-        """Whether something of these keys changed after the version `base`; unknown if that is too long ago."""
+    def conflict(self, base: int, version: int, keys: Collection[Key], derived: bool) -> bool:
+        """Whether something of these keys changed after the version `base`; unknown if that is too long ago.
+
+        Args:
+            base: the version that somebody has seen.
+            version: the latest.
+            keys: what is to be changed.
+            derived: whether results of propagations count, too: not for who draws over them.
+        """
         later = [seen for seen in self._seen if seen.version > base]
         if len(later) < version - base:
             return True
-        return any(not seen.keys.isdisjoint(keys) for seen in later)
+        return any(not seen.keys.isdisjoint(keys) for seen in later if derived or not seen.derived)
 
     def top_changed(self, base: int, version: int) -> bool:
         """Whether undo would take back another step than it would have at the version `base`."""

@@ -144,6 +144,8 @@ class Project:
                 document.close()
                 self._summarise(name, document)
                 self._held[name].close()
+            for film in self._films.values():
+                film.close()
             self._documents.clear()
             self._held.clear()
             self._films.clear()
@@ -163,8 +165,11 @@ class Project:
     def _load(self, name: str) -> Document:
         home, film = self.home(name), self.film(name)
         facts = VideoFacts(name, film.frames, film.fps, film.height, film.width)
-        home.mkdir(parents=True, exist_ok=True)
-        held = _hold(home, name)
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            held = _hold(home, name)
+        except OSError as error:
+            raise UserError(f"{home}: cannot be written ({error.strerror}); give rights, or copy the videos") from None
         try:
             document = Document(facts, home)
         except BaseException:
