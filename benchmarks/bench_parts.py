@@ -1,0 +1,191 @@
+"""The parts of the model, each against its published form: encoder, neck, TPAVI over T, decoder, sound encoder.
+
+Forward and backward for one clip of five frames, but TPAVI over T, which is for long clips and so forward alone. The
+memory of a TPAVI form is what one pass adds to the peak of a fresh process that holds the inputs and weights already.
+"""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import torch
+from tests.reference.tpavi_quadratic import quadratic_tpavi
+from torch import Tensor, nn
+
+from avseg.models import TPAVI, AVSModel, VGGish
+from avseg.models.backbone import Backbone
+from avseg.models.products import use_fast_products
+from benchmarks.bench_tpavi import _status
+from benchmarks.measure import Comparison, alternate, count_flops, timed
+from benchmarks.published import as_published, as_published_encoder
+
+ROOT = Path(__file__).parent.parent
+FRAMES = 5
+LENGTHS = (5, 10, 20, 40, 80, 160, 320)
+
+
+def measure(repeats: int = 3, device: str = "cpu", *, small: bool = False) -> list[Comparison]:
+    """All parts; `small` takes tiny networks and maps, and starts no process to see its memory."""
+    torch.manual_seed(0)
+    backbones, size, channels = (("resnet18",), 32, 16) if small else (("resnet50", "pvt_v2_b5"), 224, 256)
+    found: list[Comparison] = []
+    for backbone in backbones:
+        ours = AVSModel(backbone, channels=channels).to(device)
+        published = as_published(AVSModel(backbone, channels=channels).to(device))
+        published.load_state_dict(ours.state_dict())
+        found.append(_encoder(backbone, size, repeats, device))
+        found += _necks(ours, published, size, repeats, device)
+        if backbone == backbones[0]:
+            found.append(_decoder(ours, published, size, repeats, device))
+    found.append(_sound(repeats, device))
+    shape = (1, 16, 8, 8) if small else (1, 256, 56, 56)  # (B, C, H, W)
+    return found + tpavi(LENGTHS[:2] if small else LENGTHS, shape, repeats, device, memory=not small)
+
+
+def tpavi(
+    lengths: Sequence[int], shape: tuple[int, int, int, int], repeats: int, device: str, *, memory: bool = True
+) -> list[Comparison]:
+    """Time and memory over T, of the quadratic form up to where its matrix fits in half of the free memory."""
+    found, (batch, channels, height, width) = [], shape
+    for length in lengths:
+        full = (batch, channels, length, height, width)
+        matrix = 2 * 4 * batch * (length * height * width) ** 2  # and the same again divided by N
+        fits = matrix < _free_memory(device) / 2
+        forms = ("linear", "quadratic") if fits else ("linear",)
+        measured = [("time", "ms", _times([forward(form, full, device) for form in forms], repeats, device))]
+        if memory:
+            measured.append(("peak memory", "MiB", [[_memory(form, full, device)] for form in forms]))
+        name = f"TPAVI forward, {length} frames {height}x{width}x{channels}"
+        for what, unit, values in measured:
+            theirs = values[1] if fits else ()
+            found.append(
+                Comparison(f"{name}: {what}", unit, values[0], theirs, curve=f"TPAVI: {what} over T", x=length)
+            )
+    return found
+
+
+def forward(form: str, shape: tuple[int, ...], device: str) -> Callable[[], object]:
+    """One pass of a form, "linear" or "quadratic", on a map (B, C, T, H, W) as the neck gives it."""
+    torch.manual_seed(0)
+    block = TPAVI(shape[1]).to(device).eval()
+    batch, channels, length, height, width = shape
+    x = torch.randn(batch, length, height, width, channels, device=device).permute(0, 4, 1, 2, 3)
+    if form == "quadratic":
+        x = x.contiguous()
+    audio = torch.rand(batch, length, 128, device=device)
+
+    @torch.inference_mode()
+    def run() -> object:
+        return block(x, audio) if form == "linear" else quadratic_tpavi(block, x, audio)
+
+    return run
+
+
+def _encoder(name: str, size: int, repeats: int, device: str) -> Comparison:
+    ours, published = Backbone(name).to(device), Backbone(name).to(device)
+    use_fast_products(ours)
+    as_published_encoder(published)
+    pictures = torch.randn(FRAMES, 3, size, size, device=device)
+    # frames need no gradient
+    steps = [partial(_backward, network, [pictures], network) for network in (ours, published)]
+    return _compare(f"encoder {name}", steps, repeats, device)
+
+
+def _necks(ours: AVSModel, published: AVSModel, size: int, repeats: int, device: str) -> list[Comparison]:
+    found = []
+    for stage, channels in enumerate(ours.backbone.channels, start=1):
+        side = max(1, size // 2 ** (stage + 1))
+        x = torch.randn(FRAMES, channels, side, side, device=device, requires_grad=True)
+        steps = [partial(_backward, model.neck[stage - 1], [x], model.neck[stage - 1]) for model in (ours, published)]
+        found.append(
+            _compare(f"neck {ours.backbone.name} stage {stage}, {channels}x{side}x{side}", steps, repeats, device)
+        )
+    return found
+
+
+def _decoder(ours: AVSModel, published: AVSModel, size: int, repeats: int, device: str) -> Comparison:
+    channels = ours.neck[0].branches[0].out_channels  # type: ignore[index, union-attr]
+    sides = [max(1, size // stride) for stride in (4, 8, 16, 32)]
+    steps = []
+    for model, layout in ((ours, torch.channels_last), (published, torch.contiguous_format)):  # as TPAVI gives them
+        maps = [torch.randn(FRAMES, channels, side, side, device=device) for side in sides]
+        inputs = [each.to(memory_format=layout).requires_grad_() for each in maps]
+        steps.append(partial(_backward, partial(_call_with_list, model.decoder), inputs, model.decoder))
+    return _compare("decoder", steps, repeats, device)
+
+
+def _sound(repeats: int, device: str) -> Comparison:
+    """A packed clip brings what VGGish gave; the official code asks VGGish again in every step."""
+    encoder, patches = VGGish().to(device), torch.randn(1, FRAMES, 1, 96, 64, device=device)
+    stored = encoder(patches)
+    times = alternate(stored.clone, lambda: encoder(patches), repeats, device)
+    return Comparison("sound of a clip, stored against VGGish: time", "ms", times[0], times[1])
+
+
+def _compare(name: str, steps: Sequence[Callable[[], object]], repeats: int, device: str) -> Comparison:
+    flops = (count_flops(steps[0]), count_flops(steps[1]))
+    processor = device == "cpu" and torch.get_num_threads() == 1
+    times = alternate(steps[0], steps[1], repeats, device, processor=processor)
+    return Comparison(f"{name}, forward + backward: time", "ms", times[0], times[1], flops=flops)
+
+
+def _backward(function: Callable[..., Tensor | list[Tensor]], inputs: Sequence[Tensor], network: nn.Module) -> None:
+    for each in (*inputs, *network.parameters()):
+        each.grad = None
+    outputs = function(*inputs)
+    outputs = [outputs] if isinstance(outputs, Tensor) else outputs
+    torch.autograd.backward(outputs, [torch.ones_like(each) for each in outputs])
+
+
+def _call_with_list(function: Callable[[Sequence[Tensor]], Tensor], *maps: Tensor) -> Tensor:
+    return function(maps)
+
+
+def _times(forms: Sequence[Callable[[], object]], repeats: int, device: str) -> list[list[float]]:
+    if len(forms) == 2:
+        return list(alternate(forms[0], forms[1], repeats, device))
+    forms[0]()
+    return [[timed(forms[0], device) for _ in range(repeats)]]
+
+
+def _free_memory(device: str) -> int:
+    if device == "cuda":
+        return int(torch.cuda.mem_get_info()[0])
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+
+
+def _memory(form: str, shape: tuple[int, ...], device: str) -> float:
+    """MiB that one pass adds, found in a fresh process."""
+    command = [sys.executable, "-m", "benchmarks.bench_parts", form, device, *map(str, shape)]
+    found = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return float(found.stdout)
+
+
+def _growth(form: str, shape: tuple[int, ...], device: str) -> float:
+    forward(form, (1, 8, 2, 4, 4), device)()  # loads the libraries' code
+    run = forward(form, shape, device)
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        run()
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
+    with suppress(OSError):  # sets the peak back; see benchmarks.bench_tpavi
+        Path("/proc/self/clear_refs").write_text("5")
+    before = _status("VmRSS")
+    run()
+    return (_status("VmHWM") - before) / 2**10
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Prints the MiB that one pass of TPAVI adds.")
+    parser.add_argument("form", choices=["linear", "quadratic"])
+    parser.add_argument("device")
+    parser.add_argument("shape", type=int, nargs=5)
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)
+    print(_growth(chosen.form, tuple(chosen.shape), chosen.device))
