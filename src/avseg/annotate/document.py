@@ -18,6 +18,7 @@ from avseg.annotate.state import Key, Patch
 from avseg.errors import UserError
 
 FORMAT = 1  # of the journal
+Group = tuple[int, str | None]  # what is done together: its first version, and its name
 
 
 class Document(Reading):
@@ -43,7 +44,7 @@ class Document(Reading):
         self.tag: str | None = None
         self._history = History()
         self._journal = Journal(folder / "journal.jsonl") if folder is not None else None
-        self._group: int | None = None  # the first version of what is done together
+        self._group: Group | None = None
         self._together: list[Change] = []
         self._listeners: list[Callable[[Change], None]] = []
         if self._journal is not None:
@@ -73,21 +74,24 @@ class Document(Reading):
         return change
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self, name: str | None = None) -> Iterator[None]:
         """What is done inside is one step for undo, waits for the disk once, and is told once; all of it or nothing.
 
         Other threads wait meanwhile.
+
+        Args:
+            name: of the step in the history; default: that of its first operation.
         """
         with self._lock:
             if self._group is not None:
                 yield  # a part of a larger group
                 return
-            self._group, self._together = self.version + 1, []
+            self._group, self._together = (self.version + 1, name), []
             try:
                 yield
             except BaseException:
                 if self._grouped():
-                    self._move("undo", None)
+                    self._move("rollback", None)
                 raise
             finally:
                 changes, self._group = self._together, None
@@ -97,7 +101,7 @@ class Document(Reading):
             for change in changes:
                 frames = _union(frames, change.frames)
         if changes:
-            self._tell(Change(self.version, "together", frames))
+            self._tell(Change(self.version, name or changes[0].op, frames))
 
     def check(self, op: Op) -> Op:
         """What an operation says in plain form, if it could be done now; changes nothing.
@@ -171,25 +175,26 @@ class Document(Reading):
         signs = op["op"] == "accept"  # of masks that its sender must have seen
         if base is not None and self._history.conflict(base, self.version, done.patch, derived=signs):
             raise Conflict(f"{op['op']}: refused, another tab has changed the same since version {base}; look again")
-        now = time.time()
+        now = round(time.time(), 3)
         self._write(op, now)
         return self._advance(op, done, now, self._group, self.tag)
 
     def _move(self, direction: str, base: int | None) -> Change:
-        """Undo or redo; a step that is still being put together may be undone by its own thread alone."""
-        step = self._history.to_undo() if direction == "undo" else self._history.to_redo()
+        """Undo, redo, or "rollback": an undo of what failed halfway, which nobody wants to redo."""
+        step = self._history.to_redo() if direction == "redo" else self._history.to_undo()
         if base is not None and self._history.top_changed(base, self.version):
             raise Conflict(f"{direction}: refused, another tab has made a newer step since version {base}; look again")
-        self._write({"op": direction}, time.time())
+        self._write({"op": direction}, round(time.time(), 3))
         return self._step(direction, step)
 
-    def _advance(self, op: Op, done: Effect, now: float, group: int | None, tag: str | None) -> Change:
+    def _advance(self, op: Op, done: Effect, now: float, group: Group | None, tag: str | None) -> Change:
         """Lets an operation that is in the journal take effect."""
         self.version += 1
         before = self._reach(done.spans)
         self._state.apply(done.patch)
         if done.undoable:
-            self._history.add(Step(op["op"], self.version, now, done.patch, op.get("run"), group, tag))
+            first, name = group or (None, None)
+            self._history.add(Step(name or op["op"], self.version, now, done.patch, op.get("run"), first, tag))
         self._history.note(self.version, done.patch, derived=op["op"] == "set_results")
         frames = _union(before, self._reach(done.spans))
         return Change(self.version, op["op"], frames, done.object, done.segment, done.skipped, self._single(op))
@@ -198,12 +203,14 @@ class Document(Reading):
         self.version += 1
         spans = _spans(step.patch)
         before = self._reach(spans)
-        if direction == "undo":
-            self._state.revert(step.patch)
-            self._history.place -= 1
-        else:
+        if direction == "redo":
             self._state.apply(step.patch)
             self._history.place += 1
+        else:
+            self._state.revert(step.patch)
+            self._history.place -= 1
+        if direction == "rollback":
+            del self._history.steps[self._history.place :]
         self._history.note(self.version, step.patch)
         return Change(self.version, direction, _union(before, self._reach(spans)))
 
@@ -213,15 +220,16 @@ class Document(Reading):
         if not self._journal.lines:
             video = {key: getattr(self.video, key) for key in ("name", "frames", "fps", "height", "width")}
             self._journal.append({"journal": FORMAT, "video": video})
-        marks = {"group": self._group, "tag": self.tag}
+        group, name = self._group or (None, None)
+        marks = {"group": group, "as": name, "tag": self.tag}
         known = {key: value for key, value in marks.items() if value is not None}
-        record = {"version": self.version + 1, "time": round(now, 3), **known, "do": op}
+        record = {"version": self.version + 1, "time": now, **known, "do": op}
         self._journal.append(record, wait=self._group is None)
 
     def _grouped(self) -> bool:
         """Whether anything that can be undone has been done together so far."""
         place = self._history.place
-        return place > 0 and self._history.steps[place - 1].group == self._group
+        return self._group is not None and place > 0 and self._history.steps[place - 1].group == self._group[0]
 
     def _tell(self, change: Change) -> None:
         for listener in tuple(self._listeners):
@@ -244,13 +252,14 @@ class Document(Reading):
 
     def _again(self, record: Record) -> None:
         op = record["do"]
-        if op["op"] == "undo":
-            self._step("undo", self._history.to_undo())
+        if op["op"] in ("undo", "rollback"):
+            self._step(op["op"], self._history.to_undo())
         elif op["op"] == "redo":
             self._step("redo", self._history.to_redo())
         else:
-            stamp = op.get("run", self.version + 1)
-            self._advance(op, effect(self._state, op, stamp), record["time"], record.get("group"), record.get("tag"))
+            done = effect(self._state, op, op.get("run", self.version + 1))
+            group = (record["group"], record.get("as")) if "group" in record else None
+            self._advance(op, done, record["time"], group, record.get("tag"))
 
     def _check_header(self, record: Record, path: Path) -> None:
         if record.get("journal") != FORMAT:

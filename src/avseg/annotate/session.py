@@ -186,7 +186,7 @@ class Session:
             UserError: a proposal has no label, and no object is given.
         """
         made = []
-        with self.document.together():
+        with self.document.together("propose"):
             for proposal in proposals:
                 name = self._labelled(proposal.label) if object is None else object
                 busy = self.document.segments_of(name)
@@ -205,7 +205,7 @@ class Session:
         """Adds what a data set says of this video, as one step, all or nothing; see `importing.import_`."""
         from avseg.annotate.importing import import_
 
-        with self.document.together():
+        with self.document.together("import"):
             return import_(self.document, self.film, format, source)
 
     def look(self, frames: Iterable[int]) -> None:
@@ -222,7 +222,10 @@ class Session:
         self, object: int, frame: int, points: Points, box: Sequence[float] | None, base_version: int | None
     ) -> Change:
         prompts = {"object": object, "frame": frame, "points": points, "box": box}
-        checked = self.document.check({"op": "set_prompts", **prompts, "base_version": base_version})
+        try:
+            checked = self.document.check({"op": "set_prompts", **prompts, "base_version": base_version})
+        except UserError as error:
+            raise UserError(str(error).removeprefix("set_prompts: ")) from None
         points, box = checked["points"], checked.get("box")
         if box is None and not any(positive for *_, positive in points):
             raise UserError(f"object {object}, frame {frame}: give a point on the object or a box around it")

@@ -152,7 +152,7 @@ def _import(project: "Project", name: str, format: str, source: str) -> str:
     from avseg.annotate.importing import import_
 
     document = project.open(name)
-    with document.together():
+    with document.together("import"):
         done = import_(document, project.film(name), format, source)
     return f"{done.objects} objects, {done.segments} segments, {done.masks} masks from {source}"
 
