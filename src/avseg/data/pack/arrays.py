@@ -14,7 +14,7 @@ import numpy.typing as npt
 from avseg.errors import UserError
 
 # pages of the map that a process has touched count as its memory; beyond so many bytes they are let go
-_KEPT_PAGES = 32 << 20
+_KEPT_PAGES = 8 << 20
 
 
 @dataclass(frozen=True)
