@@ -152,8 +152,9 @@ def test_the_next_frames_are_guessed():
     assert ahead.following(50) == [51, 49, 52, 48]
     ahead.last = 50
     assert ahead.following(51)[:3] == [52, 53, 54]
-    assert ahead.following(40)[:2] == [30, 20]
-    assert ahead.following(49) == list(range(48, 32, -1))
+    assert ahead.following(49) == [*range(41, 49), *range(33, 41)]
+    assert ahead.following(40) == [10, 20, 30, 0]
+    ahead.last = 10
     assert ahead.following(99) == [98, 97]
 
 

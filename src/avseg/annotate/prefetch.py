@@ -7,6 +7,7 @@ from contextlib import suppress
 AHEAD = 16  # frames, where the direction is known
 BESIDE = 2  # on both sides after a jump
 _STRIDE = 32  # a larger step is a jump
+_GROUP = 8  # steps
 _IDLE = 2.0  # seconds
 
 
@@ -38,10 +39,16 @@ class Prefetch:
             self.wake.notify()
 
     def following(self, number: int) -> list[int]:
-        """The frames that are likely next, the likeliest first."""
+        """The frames that are likely next, the likeliest first.
+
+        Backwards they come in groups, each in the order of time: a decoder goes through a group once. The groups do not
+        move with the frame, so that one that was begun is finished.
+        """
         step = number - self.last
         if self.last >= 0 and 0 < abs(step) <= _STRIDE:
             likely = [number + place * step for place in range(1, AHEAD + 1)]
+            if step < 0:
+                likely.sort(key=lambda following: (following // (_GROUP * step), following))
         else:
             likely = [number + sign * place for place in range(1, BESIDE + 1) for sign in (1, -1)]
         return [number for number in likely if 0 <= number < self.frames]
