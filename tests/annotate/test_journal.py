@@ -3,6 +3,7 @@ import json
 import os
 import random
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from avseg.annotate.document import Document
 from avseg.annotate.journal import Journal
 from avseg.errors import UserError
-from tests.annotate.documents import BEGUN, FACTS, document, killed, operations, refusal, state_of
+from tests.annotate.documents import BEGUN, FACTS, document, killed, operations, refusal, rle, state_of
 
 
 def begun(folder: Path) -> Document:
@@ -105,6 +106,49 @@ def test_a_damaged_line_in_the_middle_says_what_to_do(tmp_path, line):
     assert f"head -n {line - 1} journal.jsonl" in told
     path.write_bytes(b"".join(lines[: line - 1]))  # what it says
     document(tmp_path)
+
+
+@given(st.integers(0, 10**9), st.integers(1, 255))
+@settings(max_examples=80, deadline=None, derandomize=True)
+def test_one_wrong_byte_anywhere_never_passes(tmp_path_factory, place, flip):
+    folder = tmp_path_factory.mktemp("journal")
+    begun(folder).close()
+    path = folder / "journal.jsonl"
+    data = bytearray(path.read_bytes())
+    last = data[:-1].rindex(b"\n") + 1
+    place %= len(data)
+    data[place] ^= flip
+    path.write_bytes(data)
+    if place >= last:  # taken for a torn line
+        again = document(folder)
+        assert "torn" in again.note
+        assert again.version == len(BEGUN) - 1
+    else:
+        assert "is damaged" in refusal(lambda: document(folder))
+
+
+def test_many_threads_write_one_journal(tmp_path):
+    doc = begun(tmp_path)
+
+    def work(number):
+        chance = random.Random(number)
+        for _ in range(30):
+            frame = chance.randrange(2, 22)
+            ops = [
+                {"op": "set_mask", "object": 1, "frame": frame, "mask": rle(number), "source": "brush"},
+                {"op": "clear_mask", "object": 1, "frame": frame},
+                {"op": "accept", "object": 1, "frames": [frame]},
+                {"op": chance.choice(["undo", "redo"])},
+            ]
+            refusal(lambda ops=ops: doc.do(chance.choice(ops)))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    doc.close()
+    assert state_of(document(tmp_path)) == state_of(doc)
 
 
 @pytest.mark.parametrize("how", ["removed", "swapped", "twice"])
