@@ -180,10 +180,9 @@ def _apart(proposals: list[Proposal]) -> list[Proposal]:
 def _by_run(sound: Sound, film: Film, run: Path, options: Mapping[str, Any]) -> list[Proposal]:
     from avseg.annotate.listen import hear
 
-    given = {"threshold": None, "device": "cpu", "snap": SNAP}
-    _known(options, list(given))
-    given |= options
-    snap = given.pop("snap")
+    _known(options, ["threshold", "device", "snap"])
+    given = dict(options)
+    snap = float(given.pop("snap", SNAP))
     runs = _loud(sound_levels(sound), Energy()) if snap else []
     starts, ends = np.array([first for first, _ in runs]) * STEP, np.array([last for _, last in runs]) * STEP
     found = []
