@@ -17,8 +17,10 @@ from avseg.errors import UserError
 
 Clicks = Sequence[tuple[float, float, bool]]
 Trimap = npt.NDArray[np.uint8]  # of cv2.GC_BGD, GC_FGD, GC_PR_BGD, GC_PR_FGD
-CLOSE = 0.35  # of the picture's longer side: the second look at a click, for small objects
+CLOSE = (0.35, 0.08)  # of the picture's longer side: closer looks at a click, for small objects
+UNSURE = 0.45  # score of a region below which the object may be too small to be seen
 CONTEXT = 0.2  # of a region's longer side, what is seen around it
+MOST_ADDED, MOST_TAKEN = 3.0, 0.6  # what one click may change of a mask, shares of it
 PARTIAL = 0.05  # pieces of less than this share of the largest one are noise
 
 
@@ -68,11 +70,16 @@ class GrabCut:
 
     def _from_points(self, encoded: Encoded, points: Clicks) -> list[Candidate]:
         """Grows regions in the whole picture and close to the points; the best one gets its border by GrabCut."""
-        looks = [encoded]
-        near = _around(points, CLOSE * max(encoded.picture.shape[:2]))
-        if max(near[2] - near[0], near[3] - near[1]) < 0.6 * max(encoded.picture.shape[:2]):
-            looks.append(self._look(encoded.picture, near, self._narrow))
-        found = [(region, score, one.view) for one in looks for region, score in _regions(one, points)]
+        longer = max(encoded.picture.shape[:2])
+        found = [(region, score, encoded.view) for region, score in _regions(encoded, points)]
+        for share in CLOSE:
+            near = _around(points, share * longer)
+            spread = max(near[2] - near[0], near[3] - near[1])
+            # the closest look is for what is too small for the others
+            if spread > 0.6 * longer or (share == CLOSE[-1] and max(score for _, score, _ in found) > UNSURE):
+                continue
+            closer = self._look(encoded.picture, near, self._narrow)
+            found += [(region, score, closer.view) for region, score in _regions(closer, points)]
         found.sort(key=lambda entry: -entry[1])
         best, *others = found[:3]
         return [self._finish(encoded.picture, *best, points)] + [
@@ -86,7 +93,8 @@ class GrabCut:
         if box is None:
             return Candidate(whole, 0.0)
         close = look(picture, self._narrow, box, CONTEXT)
-        trimap = _band(close.shrink(whole), 0.15)
+        # pieces of even colour are coarse: only the innermost is sure
+        trimap = _band(close.shrink(whole), 0.15, 0.35)
         mask = self._cut(picture, close, trimap, points)
         # colours that are everywhere around can leave nothing of a region
         return Candidate(mask if 2 * np.count_nonzero(mask) > np.count_nonzero(whole) else whole, score)
@@ -111,7 +119,7 @@ class GrabCut:
         if box is None:
             return Candidate(prior, 0.0)
         view = look(encoded.picture, self._narrow, box, CONTEXT)
-        trimap = _band(view.shrink(prior), 0.06)
+        trimap = _band(view.shrink(prior), 0.06, 0.06)
         found = self._cut(encoded.picture, view, trimap, points)
         return Candidate(found, contrast(view, found))
 
@@ -175,27 +183,45 @@ def _changed(encoded: Encoded, prior: Mask, points: Clicks) -> Mask:
         row, column = min(max(int(y), 0), height - 1), min(max(int(x), 0), width - 1)
         if bool(positive) is bool(prior[row, column]):
             continue
-        against = [(*other[:2], not positive) for other in points if bool(other[2]) is not bool(positive)]
-        region, _ = _regions(encoded, [(x, y, True), *((a, b, False) for a, b, _ in against)])[0]
-        whole = _enlarge(encoded.picture, encoded.view, region)
-        prior = prior | whole if positive else prior & ~whole
+        against = [(*other[:2], False) for other in points if bool(other[2]) is not bool(positive)]
+        wholes = [
+            _enlarge(encoded.picture, encoded.view, region) for region, _ in _regions(encoded, [(x, y, True), *against])
+        ]
+        if positive:
+            prior = prior | _fitting(wholes, MOST_ADDED * np.count_nonzero(prior))
+        else:
+            prior = prior & ~_fitting([whole & prior for whole in wholes], MOST_TAKEN * np.count_nonzero(prior))
     return prior
 
 
-def _band(likely: Probability, width: float) -> Trimap:
-    """A trimap from a map of the view: sure outside of a band around the border, `width` times the object's size."""
+def _fitting(regions: list[Mask], most: float) -> Mask:
+    """The first region of fewer than `most` pixels; else the smallest."""
+    fitting = [region for region in regions if np.count_nonzero(region) < most]
+    return (fitting or [min(regions, key=np.count_nonzero)])[0]
+
+
+def _band(likely: Probability, outward: float, inward: float) -> Trimap:
+    """A trimap from a map of the view: sure outside of a band around the border.
+
+    Args:
+        likely: (h, w), 0 to 1.
+        outward: how far the band reaches beyond the border, in roots of the object's area.
+        inward: how far it reaches into the object.
+    """
     inside = (likely > 0.5).astype(np.uint8)
-    reach = max(width * np.sqrt(inside.sum()), 1.5)
+    length = np.sqrt(inside.sum())
     trimap: Trimap = np.where(inside, cv.GC_PR_FGD, cv.GC_PR_BGD).astype(np.uint8)
-    trimap[cv.distanceTransform(1 - inside, cv.DIST_L2, 3) > reach] = cv.GC_BGD
+    trimap[cv.distanceTransform(1 - inside, cv.DIST_L2, 3) > max(outward * length, 1.5)] = cv.GC_BGD
     # padded: where the object leaves the picture there is no border to look for
     padded = cv.copyMakeBorder(inside, 1, 1, 1, 1, cv.BORDER_REPLICATE)
-    trimap[cv.distanceTransform(padded, cv.DIST_L2, 3)[1:-1, 1:-1] > reach] = cv.GC_FGD
+    trimap[cv.distanceTransform(padded, cv.DIST_L2, 3)[1:-1, 1:-1] > max(inward * length, 1.5)] = cv.GC_FGD
     return trimap
 
 
 def _enlarge(picture: Picture, view: View, inside: Mask) -> Mask:
     """A mask of a view as one of the picture, its edges snapped; only what is around it is worked on."""
+    if view.shape == (view.height, view.width):
+        return np.asarray(view.paste(inside, picture.shape[:2]), np.bool_)
     box = padded_box(inside, 0.0)
     size = (picture.shape[0], picture.shape[1])
     if box is None:

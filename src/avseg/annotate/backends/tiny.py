@@ -22,7 +22,7 @@ def tiny_sam() -> Sam:
             image_size=256, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, mlp_dim=64, output_channels=32,
             num_pos_feats=16, initializer_range=0.02, global_attn_indexes=[1], window_size=4,
         ),
-        prompt_encoder_config=SamPromptEncoderConfig(hidden_size=32, image_size=256, mask_input_channels=4),
+        prompt_encoder_config=SamPromptEncoderConfig(hidden_size=32, image_size=256, mask_input_channels=16),
         mask_decoder_config=SamMaskDecoderConfig(
             hidden_size=32, mlp_dim=64, num_attention_heads=4, iou_head_hidden_dim=32
         ),

@@ -1,0 +1,52 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from avseg.annotate.backends import PROPAGATORS, SEGMENTERS, make_propagator, make_segmenter
+from avseg.errors import UserError
+
+
+def test_unknown_names_and_options_are_told_in_one_line() -> None:
+    with pytest.raises(
+        UserError, match=r"segmenter: 'sam3' is unknown; did you mean .*; choose default, sam, sam2, tiny"
+    ):
+        make_segmenter("sam3")
+    with pytest.raises(
+        UserError, match=r"propagator: 'mem' is unknown; did you mean 'xmem'\?; choose default, xmem, tiny"
+    ):
+        make_propagator("mem")
+    with pytest.raises(UserError, match=r"segmenter 'default': .*unexpected keyword argument 'weights'"):
+        make_segmenter("default", weights="x")
+    with pytest.raises(UserError, match="side: 3 pixels"):
+        make_propagator("default", side=3)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"), [(make_segmenter, "sam"), (make_segmenter, "sam2"), (make_propagator, "xmem")]
+)
+def test_weights_that_are_not_there_are_told(make: object, name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"'{name}': no weights; give weights="):
+        make(name)
+    with pytest.raises(UserError) as told:
+        make(name, weights=tmp_path / "nowhere")
+    assert str(told.value).count("\n") == 0
+    assert "nowhere" in str(told.value)
+
+
+def test_all_names_are_listed() -> None:
+    assert list(SEGMENTERS) == ["default", "sam", "sam2", "tiny"]
+    assert list(PROPAGATORS) == ["default", "xmem", "tiny"]
+
+
+def test_without_opencv_the_extra_is_named() -> None:
+    code = (
+        "import sys; sys.modules['cv2'] = None\n"
+        "from avseg.annotate.backends import make_segmenter\n"
+        "from avseg.errors import UserError\n"
+        "try: make_segmenter()\n"
+        "except UserError as error: print(error)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip().endswith("pip install 'avseg[annotate]'")

@@ -1,0 +1,141 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from avseg.annotate.backends import make_segmenter
+from avseg.annotate.backends.sam import Sam
+from avseg.annotate.protocols import Segmenter
+from avseg.annotate.refine import padded_box
+from avseg.errors import UserError
+from tests.annotate.films import toy_film
+
+PROMPTS = ("points", "box", "mask", "all")
+
+
+def prompt(kind: str, mask: np.ndarray) -> dict[str, Any]:
+    row, column = (int(places.mean()) for places in np.nonzero(mask))
+    kinds = {"points": ((column, row, True), (2, 3, False)), "box": padded_box(mask), "mask": mask}
+    return kinds if kind == "all" else {kind: kinds[kind]}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Tiny random models, saved as the real ones are."""
+    from transformers import (
+        Sam2Config,
+        Sam2HieraDetConfig,
+        Sam2MaskDecoderConfig,
+        Sam2Model,
+        Sam2PromptEncoderConfig,
+        Sam2VisionConfig,
+    )  # fmt: skip
+
+    torch.manual_seed(0)
+    root = tmp_path_factory.mktemp("sam")
+    make_segmenter("tiny").model.save_pretrained(root / "sam")
+    backbone = Sam2HieraDetConfig(
+        image_size=[128, 128], hidden_size=16, num_attention_heads=1, blocks_per_stage=[1, 1, 2, 1],
+        embed_dim_per_stage=[16, 32, 64, 128], num_attention_heads_per_stage=[1, 2, 4, 8],
+        window_size_per_stage=[8, 4, 4, 4], global_attention_blocks=[3],
+    )  # fmt: skip
+    vision = Sam2VisionConfig(
+        backbone_config=backbone, backbone_channel_list=[128, 64, 32, 16],
+        backbone_feature_sizes=[[32, 32], [16, 16], [8, 8]], fpn_hidden_size=128,
+    )  # fmt: skip
+    config = Sam2Config(
+        vision_config=vision,
+        prompt_encoder_config=Sam2PromptEncoderConfig(hidden_size=128, image_size=128),
+        mask_decoder_config=Sam2MaskDecoderConfig(
+            hidden_size=128, mlp_dim=64, num_attention_heads=4, iou_head_hidden_dim=32
+        ),
+    )
+    Sam2Model(config).save_pretrained(root / "sam2")
+    return {"sam": root / "sam", "sam2": root / "sam2"}
+
+
+@pytest.mark.parametrize("name", ["sam", "sam2"])
+@pytest.mark.parametrize("kind", PROMPTS)
+def test_all_kinds_of_prompts_for_several_objects(folders: dict[str, Path], name: str, kind: str) -> None:
+    film, segmenter = toy_film(2), make_segmenter(name, weights=str(folders[name]))
+    encoded = segmenter.encode(film.picture(0))
+    answers = [segmenter.predict(encoded, **prompt(kind, film.truth(number, 0))) for number in (1, 2, 3)]
+    for candidates in answers:
+        assert len(candidates) == 3
+        scores = [candidate.score for candidate in candidates]
+        assert scores == sorted(scores, reverse=True)
+        assert all(candidate.mask.shape == (64, 96) and candidate.mask.dtype == np.bool_ for candidate in candidates)
+        assert all(0 <= score <= 1 for score in scores)
+    # each object is answered for itself, and again the same
+    assert any((answers[0][i].mask != answers[1][i].mask).any() for i in range(3))
+    again = segmenter.predict(encoded, **prompt(kind, film.truth(1, 0)))
+    assert all((one.mask == other.mask).all() for one, other in zip(again, answers[0], strict=True))
+
+
+def by_the_library(segmenter: Sam, name: str, picture: np.ndarray, prompts: dict[str, Any]) -> list[np.ndarray]:
+    """Masks by the processors of `transformers`, best score first."""
+    from transformers import Sam2ImageProcessor, Sam2Processor, SamImageProcessor, SamProcessor
+
+    points, labels = [list(point[:2]) for point in prompts["points"]], [int(point[2]) for point in prompts["points"]]
+    if name == "sam":
+        images: Any = SamImageProcessor(
+            size={"longest_edge": 256}, pad_size={"height": 256, "width": 256},
+            mask_size={"longest_edge": 64}, mask_pad_size={"height": 64, "width": 64},
+        )  # fmt: skip
+        processor: Any = SamProcessor(images)
+        inputs = processor(
+            images=picture, input_points=[[points]], input_labels=[[labels]], input_boxes=[[list(prompts["box"])]],
+            return_tensors="pt",
+        )  # fmt: skip
+    else:
+        images = Sam2ImageProcessor(size={"height": 128, "width": 128}, mask_size={"height": 32, "width": 32})
+        processor = Sam2Processor(images, target_size=128)
+        inputs = processor(
+            images=picture, input_points=[[points]], input_labels=[[labels]], input_boxes=[[list(prompts["box"])]],
+            return_tensors="pt",
+        )  # fmt: skip
+    sizes = [inputs.pop("original_sizes")] + ([inputs.pop("reshaped_input_sizes")] if name == "sam" else [])
+    with torch.no_grad():
+        given = {key: value.float() if value.is_floating_point() else value for key, value in inputs.items()}
+        output = segmenter.model(**given)
+    masks = images.post_process_masks(output.pred_masks, *sizes)[0][0].numpy()
+    return [masks[i] for i in output.iou_scores[0, 0].argsort(descending=True)]
+
+
+@pytest.mark.parametrize("name", ["sam", "sam2"])
+def test_masks_are_those_of_the_library(folders: dict[str, Path], name: str) -> None:
+    film, segmenter = toy_film(2), make_segmenter(name, weights=folders[name])
+    prompts = {key: prompt("all", film.truth(1, 0))[key] for key in ("points", "box")}
+    ours = segmenter.predict(segmenter.encode(film.picture(0)), **prompts)
+    theirs = by_the_library(segmenter, name, film.picture(0), prompts)
+    for one, other in zip(ours, theirs, strict=True):
+        # pictures are made smaller and larger by slightly different filters; the masks of random weights are noise
+        assert (one.mask != other).mean() < 0.03
+
+
+def test_a_prior_lies_where_the_picture_lies_in_the_square(folders: dict[str, Path]) -> None:
+    segmenter = make_segmenter("sam", weights=folders["sam"])
+    mask = np.zeros((64, 96), np.bool_)
+    mask[:, 48:] = True
+    prior = segmenter._prior(mask, segmenter.encode(toy_film(0).picture(0)))
+    assert prior.shape == (1, 1, 64, 64)
+    assert (prior[0, 0, :43, 33:] > 0).all()
+    assert (prior[0, 0, :43, :31] < 0).all()
+    assert (prior[0, 0, 44:] <= 0).all()
+
+
+@pytest.mark.parametrize("name", ["sam", "sam2"])
+def test_wrong_weights_and_prompts_are_told(folders: dict[str, Path], name: str, tmp_path: Path) -> None:
+    other = {"sam": "sam2", "sam2": "sam"}[name]
+    for folder in (tmp_path, folders[other]):
+        with pytest.raises(UserError) as told:
+            make_segmenter(name, weights=folder)
+        assert "\n" not in str(told.value)
+        assert str(folder) in str(told.value)
+    segmenter: Segmenter = make_segmenter(name, weights=folders[name])
+    encoded = segmenter.encode(toy_film(0).picture(0))
+    for nothing in ({}, {"points": ((3, 4, False),)}, {"mask": np.zeros((64, 96), np.bool_)}):
+        with pytest.raises(UserError, match="no point on the object, no box and no mask"):
+            segmenter.predict(encoded, **nothing)
