@@ -26,7 +26,7 @@ class ToyFilm:
 
 
 @functools.cache
-def toy_film(index: int, size: int = 64, seconds: float = 5.0) -> ToyFilm:
-    recipe = FilmRecipe(cast=ToyCast(), size=size, seconds=(seconds, seconds + 0.01), seed=3)
+def toy_film(index: int, size: int = 64, seconds: float = 5.0, seed: int = 3) -> ToyFilm:
+    recipe = FilmRecipe(cast=ToyCast(), size=size, seconds=(seconds, seconds + 0.01), seed=seed)
     parts = [(pictures, visible) for _, pictures, visible in make_film(recipe, "train", index).pictures()]
     return ToyFilm(np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]))

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 ROUTES = ("do", "undo", "redo", "click", "box", "brush", "refine", "spend", "propagate", "cancel", "look", "propose",
           "export", "import", "open")  # fmt: skip
 WORDS = st.sampled_from(
-    "op ops base_version object frame frames points box mask size counts segment start end add_object add_segment "
-    "set_mask label dog source hand accept steps format out".split()
-)
+    ["op", "ops", "base_version", "object", "frame", "frames", "points", "box", "mask", "size", "counts", "segment",
+     "start", "end", "add_object", "add_segment", "set_mask", "label", "dog", "source", "hand", "accept", "steps",
+     "format", "out"]
+)  # fmt: skip
 NUMBERS = st.one_of(
     st.integers(-3, 40), st.sampled_from([2**31, -(2**63), 10**400, 1e308]), st.floats(allow_nan=True, width=32)
 )

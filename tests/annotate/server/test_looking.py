@@ -53,7 +53,8 @@ def test_frames_that_are_not_there(client: TestClient, video: str, path: str) ->
 @pytest.mark.parametrize(
     "path",
     ["frames/x", "frames/1e3", "masks?start=5&end=5", "masks?start=0&end=31", "masks",
-     "peaks?start=0&end=nan&columns=5", "peaks?start=1&end=0&columns=5", "peaks?start=0&end=1&columns=100000000", "spectrogram?start=0&end=inf&columns=5",
+     "peaks?start=0&end=nan&columns=5", "peaks?start=1&end=0&columns=5", "peaks?start=0&end=1&columns=100000000",
+     "spectrogram?start=0&end=inf&columns=5",
      "spectrogram?start=0&end=1&columns=5&rows=99999"],
 )  # fmt: skip
 def test_wrong_questions(client: TestClient, video: str, path: str) -> None:

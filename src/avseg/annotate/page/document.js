@@ -14,9 +14,22 @@ export async function loadVideos() {
   changed("videos");
 }
 
+let opening = null; // the video that is on its way: the last one that was chosen
+
 export async function openVideo(key) {
-  const opened = await post(at(key, "open"));
-  const times = new Float64Array(await getBytes(at(key, "times")));
+  if (opening === key || (opening === null && key === state.key)) return;
+  opening = key;
+  try {
+    say("opening …");
+    const opened = await post(at(key, "open"));
+    const times = new Float64Array(await getBytes(at(key, "times")));
+    if (opening === key) await show(key, opened, times);
+  } finally {
+    if (opening === key) opening = null;
+  }
+}
+
+async function show(key, opened, times) {
   forgetFrames();
   clearMasks();
   Object.assign(state, { key, name: opened.name, film: opened.film, times, object: null, segment: null, run: null, frame: 0 });

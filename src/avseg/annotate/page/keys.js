@@ -98,7 +98,7 @@ function nameOf(event) {
 
 export function startKeys() {
   window.addEventListener("keydown", (event) => {
-    const writing = event.target.closest("input:not([type=range]), textarea, select");
+    const writing = event.target.closest?.("input:not([type=range]), textarea, select");
     if (isOpen() || writing) return;
     const action = BOUND.get(nameOf(event));
     if (!action) return;

@@ -9,6 +9,7 @@ let kept = new Map(); // frame -> Map(object -> {rle, before, points, box, info.
 let coming = new Map();
 const stale = new Set(); // frames that are still shown as they were
 const MOST = 600; // frames
+const BLOCK = 16;
 
 // ranges: [[start, end], ...] in frames, null = all. What is shown stays until its successor is here.
 export function forgetMasks(ranges = null) {
@@ -31,16 +32,21 @@ export function clearMasks() {
 export const masksAt = (frame) => kept.get(frame);
 export const maskOf = (object, frame) => kept.get(frame)?.get(object);
 
-export function fetchMasks(start, end = start + 1) {
-  if (kept.has(start) && end === start + 1 && !stale.has(start)) return Promise.resolve();
+// a block of frames at a time: who looks at one frame will look at its neighbours
+export function fetchMasks(frame) {
+  if (kept.has(frame) && !stale.has(frame)) return Promise.resolve();
+  const start = frame - (frame % BLOCK);
   if (coming.has(start)) return coming.get(start);
   const key = state.key;
   const mine = coming;
+  const end = Math.min(start + BLOCK, state.film.frames);
   const promise = getJson(at(key, `masks?start=${start}&end=${end}`)).then((answer) => {
-    if (key !== state.key || mine !== coming || coming.get(start) !== promise) return; // changed meanwhile
-    for (const frame of answer.frames) put(frame);
+    if (key !== state.key || mine !== coming) return undefined; // changed meanwhile
+    mine.delete(start);
+    answer.frames.forEach(put);
     changed("masks");
-  }).finally(() => coming.get(start) === promise && mine.delete(start));
+    return undefined;
+  }).finally(() => mine.delete(start));
   coming.set(start, promise);
   return promise;
 }

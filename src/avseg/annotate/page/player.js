@@ -3,14 +3,13 @@
 import { $ } from "./html.js";
 import { at } from "./api.js";
 import { fetchAhead, fetchFrame } from "./frames.js";
-import { fetchMasks, masksAt } from "./masks.js";
+import { fetchMasks } from "./masks.js";
 import { goTo } from "./stage.js";
 import { changed, frameAt, on, segmentAt, state } from "./store.js";
 import { say } from "./status.js";
 
 const sound = $("sound");
 const AHEAD = 8; // frames fetched before they are due
-const BATCH = 24; // frames whose masks are fetched at once
 let span = null; // {start, end} in seconds, {first, last} in frames
 let silent = null; // a film without sound: the clock of the page, {since, from}
 
@@ -73,9 +72,5 @@ function tick() {
 function ahead() {
   fetchFrame(state.frame).catch(() => {});
   fetchAhead(state.frame, 1, AHEAD);
-  const due = state.frame - (state.frame % BATCH);
-  for (const start of [due, due + BATCH]) {
-    const end = Math.min(start + BATCH, state.film.frames);
-    if (start < state.film.frames && !masksAt(Math.min(end - 1, state.film.frames - 1))) fetchMasks(start, end).catch(() => {});
-  }
+  for (const frame of [state.frame, Math.min(state.film.frames - 1, state.frame + 2 * AHEAD)]) fetchMasks(frame).catch(() => {});
 }

@@ -45,6 +45,8 @@ export async function load() {
       await Promise.all([fetchFrame(wanted), fetchMasks(wanted)]);
       draw();
       fetchAhead(wanted, step);
+      const soon = Math.max(0, Math.min(state.film.frames - 1, wanted + 8 * step));
+      fetchMasks(soon).catch(() => {});
     }
   } catch (error) {
     complain(error);
@@ -89,7 +91,7 @@ function draw() {
   if (masks && !state.playing) for (const mask of masks.values()) if (mask.object === state.object) drawPrompts(mask);
   if (!masks?.has(state.object)) drawPrompts({ object: state.object, points: [], box: null });
   drawCursor();
-  canvas.dispatchEvent(new CustomEvent("painted", { detail: { frame, picture: Boolean(picture), masks: masks?.size ?? -1 } }));
+  canvas.dispatchEvent(new CustomEvent("painted", { detail: { frame, picture: Boolean(picture), masks: masks?.size ?? -1, version: state.version } }));
 }
 
 // what the compare switch chooses: the refined mask, or the one as it was propagated

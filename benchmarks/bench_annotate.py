@@ -1,0 +1,234 @@
+"""How quick the annotation tool feels, in a headless Chromium: `python -m benchmarks.bench_annotate`.
+
+Prints the time from a click to its mask on the screen, from a key to the next frame on the screen (one by one, and in
+jumps), how long a long video takes to open, and what the server's memory does while somebody scrubs through it.
+"""
+
+import argparse
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.video.frame import VideoFrame
+
+CHROMIUM = Path("/usr/bin/chromium")
+OPTIONS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
+_SERVE = "import sys; from avseg.annotate.server import serve; serve(sys.argv[1], port=0)"
+# a key or a click, then the first painting that shows what it asked for
+_TIMED = """([act, wanted]) => new Promise((done) => {
+  const canvas = document.querySelector("#stage");
+  const begin = performance.now();
+  const heard = (event) => {
+    const { frame, picture, masks, version } = event.detail;
+    if (wanted.frame !== undefined && (frame !== wanted.frame || !picture || masks < 0)) return;
+    if (wanted.version !== undefined && (version <= wanted.version || masks < 1)) return;
+    canvas.removeEventListener("painted", heard);
+    done([performance.now() - begin, version]);
+  };
+  canvas.addEventListener("painted", heard);
+  if (act.key) document.body.dispatchEvent(new KeyboardEvent("keydown", { ...act, bubbles: true }));
+  else for (const kind of ["pointerdown", "pointerup"]) {
+    canvas.dispatchEvent(new PointerEvent(kind, { ...act, bubbles: true, pointerId: 1, button: 0 }));
+  }
+})"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.bench_annotate",
+        description="Latencies of the annotation tool in a headless Chromium.",
+        epilog="example: python -m benchmarks.bench_annotate --minutes 10 --out outputs/bench_annotate.json",
+    )
+    parser.add_argument("--minutes", type=float, default=10.0, help="length of the long video (default 10)")
+    parser.add_argument("--repeats", type=int, default=60, help="clicks, and frames of each kind (default 60)")
+    parser.add_argument("--small", action="store_true", help="tiny sizes: only checks that the benchmark runs")
+    parser.add_argument("--out", type=Path, help="a json file to write")
+    chosen = parser.parse_args(arguments)
+    minutes, repeats = (0.2, 4) if chosen.small else (chosen.minutes, chosen.repeats)
+    with tempfile.TemporaryDirectory() as temporary:
+        found = measure(Path(temporary), minutes, repeats, (120, 160) if chosen.small else (720, 1280))
+    for name, value in found.items():
+        print(f"{name:44} {value:10.1f}")
+    if chosen.out:
+        chosen.out.parent.mkdir(parents=True, exist_ok=True)
+        chosen.out.write_text(json.dumps(found, indent=2) + "\n")
+    return 0
+
+
+def measure(folder: Path, minutes: float, repeats: int, size: tuple[int, int]) -> dict[str, float]:
+    """All numbers, by name with their unit."""
+    from playwright.sync_api import sync_playwright
+
+    make_video(folder / "sharp.mp4", 12.0, size)
+    make_video(folder / "long.mp4", 60 * minutes, (size[0] // 2, size[1] // 2))
+    found: dict[str, float] = {}
+    with sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=str(CHROMIUM), args=OPTIONS)
+        for place in range(2):  # the first time the videos are indexed
+            with _server(folder) as (address, process):
+                page = browser.new_page(viewport={"width": 1280, "height": 720})
+                page.goto(address)
+                page.wait_for_selector("body[data-ready]")
+                found[f"open long.mp4, {('indexing', 'indexed')[place]} (ms)"] = _open(page, "long.mp4")
+                if place:
+                    found |= _memory(page, process, repeats)
+                    _open(page, "sharp.mp4")
+                    found |= _scrub(page, repeats) | _click(page, repeats, size)
+                page.close()
+        browser.close()
+    return found
+
+
+def make_video(path: Path, seconds: float, size: tuple[int, int], rate: int = 25) -> None:
+    """A disk that moves over a textured wall, with a tone that comes and goes."""
+    rng, (height, width) = np.random.default_rng(0), size
+    wall = np.kron(rng.integers(60, 130, (height // 8 + 1, width // 8 + 1, 3)), np.ones((8, 8, 1)))[:height, :width]
+    rows, columns = np.mgrid[:height, :width]
+    with av.open(str(path), "w") as target:
+        video = target.add_stream("libx264", rate=rate, options={"preset": "ultrafast", "crf": "28", "g": "50"})
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        audio = target.add_stream("aac", rate=16_000, layout="mono")
+        radius, period = height // 5, 4 * rate
+        loop = []
+        for step in range(period):
+            x, y = disk(step, size)
+            picture = wall.copy()
+            picture[(rows - y) ** 2 + (columns - x) ** 2 < radius**2] = (220, 70, 40)
+            loop.append(picture.astype(np.uint8))
+        for number in range(round(seconds * rate)):
+            frame = VideoFrame.from_ndarray(loop[number % period], format="rgb24")
+            frame.pts = number
+            target.mux(video.encode(frame))
+        target.mux(video.encode(None))
+        clock = np.arange(round(seconds * 16_000)) / 16_000
+        wave = (0.4 * np.sin(2 * np.pi * 330 * clock) * (clock % 4 < 2)).astype(np.float32)
+        for begin in range(0, len(wave), 16_000):
+            sound = AudioFrame.from_ndarray(wave[None, begin : begin + 16_000], format="fltp", layout="mono")
+            sound.sample_rate, sound.pts = 16_000, begin
+            target.mux(audio.encode(sound))
+        target.mux(audio.encode(None))
+
+
+def disk(step: int, size: tuple[int, int], rate: int = 25) -> tuple[float, float]:
+    """Where the disk's middle is, x and y."""
+    turn = 2 * np.pi * step / (4 * rate)
+    return size[1] * (0.5 + 0.25 * float(np.cos(turn))), size[0] * (0.5 + 0.2 * float(np.sin(turn)))
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The server in a process of its own, and its address."""
+    words = [sys.executable, "-c", _SERVE, str(folder)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            found = re.search(r"http://\S+", process.stdout.readline())
+            assert found, "the server has not started"
+            yield found[0], process
+        finally:
+            process.terminate()
+
+
+def _open(page: Any, name: str) -> float:
+    """Milliseconds from the click on a video to its first frame on the screen."""
+    begin = time.perf_counter()
+    page.click(f".video:has-text('{name}')")
+    page.wait_for_selector(f".video.chosen:has-text('{name}')", timeout=300_000)
+    page.wait_for_selector("#clock:has-text('frame 0 of')")
+    _timed(page, {"key": "-"}, {"frame": 0})  # painted with its picture
+    return 1000 * (time.perf_counter() - begin)
+
+
+def _timed(page: Any, act: dict[str, Any], wanted: dict[str, int]) -> tuple[float, int]:
+    milliseconds, version = page.evaluate(_TIMED, [act, wanted])
+    return float(milliseconds), int(version)
+
+
+def _scrub(page: Any, repeats: int) -> dict[str, float]:
+    """Frame by frame at a person's pace, then ten at a time to frames that nobody has asked for before."""
+    page.wait_for_timeout(1500)  # the waveform comes first
+    found = {}
+    frame = 0
+    for name, step, more in (("frame by frame", 1, {}), ("ten at a time", 10, {"shiftKey": True})):
+        times = []
+        for _ in range(repeats if step == 1 else repeats // 3):
+            frame += step
+            times.append(_timed(page, {"key": "ArrowRight", **more}, {"frame": frame})[0])
+            page.wait_for_timeout(30)
+        found |= {f"scrub {name}, median (ms)": statistics.median(times), f"scrub {name}, p95 (ms)": _p95(times)}
+    return found
+
+
+def _click(page: Any, repeats: int, size: tuple[int, int]) -> dict[str, float]:
+    """A first point in frame after frame."""
+    page.keyboard.press("t")
+    page.fill("[name=label]", "disk")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".object.chosen:has-text('disk')")
+    page.keyboard.press("Alt+ArrowLeft")
+    page.keyboard.press("i")
+    page.keyboard.press("Alt+ArrowRight")
+    page.keyboard.press("o")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#segment .badge")
+    page.wait_for_selector(".saved.fine")
+    page.keyboard.press("Alt+ArrowLeft")
+    canvas = page.locator("#stage").bounding_box()
+    (height, width), times = size, []
+    scale = min((canvas["width"] - 28) / width, (canvas["height"] - 28) / height)
+    left, top = (canvas["width"] - width * scale) / 2, (canvas["height"] - height * scale) / 2
+    for step in range(repeats):
+        page.wait_for_timeout(350)  # as long as it takes to aim; the segmenter looks at the frame meanwhile
+        x, y = disk(step, size)
+        where = {"clientX": canvas["x"] + left + x * scale, "clientY": canvas["y"] + top + y * scale}
+        times.append(_timed(page, where, {"version": _version(page)})[0])
+        page.keyboard.press("ArrowRight")
+    return {"click to mask, median (ms)": statistics.median(times), "click to mask, p95 (ms)": _p95(times)}
+
+
+def _version(page: Any) -> int:
+    """The version that is painted now."""
+    return _timed(page, {"key": "-"}, {})[1]
+
+
+def _memory(page: Any, process: subprocess.Popen[str], repeats: int) -> dict[str, float]:
+    """The server's resident memory after a first look, and after scrubbing through the whole video."""
+    frames = int(page.inner_text("#clock").rsplit(" ", 1)[1])
+    strides = max(1, frames // (10 * max(1, 3 * repeats)))
+    measured = []
+    for _ in range(2):
+        page.keyboard.press("Alt+ArrowLeft")
+        for _ in range(0, frames, 10 * strides):
+            for _ in range(strides):
+                page.keyboard.press("Shift+ArrowRight")
+            page.wait_for_timeout(10)
+        page.wait_for_timeout(500)
+        measured.append(_resident(process.pid))
+    return {"server memory, scrubbed once (MiB)": measured[0], "server memory, scrubbed twice (MiB)": measured[1]}
+
+
+def _resident(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("no VmRSS")
+
+
+def _p95(times: list[float]) -> float:
+    return float(np.percentile(times, 95))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
