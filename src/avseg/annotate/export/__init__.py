@@ -4,26 +4,20 @@ Masks are read from the document frame by frame: the memory does not grow with t
 """
 
 from collections.abc import Callable
+from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from avseg.annotate.export import avsbench, coco, eaf, lu_avs, png, table
 from avseg.annotate.export.folder import fresh_folder
 from avseg.annotate.export.provenance import write_provenance
 from avseg.annotate.export.source import Annotated, Source
 from avseg.annotate.film import Film
 from avseg.errors import UserError, nearest
 
-WRITERS: dict[str, Callable[..., None]] = {
-    "lu_avs": lu_avs.write,
-    "avsbench": avsbench.write,
-    "coco": coco.write,
-    "png": png.write,
-    "csv": table.write,
-    "eaf": eaf.write,
-}
-FORMATS = tuple(WRITERS)
+# the module of each format, imported when it is asked for: those of data sets bring torch with them
+MODULES = {"lu_avs": "lu_avs", "avsbench": "avsbench", "coco": "coco", "png": "png", "csv": "table", "eaf": "eaf"}
+FORMATS = tuple(MODULES)
 
 __all__ = ["FORMATS", "Annotated", "export"]
 
@@ -47,9 +41,9 @@ def export(
     Raises:
         UserError: an unknown format or option, a folder that is not empty, nothing to export, a full disk.
     """
-    if format not in WRITERS:
+    if format not in MODULES:
         raise UserError(f"format '{format}' is unknown; allowed: {', '.join(FORMATS)}{nearest(format, FORMATS)}")
-    write = WRITERS[format]
+    write: Callable[..., None] = import_module(f"{__name__}.{MODULES[format]}").write
     allowed = list(signature(write).parameters)[2:]
     for name in options:
         if name not in allowed:
