@@ -54,7 +54,7 @@ table-3: $(READY) ## LU-AVS's Table 3: mask, box and audio branch, and their com
 table-2-toy: $(READY) ## the cells of Table 2 on made long videos (minutes, after table-3-toy)
 	@$(BIN)/avseg reproduce toy_table_2
 
-table-3-toy: $(READY) ## the cells of Table 3 on made long videos (minutes on 2 cores)
+table-3-toy: $(READY) ## the cells of Table 3 on made long videos (about 7 minutes on 2 cores)
 	@$(BIN)/avseg reproduce toy_table_3
 
 test: $(READY) ## the tests (no network, under 6 minutes on 2 cores)
@@ -70,7 +70,7 @@ dashboards: $(READY) ## the wandb workspace from code, as dashboards/workspace.j
 	@$(BIN)/avseg dashboards
 
 bench: $(READY) ## speed and memory beside the plain published forms, as ratios
-	@$(BIN)/python -m benchmarks.run
+	@$(BIN)/avseg bench
 
 lock: $(READY) ## pin and hash every dependency anew
 	@$(BIN)/uv pip compile pyproject.toml --all-extras -c constraints.txt --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 -o requirements.lock -q

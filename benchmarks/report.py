@@ -27,10 +27,11 @@ def rows(found: Sequence[Comparison], peak: float) -> list[tuple[str, ...]]:
 def table(found: Sequence[Comparison], caption: str, peak: float) -> Table:
     """The table for the screen."""
     made = Table(title="this package beside the plain published form", caption=f"{caption}; median (least to greatest)")
-    for column in COLUMNS:
-        made.add_column(column, justify="left" if column == "what" else "right")
-    for row in rows(found, peak):
-        made.add_row(*row)
+    made.add_column("what", min_width=30)
+    for column in ("ours", "published", "published / ours"):
+        made.add_column(column, justify="right", no_wrap=column != "published / ours")
+    for what, ours, published, ratio, asked, _ in rows(found, peak):
+        made.add_row(what, ours, published, f"{ratio}\nasked {asked}" if asked else ratio)
     return made
 
 

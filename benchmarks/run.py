@@ -1,80 +1,118 @@
-"""Runs all benchmarks, prints the ratios and writes them to a json file: `python -m benchmarks.run`."""
+"""Runs the benchmarks and shows ours beside the plain published form: `avseg bench`, `make bench`.
+
+Writes a json file, a markdown table and a picture, adds a line to the history, and names what has become slower.
+"""
 
 import argparse
 import json
-import platform
-import statistics
-from collections.abc import Sequence
+import subprocess
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 from rich.console import Console
-from rich.table import Table
 
+from avseg.errors import UserError, nearest
 from avseg.files import atomic_file
-from benchmarks import bench_clips, bench_fscore, bench_tpavi, bench_train_step
-from benchmarks.measure import Comparison
+from benchmarks import (
+    bench_clips,
+    bench_fscore,
+    bench_log_mel,
+    bench_long_video,
+    bench_parts,
+    bench_predict,
+    bench_scaling,
+    bench_tpavi,
+    bench_train_step,
+    history,
+    picture,
+    report,
+)
+from benchmarks.measure import Comparison, peak_flops
+
+ROOT = Path(__file__).parent.parent
+Measure = Callable[[int, str, bool], list[Comparison]]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.run",
-        description="Speed and memory beside a plain form of the published method.",
-        epilog="example: python -m benchmarks.run --repeats 9 --out outputs/benchmarks.json",
-    )
-    parser.add_argument("--repeats", type=int, default=5, help="rounds for each comparison (default 5)")
-    parser.add_argument("--out", type=Path, default=Path("outputs/benchmarks.json"), help="the json file to write")
-    parser.add_argument("--small", action="store_true", help="tiny sizes: only checks that the benchmarks run")
-    # several threads that wait for one another make the ratios depend on what else the machine does
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1: the steadiest ratios)")
-    chosen = parser.parse_args(arguments)
-    torch.set_num_threads(chosen.threads)
+def _clips(repeats: int, device: str, small: bool) -> list[Comparison]:
+    return bench_clips.measure(4 if small else 32, 32 if small else 224, repeats)
+
+
+def _tpavi(repeats: int, device: str, small: bool) -> list[Comparison]:
+    return bench_tpavi.measure((1, 16, 2, 8, 8) if small else bench_tpavi.SHAPE, repeats, device)
+
+
+def _fscore(repeats: int, device: str, small: bool) -> list[Comparison]:
+    return bench_fscore.measure(2 if small else 20, 32 if small else 224, repeats, device)
+
+
+def _long(repeats: int, device: str, small: bool) -> list[Comparison]:
+    size, seconds = ((96, 144), 2) if small else ((720, 1280), 10)
+    speeds = bench_long_video.measure(seconds, 1.0, size, device, small=small)
+    name = f"LU-AVS evaluation of {size[0]}p, a second of video"
+    return [Comparison(f"{name}: {each.name}", "ms", [1000 / each.wall]) for each in speeds]
+
+
+PARTS: dict[str, tuple[str, Measure]] = {
+    "clips": ("clips from files and packed", _clips),
+    "log_mel": ("log-mel", lambda r, d, s: bench_log_mel.measure(r, d, small=s)),
+    "tpavi": ("TPAVI at stage 1: linear against quadratic", _tpavi),
+    "parts": ("TPAVI over T, neck, decoder, VGGish", lambda r, d, s: bench_parts.measure(r, d, small=s)),
+    "train": ("whole train and eval step", lambda r, d, s: bench_train_step.measure(r, d, small=s)),
+    "fscore": ("F-score: histogram against 255 thresholds", _fscore),
+    "predict": ("avseg predict", lambda r, d, s: bench_predict.measure(r, d, small=s)),
+    "long": ("evaluation of long videos by modality", _long),
+    "scaling": ("scaling over batch, size, workers, processes", lambda r, d, s: bench_scaling.measure(r, d, small=s)),
+}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the parts that are asked for; the options are those of `avseg bench`.
+
+    Raises:
+        UserError: an unknown part, or a count below 1.
+    """
+    parts = arguments.only or list(PARTS)
+    for part in parts:
+        if part not in PARTS:
+            raise UserError(f"--only {part}: unknown part{nearest(part, PARTS)}; there are {', '.join(PARTS)}")
+    if arguments.repeats < 1 or arguments.threads < 1:
+        raise UserError(f"--repeats {arguments.repeats} --threads {arguments.threads}: give 1 or more of both")
+    torch.set_num_threads(arguments.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    console = Console()
-    found = _measure(chosen.repeats, device, small=chosen.small, console=console)
-    console.print(_table(found, _machine(device)))
-    with atomic_file(chosen.out) as path:
-        report = {"machine": _machine(device), "comparisons": [c.as_dict() for c in found]}
-        path.write_text(json.dumps(report, indent=2) + "\n")
-    console.print(f"written to {chosen.out}")
+    console, found = Console(), []
+    for place, part in enumerate(parts, start=1):
+        told, measure = PARTS[part]
+        with console.status(f"[{place}/{len(parts)}] {told}"):
+            new = measure(arguments.repeats, device, arguments.small)
+        console.print(f"[{place}/{len(parts)}] {told}: {len(new)} measured", markup=False)
+        found += new
+    _write(found, arguments.out, device, console, small=arguments.small)
     return 0
 
 
-def _measure(repeats: int, device: str, *, small: bool, console: Console) -> list[Comparison]:
-    shape = (1, 16, 2, 8, 8) if small else bench_tpavi.SHAPE
-    count, size = (2, 32) if small else (20, 224)
-    found = []
-    with console.status("TPAVI: linear against quadratic"):
-        found += bench_tpavi.measure(shape, repeats, device)
-    with console.status("F-score: histogram against 255 thresholds"):
-        found += bench_fscore.measure(count, size, repeats, device)
-    with console.status("clips: packed against files"):
-        found += bench_clips.measure(2 if small else 32, size, repeats)
-    if device == "cuda":
-        with console.status("train step: bf16 against plain fp32"):
-            found += bench_train_step.measure(repeats=repeats)
-    else:
-        console.print("The whole train step (bf16 against plain fp32) is skipped: it needs a GPU, and there is none.")
-    return found
+def _write(found: Sequence[Comparison], out: Path, device: str, console: Console, *, small: bool) -> None:
+    """The table on the screen and everything in the folder; the history stands beside it, one for all runs."""
+    machine, peak = report.machine(device), peak_flops(device, 256 if small else 2048)
+    console.print(report.table(found, machine, peak))
+    out.mkdir(parents=True, exist_ok=True)
+    content = {"machine": machine, "peak_flops": peak, "comparisons": [c.as_dict() for c in found]}
+    with atomic_file(out / "benchmarks.json") as path:
+        path.write_text(json.dumps(content, indent=2) + "\n")
+    with atomic_file(out / "benchmarks.md") as path:
+        path.write_text(report.markdown(found, machine, peak))
+    with atomic_file(out / "benchmarks.png") as path:
+        picture.draw(found, machine, path)
+    if not small:  # tiny sizes say nothing about speed
+        new = history.entry(found, machine, _commit(), datetime.now(UTC).isoformat(timespec="seconds"))
+        for line in history.slower(new, history.read_history(out / "history.jsonl")):
+            console.print(f"slower: {line}", style="bold red", highlight=False)
+        history.append(out / "history.jsonl", new)
+    console.print(f"written to {out}: {', '.join(sorted(path.name for path in out.iterdir()))}")
 
 
-def _table(found: Sequence[Comparison], machine: str) -> Table:
-    table = Table(title="this package beside the plain published form", caption=machine)
-    for column in ("what", "ours", "published", "published / ours", "asked for"):
-        table.add_column(column, justify="left" if column == "what" else "right")
-    for c in found:
-        mine, theirs = (f"{statistics.median(values):,.1f} {c.unit}" for values in (c.ours, c.published))
-        spread = f" ({min(c.ratios):.1f} to {max(c.ratios):.1f})" if len(c.ratios) > 1 else ""
-        asked = "" if c.target is None else f">= {c.target:g}: {'yes' if c.ratio >= c.target else 'NO'}"
-        table.add_row(c.name, mine, theirs, f"{c.ratio:.1f}{spread}", asked)
-    return table
+def _commit() -> str:
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip()
 
-
-def _machine(device: str) -> str:
-    name = torch.cuda.get_device_name() if device == "cuda" else f"CPU {platform.machine()}"
-    return f"{name}, CPU threads: {torch.get_num_threads()}, torch {torch.__version__}; median (least to greatest)"
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -6,23 +6,76 @@ from pathlib import Path
 import pytest
 import torch
 from benchmarks.measure import Comparison
+from PIL import Image
 
-from benchmarks import bench_fscore, bench_tpavi, bench_train_step, run
+from benchmarks import bench_fscore, bench_log_mel, bench_tpavi, bench_train_step, run
+from tests.runs_for_tests import avseg
 
 
-def test_small_run_writes_the_ratios(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+QUICK = ["tpavi", "fscore", "clips", "log_mel"]
+
+
+@pytest.fixture
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)  # the other tests keep theirs
     # the fresh process of each form is left out: its imports take seconds
     monkeypatch.setattr(bench_tpavi, "_memory", lambda form, *_: {"linear": 2.0, "quadratic": 50.0}[form])
-    assert run.main(["--small", "--repeats", "2", "--out", str(tmp_path / "bench.json")]) == 0
-    report = json.loads((tmp_path / "bench.json").read_text())
-    assert [len(c["ours"]) for c in report["comparisons"]] == [2, 1, 2, 2]
+
+
+@pytest.mark.usefixtures("_quick")
+def test_small_run_writes_the_ratios(tmp_path: Path) -> None:
+    said = avseg(["bench", "--small", "--repeats", "2", "--out", str(tmp_path), "--only", *QUICK])
+    assert said.code == 0, said.err
+    report = json.loads((tmp_path / "benchmarks.json").read_text())
+    assert [len(c["ours"]) for c in report["comparisons"]] == [2, 1, 2, 2, 2]
     assert report["comparisons"][1]["ratio"] == 25
     assert report["comparisons"][1]["reached"]
-    assert "needs a GPU" in capsys.readouterr().out
+    assert report["peak_flops"] > 1e8
+    lines = (tmp_path / "benchmarks.md").read_text().splitlines()
+    assert len(lines) == 2 + 5 + 2
+    assert ">= 10: yes" in lines[3]
+    assert Image.open(tmp_path / "benchmarks.png").width > 800
+    assert not (tmp_path / "history.jsonl").exists()  # tiny sizes say nothing
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_slow_down_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([1.0, 1.0, 3.0])
+    monkeypatch.setattr(bench_log_mel, "measure", lambda *_, **__: [Comparison("x", "ms", [next(times)])])
+    monkeypatch.setattr(run, "peak_flops", lambda *_: 1e9)
+    words = ["bench", "--only", "log_mel", "--out", str(tmp_path)]
+    assert ["slower" in avseg(words).out for _ in range(3)] == [False, False, True]
+    assert len((tmp_path / "history.jsonl").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--only", "trian"], "--only trian: unknown part; did you mean 'train'?; there are clips, log_mel"),
+        (["--repeats", "0"], "--repeats 0 --threads 1: give 1 or more of both"),
+    ],
+)
+def test_mistakes_are_told(words: list[str], told: str) -> None:
+    said = avseg(["bench", *words])
+    assert said.code == 2
+    assert told in said.err
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_every_part_runs(tmp_path: Path) -> None:
+    said = avseg(["bench", "--small", "--repeats", "1", "--out", str(tmp_path)])
+    assert said.code == 0, said.err
+    found = json.loads((tmp_path / "benchmarks.json").read_text())["comparisons"]
+    assert {"train step: time over batch", "predict on 96p: memory over length"} <= {c["curve"] for c in found}
+
+
+def test_without_the_source_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("avseg.app.bench.__file__", str(tmp_path / "a/b/c/bench.py"))
+    said = avseg(["bench", "--small"])
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "needs the source" in said.err
 
 
 def test_memory_growth_sees_an_allocation(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ _VERBS = (
     "data",
     "annotate",
     "convert",
+    "bench",
 )
 
 _EPILOG = """\
