@@ -11,7 +11,6 @@ from PIL import Image
 from benchmarks import bench_fscore, bench_log_mel, bench_tpavi, bench_train_step, run
 from tests.runs_for_tests import avseg
 
-
 QUICK = ["tpavi", "fscore", "clips", "log_mel"]
 
 
