@@ -46,7 +46,7 @@ class Neck(nn.Module):
             return _centre(x, weights, bias)
         convolve = _DilatedSum.apply if chooses_kernels(x) else _dilated_sum
         total: Tensor = convolve(x, DILATIONS[:reaching], bias, *weights[:reaching])
-        return total if reaching == len(weights) else total + _centre(x, weights[reaching:])
+        return total if reaching == len(weights) else _centre(x, weights[reaching:]).add_(total)
 
 
 def _centre(x: Tensor, weights: Sequence[Tensor], bias: Tensor | None = None) -> Tensor:
@@ -60,7 +60,7 @@ def _centre(x: Tensor, weights: Sequence[Tensor], bias: Tensor | None = None) ->
 def _dilated_sum(x: Tensor, dilations: Sequence[int], bias: Tensor, *weights: Tensor) -> Tensor:
     total = F.conv2d(x, weights[0], bias, padding=dilations[0], dilation=dilations[0])
     for weight, dilation in zip(weights[1:], dilations[1:], strict=True):
-        total = total + F.conv2d(x, weight, padding=dilation, dilation=dilation)
+        total = F.conv2d(x, weight, padding=dilation, dilation=dilation).add_(total)
     return total
 
 
