@@ -1,5 +1,6 @@
 """Fair timing of two forms of the same computation, and the numbers that come out of it."""
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -100,10 +101,18 @@ def alternate(
 
 def count_flops(function: Callable[[], object]) -> float:
     """Floating point operations of one call, a multiply-add as two; matrix products and convolutions alone."""
-    counter = FlopCounterMode(display=False)
+    counter = FlopCounterMode(display=False, custom_mapping={torch.ops.aten.convolution_backward: _conv_backward_flops})
     with counter:
         function()
     return float(counter.get_total_flops())
+
+
+def _conv_backward_flops(
+    gradient: Sequence[int], x: Sequence[int], weight: Sequence[int], *more: Any, out_shape: Any = None
+) -> int:
+    """As many as forward for each of input and weight; torch's own count takes depthwise convolutions for dense."""
+    wanted = more[-1]
+    return 2 * math.prod(gradient) * math.prod(weight[1:]) * int(sum(wanted[:2]))
 
 
 def peak_flops(device: str = "cpu", size: int = 2048) -> float:
