@@ -112,7 +112,8 @@ def test_one_case_of_each_kind() -> None:
 @pytest.mark.parametrize("both_ends", [False, True])
 def test_the_spoiled_segment_ranks_first(both_ends: bool) -> None:
     good, spoiled = good_and_spoiled(both_ends, 4, 10)
-    assert len(spoiled) >= 20
+    # with both ends accepted, one way often mends the other
+    assert len(spoiled) >= (12 if both_ends else 20)
     assert len(good) >= GOOD_BESIDE
     print(f"\nall terms: {share(good, spoiled):.2f} of {len(spoiled)} first among {GOOD_BESIDE} good ones")
     for name in WEIGHTS:

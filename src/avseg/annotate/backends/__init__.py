@@ -13,7 +13,7 @@ def make_segmenter(name: str = "default", **options: Any) -> Segmenter:
     """Builds a segmenter.
 
     Args:
-        name: "default" (GrabCut: no weights, some 20 ms per click), "sam" or "sam2" (`weights`: a folder or hub name,
+        name: "default" (GrabCut: no weights, some 25 ms per click), "sam" or "sam2" (`weights`: a folder or hub name,
             `device`), or "tiny" (random weights, for tests).
         options: of the backend's constructor.
 
@@ -28,7 +28,7 @@ def make_propagator(name: str = "default", **options: Any) -> Propagator:
     """Builds a propagator.
 
     Args:
-        name: "default" (optical flow and affinity: no weights, some 40 ms per frame), "xmem" (`weights`: the official
+        name: "default" (optical flow and affinity: no weights, some 15 ms per frame and object), "xmem" (`weights`: the official
             file, `device`, `short_side`), or "tiny" (random weights, for tests).
         options: of the backend's constructor.
 
