@@ -66,7 +66,7 @@ def run(place: Place, way: str | None = None, both_ends: bool = False) -> Case:
 def good_and_spoiled(both_ends: bool, each: int, films: int) -> tuple[list[Case], list[Case]]:
     here = places(range(films))
     here = [here[i] for i in np.random.default_rng(0).permutation(len(here))]
-    good = [case for case in (run(place, None, both_ends) for place in here[: 2 * GOOD_BESIDE]) if case.iou > 0.9]
+    good = [case for case in (run(place, None, both_ends) for place in here[: 4 + 2 * each]) if case.iou > 0.9]
     spoiled: list[Case] = []
     for number, way in enumerate(WAYS):
         found = 0

@@ -28,7 +28,7 @@ def make_propagator(name: str = "default", **options: Any) -> Propagator:
     """Builds a propagator.
 
     Args:
-        name: "default" (optical flow and affinity: no weights, some 15 ms per frame and object), "xmem" (`weights`: the official
+        name: "default" (optical flow and affinity: no weights, some 15 ms per frame), "xmem" (`weights`: the official
             file, `device`, `short_side`), or "tiny" (random weights, for tests).
         options: of the backend's constructor.
 
