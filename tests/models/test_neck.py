@@ -91,3 +91,11 @@ def test_gradients_reach_a_frozen_input_and_frozen_weights() -> None:
     neck(torch.randn(1, 4, 20, 20)).sum().backward()
     assert neck.branches[0].weight.grad is not None
     assert neck.branches[1].weight.grad is None
+
+
+def test_a_compiler_sees_plain_operations() -> None:
+    neck, x = Neck(4, 4), torch.randn(1, 4, 7, 7)
+    compiled = torch.compile(neck, backend="aot_eager", fullgraph=True)(x)
+    torch.testing.assert_close(compiled, plain(neck, x))
+    compiled.sum().backward()
+    assert all(branch.weight.grad is not None for branch in neck.branches)

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 # changes nothing in a kernel of one tap, but torch sends every dilated convolution to oneDNN
 BY_ONEDNN = 2
+ONEDNN = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
 # with fewer multiplications the way there costs more than it saves
 WORTH = 2**20
 
@@ -71,9 +72,9 @@ def chooses_kernels(x: Tensor) -> bool:
     In 16 bits torch goes to oneDNN by itself; a compiler makes its own choice.
     """
     return (
-        x.device.type == "cpu"
-        and x.dtype == torch.float32
-        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        and not torch.is_autocast_enabled("cpu")
+        ONEDNN
         and not torch.compiler.is_compiling()
+        and x.device.type == "cpu"
+        and x.dtype == torch.float32
+        and not torch.is_autocast_enabled("cpu")
     )
