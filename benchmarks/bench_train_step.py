@@ -44,6 +44,7 @@ def step(
     optimizer = torch.optim.Adam(
         [p for p in model.parameters() if p.requires_grad], lr=1e-4, fused=True if form == "ours" else None
     )
+    torch.manual_seed(1)  # whether the sound encoder was drawn now or before
     frames = torch.randint(0, 256, (clips, 5, 3, size, size), dtype=torch.uint8, device=device)
     patches = torch.randn(clips, 5, 1, 96, 64, device=device)
     masks = torch.randint(0, 2, (clips, 5, size, size), dtype=torch.uint8, device=device)
@@ -145,7 +146,7 @@ def _first(
         flops.append(count_flops(lambda form=form: values.append(form())))  # type: ignore[misc]
     for key, value in values[1].items():
         error = float((values[0][key] - value).norm() / value.norm())
-        if device == "cpu" and not error < 1e-2:  # tiny maps' batch norms enlarge the rounding
+        if device == "cpu" and not error < 1e-3:
             raise RuntimeError(f"{name}: the two forms disagree by {error:.1e} in the {key}")
     return flops[0], flops[1]
 
