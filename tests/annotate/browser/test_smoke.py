@@ -4,8 +4,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from avseg.annotate import rle
 from tests.annotate.browser.live import serving
 from tests.annotate.browser.person import Person
 from tests.data.make_video import make_video
@@ -17,6 +19,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_video(folder / "film.mp4", frames=40, size=(120, 160))
     shutil.copy(folder / "film.mp4", folder / "other.mp4")
     return folder
+
+
+ROUND = """async (masks) => {
+  const { decode, encode } = await import("/rle.js");
+  return masks.map((rle) => { const mask = decode(rle); return [Array.from(mask), encode(mask, ...rle.size)]; });
+}"""
+
+
+def test_run_lengths_are_pycocotools(page: Any, folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    shapes = [(1, 1), (7, 5), (40, 30), (64, 96)]
+    masks = [rng.random(shape) < share for shape in shapes for share in (0, 0.02, 0.5, 1)]
+    masks.append(np.kron(rng.random((4, 6)) < 0.5, np.ones((37, 41))).astype(bool))  # runs of several digits
+    with serving(folder) as live:
+        page.goto(live.address)
+        page.wait_for_selector("body[data-ready]")
+        answers = page.evaluate(ROUND, [rle.encode(mask) for mask in masks])
+    for mask, (pixels, again) in zip(masks, answers, strict=True):
+        np.testing.assert_array_equal(np.reshape(pixels, mask.shape).astype(bool), mask)
+        assert again == rle.encode(mask)
 
 
 def test_from_the_list_to_a_mask_and_back(page: Any, folder: Path) -> None:

@@ -21,7 +21,9 @@ def test_the_list_and_what_opening_says(client: TestClient, folder: Path) -> Non
     listed = client.get("/api/videos").json()
     assert [one["name"] for one in listed["videos"]] == ["broken.mp4", "one.mp4"]
     assert [one["status"] for one in listed["videos"]] == ["broken", "new"]
-    assert "lu_avs" in listed["formats"]["out"]
+    formats = client.get("/api/formats").json()
+    assert "lu_avs" in formats["out"]
+    assert "lu_avs" in formats["in"]
     said = client.post(f"/api/v/{listed['videos'][1]['key']}/open").json()
     assert said["film"].items() >= {"frames": FRAMES, "height": HEIGHT, "width": WIDTH, "has_sound": True}.items()
     answer = client.post(f"/api/v/{listed['videos'][0]['key']}/open")

@@ -1,6 +1,6 @@
 // The bars: tools, sliders, clock, whether everything is saved, and how far a propagation is.
 
-import { cancel } from "./actions.js";
+import { cancel, merge, removeSegment, split } from "./actions.js";
 import { zoomAll, zoomSegment } from "./axis.js";
 import { exchange, propose } from "./dialogs.js";
 import { $ } from "./html.js";
@@ -18,13 +18,16 @@ export function startBar() {
     changed("tool");
   };
   $("opacity").oninput = (event) => setOpacity(event.target.value / 100);
-  Object.assign($("export"), { onclick: exchange });
-  Object.assign($("help"), { onclick: help });
-  Object.assign($("play"), { onclick: (event) => toggle(event.shiftKey) });
-  Object.assign($("cancel"), { onclick: cancel });
-  Object.assign($("propose"), { onclick: propose });
-  Object.assign($("zoom-all"), { onclick: zoomAll });
-  Object.assign($("zoom-segment"), { onclick: zoomSegment });
+  $("export").onclick = exchange;
+  $("help").onclick = help;
+  $("play").onclick = (event) => toggle(event.shiftKey);
+  $("cancel").onclick = cancel;
+  $("propose").onclick = propose;
+  $("split").onclick = split;
+  $("merge").onclick = merge;
+  $("remove").onclick = removeSegment;
+  $("zoom-all").onclick = zoomAll;
+  $("zoom-segment").onclick = zoomSegment;
   on("tool film", showTools);
   on("saved", showSaved);
   on("run film", showRun);

@@ -1,7 +1,7 @@
 // Dialogs: a new object, an object's name, export and import, the keys.
 
 import { act } from "./actions.js";
-import { at, post } from "./api.js";
+import { at, getJson, post } from "./api.js";
 import { reload } from "./document.js";
 import { $, h } from "./html.js";
 import { forgetMasks } from "./masks.js";
@@ -61,8 +61,16 @@ const FORMATS = {
   png: "palette PNGs", csv: "segments as csv", eaf: "segments for ELAN",
 };
 
-export function exchange() {
+export async function exchange() {
   if (!state.film) return;
+  if (!state.formats.out.length) {
+    try {
+      state.formats = await getJson("/api/formats");
+    } catch (error) {
+      complain(error);
+      return;
+    }
+  }
   const choice = (name, formats) => h("label.field", {}, h("span", {}, "Format"), h("select", { name }, ...formats.map((one) => h("option", { value: one }, FORMATS[one] ?? one))));
   open(`Export ${state.name}`, [
     choice("format", state.formats.out),

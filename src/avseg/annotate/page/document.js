@@ -9,7 +9,6 @@ import { changed, segmentAt, state } from "./store.js";
 export async function loadVideos() {
   const answer = await getJson("/api/videos");
   state.videos = answer.videos;
-  state.formats = answer.formats;
   state.backend = answer.backend;
   changed("videos");
 }

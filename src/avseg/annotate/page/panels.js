@@ -74,10 +74,10 @@ function showQueue() {
     const bar = h("span.meter", {}, h("i"));
     bar.firstChild.style.width = `${Math.round(100 * (row.score ?? 0))}%`;
     bar.firstChild.style.background = quality(row.score);
-    return h(row.segment === state.segment ? "button.item.queued.chosen" : "button.item.queued", { onclick: () => visit(row) },
+    return h(row.segment === state.segment ? "button.item.queued.chosen" : "button.item.queued", { title: row.reason, onclick: () => visit(row) },
       h("span.rank", {}, String(i + 1)), swatch(css(object.colour)),
       h("span.name", {}, `${object.name}, frame ${row.frame}`), h("span.score", {}, row.score === null ? "–" : row.score.toFixed(2)),
-      bar, h("span.sub", {}, row.reason));
+      bar, row.bad ? h("span.sub", {}, row.reason) : null);
   }).filter(Boolean));
   if (!$("queue").childElementCount) $("queue").append(h("p.none", {}, "nothing to check: propagate a segment (F)"));
 }

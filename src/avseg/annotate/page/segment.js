@@ -1,6 +1,6 @@
 // What is known of the chosen segment and of its frame: status, cost, quality and where the mask comes from.
 
-import { accept, judge, merge, propagate, refine, removeSegment, split } from "./actions.js";
+import { accept, judge, propagate, refine } from "./actions.js";
 import { $, h } from "./html.js";
 import { maskOf } from "./masks.js";
 import { quality } from "./palette.js";
@@ -35,7 +35,6 @@ function rows(one) {
     found && found.minimum !== null ? qualityRow(found) : h("p.none", {}, "no quality yet: propagate"),
     h("div.buttons", {}, button("Propagate", "Both ways from the marked frames (F)", () => propagate("both")), button("Accept", "Accept the segment (Shift+A)", () => judge("accepted"), one.status === "accepted"),
       button("Reject", "Reject the segment (X)", () => judge("rejected"), one.status === "rejected")),
-    h("div.buttons", {}, button("Split", "Split at the frame (S)", split), button("Merge", "Merge with the next of the object (M)", merge), button("Remove", "Remove the segment (Shift+Delete)", removeSegment)),
   ];
 }
 

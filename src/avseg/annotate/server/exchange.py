@@ -12,6 +12,20 @@ from avseg.annotate.server.studio import Client, StudioOf, Video
 router = APIRouter()
 
 
+@router.get("/formats")
+async def _formats(studio: StudioOf) -> dict[str, list[str]]:
+    """What can be written and read."""
+
+    def names() -> dict[str, list[str]]:
+        # readers bring the data modules with them, for which the page need not wait
+        from avseg.annotate.export import FORMATS as WRITTEN
+        from avseg.annotate.importing import FORMATS as READ
+
+        return {"out": list(WRITTEN), "in": list(READ)}
+
+    return await studio.workers.slow(names)
+
+
 @router.post("/v/{key}/export")
 async def _export(body: schemas.Export, opened: Video, studio: StudioOf) -> dict[str, Any]:
     root = studio.project.folder

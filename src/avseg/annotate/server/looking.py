@@ -7,8 +7,6 @@ from fastapi import APIRouter, Header, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response, StreamingResponse
 
-from avseg.annotate.export import FORMATS as EXPORTS
-from avseg.annotate.importing import FORMATS as IMPORTS
 from avseg.annotate.server import wire
 from avseg.annotate.server.studio import Opened, StudioOf, Video
 from avseg.annotate.spectrogram import tile
@@ -35,8 +33,7 @@ async def _videos(studio: StudioOf) -> dict[str, Any]:
         }
         for one in entries
     ]
-    formats = {"out": list(EXPORTS), "in": list(IMPORTS)}
-    return {"videos": rows, "formats": formats, "backend": studio.backend}
+    return {"videos": rows, "backend": studio.backend}
 
 
 @router.post("/v/{key}/open")

@@ -35,12 +35,15 @@ class Opened:
         session: the models at work on it.
         remembered: what refined masks were made from.
         hub: the tabs that show it.
+        tag: another one for another file, so that a browser may keep its pictures.
     """
 
     def __init__(self, name: str, film: Film, sound: Sound, document: Document, studio: "Studio") -> None:
         self.name, self.film, self.sound, self.document = name, film, sound, document
         self.remembered = Remembering(studio.segmenter())
         self.hub = Hub()
+        state = film.path.stat()
+        self.tag = f"{state.st_size:x}-{state.st_mtime_ns:x}"
         self.session = Session(document, film, self.remembered, studio.propagator(), on_event=self._told)
         self._by = threading.local()
         document.listen(self._changed)
@@ -64,12 +67,6 @@ class Opened:
         """Passes on how far a propagation is."""
         self.hub.tell(kind, **values)
 
-    @property
-    def tag(self) -> str:
-        """Changes with the file, so that a browser may keep its pictures."""
-        state = self.film.path.stat()
-        return f"{state.st_size:x}-{state.st_mtime_ns:x}"
-
     def queue(self) -> dict[str, Any]:
         """The segments, the worst first, and the quality of each."""
         checks = self.session.queue()
@@ -83,6 +80,7 @@ class Opened:
                     "object": segment.object,
                     "frame": check.frame,
                     "score": check.quality.minimum,
+                    "bad": check.bad,
                     "reason": f"{check.bad} of {check.frames + 1} frames look bad",
                 }
             )

@@ -1,0 +1,142 @@
+"""A real server on a real port: raw requests that no client library would send, streams of events, and its end."""
+
+import asyncio
+import json
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from avseg.annotate.server import serve
+from avseg.annotate.server.events import Hub
+from avseg.annotate.server.run import address_of
+from avseg.errors import UserError
+from tests.annotate.browser.live import TOKEN, Live, serving
+
+
+def raw(live: Live, request: bytes, more: bytes = b"") -> bytes:
+    """Sends bytes as they are; what the server says until it closes, or nothing more comes."""
+    port = int(live.address.split(":")[2].split("/")[0])
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(request.replace(b"PORT", str(port).encode()).replace(b"TOKEN", TOKEN.encode()))
+        with suppress(OSError):  # it has refused and closed already
+            for _ in range(400 if more else 0):
+                connection.sendall(more)
+            connection.shutdown(socket.SHUT_WR)
+        said = b""
+        while len(said) < 2**20:
+            try:
+                part = connection.recv(65536)
+            except OSError:
+                break
+            if not part:
+                break
+            said += part
+        return said
+
+
+HEAD = b" HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nX-Avseg-Token: TOKEN\r\nConnection: close\r\n"
+
+
+def test_raw_attacks_and_the_server_goes_on(folder: Path) -> None:
+    with serving(folder) as live:
+        for path in (
+            b"/../../../etc/passwd",
+            b"/..",
+            b"/./../server/guard.py",
+            b"//etc/passwd",
+            b"/%00",
+            b"/api/v/../../x",
+        ):
+            said = raw(live, b"GET " + path + HEAD + b"\r\n")
+            assert b"404" in said.split(b"\r\n", 1)[0], (path, said)
+            assert b"root:" not in said
+        assert b" 421 " in raw(live, b"GET / HTTP/1.1\r\nHost: evil.example\r\nX-Avseg-Token: TOKEN\r\n\r\n")
+        twice = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nHost: evil.example\r\nX-Avseg-Token: TOKEN\r\n\r\n"
+        assert b" 200 " not in raw(live, twice).split(b"\r\n", 1)[0] + b" "
+        assert raw(live, b"\x00\xff garbage\r\n\r\n")[:12] in (b"HTTP/1.1 400", b"")
+        chunked = b"POST /api/v/0/do" + HEAD + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        assert b" 200 " not in raw(live, chunked, b"10000\r\n" + b" " * 65536 + b"\r\n")[:16]
+        answer = httpx.get(live.address)
+        assert answer.status_code == 200
+
+
+def test_changes_arrive_as_events_and_the_end_comes_soon(folder: Path) -> None:
+    with serving(folder) as live:
+        base = live.address.split("/?")[0]
+        with httpx.Client(base_url=base, headers={"x-avseg-token": TOKEN}, timeout=30) as client:
+            (entry,) = client.get("/api/videos").json()["videos"]
+            address = f"/api/v/{entry['key']}"
+            client.post(f"{address}/open")
+            with client.stream("GET", f"{address}/events") as stream:
+                lines = stream.iter_lines()
+                assert next(lines).startswith("retry")
+                ops = [{"op": "add_object", "label": "dog"}]
+                me = {"x-avseg-client": "me"}
+                assert httpx.post(
+                    f"{base}{address}/do", json={"ops": ops, "base_version": 0}, headers={"x-avseg-token": TOKEN, **me}
+                ).is_success
+                told = json.loads(next(line for line in lines if line.startswith("data:"))[5:])
+                assert told["kind"] == "changed"
+                assert (told["by"], told["version"]) == ("me", 1)
+                live.app.state.studio.hush()
+                assert [line for line in lines if line.startswith("data:")] == []  # the stream ends
+
+
+def test_a_video_that_goes_away_while_it_is_open(folder: Path) -> None:
+    with serving(folder) as live:
+        base = live.address.split("/?")[0]
+        with httpx.Client(base_url=base, headers={"x-avseg-token": TOKEN}, timeout=30) as client:
+            (entry,) = client.get("/api/videos").json()["videos"]
+            address = f"/api/v/{entry['key']}"
+            client.post(f"{address}/open")
+            (folder / "one.mp4").unlink()
+            answers = [
+                client.get(f"{address}/{what}") for what in ("frames/25", "peaks?start=0&end=1&columns=9", "queue")
+            ]
+            assert all(answer.status_code < 500 for answer in answers), [answer.text for answer in answers]
+            assert client.get("/api/videos").status_code == 200
+
+
+def test_a_tab_that_does_not_read_begins_anew() -> None:
+    async def watch() -> list[str]:
+        hub = Hub()
+        stream = hub.stream()
+        first = await anext(stream)
+        for number in range(3000):
+            hub.tell("progress", done=number)
+        await asyncio.sleep(0)
+        second = await anext(stream)
+        hub.close()
+        return [first, second]
+
+    first, second = asyncio.run(watch())
+    assert first.startswith("retry")
+    assert json.loads(second[5:])["kind"] in ("lost", "progress")
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:5/?token=t"),
+        ("::1", "http://[::1]:5/?token=t"),
+        ("0.0.0.0", "http://127.0.0.1:5/?token=t"),
+        ("studio.lan", "http://studio.lan:5/?token=t"),
+    ],
+)
+def test_addresses(host: str, address: str) -> None:
+    assert address_of(host, 5, "t") == address
+    assert address_of(host, 5, "t", "a b.mp4") == f"{address}#a%20b.mp4"
+
+
+def test_mistakes_before_it_starts(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such folder"):
+        serve(tmp_path / "nothing")
+    with pytest.raises(UserError, match="unknown"):
+        serve(folder, backend="defualt")
+    with pytest.raises(UserError, match="cannot listen"):
+        serve(folder, host="203.0.113.7")
+    with pytest.raises(UserError, match=r"one\.mp4"):
+        serve(folder, video="won.mp4")
