@@ -64,7 +64,12 @@ function showFrame() {
   $("hud").textContent = hud();
   const mask = state.object === null ? null : maskOf(state.object, state.frame);
   $("compare").hidden = state.compare === "off";
-  $("compare").textContent = mask?.before ? "as propagated (C: as refined)" : "nothing else to compare here (C)";
+  $("compare").textContent = compared(mask);
+}
+
+function compared(mask) {
+  if (!mask?.before) return "nothing to compare in this frame (C)";
+  return mask.source === "refined" ? "as propagated (C: as refined)" : "as it was before the clicks (C: now)";
 }
 
 function marks() {

@@ -37,7 +37,7 @@ class Remembering:
         """See `Segmenter`."""
         found = self.segmenter.predict(encoded, points, box, mask)
         if mask is not None:
-            prior = rle.encode(np.asarray(mask) > 0.5)
+            prior = rle.encode(np.greater(mask, 0.5))
             for candidate in found:
                 self.before[rle.encode(candidate.mask)["counts"]] = prior
             while len(self.before) > _KEPT:
