@@ -58,10 +58,12 @@ def test_every_module_and_every_configuration_is_inside(wheel: Path) -> None:
     configurations = names_below(TOP / "conf", "avseg/conf", "*.yaml")
     tables = names_below(TOP / "experiments", "avseg/experiments", "*.*")
     launcher = names_below(TOP / "src" / "hydra_plugins", "hydra_plugins", "*.py")
+    page = names_below(TOP / "src" / "avseg" / "annotate" / "page", "avseg/annotate/page", "*.*")
     assert "avseg/conf/train.yaml" in configurations
     assert "avseg/experiments/table_a1/sweep.yaml" in tables
     assert launcher
-    assert inside == modules | configurations | tables | launcher | {"avseg/py.typed"}
+    assert "avseg/annotate/page/index.html" in page
+    assert inside == modules | configurations | tables | launcher | page | {"avseg/py.typed"}
 
 
 def test_what_the_installer_reads(wheel: Path) -> None:
