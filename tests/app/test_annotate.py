@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
+from avseg.annotate.project import Project
 from avseg.annotate.rle import encode
 from avseg.app.main import main
 from tests.data.make_video import make_video
@@ -71,8 +73,10 @@ def test_help_has_the_backends_and_an_example(capsys):
         (["films/one.mp4"], "is a file"),
         (["films", "oen.mp4"], "did you mean 'one.mp4'"),
         (["films", "--backend", "sma"], "did you mean 'sam'"),
-        (["films", "--backend", "sam"], "needs --weights"),
+        (["films", "--backend", "sam"], "needs weights, as --backend sam=PATH"),
         (["films", "--weights", "x"], "the default backend has none"),
+        (["films", "--backend", "sam=a", "--backend", "sam2=b"], "sam and sam2: both draw masks; choose one"),
+        (["films", "--backend", "sam", "--backend", "xmem", "--weights", "a"], "--weights a: say whose they are"),
         (["films", "--port", "70000"], "between 0 and 65535"),
         (["films", "--export", "png"], "give both"),
         (["films", "one.mp4", "--export", "pgn", "--out", "o"], "did you mean 'png'"),
@@ -134,3 +138,25 @@ def test_the_server_says_its_address_and_ends_on_ctrl_c(films):
     assert process.returncode == 130
     assert "everything is saved" in out
     assert err == ""
+
+
+@pytest.mark.slow
+def test_sam_draws_and_xmem_carries(films, tmp_path):
+    """The paper's tool: SAM for the first masks and for refinement, XMem between; tiny random ones stand for both."""
+    from avseg.annotate.backends import make_segmenter
+    from avseg.models.xmem import tiny_xmem
+
+    make_segmenter("tiny").model.save_pretrained(tmp_path / "sam")
+    torch.save(tiny_xmem().state_dict(), tmp_path / "XMem.pth")
+    steps = yaml.safe_load(plan(tmp_path / "plan.yaml", tmp_path / "out").read_text())
+    steps[3] = {"click": {"object": 1, "frame": 3, "points": [[20, 30, 1]]}}
+    steps[4]["propagate"]["refine"] = True
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(steps, sort_keys=False))
+    backends = ["--backend", f"sam={tmp_path / 'sam'}", "--backend", f"xmem={tmp_path / 'XMem.pth'}"]
+    said = avseg(["annotate", str(films), *backends, "--device", "cpu", "--headless", str(tmp_path / "plan.yaml")])
+    assert said.code == 0, said.err
+    with Project(films) as project:
+        document = project.open("one.mp4")
+        models = [document.frame_info(1, frame).model for frame in range(2, 9)]
+    assert models[1] == "Sam"
+    assert {model for place, model in enumerate(models) if place != 1} == {"XMemPropagator+Sam"}

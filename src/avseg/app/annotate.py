@@ -8,7 +8,9 @@ if TYPE_CHECKING:
     from avseg.annotate.project import Project
     from avseg.annotate.session import Session
 
-_BACKENDS = ("default", "sam", "sam2", "xmem")
+# what draws masks, and what carries them on
+_DRAW, _CARRY = ("sam", "sam2"), ("xmem",)
+_BACKENDS = ("default", *_DRAW, *_CARRY)
 # what the extra `annotate` brings, by the name to import
 _EXTRA = ("cv2", "fastapi", "pycocotools", "uvicorn")
 
@@ -17,12 +19,12 @@ Opens a page on this machine: the waveform, the audible segments of each object 
 boxes and a brush make the mask of a frame, a propagation carries it through the segment, and what looks worst comes
 first for review. Everything is saved as it is done, under FOLDER/.avseg; undo reaches back to the beginning.
 
-backends: default needs no weights; sam and sam2 draw masks with Segment Anything (--weights: a folder or a hub name),
-xmem carries them with XMem (--weights: XMem.pth).
+backends: default needs no weights; sam and sam2 draw masks with Segment Anything (weights: a folder or a hub name),
+xmem carries them on with XMem (weights: XMem.pth). The paper's tool is one of each.
 
 examples:
   avseg annotate videos
-  avseg annotate videos dog.mp4 --backend sam --weights models/sam-vit-base
+  avseg annotate videos dog.mp4 --backend sam=models/sam-vit-base --backend xmem=XMem.pth
   avseg annotate videos --headless plan.yaml
   avseg annotate videos dog.mp4 --export lu_avs --out exports/dog
   avseg annotate videos --import lu_avs data/lu_avs
@@ -53,9 +55,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add("--host", default="127.0.0.1", help="where to listen (default: 127.0.0.1, this machine alone)")
     add("--port", type=int, default=0, help="0 takes any that is free (default: 0)")
     add("--no-browser", action="store_true", help="only print the address")
-    add("--backend", default="default", metavar="NAME", help=f"{', '.join(_BACKENDS)} (default: default)")
-    add("--weights", metavar="PATH", help="the backend's weights: a folder, a file or a hub name")
-    add("--device", help="of the backend: cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
+    told = f"{', '.join(_BACKENDS)}; one that draws and one that carries may be given (default: default)"
+    add("--backend", action="append", metavar="NAME[=WEIGHTS]", help=told)
+    add("--weights", metavar="PATH", help="a single backend's weights: a folder, a file or a hub name")
+    add("--device", help="of the backends: cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
     add("--headless", type=Path, metavar="PLAN", help="do what a yaml file says, without a page")
     add("--import", nargs=2, dest="source", metavar=("FORMAT", "SOURCE"), help="add the annotations of a data set")
     add("--export", metavar="FORMAT", help="lu_avs, avsbench, coco, png, csv or eaf; needs --out")
@@ -79,39 +82,68 @@ def run(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> None:
     from importlib.util import find_spec
 
-    from avseg.errors import UserError, nearest
+    from avseg.errors import UserError
 
     missing = [name for name in _EXTRA if find_spec(name) is None]
     if missing:
         raise UserError(f"the annotation tool needs {', '.join(missing)}: pip install 'avseg[annotate]'")
-    if arguments.backend not in _BACKENDS:
-        hint = nearest(arguments.backend, _BACKENDS)
-        raise UserError(f"--backend {arguments.backend}: unknown; use one of {', '.join(_BACKENDS)}{hint}")
-    if arguments.backend == "default" and arguments.weights:
-        raise UserError("--weights: the default backend has none; choose --backend sam, sam2 or xmem")
-    if arguments.backend != "default" and not arguments.weights:
-        raise UserError(f"--backend {arguments.backend}: needs --weights, see avseg annotate --help")
+    arguments.weights = _weights(arguments.backend or ["default"], arguments.weights)
     if not 0 <= arguments.port <= 65535:
         raise UserError(f"--port {arguments.port}: must lie between 0 and 65535")
     if (arguments.export is None) != (arguments.out is None):
         raise UserError("--export FORMAT and --out DIR belong together; give both")
 
 
+def _weights(said: list[str], single: str | None) -> dict[str, str]:
+    """The weights by backend, the default one left out.
+
+    Args:
+        said: what stands behind each `--backend`, NAME or NAME=WEIGHTS.
+        single: what stands behind `--weights`, for one backend.
+    """
+    from avseg.errors import UserError, nearest
+
+    given = {name: weights for name, _, weights in (word.partition("=") for word in said)}
+    for name in given:
+        if name not in _BACKENDS:
+            raise UserError(f"--backend {name}: unknown; use one of {', '.join(_BACKENDS)}{nearest(name, _BACKENDS)}")
+    given.pop("default", None)
+    for kind, does in ((_DRAW, "draw masks"), (_CARRY, "carry masks on")):
+        if len(both := [name for name in given if name in kind]) > 1:
+            raise UserError(f"--backend {' and '.join(both)}: both {does}; choose one")
+    if single and len(given) != 1:
+        whose = "the default backend has none; choose" if not given else "say whose they are:"
+        raise UserError(f"--weights {single}: {whose} --backend sam=..., sam2=... or xmem=...")
+    for name, weights in given.items():
+        given[name] = weights or single or ""
+        if not given[name]:
+            raise UserError(f"--backend {name}: needs weights, as --backend {name}=PATH; see avseg annotate --help")
+    return given
+
+
+def _backends(arguments: argparse.Namespace) -> tuple[str, str]:
+    """The names of what draws masks and of what carries them on."""
+    draws = next((name for name in arguments.weights if name in _DRAW), "default")
+    return draws, next((name for name in arguments.weights if name in _CARRY), "default")
+
+
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What the backend is built with."""
-    given = {"weights": arguments.weights, "device": arguments.device}
-    return {} if arguments.backend == "default" else {key: value for key, value in given.items() if value is not None}
+    """What the backends are built with."""
+    device = {} if arguments.device is None else {"device": arguments.device}
+    return {"weights": arguments.weights, **device}
 
 
 def _serve(project: "Project", arguments: argparse.Namespace) -> int:
     from avseg.annotate.server import serve
 
+    draws, carries = _backends(arguments)
     try:
         serve(
             project,
             host=arguments.host,
             port=arguments.port,
-            backend=arguments.backend,
+            backend=draws,
+            propagator=carries,
             video=arguments.videos[0] if arguments.videos else None,
             open_browser=not arguments.no_browser,
             **_options(arguments),
@@ -139,12 +171,12 @@ def _follow(project: "Project", arguments: argparse.Namespace) -> None:
 
 
 def _session(project: "Project", name: str, arguments: argparse.Namespace) -> "Session":
-    from avseg.annotate.backends import PROPAGATORS, SEGMENTERS, make_propagator, make_segmenter
+    from avseg.annotate.backends import make_propagator, make_segmenter, options_of
     from avseg.annotate.session import Session
 
-    backend, options = arguments.backend, _options(arguments)
-    segmenter = make_segmenter(backend, **options) if backend in SEGMENTERS else make_segmenter()
-    propagator = make_propagator(backend, **options) if backend in PROPAGATORS else make_propagator()
+    (draws, carries), options = _backends(arguments), _options(arguments)
+    segmenter = make_segmenter(draws, **options_of(draws, options))
+    propagator = make_propagator(carries, **options_of(carries, options))
     return Session(project.open(name), project.film(name), segmenter, propagator)
 
 

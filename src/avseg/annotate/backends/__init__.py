@@ -1,12 +1,25 @@
 """Segmenters and propagators by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from avseg.annotate.protocols import Propagator, Segmenter
 from avseg.errors import UserError, nearest
 
-__all__ = ["PROPAGATORS", "SEGMENTERS", "make_propagator", "make_segmenter"]
+__all__ = ["PROPAGATORS", "SEGMENTERS", "make_propagator", "make_segmenter", "options_of"]
+
+
+def options_of(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the options concerns one backend.
+
+    Args:
+        name: the backend; the default one has no options.
+        options: for all backends; `weights` may be a mapping from the names of backends, as for SAM beside XMem.
+    """
+    if name == "default":
+        return {}
+    weights = options.get("weights")
+    return {**options, "weights": weights[name]} if isinstance(weights, Mapping) else dict(options)
 
 
 def make_segmenter(name: str = "default", **options: Any) -> Segmenter:

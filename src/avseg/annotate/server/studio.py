@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
-from avseg.annotate.backends import PROPAGATORS, SEGMENTERS, make_propagator, make_segmenter
+from avseg.annotate.backends import PROPAGATORS, SEGMENTERS, make_propagator, make_segmenter, options_of
 from avseg.annotate.document import Document
 from avseg.annotate.film import Film
 from avseg.annotate.project import Project
@@ -133,7 +133,7 @@ class Studio:
         return make_propagator(self.backend["propagator"], **self._for(self.backend["propagator"]))
 
     def _for(self, name: str) -> dict[str, Any]:
-        return {} if name == "default" else self.options
+        return options_of(name, self.options)
 
     def name_of(self, key: str) -> str:
         """The video of a key.
