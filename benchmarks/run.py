@@ -115,4 +115,3 @@ def _write(found: Sequence[Comparison], out: Path, device: str, console: Console
 def _commit() -> str:
     done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     return done.stdout.strip()
-

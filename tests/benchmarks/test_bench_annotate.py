@@ -15,6 +15,6 @@ def test_it_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         pytest.skip(f"{bench_annotate.CHROMIUM} is not installed")
     assert bench_annotate.main(["--small", "--out", str(tmp_path / "found.json")]) == 0
     found = json.loads((tmp_path / "found.json").read_text())
-    assert len(found) == 10
+    assert len(found) == 12
     assert all(value > 0 for value in found.values())
     assert "click to mask, median (ms)" in capsys.readouterr().out
