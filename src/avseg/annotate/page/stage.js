@@ -40,12 +40,14 @@ export async function load() {
   try {
     for (let wanted = -1; wanted !== state.frame && key === state.key; ) {
       wanted = state.frame;
-      const step = wanted < last ? -1 : 1;
+      // somebody who goes ten frames at a time will go on so
+      const way = wanted - last;
+      const step = way && Math.abs(way) <= 60 ? way : Math.sign(way) || 1;
       last = wanted;
       await Promise.all([fetchFrame(wanted), fetchMasks(wanted)]);
       draw();
-      fetchAhead(wanted, step);
-      const soon = Math.max(0, Math.min(state.film.frames - 1, wanted + 8 * step));
+      fetchAhead(wanted, step, Math.abs(step) > 1 ? 2 : undefined);
+      const soon = Math.max(0, Math.min(state.film.frames - 1, wanted + step * (Math.abs(step) > 1 ? 2 : 8)));
       fetchMasks(soon).catch(() => {});
     }
   } catch (error) {
