@@ -15,6 +15,10 @@ from avseg.tasks.scores import Scores, summarise
 from avseg.tasks.shared_batch import SharedBatch
 
 
+# the optimizers that torch has in one kernel for all weights
+FUSED = ("torch.optim.Adam", "torch.optim.AdamW")
+
+
 class AVSTask(pl.LightningModule):
     """Trains an `AVSModel` and scores it, also under sounds that are not its own.
 
@@ -58,9 +62,10 @@ class AVSTask(pl.LightningModule):
         # only AVSS pads its clips; elsewhere the multiplication by one is spared
         return clip.valid if self.num_classes > 1 else None
 
-    def forward(self, clip: Clip) -> AVSOutput:
-        """The model on a batch of clips with their own sound."""
-        output: AVSOutput = self.net(normalise(clip.frames), self.embed(clip.audio), valid=self._valid(clip))
+    def forward(self, clip: Clip, wanted: Tensor | None = None) -> AVSOutput:
+        """The model on a batch of clips with their own sound; logits of the `wanted` frames (B, T), or of all."""
+        frames, sound = normalise(clip.frames), self.embed(clip.audio)
+        output: AVSOutput = self.net(frames, sound, valid=self._valid(clip), wanted=wanted)
         return output
 
     def predict_clip(self, frames: Tensor, audio: Tensor) -> Tensor:
@@ -81,9 +86,11 @@ class AVSTask(pl.LightningModule):
 
     def training_step(self, clip: Clip, batch_index: int) -> Tensor:
         """Mask loss plus lambda times L_AVM."""
-        batch, output = SharedBatch(clip), self(clip)
+        batch, weight = SharedBatch(clip), self.config["loss"]["mapping_weight"]
+        # the mask loss reads annotated frames alone, in S4 one of five, and L_AVM the logits of all
+        output = self(clip, None if weight else clip.annotated)
         mask = batch.mean_over_annotated(self.mask_loss(output.logits, clip.masks, clip.annotated))
-        loss, weight = mask, self.config["loss"]["mapping_weight"]
+        loss = mask
         if weight:
             mapping = self.mapping_loss(output.logits, output.visual_maps, output.audio_maps, clip.annotated)
             if self.num_classes > 1:
@@ -168,6 +175,9 @@ class AVSTask(pl.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam at 1e-4 without a schedule, in the paper."""
         settings = {key: value for key, value in self.config["optimizer"].items() if key != "options"}
+        # with a gradient scaler Lightning could not clip
+        if settings["_target_"] in FUSED and not str(self.config["trainer"].get("precision")).startswith("16"):
+            settings["fused"] = True
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
         optimizer: torch.optim.Optimizer = instantiate(
             {**settings, **self.config["optimizer"]["options"]}, params=trained
