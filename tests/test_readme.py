@@ -196,3 +196,9 @@ def _check_prediction(folder: Path, masks: int) -> None:
     assert len(pictures) == masks
     with Image.open(pictures[0]) as picture:
         assert picture.size == (64, 48)
+
+
+@pytest.mark.parametrize("page", [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))], ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    assert not [link for link in links if "://" not in link and not (page.parent / link).exists()]

@@ -22,6 +22,7 @@ def test_each_sees_the_other_and_the_server_keeps_both(browser: Any, tmp_path: P
         two.until(lambda: "another tab" in two.said)
         two.press("1", "d")
         two.go(3)
+        two.page.wait_for_selector("#segment:has-text('frames 0–29')")  # it knows of the segment too
         two.drag([(60, 60), (100, 60)])
         one.go(3)
         one.page.wait_for_selector("#history .item:has-text('mask')")
@@ -54,8 +55,9 @@ def test_a_stale_request_is_refused_and_the_page_shows_the_present(page: Any, tm
         person.document.do({"op": "edit_segment", "segment": 1, "end": 20})  # somebody else
         person.press("1")
         person.go(29)
+        page.wait_for_selector("#segment:has-text('frames 0–29')")
         person.press("]")  # builds on what is gone
-        person.until(lambda: "another tab" in person.said)
+        page.wait_for_selector("#segment:has-text('frames 0–19')")  # the present
         assert person.document.segments[1].end == 20
         person.press("Alt+ArrowLeft")
         person.go(19)

@@ -73,6 +73,10 @@ def test_changes_arrive_as_events_and_the_end_comes_soon(folder: Path) -> None:
             with client.stream("GET", f"{address}/events") as stream:
                 lines = stream.iter_lines()
                 assert next(lines).startswith("retry")
+                assert json.loads(next(line for line in lines if line.startswith("data:"))[5:]) == {
+                    "kind": "version",
+                    "version": 0,
+                }
                 ops = [{"op": "add_object", "label": "dog"}]
                 me = {"x-avseg-client": "me"}
                 assert httpx.post(
@@ -105,6 +109,7 @@ def test_a_tab_that_does_not_read_begins_anew() -> None:
         hub = Hub()
         stream = hub.stream()
         first = await anext(stream)
+        await anext(stream)  # the version
         for number in range(3000):
             hub.tell("progress", done=number)
         await asyncio.sleep(0)

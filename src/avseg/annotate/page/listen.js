@@ -54,6 +54,8 @@ function hear(message) {
   } else if (message.kind === "progress") {
     state.run = message;
     changed("run", "timeline");
+  } else if (message.kind === "version") {
+    if (message.version > state.version) refresh(null); // changed while this tab did not listen yet
   } else if (message.kind === "lost") refresh(null);
   else ended(message);
 }

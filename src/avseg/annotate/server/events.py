@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 _WAITING = 1000  # messages that a tab may be behind
@@ -39,12 +39,18 @@ class Hub:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_put, queue, None)
 
-    async def stream(self) -> AsyncIterator[str]:
-        """The messages for one tab, each in the form of an event stream."""
+    async def stream(self, version: Callable[[], int] = int) -> AsyncIterator[str]:
+        """The messages for one tab, each in the form of an event stream.
+
+        Args:
+            version: gives that of the document; it is the first message, since something may have changed after the tab
+                has read the document and before it listens.
+        """
         queue: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(_WAITING)
         self._tabs[queue] = asyncio.get_running_loop()
         try:
             yield "retry: 1000\n\n: listening\n\n"
+            yield _event({"kind": "version", "version": version()})
             while not self._closed:
                 try:
                     message = await asyncio.wait_for(queue.get(), _ALIVE)
@@ -53,9 +59,13 @@ class Hub:
                     continue
                 if message is None:
                     return
-                yield f"data: {json.dumps(message)}\n\n"
+                yield _event(message)
         finally:
             del self._tabs[queue]
+
+
+def _event(message: dict[str, Any]) -> str:
+    return f"data: {json.dumps(message)}\n\n"
 
 
 def _put(queue: asyncio.Queue[dict[str, Any] | None], message: dict[str, Any] | None) -> None:

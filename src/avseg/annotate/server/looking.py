@@ -110,7 +110,8 @@ async def _sound(opened: Video, studio: StudioOf) -> FileResponse:
 
 @router.get("/v/{key}/events")
 async def _events(opened: Video) -> StreamingResponse:
-    return StreamingResponse(opened.hub.stream(), media_type="text/event-stream")
+    stream = opened.hub.stream(lambda: opened.document.version)
+    return StreamingResponse(stream, media_type="text/event-stream")
 
 
 def _check(opened: Opened, number: int) -> None:
