@@ -14,7 +14,6 @@ from avseg.models.normalise import normalise
 from avseg.tasks.scores import Scores, summarise
 from avseg.tasks.shared_batch import SharedBatch
 
-
 # the optimizers that torch has in one kernel for all weights
 FUSED = ("torch.optim.Adam", "torch.optim.AdamW")
 
