@@ -8,7 +8,7 @@ import torch
 from benchmarks.measure import Comparison
 from PIL import Image
 
-from benchmarks import bench_fscore, bench_log_mel, bench_tpavi, bench_train_step, run
+from benchmarks import bench_fscore, bench_log_mel, bench_tpavi, bench_train_step, history, report, run
 from tests.runs_for_tests import avseg
 
 QUICK = ["tpavi", "fscore", "clips", "log_mel"]
@@ -43,9 +43,20 @@ def test_a_slow_down_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     times = iter([1.0, 1.0, 3.0])
     monkeypatch.setattr(bench_log_mel, "measure", lambda *_, **__: [Comparison("x", "ms", [next(times)])])
     monkeypatch.setattr(run, "peak_flops", lambda *_: 1e9)
+    monkeypatch.setattr(run, "RECORDED", tmp_path / "none.jsonl")
     words = ["bench", "--only", "log_mel", "--out", str(tmp_path)]
     assert ["slower" in avseg(words).out for _ in range(3)] == [False, False, True]
     assert len((tmp_path / "history.jsonl").read_text().splitlines()) == 3
+
+
+@pytest.mark.usefixtures("_quick")
+def test_recorded_runs_are_compared_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_log_mel, "measure", lambda *_, **__: [Comparison("x", "ms", [3.0])])
+    monkeypatch.setattr(run, "peak_flops", lambda *_: 1e9)
+    monkeypatch.setattr(run, "RECORDED", tmp_path / "recorded.jsonl")
+    old = history.entry([Comparison("x", "ms", [1.0])], report.machine("cpu"), "abc", "before")
+    history.append(tmp_path / "recorded.jsonl", old)
+    assert "slower: x: 3.00 times" in avseg(["bench", "--only", "log_mel", "--out", str(tmp_path / "out")]).out
 
 
 @pytest.mark.parametrize(
