@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.utils import parametrizations, prune
 
 from avseg.models import neck as module
 from avseg.models.neck import DILATIONS, Neck
@@ -99,3 +100,17 @@ def test_a_compiler_sees_plain_operations() -> None:
     torch.testing.assert_close(compiled, plain(neck, x))
     compiled.sum().backward()
     assert all(branch.weight.grad is not None for branch in neck.branches)
+
+
+def test_weights_may_be_computed_or_passed_in() -> None:
+    """Pruned and parametrised branches have no parameter of the name `weight`, and neither has `torch.func`."""
+    neck, x = Neck(3, 2), torch.randn(1, 3, 20, 20)
+    values = {name: torch.randn_like(parameter) for name, parameter in neck.named_parameters()}
+    passed = torch.func.functional_call(neck, values, (x,))
+    by_bias = torch.func.grad(lambda given: torch.func.functional_call(neck, given, (x,)).sum())(values)
+    assert torch.allclose(by_bias["branches.0.bias"], torch.full((2,), 400.0))
+    neck.load_state_dict(values)
+    assert torch.allclose(passed, plain(neck, x), atol=1e-5)
+    prune.l1_unstructured(neck.branches[0], "weight", 0.5)
+    parametrizations.weight_norm(neck.branches[1])
+    assert torch.allclose(neck(x), plain(neck, x), atol=1e-5)

@@ -5,8 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn.utils import parametrizations, prune
 
 from avseg.models import TPAVI
+from avseg.models.tpavi import SCOPES
 from tests.golden_recipe import arr, fill_official, golden
 from tests.reference.tpavi_quadratic import quadratic_tpavi
 
@@ -143,3 +145,23 @@ def test_every_trainable_parameter_is_used() -> None:
         z, _ = block(torch.randn(1, 4, 2, 3, 3), torch.randn(1, 2, 6))
         z.square().sum().backward()
         assert all(p.grad is not None for p in block.parameters() if p.requires_grad), mode
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_batch_of_no_clip(scope: str) -> None:
+    block = TPAVI(4, scope=scope).eval()
+    assert block(torch.randn(0, 4, 5, 2, 2), torch.randn(0, 5, 128))[0].shape == (0, 4, 5, 2, 2)
+
+
+def test_weights_may_be_computed() -> None:
+    """Pruned and parametrised layers have no parameter of the name `weight`."""
+    block = TPAVI(4).eval()
+    torch.nn.init.normal_(block.W_z[1].weight)
+    x, audio = torch.randn(1, 4, 5, 2, 2), torch.randn(1, 5, 128)
+    parametrizations.weight_norm(block.theta)
+    expected = block(x, audio)[0]
+    prune.identity(block.W_z[0], "weight")
+    assert torch.allclose(block(x, audio)[0], expected)
+    with torch.no_grad():
+        block.theta.parametrizations.weight.original1.mul_(-1)
+    assert not torch.allclose(block(x, audio)[0], expected)

@@ -37,8 +37,7 @@ class Neck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (N, `channels_in`, h, w) to (N, `channels`, h, w)."""
-        weights = [branch.get_parameter("weight") for branch in self.branches]
-        bias = torch.stack([branch.get_parameter("bias") for branch in self.branches]).sum(0)
+        weights, bias = self._each("weight"), torch.stack(self._each("bias")).sum(0)
         if chooses_kernels(x):
             x = x.contiguous(memory_format=torch.channels_last)
         reaching = sum(dilation < max(x.shape[-2:]) for dilation in DILATIONS)
@@ -47,6 +46,9 @@ class Neck(nn.Module):
         convolve = _DilatedSum.apply if chooses_kernels(x) else _dilated_sum
         total: Tensor = convolve(x, DILATIONS[:reaching], bias, *weights[:reaching])
         return total if reaching == len(weights) else _centre(x, weights[reaching:]).add_(total)
+
+    def _each(self, name: str) -> list[Tensor]:
+        return [getattr(branch, name) for branch in self.branches]  # pruned, it is no parameter
 
 
 def _centre(x: Tensor, weights: Sequence[Tensor], bias: Tensor | None = None) -> Tensor:
@@ -71,10 +73,13 @@ class _DilatedSum(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, dilations: Sequence[int], bias: Tensor, *weights: Tensor) -> Tensor:
-        ctx.save_for_backward(x, *weights)
-        ctx.dilations = dilations
+    def forward(x: Tensor, dilations: Sequence[int], bias: Tensor, *weights: Tensor) -> Tensor:
         return _dilated_sum(x, dilations, bias, *weights)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        x, ctx.dilations, _, *weights = inputs
+        ctx.save_for_backward(x, *weights)
 
     @staticmethod
     @torch.autograd.function.once_differentiable

@@ -29,7 +29,7 @@ def linear_each(x: Tensor, weights: Tensor, biases: Tensor) -> Tensor:
     """Another `linear` for each of n: x (n, rows, in), weights (n, out, in), biases (n, out) to (n, rows, out)."""
     if len(x) == 1:
         return linear(x[0], weights[0], biases[0])[None]
-    if x[0].numel() * weights.shape[1] >= WORTH and chooses_kernels(x):
+    if len(x) and x[0].numel() * weights.shape[1] >= WORTH and chooses_kernels(x):
         return torch.stack([linear(*each) for each in zip(x, weights, biases, strict=True)])
     return torch.baddbmm(biases[:, None].to(x.dtype), x, weights.to(x.dtype).mT)
 

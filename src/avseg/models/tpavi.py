@@ -117,8 +117,8 @@ class TPAVI(nn.Module):
     def _write(self, x: Tensor, context: Tensor) -> Tensor:
         """Norm(x + BN(mu(theta(x) context))) for x (B, T, h, w, C), theta, context and mu as one matrix."""
         with torch.autocast(x.device.type, enabled=False):
-            names = ("theta.weight", "theta.bias", "W_z.0.weight", "W_z.0.bias")
-            theta, offset, mu, bias = (self.get_parameter(name).to(context) for name in names)
+            layers: tuple[Any, ...] = (self.theta, self.W_z[0])
+            theta, offset, mu, bias = (each.to(context) for layer in layers for each in (layer.weight, layer.bias))
             read = mu @ context.mT
             matrix, bias = read @ theta, read @ offset + bias
         pixels = x.flatten(1, 3) if self.scope == "clip" else x.flatten(0, 1).flatten(1, 2)
