@@ -76,6 +76,29 @@ def test_nothing_is_overwritten_unasked(document, film, tmp_path):
         export(document, film, "csv", out / "constant.eaf")
 
 
+def test_only_an_earlier_export_of_the_video_is_overwritten(document, film, tmp_path, monkeypatch):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.tex").write_text("years")
+    for out, told in ((mine, "is no earlier export"), (film.path.parent, "holds constant.mp4 itself")):
+        before = sorted(out.rglob("*"))
+        with pytest.raises(UserError, match=told):
+            export(document, film, "csv", out, overwrite=True)
+        assert sorted(out.rglob("*")) == before
+    (mine / "provenance.json").write_text(json.dumps({"video": {"file": "constant.mkv"}}))  # the same stem
+    with pytest.raises(UserError, match=r"the export of constant\.mkv, not of constant\.mp4"):
+        export(document, film, "csv", mine, overwrite=True)
+
+    out = export(document, film, "csv", tmp_path / "out")
+    monkeypatch.chdir(out)
+    export(document, film, "eaf", ".", overwrite=True)
+    assert sorted(path.name for path in out.iterdir()) == ["constant.eaf", "provenance.json"]
+    (tmp_path / "link").symlink_to(out)
+    export(document, film, "csv", tmp_path / "link", overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    assert sorted(path.name for path in out.iterdir()) == ["constant.csv", "provenance.json"]
+
+
 @pytest.mark.parametrize("there", [False, True])
 def test_what_fails_leaves_nothing(document, film, tmp_path, monkeypatch, there):
     out = tmp_path / "out"

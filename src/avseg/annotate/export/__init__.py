@@ -32,7 +32,7 @@ def export(
         film: the video.
         format: "lu_avs", "avsbench", "coco", "png", "csv" or "eaf"; see the modules of those names ("csv": `table`).
         out: the folder to write.
-        overwrite: replace what is there, once the new export is complete.
+        overwrite: replace an earlier export of this video, once the new one is complete.
         options: of the format: `split` ("lu_avs", "avsbench"), `setting` ("avsbench"), `pictures` ("coco", "png").
 
     Returns:
@@ -53,7 +53,7 @@ def export(
             )
     source, out = Source(document, film), Path(out)
     try:
-        with fresh_folder(out, overwrite) as folder:
+        with fresh_folder(out, overwrite, film.path) as folder:
             write(folder, source, **options)
             write_provenance(folder / "provenance.json", source, format)
     except OSError as error:
