@@ -75,3 +75,18 @@ def test_from_the_list_to_a_mask_and_back(page: Any, folder: Path) -> None:
         page.click(".video:has-text('other.mp4')")
         page.wait_for_selector(".video.chosen:has-text('other.mp4')")
         assert page.locator(".object").count() == 0
+
+
+def test_enter_agrees_in_every_dialog(page: Any, folder: Path) -> None:
+    with serving(folder) as live:
+        person = Person(page, live, "other.mp4")
+        person.add_object("tone")
+        person.press("g", "Enter")
+        person.until(lambda: len(person.document.segments) == 1)
+        person.settle()
+        person.press("Control+s")
+        page.wait_for_selector("dialog select")
+        page.select_option("dialog select", "csv")
+        person.press("Enter")
+        person.until(lambda: "exported to" in person.said)
+    assert (folder / "exports/csv/other/other.csv").is_file()

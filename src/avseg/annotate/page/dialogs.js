@@ -18,8 +18,13 @@ function open(title, content, done = null, yes = "OK") {
   } }, h("h2", {}, title), ...content, h("div.buttons", {},
     h("button.small", { type: "button", onclick: () => dialog.close() }, "Close"), done ? h("button.small.main", { type: "submit" }, yes) : null));
   dialog.replaceChildren(form);
+  for (const list of form.querySelectorAll("select")) list.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault(); // the browser would open the list; the arrows change it
+    form.requestSubmit();
+  });
   dialog.showModal();
-  (form.querySelector("input, select") ?? form.querySelector("button")).focus();
+  (form.querySelector("input, select") ?? form.querySelector(".main") ?? form.querySelector("button")).focus(); // Enter agrees
 }
 
 const field = (name, label, value = "", more = {}) => h("label.field", {}, h("span", {}, label), h("input", { name, value, maxLength: 200, autocomplete: "off", ...more }));
