@@ -35,7 +35,7 @@ print((time.perf_counter() - start) / int(sys.argv[3]))
 def measure(repeats: int = 3, device: str = "cpu", *, small: bool = False) -> list[Comparison]:
     """Milliseconds for each clip, less is better: a flat curve over the batch or the workers gains nothing."""
     backbone, size = ("resnet18", 32) if small else ("resnet50", 224)
-    batches, sizes = ((1, 2), (32, 64)) if small else ((1, 2, 4), (112, 168, 224, 320))
+    batches, sizes = ((1, 2), (32, 64)) if small else ((1, 2, 4), (96, 160, 224, 320))
     found = [_step(clips, size, backbone, device, repeats, "batch") for clips in batches]
     found += [_step(1, each, backbone, device, repeats, "image size") for each in sizes]
     found += _workers((0, 1) if small else (0, 1, 2), repeats, 32 if small else 224)

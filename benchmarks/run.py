@@ -6,6 +6,7 @@ Writes a json file, a markdown table and a picture, adds a line to the history, 
 import argparse
 import json
 import subprocess
+import traceback
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +57,7 @@ def _long(repeats: int, device: str, small: bool) -> list[Comparison]:
     return [Comparison(f"{name}: {each.name}", "ms", [1000 / each.wall]) for each in speeds]
 
 
+# the quick ones first
 PARTS: dict[str, tuple[str, Measure]] = {
     "clips": ("clips from files and packed", _clips),
     "log_mel": ("log-mel", lambda r, d, s: bench_log_mel.measure(r, d, small=s)),
@@ -83,21 +85,30 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--repeats {arguments.repeats} --threads {arguments.threads}: give 1 or more of both")
     torch.set_num_threads(arguments.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    console, found = Console(), []
+    console, found, failed = Console(), [], []
+    machine, peak = report.machine(device), peak_flops(device, 256 if arguments.small else 2048)
     for place, part in enumerate(parts, start=1):
         told, measure = PARTS[part]
-        with console.status(f"[{place}/{len(parts)}] {told}"):
-            new = measure(arguments.repeats, device, arguments.small)
+        try:
+            with console.status(f"[{place}/{len(parts)}] {told}"):
+                new = measure(arguments.repeats, device, arguments.small)
+        except Exception:  # minutes of other parts are not lost for it
+            failed.append(part)
+            traceback.print_exc()
+            continue
         console.print(f"[{place}/{len(parts)}] {told}: {len(new)} measured", markup=False)
         found += new
-    _write(found, arguments.out, device, console, small=arguments.small)
-    return 0
+        _write(found, arguments.out, machine, peak)
+    if found:
+        console.print(report.table(found, machine, peak))
+        _remember(found, arguments.out, machine, console, small=arguments.small)
+    if failed:
+        console.print(f"failed, see above: {', '.join(failed)}", style="bold red")
+    return 1 if failed else 0
 
 
-def _write(found: Sequence[Comparison], out: Path, device: str, console: Console, *, small: bool) -> None:
-    """The table on the screen and everything in the folder; its history goes on with each run."""
-    machine, peak = report.machine(device), peak_flops(device, 256 if small else 2048)
-    console.print(report.table(found, machine, peak))
+def _write(found: Sequence[Comparison], out: Path, machine: str, peak: float) -> None:
+    """Everything so far, in the folder."""
     out.mkdir(parents=True, exist_ok=True)
     content = {"machine": machine, "peak_flops": peak, "comparisons": [c.as_dict() for c in found]}
     with atomic_file(out / "benchmarks.json") as path:
@@ -106,6 +117,10 @@ def _write(found: Sequence[Comparison], out: Path, device: str, console: Console
         path.write_text(report.markdown(found, machine, peak))
     with atomic_file(out / "benchmarks.png") as path:
         picture.draw(found, machine, path)
+
+
+def _remember(found: Sequence[Comparison], out: Path, machine: str, console: Console, *, small: bool) -> None:
+    """Adds the run to the history and says what has become slower."""
     if not small:  # tiny sizes say nothing about speed
         new = history.entry(found, machine, _commit(), datetime.now(UTC).isoformat(timespec="seconds"))
         before = [*history.read_history(RECORDED), *history.read_history(out / "history.jsonl")]

@@ -50,6 +50,20 @@ def test_a_slow_down_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.usefixtures("_quick")
+def test_a_failed_part_costs_the_others_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> list[Comparison]:
+        raise RuntimeError("the two forms disagree")
+
+    monkeypatch.setattr(bench_log_mel, "measure", lambda *_, **__: [Comparison("x", "ms", [3.0])])
+    monkeypatch.setattr(bench_fscore, "measure", fail)
+    said = avseg(["bench", "--small", "--only", "fscore", "log_mel", "--out", str(tmp_path)])
+    assert said.code == 1
+    assert "failed, see above: fscore" in said.out
+    assert "the two forms disagree" in said.err
+    assert [c["name"] for c in json.loads((tmp_path / "benchmarks.json").read_text())["comparisons"]] == ["x"]
+
+
+@pytest.mark.usefixtures("_quick")
 def test_recorded_runs_are_compared_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_log_mel, "measure", lambda *_, **__: [Comparison("x", "ms", [3.0])])
     monkeypatch.setattr(run, "peak_flops", lambda *_: 1e9)
