@@ -164,13 +164,17 @@ def test_help_lists_all_and_knows_other_spellings() -> None:
         (["check", "{root}", "--ignore", "unknwon"], "did you mean 'unknown'?"),
         (["check", "{root}", "--show", "-1"], "--show is -1; give 0 or more"),
         (["check", "{root}", "--jobs", "0"], "--jobs is 0; give 1 or more"),
-        (["stats", "{root}/ms3_data"], "holds no index of a data set"),
+        (["check", "{root}", "--setting", "s4"], "(s4_meta_data.csv); it holds ms3"),
+        (["stats", "{root}/ms3_data"], "metadata.csv, seg_train.json); did you mean {root}?"),
+        (["stats", "{root}/.."], "did you mean {root}?"),
+        (["check", "{root}", "--json", "{root}/ms3_data"], "--json {root}/ms3_data is a folder; name a file"),
+        (["stats", "{root}", "--picture", "{root}/ms3_data"], "--picture {root}/ms3_data is a folder; name a png file"),
     ],
 )
 def test_mistakes_are_one_line(root: Path, words: list[str], says: str) -> None:
     done = command(*(word.format(root=root) for word in words))
     assert done.code == 2
-    assert says in done.err
+    assert says.format(root=root) in done.err
     assert done.err.count("\n") == 1
 
 

@@ -63,8 +63,8 @@ def test_verify_reads_every_byte(root: Path) -> None:
     [
         (["--hop", "seconds"], "data.hop 'seconds' is unknown"),
         (["--audio", "mp3"], "data.audio 'mp3' is unknown"),
-        (["--size", "0"], "image_size 0"),
-        (["--workers", "-1"], "num_workers -1 is too small"),
+        (["--size", "0"], "--size 0 is not a number of pixels; give 1 or more"),
+        (["--workers", "-1"], "--workers -1 is not a number of processes; give 0 or more"),
         (["--embeddings", "nowhere.pth"], "nowhere.pth"),
     ],
 )

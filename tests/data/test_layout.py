@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from avseg.data.check import SOURCES
 from avseg.data.layout import AVSSLayout, ClipEntry, MS3Layout, S4Layout, layout_for
 from avseg.errors import UserError
 
@@ -70,6 +71,13 @@ def test_folder_of_the_release_is_accepted(tmp_path: Path) -> None:
     S4Layout(tmp_path / "Single-source").write_index(ENTRIES["s4"])
     assert S4Layout(tmp_path).root == tmp_path / "Single-source"
     assert len(S4Layout(tmp_path).read_index()) == 2
+
+
+def test_the_place_that_the_help_names_is_found_from_above(tmp_path: Path) -> None:
+    for setting in ("s4", "ms3", "avss"):
+        place = Path(SOURCES[setting].place).name
+        layout_for(setting, tmp_path / place).write_index(ENTRIES[setting])
+        assert layout_for(setting, tmp_path).root == tmp_path / place
 
 
 BAD_INDEXES = {

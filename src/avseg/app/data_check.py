@@ -68,6 +68,7 @@ def run_check(arguments: argparse.Namespace) -> int:
         if kind not in KINDS:
             raise UserError(f"--ignore {kind} is unknown; allowed: {', '.join(KINDS)}{nearest(kind, KINDS)}")
     _check_least(arguments, show=0, min_pixels=0, jobs=1)
+    _check_files(arguments, json="file")
     console, reports = Console(soft_wrap=False), []
     for setting in find_settings(arguments.root, arguments.setting):
         with _progress(console, f"checking {setting}") as tell:
@@ -91,6 +92,7 @@ def run_stats(arguments: argparse.Namespace) -> int:
     from avseg.data.check import find_settings, statistics_of
 
     _check_least(arguments, jobs=1)
+    _check_files(arguments, json="file", picture="png file")
     console = Console()
     settings = find_settings(arguments.root, arguments.setting)
     if arguments.picture is not None and len(settings) > 1:
@@ -143,6 +145,14 @@ def _check_least(arguments: argparse.Namespace, **least: int) -> None:
         given = getattr(arguments, name)
         if given is not None and given < number:
             raise UserError(f"--{name.replace('_', '-')} is {given}; give {number} or more")
+
+
+def _check_files(arguments: argparse.Namespace, **kinds: str) -> None:
+    """Before hours of reading."""
+    for name, kind in kinds.items():
+        path: Path | None = getattr(arguments, name)
+        if path is not None and path.is_dir():
+            raise UserError(f"--{name} {path} is a folder; name a {kind}")
 
 
 def _say(console: "Console", text: str) -> None:

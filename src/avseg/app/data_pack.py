@@ -58,6 +58,7 @@ def _pack(arguments: argparse.Namespace, console: "Console") -> int:
     from avseg.data.datamodule import AVSBenchDataModule
     from avseg.data.pack import reason_to_pack
 
+    _check_numbers(arguments)
     module = AVSBenchDataModule(
         arguments.root,
         arguments.setting,
@@ -85,6 +86,15 @@ def _pack(arguments: argparse.Namespace, console: "Console") -> int:
     seconds = time.monotonic() - started
     console.print(f"packed: {clips} clips, {size / 2**20:,.1f} MiB, {seconds:.1f} s")
     return 0
+
+
+def _check_numbers(arguments: argparse.Namespace) -> None:
+    from avseg.errors import UserError
+
+    if arguments.size < 1:
+        raise UserError(f"--size {arguments.size} is not a number of pixels; give 1 or more, 224 is the paper's")
+    if arguments.workers is not None and arguments.workers < 0:
+        raise UserError(f"--workers {arguments.workers} is not a number of processes; give 0 or more")
 
 
 def _build(

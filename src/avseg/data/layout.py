@@ -28,15 +28,15 @@ class Layout(ABC):
 
     setting: ClassVar[str]
     index_name: ClassVar[str]
-    release_folder: ClassVar[str]
+    release_folders: ClassVar[tuple[str, ...]]
     columns: ClassVar[tuple[Column, ...]]
     header: ClassVar[tuple[str, ...]]
     clip_length: ClassVar[int] = 5
 
     def __init__(self, root: Path | str) -> None:
         root = Path(root).expanduser()  # a shell leaves the ~ of data.root=~/AVSBench as it is
-        inner = root / self.release_folder
-        self.root = inner if (inner / self.index_name).is_file() and not (root / self.index_name).is_file() else root
+        places = (root, *(root / name for name in self.release_folders))
+        self.root = next((place for place in places if (place / self.index_name).is_file()), root)
 
     @property
     def index_file(self) -> Path:
@@ -102,7 +102,7 @@ class S4Layout(Layout):
 
     setting = "s4"
     index_name = "s4_meta_data.csv"
-    release_folder = "Single-source"
+    release_folders = ("Single-source",)
     header = ("name", "start", "category", "split")
     columns = (
         Column("name", _NAMES, place=0),
@@ -142,7 +142,7 @@ class MS3Layout(Layout):
 
     setting = "ms3"
     index_name = "ms3_meta_data.csv"
-    release_folder = "Multi-sources"
+    release_folders = ("Multi-sources",)
     header = ("name", "split")
     columns = (
         Column("name", _NAMES, place=0),
@@ -178,7 +178,7 @@ class AVSSLayout(Layout):
 
     setting = "avss"
     index_name = "metadata.csv"
-    release_folder = "AVSBench-semantic"
+    release_folders = ("AVSBench-semantic", "Semantic")
     header = ("vid", "uid", "s_min", "s_max", "a_obj", "split", "label")
     columns = (
         Column("name", ("uid",)),

@@ -37,14 +37,27 @@ def find_settings(root: Path, setting: str | None = None) -> list[str]:
     if not root.is_dir():
         raise UserError(f"{root} is no folder; name that of a data set (`avseg data help` lists them)")
     asked = ALL_SETTINGS if setting is None else (setting,)
-    found = [name for name in asked if name in SETTINGS and layout_for(name, root).index_file.is_file()]
+    found = [name for name in _indexed(root) if name in asked]
     if not found and "lu_avs" in asked:
         found = ["lu_avs"] if _holds_long_videos(root) else []
     if not found:
         names = ", ".join([*(layout_for(name, root).index_name for name in SETTINGS), "seg_train.json"])
         wanted = layout_for(setting, root).index_name if setting in SETTINGS else names
-        raise UserError(f"{root} holds no index of a data set ({wanted}); see `avseg data help`")
+        raise UserError(f"{root} holds no index of a data set ({wanted}); {_instead(root)}")
     return found
+
+
+def _indexed(root: Path) -> list[str]:
+    return [name for name in SETTINGS if layout_for(name, root).index_file.is_file()]
+
+
+def _instead(root: Path) -> str:
+    """What may have been meant: another setting, or a folder above or below."""
+    if here := _indexed(root):
+        return f"it holds {', '.join(here)}"
+    near = (*list(root.absolute().parents)[:2], *sorted(path for path in root.iterdir() if path.is_dir()))
+    place = next((path for path in near if _indexed(path)), None)
+    return "see `avseg data help`" if place is None else f"did you mean {place}?"
 
 
 def inspect_set(

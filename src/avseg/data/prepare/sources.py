@@ -86,7 +86,8 @@ def find_index(folder: Path, layout: Layout) -> Path:
     Raises:
         UserError: it is not there.
     """
-    for place in (folder, folder / layout.release_folder, *list(folder.resolve().parents)[:2]):
+    inner = (folder / name for name in layout.release_folders)
+    for place in (folder, *inner, *list(folder.resolve().parents)[:2]):
         if (place / layout.index_name).is_file():
             return place / layout.index_name
     raise UserError(f"no {layout.index_name} in {folder} nor above it; name the official index with --index")
@@ -148,7 +149,7 @@ def _stem(path: Path) -> str:
 
 def _raw_folder(folder: Path, layout: Layout) -> Path:
     data = f"{layout.setting}_data/raw_videos"
-    for below in ("raw_videos", data, f"{layout.release_folder}/{data}"):
+    for below in ("raw_videos", data, *(f"{name}/{data}" for name in layout.release_folders)):
         if (folder / below).is_dir():
             return folder / below
     return folder
