@@ -1,4 +1,5 @@
 import pickle
+import warnings
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,10 @@ def test_code_in_a_weights_file_never_runs(tmp_path: Path, write) -> None:
             attempt()
         assert "\n" not in str(caught.value)
     assert not sprung.exists()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a warning would stand before the one line
+        with pytest.raises(UserError):
+            read_state_dict(path)
     torch.load(path, weights_only=False) if write is torch.save else pickle.loads(path.read_bytes())  # noqa: S301
     assert sprung.exists()  # the trap works
 

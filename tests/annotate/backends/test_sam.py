@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +135,29 @@ def test_wrong_weights_and_prompts_are_told(folders: dict[str, Path], name: str,
             make_segmenter(name, weights=folder)
         assert "\n" not in str(told.value)
         assert str(folder) in str(told.value)
+    (tmp_path / "sam_vit_b.pth").write_bytes(b"the file that the authors offer")
+    with pytest.raises(UserError, match=r"is a file; give a folder with config\.json and model\.safetensors"):
+        make_segmenter(name, weights=tmp_path / "sam_vit_b.pth")
     segmenter: Segmenter = make_segmenter(name, weights=folders[name])
     encoded = segmenter.encode(toy_film(0).picture(0))
     for nothing in ({}, {"points": ((3, 4, False),)}, {"mask": np.zeros((64, 96), np.bool_)}):
         with pytest.raises(UserError, match="no point on the object, no box and no mask"):
             segmenter.predict(encoded, **nothing)
+
+
+class Program:
+    """Pickled, it makes a file when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return (Path.touch, (self.mark,))
+
+
+def test_a_program_among_the_weights_is_never_run(folders: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copy(folders["sam"] / "config.json", tmp_path)
+    torch.save({"weight": Program(tmp_path / "ran")}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(UserError, match=r"could run code, so it was not loaded\); download it again$"):
+        make_segmenter("sam", weights=tmp_path)
+    assert not (tmp_path / "ran").exists()

@@ -27,6 +27,11 @@ def load(kind: str, model_name: str, weights: str | Path | None, device: str | N
         )
     folder = Path(weights).expanduser()
     local = folder.is_dir()
+    if folder.is_file():
+        raise UserError(
+            f"segmenter '{kind}': weights {weights}: is a file; give a folder with config.json and model.safetensors, "
+            "or a hub name such as facebook/sam-vit-base"
+        )
     if not local and (folder.is_absolute() or str(weights).count("/") != 1):
         raise UserError(
             f"segmenter '{kind}': weights {weights}: no such folder; give one, or a hub name owner/repository"
@@ -44,6 +49,8 @@ def load(kind: str, model_name: str, weights: str | Path | None, device: str | N
             )
     except Exception as error:  # a dozen types, from missing files to broken headers
         reason = str(error).strip().split("\n")[0]
+        if reason.startswith("Weights only load failed"):  # torch's advice would run what is in the file
+            reason = "it holds more than plain weights, which could run code, so it was not loaded"
         raise UserError(f"segmenter '{kind}': {weights} cannot be read ({reason}); download it again") from error
     if report["missing_keys"] or report["mismatched_keys"]:
         wrong = sorted([*report["missing_keys"], *(str(entry[0]) for entry in report["mismatched_keys"])])
