@@ -1,7 +1,9 @@
 """Runs the server: a free port, a token in the address, an end without waiting for open pages."""
 
+import errno
 import ipaddress
 import logging
+import os
 import secrets
 import socket
 import sys
@@ -81,5 +83,9 @@ def _listening(host: str, port: int) -> socket.socket:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             return socket.create_server((host, candidate), family=family)
         except OSError as error:
-            reason = error.strerror or str(error)
+            reason = os.strerror(error.errno) if error.errno in errno.errorcode else str(error.strerror or error)
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise UserError(
+                    f"--host {host}: cannot listen there ({reason}); give an address of this machine"
+                ) from None
     raise UserError(f"--host {host} --port {port}: cannot listen there ({reason}); choose another port")
