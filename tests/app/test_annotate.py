@@ -80,6 +80,8 @@ def test_help_has_the_backends_and_an_example(capsys):
         (["films", "--port", "70000"], "between 0 and 65535"),
         (["films", "--export", "png"], "give both"),
         (["films", "one.mp4", "--export", "pgn", "--out", "o"], "did you mean 'png'"),
+        (["films", "--export", "pgn", "--out", "o"], "error: --export pgn: unknown"),  # once, not for each video
+        (["films", "--import", "lu", "none"], "error: --import lu: unknown; allowed: lu_avs, avsbench"),
         (["films", "one.mp4", "--export", "png", "--out", "o"], "no audible segment"),
         (["films", "--import", "lu_avs", "none"], "2 of 2 videos failed"),
         (["films", "--headless", "none.yaml"], "cannot be read"),
@@ -112,6 +114,15 @@ def test_a_plan_an_export_and_an_import(films, tmp_path):
     assert avseg(words).code == 0
     assert "overwrite" in error_of(*words[1:])
     assert avseg([*words, "--overwrite"]).code == 0
+    again = avseg([*words[:3], "--export", "png", "--out", str(tmp_path / "png")])
+    assert again.out.count("have no mask") == 0, again
+    with Project(films) as project:
+        project.open("one.mp4").do({"op": "clear_mask", "object": 1, "frame": 3})
+    for format, told in (("png", "png (1 of 7 frames have no mask yet)\n"), ("csv", "csv\n")):
+        out_of = str(tmp_path / "lacking" / format)
+        assert avseg([*words[:3], "--export", format, "--out", out_of]).out.endswith(told)
+    with Project(films) as project:
+        project.open("one.mp4").undo()
     (films / "one.mp4").rename(tmp_path / "moved.mp4")  # the same video in another project
     other = tmp_path / "other"
     other.mkdir()

@@ -62,6 +62,11 @@ def do_step(session: Session, verb: str, values: Values, again: bool = False) ->
     return f"{change.op.split('_')[-1]} {change.object or change.segment}" if change.object or change.segment else ""
 
 
+def told(done: object, remark: str) -> str:
+    """What was done, and what is to be said of it if anything."""
+    return f"{done} ({remark})" if remark else str(done)
+
+
 class _Verb:
     """What a session does: how, the keys that are needed, further ones, and whether options of any name follow."""
 
@@ -104,7 +109,7 @@ def _propose(session: Session, values: Values) -> str:
     name = values.pop("object", None)
     found = session.propose(values.pop("method", "energy"), **values)
     made = session.take(found, name)
-    return f"{len(made)} segments of {len(found)} proposals"
+    return told(f"{len(made)} segments of {len(found)} proposals", "" if session.film.has_sound else "no sound track")
 
 
 def _accept(session: Session, values: Values) -> str:
@@ -125,8 +130,10 @@ def _accept(session: Session, values: Values) -> str:
 
 def _export(session: Session, values: Values) -> str:
     """`{video}` in the folder's name stands for the video's."""
-    out = str(values.pop("out")).replace("{video}", session.film.path.stem)
-    return str(session.export(values.pop("format"), Path(out), **values))
+    from avseg.annotate.export import gaps
+
+    out, format = str(values.pop("out")).replace("{video}", session.film.path.stem), values.pop("format")
+    return told(session.export(format, Path(out), **values), gaps(session.document, format))
 
 
 def _import(session: Session, values: Values) -> str:

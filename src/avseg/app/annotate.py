@@ -92,6 +92,21 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(f"--port {arguments.port}: must lie between 0 and 65535")
     if (arguments.export is None) != (arguments.out is None):
         raise UserError("--export FORMAT and --out DIR belong together; give both")
+    _check_formats(arguments)
+
+
+def _check_formats(arguments: argparse.Namespace) -> None:
+    """Once, and not for each video."""
+    from importlib import import_module
+
+    from avseg.errors import UserError, nearest
+
+    given = {"export": arguments.export, "importing": arguments.source and arguments.source[0]}
+    for package, format in given.items():
+        known = import_module(f"avseg.annotate.{package}").FORMATS if format is not None else (format,)
+        if format not in known:
+            option = f"--{package.removesuffix('ing')} {format}"
+            raise UserError(f"{option}: unknown; allowed: {', '.join(known)}{nearest(format, known)}")
 
 
 def _weights(said: list[str], single: str | None) -> dict[str, str]:
@@ -190,11 +205,13 @@ def _import(project: "Project", name: str, format: str, source: str) -> str:
 
 
 def _export(project: "Project", name: str, arguments: argparse.Namespace) -> str:
-    from avseg.annotate.export import export
+    from avseg.annotate.export import export, gaps
+    from avseg.annotate.steps import told
 
     out = arguments.out if len(project.names()) == 1 else arguments.out / Path(name).stem
     document, film = project.open(name), project.film(name)
-    return f"{arguments.export} in {export(document, film, arguments.export, out, overwrite=arguments.overwrite)}"
+    done = export(document, film, arguments.export, out, overwrite=arguments.overwrite)
+    return f"{arguments.export} in {told(done, gaps(document, arguments.export))}"
 
 
 def _for_each(project: "Project", do: Any) -> None:

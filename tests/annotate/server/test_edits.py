@@ -128,7 +128,7 @@ def test_a_whole_segment_from_one_click_to_the_export(
     assert 0 <= found["quality"]["1"]["minimum"] <= 1
     for name in ("lu_avs", "coco", "csv"):
         said = client.post(f"{video}/export", json={"format": name})
-        assert said.json() == {"path": f"exports/{name}/one"}
+        assert said.json() == {"path": f"exports/{name}/one", "gaps": ""}
         assert (folder / "exports" / name / "one" / "provenance.json").is_file()
     assert client.post(f"{video}/export", json={"format": "csv"}).status_code == 200  # again
     assert client.post(f"{video}/export", json={"format": "cvs"}).json()["error"].count("csv")

@@ -11,7 +11,7 @@ from typing import Any
 
 from avseg.annotate.export.folder import fresh_folder
 from avseg.annotate.export.provenance import write_provenance
-from avseg.annotate.export.source import Annotated, Source
+from avseg.annotate.export.source import REJECTED, Annotated, Source
 from avseg.annotate.film import Film
 from avseg.errors import UserError, nearest
 
@@ -19,7 +19,21 @@ from avseg.errors import UserError, nearest
 MODULES = {"lu_avs": "lu_avs", "avsbench": "avsbench", "coco": "coco", "png": "png", "csv": "table", "eaf": "eaf"}
 FORMATS = tuple(MODULES)
 
-__all__ = ["FORMATS", "Annotated", "export"]
+_WITHOUT_MASKS = ("csv", "eaf")
+
+__all__ = ["FORMATS", "Annotated", "export", "gaps"]
+
+
+def gaps(document: Annotated, format: str) -> str:
+    """What an export lacks: the frames in which an object sounds but has no mask, where the format has masks.
+
+    Returns:
+        "39 of 117 frames have no mask yet", or nothing.
+    """
+    kept = [one for one in document.snapshot()["segments"] if one["status"] != REJECTED]
+    frames = sum(one["end"] - one["start"] for one in kept)
+    missing = frames - sum(one["masks"] for one in kept)
+    return f"{missing} of {frames} frames have no mask yet" if missing and format not in _WITHOUT_MASKS else ""
 
 
 def export(

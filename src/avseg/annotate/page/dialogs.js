@@ -87,7 +87,7 @@ export async function exchange() {
     say("exporting …");
     try {
       const answer = await post(at(state.key, "export"), { format, out });
-      say(`exported to ${answer.path}`);
+      say(`exported to ${answer.path}` + (answer.gaps ? `: ${answer.gaps}` : ""), answer.gaps ? "warn" : undefined);
     } catch (error) {
       complain(error);
     }

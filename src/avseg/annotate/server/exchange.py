@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from avseg.annotate.export import gaps
 from avseg.annotate.server import schemas
 from avseg.annotate.server.places import inside
 from avseg.annotate.server.studio import Client, StudioOf, Video
@@ -33,7 +34,10 @@ async def _export(body: schemas.Export, opened: Video, studio: StudioOf) -> dict
     out = inside(root, f"{body.out}/{body.format}/{opened.name.rsplit('.', 1)[0]}")
     ours = (out / "provenance.json").is_file()  # only what was exported before gives way
     path = await studio.workers.slow(lambda: opened.session.export(body.format, out, overwrite=ours))
-    return {"path": path.resolve().relative_to(root.resolve()).as_posix()}
+    return {
+        "path": path.resolve().relative_to(root.resolve()).as_posix(),
+        "gaps": await studio.workers.slow(lambda: gaps(opened.document, body.format)),
+    }
 
 
 @router.post("/v/{key}/import")
