@@ -125,3 +125,11 @@ def test_ratio_is_the_median_round() -> None:
     assert comparison.ratios == [10, 5, 90]
     assert comparison.ratio == 10
     assert comparison.as_dict()["reached"] is False
+
+
+def test_an_output_that_is_a_file_is_told_before_anything_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file/below"):
+        said = avseg(["bench", "--small", "--out", str(out), "--only", "unknown"])
+        assert (said.code, said.out) == (2, "")
+        assert said.err == f"avseg: error: --out {out}: {tmp_path / 'file'} is a file; name a folder\n"

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the benchmarks of the clone that this package is installed from.
 
     Raises:
-        UserError: the package was installed without its source.
+        UserError: the package was installed without its source, or the output is a file.
     """
     import importlib
     import sys
@@ -45,6 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
     source = Path(__file__).parents[3]
     if not (source / "benchmarks/run.py").exists():
         raise UserError("avseg bench needs the source: clone the repository and run `make bench` there")
+    out: Path = arguments.out
+    if file := next((path for path in (out, *out.parents) if path.is_file()), None):
+        raise UserError(f"--out {out}: {file} is a file; name a folder")
     if str(source) not in sys.path:
         sys.path.insert(0, str(source))
     code: int = importlib.import_module("benchmarks.run").run(arguments)

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from avseg.data.layout import ClipEntry, layout_for
+from avseg.data.prepare.options import Options
 from avseg.data.prepare.sources import benchmark_sources, find_index, own_sources
+from avseg.data.prepare.video import prepare_video
 from avseg.errors import UserError
 from tests.data.make_video import make_video
 
@@ -50,6 +52,17 @@ def test_long_names_are_cut_and_stay_different(tmp_path: Path) -> None:
     names = [source.entry.name for source in own_sources(tmp_path, "test", OUT)]
     assert len(set(names)) == 2
     assert max(map(len, names)) <= 180
+
+
+def test_a_link_to_nothing_is_a_video_that_fails(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.mp4")
+    (tmp_path / "b.mp4").symlink_to("moved_away.mp4")
+    (tmp_path / "c.mp4").symlink_to("c.mp4")
+    (tmp_path / "notes.txt").symlink_to("moved_away.txt")
+    for gone, name in zip(own_sources(tmp_path, "test", OUT)[1:], ("b.mp4", "c.mp4"), strict=True):
+        assert gone.file == name
+        with pytest.raises(UserError, match=name):
+            prepare_video(gone, Options(), tmp_path / "staging")
 
 
 def test_what_is_made_is_no_source(tmp_path: Path) -> None:

@@ -103,8 +103,14 @@ def _files(folder: Path, out: Path) -> Iterator[Path]:
     made = None if folder.resolve().is_relative_to(out.resolve()) else out.resolve()
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not hidden and not (made and path.resolve().is_relative_to(made)):
+        there = path.is_file() and not (made and path.resolve().is_relative_to(made))
+        if not hidden and (there or _leads_nowhere(path)):
             yield path
+
+
+def _leads_nowhere(path: Path) -> bool:
+    """Whether it is a link to what is not there: a video that must be reported, not passed over."""
+    return path.is_symlink() and not path.exists()
 
 
 def _has_video(path: Path) -> bool:
