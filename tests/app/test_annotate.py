@@ -78,6 +78,8 @@ def test_help_has_the_backends_and_an_example(capsys):
         (["films", "--backend", "sam=a", "--backend", "sam2=b"], "sam and sam2: both draw masks; choose one"),
         (["films", "--backend", "sam", "--backend", "xmem", "--weights", "a"], "--weights a: say whose they are"),
         (["films", "--port", "70000"], "between 0 and 65535"),
+        (["films", "--device", "gpu"], "--device gpu: cannot be used here"),
+        (["films", "--device", "cuda:99"], "--device cuda:99: cannot be used here"),
         (["films", "--export", "png"], "give both"),
         (["films", "one.mp4", "--export", "pgn", "--out", "o"], "did you mean 'png'"),
         (["films", "--export", "pgn", "--out", "o"], "error: --export pgn: unknown"),  # once, not for each video

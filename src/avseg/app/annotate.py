@@ -88,6 +88,10 @@ def _check(arguments: argparse.Namespace) -> None:
     if missing:
         raise UserError(f"the annotation tool needs {', '.join(missing)}: pip install 'avseg[annotate]'")
     arguments.weights = _weights(arguments.backend or ["default"], arguments.weights)
+    if arguments.device is not None:
+        from avseg.app.predict import device_of
+
+        arguments.device = str(device_of(arguments.device))
     if not 0 <= arguments.port <= 65535:
         raise UserError(f"--port {arguments.port}: must lie between 0 and 65535")
     if (arguments.export is None) != (arguments.out is None):
@@ -103,8 +107,8 @@ def _check_formats(arguments: argparse.Namespace) -> None:
 
     given = {"export": arguments.export, "importing": arguments.source and arguments.source[0]}
     for package, format in given.items():
-        known = import_module(f"avseg.annotate.{package}").FORMATS if format is not None else (format,)
-        if format not in known:
+        known: tuple[str, ...] = import_module(f"avseg.annotate.{package}").FORMATS if format is not None else ()
+        if format is not None and format not in known:
             option = f"--{package.removesuffix('ing')} {format}"
             raise UserError(f"{option}: unknown; allowed: {', '.join(known)}{nearest(format, known)}")
 

@@ -203,7 +203,7 @@ def _load(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, str]]:
             "no complete run under outputs/: `make demo` makes one in minutes, `avseg train ...` a real one; "
             "or name a run or a checkpoint file with --checkpoint"
         )
-    device, task = _device(arguments.device), load_any(chosen)
+    device, task = device_of(arguments.device), load_any(chosen)
     if isinstance(task, StrongBaselineTask):  # two runs together, without weights of its own
         parts = {key: task.config["branch"][key] for key in ("visual_run", "audio_run")}
         return task.to(device), device, {"path": str(chosen), **parts}
@@ -211,7 +211,8 @@ def _load(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, str]]:
     return task.to(device), device, {"path": str(file), "sha256": _digest(file)}
 
 
-def _device(name: str) -> Any:
+def device_of(name: str) -> Any:
+    """The device of a name, or of "auto"; tried, so that a wrong one is told in one line."""
     import torch
 
     from avseg.errors import UserError

@@ -83,8 +83,9 @@ def _listening(host: str, port: int) -> socket.socket:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             return socket.create_server((host, candidate), family=family)
         except OSError as error:
-            reason = os.strerror(error.errno) if error.errno in errno.errorcode else str(error.strerror or error)
-            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            number = error.errno or 0
+            reason = os.strerror(number) if number in errno.errorcode else str(error.strerror or error)
+            if number not in (errno.EADDRINUSE, errno.EACCES):
                 raise UserError(
                     f"--host {host}: cannot listen there ({reason}); give an address of this machine"
                 ) from None
