@@ -32,7 +32,7 @@ function showVideos() {
     return h(here ? "button.item.video.chosen" : "button.item.video", { title: video.name, onclick: () => openVideo(video.key).catch(complain) },
       h(`span.dot.${status}`, { title: STATUS[status] ?? status }),
       h("span.name", {}, video.name),
-      h("span.sub", {}, [length, counts, STATUS[status] ?? status].filter(Boolean).join(" · ")));
+      h("span.sub", {}, [length, counts, counts && status === "open" ? "" : STATUS[status] ?? status].filter(Boolean).join(" · ")));
   }));
   if (!state.videos.length) $("videos").append(h("p.none", {}, "no videos in this folder"));
 }

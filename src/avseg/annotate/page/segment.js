@@ -31,7 +31,7 @@ function rows(one) {
   const button = (text, title, onclick, pressed = false) => h(pressed ? "button.small.pressed" : "button.small", { title, onclick }, text);
   return [
     h("div.pair", {}, h("b", {}, `${state.objects.get(one.object)?.name ?? "?"}`), h("span.sub", {}, `frames ${one.start}–${one.end - 1} · ${seconds(state.times[one.end] - state.times[one.start])}`)),
-    h("div.pair", {}, h(`span.badge.${one.status}`, {}, one.status), h("span.sub", {}, `${seconds(one.seconds ?? 0)} of work · ${one.clicks ?? 0} clicks`)),
+    h("div.pair", {}, h(`span.badge.${one.status}`, {}, one.status), h("span.sub", {}, `${seconds(one.seconds ?? 0)} of work · ${one.clicks ?? 0} click${one.clicks === 1 ? "" : "s"}`)),
     found && found.minimum !== null ? qualityRow(found) : h("p.none", {}, "no quality yet: propagate"),
     h("div.buttons", {}, button("Propagate", "Both ways from the marked frames (F)", () => propagate("both")), button("Accept", "Accept the segment (Shift+A)", () => judge("accepted"), one.status === "accepted"),
       button("Reject", "Reject the segment (X)", () => judge("rejected"), one.status === "rejected")),
