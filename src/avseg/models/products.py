@@ -21,8 +21,10 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if x.numel() * len(weight) < WORTH or not chooses_kernels(x):
         return F.linear(x, weight, bias)
     pixels = x.reshape(1, 1, -1, x.shape[-1]).permute(0, 3, 1, 2)
-    product = F.conv2d(pixels, weight[..., None, None], bias, dilation=BY_ONEDNN)
-    return product.permute(0, 2, 3, 1).reshape(*x.shape[:-1], len(weight))
+    product = F.conv2d(pixels, weight[..., None, None], dilation=BY_ONEDNN)
+    values = product.permute(0, 2, 3, 1).reshape(*x.shape[:-1], len(weight))
+    # oneDNN would sum the bias's gradient over all rows in one go, with thirty times the rounding
+    return values if bias is None else values + bias
 
 
 def linear_each(x: Tensor, weights: Tensor, biases: Tensor) -> Tensor:
