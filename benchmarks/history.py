@@ -3,6 +3,7 @@
 import json
 import statistics
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,9 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     """The entries, oldest first; a line that was cut off while it was written is passed over."""
     entries = []
     for line in path.read_text().splitlines() if path.exists() else []:
-        try:
+        with suppress(ValueError):
             entries.append(json.loads(line))
-        except ValueError:
-            continue
-    return entries
+    return [each for each in entries if isinstance(each, dict) and {"machine", "values"} <= each.keys()]
 
 
 def append(path: Path, new: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ def test_what_is_appended_is_read(tmp_path: Path) -> None:
     for each in entries:
         history.append(path, each)
     assert history.read_history(path) == entries
-    path.write_text(path.read_text() + '{"when": "cut o')
+    path.write_text(path.read_text() + 'null\n{}\n{"when": "cut o')
     assert history.read_history(path) == entries
 
 
