@@ -14,6 +14,7 @@ import av.error
 from avseg.annotate.document import Document
 from avseg.annotate.journal import Journal
 from avseg.annotate.records import VideoFacts
+from avseg.annotate.sameness import check_same
 from avseg.data.container import open_video
 from avseg.data.video import SUFFIXES
 from avseg.errors import UserError, nearest
@@ -172,6 +173,7 @@ class Project:
             raise UserError(f"{home}: cannot be written ({error.strerror}); give rights, or copy the videos") from None
         try:
             document = Document(facts, home)
+            check_same(self.path(name), home, begun=document.version > 0)
         except BaseException:
             held.close()
             raise
