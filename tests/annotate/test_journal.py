@@ -108,21 +108,36 @@ def test_a_damaged_line_in_the_middle_says_what_to_do(tmp_path, line):
     document(tmp_path)
 
 
+@pytest.mark.parametrize("line", range(len(BEGUN)))
+def test_a_lost_line_break_is_told(tmp_path_factory, line):
+    """Also that between the last two lines, which are then one that is torn."""
+    wrong_byte(tmp_path_factory, lambda data: [k for k, byte in enumerate(data) if byte == ord("\n")][line], 80)
+
+
+def test_a_line_break_too_many_is_told(tmp_path_factory):
+    wrong_byte(tmp_path_factory, lambda data: data.rindex(b"check"), ord("c") ^ ord("\n"))
+
+
 @given(st.integers(0, 10**9), st.integers(1, 255))
 @settings(max_examples=80, deadline=None, derandomize=True)
 def test_one_wrong_byte_anywhere_never_passes(tmp_path_factory, place, flip):
+    wrong_byte(tmp_path_factory, lambda data: place % len(data), flip)
+
+
+def wrong_byte(tmp_path_factory, where, flip):
     folder = tmp_path_factory.mktemp("journal")
     begun(folder).close()
     path = folder / "journal.jsonl"
     data = bytearray(path.read_bytes())
     last = data[:-1].rindex(b"\n") + 1
-    place %= len(data)
+    place = where(data)
     data[place] ^= flip
     path.write_bytes(data)
-    if place >= last:  # taken for a torn line
+    breaks = data[place] == ord("\n")  # the wrong byte makes two lines of one
+    if place >= last - 1 and not breaks:  # taken for a torn line; without a break between them the last two are one
         again = document(folder)
         assert "torn" in again.note
-        assert again.version == len(BEGUN) - 1
+        assert again.version == len(BEGUN) - (1 if place >= last else 2)
     else:
         assert "is damaged" in refusal(lambda: document(folder))
 
