@@ -12,10 +12,8 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import torch
 from rich.console import Console
@@ -31,6 +29,7 @@ from avseg.tasks.long.frame_branch import FrameBranchTask
 from avseg.tasks.long.memory import return_free_memory
 from avseg.tasks.long.sound_branch import SoundBranchTask
 from avseg.tasks.long.strong import StrongBaselineTask
+from benchmarks.bench_predict import write_video
 
 LABELS = [f"class {number}" for number in range(88)]
 PAPER = {"mask": ["branch=mask"], "box": ["branch=box"], "audio": ["branch=audio", "audio.weights=random"]}
@@ -58,22 +57,8 @@ class Speed:
 
 def write_release(root: Path, seconds: int, size: tuple[int, int], rate: int = 25) -> None:
     """A release of one test video with a moving square, a tone, and a mask of all classes' first on every frame."""
-    height, width = size
-    frames, samples = seconds * rate, np.sin(np.arange(seconds * 16000) / 9).astype(np.float32)
-    with av.open(str(root / "a.mp4"), "w") as file:
-        picture, sound = file.add_stream("libx264", rate=rate), file.add_stream("aac", rate=16000, layout="mono")
-        picture.width, picture.height, picture.pix_fmt = width, height, "yuv420p"
-        picture.options = {"preset": "ultrafast"}
-        for number in range(frames):
-            image = np.full((height, width, 3), 60, np.uint8)
-            image[height // 4 : height // 2, (7 * number) % (width // 2) :][:, : width // 4] = 200
-            file.mux(picture.encode(av.VideoFrame.from_ndarray(image)))
-        file.mux(picture.encode())
-        for begin in range(0, len(samples), 1024):
-            frame = av.AudioFrame.from_ndarray(samples[None, begin : begin + 1024], "fltp", "mono")
-            frame.sample_rate, frame.pts, frame.time_base = 16000, begin, Fraction(1, 16000)
-            file.mux(sound.encode(frame))
-        file.mux(sound.encode())
+    (height, width), frames = size, seconds * rate
+    write_video(root / "a.mp4", seconds, size, rate)
     known = [{"segment": [0, frames], "label": name, "label_id": k} for k, name in enumerate(LABELS)]
     video = {"duration": seconds, "fps": rate, "subset": "test", "annotations": known[:1]}
     # classes that nobody hears in this video are named in another split

@@ -8,7 +8,6 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -19,8 +18,7 @@ from torch import Tensor, nn
 from avseg.models import TPAVI, AVSModel, VGGish
 from avseg.models.backbone import Backbone
 from avseg.models.products import use_fast_products
-from benchmarks.bench_tpavi import _status
-from benchmarks.measure import Comparison, alternate, count_flops, timed
+from benchmarks.measure import Comparison, alternate, count_flops, memory_growth, timed
 from benchmarks.published import as_published, as_published_encoder
 
 ROOT = Path(__file__).parent.parent
@@ -168,17 +166,7 @@ def _memory(form: str, shape: tuple[int, ...], device: str) -> float:
 
 def _growth(form: str, shape: tuple[int, ...], device: str) -> float:
     forward(form, (1, 8, 2, 4, 4), device)()  # loads the libraries' code
-    run = forward(form, shape, device)
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        run()
-        return (torch.cuda.max_memory_allocated() - before) / 2**20
-    with suppress(OSError):  # sets the peak back; see benchmarks.bench_tpavi
-        Path("/proc/self/clear_refs").write_text("5")
-    before = _status("VmRSS")
-    run()
-    return (_status("VmHWM") - before) / 2**10
+    return memory_growth(forward(form, shape, device), device)
 
 
 if __name__ == "__main__":

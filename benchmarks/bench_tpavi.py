@@ -6,11 +6,9 @@ GPU it is the allocator's peak less what was allocated before.
 """
 
 import argparse
-import re
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -18,7 +16,7 @@ from tests.reference.tpavi_quadratic import quadratic_tpavi
 from torch import Tensor
 
 from avseg.models import TPAVI
-from benchmarks.measure import Comparison, alternate
+from benchmarks.measure import Comparison, alternate, memory_growth
 
 ROOT = Path(__file__).parent.parent
 SHAPE = (1, 256, 5, 56, 56)  # (B, C, T, H, W)
@@ -64,26 +62,7 @@ def _memory(form: str, shape: tuple[int, ...], device: str) -> float:
 def _growth(form: str, shape: tuple[int, ...], device: str) -> float:
     """MiB that one step adds to what this process holds already."""
     step(form, (1, 8, 2, 4, 4), device)()  # loads the libraries' code
-    run = step(form, shape, device)
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        run()
-        return (torch.cuda.max_memory_allocated() - before) / 2**20
-    with suppress(OSError):
-        # sets VmHWM back; where that is forbidden, an earlier peak counts against the form, never for it
-        Path("/proc/self/clear_refs").write_text("5")
-    before = _status("VmRSS")
-    run()
-    return (_status("VmHWM") - before) / 2**10
-
-
-def _status(field: str) -> int:
-    """KiB; Linux only."""
-    found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    if found is None:
-        raise RuntimeError(f"/proc/self/status has no {field}")
-    return int(found.group(1))
+    return memory_growth(step(form, shape, device), device)
 
 
 if __name__ == "__main__":

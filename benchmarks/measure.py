@@ -1,11 +1,14 @@
 """Fair timing of two forms of the same computation, and the numbers that come out of it."""
 
 import math
+import re
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -127,6 +130,29 @@ def peak_flops(device: str = "cpu", size: int = 2048) -> float:
     )
     fastest = min(timed(form, device, processor=processor) for form in forms for _ in range(5))
     return 2 * size**3 / (fastest / 1000)
+
+
+def memory_growth(run: Callable[[], object], device: str = "cpu") -> float:
+    """MiB that one call adds at its peak to what this process holds already; on a CPU Linux only."""
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        run()
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
+    with suppress(OSError):
+        # sets VmHWM back; where that is forbidden, an earlier peak counts against the form, never for it
+        Path("/proc/self/clear_refs").write_text("5")
+    before = _status("VmRSS")
+    run()
+    return (_status("VmHWM") - before) / 2**10
+
+
+def _status(field: str) -> int:
+    """KiB."""
+    found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    if found is None:
+        raise RuntimeError(f"/proc/self/status has no {field}")
+    return int(found.group(1))
 
 
 def _wait(device: str) -> None:

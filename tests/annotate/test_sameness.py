@@ -40,6 +40,8 @@ def test_before_anything_is_annotated_it_may_be_replaced(films: Path) -> None:
         project.open("a.mp4")
     shutil.copy(films.parent / "other/a.mp4", films / "a.mp4")
     annotate(films)
+    with Project(films) as project:
+        assert len(project.open("a.mp4").objects) == 1
 
 
 def test_annotations_of_an_older_version_are_taken_as_they_are(films: Path) -> None:
