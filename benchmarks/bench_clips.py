@@ -9,8 +9,8 @@ import soundfile
 import torch
 from PIL import Image
 
-from avseg.data.avsbench import AVSBenchDataset
-from avseg.data.layout import ClipEntry, MS3Layout
+from avseg.data.avsbench.dataset import AVSBenchDataset
+from avseg.data.avsbench.layout import ClipEntry, MS3Layout
 from avseg.data.loader import ClipLoader
 from avseg.data.pack import PackedDataset, build_pack
 from benchmarks.measure import Comparison, alternate

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from avseg.data.audio import log_mel_patches
+from avseg.audio.log_mel import log_mel_patches
 from benchmarks.measure import Comparison, alternate
 
 RATE = 16_000

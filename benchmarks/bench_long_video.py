@@ -20,15 +20,15 @@ from rich.console import Console
 from rich.table import Table
 
 from avseg.data.lu_avs import LUAVSDataModule
-from avseg.errors import UserError
-from avseg.files import atomic_file
+from avseg.models.lu_avs.audio_module import SoundBranchTask
+from avseg.models.lu_avs.base import VideoTest
+from avseg.models.lu_avs.build import build_long_task
+from avseg.models.lu_avs.composition import StrongBaselineTask
+from avseg.models.lu_avs.frame_module import FrameBranchTask
 from avseg.runs.configure import training_config
-from avseg.tasks.long.base import VideoTest
-from avseg.tasks.long.build import build_long_task
-from avseg.tasks.long.frame_branch import FrameBranchTask
-from avseg.tasks.long.memory import return_free_memory
-from avseg.tasks.long.sound_branch import SoundBranchTask
-from avseg.tasks.long.strong import StrongBaselineTask
+from avseg.utils.errors import UserError
+from avseg.utils.files import atomic_file
+from avseg.utils.memory import return_free_memory
 from benchmarks.bench_predict import write_video
 
 LABELS = [f"class {number}" for number in range(88)]

@@ -15,9 +15,11 @@ import torch
 from tests.reference.tpavi_quadratic import quadratic_tpavi
 from torch import Tensor, nn
 
-from avseg.models import TPAVI, AVSModel, VGGish
-from avseg.models.backbone import Backbone
-from avseg.models.products import use_fast_products
+from avseg.audio.vggish import VGGish
+from avseg.models.avs.network import AVSModel
+from avseg.models.avs.tpavi import TPAVI
+from avseg.nn.backbone import Backbone
+from avseg.nn.cpu_kernels import use_fast_products
 from benchmarks.measure import Comparison, alternate, count_flops, memory_growth, timed
 from benchmarks.published import as_published, as_published_encoder
 

@@ -23,7 +23,7 @@ SIZE, RATE = (720, 1280), 25
 TRAIN = "data=toy_ms3 data.image_size=64 backbone=tiny audio=mel task.channels=8 trainer=cpu data.epochs=1"
 PEAK = """
 import re, sys
-from avseg.app.main import main
+from avseg.cli.main import main
 code = main(sys.argv[1:])
 print("peak", re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group(1))
 raise SystemExit(code)

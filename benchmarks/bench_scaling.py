@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from avseg.data.avsbench import AVSBenchDataset
+from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.loader import ClipLoader
 from benchmarks.bench_clips import write_clips
 from benchmarks.bench_train_step import step

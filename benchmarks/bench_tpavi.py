@@ -15,7 +15,7 @@ import torch
 from tests.reference.tpavi_quadratic import quadratic_tpavi
 from torch import Tensor
 
-from avseg.models import TPAVI
+from avseg.models.avs.tpavi import TPAVI
 from benchmarks.measure import Comparison, alternate, memory_growth
 
 ROOT = Path(__file__).parent.parent

@@ -11,8 +11,11 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from avseg.losses import AudioVisualMappingLoss, MaskLoss
-from avseg.models import AVSModel, VGGish, normalise
+from avseg.audio.vggish import VGGish
+from avseg.models.avs.mapping_loss import AudioVisualMappingLoss
+from avseg.models.avs.mask_loss import MaskLoss
+from avseg.models.avs.network import AVSModel
+from avseg.nn.normalise import normalise
 from benchmarks.measure import Comparison, alternate, count_flops
 from benchmarks.published import as_published
 

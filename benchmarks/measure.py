@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from avseg.models.products import linear
+from avseg.nn.cpu_kernels import linear
 
 
 @dataclass

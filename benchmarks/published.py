@@ -13,10 +13,11 @@ from tests.reference.tpavi_quadratic import quadratic_tpavi
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avseg.models import TPAVI, AVSModel
-from avseg.models.decoder import Decoder, ResidualUnit
-from avseg.models.neck import Neck
-from avseg.models.products import PixelConv, PixelLinear
+from avseg.models.avs.decoder import Decoder, ResidualUnit
+from avseg.models.avs.neck import Neck
+from avseg.models.avs.network import AVSModel
+from avseg.models.avs.tpavi import TPAVI
+from avseg.nn.cpu_kernels import PixelConv, PixelLinear
 
 PLAIN: dict[type, type[nn.Module]] = {PixelLinear: nn.Linear, PixelConv: nn.Conv2d}
 

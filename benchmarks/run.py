@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from avseg.errors import UserError, nearest
-from avseg.files import atomic_file
+from avseg.utils.errors import UserError, nearest
+from avseg.utils.files import atomic_file
 from benchmarks import (
     bench_clips,
     bench_fscore,

@@ -6,7 +6,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from avseg.app.main import main
+from avseg.cli.main import main
 
 # a whole run in seconds
 SMALL = [

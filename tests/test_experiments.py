@@ -14,7 +14,7 @@ from avseg.config.instantiate import instantiate
 from avseg.runs.configure import training_config
 from avseg.sweep import plan
 from avseg.tables.experiment import read_experiment
-from avseg.tasks.build import build_task
+from avseg.training.build import build_task
 
 # the paper's words: data set, epochs, weight of L_AVM
 SETTINGS = {"S4": ("avsbench_s4", "s4", 15, 0.0), "MS3": ("avsbench_ms3", "ms3", 30, 0.5)}

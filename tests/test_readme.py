@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from avseg.app.main import build_parser
+from avseg.cli.main import build_parser
 from avseg.config.compose import compose
-from avseg.config.folder import groups, options
+from avseg.config.paths import groups, options
 from avseg.config.schema import validate
-from avseg.data.video import probe
-from avseg.errors import UserError
-from tests.data.make_video import make_video
+from avseg.media.video import probe
+from avseg.utils.errors import UserError
+from tests.media.make_video import make_video
 from tests.runs_for_tests import avseg
 
 TOP = Path(__file__).resolve().parents[1]

@@ -73,7 +73,7 @@ def test_what_the_installer_reads(wheel: Path) -> None:
         scripts.read_string(archive.read(f"{folder}/entry_points.txt").decode())
         metadata = archive.read(f"{folder}/METADATA").decode()
         assert f"{folder}/licenses/LICENSE" in archive.namelist()
-    assert dict(scripts["console_scripts"]) == {"avseg": "avseg.app.main:main"}
+    assert dict(scripts["console_scripts"]) == {"avseg": "avseg.cli.main:main"}
     project = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
     needed = [line for line in metadata.splitlines() if line.startswith("Requires-Dist: ") and "extra ==" not in line]
     assert len(needed) == len(project["dependencies"])
@@ -82,7 +82,7 @@ def test_what_the_installer_reads(wheel: Path) -> None:
 
 
 def test_its_own_code_and_configurations_are_used(installed: Path, tmp_path: Path) -> None:
-    code = "import avseg, avseg.config.folder as folder; print(avseg.__file__); print(folder.conf_folder())"
+    code = "import avseg, avseg.config.paths as folder; print(avseg.__file__); print(folder.conf_folder())"
     assert python(installed, tmp_path, "-c", code).split() == [
         str(installed / "avseg" / "__init__.py"),
         str(installed / "avseg" / "conf"),

@@ -2,7 +2,7 @@
 
 import sys
 
-from avseg.app.main import main
+from avseg.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from avseg.annotate.document import Document
 from avseg.annotate.records import VideoFacts
 from avseg.annotate.rle import encode
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 FACTS = VideoFacts("film.mp4", frames=24, fps=25.0, height=6, width=8)
 

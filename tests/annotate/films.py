@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from avseg.annotate.protocols import Mask, Picture
-from avseg.data.lu_avs.film import FilmRecipe, make_film
-from avseg.data.toy import ToyCast
+from avseg.data.lu_avs.synthetic.renderer import FilmRecipe, make_film
+from avseg.data.synthetic.toy import ToyCast
 
 
 @dataclass(frozen=True)

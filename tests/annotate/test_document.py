@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avseg.annotate.history import Conflict
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 from tests.annotate.documents import BEGUN, FACTS, document, fill, mask, operations, refusal, result, rle, state_of
 from tests.annotate.plain_model import Model
 

@@ -19,9 +19,9 @@ from avseg.annotate import film_index
 from avseg.annotate.film import open_film
 from avseg.annotate.film_reader import ScrubReader
 from avseg.annotate.prefetch import Prefetch
-from avseg.data.frame_index import frame_index
-from avseg.errors import UserError
-from tests.data.make_video import make_video, read_number
+from avseg.media.frame_index import frame_index
+from avseg.utils.errors import UserError
+from tests.media.make_video import make_video, read_number
 
 FRAMES = 120
 B_FRAMES = {"bf": "3", "g": "60", "b_strategy": "0"}
@@ -76,7 +76,7 @@ def test_threads_do_not_mix_up_frames(plain):
 @given(order=st.lists(st.integers(0, FRAMES - 1), min_size=1, max_size=15), cache=st.integers(8, 40))
 def test_a_reader_with_any_cache(plain, order, cache):
     with ScrubReader(frame_index(plain), cache) as reader:
-        from avseg.data.video import UprightRGB
+        from avseg.media.video import UprightRGB
 
         upright = UprightRGB(0, 64, 96)
         assert [read_number(upright(frame.picture)) for frame in reader.decode(order)] == order

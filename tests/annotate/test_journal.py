@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from avseg.annotate.document import Document
 from avseg.annotate.journal import Journal
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 from tests.annotate.documents import BEGUN, FACTS, document, killed, operations, refusal, rle, state_of
 
 

@@ -11,14 +11,14 @@ from avseg.annotate.listen import Heard
 from avseg.annotate.proposals import propose
 from avseg.annotate.sound import Sound
 from avseg.data.lu_avs import read_release, second_targets
-from avseg.data.lu_avs.film import FilmRecipe
-from avseg.data.lu_avs.writer import write_release
-from avseg.data.toy import ToyCast
-from avseg.errors import UserError
+from avseg.data.lu_avs.synthetic.renderer import FilmRecipe
+from avseg.data.lu_avs.synthetic.writer import write_release
+from avseg.data.synthetic.toy import ToyCast
+from avseg.utils.errors import UserError
 from tests.annotate.test_proposals import BURSTS, spans, video, with_noise
 from tests.runs_for_tests import avseg
-from tests.tasks.long.known import Known
-from tests.tasks.long.words import words
+from tests.training.long.known import Known
+from tests.training.long.words import words
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,8 @@ def made(tmp_path_factory):
 def load(monkeypatch, predictor):
     """In place of a trained run."""
     task = SimpleNamespace(to=lambda device: None, config={"branch": {"name": "mask"}})
-    monkeypatch.setattr("avseg.tasks.load.load_any", lambda run: task)
-    monkeypatch.setattr("avseg.tasks.long.predictor.LongPredictor", lambda task, **options: predictor)
+    monkeypatch.setattr("avseg.training.load.load_any", lambda run: task)
+    monkeypatch.setattr("avseg.predict.long_predictor.LongPredictor", lambda task, **options: predictor)
 
 
 def test_a_branch_names_what_it_hears(made, monkeypatch, tmp_path):

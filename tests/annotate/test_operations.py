@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avseg.annotate.operations import FIELDS, check
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 from tests.annotate.documents import FACTS, document, operations, refusal, rle, state_of
 
 WRONG = [

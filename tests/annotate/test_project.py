@@ -12,7 +12,7 @@ from avseg.annotate.project import Project
 from avseg.annotate.records import VideoFacts
 from avseg.annotate.rle import encode
 from tests.annotate.documents import refusal
-from tests.data.make_video import make_video
+from tests.media.make_video import make_video
 
 
 @pytest.fixture(scope="module")

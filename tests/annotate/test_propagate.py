@@ -10,7 +10,7 @@ from avseg.annotate.follow import FrameResult
 from avseg.annotate.pieces import piece_around, pieces
 from avseg.annotate.propagate import propagate
 from avseg.annotate.protocols import Candidate, Mask, Picture, Step
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 from tests.annotate.films import toy_film
 
 SIZE = (24, 60)

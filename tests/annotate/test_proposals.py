@@ -11,8 +11,8 @@ from avseg.annotate import proposals as module
 from avseg.annotate.film import open_film
 from avseg.annotate.proposals import Proposal, noise_floor, propose, sound_levels
 from avseg.annotate.sound import Sound
-from avseg.errors import UserError
-from tests.data.make_video import make_video
+from avseg.utils.errors import UserError
+from tests.media.make_video import make_video
 
 RATE = 16_000
 BURSTS = [(0.5, 1.4), (2.2, 2.6), (4.0, 5.52)]

@@ -6,7 +6,7 @@ from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco
 
 from avseg.annotate import rle
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 from tests.annotate.documents import refusal
 
 masks = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=70))

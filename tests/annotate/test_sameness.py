@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from avseg.annotate.project import Project
-from avseg.errors import UserError
-from tests.data.make_video import make_video
+from avseg.utils.errors import UserError
+from tests.media.make_video import make_video
 
 
 @pytest.fixture

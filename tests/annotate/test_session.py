@@ -10,7 +10,7 @@ from avseg.annotate.jobs import Jobs, Priority
 from avseg.annotate.proposals import Proposal
 from avseg.annotate.rle import decode
 from avseg.annotate.session import Session
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 from tests.annotate.documents import document, killed, refusal, state_of
 from tests.annotate.models import Film, Gate, Squares, Still
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from avseg.annotate import sound as sound_module
 from avseg.annotate.sound import Sound
-from avseg.data.frame_index import frame_index
-from avseg.data.video_sound import sound_seconds
-from avseg.errors import UserError
-from tests.data.make_video import make_video, tone
+from avseg.media.frame_index import frame_index
+from avseg.media.sound_reader import sound_seconds
+from avseg.utils.errors import UserError
+from tests.media.make_video import make_video, tone
 
 RATE = 16_000
 

@@ -7,8 +7,8 @@ from torchaudio.functional import melscale_fbanks
 
 from avseg.annotate import spectrogram
 from avseg.annotate.sound import Sound
-from avseg.errors import UserError
-from tests.data.make_video import make_video, tone
+from avseg.utils.errors import UserError
+from tests.media.make_video import make_video, tone
 
 RATE = 16_000
 PITCHES = (220.0, 1000.0, 4000.0)

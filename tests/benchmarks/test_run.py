@@ -96,7 +96,7 @@ def test_every_part_runs(tmp_path: Path) -> None:
 
 
 def test_without_the_source_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("avseg.app.bench.__file__", str(tmp_path / "a/b/c/bench.py"))
+    monkeypatch.setattr("avseg.cli.bench.__file__", str(tmp_path / "a/b/c/bench.py"))
     said = avseg(["bench", "--small"])
     assert (said.code, said.err.count("\n")) == (2, 1)
     assert "needs the source" in said.err

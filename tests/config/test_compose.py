@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avseg.config.compose import compose
-from avseg.config.folder import groups, options
 from avseg.config.instantiate import instantiate
+from avseg.config.paths import groups, options
 from avseg.config.schema import validate
-from avseg.errors import UserError
-from avseg.tasks.build import build_data, build_task
+from avseg.training.build import build_data, build_task
+from avseg.utils.errors import UserError
 
 OPTIONS = [(group, option) for group in groups() for option in options(group)]
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from avseg.config.instantiate import instantiate
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 
 def test_makes_what_the_target_names():
@@ -19,7 +19,13 @@ def test_a_configuration_cannot_name_code_of_other_packages(target):
 
 
 @pytest.mark.parametrize(
-    "target", ["avseg.files.os.remove", "avseg.tasks.load.torch.load", "avseg.files.Path", "avseg.tasks.fit.train"]
+    "target",
+    [
+        "avseg.utils.files.os.remove",
+        "avseg.training.load.torch.load",
+        "avseg.utils.files.Path",
+        "avseg.training.fit.train",
+    ],
 )
 def test_nor_reach_it_through_what_our_modules_import(target):
     with pytest.raises(UserError, match="must be a class of"):

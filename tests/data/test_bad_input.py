@@ -8,8 +8,8 @@ import pytest
 import soundfile
 from PIL import Image
 
-from avseg.data.avsbench import AVSBenchDataset
-from avseg.errors import UserError
+from avseg.data.avsbench.dataset import AVSBenchDataset
+from avseg.utils.errors import UserError
 from tests.data.fake import make_s4
 
 Damage = Callable[[Path], object]

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from avseg.data.audio import SAMPLE_RATE, log_mel_patches
-from avseg.data.avsbench import AVSBenchDataset
+from avseg.audio.log_mel import SAMPLE_RATE, log_mel_patches
+from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.clip import collate_clips
 from avseg.data.controls import CONTROLS, WithControls
 from tests.data.fake import make_avss, make_ms3, make_s4

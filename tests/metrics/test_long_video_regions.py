@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from torchvision.ops import box_iou
 
-from avseg.errors import UserError
 from avseg.metrics import LongVideoScore, box_overlap, mask_overlap
+from avseg.utils.errors import UserError
 
 
 @settings(max_examples=40, deadline=None)

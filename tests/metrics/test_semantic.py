@@ -3,8 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avseg.errors import UserError
 from avseg.metrics import SemanticScore
+from avseg.utils.errors import UserError
 from tests.metrics import plain
 
 

@@ -6,7 +6,7 @@ Works on the parameters of a given `avseg.models.TPAVI`, so both forms share the
 import torch
 from torch import Tensor
 
-from avseg.models import TPAVI
+from avseg.models.avs.tpavi import TPAVI
 
 
 def quadratic_tpavi(block: TPAVI, x: Tensor, audio: Tensor | None) -> tuple[Tensor, Tensor | None]:

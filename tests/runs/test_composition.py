@@ -7,9 +7,9 @@ import pytest
 
 from avseg.config.compose import compose
 from avseg.config.schema import validate
-from avseg.errors import UserError
 from avseg.runs import run_hash, run_id
 from avseg.runs.configure import training_config
+from avseg.utils.errors import UserError
 
 PARTS = {"strong_mask": "mask", "strong_box": "box"}
 

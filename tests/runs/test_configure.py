@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from avseg.config.compose import compose
 from avseg.config.schema import validate
-from avseg.errors import UserError
 from avseg.runs import run_hash, run_id, slug
 from avseg.runs.configure import training_config
+from avseg.utils.errors import UserError
 
 OWN = ["data=avsbench_ms3", "backbone=pvt_v2_b5", "fusion=stages_34"]
 START = "init=single_source"

@@ -3,8 +3,8 @@ import os
 import pytest
 
 from avseg.config.compose import compose
-from avseg.errors import UserError
 from avseg.runs import RunDirectory, checkpoint_of, newest_complete_run, read_json, write_json
+from avseg.utils.errors import UserError
 
 
 def test_layout(tmp_path):

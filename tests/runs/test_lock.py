@@ -9,10 +9,10 @@ import sys
 
 import pytest
 
-from avseg.errors import UserError
 from avseg.runs import RunDirectory, write_json
 from avseg.runs.lock import holder, last_end, lock, lock_file, record_end
 from avseg.sweep import State, state_of
+from avseg.utils.errors import UserError
 
 HOLD = """
 import os, sys, time

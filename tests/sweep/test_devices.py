@@ -1,7 +1,7 @@
 import pytest
 
-from avseg.errors import UserError
 from avseg.sweep.devices import Pool, found_devices, on_gpu, processes_of
+from avseg.utils.errors import UserError
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@ import sys
 
 import pytest
 
-from avseg.errors import UserError
 from avseg.runs import RunDirectory, run_id
 from avseg.runs.configure import training_config
 from avseg.sweep import plan
 from avseg.sweep.jobs import make_pool
+from avseg.utils.errors import UserError
 
 WORDS = ["data=toy_ms3", "backbone=tiny", "audio=mel", "trainer=cpu"]
 

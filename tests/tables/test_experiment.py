@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from avseg.errors import UserError
 from avseg.tables.experiment import Cell, read_experiment
+from avseg.utils.errors import UserError
 
 SWEEP = """
 title: Two by two

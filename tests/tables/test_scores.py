@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from avseg.errors import UserError
 from avseg.runs import RunDirectory
 from avseg.tables.scores import read_scores
+from avseg.utils.errors import UserError
 
 
 def make_run(folder: Path, clips: dict[str, float], miou: float | None = None, **more: float) -> RunDirectory:

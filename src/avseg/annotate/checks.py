@@ -7,7 +7,7 @@ from typing import Any
 
 from avseg.annotate import rle
 from avseg.annotate.records import VideoFacts
-from avseg.errors import nearest
+from avseg.utils.errors import nearest
 
 Check = Callable[[Any, VideoFacts], Any]
 

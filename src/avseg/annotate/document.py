@@ -15,7 +15,7 @@ from avseg.annotate.records import Change, VideoFacts
 from avseg.annotate.rle import RLE
 from avseg.annotate.snapshot import snapshot
 from avseg.annotate.state import Key, Patch
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 FORMAT = 1  # of the journal
 Group = tuple[int, str | None]  # what is done together: its first version, and its name

@@ -6,7 +6,7 @@ from typing import Any
 
 from avseg.annotate.records import Mark, Object, Segment, Spent
 from avseg.annotate.state import Key, Patch, State
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 Op = dict[str, Any]
 

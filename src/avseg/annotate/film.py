@@ -14,9 +14,9 @@ import numpy.typing as npt
 from avseg.annotate.film_index import cache_folder, open_index
 from avseg.annotate.film_reader import ScrubReader
 from avseg.annotate.prefetch import Prefetch
-from avseg.data.frame_index import FrameIndex
-from avseg.data.video import CLOCK_ERROR, UprightRGB
-from avseg.errors import UserError
+from avseg.media.frame_index import FrameIndex
+from avseg.media.video import CLOCK_ERROR, UprightRGB
+from avseg.utils.errors import UserError
 
 Picture = npt.NDArray[np.uint8]
 READERS = 3  # scrubbing, playback and propagation at three places do not disturb one another

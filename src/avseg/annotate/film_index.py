@@ -14,10 +14,10 @@ from zlib import error as ZlibError
 
 import numpy as np
 
-from avseg.data.frame_index import FrameIndex, frame_index
-from avseg.data.video import Sound, Video
-from avseg.errors import UserError
-from avseg.files import atomic_file
+from avseg.media.frame_index import FrameIndex, frame_index
+from avseg.media.video import Sound, Video
+from avseg.utils.errors import UserError
+from avseg.utils.files import atomic_file
 
 VERSION = 1
 _WRITING = threading.Lock()
@@ -50,7 +50,7 @@ def open_index(path: Path, folder: Path) -> FrameIndex:
         folder: holds, or gets, `index.npz`; a folder that cannot be written to only costs time.
 
     Raises:
-        UserError: see `avseg.data.frame_index.frame_index`.
+        UserError: see `avseg.media.frame_index.frame_index`.
     """
     with _WRITING:
         stored = _load(path, folder / "index.npz")

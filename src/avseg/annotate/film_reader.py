@@ -7,8 +7,8 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
 
-from avseg.data.container import decode, packets
-from avseg.data.frame_index import NEAR, FrameIndex, FrameReader
+from avseg.media.container import decode, packets
+from avseg.media.frame_index import NEAR, FrameIndex, FrameReader
 
 MARGIN = 4  # frames before a wanted one that are decoded in full, for a step back and as stand-ins
 _GREY = 128

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from avseg.annotate.state import Key, Patch
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 
 class Conflict(UserError):

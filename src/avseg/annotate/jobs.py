@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from enum import IntEnum
 from typing import Any, TypeVar
 
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 T = TypeVar("T")
 

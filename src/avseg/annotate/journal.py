@@ -13,7 +13,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 Record = dict[str, Any]
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from avseg.data.frame_index import FrameIndex
 from avseg.data.lu_avs import LUVideo
-from avseg.errors import UserError
+from avseg.media.frame_index import FrameIndex
+from avseg.utils.errors import UserError
 
 
 class Heard(NamedTuple):
@@ -31,9 +31,9 @@ def hear(index: FrameIndex, run: Path, *, threshold: float | None = None, device
     Raises:
         UserError: the run cannot be loaded or does not hear classes; the sound cannot be decoded.
     """
-    from avseg.tasks.avs import AVSTask
-    from avseg.tasks.load import load_any
-    from avseg.tasks.long.predictor import LongPredictor
+    from avseg.models.avs.module import AVSTask
+    from avseg.predict.long_predictor import LongPredictor
+    from avseg.training.load import load_any
 
     task = load_any(run)
     predictor = (

@@ -8,7 +8,7 @@ from typing import Any
 from avseg.annotate import checks
 from avseg.annotate.checks import Check, Refused
 from avseg.annotate.records import DERIVED, HAND, SEGMENT_STATUSES, STATUSES, VideoFacts
-from avseg.errors import UserError, nearest
+from avseg.utils.errors import UserError, nearest
 
 
 def check(op: object, video: VideoFacts) -> dict[str, Any]:

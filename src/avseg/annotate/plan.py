@@ -27,8 +27,8 @@ from avseg.annotate.operations import FIELDS
 from avseg.annotate.project import Project
 from avseg.annotate.session import Session
 from avseg.annotate.steps import VERBS, check_keys, do_step
-from avseg.errors import UserError, nearest
-from avseg.files import atomic_file
+from avseg.utils.errors import UserError, nearest
+from avseg.utils.files import atomic_file
 
 _DO = tuple(verb for verb in dict.fromkeys((*FIELDS, *VERBS)) if verb not in ("undo", "redo"))
 

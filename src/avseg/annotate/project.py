@@ -15,10 +15,10 @@ from avseg.annotate.document import Document
 from avseg.annotate.journal import Journal
 from avseg.annotate.records import VideoFacts
 from avseg.annotate.sameness import check_same
-from avseg.data.container import open_video
-from avseg.data.video import SUFFIXES
-from avseg.errors import UserError, nearest
-from avseg.files import atomic_file
+from avseg.media.container import open_video
+from avseg.media.video import SUFFIXES
+from avseg.utils.errors import UserError, nearest
+from avseg.utils.files import atomic_file
 
 if TYPE_CHECKING:
     from avseg.annotate.film import Film

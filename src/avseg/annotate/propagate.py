@@ -19,7 +19,7 @@ from avseg.annotate.pieces import Accepted, Piece, pieces
 from avseg.annotate.protocols import Propagator, Segmenter
 from avseg.annotate.quality import score
 from avseg.annotate.refine import iou
-from avseg.errors import UserError, nearest
+from avseg.utils.errors import UserError, nearest
 
 DIRECTIONS = ("both", "forward", "backward")
 REFERENCES = 3  # accepted masks that tell what an object looks like

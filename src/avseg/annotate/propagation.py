@@ -13,7 +13,7 @@ from avseg.annotate.propagate import propagate
 from avseg.annotate.protocols import Propagator, Segmenter
 from avseg.annotate.records import Change, Segment
 from avseg.annotate.rle import RLE, Mask, decode, encode
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 _BATCH = 8  # frames that one line of the journal takes at most
 _PATIENCE = 0.5  # seconds that a finished frame waits for others at most

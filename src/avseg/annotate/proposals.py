@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from avseg.annotate.film import Film
 from avseg.annotate.sound import Sound
-from avseg.errors import UserError, nearest
+from avseg.utils.errors import UserError, nearest
 
 STEP = 0.01  # seconds between levels
 _WINDOW = 0.03  # seconds of a level

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 RLE = dict[str, Any]
 Mask = npt.NDArray[np.bool_]

@@ -4,8 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from avseg.errors import UserError
-from avseg.files import atomic_file
+from avseg.utils.errors import UserError
+from avseg.utils.files import atomic_file
 
 _ENDS = 2**20  # bytes read at either end: a whole film may have many GB
 

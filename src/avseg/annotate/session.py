@@ -20,7 +20,7 @@ from avseg.annotate.queue import Check, worst_first
 from avseg.annotate.records import Change, Segment
 from avseg.annotate.refine import refine
 from avseg.annotate.rle import RLE, Mask, encode
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 if TYPE_CHECKING:
     from avseg.annotate.film import Film

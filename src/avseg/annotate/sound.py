@@ -18,10 +18,10 @@ import numpy.typing as npt
 import soundfile
 
 from avseg.annotate.film_index import cache_folder, fingerprint, open_index
-from avseg.data.frame_index import FrameIndex
-from avseg.data.video_sound import RATE, sound_seconds
-from avseg.errors import UserError
-from avseg.files import atomic_file
+from avseg.media.frame_index import FrameIndex
+from avseg.media.sound_reader import RATE, sound_seconds
+from avseg.utils.errors import UserError
+from avseg.utils.files import atomic_file
 
 BLOCK = 64  # samples in a pair of the finest level
 _FACTOR = 4  # pairs of a level in one of the next

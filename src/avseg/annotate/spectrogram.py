@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from avseg.annotate.sound import Sound
-from avseg.data.video_sound import RATE
-from avseg.errors import UserError
+from avseg.media.sound_reader import RATE
+from avseg.utils.errors import UserError
 
 BANDS, LOWEST_HZ, HIGHEST_HZ = 96, 50.0, 8000.0
 WINDOW, FFT = 512, 1024  # samples: 32 ms, padded so that the lowest bands are not empty

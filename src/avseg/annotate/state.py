@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right, insort
 from typing import Any
 
 from avseg.annotate.records import DERIVED, Mark, Object, Segment, Spent
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 Key = tuple[Any, ...]  # ("object", id), ("segment", id), ("mark", object, frame), ("status",), ("spent", segment)
 Patch = dict[Key, tuple[Any, Any]]  # what stood there before and what stands there after; None = nothing

@@ -6,7 +6,7 @@ from typing import Any
 
 from avseg.annotate.operations import FIELDS
 from avseg.annotate.session import Session
-from avseg.errors import UserError, nearest
+from avseg.utils.errors import UserError, nearest
 
 Values = dict[str, Any]
 # what a session takes as it is; operations are checked by the document

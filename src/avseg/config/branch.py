@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 BRANCHES = ("none", "mask", "box", "audio", "tpavi", "strong_mask", "strong_box")
 COMPOSED = ("strong_mask", "strong_box")
@@ -17,7 +17,7 @@ COMPOSED = ("strong_mask", "strong_box")
 
 @dataclass
 class SilentConf:
-    """The silent-object-aware loss, see `avseg.losses.silent`."""
+    """The silent-object-aware loss, see `avseg.models.lu_avs.silent_loss`."""
 
     # soft, ignore, teacher (a frozen COCO detector, see BranchConf.teacher), off
     mode: str = "soft"
@@ -35,7 +35,7 @@ class SilentConf:
 
 @dataclass
 class AggregationConf:
-    """Which region is kept when, see `avseg.models.strong_baseline.aggregation`."""
+    """Which region is kept when, see `avseg.models.lu_avs.aggregation`."""
 
     mode: str = "product"
     keep: str = "best"
@@ -44,7 +44,7 @@ class AggregationConf:
 
 @dataclass
 class SmoothingConf:
-    """From probabilities of each second to intervals, see `avseg.models.strong_baseline.activity`."""
+    """From probabilities of each second to intervals, see `avseg.models.lu_avs.activity`."""
 
     median: float = 3.0
     threshold: float = 0.5
@@ -73,7 +73,7 @@ class BranchConf:
     """One branch of the strong baseline, or a composition of two finished ones."""
 
     name: str = "none"
-    # visual branches: the network, see `avseg.models.strong_baseline.presets`
+    # visual branches: the network, see `avseg.models.lu_avs.presets`
     model: str = ""
     # false, true (COCO weights from the hub), or the path of a folder or file with them
     pretrained: Any = False

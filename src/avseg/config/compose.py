@@ -13,8 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from avseg.config import schema
-from avseg.config.folder import conf_folder, groups, options
-from avseg.errors import UserError, nearest
+from avseg.config.paths import conf_folder, groups, options
+from avseg.utils.errors import UserError, nearest
 
 
 def compose(name: str, overrides: list[str]) -> dict[str, Any]:

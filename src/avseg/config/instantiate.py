@@ -6,7 +6,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import get_object
 from hydra.utils import instantiate as hydra_instantiate
 
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 # a configuration may come out of a checkpoint of unknown origin: it can only name classes of these packages
 ALLOWED = ("avseg.", "torch.optim.", "pytorch_lightning.")
@@ -52,6 +52,6 @@ def _check_target(target: str) -> None:
         found = get_object(target)
     except Exception as error:
         raise UserError(f"_target_: {target} does not exist") from error
-    # a path may lead through a module's imports to anything (`avseg.files.os`): what counts is where a class was made
+    # a path may lead through a module's imports to anything (`avseg.utils.files.os`): what counts is where a class was made
     if not isinstance(found, type) or not f"{found.__module__}.".startswith(ALLOWED):
         raise UserError(f"_target_: {target} is not allowed; it must be a class of one of {', '.join(ALLOWED)}")

@@ -10,7 +10,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
 from avseg.config.branch import BRANCHES, BranchConf, unsaid_choices
-from avseg.errors import UserError, nearest
+from avseg.utils.errors import UserError, nearest
 
 FUSION_MODES = ("audio", "visual", "both")
 FUSION_SCOPES = ("clip", "frame")
@@ -43,7 +43,7 @@ class TaskConf:
 class DataConf:
     """A data set and what the paper trains on it."""
 
-    _target_: str = "avseg.data.datamodule.AVSBenchDataModule"
+    _target_: str = "avseg.data.avsbench.datamodule.AVSBenchDataModule"
     name: str = MISSING
     setting: str = MISSING
     root: str = MISSING

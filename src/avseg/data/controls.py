@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from avseg.data.audio import SAMPLE_RATE, fit_patches, log_mel_patches
-from avseg.data.avsbench import AVSBenchDataset
+from avseg.audio.log_mel import SAMPLE_RATE, fit_patches, log_mel_patches
+from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.clip import Clip
 
 CONTROLS = ("silence", "noise", "other", "shuffled")

@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from avseg.data.clip import Clip, collate_clips
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 
 class ShareSampler(Sampler[int]):

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from avseg.errors import UserError, nearest
+from avseg.utils.errors import UserError, nearest
 
 Stray = Literal["background", "nearest", "error"]
 STRAYS = ("background", "nearest", "error")

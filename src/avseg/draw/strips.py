@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from avseg.draw.overlay import Colour, Overlay, upsample
-from avseg.files import atomic_file
+from avseg.utils.files import atomic_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

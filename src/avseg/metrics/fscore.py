@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from avseg.errors import UserError
 from avseg.metrics.frames import FrameMetric, check_shapes
+from avseg.utils.errors import UserError
 
 # The official thresholds, with their float32 rounding; the last one is exactly 1.
 THRESHOLDS = torch.linspace(0, 1 - 1e-10, 255)

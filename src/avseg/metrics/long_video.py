@@ -24,7 +24,18 @@ from avseg.metrics.long_video_arguments import (
 from avseg.metrics.long_video_regions import Overlap, Regions, merge_flags, merge_regions, overlap_of
 from avseg.metrics.long_video_units import SCORES, Pair, Scores, label_f, pairs_of, segment_counts, unit_scores
 from avseg.metrics.span_metric import SpanMetric
-from avseg.metrics.spans import LABEL, NO_LABEL, ONE, PREDICTED, SOUNDING, Rows, frame_rows, join, no_frames, video_key
+from avseg.metrics.spans import (
+    LABEL,
+    NO_LABEL,
+    ONE,
+    PREDICTED,
+    SOUNDING,
+    Rows,
+    frame_rows,
+    join,
+    no_frames,
+    video_key,
+)
 
 Region = Literal["mask", "box", "none"]
 Unit = Literal["video_class", "segment", "video"]

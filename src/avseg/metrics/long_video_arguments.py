@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from avseg.errors import UserError, nearest
 from avseg.metrics.spans import Rows
+from avseg.utils.errors import UserError, nearest
 
 Flags = NDArray[np.bool_]
 

@@ -4,10 +4,10 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from avseg.errors import UserError, nearest
 from avseg.metrics.areas import class_areas
 from avseg.metrics.frames import FrameMetric, check_shapes
 from avseg.metrics.fscore import BETA2
+from avseg.utils.errors import UserError, nearest
 
 
 class SemanticScore(FrameMetric):

@@ -5,8 +5,8 @@ from typing import Any
 
 from avseg.config.branch import COMPOSED
 from avseg.config.compose import compose
-from avseg.errors import UserError
 from avseg.runs.identity import run_id
+from avseg.utils.errors import UserError
 
 # what belongs to the own run alone: its start, its name, its data set with that data set's recipe, its dashboard
 _OWN = ("init", "experiment", "logger", "hydra", "loss", "trainer.max_epochs")

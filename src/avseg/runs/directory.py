@@ -9,9 +9,9 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from avseg.errors import UserError
-from avseg.files import atomic_file
 from avseg.runs.identity import run_hash, slug
+from avseg.utils.errors import UserError
+from avseg.utils.files import atomic_file
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from avseg.errors import UserError
 from avseg.runs.directory import RunDirectory
+from avseg.utils.errors import UserError
 
 _HOW = "`make demo` makes a small one in minutes, `avseg train` a real one"
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 # how a trainer does its work; all its other settings change the numbers
 TRAINER_INFRASTRUCTURE = (
@@ -26,7 +26,7 @@ _AVS = ("task", "backbone", "audio", "fusion", "loss", "optimizer")
 _PARTS: dict[str, tuple[str, ...]] = {"none": _AVS, "tpavi": _AVS, "mask": ("optimizer",), "box": ("optimizer",)}
 _PARTS |= {"audio": ("audio", "optimizer"), "strong_mask": (), "strong_box": ()}
 # draws pictures only
-_PICTURES = "avseg.tasks.callbacks.ClipPanels"
+_PICTURES = "avseg.training.callbacks.ClipPanels"
 # how the same clips are read, not which
 DATA_INFRASTRUCTURE = ("root", "num_workers", "packed", "packed_audio", "_target_")
 _OPTIONS_INFRASTRUCTURE = ("frames_per_chunk",)

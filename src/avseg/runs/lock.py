@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from avseg.errors import UserError
 from avseg.runs.directory import RunDirectory, read_json, write_json
+from avseg.utils.errors import UserError
 
 log = logging.getLogger("avseg")
 

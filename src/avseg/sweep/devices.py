@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 # more jobs at once on a CPU slow each other down more than they gain
 _MOST_ON_CPU = 4

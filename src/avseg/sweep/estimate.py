@@ -11,10 +11,10 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from avseg.errors import UserError
 from avseg.runs import RunDirectory, read_json
 from avseg.sweep.devices import Pool, on_gpu, processes_of
 from avseg.sweep.jobs import Job, make_pool
+from avseg.utils.errors import UserError
 
 
 @dataclass(frozen=True)

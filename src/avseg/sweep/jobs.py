@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import Any
 
 from avseg.config.schema import validate
-from avseg.errors import UserError
 from avseg.runs import RunDirectory, run_id
 from avseg.runs.configure import training_config
 from avseg.sweep.devices import Pool, found_devices, on_gpu, processes_of
+from avseg.utils.errors import UserError
 
 log = logging.getLogger("avseg")
 

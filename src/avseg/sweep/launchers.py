@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from avseg.errors import UserError
 from avseg.runs.lock import last_end, log_file
-from avseg.sweep.engine import Outcome
 from avseg.sweep.jobs import Job
+from avseg.sweep.scheduler import Outcome
 from avseg.sweep.state import state_of
+from avseg.utils.errors import UserError
 
 
 def refuse_launcher(settings: dict[str, Any], jobs: Sequence[Job]) -> None:
@@ -17,7 +17,7 @@ def refuse_launcher(settings: dict[str, Any], jobs: Sequence[Job]) -> None:
     jobs inside its own processes that is the command line of the whole sweep, or of the launcher's worker.
 
     Args:
-        settings: from `avseg.config.launch.hydra_settings`.
+        settings: from `avseg.config.multirun.hydra_settings`.
         jobs: the jobs.
 
     Raises:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from avseg.config.experiments import experiment_names, experiments_folder
-from avseg.errors import UserError, nearest
 from avseg.tables.sweep_file import Picture, Place, SweepFile, read_published, read_sweep_file
+from avseg.utils.errors import UserError, nearest
 
 __all__ = ["Cell", "Experiment", "Picture", "Place", "read_experiment"]
 

@@ -5,10 +5,10 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from avseg.files import atomic_file
 from avseg.tables.latex import latex
 from avseg.tables.markdown import markdown
 from avseg.tables.table import Comparison, Result, Table
+from avseg.utils.files import atomic_file
 
 RESULTS = ["row", "column", "metric", "seeds", "mean", "sd", "low", "high", "published", "difference", "clips", "runs"]
 COMPARISONS = ["kind", "first_row", "first_column", "second_row", "second_column", "difference", "clips", "p", "p_holm"]

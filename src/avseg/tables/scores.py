@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avseg.errors import UserError
 from avseg.runs import RunDirectory, read_json
+from avseg.utils.errors import UserError
 
 # F is a maximum over thresholds of curves averaged over groups of clips, so no mean over clips (facts of the protocol)
 CLIP_MEANS = ("miou",)

@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from avseg.config.experiments import experiments_folder
-from avseg.errors import UserError, nearest
+from avseg.utils.errors import UserError, nearest
 
 Place: TypeAlias = tuple[str, str]  # row, column
 Words: TypeAlias = tuple[str, ...]

@@ -49,7 +49,7 @@ class IsolatedLauncher(Launcher):  # type: ignore[misc]  # hydra is untyped to m
         A failed one counts as returned, too: at the first that does not, Hydra would drop all the others' values.
         """
         from avseg.sweep import plan, run_jobs
-        from avseg.sweep.overview import show_plan
+        from avseg.sweep.plan_table import show_plan
 
         jobs = plan(job_overrides)
         if self.dry_run:

@@ -5,7 +5,7 @@ from avseg.annotate.backends.affinity import FlowAffinity
 from avseg.annotate.backends.cells import Known, read
 from avseg.annotate.backends.track import KEPT
 from avseg.annotate.refine import iou
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 from tests.annotate.films import ToyFilm, toy_film
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from avseg.annotate.backends import PROPAGATORS, SEGMENTERS, make_propagator, make_segmenter
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 
 def test_unknown_names_and_options_are_told_in_one_line() -> None:
@@ -44,7 +44,7 @@ def test_without_opencv_the_extra_is_named() -> None:
     code = (
         "import sys; sys.modules['cv2'] = None\n"
         "from avseg.annotate.backends import make_segmenter\n"
-        "from avseg.errors import UserError\n"
+        "from avseg.utils.errors import UserError\n"
         "try: make_segmenter()\n"
         "except UserError as error: print(error)"
     )

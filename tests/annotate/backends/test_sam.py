@@ -10,7 +10,7 @@ from avseg.annotate.backends import make_segmenter
 from avseg.annotate.backends.sam import Sam
 from avseg.annotate.protocols import Segmenter
 from avseg.annotate.refine import padded_box
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 from tests.annotate.films import toy_film
 
 PROMPTS = ("points", "box", "mask", "all")

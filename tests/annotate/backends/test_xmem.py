@@ -6,8 +6,8 @@ import torch
 
 from avseg.annotate.backends import make_propagator
 from avseg.annotate.backends.xmem import XMemPropagator
-from avseg.errors import UserError
-from avseg.models.xmem import MemorySettings, Propagator, tiny_xmem
+from avseg.nn.xmem import MemorySettings, Propagator, tiny_xmem
+from avseg.utils.errors import UserError
 from tests.annotate.films import toy_film
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.annotate.browser.live import serving
 from tests.annotate.browser.person import Person
-from tests.data.make_video import make_video
+from tests.media.make_video import make_video
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from avseg.annotate.document import Document
 from avseg.annotate.film import open_film
 from avseg.annotate.records import VideoFacts
 from avseg.annotate.rle import encode
-from tests.data.make_video import make_video, read_number
+from tests.media.make_video import make_video, read_number
 
 SIZE = (64, 96)
 B_FRAMES = {"bf": "3", "g": "50", "b_strategy": "0"}

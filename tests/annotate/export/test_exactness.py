@@ -13,12 +13,12 @@ from PIL import Image
 from avseg.annotate.document import Document
 from avseg.annotate.export import export
 from avseg.annotate.film import open_film
-from avseg.data.frame_index import frame_index
-from avseg.data.layout import layout_for
+from avseg.data.avsbench.layout import layout_for
 from avseg.data.lu_avs import read_release, stream
 from avseg.data.palette import voc_palette
+from avseg.media.frame_index import frame_index
 from tests.annotate.export.films import KINDS, add_object, blank, drawn_mask, facts, make_film, number_of, set_mask
-from tests.data.make_video import read_number
+from tests.media.make_video import read_number
 
 SPANS = [(7, 61), (80, 150)]
 HEARD = [frame for start, end in SPANS for frame in range(start, end) if frame % 256]

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from avseg.annotate.export import FORMATS, export, table
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 from tests.annotate.export.films import add_object, blank, make_film, rectangle, set_mask
 
 

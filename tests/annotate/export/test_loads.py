@@ -15,7 +15,7 @@ from pycocotools.cocoeval import COCOeval
 from avseg.annotate.export import export
 from avseg.annotate.export.avsbench import clip_begins
 from avseg.annotate.export.source import painted
-from avseg.data.datamodule import AVSBenchDataModule
+from avseg.data.avsbench.datamodule import AVSBenchDataModule
 from avseg.data.lu_avs import LUAVSDataModule, read_release, stream
 from avseg.metrics import LongVideoScore
 from tests.annotate.export.films import SIZE, add_object, blank, make_film, rectangle, set_mask
@@ -113,7 +113,7 @@ def test_official_label_numbers(document, film, tmp_path):
 @pytest.mark.parametrize("setting", ["ms3", "avss"])
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_the_avsbench_data_module(document, film, tmp_path, setting, split):
-    from avseg.data.video import official_frames
+    from avseg.media.video import official_frames
 
     out = export(document, film, "avsbench", tmp_path / "out", setting=setting, split=split)
     data = AVSBenchDataModule(out, setting, image_size=64, batch_size=1, num_workers=0, controls=False)

@@ -9,8 +9,8 @@ from avseg.annotate.document import Document
 from avseg.annotate.export import export
 from avseg.annotate.film import open_film
 from avseg.annotate.importing import import_
-from avseg.data.frame_index import frame_index
-from avseg.errors import UserError
+from avseg.media.frame_index import frame_index
+from avseg.utils.errors import UserError
 from tests.annotate.export.films import add_object, blank, facts, make_film, rectangle, set_mask
 from tests.data.lu_avs.sample import ODD_ID, VARYING, make_sample, row_masks
 
@@ -99,7 +99,7 @@ def test_single_source_clips(tmp_path):
     """S4: the category is the label, the mask of the first second all there is in training."""
     from PIL import Image
 
-    from avseg.data.layout import ClipEntry, S4Layout
+    from avseg.data.avsbench.layout import ClipEntry, S4Layout
 
     film = make_film(tmp_path, "constant.mp4", frames=125)
     layout = S4Layout(tmp_path / "s4")

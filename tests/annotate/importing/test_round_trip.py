@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from avseg.annotate.export import export
 from avseg.annotate.importing import import_
-from avseg.data.video import official_frames
+from avseg.media.video import official_frames
 from tests.annotate.export.films import GAPS, add_object, blank, make_film, set_mask, told
 
 SIZE, FRAMES = (24, 32), 40

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from avseg.annotate.server import create_app
-from tests.data.make_video import make_video
+from tests.media.make_video import make_video
 
 TOKEN = "the-token"
 ADDRESS = "http://127.0.0.1:8321"

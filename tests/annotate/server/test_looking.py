@@ -12,7 +12,7 @@ from avseg.annotate import rle
 from avseg.annotate.film import open_film
 from avseg.annotate.sound import Sound
 from tests.annotate.server.conftest import FRAMES, HEIGHT, WIDTH
-from tests.data.make_video import read_number
+from tests.media.make_video import read_number
 
 
 def test_the_list_and_what_opening_says(client: TestClient, folder: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from avseg.annotate.server.places import inside
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 
 @pytest.mark.parametrize(

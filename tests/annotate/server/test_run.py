@@ -12,7 +12,7 @@ import pytest
 from avseg.annotate.server import serve
 from avseg.annotate.server.events import Hub
 from avseg.annotate.server.run import address_of
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 from tests.annotate.browser.live import TOKEN, Live, serving
 
 

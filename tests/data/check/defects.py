@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from avseg.data.layout import ClipEntry, Layout
+from avseg.data.avsbench.layout import ClipEntry, Layout
 from avseg.data.palette import voc_palette
 from tests.data.check.tree import SIZE, log_mel_bytes, mask_bytes, picture_bytes, replace_file, wav_bytes
 

@@ -7,7 +7,7 @@ import pytest
 
 from avseg.data.check import Expected, find_settings, inspect_set
 from avseg.data.check.published import PUBLISHED, expected_of
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 from tests.data.check.defects import DEFECTS, Defect
 from tests.data.check.tree import SMALL, make_tree, mask_bytes, replace_file, small, wav_bytes
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from avseg.data.check.jobs import spread
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 
 def square(number: int) -> int:

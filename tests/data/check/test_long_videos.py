@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from avseg.data.check import Expected, inspect_set, statistics_of
-from avseg.data.frame_index import frame_index
 from avseg.data.lu_avs import read_release
-from avseg.data.lu_avs.film import FilmRecipe
-from avseg.data.lu_avs.writer import write_release
-from avseg.data.toy import ToyCast
+from avseg.data.lu_avs.synthetic.renderer import FilmRecipe
+from avseg.data.lu_avs.synthetic.writer import write_release
+from avseg.data.synthetic.toy import ToyCast
+from avseg.media.frame_index import frame_index
 from tests.data.lu_avs.sample import make_sample
-from tests.data.make_video import make_video
+from tests.media.make_video import make_video
 
 COUNTS = {"train": 3, "val": 2, "test": 2}
 DEFECTS = {}
@@ -249,7 +249,7 @@ def test_a_release_of_which_a_tenth_is_missing_is_complete(tmp_path: Path) -> No
     from avseg.data.check.findings import Report
     from avseg.data.check.long_videos import _check_missing
     from avseg.data.lu_avs.annotations import read_annotations
-    from avseg.data.lu_avs.places import Places
+    from avseg.data.lu_avs.paths import Places
 
     video = {"duration": 3, "fps": 10, "subset": "train", "annotations": []}
     rewrite(tmp_path, {f"v{number}": video for number in range(1000)})

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from avseg.data.avsbench.index import ClipEntry
 from avseg.data.check.masks import MaskRules, check_mask, mask_of, named_classes
-from avseg.data.index import ClipEntry
 from avseg.data.palette import voc_palette
 
 NAMES = ("background", "cat", "dog", "male_speech", "male", "vacuum-cleaner")

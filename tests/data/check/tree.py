@@ -13,8 +13,8 @@ import numpy as np
 import soundfile
 from PIL import Image
 
+from avseg.data.avsbench.layout import SPLITS, AVSSLayout, ClipEntry, Layout, layout_for
 from avseg.data.check.published import PUBLISHED, Expected
-from avseg.data.layout import SPLITS, AVSSLayout, ClipEntry, Layout, layout_for
 from avseg.data.palette import AVSS_CLASSES, voc_palette
 
 SIZE = 16

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from avseg.data.lu_avs.film import FilmRecipe
-from avseg.data.lu_avs.writer import write_release
-from avseg.data.toy import ToyCast
+from avseg.data.lu_avs.synthetic.renderer import FilmRecipe
+from avseg.data.lu_avs.synthetic.writer import write_release
+from avseg.data.synthetic.toy import ToyCast
 from tests.data.lu_avs.sample import make_sample
 
 

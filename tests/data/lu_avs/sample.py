@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.data.make_video import make_video
+from tests.media.make_video import make_video
 
 LABELS = {"male singing": 46, "playing piano": 5, "dog barking": 12}
 ODD_ID = "-a_b__st__7__et__9"

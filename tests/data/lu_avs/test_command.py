@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from avseg.data.frame_index import frame_index
 from avseg.data.lu_avs import read_release
 from avseg.data.lu_avs.ground_truth import check_video
-from tests.data.make_cutouts import write_cutouts
+from avseg.media.frame_index import frame_index
+from tests.data.synthetic.make_cutouts import write_cutouts
 from tests.runs_for_tests import avseg
 
 SMALL = ["--setting", "lu_avs", "--size", "32", "--train", "2", "--val", "1", "--test", "0", "--seconds", "3", "4"]

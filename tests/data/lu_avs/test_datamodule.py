@@ -10,7 +10,7 @@ import torch
 from avseg.data.clip import Clip
 from avseg.data.lu_avs import FrameBatch, LUAVSDataModule, SoundBatch, datamodule
 from avseg.data.lu_avs.sampling import EpochSampler, VideoShare, pick
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 from tests.data.lu_avs.sample import HARD, ODD_ID, TEST, VARYING
 
 

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from avseg.data.frame_index import frame_index
 from avseg.data.lu_avs import Fit, read_release
 from avseg.data.lu_avs.batches import collate_frames
-from avseg.data.lu_avs.fit import Objects
 from avseg.data.lu_avs.frames import FrameDataset, objects_at
+from avseg.data.lu_avs.resize import Objects
 from avseg.data.lu_avs.sound import sounding_frames
-from avseg.errors import UserError
+from avseg.media.frame_index import frame_index
+from avseg.utils.errors import UserError
 from tests.data.lu_avs.sample import HARD, ODD_ID, SILENT, VARYING
-from tests.data.make_video import read_number
+from tests.media.make_video import read_number
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avseg.data.frame_index import frame_index
 from avseg.data.lu_avs import read_release, stream
 from avseg.data.lu_avs.ground_truth import check_video
-from avseg.data.lu_avs.places import folder_name, parse_folder_name
-from avseg.errors import UserError
+from avseg.data.lu_avs.paths import folder_name, parse_folder_name
+from avseg.media.frame_index import frame_index
+from avseg.utils.errors import UserError
 from tests.data.lu_avs.sample import HARD, ODD_ID, SILENT, TEST, VAL, VARYING, Sample, row_masks
 
 

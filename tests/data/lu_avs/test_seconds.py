@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from avseg.data.frame_index import frame_index
 from avseg.data.lu_avs import Fit, read_release, second_clips, sound_patches, stream
 from avseg.data.lu_avs.seconds import SecondDataset
+from avseg.media.frame_index import frame_index
 from tests.data.lu_avs.sample import HARD, ODD_ID, SILENT, VARYING
-from tests.data.make_video import read_number
+from tests.media.make_video import read_number
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avseg.data.frame_index import frame_index
 from avseg.data.lu_avs import LUVideo, Segment, read_release, second_targets, sound_patches
 from avseg.data.lu_avs.sound import PatchCache, SoundDataset, coverage
+from avseg.media.frame_index import frame_index
 from tests.data.lu_avs.sample import ODD_ID, VARYING
-from tests.data.make_video import make_video
+from tests.media.make_video import make_video
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import torch
 
 from avseg.data.lu_avs import Fit, read_release, stream
 from avseg.data.lu_avs.ground_truth import boxes_around, cut_boxes
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 from tests.data.lu_avs.sample import HARD, ODD_ID, SILENT, SIZE, VAL, VARYING, row_boxes, row_masks
-from tests.data.make_video import read_number
+from tests.media.make_video import read_number
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def peak(root, seconds):
     """Peak memory in KB of streaming a 720p video with a mask on each frame, in a process of its own."""
     import json
 
-    from tests.data.make_video import make_video
+    from tests.media.make_video import make_video
 
     frames, size = seconds * 2, (720, 1280)
     (root / "a__x__st__0__et__0").parent.mkdir(parents=True)

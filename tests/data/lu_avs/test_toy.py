@@ -7,15 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from avseg.data.frame_index import frame_index
 from avseg.data.lu_avs import read_release, second_targets, stream
-from avseg.data.lu_avs.film import RATES, FilmRecipe, make_film
 from avseg.data.lu_avs.ground_truth import check_video
-from avseg.data.lu_avs.plan import draw_spans, frame_times, mix_spans
-from avseg.data.lu_avs.writer import write_release
-from avseg.data.toy import ToyCast
-from avseg.data.video_sound import RATE, sound_seconds
-from avseg.errors import UserError
+from avseg.data.lu_avs.synthetic.renderer import RATES, FilmRecipe, make_film
+from avseg.data.lu_avs.synthetic.schedule import draw_spans, frame_times, mix_spans
+from avseg.data.lu_avs.synthetic.writer import write_release
+from avseg.data.synthetic.toy import ToyCast
+from avseg.media.frame_index import frame_index
+from avseg.media.sound_reader import RATE, sound_seconds
+from avseg.utils.errors import UserError
 
 COUNTS = {"train": 4, "val": 2, "test": 3}
 RECIPE = FilmRecipe(ToyCast(), 32, (4, 6), 0.25)  # that of `toy_root`

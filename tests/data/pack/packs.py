@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from avseg.data.avsbench import AVSBenchDataset
+from avseg.data.avsbench.dataset import AVSBenchDataset
+from avseg.data.avsbench.layout import SPLITS
 from avseg.data.clip import Clip
-from avseg.data.layout import SPLITS
 from avseg.data.pack import Embedder, build_pack
 from tests.data.fake import make_avss, make_ms3, make_s4
 

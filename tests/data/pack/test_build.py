@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from avseg.data.avsbench import AVSBenchDataset
-from avseg.data.layout import layout_for
+from avseg.data.avsbench.dataset import AVSBenchDataset
+from avseg.data.avsbench.layout import layout_for
 from avseg.data.pack import build_pack, open_pack
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 from tests.data.fake import make_ms3, make_s4
 from tests.data.pack.packs import packed_set
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from avseg.data.avsbench import AVSBenchDataset
-from avseg.data.datamodule import AVSBenchDataModule
-from avseg.data.layout import SPLITS
+from avseg.data.avsbench.datamodule import AVSBenchDataModule
+from avseg.data.avsbench.dataset import AVSBenchDataset
+from avseg.data.avsbench.layout import SPLITS
 from avseg.data.pack import PackedDataset, arrays, build_pack
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 from tests.data.fake import make_s4
 from tests.data.pack.packs import MAKERS, assert_equal, packed_set
 
@@ -52,8 +52,8 @@ def test_the_files_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     packed_set(tmp_path)
     modules = [AVSBenchDataModule(tmp_path, "ms3", 32, num_workers=0, packed=packed) for packed in (True, False)]
     packed, files = (module.val_dataloader() for module in modules)  # the opening compares a clip
-    monkeypatch.setattr("avseg.data.avsbench.read_frames", None)
-    monkeypatch.setattr("avseg.data.avsbench.read_wav", None)
+    monkeypatch.setattr("avseg.data.avsbench.dataset.read_frames", None)
+    monkeypatch.setattr("avseg.data.avsbench.dataset.read_wav", None)
     assert len(list(packed)) == 1
     with pytest.raises(TypeError):
         list(files)

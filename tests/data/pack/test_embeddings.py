@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import torch
 
-from avseg.data.avsbench import AVSBenchDataset
-from avseg.data.datamodule import AVSBenchDataModule
+from avseg.data.avsbench.datamodule import AVSBenchDataModule
+from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.pack import build_pack, reason_to_pack, weights_fingerprint
 from avseg.data.pack.embeddings import Embedder
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 from tests.data.pack.packs import FAKE_VGGISH, MAKERS, encode
 
 WEIGHTS = FAKE_VGGISH.weights

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from avseg.data.avsbench import AVSBenchDataset
-from avseg.data.datamodule import AVSBenchDataModule
+from avseg.data.avsbench.datamodule import AVSBenchDataModule
+from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.pack import build_pack
 from tests.data.fake import make_ms3
 

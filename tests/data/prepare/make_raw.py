@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.data.make_video import make_video, tone
+from tests.media.make_video import make_video, tone
 
 SECONDS = 5
 NTSC = Fraction(30000, 1001)

@@ -8,13 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
-from avseg.data.avsbench import AVSBenchDataset
-from avseg.data.datamodule import AVSBenchDataModule
-from avseg.data.layout import SPLITS, ClipEntry, Layout, layout_for
+from avseg.data.avsbench.datamodule import AVSBenchDataModule
+from avseg.data.avsbench.dataset import AVSBenchDataset
+from avseg.data.avsbench.layout import SPLITS, ClipEntry, Layout, layout_for
 from avseg.data.prepare.options import Options
 from avseg.data.prepare.run import prepare
-from avseg.errors import UserError
-from tests.data.make_video import make_video, read_number, tone
+from avseg.utils.errors import UserError
+from tests.media.make_video import make_video, read_number, tone
 
 SIZE = 48
 CLIPS = [

@@ -13,18 +13,18 @@ from typing import NamedTuple
 
 import pytest
 
-from avseg.data.datamodule import AVSBenchDataModule
-from avseg.data.layout import MS3Layout
-from avseg.data.pictures import read_frames
+from avseg.data.avsbench.datamodule import AVSBenchDataModule
+from avseg.data.avsbench.layout import MS3Layout
 from avseg.data.prepare import run
 from avseg.data.prepare.options import Options
-from avseg.data.prepare.outcome import Outcome
 from avseg.data.prepare.pool import ProcessDied
+from avseg.data.prepare.result import Outcome
 from avseg.data.prepare.run import prepare
-from avseg.errors import UserError
-from tests.data.make_video import make_video
+from avseg.media.images import read_frames
+from avseg.utils.errors import UserError
 from tests.data.prepare.make_raw import BROKEN, REASONS, Raw, make_folder
 from tests.data.prepare.trees import clip_name, drawn_numbers, expected_numbers, tree
+from tests.media.make_video import make_video
 
 OPTIONS = Options(size=48)
 

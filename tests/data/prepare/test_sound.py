@@ -7,11 +7,11 @@ import pytest
 import soundfile
 import torch
 
-from avseg.data.audio import fit_patches, log_mel_patches, read_wav
-from avseg.data.log_mel import read_log_mel
+from avseg.audio.log_mel import fit_patches, log_mel_patches, read_wav
+from avseg.audio.log_mel_file import read_log_mel
 from avseg.data.prepare.sound import clip_waves, sound_end, write_sound
-from avseg.data.video import probe
-from tests.data.make_video import make_video
+from avseg.media.video import probe
+from tests.media.make_video import make_video
 
 RATE = 16_000
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from avseg.data.layout import ClipEntry, layout_for
+from avseg.data.avsbench.layout import ClipEntry, layout_for
 from avseg.data.prepare.options import Options
 from avseg.data.prepare.sources import benchmark_sources, find_index, own_sources
 from avseg.data.prepare.video import prepare_video
-from avseg.errors import UserError
-from tests.data.make_video import make_video
+from avseg.utils.errors import UserError
+from tests.media.make_video import make_video
 
 OUT = Path("elsewhere")
 

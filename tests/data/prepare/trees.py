@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.data.make_video import BITS, read_number
 from tests.data.prepare.make_raw import Raw
+from tests.media.make_video import BITS, read_number
 
 
 def tree(root: Path) -> dict[str, str]:

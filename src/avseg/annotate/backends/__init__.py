@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from avseg.annotate.protocols import Propagator, Segmenter
-from avseg.errors import UserError, nearest
+from avseg.utils.errors import UserError, nearest
 
 __all__ = ["PROPAGATORS", "SEGMENTERS", "make_propagator", "make_segmenter", "options_of"]
 

@@ -18,7 +18,7 @@ from avseg.annotate.backends.opencv import cv
 from avseg.annotate.backends.track import Track, cell_shares
 from avseg.annotate.backends.view import View, look
 from avseg.annotate.protocols import Affinity, Mask, Picture, Probability, Step
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 Map = npt.NDArray[np.float32]
 CELLS = 40  # along the longer side

@@ -13,7 +13,7 @@ from avseg.annotate.backends.superpixels import Superpixels, cut
 from avseg.annotate.backends.view import View, look
 from avseg.annotate.protocols import Box, Candidate, Mask, Picture, Probability
 from avseg.annotate.refine import padded_box
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 Clicks = Sequence[tuple[float, float, bool]]
 Trimap = npt.NDArray[np.uint8]  # of cv2.GC_BGD, GC_FGD, GC_PR_BGD, GC_PR_FGD

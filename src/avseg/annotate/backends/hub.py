@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
-from avseg.errors import UserError
-from avseg.models.strong_baseline.presets import quiet
+from avseg.models.lu_avs.presets import quiet
+from avseg.utils.errors import UserError
 
 
 def load(kind: str, model_name: str, weights: str | Path | None, device: str | None) -> tuple[Any, torch.device]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 try:
     import cv2

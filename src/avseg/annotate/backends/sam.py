@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from avseg.annotate.backends.hub import load
 from avseg.annotate.protocols import Box, Candidate, Mask, Picture, Probability
-from avseg.errors import UserError
-from avseg.models.normalise import normalise
+from avseg.nn.normalise import normalise
+from avseg.utils.errors import UserError
 
 # SAM takes earlier masks as logits; these are about what it gives for a sure pixel
 PRIOR_LOGITS = 10.0

@@ -4,7 +4,7 @@ import torch
 
 from avseg.annotate.backends.sam import Sam
 from avseg.annotate.backends.xmem import XMemPropagator
-from avseg.models.xmem import tiny_xmem
+from avseg.nn.xmem import tiny_xmem
 
 
 def tiny_propagator(short_side: int = 64) -> XMemPropagator:

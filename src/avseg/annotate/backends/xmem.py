@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from avseg.annotate.protocols import Affinity, Mask, Picture, Step
-from avseg.errors import UserError
-from avseg.interop.xmem import read_xmem
-from avseg.models.xmem import MemorySettings, Nearest, XMem
-from avseg.models.xmem import Propagator as Memory
+from avseg.nn.xmem import MemorySettings, Nearest, XMem
+from avseg.nn.xmem import Propagator as Memory
+from avseg.nn.xmem.weights import read_xmem
+from avseg.utils.errors import UserError
 
 SHORT_SIDE = {"cpu": 240, "cuda": 480}  # a frame at 480 takes 2 seconds on two cores
 

@@ -13,7 +13,7 @@ from avseg.annotate.export.folder import fresh_folder
 from avseg.annotate.export.provenance import write_provenance
 from avseg.annotate.export.source import REJECTED, Annotated, Source
 from avseg.annotate.film import Film
-from avseg.errors import UserError, nearest
+from avseg.utils.errors import UserError, nearest
 
 # the module of each format, imported when it is asked for: those of data sets bring torch with them
 MODULES = {"lu_avs": "lu_avs", "avsbench": "avsbench", "coco": "coco", "png": "png", "csv": "table", "eaf": "eaf"}

@@ -1,7 +1,7 @@
 """The layout of AVSBench: clips of five seconds with one frame and mask per second, in the settings MS3 or AVSS.
 
 The frame of second l is int(l r + 15 r / 16) at the rounded frame rate r, as in the official preparation; see
-`avseg.data.video.official_frames`.
+`avseg.media.video.official_frames`.
 """
 
 import json
@@ -14,11 +14,11 @@ from PIL import Image
 
 from avseg.annotate.export.source import Source, painted
 from avseg.annotate.sound import Sound
-from avseg.data.layout import SPLITS, AVSSLayout, ClipEntry, Layout, layout_for
+from avseg.data.avsbench.layout import SPLITS, AVSSLayout, ClipEntry, Layout, layout_for
+from avseg.data.avsbench.writer import write_wav
 from avseg.data.palette import voc_palette
-from avseg.data.video import official_frames
-from avseg.data.writer import write_wav
-from avseg.errors import UserError, nearest
+from avseg.media.video import official_frames
+from avseg.utils.errors import UserError, nearest
 
 SETTINGS = ("ms3", "avss")
 _BLACK_WHITE = [0] * 765 + [255] * 3  # the released MS3 masks: index 255 = sounding

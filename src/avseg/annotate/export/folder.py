@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from avseg.errors import UserError
-from avseg.files import atomic_folder
+from avseg.utils.errors import UserError
+from avseg.utils.files import atomic_folder
 
 
 @contextmanager

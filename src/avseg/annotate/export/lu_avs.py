@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from avseg.annotate.export.source import Segment, Source
-from avseg.data.layout import SPLITS
+from avseg.data.avsbench.layout import SPLITS
 from avseg.data.lu_avs.ground_truth import MASKS
-from avseg.data.lu_avs.places import folder_name
-from avseg.data.video import SUFFIXES
-from avseg.errors import UserError, nearest
+from avseg.data.lu_avs.paths import folder_name
+from avseg.media.video import SUFFIXES
+from avseg.utils.errors import UserError, nearest
 
 
 def write(folder: Path, source: Source, *, split: str = "train", label_ids: Mapping[str, int] | None = None) -> None:

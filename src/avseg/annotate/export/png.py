@@ -6,7 +6,7 @@ from PIL import Image
 
 from avseg.annotate.export.source import Source, painted
 from avseg.data.palette import voc_palette
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 
 def write(folder: Path, source: Source, *, pictures: bool = False) -> None:

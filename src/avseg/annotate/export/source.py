@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avseg.annotate.film import Film
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 Mask = npt.NDArray[np.bool_]
 REJECTED = "rejected"

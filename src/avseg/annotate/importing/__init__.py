@@ -6,7 +6,7 @@ from pathlib import Path
 from avseg.annotate.film import Film
 from avseg.annotate.importing import avsbench, lu_avs
 from avseg.annotate.importing.target import Imported, Target, Writable
-from avseg.errors import UserError, nearest
+from avseg.utils.errors import UserError, nearest
 
 READERS: dict[str, Callable[[Target, Path], None]] = {"lu_avs": lu_avs.read, "avsbench": avsbench.read}
 FORMATS = tuple(READERS)

@@ -12,11 +12,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from avseg.annotate.importing.target import Target
-from avseg.data.avss import read_class_names
-from avseg.data.layout import SETTINGS, AVSSLayout, ClipEntry, Layout, S4Layout, layout_for
+from avseg.data.avsbench.avss import read_class_names
+from avseg.data.avsbench.layout import SETTINGS, AVSSLayout, ClipEntry, Layout, S4Layout, layout_for
 from avseg.data.palette import class_indices
-from avseg.data.video import official_frames
-from avseg.errors import UserError
+from avseg.media.video import official_frames
+from avseg.utils.errors import UserError
 
 UNNAMED = "sounding"
 Masks = dict[str, dict[int, npt.NDArray[np.bool_]]]  # by label, then by second

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from avseg.annotate.importing.target import Target
-from avseg.data.frame_index import frame_index
 from avseg.data.lu_avs import LUVideo, Segment, read_release
 from avseg.data.lu_avs.ground_truth import MASKS, check_video, segment_masks
-from avseg.data.lu_avs.places import find_places
-from avseg.errors import UserError
+from avseg.data.lu_avs.paths import find_places
+from avseg.media.frame_index import frame_index
+from avseg.utils.errors import UserError
 
 
 class Part(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

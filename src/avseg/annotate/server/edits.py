@@ -9,7 +9,7 @@ from avseg.annotate.records import Change
 from avseg.annotate.server import schemas, wire
 from avseg.annotate.server.errors import Conflict
 from avseg.annotate.server.studio import Client, Opened, StudioOf, Video
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 router = APIRouter()
 

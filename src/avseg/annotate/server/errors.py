@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 _LONGEST = 400  # characters of a message
 _log = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 _LONGEST = 200  # bytes of a name; file systems take 255, and ours grow while they are written
 _DEEPEST = 16  # folders in each other

@@ -21,7 +21,7 @@ from avseg.annotate.server.wire import key_of
 from avseg.annotate.server.worker import Workers
 from avseg.annotate.session import Session
 from avseg.annotate.sound import Sound
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 
 class Opened:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from PIL import Image
 
+from avseg.data.avsbench.index import ClipEntry
+from avseg.data.avsbench.layout import Layout
 from avseg.data.check.findings import Finding, reason, relative
 from avseg.data.check.masks import MaskRules, check_mask, mask_of
 from avseg.data.check.sounds import HeardClip, hear
-from avseg.data.index import ClipEntry
-from avseg.data.layout import Layout
-from avseg.data.pictures import open_picture
-from avseg.errors import UserError
+from avseg.media.images import open_picture
+from avseg.utils.errors import UserError
 
 Size = tuple[int, int]
 

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
+from avseg.data.avsbench.index import SPLITS, ClipEntry
 from avseg.data.check.clips import ClipRecord
 from avseg.data.check.findings import Finding
 from avseg.data.check.published import Expected
-from avseg.data.index import SPLITS, ClipEntry
-from avseg.errors import nearest
+from avseg.utils.errors import nearest
 
 _COUNT = "fetch the index file again; for a set of your own add --own"
 _TWICE = "leave it out of the training split, or what is tested was trained on"

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 FETCH = "fetch or unpack it again"
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from avseg.data.avss import read_class_names
+from avseg.data.avsbench.avss import read_class_names
+from avseg.data.avsbench.layout import SETTINGS, AVSSLayout, ClipEntry, Layout, layout_for
 from avseg.data.check.clips import ClipRecord, ClipRules, read_clip
 from avseg.data.check.counts import check_counts, check_sizes, check_twins, split_counts
 from avseg.data.check.findings import Finding, Report, reason, relative
@@ -14,8 +15,7 @@ from avseg.data.check.published import Expected, expected_of
 from avseg.data.check.sounds import SLACK
 from avseg.data.check.statistics import Statistics, clip_statistics
 from avseg.data.check.stray_files import find_leftovers, find_unknown
-from avseg.data.layout import SETTINGS, AVSSLayout, ClipEntry, Layout, layout_for
-from avseg.errors import UserError, nearest
+from avseg.utils.errors import UserError, nearest
 
 ALL_SETTINGS = (*SETTINGS, "lu_avs")
 Tell = Callable[[int, int], None]  # what is done, of how many
@@ -201,7 +201,7 @@ def _place(error: UserError, root: Path) -> tuple[str, str]:
 
 def _holds_long_videos(root: Path) -> bool:
     # its package brings Lightning: seconds, which each process that reads clips would spend, too
-    from avseg.data.lu_avs.places import find_places
+    from avseg.data.lu_avs.paths import find_places
 
     try:
         find_places(root)

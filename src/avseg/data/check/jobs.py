@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

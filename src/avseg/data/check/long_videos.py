@@ -5,17 +5,17 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from avseg.data.check.films import FilmRecord, read_film
+from avseg.data.avsbench.index import SPLITS
 from avseg.data.check.findings import Finding, Report, reason, relative
 from avseg.data.check.jobs import spread
 from avseg.data.check.published import RELEASED, Expected
 from avseg.data.check.statistics import SplitStatistics, Statistics
 from avseg.data.check.stray_files import find_leftovers
-from avseg.data.index import SPLITS
+from avseg.data.check.video_files import FilmRecord, read_film
 from avseg.data.lu_avs.annotations import Entry, read_annotations
-from avseg.data.lu_avs.places import Places, find_places, folder_name
+from avseg.data.lu_avs.paths import Places, find_places, folder_name
 from avseg.data.lu_avs.release import has_masks
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 _JSON = "download the annotation file again, or correct it"
 _UNKNOWN = "remove it, or download the annotation files again"

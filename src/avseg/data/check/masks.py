@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from avseg.data.index import ClipEntry
+from avseg.data.avsbench.index import ClipEntry
 from avseg.data.palette import voc_palette
 
 Fault = tuple[str, str, str]  # kind, what, how to mend it

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from avseg.data.index import SPLITS
-from avseg.errors import UserError
+from avseg.data.avsbench.index import SPLITS
+from avseg.utils.errors import UserError
 
 S4_CATEGORIES = (
     *("ambulance_siren", "baby_laughter", "cap_gun_shooting", "cat_meowing", "chainsawing_trees", "coyote_howling"),

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from avseg.data.audio import LOG_OFFSET, read_wav
+from avseg.audio.log_mel import LOG_OFFSET, read_wav
+from avseg.audio.log_mel_file import read_log_mel
+from avseg.data.avsbench.index import ClipEntry
+from avseg.data.avsbench.layout import Layout
 from avseg.data.check.findings import FETCH, Finding, reason, relative
-from avseg.data.index import ClipEntry
-from avseg.data.layout import Layout
-from avseg.data.log_mel import read_log_mel
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 SLACK = 0.5  # seconds that a sound may be longer or shorter than its clip
 _SILENCE = 10 ** (-50 / 20)  # root mean square relative to full scale

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from avseg.errors import UserError, nearest
+from avseg.utils.errors import UserError, nearest
 
 
 @dataclass(frozen=True)

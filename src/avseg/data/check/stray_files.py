@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from avseg.data.avsbench.layout import AVSSLayout, ClipEntry, Layout
 from avseg.data.check.findings import Finding, relative
-from avseg.data.layout import AVSSLayout, ClipEntry, Layout
 
-# how avseg.files names what is being written: .name.12345.part.png, .name.k3j9x2ab.part
+# how avseg.utils.files names what is being written: .name.12345.part.png, .name.k3j9x2ab.part
 LEFTOVER = re.compile(r"\..+\.\w+\.part(\.\w+)?")
 _JUNK = re.compile(r"\.DS_Store|Thumbs\.db|desktop\.ini|\._.*|@eaDir|__MACOSX")
 _UNKNOWN = "add it to the index, or remove it"
@@ -63,7 +63,7 @@ def _look(folder: Path, root: Path, files: set[Path], folders: set[Path], own: s
 
 
 def find_leftovers(root: Path) -> Iterator[Finding]:
-    """What `avseg.files` was writing when it was interrupted, anywhere below the root."""
+    """What `avseg.utils.files` was writing when it was interrupted, anywhere below the root."""
     for folder, folders, files in os.walk(root):
         parts = [name for name in folders if LEFTOVER.fullmatch(name)]
         folders[:] = sorted(set(folders) - set(parts))

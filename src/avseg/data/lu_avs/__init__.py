@@ -5,8 +5,8 @@
 
 from avseg.data.lu_avs.batches import Chunk, FrameBatch, SoundBatch
 from avseg.data.lu_avs.datamodule import LUAVSDataModule
-from avseg.data.lu_avs.fit import Fit
 from avseg.data.lu_avs.release import read_release
+from avseg.data.lu_avs.resize import Fit
 from avseg.data.lu_avs.seconds import second_clips
 from avseg.data.lu_avs.sound import second_targets, sound_patches
 from avseg.data.lu_avs.streaming import stream

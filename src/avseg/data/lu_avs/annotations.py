@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avseg.errors import UserError, nearest
+from avseg.utils.errors import UserError, nearest
 
 SPLITS = ("train", "val", "test")
 _SUBSETS = {"train": "train", "training": "train", "val": "val", "validation": "val", "test": "test", "testing": "test"}

@@ -10,21 +10,21 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from avseg.data.avsbench.datamodule import default_workers, process
 from avseg.data.clip import collate_clips
-from avseg.data.datamodule import default_workers, process
 from avseg.data.loader import ShareSampler
 from avseg.data.lu_avs.batches import Chunk, collate_frames, collate_sounds
-from avseg.data.lu_avs.fit import Fit
 from avseg.data.lu_avs.frames import FrameDataset
 from avseg.data.lu_avs.loader import GuardedLoader
-from avseg.data.lu_avs.places import find_places
+from avseg.data.lu_avs.paths import find_places
 from avseg.data.lu_avs.release import read_release
+from avseg.data.lu_avs.resize import Fit
 from avseg.data.lu_avs.sampling import EpochSampler, VideoShare
 from avseg.data.lu_avs.seconds import SecondDataset
 from avseg.data.lu_avs.sound import SoundDataset
 from avseg.data.lu_avs.streaming import stream
 from avseg.data.lu_avs.types import LUVideo, Release
-from avseg.errors import UserError, nearest
+from avseg.utils.errors import UserError, nearest
 
 Branch = Literal["mask", "box", "audio", "avs"]
 BRANCHES: tuple[str, ...] = get_args(Branch)

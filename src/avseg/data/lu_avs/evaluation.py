@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avseg.data.frame_index import FrameReader, frame_index
 from avseg.data.lu_avs.batches import Chunk
-from avseg.data.lu_avs.fit import Fit
 from avseg.data.lu_avs.ground_truth import active, check_video
+from avseg.data.lu_avs.resize import Fit
 from avseg.data.lu_avs.seconds import frames_of_second
 from avseg.data.lu_avs.sound import sound_patches
 from avseg.data.lu_avs.streaming import add_ground_truth, read_frames
 from avseg.data.lu_avs.types import LUVideo
+from avseg.media.frame_index import FrameReader, frame_index
 
 
 def video_size(video: LUVideo) -> tuple[int, int]:

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from avseg.data.frame_index import FrameIndex, frame_index
 from avseg.data.lu_avs.batches import FrameBatch
-from avseg.data.lu_avs.fit import Fit, Objects
 from avseg.data.lu_avs.ground_truth import active, check_video, segment_boxes, segment_masks
+from avseg.data.lu_avs.resize import Fit, Objects
 from avseg.data.lu_avs.sampling import Key, drawing, pick
 from avseg.data.lu_avs.sound import sounding_frames
 from avseg.data.lu_avs.streaming import read_frames
 from avseg.data.lu_avs.types import LUVideo
+from avseg.media.frame_index import FrameIndex, frame_index
 
 
 class FrameDataset(Dataset[FrameBatch]):

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from avseg.data.frame_index import FrameIndex
 from avseg.data.lu_avs.types import LUVideo, Segment
-from avseg.errors import UserError
+from avseg.media.frame_index import FrameIndex
+from avseg.utils.errors import UserError
 
 MASKS, BOXES = "masks.npy", "bbox.npy"
 Boxes = npt.NDArray[np.float32]

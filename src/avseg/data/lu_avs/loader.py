@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 
 from torch.utils.data import DataLoader, Dataset
 
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 Item = TypeVar("Item")
 

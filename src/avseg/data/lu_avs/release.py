@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from avseg.data.container import open_video, video_stream
 from avseg.data.lu_avs.annotations import Entry, read_annotations
-from avseg.data.lu_avs.places import Places, find_places, folder_name
+from avseg.data.lu_avs.paths import Places, find_places, folder_name
 from avseg.data.lu_avs.types import LUVideo, Release, Segment
-from avseg.errors import UserError
+from avseg.media.container import open_video, video_stream
+from avseg.utils.errors import UserError
 
 
 def read_release(root: Path | str, *, skip_missing: bool = False) -> Release:

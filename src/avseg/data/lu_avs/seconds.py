@@ -11,13 +11,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from avseg.data.clip import Clip
-from avseg.data.frame_index import FrameIndex, FrameReader, frame_index
-from avseg.data.lu_avs.fit import Fit
 from avseg.data.lu_avs.ground_truth import check_video, segment_masks
+from avseg.data.lu_avs.resize import Fit
 from avseg.data.lu_avs.sampling import Key, drawing, pick
 from avseg.data.lu_avs.sound import PatchCache, second_targets, sound_patches
 from avseg.data.lu_avs.streaming import read_frames
 from avseg.data.lu_avs.types import LUVideo
+from avseg.media.frame_index import FrameIndex, FrameReader, frame_index
 
 FRAMES_PER_SECOND = 5
 

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from avseg.data.audio import SAMPLE_RATE, log_mel_patches
-from avseg.data.frame_index import FrameIndex, frame_index
+from avseg.audio.log_mel import SAMPLE_RATE, log_mel_patches
 from avseg.data.lu_avs.batches import SoundBatch
 from avseg.data.lu_avs.sampling import Key, drawing
 from avseg.data.lu_avs.types import LUVideo
-from avseg.data.video_sound import sound_seconds
+from avseg.media.frame_index import FrameIndex, frame_index
+from avseg.media.sound_reader import sound_seconds
 
 
 def sound_patches(video: LUVideo) -> Tensor:

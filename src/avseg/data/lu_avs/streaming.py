@@ -7,13 +7,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from avseg.data.frame_index import FrameIndex, FrameReader, frame_index
 from avseg.data.lu_avs.batches import Chunk
-from avseg.data.lu_avs.fit import Fit
 from avseg.data.lu_avs.ground_truth import active, check_video, segment_boxes, segment_masks
+from avseg.data.lu_avs.resize import Fit
 from avseg.data.lu_avs.types import LUVideo, Release
-from avseg.data.video import UprightRGB
-from avseg.errors import UserError
+from avseg.media.frame_index import FrameIndex, FrameReader, frame_index
+from avseg.media.video import UprightRGB
+from avseg.utils.errors import UserError
 
 WHOLE = Fit()
 

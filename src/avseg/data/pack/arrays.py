@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 # pages of the map that a process has touched count as its memory; beyond so many bytes they are let go
 _KEPT_PAGES = 8 << 20

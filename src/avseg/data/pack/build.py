@@ -10,16 +10,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from avseg.data.avsbench import AVSBenchDataset
+from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.loader import ClipLoader
 from avseg.data.pack.arrays import Array, ArrayWriter
 from avseg.data.pack.embeddings import EMBEDDING, EmbeddedSounds, Embedder
 from avseg.data.pack.index import PackIndex, write_index
 from avseg.data.pack.integrity import array_file
-from avseg.data.pack.opening import clips_of, pack_folder, settings_of
+from avseg.data.pack.open import clips_of, pack_folder, settings_of
 from avseg.data.pack.rows import labelled, row_shapes, rows_of
 from avseg.data.pack.sources import first_difference, states
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 
 def build_pack(

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
-from avseg.data.audio import fit_patches
-from avseg.data.avsbench import AVSBenchDataset
+from avseg.audio.log_mel import fit_patches
+from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.clip import Clip
 from avseg.data.controls import CONTROLS, WithControls
 from avseg.data.pack.embeddings import EMBEDDING, noise_array
-from avseg.data.pack.opening import open_pack
+from avseg.data.pack.open import open_pack
 from avseg.data.pack.rows import starts
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 
 class PackedDataset(AVSBenchDataset):

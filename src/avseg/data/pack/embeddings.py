@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from avseg.data.avsbench import AVSBenchDataset
+from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.controls import WithControls
 
 EMBEDDING = 128

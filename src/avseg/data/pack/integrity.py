@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from avseg.data.pack.arrays import Array
-from avseg.errors import UserError
-from avseg.files import atomic_file
+from avseg.utils.errors import UserError
+from avseg.utils.files import atomic_file
 
 MEMORY_NAME = "verified.json"
 

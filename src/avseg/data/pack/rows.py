@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from avseg.data.audio import BANDS, PATCH_FRAMES
-from avseg.data.avsbench import AVSBenchDataset
+from avseg.audio.log_mel import BANDS, PATCH_FRAMES
+from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.clip import Clip
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from avseg.data.avsbench import AVSBenchDataset
-from avseg.data.layout import AVSSLayout
+from avseg.data.avsbench.dataset import AVSBenchDataset
+from avseg.data.avsbench.layout import AVSSLayout
 
 MISSING = -1
 

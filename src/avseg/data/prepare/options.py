@@ -5,8 +5,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from avseg.data.layout import SPLITS, Layout, layout_for
-from avseg.errors import UserError, nearest
+from avseg.data.avsbench.layout import SPLITS, Layout, layout_for
+from avseg.utils.errors import UserError, nearest
 
 Rule = Literal["official", "second"]
 RULES = ("official", "second")

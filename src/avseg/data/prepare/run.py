@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 import torch
 
-from avseg.data.index import read_index
-from avseg.data.layout import Layout
+from avseg.data.avsbench.index import read_index
+from avseg.data.avsbench.layout import Layout
 from avseg.data.prepare.options import Options
-from avseg.data.prepare.outcome import Outcome
 from avseg.data.prepare.pool import ProcessDied, run_jobs
+from avseg.data.prepare.progress import Store
+from avseg.data.prepare.result import Outcome
 from avseg.data.prepare.sources import Source, benchmark_sources, find_index, own_sources
-from avseg.data.prepare.store import Store
 from avseg.data.prepare.video import prepare_video
-from avseg.errors import UserError
+from avseg.utils.errors import UserError
 
 _FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # every other video would fail by the same
 _DIED = "the process that read it died (killed, crashed or out of memory); the same command again tries it anew"

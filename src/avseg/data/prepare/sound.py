@@ -10,11 +10,11 @@ import numpy as np
 import soundfile
 import torch
 
-from avseg.data.audio import SAMPLE_RATE, fit_patches, log_mel_patches
-from avseg.data.container import open_video, packets, sound_stream, video_stream
-from avseg.data.scan import Scan
-from avseg.data.video import GAP, Video
-from avseg.data.video_sound import sound_seconds
+from avseg.audio.log_mel import SAMPLE_RATE, fit_patches, log_mel_patches
+from avseg.media.container import open_video, packets, sound_stream, video_stream
+from avseg.media.sound_reader import sound_seconds
+from avseg.media.timestamps import Scan
+from avseg.media.video import GAP, Video
 
 
 def sound_end(video: Video) -> float:

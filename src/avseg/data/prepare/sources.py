@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from avseg.data.container import open_video, video_stream
-from avseg.data.layout import ClipEntry, Layout
-from avseg.data.video import SUFFIXES
-from avseg.errors import UserError
+from avseg.data.avsbench.layout import ClipEntry, Layout
+from avseg.media.container import open_video, video_stream
+from avseg.media.video import SUFFIXES
+from avseg.utils.errors import UserError
 
 _LONGEST = 180  # bytes; file systems take 255, and numbers and suffixes follow
 

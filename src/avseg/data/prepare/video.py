@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
 
-from avseg.data.frame_index import FrameIndex, frame_index
-from avseg.data.layout import ClipEntry, Layout
-from avseg.data.prepare.moments import clip_frames
+from avseg.data.avsbench.layout import ClipEntry, Layout
+from avseg.data.prepare.frame_times import clip_frames
+from avseg.data.prepare.images import PictureDecoder, write_pictures
 from avseg.data.prepare.options import Options
-from avseg.data.prepare.outcome import Outcome
-from avseg.data.prepare.pictures import PictureDecoder, write_pictures
+from avseg.data.prepare.result import Outcome
 from avseg.data.prepare.sound import clip_waves, damaged_sound, sound_end, write_sound
 from avseg.data.prepare.sources import Source
-from avseg.data.video import GAP, Video
-from avseg.errors import UserError
+from avseg.media.frame_index import FrameIndex, frame_index
+from avseg.media.video import GAP, Video
+from avseg.utils.errors import UserError
 
 _SLACK = 0.1  # seconds; files that are cut at a whole second are often longer by a few frames
 _REST = 0.5  # seconds; what a video is longer than its clips by, if less, makes no clip of its own

@@ -1,0 +1,157 @@
+"""The VGGish front end: sound to log-mel patches, and reading sound files.
+
+Hershey et al., "CNN architectures for large-scale audio classification", ICASSP 2017, with the constants of the
+released VGGish: 16 kHz, frames of 400 samples every 160, periodic Hann window, FFT 512, magnitudes, 64 mel bands of
+125-7500 Hz, ln(mel + 0.01), patches of 96 frames.
+"""
+
+from functools import lru_cache
+from math import ceil, gcd
+from pathlib import Path
+from typing import Literal
+
+import soundfile
+import torch
+from torch import Tensor
+from torchaudio.functional import resample
+
+from avseg.utils.errors import UserError, nearest
+
+SAMPLE_RATE = 16_000
+WINDOW, HOP, FFT = 400, 160, 512
+BANDS, LOWEST_HZ, HIGHEST_HZ = 64, 125.0, 7500.0
+PATCH_FRAMES = 96
+PATCH_SAMPLES = (PATCH_FRAMES - 1) * HOP + WINDOW  # 15,600: what one patch sees
+LOG_OFFSET = 0.01
+
+Hop = Literal["vggish", "second"]
+HOPS = ("vggish", "second")
+# the kernel of a resampler holds orig/g * new/g numbers; beyond this many the rate is rounded instead
+_LARGEST_KERNEL = 1 << 23
+
+
+def log_mel_patches(waveform: Tensor, sample_rate: int, hop: Hop = "vggish") -> Tensor:
+    """Log-mel patches of a sound, the input of VGGish.
+
+    Args:
+        waveform: (n,) or (channels, n), float in [-1, 1] or int16; channels are averaged.
+        sample_rate: in Hz; other rates are resampled to 16 kHz.
+        hop: "vggish", a patch every 0.96 s as in the official features (it drifts against the seconds: 42 s give 43
+            patches), or "second", a patch of each exact second, so that patch index = second (the last zero-padded).
+
+    Returns:
+        (P, 1, 96, 64) float32 with P >= 1: a sound shorter than one patch (0.975 s) is zero-padded to one.
+
+    Raises:
+        UserError: the sound is empty, or the hop is unknown.
+    """
+    if hop not in HOPS:
+        raise UserError(f"audio hop '{hop}' is unknown; allowed: {', '.join(HOPS)}{nearest(hop, HOPS)}")
+    samples = _mono_16k(waveform, sample_rate)
+    if samples.numel() == 0:
+        raise UserError("the sound is empty (0 samples); at least one sample is needed")
+    frames = _frames_per_second(samples) if hop == "second" else _frames_per_patch(samples)
+    return _log_mel(frames).unsqueeze(1)
+
+
+def fit_patches(patches: Tensor, count: int) -> Tensor:
+    """Exactly `count` patches: the last one repeated if there are fewer (as the official features), cut if more.
+
+    Args:
+        patches: (P, 1, 96, 64) with P >= 1.
+        count: how many, usually the clip's T.
+
+    Returns:
+        (count, 1, 96, 64)
+
+    Raises:
+        UserError: there is no patch at all.
+    """
+    if patches.shape[0] == 0:
+        raise UserError(f"the sound has no log-mel patch; at least one is needed to fill {count}")
+    missing = max(count - patches.shape[0], 0)
+    return torch.cat([patches[:count], patches[-1:].expand(missing, *patches.shape[1:])])
+
+
+def read_wav(path: Path) -> tuple[Tensor, int]:
+    """Reads a sound file (wav, flac, ogg and what else libsndfile knows) of any rate and number of channels.
+
+    Returns:
+        waveform (channels, n) float32, int16/32768 for 16-bit files, single NaN or infinite samples set to 0; rate, Hz.
+
+    Raises:
+        UserError: the file is missing, unreadable, empty, or all NaN.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} is missing; the clip's sound is expected there")
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError, ValueError) as error:
+        raise UserError(f"{path} is not a readable sound file ({error}); fetch or extract it again") from error
+    waveform = torch.from_numpy(samples).T
+    if waveform.numel() == 0:
+        raise UserError(f"{path} is empty (0 samples); fetch or extract it again")
+    if not waveform.isfinite().any():
+        raise UserError(f"{path} holds only NaN or infinite samples; fetch or extract it again")
+    return waveform.nan_to_num(0.0, 0.0, 0.0), int(rate)
+
+
+def _mono_16k(waveform: Tensor, sample_rate: int) -> Tensor:
+    """(n,) float64 at 16 kHz; double precision since the official front end computes in it."""
+    scale = 1 / 32768 if waveform.dtype == torch.int16 else 1.0
+    samples = waveform.to(torch.float64) * scale
+    if samples.ndim == 2:
+        samples = samples.mean(0)
+    rate = _near_rate(sample_rate)
+    return samples if rate == SAMPLE_RATE or samples.numel() == 0 else resample(samples, rate, SAMPLE_RATE)
+
+
+def _near_rate(rate: int) -> int:
+    """The rate itself; for odd ones (44,101 Hz), whose kernel would fill the memory, the nearest multiple of 25 Hz."""
+    common = gcd(rate, SAMPLE_RATE)
+    fits = (rate // common) * (SAMPLE_RATE // common) <= _LARGEST_KERNEL
+    return rate if fits else 25 * max(round(rate / 25), 1)
+
+
+def _frames_per_patch(samples: Tensor) -> Tensor:
+    """(P, 96, 400): the frames of each 0.96 s; what does not fill a patch is dropped."""
+    samples = torch.nn.functional.pad(samples, (0, max(PATCH_SAMPLES - samples.numel(), 0)))
+    frames = samples.unfold(0, WINDOW, HOP)
+    count = frames.shape[0] // PATCH_FRAMES
+    return frames[: count * PATCH_FRAMES].reshape(count, PATCH_FRAMES, WINDOW)
+
+
+def _frames_per_second(samples: Tensor) -> Tensor:
+    """(P, 96, 400): the first 96 frames of each second."""
+    seconds = ceil(samples.numel() / SAMPLE_RATE)
+    samples = torch.nn.functional.pad(samples, (0, seconds * SAMPLE_RATE - samples.numel()))
+    return samples.reshape(seconds, SAMPLE_RATE)[:, :PATCH_SAMPLES].unfold(1, WINDOW, HOP)
+
+
+def _log_mel(frames: Tensor) -> Tensor:
+    """(..., 400) float64 -> (..., 64) float32. Not torch.stft: it centres the window and gives one frame fewer."""
+    spectrum = torch.fft.rfft(frames * _window(), n=FFT).abs()
+    log_mel: Tensor = (spectrum @ _mel_matrix() + LOG_OFFSET).log()
+    return log_mel.float()
+
+
+@lru_cache(maxsize=1)
+def _window() -> Tensor:
+    return torch.hann_window(WINDOW, periodic=True, dtype=torch.float64)
+
+
+@lru_cache(maxsize=1)
+def _mel_matrix() -> Tensor:
+    """(257, 64) triangles linear in mel (torchaudio's are linear in Hz: off by up to 4e-3), zero at the DC bin."""
+    bins = _mel(torch.linspace(0, SAMPLE_RATE / 2, FFT // 2 + 1, dtype=torch.float64)).unsqueeze(1)
+    lowest, highest = _mel(torch.tensor([LOWEST_HZ, HIGHEST_HZ], dtype=torch.float64)).tolist()
+    edges = torch.linspace(lowest, highest, BANDS + 2, dtype=torch.float64)
+    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
+    weights = torch.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)).clamp_min(0)
+    weights[0] = 0
+    return weights
+
+
+def _mel(hertz: Tensor) -> Tensor:
+    """HTK mel."""
+    return 1127 * (1 + hertz / 700).log()

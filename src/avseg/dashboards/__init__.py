@@ -1,1 +1,0 @@
-"""Dashboards as code: the wandb workspace that shows the runs of a project."""

@@ -1,0 +1,1 @@
+"""AVSBench: S4, MS3 and AVSS, read as released."""

@@ -1,0 +1,1 @@
+"""Synthetic long videos in the layout of LU-AVS."""

@@ -1,0 +1,1 @@
+"""Synthetic clips in the official layouts: drawn shapes with drawn sounds, or real cut-outs."""

@@ -1,5 +1,0 @@
-"""Toy audio-visual scenes: coloured shapes, each kind with its own kind of sound, made in seconds."""
-
-from avseg.data.toy.cast import ToyCast
-
-__all__ = ["ToyCast"]

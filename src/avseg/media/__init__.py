@@ -1,0 +1,1 @@
+"""Any video and any sound: probing, timestamps, frame-exact reading, sound tracks, writing."""

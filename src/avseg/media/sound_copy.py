@@ -1,0 +1,103 @@
+"""The sound of one video carried over into another: copied as it is, or encoded again as AAC."""
+
+from fractions import Fraction
+from typing import Protocol
+
+import av.error
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+from avseg.media.container import decode
+
+PLAYABLE = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"})  # players know these in MP4
+AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
+AAC_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
+
+
+class Track(Protocol):
+    """A sound track being written."""
+
+    def take(self, packet: "Packet[Stream]") -> None:
+        """Passes on a packet of the source."""
+
+    def close(self) -> None:
+        """Writes what is left."""
+
+
+def copied(target: OutputContainer, source: AudioStream, start: float) -> "Track | None":
+    """A track that takes the packets as they are; None if MP4, or a player, cannot have them.
+
+    Args:
+        target: the file being written.
+        source: the sound track read.
+        start: the source's time that becomes 0, in seconds.
+    """
+    if source.codec_context.codec.canonical_name not in PLAYABLE:
+        return None
+    if source.codec_context.codec.canonical_name == "aac" and not source.codec_context.extradata:
+        return None  # AAC in MPEG-TS describes itself in each packet, MP4 wants it said once
+    try:
+        return _Copied(target, target.add_stream_from_template(source), source, start)
+    except (ValueError, av.error.FFmpegError):
+        return None
+
+
+class _Copied:
+    def __init__(self, target: OutputContainer, track: AudioStream, source: AudioStream, start: float) -> None:
+        self.target = target
+        self.track = track
+        self.shift = round(start / source.time_base) if source.time_base else 0
+
+    def take(self, packet: "Packet[Stream]") -> None:
+        if packet.size == 0 or packet.dts is None:
+            return
+        packet.dts -= self.shift
+        if packet.pts is not None:
+            packet.pts -= self.shift
+        packet.stream = self.track
+        self.target.mux(packet)
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
+
+class Reencoded:
+    """Sound encoded again as AAC, with its rate and channels where AAC has them.
+
+    Args:
+        target: the file being written.
+        source: the sound track read.
+        start: the source's time that becomes 0, in seconds.
+    """
+
+    def __init__(self, target: OutputContainer, source: AudioStream, start: float) -> None:
+        context = source.codec_context
+        self.target = target
+        self.start = start
+        self.layout = AAC_LAYOUTS.get(context.layout.nb_channels, "stereo")
+        rate = context.sample_rate if context.sample_rate in AAC_RATES else 48_000
+        self.track = target.add_stream("aac", rate=rate, layout=self.layout)
+
+    def take(self, packet: "Packet[Stream]") -> None:
+        """Encodes what a packet of the source holds."""
+        for frame in decode(packet):
+            if isinstance(frame, AudioFrame):
+                self._encode(frame)
+
+    def _encode(self, frame: AudioFrame) -> None:
+        time = frame.time
+        if "channels" in frame.layout.name:  # a layout without a name: the resampler wants one
+            named = AudioFrame.from_ndarray(frame.to_ndarray(), format=frame.format.name, layout=self.layout)
+            named.sample_rate = frame.sample_rate
+            frame = named
+        frame.time_base = Fraction(1, frame.sample_rate)
+        frame.pts = None if time is None else round((time - self.start) * frame.sample_rate)
+        if frame.pts is None or frame.pts >= 0:
+            self.target.mux(self.track.encode(frame))
+
+    def close(self) -> None:
+        """Writes what the encoder still holds."""
+        self.target.mux(self.track.encode(None))

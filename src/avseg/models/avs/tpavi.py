@@ -1,0 +1,132 @@
+"""TPAVI: temporal pixel-wise audio-visual interaction (AVS, ECCV 2022, section 4.2, equation 2), in linear time.
+
+The published block is a non-local block in the dot-product mode: with theta and g of the visual map x and phi of the
+sound, all (N, C') for N = T*H*W positions, it computes y = (theta phi^T / N) g, an (N, N) product. There is no softmax,
+so the product is associative and y = theta (phi^T g / N), a (C', C') product: the same values up to rounding, and
+neither memory nor time grows with the square of N.
+
+What follows the sum is linear too, so the block is one (C, C) matrix of each clip, made from its sound, times x.
+
+The sum over all positions of the clip also means that the published block cannot tell *when* a sound occurs: y_t mixes
+the sound of all frames alike. `scope="frame"` sums within each frame only, y_t = theta(x_t) (phi(a_t)^T g(x_t)) /
+(H*W), with the same parameters and the same cost.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from avseg.nn.cpu_kernels import linear, linear_each
+
+MODES = ("audio", "visual", "both")
+SCOPES = ("clip", "frame")
+
+
+class PointwiseConv(nn.Linear):
+    """A 1x1x1 convolution on channels-last data, as one matrix product; (..., in) to (..., out).
+
+    The weight is (out, in), since `Module.to(memory_format=torch.channels_last)` refuses five dimensions; an official
+    weight (out, in, 1, 1, 1) loads as well.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps (..., in) to (..., out)."""
+        return linear(x, self.weight, self.bias)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
+        key = f"{prefix}weight"
+        if key in state_dict and state_dict[key].ndim == 5:
+            state_dict[key] = state_dict[key].flatten(1)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+class TPAVI(nn.Module):
+    """Lets every pixel of a clip attend to its sound, to the clip's pixels, or to both.
+
+    Parameter names are the official ones, so that an official block's state dict loads as it is.
+
+    Args:
+        channels: C of the visual map; the inner width is C/2.
+        mode: "audio" (the paper's), "visual" (self-attention), or "both" (mean of the two, one shared block).
+        scope: "clip" (the paper's) or "frame" (each frame attends to its own sound or pixels).
+        audio_channels: size of one second's sound embedding.
+        audio_bias: whether the sound's projection has a bias (the AVSS variant has none).
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        mode: str = "audio",
+        scope: str = "clip",
+        audio_channels: int = 128,
+        *,
+        audio_bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.mode, self.scope = mode, scope
+        inner = max(channels // 2, 1)
+        self.align_channel = nn.Linear(audio_channels, channels, bias=audio_bias)
+        self.norm_layer = nn.LayerNorm(channels)
+        self.g = PointwiseConv(channels, inner)
+        self.theta = PointwiseConv(channels, inner)
+        self.phi = PointwiseConv(channels, inner)
+        self.W_z = nn.Sequential(PointwiseConv(inner, channels), nn.BatchNorm3d(channels))
+        for parameter in self.W_z[1].parameters():
+            nn.init.zeros_(parameter)  # the block starts as LayerNorm(x)
+        if mode == "visual":  # unused, kept only because official state dicts carry it
+            self.align_channel.requires_grad_(False)
+
+    def forward(self, x: Tensor, audio: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Writes the attended sound into the visual map.
+
+        Args:
+            x: visual map (B, C, T, H, W).
+            audio: (B, T, `audio_channels`); not read in the mode "visual".
+
+        Returns:
+            the map (B, C, T, H, W), and the sound brought to the channels of the map (B, T, C), None in mode "visual".
+        """
+        x = x.permute(0, 2, 3, 4, 1)
+        outputs, aligned = [], None
+        if self.mode in ("visual", "both"):
+            outputs.append(self._write(x, self._context(self.phi(x), self.g(x))))
+        if self.mode in ("audio", "both"):
+            aligned = self.align_channel(audio)
+            # phi(a) is the same for every pixel of a frame, so the frame's mean may be taken first, even before g
+            outputs.append(self._write(x, self._context(self.phi(aligned)[:, :, None, None], self._pooled(x))))
+        output = outputs[0] if len(outputs) == 1 else (outputs[0] + outputs[1]) / 2
+        return output.permute(0, 4, 1, 2, 3), aligned
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        """The mean of g over each frame, (B, T, 1, 1, C')."""
+        with torch.autocast(x.device.type, enabled=False):
+            mean = x.mean((2, 3), keepdim=True, dtype=_at_least_float32(x))
+            return F.linear(mean, self.g.weight.to(mean), self.g.bias.to(mean))
+
+    def _context(self, phi: Tensor, g: Tensor) -> Tensor:
+        """Gives phi^T g / positions, (B, C', C') over the clip or (B * T, C', C') within each frame."""
+        first = 1 if self.scope == "clip" else 2
+        # 16-bit sums over thousands of positions would lose the small terms
+        with torch.autocast(phi.device.type, enabled=False):
+            keys, values = (each.flatten(first, 3).to(_at_least_float32(each)) for each in (phi, g))
+            context = keys.mT @ values / keys.shape[-2]
+        return context.flatten(0, -3)
+
+    def _write(self, x: Tensor, context: Tensor) -> Tensor:
+        """Norm(x + BN(mu(theta(x) context))) for x (B, T, h, w, C), theta, context and mu as one matrix."""
+        with torch.autocast(x.device.type, enabled=False):
+            layers: tuple[Any, ...] = (self.theta, self.W_z[0])
+            theta, offset, mu, bias = (each.to(context) for layer in layers for each in (layer.weight, layer.bias))
+            read = mu @ context.mT
+            matrix, bias = read @ theta, read @ offset + bias
+        pixels = x.flatten(1, 3) if self.scope == "clip" else x.flatten(0, 1).flatten(1, 2)
+        update = linear_each(pixels, matrix, bias).reshape(x.shape)
+        update = self.W_z[1](update.permute(0, 4, 1, 2, 3)).permute(0, 2, 3, 4, 1)
+        written: Tensor = self.norm_layer(x + update)
+        return written
+
+
+def _at_least_float32(x: Tensor) -> torch.dtype:
+    return torch.promote_types(x.dtype, torch.float32)

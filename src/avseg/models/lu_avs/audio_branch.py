@@ -1,0 +1,72 @@
+"""The audio branch: which classes sound in each second (LU-AVS, supplementary text: VGGish and two subsequent MLPs)."""
+
+from typing import ClassVar, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from avseg.audio.mel_statistics import MelStatistics
+from avseg.audio.vggish import VGGish
+from avseg.models.lu_avs.recipe import Recipe
+from avseg.utils.errors import UserError, nearest
+
+Encoder = Literal["vggish", "mel"]
+Heads = Literal["mlp", "two_heads"]
+
+
+class AudioBranch(nn.Module):
+    """Classifies every second of sound, several classes at once.
+
+    The whole branch is trained, VGGish too. Its weights are filled by `avseg.audio.vggish_weights.load_vggish_weights` on
+    `branch.encoder`; the paper's, pre-trained on VGGSound, are not public.
+
+    Args:
+        num_classes: K.
+        encoder: "vggish", or "mel" (statistics of the mel bands, without weights, for toys).
+        heads: the two readings of "two subsequent MLPs": "mlp", one after the other, 128 -> hidden -> K; or
+            "two_heads", side by side: one tells the class c_k, one the presence s of any sound at all, and class k
+            sounds with probability sigmoid(c_k) sigmoid(s).
+        hidden: width of the hidden layers.
+
+    Raises:
+        UserError: an unknown encoder or head.
+    """
+
+    recipe: ClassVar = Recipe(
+        epochs=60,
+        lr=1e-3,
+        backbone_lr=1e-3,
+        weight_decay=0.01,
+        decay_norms=True,
+        gradient_clip=1.0,  # the paper names none, but so high a rate on all of VGGish needs one
+        backbone="encoder.",
+    )
+
+    def __init__(self, num_classes: int, encoder: Encoder = "vggish", heads: Heads = "mlp", hidden: int = 128) -> None:
+        super().__init__()
+        for name, value, allowed in (("encoder", encoder, get_args(Encoder)), ("heads", heads, get_args(Heads))):
+            if value not in allowed:
+                choices = " or ".join(allowed)
+                raise UserError(f"audio branch: {name} '{value}' is unknown{nearest(value, allowed)}; choose {choices}")
+        self.encoder: nn.Module = VGGish().requires_grad_(True) if encoder == "vggish" else MelStatistics()
+        self.classes = _mlp(hidden, num_classes)
+        self.presence = _mlp(hidden, 1) if heads == "two_heads" else None
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """Log-mel patches (B, S, 1, 96, 64), one per second, to logits (B, S, K); their sigmoid is the probability."""
+        embeddings = self.encoder(patches)
+        classes: Tensor = self.classes(embeddings)
+        return classes if self.presence is None else logit_of_product(classes, self.presence(embeddings))
+
+
+def logit_of_product(one: Tensor, other: Tensor) -> Tensor:
+    """The logit of sigmoid(`one`) sigmoid(`other`), without leaving the log space.
+
+    p = 1 / ((1 + e^-a) (1 + e^-b)), so p / (1 - p) = 1 / (e^-a + e^-b + e^-(a+b)).
+    """
+    both = one + other
+    return -torch.stack([-one.expand_as(both), -other.expand_as(both), -both]).logsumexp(0)
+
+
+def _mlp(hidden: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(128, hidden), nn.ReLU(), nn.Linear(hidden, outputs))

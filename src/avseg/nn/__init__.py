@@ -1,0 +1,1 @@
+"""Layers shared by several models: timm backbones, pretrained weights, CPU kernels, XMem."""

@@ -1,0 +1,69 @@
+"""The visual encoder: any timm backbone that gives maps at strides 4, 8, 16 and 32."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from avseg.nn.normalise import IMAGENET_MEAN, IMAGENET_STD
+from avseg.nn.pretrained import create_encoder
+from avseg.utils.errors import UserError
+
+STRIDES = (4, 8, 16, 32)
+
+
+class Backbone(nn.Module):
+    """A timm backbone reduced to its four stage maps.
+
+    Attributes:
+        net: the timm `features_only` model.
+        channels: channels of the four stages, stride 4 first.
+
+    Args:
+        name: a timm model, e.g. "resnet50", "pvt_v2_b5", "tf_efficientnet_lite0".
+        pretrained: False; True (timm's hub, or a file in the cache folder); "package" (weights inside an installed
+            Python package); or the path of a weights file (.pth, .pt, .safetensors).
+
+    Raises:
+        UserError: the name is unknown, the backbone has not these strides, or its weights cannot be had.
+    """
+
+    net: Any
+    scale: Tensor | None
+    shift: Tensor | None
+
+    def __init__(self, name: str, pretrained: bool | str = False) -> None:
+        super().__init__()
+        self.name = name
+        self.net = create_encoder(name, pretrained)
+        strides = self.net.feature_info.reduction()
+        if not set(STRIDES) <= set(strides):
+            raise UserError(
+                f"backbone: '{name}' gives maps at strides {strides}, but 4, 8, 16 and 32 are needed; "
+                "choose a backbone with stages, such as resnet50 or pvt_v2_b5"
+            )
+        # where a stride occurs twice the later, deeper map counts
+        self.indices = [len(strides) - 1 - strides[::-1].index(stride) for stride in STRIDES]
+        self.channels: list[int] = [self.net.feature_info.channels()[index] for index in self.indices]
+        self.channels_last = str(getattr(self.net, "output_fmt", "NCHW")).endswith("NHWC")
+        self._match_normalisation()
+
+    def _match_normalisation(self) -> None:
+        """Frames come with ImageNet's mean and deviation; some weights were trained with others (0.5 and 0.5)."""
+        config = self.net.pretrained_cfg
+        mean, std = config.get("mean", IMAGENET_MEAN), config.get("std", IMAGENET_STD)
+        scale = shift = None
+        if tuple(mean) != IMAGENET_MEAN or tuple(std) != IMAGENET_STD:
+            ours_mean, ours_std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
+            scale = (ours_std / torch.tensor(std)).view(3, 1, 1)
+            shift = ((ours_mean - torch.tensor(mean)) / torch.tensor(std)).view(3, 1, 1)
+        self.register_buffer("scale", scale, persistent=False)
+        self.register_buffer("shift", shift, persistent=False)
+
+    def forward(self, pictures: Tensor) -> list[Tensor]:
+        """Encodes (N, 3, H, W), normalised as by `normalise`, into four maps (N, C, h, w), stride 4 first."""
+        if self.scale is not None and self.shift is not None:
+            pictures = pictures * self.scale + self.shift
+        maps = self.net(pictures)
+        chosen = [maps[index] for index in self.indices]
+        return [stage.permute(0, 3, 1, 2) for stage in chosen] if self.channels_last else chosen

@@ -1,0 +1,131 @@
+"""timm encoders with weights from timm's hub, from a file, or from an installed package."""
+
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import timm
+import torch
+from huggingface_hub import constants
+from torch import Tensor
+
+from avseg.nn import efficientnet_lite
+from avseg.utils.errors import UserError, nearest
+from avseg.utils.weights_file import SUFFIXES, cache_folder, read_state_dict
+
+# the weights that the paper used; timm's own default for resnet50 is another, stronger training
+PAPER_WEIGHTS = {"resnet50": "resnet50.tv_in1k"}
+# the official PVT-v2 trains with stochastic depth, which timm leaves off
+STOCHASTIC_DEPTH = {"pvt_v2": 0.1}
+
+
+def create_encoder(name: str, pretrained: bool | str = False) -> Any:
+    """Creates a timm `features_only` encoder (untyped, like timm).
+
+    Args:
+        name: a timm model, with or without the tag of its weights.
+        pretrained: see `avseg.nn.backbone.Backbone`.
+
+    Raises:
+        UserError: the name is unknown, the model has no stages, or the weights cannot be had or do not fit.
+    """
+    _check_name(name)
+    if pretrained is False:
+        return _create(name)
+    if pretrained is True:
+        path = _cached_file(name)
+        return _from_file(name, path) if path else _from_hub(name)
+    if pretrained == "package":
+        weights = read_state_dict(efficientnet_lite.package_file(name))
+        return _from_weights(name, efficientnet_lite.to_timm(weights), "the package's weights")
+    return _from_file(name, Path(pretrained))
+
+
+def _check_name(name: str) -> None:
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        raise UserError(
+            f"backbone: '{name}' is not a timm model{nearest(architecture, timm.list_models())}; "
+            "timm.list_models() gives all names"
+        )
+    if tag and name not in timm.list_pretrained(f"{architecture}.*"):
+        raise UserError(
+            f"backbone: '{name}': timm has no weights '{tag}' for '{architecture}'; "
+            f"allowed are {', '.join(timm.list_pretrained(f'{architecture}.*')) or 'none'}"
+        )
+
+
+def _create(name: str, **options: Any) -> Any:
+    for family, rate in STOCHASTIC_DEPTH.items():
+        if name.startswith(family):
+            options["drop_path_rate"] = rate
+    name = PAPER_WEIGHTS.get(name, name)
+    try:
+        try:  # Swin and its kin are bound to one picture size unless told otherwise
+            return timm.create_model(name, features_only=True, strict_img_size=False, **options)
+        except TypeError:
+            return timm.create_model(name, features_only=True, **options)
+    except (AttributeError, AssertionError, NotImplementedError) as error:
+        raise UserError(
+            f"backbone: '{name}' cannot give the maps of its stages (timm features_only); "
+            "choose resnet50, pvt_v2_b5 or the like"
+        ) from error
+
+
+def _cached_file(name: str) -> Path | None:
+    candidates = [cache_folder() / f"{name}{suffix}" for suffix in SUFFIXES]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _from_hub(name: str) -> Any:
+    try:
+        _check_hub()
+        return _create(name, pretrained=True)
+    except UserError:
+        raise
+    except Exception as error:  # the hub's client raises a dozen types for "no network"
+        raise UserError(
+            f"pretrained: the weights of '{name}' could not be downloaded ({type(error).__name__}); "
+            f"put them at {cache_folder() / name}.safetensors (or .pth), or set pretrained=false"
+        ) from error
+
+
+def _check_hub() -> None:
+    """Fails at once without a network, where the hub's client would try again for most of a minute."""
+    hub = urlsplit(constants.ENDPOINT)
+    cached = Path(constants.HF_HUB_CACHE).is_dir() and any(Path(constants.HF_HUB_CACHE).glob("models--timm--*"))
+    if not cached and not getproxies():
+        socket.create_connection((hub.hostname or "", hub.port or 443), timeout=10).close()
+
+
+def _from_file(name: str, path: Path) -> Any:
+    return _from_weights(name, read_state_dict(path), str(path))
+
+
+def _from_weights(name: str, weights: dict[str, Tensor], origin: str) -> Any:
+    """Loads through timm, which knows the original names of each architecture, and checks that nothing was missed.
+
+    timm skips what it does not find without an error. A parameter that depends on the random seed was not loaded.
+    """
+    encoders = []
+    for seed in (0, 1):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            overlay = {"state_dict": dict(weights)}
+            try:
+                encoders.append(_create(name, pretrained=True, pretrained_cfg_overlay=overlay))
+            except (RuntimeError, KeyError) as error:
+                reason = str(error).split("\n")[-1].strip()
+                raise UserError(
+                    f"{origin}: does not fit the backbone '{name}' ({reason}); choose its own file"
+                ) from error
+    first, second = (encoder.state_dict() for encoder in encoders)
+    missed = [key for key, tensor in first.items() if not torch.equal(tensor, second[key])]
+    if missed:
+        raise UserError(
+            f"{origin}: does not fit the backbone '{name}', {len(missed)} of its parameters are missing "
+            f"({', '.join(missed[:3])}, ...); choose its own file"
+        )
+    return encoders[0]

@@ -1,0 +1,135 @@
+"""What a propagator knows about a video, and the same as plain tensors that can be saved and restored."""
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, field, fields
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from avseg.nn.xmem.canvas import Canvas
+from avseg.nn.xmem.elements import Elements
+from avseg.nn.xmem.memory import MemoryBank, MemorySettings
+from avseg.nn.xmem.network import XMem
+from avseg.utils.errors import UserError
+from avseg.utils.files import atomic_file
+
+
+class Group(NamedTuple):
+    """Objects that entered the video on the same frame: which of all objects they are, and their memory."""
+
+    members: slice
+    bank: MemoryBank
+
+
+@dataclass
+class VideoState:
+    """All three memories of one video.
+
+    Attributes:
+        frame: index of the last frame, -1 before the first.
+        last_memory_frame: index of the last frame that was remembered.
+        objects: ids in the order of the channels.
+        canvas: None before the first frame.
+        hidden: the sensory memory (n, CH, h, w).
+        groups: working and long-term memory.
+    """
+
+    frame: int = -1
+    last_memory_frame: int = -1
+    objects: tuple[int, ...] = ()
+    canvas: Canvas | None = None
+    hidden: Tensor | None = None
+    groups: list[Group] = field(default_factory=list)
+
+
+def pack(video: VideoState, settings: MemorySettings, short_side: int | None) -> dict[str, Tensor]:
+    """Tensors by name; none of them is changed by later steps."""
+    size = (0, 0) if video.canvas is None else video.canvas.size
+    bounds = [(group.members.start, group.members.stop, group.bank.long) for group in video.groups]
+    packed = {
+        "settings": torch.tensor([*astuple(settings), short_side or 0]),
+        "video": torch.tensor([video.frame, video.last_memory_frame, *size]),
+        "objects": torch.tensor(video.objects, dtype=torch.int64),
+        "groups": torch.tensor(bounds, dtype=torch.int64).view(-1, 3),
+    }
+    if video.hidden is not None:
+        packed["hidden"] = video.hidden
+    for number, group in enumerate(video.groups):
+        packed |= {f"group.{number}.{name}": tensor for name, tensor in group.bank.elements.tensors().items()}
+    return packed
+
+
+def unpack(packed: Mapping[str, Tensor], settings: MemorySettings, short_side: int | None, network: XMem) -> VideoState:
+    """The way back from `pack`, onto the device of the network.
+
+    Raises:
+        UserError: tensors are missing, or settings or the network's channels are not those that it was saved with.
+    """
+    try:
+        used = packed["settings"].tolist()
+        wanted = [*astuple(settings), short_side or 0]
+        if used != wanted:
+            raise UserError(f"memory: was saved with settings {_named(used)}, not {_named(wanted)}; use the same")
+        video = _unpack(packed, settings, short_side, next(network.parameters()).device)
+    except (KeyError, ValueError, IndexError) as error:
+        raise UserError(f"memory: is not a saved one ({error} is missing or broken); save it again") from error
+    _check_channels(video, network)
+    return video
+
+
+def write(packed: Mapping[str, Tensor], path: Path) -> None:
+    """Writes tensors as safetensors, in one step."""
+    with atomic_file(path) as temporary:
+        save_file({name: tensor.cpu().contiguous() for name, tensor in packed.items()}, temporary)
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """Reads a safetensors file.
+
+    Raises:
+        UserError: no such file, or a damaged one.
+    """
+    try:
+        packed: dict[str, Tensor] = load_file(path)
+        return packed
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: cannot be read as a saved memory ({error}); save it again") from error
+
+
+def _unpack(
+    packed: Mapping[str, Tensor], settings: MemorySettings, short_side: int | None, device: torch.device
+) -> VideoState:
+    frame, last_memory_frame, height, width = packed["video"].tolist()
+    video = VideoState(frame, last_memory_frame, tuple(packed["objects"].tolist()))
+    if height:
+        video.canvas = Canvas((height, width), short_side)
+    if "hidden" in packed:
+        video.hidden = packed["hidden"].to(device)
+    for number, (start, stop, long) in enumerate(packed["groups"].tolist()):
+        names = [element.name for element in fields(Elements)]
+        elements = Elements(**{name: packed[f"group.{number}.{name}"].to(device) for name in names})
+        assert video.canvas is not None
+        cells = video.canvas.grid[0] * video.canvas.grid[1]
+        video.groups.append(Group(slice(start, stop), MemoryBank(settings, elements, cells, long)))
+    return video
+
+
+def _check_channels(video: VideoState, network: XMem) -> None:
+    wanted = (network.key_channels, network.value_channels, network.hidden_channels)
+    for members, bank in video.groups:
+        hidden = 0 if video.hidden is None else video.hidden.shape[1]
+        found = (bank.elements.key.shape[1], bank.elements.value.shape[1] // (members.stop - members.start), hidden)
+        if found != wanted:
+            raise UserError(
+                f"memory: was saved by a network with {found} channels of key, value and sensory memory, not {wanted}; "
+                "use that network"
+            )
+
+
+def _named(values: list[int]) -> str:
+    names = [*(setting.name for setting in fields(MemorySettings)), "short_side"]
+    return ", ".join(f"{name}={value}" for name, value in zip(names, values, strict=True))

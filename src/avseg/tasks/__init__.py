@@ -1,1 +1,0 @@
-"""LightningModules and the runs around them."""

@@ -1,1 +1,0 @@
-"""LU-AVS: the branches of the strong baseline in training, and long videos in evaluation."""

@@ -1,0 +1,1 @@
+"""Training and evaluation of any model: trainer, callbacks, checkpoints, signals, wandb."""

@@ -1,0 +1,204 @@
+"""The dashboard's side of a run: one wandb run per job, whose history is metrics.csv with the epoch as step."""
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import wandb
+from lightning_fabric.loggers.logger import rank_zero_experiment
+from lightning_utilities.core.rank_zero import rank_zero_only
+
+from avseg.config.instantiate import instantiate
+from avseg.runs import RunDirectory, run_id, slug
+from avseg.runs.identity import science
+from avseg.utils.csv_files import read_rows
+from avseg.utils.errors import UserError
+
+log = logging.getLogger("avseg")
+
+MOST_IMAGES = 49  # in one step; wandb's advice
+_STAGING = "WANDB_DATA_DIR"
+
+
+class RunLogger(pl.loggers.WandbLogger):
+    """Lightning's wandb logger with the epoch as step: one row of the history per epoch, test scores in the summary.
+
+    Only the first process opens the run (`experiment` is a dummy elsewhere). Once it is open, an error of wandb costs
+    the dashboard and never the training.
+
+    Args:
+        clips: validation clips shown with both masks.
+        every_n_epochs: how often they are shown.
+        table: rows of the table of test clips, hardest first.
+        videos: test clips shown as a video with their sound.
+        settings: of `WandbLogger` and `wandb.init`: project, entity, offline, id, name, group, tags, save_dir, ...
+
+    Raises:
+        UserError: a number out of range.
+    """
+
+    def __init__(
+        self, *, clips: int = 6, every_n_epochs: int = 1, table: int = 24, videos: int = 3, **settings: Any
+    ) -> None:
+        super().__init__(**settings)
+        self.clips, self.every_n_epochs, self.table, self.videos = clips, every_n_epochs, table, videos
+        for name in ("clips", "every_n_epochs", "table", "videos"):
+            low, high = (1, 10**6) if name == "every_n_epochs" else (0, MOST_IMAGES)
+            if not low <= getattr(self, name) <= high:
+                raise UserError(f"logger.{name}={getattr(self, name)} must be between {low} and {high}")
+        self._warned = False
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """The wandb run; opened by the first call."""
+        if self._experiment is None:
+            self._experiment = self._open()
+        return self._experiment
+
+    def _open(self) -> Any:
+        settings = {key: value for key, value in self._wandb_init.items() if value is not None}
+        online = not self._offline and wandb.setup().settings.mode == "online"
+        if online and not wandb.login(prompt=False, verify=False):  # a job of a sweep has nobody to answer a prompt
+            raise wandb.errors.UsageError("no login, `wandb login` makes one")
+        Path(self._save_dir or ".").mkdir(parents=True, exist_ok=True)  # wandb warns of a folder that is missing
+        run = wandb.init(
+            mode="offline" if self._offline else None,
+            reinit="create_new",  # a second run in the same process never writes into the first one's curve
+            settings=wandb.Settings(silent=True),
+            **settings,
+        )
+        run.define_metric("epoch", hidden=True)
+        run.define_metric("*", step_metric="epoch", step_sync=False)
+        run.define_metric("val/miou", step_metric="epoch", step_sync=False, summary="max")
+        # an offline run cannot be continued, only written again: the folder of a killed attempt goes
+        for folder in Path(self._save_dir or ".", "wandb").glob("offline-run-*"):
+            if folder.resolve() != Path(run.dir).parent.resolve():
+                shutil.rmtree(folder, ignore_errors=True)
+        log.info("wandb: %s", run.url if online else Path(run.dir).parent)
+        return run
+
+    @contextmanager
+    def safely(self) -> Iterator[None]:
+        """Turns an error of the dashboard into a warning, the first time."""
+        try:
+            yield
+        except Exception as error:  # the network, the disk, wandb's service: the training is worth more
+            if not self._warned:
+                log.warning("wandb fails (%s); the run goes on, and metrics.csv has all of it", error)
+            self._warned = True
+
+    @contextmanager
+    def staging(self) -> Iterator[None]:
+        """Keeps a table's files in the run's folder until they are uploaded; wandb's own place is the home folder."""
+        if _STAGING in os.environ:
+            yield
+            return
+        os.environ[_STAGING] = str(Path(self.experiment.dir).parent)
+        try:
+            yield
+        finally:
+            del os.environ[_STAGING]
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """What Lightning reports: rows of epochs, test scores; what has no epoch joins the epoch under way."""
+        values: dict[str, Any] = dict(metrics)
+        epoch = values.pop("epoch", None)
+        test = {name: value for name, value in values.items() if name.startswith("test/")}
+        with self.safely():
+            if test:
+                self.experiment.summary.update(test)
+            elif epoch is None:
+                self.experiment.log(values, commit=False)
+            else:
+                self.log_epoch(int(epoch), values)
+
+    @rank_zero_only
+    def log_epoch(self, epoch: int, values: dict[str, Any]) -> None:
+        """Adds to the row of an epoch, unless the run has a complete one (a resumed online run)."""
+        with self.safely():
+            if epoch >= self.experiment.step:
+                # Lightning reports the training losses last: the row is complete, and shows at once
+                self.experiment.log({"epoch": epoch, **values}, step=epoch, commit="train/loss" in values)
+
+    @rank_zero_only
+    def replay(self, run: RunDirectory, epochs: int) -> None:
+        """Writes again what the dashboard lacks of the epochs before a resumption: metrics.csv and its pictures.
+
+        Args:
+            run: the run directory.
+            epochs: how many epochs the checkpoint has seen; later rows are trained again.
+        """
+        for row in read_rows(run.metrics):
+            epoch = int(row.pop("epoch"))
+            values = {name: float(value) for name, value in row.items() if value and name != "step"}
+            if epoch < epochs:
+                self.log_epoch(epoch, values | panels(run, epoch))
+
+
+def panels(run: RunDirectory, epoch: int) -> dict[str, Any]:
+    """The picture of an epoch's validation clips as an image of the dashboard, if there is one."""
+    picture = run.pictures / f"epoch={epoch:03d}.png"
+    return {"val/panels": wandb.Image(str(picture))} if picture.is_file() else {}
+
+
+def columns(config: dict[str, Any]) -> dict[str, Any]:
+    """What the dashboard sorts and groups runs by, flat; below them the science, nested, plain values."""
+    data, backbone, init = (config[group]["name"] for group in ("data", "backbone", "init"))
+    fusion = slug(config).removeprefix(f"{data}-{backbone}-").removesuffix(f"-{init}")
+    flat = {"data": data, "backbone": backbone, "fusion": fusion, "init": init, "seed": config["seed"]}
+    return flat | {"experiment": config["experiment"], "science": science(config)}
+
+
+def make_logger(config: dict[str, Any], run: RunDirectory) -> Any:
+    """The wandb logger, or False: metrics.csv is written always.
+
+    Raises:
+        UserError: wandb cannot start, for want of a login or of a network.
+    """
+    if not config["logger"]:
+        return False
+    logger = instantiate(
+        config["logger"],
+        # deterministic: a resumed run continues its curve instead of opening a second one. With the experiment in it,
+        # since two experiments may hold runs of the same science, each with a directory of its own
+        id=f"{config['experiment']}-{run_id(config)}".replace("/", "-"),
+        name=run_id(config),
+        group=config["experiment"],
+        job_type="train",
+        tags=[config["data"]["name"], config["experiment"]],
+        save_dir=str(run.path),
+        resume="allow",
+    )
+    try:
+        logger.log_hyperparams(columns(config))  # Lightning: on the first process alone
+    except Exception as error:  # of many kinds: no login, no network, no space; it shows when the run is opened
+        reason = " ".join(str(error).split())
+        raise UserError(f"wandb cannot start ({reason}); use logger=wandb_offline, or logger=csv for none") from error
+    return logger
+
+
+def replay_history(trainer: pl.Trainer, run: RunDirectory, epochs: int) -> None:
+    """Gives the dashboard what it lost when the run was killed, see `RunLogger.replay`."""
+    for logger in trainer.loggers:
+        if isinstance(logger, RunLogger):
+            logger.replay(run, epochs)
+
+
+def close_loggers(trainer: pl.Trainer, *, failed: bool = False) -> None:
+    """Ends the run in the dashboard.
+
+    Args:
+        trainer: of the run.
+        failed: the dashboard shows it as failed.
+    """
+    for logger in trainer.loggers:
+        if isinstance(logger, RunLogger):
+            with logger.safely():
+                logger.experiment.finish(exit_code=int(failed))

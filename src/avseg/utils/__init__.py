@@ -1,0 +1,1 @@
+"""Each mechanism once: errors, atomic files, weight files, memory."""

@@ -1,0 +1,179 @@
+import os
+import pickle
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from avseg.cli.main import _VERBS
+from tests.runs_for_tests import SMALL, avseg
+
+
+def error_of(words, outputs=None):
+    command = avseg([str(word) for word in words])
+    lines = command.err.strip().splitlines()
+    assert command.code == 2, command
+    assert len(lines) == 1, command.err
+    assert lines[0].startswith("avseg: error: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize("verb", ["", *_VERBS])
+def test_help_has_an_example(verb, capsys):
+    with pytest.raises(SystemExit) as caught:
+        avseg([verb, "--help"] if verb else ["--help"])
+    assert caught.value.code == 0
+
+
+def test_help_imports_nothing_heavy():
+    # the promise is half a second; the reason why it is kept can be tested without a clock
+    heavy = ("torch", "numpy", "hydra", "pytorch_lightning", "av")
+    code = "import sys; from avseg.cli.main import build_parser; build_parser().format_help(); "
+    code += f"print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_an_unknown_verb_names_the_nearest():
+    assert "did you mean 'train'?" in error_of(["trian"])
+
+
+def test_an_unknown_option_is_one_line():
+    error_of(["train", "--nope"])
+
+
+def test_a_missing_root_says_how_to_make_one(tmp_path):
+    line = error_of(["train", *SMALL, f"data.root={tmp_path}/none", f"paths.outputs={tmp_path}/out"])
+    assert str(tmp_path / "none") in line
+    assert "avseg data toy" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_backbone_names_near_ones(ms3_root, tmp_path):
+    line = error_of(["train", *SMALL, "backbone.name=resnet5o", f"data.root={ms3_root}", f"paths.outputs={tmp_path}"])
+    assert "resnet50" in line
+
+
+def test_stage_five(ms3_root, tmp_path):
+    assert "stage 5" in error_of(["train", *SMALL, "fusion.stages=[5]", f"data.root={ms3_root}"])
+
+
+def test_an_override_that_does_not_exist():
+    assert "'optimizer.lr'" in error_of(["train", "optimizer.lrr=1"])
+
+
+def test_no_weights_without_the_internet_says_where_to_put_the_file(ms3_root, tmp_path, monkeypatch):
+    monkeypatch.setenv("AVSEG_CACHE", str(tmp_path / "cache"))
+    words = ["train", *SMALL, "audio=vggish", f"data.root={ms3_root}", f"paths.outputs={tmp_path}/out"]
+    line = error_of(words)
+    assert "vggish-10086976.pth" in line
+    assert str(tmp_path / "cache") in line
+
+
+class _Code:
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.mark),)
+
+
+@pytest.mark.parametrize("how", ["torch", "pickle"])
+def test_a_checkpoint_with_code_never_runs(how, tmp_path):
+    mark, path = tmp_path / "ran", tmp_path / "bad.ckpt"
+    content = {"avseg": {"config": {}}, "state_dict": _Code(mark)}
+    if how == "torch":
+        torch.save(content, path)
+    else:
+        path.write_bytes(pickle.dumps(content))
+    for words in (["evaluate", f"checkpoint={path}"], ["convert", path, "--out", tmp_path / "x.pth"]):
+        assert str(path) in error_of(words)
+    assert not mark.exists()
+
+
+def test_a_damaged_checkpoint(trained, tmp_path):
+    path = tmp_path / "half.ckpt"
+    path.write_bytes((trained.run / "checkpoints/best.ckpt").read_bytes()[:5000])
+    assert "damaged" in error_of(["evaluate", f"checkpoint={path}"])
+
+
+def test_a_checkpoint_cannot_name_foreign_code(trained, tmp_path):
+    path = tmp_path / "other.ckpt"
+    content = torch.load(trained.run / "checkpoints/best.ckpt", weights_only=True)
+    content["avseg"]["config"]["data"]["_target_"] = "os.system"
+    torch.save(content, path)
+    assert "not allowed" in error_of(["evaluate", f"checkpoint={path}"])
+
+
+def test_a_file_that_is_no_checkpoint(tmp_path):
+    (tmp_path / "note.ckpt").write_text("{}")
+    assert "is no checkpoint" in error_of(["evaluate", f"checkpoint={tmp_path}/note.ckpt"])
+
+
+@pytest.mark.parametrize("config", [None, {}, {"fusion": {}}])
+def test_a_checkpoint_of_another_version(trained, tmp_path, config):
+    content = torch.load(trained.run / "checkpoints/best.ckpt", weights_only=True)
+    content["avseg"]["config"] = config
+    torch.save(content, tmp_path / "other.ckpt")
+    assert "another version" in error_of(["evaluate", f"checkpoint={tmp_path}/other.ckpt"])
+
+
+@pytest.mark.parametrize(
+    "mistake", ["trainer.precision=abc", "callbacks.panels.clips=0", "init.checkpoint=/nope", "loss.mapping_form=x"]
+)
+def test_a_mistake_leaves_no_run_behind(ms3_root, tmp_path, mistake):
+    error_of(["train", *SMALL, f"data.root={ms3_root}", f"paths.outputs={tmp_path}/out", mistake])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_in_the_way_of_a_folder_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    assert str(tmp_path / "file") in error_of(["data", "toy", "--out", tmp_path / "file" / "set"])
+
+
+def test_a_file_that_is_no_folder_for_outputs(ms3_root, tmp_path):
+    (tmp_path / "file").touch()
+    line = error_of(["train", *SMALL, f"data.root={ms3_root}", f"paths.outputs={tmp_path}/file"])
+    assert "paths.outputs" in line
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_one_line(monkeypatch, ms3_root, tmp_path):
+    def full(*_, **__):
+        with Path("/dev/full").open("w") as file:
+            file.write("x")
+            file.flush()
+
+    monkeypatch.setattr("avseg.training.callbacks.write_rows", full)
+    words = ["train", *SMALL, f"data.root={ms3_root}", f"paths.outputs={tmp_path}/out", "data.epochs=1"]
+    assert "no space left" in error_of(words)
+    assert not list(tmp_path.glob("out/*/*/*/result.json"))
+    assert not list(tmp_path.rglob("*.part*"))
+
+
+def test_ctrl_c_is_told_in_one_line_and_can_be_continued(ms3_root, tmp_path):
+    import signal
+
+    words = [
+        "train",
+        *SMALL,
+        f"data.root={ms3_root}",
+        f"paths.outputs={tmp_path}/out",
+        "data.epochs=500",
+        "callbacks=none",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "avseg", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not list(tmp_path.glob("out/*/*/*/checkpoints/last.ckpt")):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "the same command again continues" in err
+    assert "Traceback" not in err
+    assert not list(tmp_path.glob("out/*/*/*/result.json"))

@@ -1,0 +1,203 @@
+"""The data module: who sees which clip, in which order, and how data are told apart."""
+
+import gc
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from avseg.data.avsbench import datamodule
+from avseg.data.avsbench.datamodule import AVSBenchDataModule
+from avseg.data.clip import Clip
+from avseg.data.loader import ClipLoader, ShareSampler
+from avseg.utils.errors import UserError
+from tests.data.fake import make_avss, make_ms3, make_s4
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    make_s4(tmp_path, {"train": 9, "val": 5, "test": 5}, size=32)
+    return tmp_path
+
+
+def _module(root: Path, **settings: Any) -> AVSBenchDataModule:
+    return AVSBenchDataModule(root, "s4", **{"image_size": 32, "batch_size": 4, "num_workers": 0, **settings})
+
+
+def _order(loader: ClipLoader, epoch: int) -> list[int]:
+    loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+    return [index for clip in loader for index in clip.index.tolist()]
+
+
+def test_training_order_depends_on_seed_and_epoch_alone(root: Path) -> None:
+    loader = _module(root).train_dataloader()
+    straight = [_order(loader, epoch) for epoch in range(4)]
+    resumed = [_order(_module(root).train_dataloader(), epoch) for epoch in (2, 3)]
+    assert straight[2:] == resumed
+    assert all(sorted(order) == list(range(9)) for order in straight)
+    assert len({tuple(order) for order in straight}) == 4
+    assert _order(_module(root, seed=5).train_dataloader(), 0) != straight[0]
+
+
+def test_lightning_tells_the_sampler_the_epoch(root: Path) -> None:
+    seen = _fit(_module(root), 2)
+    loader = _module(root).train_dataloader()
+    assert seen == [_order(loader, 0), _order(loader, 1)]
+
+
+class _Watch(pl.LightningModule):
+    """Notes the clips of each epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.seen: dict[int, list[int]] = {}
+
+    def training_step(self, clip: Clip, batch_index: int) -> torch.Tensor:
+        self.seen.setdefault(self.current_epoch, []).extend(clip.index.tolist())
+        return self.weight * 1.0
+
+    def validation_step(self, clip: Clip, batch_index: int) -> None:
+        assert clip.controls == {}
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+def _fit(data: AVSBenchDataModule, epochs: int) -> list[list[int]]:
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_epochs=epochs,
+        use_distributed_sampler=False,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    task = _Watch()
+    trainer.fit(task, datamodule=data)
+    return list(task.seen.values())
+
+
+@pytest.mark.parametrize(("count", "world_size"), [(5, 1), (5, 2), (8, 3), (2, 2)])
+def test_shares_cover_each_clip_once(count: int, world_size: int) -> None:
+    shares = [list(ShareSampler(range(count), rank, world_size)) for rank in range(world_size)]
+    assert sorted(index for share in shares for index in share) == list(range(count))
+    assert [len(ShareSampler(range(count), rank, world_size)) for rank in range(world_size)] == [len(s) for s in shares]
+
+
+def test_no_process_is_idle() -> None:
+    assert [list(ShareSampler(range(2), rank, 4)) for rank in range(4)] == [[0], [1], [0], [1]]
+
+
+def test_two_processes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, list[int]] = {"train": [], "val": [], "test": []}
+    for rank in range(2):
+        monkeypatch.setattr(datamodule, "process", lambda rank=rank: (rank, 2))
+        module = _module(root)
+        for name in seen:
+            batches = list(getattr(module, f"{name}_dataloader")())
+            assert max(len(clip) for clip in batches) == 2  # four over both processes together
+            seen[name] += [index for clip in batches for index in clip.index.tolist()]
+    assert sorted(seen["val"]) == sorted(seen["test"]) == list(range(5))
+    assert set(seen["train"]) == set(range(9))
+    with pytest.raises(UserError, match=r"batch_size 3 cannot be shared by 2 processes"):
+        _module(root, batch_size=3).setup("fit")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_test_clips_carry_controls(root: Path, workers: int) -> None:
+    clips = list(_module(root, num_workers=workers).test_dataloader())
+    assert [clip.index.tolist() for clip in clips] == [[0, 1, 2, 3], [4]]
+    assert clips[0].controls["other"].shape == clips[0].audio.shape == (4, 5, 1, 96, 64)
+    assert next(iter(_module(root, controls=False).test_dataloader())).controls == {}
+
+
+def test_another_split_for_the_test(root: Path) -> None:
+    module = _module(root)
+    module.test_split = "val"
+    assert next(iter(module.test_dataloader())).video_id[0].startswith("val")
+
+
+def test_what_the_settings_are(tmp_path: Path) -> None:
+    make_s4(tmp_path / "s4")
+    make_ms3(tmp_path / "ms3")
+    make_avss(tmp_path / "avss")
+    modules = {name: AVSBenchDataModule(tmp_path / name, name) for name in ("s4", "ms3", "avss")}
+    assert [module.num_classes for module in modules.values()] == [1, 1, 71]
+    assert [module.clip_length for module in modules.values()] == [5, 5, 10]
+    assert modules["s4"].categories == ("cat", "dog", "helicopter")
+    assert modules["ms3"].categories == ()
+    assert modules["avss"].categories[:2] == ("background", "class1")
+
+
+def test_fingerprint(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    twin = tmp_path_factory.mktemp("twin")
+    make_s4(twin, {"train": 9, "val": 5, "test": 5}, size=32)
+    fingerprint = _module(root).fingerprint()
+    assert fingerprint == _module(twin).fingerprint()  # the place does not count
+    picture = next((twin / "s4_data" / "visual_frames" / "train").rglob("*.png"))
+    picture.write_bytes(picture.read_bytes() + b"\0")
+    assert fingerprint != _module(twin).fingerprint()
+    make_s4(twin, {"train": 8, "val": 5, "test": 5}, size=32)
+    assert fingerprint != _module(twin).fingerprint()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_mistake_in_a_worker_is_one_line(root: Path, workers: int) -> None:
+    module = _module(root, num_workers=workers)
+    module.layout.wav(module.dataset("train").entries[4]).write_bytes(b"")
+    with pytest.raises(UserError) as caught:
+        _fit(module, 1)
+    assert "trainclip4_4.wav is not a readable sound file" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_lightning_may_rebuild_the_loader(root: Path) -> None:
+    """As it does for `overfit_batches`."""
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_epochs=2,
+        overfit_batches=1,
+        use_distributed_sampler=False,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    task = _Watch()
+    trainer.fit(task, datamodule=_module(root))
+    assert list(task.seen.values()) == [[0, 1, 2, 3], [0, 1, 2, 3]]
+
+
+@pytest.mark.parametrize("settings", [{"batch_size": 0}, {"num_workers": -1}])
+def test_numbers_that_make_no_sense(root: Path, settings: dict[str, int]) -> None:
+    with pytest.raises(UserError, match="too small"):
+        _module(root, **settings)
+
+
+def test_a_reading_process_frees_nothing_of_its_parent(tmp_path):
+    """A decoder of FFmpeg, freed in a fork, waits for ever for threads that are not there."""
+    parent = os.getpid()
+
+    class Decoder:
+        def __init__(self):
+            self.container = self  # a cycle, as PyAV's objects are
+
+        def __del__(self):
+            if os.getpid() != parent:
+                (tmp_path / "freed").touch()
+
+    gc.disable()
+    try:
+        Decoder()
+        if (child := os.fork()) == 0:
+            gc.collect()
+            os._exit(0)
+        os.waitpid(child, 0)
+    finally:
+        gc.enable()
+    assert not (tmp_path / "freed").exists()

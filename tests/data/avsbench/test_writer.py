@@ -1,0 +1,127 @@
+import csv
+import errno
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from avseg.data.avsbench import writer
+from avseg.data.avsbench.dataset import AVSBenchDataset
+from avseg.data.avsbench.layout import SPLITS, layout_for
+from avseg.data.avsbench.writer import write_set
+from avseg.data.synthetic.generate import ClipRecipe, make_clip
+from avseg.data.synthetic.schedule import ScriptRules
+from avseg.data.synthetic.toy import ToyCast
+from avseg.utils.errors import UserError
+
+COUNTS = {"train": 2, "val": 1, "test": 2}
+
+
+def recipe_for(setting, seconds=5, sounding="second"):
+    return ClipRecipe(ToyCast(), ScriptRules(setting, sounding), size=32, seconds=seconds)
+
+
+@pytest.fixture(
+    params=[("s4", 5), ("ms3", 5), ("avss", 5), ("avss", 10)], ids=lambda p: f"{p[0]}-{p[1]}", scope="module"
+)
+def written(request, tmp_path_factory):
+    setting, seconds = request.param
+    root = tmp_path_factory.mktemp("sets") / setting
+    recipe = recipe_for(setting, seconds)
+    return root, recipe, write_set(root, recipe, COUNTS, {"seed": 0})
+
+
+def test_the_reader_gives_back_what_was_made(written):
+    root, recipe, _ = written
+    setting = recipe.rules.setting
+    classes = {name: index for index, name in enumerate(["background", *recipe.cast.categories])}
+    for split in SPLITS:
+        data = AVSBenchDataset(root, setting, split, image_size=32)
+        assert len(data) == COUNTS[split]
+        for index, item in enumerate(data):
+            made = make_clip(recipe, split, index)
+            truth = made.class_masks(classes) if setting == "avss" else made.masks
+            annotated = item.annotated[0].numpy()
+            assert annotated.sum() == (1 if (setting, split) == ("s4", "train") else recipe.seconds)
+            np.testing.assert_array_equal(item.masks[0].numpy()[annotated], truth[annotated[: recipe.seconds]])
+            frames = item.frames[0, : recipe.seconds].permute(0, 2, 3, 1).numpy()
+            # AVSS frames are jpg: a little is lost
+            assert np.abs(frames.astype(int) - made.frames).mean() <= (4 if setting == "avss" else 0)
+            assert item.audio[0, : recipe.seconds].std() > 0
+
+
+def test_the_record_tells_who_sounds(written):
+    root, recipe, scores = written
+    with (root / "events.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    made = make_clip(recipe, "test", 1)
+    mine = [row for row in rows if row["clip"] == made.name]
+    assert [row["category"] for row in mine] == made.categories
+    assert [row["seconds"] for row in mine] == ["".join("01"[int(s)] for s in column) for column in made.sounding.T]
+    assert [float(row["level_db"]) for row in mine] == pytest.approx(made.levels_db.tolist(), abs=0.01)
+    table = json.loads((root / "oracle.json").read_text())
+    assert set(table) == set(SPLITS)
+    assert table["test"]["oracle"] == scores["test"].oracle
+    assert table["test"]["frames"] == COUNTS["test"] * recipe.seconds
+    assert json.loads((root / "generator.json").read_text()) == {"seed": 0}
+
+
+def test_ms3_masks_read_alike_in_both_ways(tmp_path):
+    write_set(tmp_path / "set", recipe_for("ms3", sounding="clip"), {"test": 3}, {})
+    layout = layout_for("ms3", tmp_path / "set")
+    for path in [path for entry in layout.entries("test") for path in layout.masks(entry)]:
+        with Image.open(path) as mask:
+            assert mask.mode == "P"
+            np.testing.assert_array_equal(np.asarray(mask) == 255, np.asarray(mask.convert("1")))
+            assert set(np.unique(np.asarray(mask))) <= {0, 255}
+
+
+def test_the_same_options_give_the_same_bytes(tmp_path):
+    for name in ("one", "two"):
+        write_set(tmp_path / name, recipe_for("ms3"), COUNTS, {})
+    files = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file()]
+    assert len(files) == 5 * 11 + 4
+    for file in files:
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
+def test_nothing_half_written_is_left(tmp_path, error):
+    calls = []
+
+    def advance():
+        calls.append(1)
+        if len(calls) == 2:
+            raise error
+
+    with pytest.raises(type(error)):
+        write_set(tmp_path / "set", recipe_for("ms3"), COUNTS, {}, advance)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_noticed_when_sound_is_written(tmp_path, monkeypatch):
+    def full(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        writer.write_wav(tmp_path / "a.wav", np.zeros(10, np.float32), 16000)
+
+
+def test_a_folder_in_use_is_refused_and_kept(tmp_path):
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(UserError, match=r"--out .* exists and is not empty"):
+        write_set(tmp_path, recipe_for("ms3"), COUNTS, {})
+    with pytest.raises(UserError, match=r"mine.txt is a file"):
+        write_set(tmp_path / "mine.txt", recipe_for("ms3"), COUNTS, {})
+    assert (tmp_path / "mine.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"), [({"train": 0, "val": 0}, "no clip asked for"), ({"train": 3, "val": -1}, "val is -1 clips")]
+)
+def test_counts_are_checked(tmp_path, counts, message):
+    with pytest.raises(UserError, match=message):
+        write_set(tmp_path / "set", recipe_for("ms3"), counts, {})

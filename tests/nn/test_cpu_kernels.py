@@ -1,0 +1,80 @@
+"""Products by the convolution library against torch's own."""
+
+import copy
+
+import pytest
+import timm
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+
+from avseg.nn import cpu_kernels as products
+from avseg.nn.cpu_kernels import PixelConv, PixelLinear, chooses_kernels, linear, linear_each, use_fast_products
+
+
+@pytest.fixture(autouse=True)
+def _however_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "WORTH", 0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    lead=st.lists(st.integers(1, 7), max_size=3).map(tuple),
+    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    biased=st.booleans(),
+    transposed=st.booleans(),
+)
+def test_linear_in_values_and_gradients(
+    lead: tuple[int, ...], size: tuple[int, int], biased: bool, transposed: bool
+) -> None:
+    torch.manual_seed(sum(lead))
+    x = torch.randn(*lead, size[0])
+    x = (x.mT.contiguous().mT if transposed and len(lead) else x).requires_grad_()
+    weight, bias = torch.randn(size[1], size[0], requires_grad=True), torch.randn(size[1], requires_grad=True)
+    inputs = [x, weight, bias][: 3 if biased else 2]
+    ours, theirs = linear(*inputs), F.linear(*inputs)
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+    out = torch.randn_like(theirs)
+    for mine, other in zip(
+        torch.autograd.grad(ours, inputs, out), torch.autograd.grad(theirs, inputs, out), strict=True
+    ):
+        torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("worth", [0, 2**40])
+@pytest.mark.parametrize("count", [1, 3])
+def test_another_linear_for_each(count: int, worth: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "WORTH", worth)
+    x, weights, biases = torch.randn(count, 5, 6), torch.randn(count, 7, 6), torch.randn(count, 7)
+    expected = torch.stack([F.linear(*each) for each in zip(x, weights, biases, strict=True)])
+    torch.testing.assert_close(linear_each(x, weights, biases), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "pvt_v2_b0"])
+def test_a_network_keeps_its_state_and_its_values(name: str) -> None:
+    plain = timm.create_model(name, features_only=True).train()
+    fast = copy.deepcopy(plain)
+    use_fast_products(fast)
+    kinds = {type(module) for module in fast.modules()}
+    assert PixelLinear in kinds or PixelConv in kinds
+    assert nn.Linear not in kinds
+    assert {k: v.shape for k, v in fast.state_dict().items()} == {k: v.shape for k, v in plain.state_dict().items()}
+    pictures = torch.randn(2, 3, 64, 64)
+    ours, theirs = fast(pictures), plain(pictures)
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-3, atol=1e-4)
+    sum(each.square().mean() for each in ours).backward()
+    sum(each.square().mean() for each in theirs).backward()
+    for mine, other in zip(fast.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, other.grad, rtol=1e-2, atol=1e-3 * float(other.grad.abs().max()) + 1e-6)
+
+
+def test_other_precisions_devices_and_compilers_choose_for_themselves() -> None:
+    assert chooses_kernels(torch.zeros(1))
+    assert not chooses_kernels(torch.zeros(1, dtype=torch.float64))
+    assert not chooses_kernels(torch.zeros(1, device="meta"))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not chooses_kernels(torch.zeros(1))
+        assert linear(torch.zeros(3, 2), torch.zeros(4, 2)).dtype == torch.bfloat16

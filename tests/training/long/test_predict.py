@@ -1,0 +1,281 @@
+"""Videos predicted by one who knows the answer: what is written, read back, equals it; and runs, as they are tested."""
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from avseg.data.lu_avs import LUVideo, Release, read_release, stream
+from avseg.draw.labels import class_colour
+from avseg.media.frame_index import frame_index
+from avseg.media.video import UprightRGB, frames, probe
+from avseg.predict.long_predictor import LongPredictor
+from avseg.predict.long_samples import Sample, Tracks
+from avseg.predict.long_writer import _Results, predict_long_video
+from avseg.training.build import build_any_data
+from avseg.training.load import load_any
+from tests.runs_for_tests import avseg
+from tests.training.long.known import Known
+
+FILES = {"overlay.mp4", "timeline.png", "segments.json", "scores.json"}
+
+
+@pytest.fixture(scope="session")
+def release(lu_toy: Path) -> Release:
+    return read_release(lu_toy)
+
+
+def _video(release: Release, masks: bool) -> LUVideo:
+    """The one with the most segments."""
+    found = [video for video in release.videos.values() if video.has_masks == masks]
+    return max(found, key=lambda video: len(video.segments))
+
+
+def _predict(known: Known, video: LUVideo, folder: Path, **options: bool) -> dict[str, float]:
+    return predict_long_video(known, video.path, folder, lu_avs=True, **options)
+
+
+def _by_name(video: LUVideo, release: Release, kind: str) -> dict[tuple[int, str], object]:
+    """Masks, boxes or who sounds, by frame and name of the class; what is empty is left out."""
+    found: dict[tuple[int, str], object] = {}
+    for chunk in stream(video, release, math.inf):
+        for label, values in getattr(chunk, kind).items():
+            for frame, value in zip(chunk.index.tolist(), values, strict=True):
+                if value.any():
+                    found[frame, release.labels[label]] = value.numpy()
+    return found
+
+
+def _held(truth: dict[tuple[int, str], object], index: np.ndarray, count: int) -> dict[tuple[int, str], object]:
+    """What is known of the scored frames alone, each held until the next one."""
+    last = index[np.searchsorted(index, np.arange(count), side="right") - 1]
+    names = {name for _, name in truth}
+    return {(n, name): truth[last[n], name] for n in range(count) for name in names if (last[n], name) in truth}
+
+
+def _assert_same(found: dict[tuple[int, str], object], expected: dict[tuple[int, str], object]) -> None:
+    assert expected
+    assert found.keys() == expected.keys()
+    for key in expected:
+        np.testing.assert_array_equal(found[key], expected[key])
+
+
+@pytest.mark.parametrize("rate", [math.inf, 2.0])
+@pytest.mark.parametrize("region", ["mask", "box", "none"])
+def test_a_known_prediction_is_read_back(release: Release, tmp_path: Path, region: str, rate: float) -> None:
+    video = _video(release, region != "box")
+    _predict(Known(release, region, rate), video, tmp_path / "film", save_masks=region == "mask")
+    again = read_release(tmp_path)
+    (own,) = again.videos.values()
+    assert (own.id, own.subset, own.has_masks) == ("film", "test", region == "mask")
+    assert own.path.resolve() == video.path
+    index = frame_index(video.path)
+    scored = np.arange(len(index)) if rate == math.inf else index.at_rate(rate)
+    kind = {"mask": "masks", "box": "boxes", "none": "sounding"}[region]
+    _assert_same(_by_name(own, again, kind), _held(_by_name(video, release, kind), scored, len(index)))
+    if region == "none":
+        assert not _by_name(own, again, "boxes")
+    content = json.loads((tmp_path / "film/segments.json").read_text())
+    assert content == json.loads(next((tmp_path / "film/lu_avs").glob("*.json")).read_text())
+    assert content["film"]["fps"] == pytest.approx(video.fps, abs=0.01)
+    segments = {(segment.start, segment.end, release.labels[segment.label]) for segment in video.segments}
+    if region == "none" and rate == math.inf:  # regions may be hidden for a while, sounds not
+        assert {(*a["segment"], a["label"]) for a in content["film"]["annotations"]} == segments
+
+
+def test_masks_without_save_masks_are_boxes(release: Release, tmp_path: Path) -> None:
+    video = _video(release, True)
+    _predict(Known(release, "mask"), video, tmp_path / "film")
+    again = read_release(tmp_path)
+    _assert_same(_by_name(again.videos["film"], again, "boxes"), _by_name(video, release, "boxes"))
+    assert not list(tmp_path.rglob("masks.npy"))
+
+
+def test_pictures_and_scores_of_masks(release: Release, tmp_path: Path) -> None:
+    video = _video(release, True)
+    summary = predict_long_video(Known(release, "mask", 4.0), video.path, tmp_path / "film", checkpoint={"path": "me"})
+    assert {path.name for path in (tmp_path / "film").iterdir()} == FILES | {"masks"}
+    truth = _by_name(video, release, "masks")
+    index = frame_index(video.path)
+    expected = {
+        f"{name.replace(' ', '_')}/{frame:06d}.png": mask
+        for (frame, name), mask in truth.items()
+        if frame in index.at_rate(4.0)
+    }
+    root = tmp_path / "film/masks"
+    found = {path.relative_to(root).as_posix(): np.asarray(Image.open(path)) for path in root.rglob("*.png")}
+    assert found.keys() == expected.keys()
+    assert all(np.array_equal(found[name] == 255, mask) for name, mask in expected.items())
+    scores = json.loads((tmp_path / "film/scores.json").read_text())
+    assert scores["checkpoint"] == {"path": "me"}
+    assert [row["second"] for row in scores["seconds"]] == list(range(index.video.seconds))
+    assert [n for row in scores["seconds"] for n in row["frames"]] == index.at_rate(4.0).tolist()
+    for row in scores["seconds"]:
+        count = Counter(name for frame in row["frames"] for name in release.labels if (frame, name) in truth)
+        assert row["classes"] == {name: pytest.approx(n / len(row["frames"]), abs=1e-4) for name, n in count.items()}
+    assert summary["sounding"] == sum(row["sounding"] for row in scores["seconds"])
+
+
+def test_the_overlay_shows_what_is_predicted(release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("avseg.draw.boxes._place_names", lambda *_: [])  # so small a picture is nothing but names
+    video = _video(release, True)
+    _predict(Known(release, "mask"), video, tmp_path / "film")
+    source, marked = probe(video.path), probe(tmp_path / "film/overlay.mp4")
+    np.testing.assert_allclose(marked.times, source.times, atol=1e-3)
+    assert marked.duration == pytest.approx(source.duration, abs=1e-3)
+    assert (marked.height, marked.width) == (source.height, source.width)
+    assert marked.sound == source.sound
+    truth = _by_name(video, release, "masks")
+    upright = UprightRGB(0, source.height, source.width)
+    gone, whole = 0.0, 0.0
+    for before, after in zip(frames(source), frames(marked), strict=True):
+        picture = upright(before.picture).astype(float)
+        change = upright(after.picture) - picture
+        here = {name: mask for (frame, name), mask in truth.items() if frame == before.number}
+        if not here:
+            assert np.abs(change).mean() < 6  # coding alone
+        for name, mask in here.items():
+            inner = np.logical_and.reduce([np.roll(mask, step, axis) for step in (-2, 0, 2) for axis in (0, 1)])
+            towards = class_colour(release.labels.index(name)) - picture[inner]
+            gone, whole = gone + float((change[inner] * towards).sum()), whole + float(np.square(towards).sum())
+    assert 0.4 < gone / whole < 0.7  # the tint's share is 0.55; colours are coded at half the size
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.dictionaries(st.integers(0, 2), st.integers(1, 3), max_size=3), min_size=1, max_size=8))
+def test_segments_hold_every_box_once(counts: list[dict[int, int]]) -> None:
+    """As many boxes of a class as there are, often alike in start and end; each row is a box of its frame."""
+    rng, step = np.random.default_rng(0), 16
+    tracks, said = Tracks(), []
+    for place, count in enumerate(counts):
+        boxes = {label: rng.uniform(0, 9, (n, 4)).cumsum(1).astype(np.float32) for label, n in count.items()}
+        said.append(boxes)
+        tracks.update(Sample(place * step, place * step, 0.0, boxes))
+    found = tracks.finish(len(counts) * step)
+    assert len({(track.label, track.start, track.end) for track in found}) == len(found)
+    rows: dict[tuple[int, int], list[bytes]] = {}
+    for track in found:
+        for frame, row in zip(range(track.start, track.end), track.rows(), strict=True):
+            rows.setdefault((track.label, frame), []).append(row.tobytes())
+    for frame in range(len(counts) * step):
+        for label in range(3):
+            expected = [box.tobytes() for box in said[frame // step].get(label, [])]
+            assert sorted(rows.get((label, frame), [])) == sorted(expected)
+
+
+def test_a_box_goes_on_where_it_overlaps() -> None:
+    left, right = np.array([[0, 0, 10, 10.0]], np.float32), np.array([[50, 0, 60, 10.0]], np.float32)
+    tracks = Tracks()
+    tracks.update(Sample(0, 0, 0.0, {0: np.concatenate([left, right])}))
+    tracks.update(Sample(9, 9, 0.0, {0: np.concatenate([right + 1, left + 1])}))
+    tracks.update(Sample(18, 18, 0.0, {0: right + 2}))
+    ended, went_on = tracks.finish(27)
+    assert [(ended.start, ended.end), (went_on.start, went_on.end)] == [(0, 18), (0, 27)]
+    np.testing.assert_array_equal(went_on.rows()[[0, 8, 9, 18, 26], 0], [50, 50, 51, 52, 52])
+    np.testing.assert_array_equal(ended.rows()[[0, 9], 0], [0, 1])
+
+
+@pytest.mark.parametrize("branch", ["mask", "box", "audio", "tpavi", "strong_mask", "strong_box"])
+def test_a_run_predicts_as_it_is_tested(lu_paths: dict[str, Path], release: Release, branch: str) -> None:
+    task = load_any(lu_paths[branch])
+    _see_something(task, branch)
+    threshold = None
+    if branch not in ("mask", "box", "tpavi"):
+        threshold = task.config["branch"]["smoothing"]["threshold"] = 0.1
+    data = build_any_data(task.config)
+    video = _video(release, branch != "box")
+    unknown = LUVideo("film", video.path, video.fps, video.duration, "test", (), has_masks=False)
+    with torch.inference_mode():
+        tested = list(task.predict_video(data, video.id))
+    if threshold is not None:
+        task.config["branch"]["smoothing"]["threshold"] = 0.9  # the option overrides it
+    predictor = LongPredictor(task, threshold=threshold)
+    predicted = list(predictor.watch(unknown, predictor.listen(unknown)))
+    found, expected = _flat(predicted), _flat(tested)
+    if branch == "audio":  # it says more frames than it is tested on
+        found = {key: found[key] for key in found if key[0] in {frame for frame, *_ in expected}}
+    assert len(expected) > 3
+    assert found.keys() == expected.keys()
+    for key, value in expected.items():
+        np.testing.assert_allclose(found[key], value, atol=1e-3)
+
+
+def _see_something(task: Any, branch: str) -> None:
+    """A run of one epoch may see nothing anywhere."""
+    torch.manual_seed(1)
+    if branch == "tpavi":  # bright pixels, in loud seconds more of them
+        task.predict_clip = lambda frames, sound: (
+            frames.float().mean(2) / 255 + (sound.mean((2, 3, 4)) / 40)[..., None, None]
+        ).clip(0, 1)
+    elif branch != "audio":
+        net = getattr(task, "visual", task).net.net
+        (net.class_predictor if task.region == "mask" else net.class_labels_classifier).bias.data[-1] = -10
+        if task.region == "mask":
+            torch.nn.init.normal_(net.get_submodule("mask_embedder.2.0").weight)
+
+
+def _flat(predictions: list) -> dict[tuple[int, str, int], np.ndarray]:
+    flat = {}
+    for chunk, said in predictions:
+        for kind in ("masks", "boxes", "sounding"):
+            for label, values in getattr(said, kind).items():
+                for frame, value in zip(chunk.index.tolist(), values, strict=True):
+                    if value.any():
+                        flat[frame, kind, label] = value.numpy().astype(np.float32)
+    return flat
+
+
+@pytest.mark.parametrize("branch", ["mask", "box", "audio", "tpavi", "strong_mask", "strong_box"])
+def test_the_command_with_every_kind_of_run(
+    lu_paths: dict[str, Path], release: Release, tmp_path: Path, branch: str
+) -> None:
+    video = _video(release, True)
+    words = ["--out", str(tmp_path), "--checkpoint", str(lu_paths[branch]), "--threshold", "0.2", "--lu-avs"]
+    done = avseg(["predict", str(video.path), *words])
+    assert done.code == 0, done.err
+    folder = tmp_path / video.id
+    region = {"audio": set(), "box": {"boxes.json"}, "strong_box": {"boxes.json"}}.get(branch, {"masks"})
+    assert {path.name for path in folder.iterdir()} == FILES | region | {"lu_avs"}
+    scores = json.loads((folder / "scores.json").read_text())
+    assert scores["branch"] == branch
+    assert scores["labels"] == (["sounding"] if branch == "tpavi" else release.labels)
+    rates = {"tpavi": 5, "audio": None}
+    assert scores.get("rate") == rates.get(branch, 2.0)
+    assert ("smoothing" in scores) == (branch in ("audio", "strong_mask", "strong_box"))
+    (entry,) = json.loads((folder / "segments.json").read_text()).values()
+    if entry["annotations"]:
+        (again,) = read_release(tmp_path).videos.values()
+        assert len(again.segments) == len(entry["annotations"])
+    assert len(probe(folder / "overlay.mp4").times) == len(probe(video.path).times)
+
+
+def test_only_what_is_shown_is_taken(release: Release) -> None:
+    """The painter of a frame asks for one scored frame more, whatever the length."""
+    asked = []
+
+    def endless():
+        for number in range(0, 10**9, 5):
+            asked.append(number)
+            yield Sample(number, number, number / 10, {}, {}, {}, frozenset())
+
+    nothing = type("Records", (), {"update": lambda self, sample: None})()
+    results = _Results(Known(release, "mask"), endless(), (8, 8), nothing, None)
+    for frame in frame_index(_video(release, True).path).decode([12, 14, 15]):
+        results.paint(np.zeros((8, 8, 3), np.uint8), frame)
+        assert asked == [0, 5, 10, 15, 20][: 5 if frame.number == 15 else 4]
+
+
+def test_nothing_half_written(release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    video = _video(release, True)
+    monkeypatch.setattr("avseg.predict.long_writer.save_timeline", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        _predict(Known(release, "mask", 2.0), video, tmp_path / "out/film")
+    assert list((tmp_path / "out").iterdir()) == []

@@ -1,0 +1,137 @@
+"""The published recipe of the strong baseline, and what is not published: against tables written by hand."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from avseg.config.branch import AggregationConf, ScoreConf, SilentConf, SmoothingConf
+from avseg.config.schema import validate
+from avseg.models.lu_avs.activity import Smoothing
+from avseg.models.lu_avs.aggregation import Aggregation
+from avseg.models.lu_avs.build import build_long_task
+from avseg.models.lu_avs.silent_loss import SilentObjectLoss
+from avseg.runs.configure import training_config
+
+# LU-AVS, supplementary text: networks, epochs, AdamW and its rates; decay and clip are those of MaskFormer and DETR
+PUBLISHED = {
+    "mask": {"model": "swin_base", "epochs": 5, "lr": 6e-5, "backbone_lr": None, "decay": 0.01, "clip": 0.01},
+    "box": {"model": "resnet101_dc5", "epochs": 6, "lr": 1e-4, "backbone_lr": 1e-5, "decay": 1e-4, "clip": 0.1},
+    "audio": {"epochs": 60, "lr": 1e-3, "backbone_lr": None},
+}
+# facts of the paper, section 7: what nobody has published, with the defaults of this project
+OPEN = {
+    "branch.silent.mode": "soft",
+    "branch.silent.no_object_weight": 0.1,
+    "branch.silent.duplicate_iou": 0.5,
+    "branch.silent.gamma": 1.0,
+    "branch.silent.tau": 0.5,
+    "branch.silent.floor": 0.05,
+    "branch.silent.warmup": 1.0,
+    "branch.silent.sounding_elsewhere": False,
+    "branch.silent.teacher_iou": 0.5,
+    "branch.silent.teacher_score": 0.7,
+    "branch.score.unit": "video_class",
+    "branch.score.fp_policy": "zero",
+    "branch.score.beta2": 0.3,
+    "branch.score.drop_empty_gt": True,
+    "branch.score.gate_only_counts": False,
+    "branch.score.merge_classes": False,
+    "branch.score.empty_video": "skip",
+    "branch.score.m_tIoU": "gt_range",
+    "branch.score.predicted_range": None,
+    "branch.aggregation.mode": "product",
+    "branch.aggregation.keep": "best",
+    "branch.aggregation.threshold": 0.0,
+    "branch.smoothing.median": 3.0,
+    "branch.smoothing.threshold": 0.5,
+    "branch.smoothing.min_run": 1.0,
+    "branch.smoothing.min_gap": 1.0,
+    "branch.heads": "mlp",
+    "branch.pos_weight": 1.0,
+    "data.labels": 88,
+    "data.options.rate": 2.0,
+}
+
+
+def at(config, key):
+    for part in key.split("."):
+        config = config[part]
+    return config
+
+
+@pytest.mark.parametrize("branch", PUBLISHED)
+def test_the_published_recipe(branch):
+    config, wanted = training_config([f"branch={branch}"]), PUBLISHED[branch]
+    validate(config)
+    assert config["optimizer"]["_target_"] == "torch.optim.AdamW"
+    assert config["optimizer"]["lr"] == wanted["lr"]
+    assert config["branch"]["backbone_lr"] == wanted["backbone_lr"]
+    assert config["trainer"]["max_epochs"] == config["data"]["epochs"] == wanted["epochs"]
+    if branch == "audio":
+        assert (config["audio"]["name"], config["data"]["options"]["share"]) == ("vggish", 0.5)
+        return
+    assert (config["branch"]["model"], config["branch"]["pretrained"]) == (wanted["model"], True)
+    assert config["optimizer"]["weight_decay"] == wanted["decay"]
+    assert config["trainer"]["gradient_clip_val"] == wanted["clip"]
+
+
+@pytest.mark.parametrize("branch", ["mask", "box", "audio", "strong_mask", "strong_box"])
+def test_what_is_open_is_an_option_with_its_default(branch):
+    config = training_config([f"branch={branch}"])
+    assert {key: at(config, key) for key in OPEN} == OPEN
+
+
+@pytest.mark.parametrize(
+    ("conf", "of", "apart"),
+    [
+        (SilentConf, SilentObjectLoss, ()),
+        (SmoothingConf, Smoothing, ()),
+        (AggregationConf, Aggregation, ("modality", "groups")),
+        (ScoreConf, None, ()),
+    ],
+)
+def test_no_option_is_left_out(conf, of, apart):
+    """Each setting of what is built can be said in the configuration, and has the same default there."""
+    import inspect
+
+    from avseg.metrics import LongVideoScore
+
+    settings = inspect.signature(of or LongVideoScore.__init__).parameters.values()
+    other = {"self", "region", "auxiliary", "kwargs", *apart}
+    defaults = {p.name: p.default for p in settings if p.name not in other}
+    if of is None:
+        defaults["predicted_range"] = None  # follows from the modality
+    assert {item.name: item.default for item in dataclasses.fields(conf)} == defaults
+
+
+@pytest.mark.parametrize("branch", PUBLISHED)
+def test_each_parameter_learns_at_its_published_rate(branch):
+    small = {"mask": ["branch.model=tiny"], "box": ["branch.model=resnet18_dc5"], "audio": ["audio.weights=random"]}
+    words = [f"branch={branch}", *small[branch], *(["branch.pretrained=false"] if branch != "audio" else [])]
+    task = build_long_task(training_config(words), ["a", "b", "c"])
+    optimizer = task.configure_optimizers()
+    assert type(optimizer) is torch.optim.AdamW
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    for name, parameter in task.named_parameters():
+        if not parameter.requires_grad:
+            assert id(parameter) not in rates
+            continue
+        own = 1e-5 if branch == "box" and name.startswith("net.net.model.backbone.") else PUBLISHED[branch]["lr"]
+        assert rates[id(parameter)] == own, name
+    decayed = {group["weight_decay"] for group in optimizer.param_groups} - {0.0}
+    assert decayed == {PUBLISHED[branch].get("decay", 0.01)}
+
+
+def test_the_toy_s_backbone_learns_as_fast_as_the_rest():
+    task = build_long_task(training_config(["branch=toy_box", "branch.model=tiny"]), ["a", "b"])
+    assert len({group["lr"] for group in task.configure_optimizers().param_groups}) == 1
+
+
+def test_the_audio_branch_is_trained_by_binary_cross_entropy():
+    task = build_long_task(training_config(["branch=toy_audio"]), ["a", "b"])
+    logits, targets = torch.randn(2, 3, 2), torch.randint(0, 2, (2, 3, 2)).float()
+    valid = torch.tensor([[True, True, True], [True, False, False]])
+    p = logits.sigmoid()[valid]
+    wanted = -(targets[valid] * p.log() + (1 - targets[valid]) * (1 - p).log()).mean()
+    torch.testing.assert_close(task.loss(logits, targets, valid), wanted)

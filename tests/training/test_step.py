@@ -1,0 +1,70 @@
+"""One training step: what of it is left out changes nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from avseg.data.clip import Clip
+from avseg.models.avs.module import AVSTask
+from avseg.training.build import build_data, build_task
+from tests.data.fake import make_s4
+from tests.training.test_settings import config_of
+
+S4 = ("data=toy_s4", "data.image_size=32", "data.batch_size=3")
+
+
+def task_and_clip(root: Path, *words: str) -> tuple[AVSTask, Clip]:
+    make_s4(root, {"train": 4, "val": 1, "test": 1})
+    config = config_of(*S4, f"data.root={root}", "data.num_workers=0", *words)
+    data = build_data(config)
+    data.setup("fit")
+    torch.manual_seed(0)
+    task = build_task(config)
+    task.log = lambda *_, **__: None  # type: ignore[method-assign]  # no trainer
+    return task, next(iter(data.train_dataloader()))
+
+
+def loss_and_gradients(task: AVSTask, clip: Clip) -> tuple[Tensor, dict[str, Tensor], list[int]]:
+    seen: list[int] = []
+    handle = task.net.decoder.register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0][0])))
+    task.zero_grad()
+    loss = task.training_step(clip, 0)
+    loss.backward()
+    handle.remove()
+    return loss, {name: p.grad for name, p in task.net.named_parameters() if p.grad is not None}, seen
+
+
+def test_s4_decodes_the_annotated_frames_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task, clip = task_and_clip(tmp_path, "loss.mapping_weight=0")
+    loss, gradients, seen = loss_and_gradients(task, clip)
+    assert seen == [3]  # one of five frames of each clip
+    forward = AVSTask.forward
+    monkeypatch.setattr(AVSTask, "forward", lambda self, clip, wanted=None: forward(self, clip))
+    whole_loss, whole, whole_seen = loss_and_gradients(task, clip)
+    assert whole_seen == [15]
+    torch.testing.assert_close(loss, whole_loss)
+    assert gradients.keys() == whole.keys()
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(gradient, whole[name], rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_the_mapping_loss_reads_every_frame(tmp_path: Path) -> None:
+    task, clip = task_and_clip(tmp_path, "loss.mapping_weight=0.5")
+    assert loss_and_gradients(task, clip)[2] == [15]
+
+
+@pytest.mark.parametrize(
+    ("words", "fused"),
+    [
+        ([], True),
+        (["optimizer=adamw"], True),
+        (["trainer.precision=16-mixed"], None),  # Lightning cannot clip there
+        (["optimizer._target_=torch.optim.SGD"], None),
+    ],
+)
+def test_adam_is_one_kernel(words: list[str], fused: Any) -> None:
+    defaults = build_task(config_of(*words)).configure_optimizers().defaults
+    assert defaults.get("fused") is fused
