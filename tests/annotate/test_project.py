@@ -7,11 +7,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from avseg.annotate.document import Document
+from avseg.annotate.document.document import Document
+from avseg.annotate.document.models import VideoFacts
+from avseg.annotate.document.rle import encode
 from avseg.annotate.project import Project
-from avseg.annotate.records import VideoFacts
-from avseg.annotate.rle import encode
-from tests.annotate.documents import refusal
+from tests.annotate.document_helpers import refusal
 from tests.media.make_video import make_video
 
 

@@ -5,14 +5,14 @@ import threading
 import numpy as np
 import pytest
 
-from avseg.annotate import propagation
-from avseg.annotate.jobs import Jobs, Priority
-from avseg.annotate.proposals import Proposal
-from avseg.annotate.rle import decode
+from avseg.annotate.document.rle import decode
+from avseg.annotate.propagation import run as propagation
+from avseg.annotate.propagation.jobs import Jobs, Priority
+from avseg.annotate.proposals.energy import Proposal
 from avseg.annotate.session import Session
 from avseg.utils.errors import UserError
-from tests.annotate.documents import document, killed, refusal, state_of
-from tests.annotate.models import Film, Gate, Squares, Still
+from tests.annotate.document_helpers import document, killed, refusal, state_of
+from tests.annotate.fake_models import Film, Gate, Squares, Still
 
 
 def begin(pace=lambda: None, folder=None, told=None):
@@ -293,7 +293,7 @@ _PROPAGATES = """
 import sys
 from pathlib import Path
 from tests.annotate.test_session import begin
-from tests.annotate.documents import document
+from tests.annotate.document_helpers import document
 folder = Path(sys.argv[1])
 session = begin(folder=folder)
 doc = session.document

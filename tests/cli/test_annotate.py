@@ -12,8 +12,8 @@ import pytest
 import torch
 import yaml
 
+from avseg.annotate.document.rle import encode
 from avseg.annotate.project import Project
-from avseg.annotate.rle import encode
 from avseg.cli.main import main
 from tests.media.make_video import make_video
 from tests.runs_for_tests import avseg

@@ -11,9 +11,9 @@ import httpx
 import numpy as np
 import pytest
 
-from avseg.annotate.document import Document
-from avseg.annotate.records import VideoFacts
-from avseg.annotate.rle import encode
+from avseg.annotate.document.document import Document
+from avseg.annotate.document.models import VideoFacts
+from avseg.annotate.document.rle import encode
 from tests.media.make_video import make_video
 
 FRAMES = 120

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import av.error
 
-from avseg.annotate.document import Document
-from avseg.annotate.journal import Journal
-from avseg.annotate.records import VideoFacts
-from avseg.annotate.sameness import check_same
+from avseg.annotate.document.document import Document
+from avseg.annotate.document.journal import Journal
+from avseg.annotate.document.models import VideoFacts
+from avseg.annotate.media.identity import check_same
 from avseg.media.container import open_video
 from avseg.media.video import SUFFIXES
 from avseg.utils.errors import UserError, nearest
 from avseg.utils.files import atomic_file
 
 if TYPE_CHECKING:
-    from avseg.annotate.film import Film
+    from avseg.annotate.media.video import Film
 
 HOME = ".avseg"
 
@@ -261,6 +261,6 @@ def _opens(path: Path) -> bool:
 
 
 def _open_film(path: Path) -> "Film":
-    from avseg.annotate.film import open_film
+    from avseg.annotate.media.video import open_film
 
     return open_film(path)

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from avseg.annotate import propagation
-from avseg.annotate.document import Document
-from avseg.annotate.jobs import Jobs, Priority
-from avseg.annotate.propagation import Propagation, spans_of
+from avseg.annotate.document.document import Document
+from avseg.annotate.document.models import Change, Segment
+from avseg.annotate.document.rle import RLE, Mask, encode
+from avseg.annotate.propagation import run as propagation
+from avseg.annotate.propagation.jobs import Jobs, Priority
+from avseg.annotate.propagation.refine import refine
+from avseg.annotate.propagation.run import Propagation, spans_of
 from avseg.annotate.protocols import Propagator, Segmenter
-from avseg.annotate.queue import Check, worst_first
-from avseg.annotate.records import Change, Segment
-from avseg.annotate.refine import refine
-from avseg.annotate.rle import RLE, Mask, encode
+from avseg.annotate.quality.review_queue import Check, worst_first
 from avseg.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from avseg.annotate.film import Film
     from avseg.annotate.importing import Imported
-    from avseg.annotate.proposals import Proposal
+    from avseg.annotate.media.video import Film
+    from avseg.annotate.proposals.energy import Proposal
 
 _ENCODED = 8  # pictures that the segmenter has looked at and that are kept
 _PRIORS = 64  # masks that clicks began with
@@ -167,8 +167,8 @@ class Session:
 
     def propose(self, method: str | Path = "energy", **options: Any) -> "list[Proposal]":
         """Audible segments found in the sound; see `proposals.propose`."""
-        from avseg.annotate.proposals import propose
-        from avseg.annotate.sound import Sound
+        from avseg.annotate.media.sound import Sound
+        from avseg.annotate.proposals.energy import propose
 
         return propose(Sound(self.film.path), self.film, method, **options)
 

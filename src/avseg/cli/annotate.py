@@ -183,7 +183,7 @@ def _work(project: "Project", arguments: argparse.Namespace) -> None:
 
 
 def _follow(project: "Project", arguments: argparse.Namespace) -> None:
-    from avseg.annotate.plan import run_plan
+    from avseg.annotate.plan.run import run_plan
 
     done = run_plan(arguments.headless, project, lambda name: _session(project, name, arguments), print)
     print(f"{arguments.headless}: {done} steps done")
@@ -210,7 +210,7 @@ def _import(project: "Project", name: str, format: str, source: str) -> str:
 
 def _export(project: "Project", name: str, arguments: argparse.Namespace) -> str:
     from avseg.annotate.export import export, gaps
-    from avseg.annotate.steps import told
+    from avseg.annotate.plan.verbs import told
 
     out = arguments.out if len(project.names()) == 1 else arguments.out / Path(name).stem
     document, film = project.open(name), project.film(name)

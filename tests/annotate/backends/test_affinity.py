@@ -4,9 +4,9 @@ import pytest
 from avseg.annotate.backends.affinity import FlowAffinity
 from avseg.annotate.backends.cells import Known, read
 from avseg.annotate.backends.track import KEPT
-from avseg.annotate.refine import iou
+from avseg.annotate.propagation.refine import iou
 from avseg.utils.errors import UserError
-from tests.annotate.films import ToyFilm, toy_film
+from tests.annotate.synthetic_videos import ToyFilm, toy_film
 
 
 def follow(film: ToyFilm, numbers: list[int], frames: range) -> np.ndarray:

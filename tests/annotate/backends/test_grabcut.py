@@ -4,10 +4,10 @@ from scipy import ndimage
 
 from avseg.annotate.backends import make_segmenter
 from avseg.annotate.backends.grabcut import GrabCut, keep_pieces
+from avseg.annotate.propagation.refine import iou, padded_box
 from avseg.annotate.protocols import Mask
-from avseg.annotate.refine import iou, padded_box
 from avseg.utils.errors import UserError
-from tests.annotate.films import toy_film
+from tests.annotate.synthetic_videos import toy_film
 
 OBJECTS = [(film, number) for film in (0, 2, 5) for number in range(1, toy_film(film, 128).visible.shape[1] + 1)]
 

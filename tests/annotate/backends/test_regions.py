@@ -3,7 +3,7 @@ import pytest
 
 from avseg.annotate.backends.regions import _cut, enclosed, grow
 from avseg.annotate.backends.superpixels import cut
-from avseg.annotate.refine import iou
+from avseg.annotate.propagation.refine import iou
 
 
 def scene() -> tuple[np.ndarray, np.ndarray]:

@@ -8,10 +8,10 @@ import torch
 
 from avseg.annotate.backends import make_segmenter
 from avseg.annotate.backends.sam import Sam
+from avseg.annotate.propagation.refine import padded_box
 from avseg.annotate.protocols import Segmenter
-from avseg.annotate.refine import padded_box
 from avseg.utils.errors import UserError
-from tests.annotate.films import toy_film
+from tests.annotate.synthetic_videos import toy_film
 
 PROMPTS = ("points", "box", "mask", "all")
 

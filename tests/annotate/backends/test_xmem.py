@@ -8,7 +8,7 @@ from avseg.annotate.backends import make_propagator
 from avseg.annotate.backends.xmem import XMemPropagator
 from avseg.nn.xmem import MemorySettings, Propagator, tiny_xmem
 from avseg.utils.errors import UserError
-from tests.annotate.films import toy_film
+from tests.annotate.synthetic_videos import toy_film
 
 
 def frame(number: int) -> torch.Tensor:

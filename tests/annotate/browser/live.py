@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from avseg.annotate.document import Document
+from avseg.annotate.document.document import Document
 from avseg.annotate.server import create_app
 from avseg.annotate.server.run import Server, config_of
 from avseg.annotate.server.wire import key_of

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from avseg.annotate import rle
+from avseg.annotate.document import rle
 from tests.annotate.browser.live import serving
 from tests.annotate.browser.person import Person
 from tests.media.make_video import make_video

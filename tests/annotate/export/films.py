@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from avseg.annotate.document import Document
-from avseg.annotate.film import open_film
-from avseg.annotate.records import VideoFacts
-from avseg.annotate.rle import encode
+from avseg.annotate.document.document import Document
+from avseg.annotate.document.models import VideoFacts
+from avseg.annotate.document.rle import encode
+from avseg.annotate.media.video import open_film
 from tests.media.make_video import make_video, read_number
 
 SIZE = (64, 96)

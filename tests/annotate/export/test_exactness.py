@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from avseg.annotate.document import Document
+from avseg.annotate.document.document import Document
 from avseg.annotate.export import export
-from avseg.annotate.film import open_film
+from avseg.annotate.media.video import open_film
 from avseg.data.avsbench.layout import layout_for
 from avseg.data.lu_avs import read_release, stream
 from avseg.data.palette import voc_palette

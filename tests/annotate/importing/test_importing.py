@@ -5,10 +5,10 @@ import shutil
 import numpy as np
 import pytest
 
-from avseg.annotate.document import Document
+from avseg.annotate.document.document import Document
 from avseg.annotate.export import export
-from avseg.annotate.film import open_film
 from avseg.annotate.importing import import_
+from avseg.annotate.media.video import open_film
 from avseg.media.frame_index import frame_index
 from avseg.utils.errors import UserError
 from tests.annotate.export.films import add_object, blank, facts, make_film, rectangle, set_mask

@@ -7,8 +7,8 @@ import numpy as np
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from avseg.annotate import rle
-from avseg.annotate.document import Document
+from avseg.annotate.document import rle
+from avseg.annotate.document.document import Document
 from tests.annotate.server.conftest import FRAMES, HEIGHT, WIDTH
 
 SOUNDS = [{"op": "add_object", "label": "dog"}, {"op": "add_segment", "object": 1, "start": 2, "end": 12}]

@@ -8,9 +8,9 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from avseg.annotate import rle
-from avseg.annotate.film import open_film
-from avseg.annotate.sound import Sound
+from avseg.annotate.document import rle
+from avseg.annotate.media.sound import Sound
+from avseg.annotate.media.video import open_film
 from tests.annotate.server.conftest import FRAMES, HEIGHT, WIDTH
 from tests.media.make_video import read_number
 

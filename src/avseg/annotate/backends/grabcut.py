@@ -11,8 +11,8 @@ from avseg.annotate.backends.opencv import cv
 from avseg.annotate.backends.regions import enclosed, grow
 from avseg.annotate.backends.superpixels import Superpixels, cut
 from avseg.annotate.backends.view import View, look
+from avseg.annotate.propagation.refine import padded_box
 from avseg.annotate.protocols import Box, Candidate, Mask, Picture, Probability
-from avseg.annotate.refine import padded_box
 from avseg.utils.errors import UserError
 
 Clicks = Sequence[tuple[float, float, bool]]

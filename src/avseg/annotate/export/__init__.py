@@ -12,7 +12,7 @@ from typing import Any
 from avseg.annotate.export.folder import fresh_folder
 from avseg.annotate.export.provenance import write_provenance
 from avseg.annotate.export.source import REJECTED, Annotated, Source
-from avseg.annotate.film import Film
+from avseg.annotate.media.video import Film
 from avseg.utils.errors import UserError, nearest
 
 # the module of each format, imported when it is asked for: those of data sets bring torch with them

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from avseg.annotate.export.source import Source, painted
-from avseg.annotate.sound import Sound
+from avseg.annotate.media.sound import Sound
 from avseg.data.avsbench.layout import SPLITS, AVSSLayout, ClipEntry, Layout, layout_for
 from avseg.data.avsbench.writer import write_wav
 from avseg.data.palette import voc_palette

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from avseg.annotate.document.rle import encode
 from avseg.annotate.export.png import picture_name, write_picture
 from avseg.annotate.export.source import Source
-from avseg.annotate.rle import encode
 
 Row = dict[str, Any]
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from avseg.annotate.film import Film
+from avseg.annotate.media.video import Film
 from avseg.utils.errors import UserError
 
 Mask = npt.NDArray[np.bool_]

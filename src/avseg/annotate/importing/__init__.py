@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from avseg.annotate.film import Film
 from avseg.annotate.importing import avsbench, lu_avs
 from avseg.annotate.importing.target import Imported, Target, Writable
+from avseg.annotate.media.video import Film
 from avseg.utils.errors import UserError, nearest
 
 READERS: dict[str, Callable[[Target, Path], None]] = {"lu_avs": lu_avs.read, "avsbench": avsbench.read}

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from avseg.annotate.film import Film
-from avseg.annotate.rle import encode
+from avseg.annotate.document.rle import encode
+from avseg.annotate.media.video import Film
 
 Mask = npt.NDArray[np.bool_]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from avseg.annotate.records import Change
+from avseg.annotate.document.models import Change
 from avseg.annotate.server import schemas, wire
 from avseg.annotate.server.errors import Conflict
 from avseg.annotate.server.studio import Client, Opened, StudioOf, Video

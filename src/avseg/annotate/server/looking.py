@@ -7,9 +7,9 @@ from fastapi import APIRouter, Header, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response, StreamingResponse
 
+from avseg.annotate.media.spectrogram import tile
 from avseg.annotate.server import wire
 from avseg.annotate.server.studio import Opened, StudioOf, Video
-from avseg.annotate.spectrogram import tile
 
 router = APIRouter()
 MOST_MASKS = 240  # frames in one request

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from avseg.annotate import rle
+from avseg.annotate.document import rle
 from avseg.annotate.protocols import Box, Candidate, Mask, Picture, Probability, Segmenter
 
 _KEPT = 20_000  # masks; run lengths of a few hundred bytes each

@@ -27,7 +27,7 @@ class Based(Strict):
 
 
 class Ops(Based):
-    """Operations, done one after the other; `avseg.annotate.operations` checks each."""
+    """Operations, done one after the other; `avseg.annotate.document.operations` checks each."""
 
     ops: Annotated[list[dict[str, Any]], Len(1, MOST_OPS)]
 
@@ -56,7 +56,7 @@ class BoxPrompt(Based):
 
 
 class Rle(Strict):
-    """COCO's run lengths; `avseg.annotate.rle` checks them."""
+    """COCO's run lengths; `avseg.annotate.document.rle` checks them."""
 
     size: Annotated[list[Annotated[int, Field(ge=1, le=2**15)]], Len(2, 2)]
     counts: Annotated[str, Field(max_length=2**21)]
@@ -102,7 +102,7 @@ class Spend(Strict):
 
 
 class Propose(Strict):
-    """How to find where something sounds; `avseg.annotate.proposals` checks the options."""
+    """How to find where something sounds; `avseg.annotate.proposals.energy` checks the options."""
 
     method: Text = "energy"
     options: dict[Text, float | None] = Field(default_factory=dict)

@@ -10,17 +10,17 @@ from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
 from avseg.annotate.backends import PROPAGATORS, SEGMENTERS, make_propagator, make_segmenter, options_of
-from avseg.annotate.document import Document
-from avseg.annotate.film import Film
+from avseg.annotate.document.document import Document
+from avseg.annotate.document.models import Change
+from avseg.annotate.media.sound import Sound
+from avseg.annotate.media.video import Film
 from avseg.annotate.project import Project
 from avseg.annotate.protocols import Segmenter
-from avseg.annotate.records import Change
 from avseg.annotate.server.events import Hub
 from avseg.annotate.server.remember import Remembering
 from avseg.annotate.server.wire import key_of
 from avseg.annotate.server.worker import Workers
 from avseg.annotate.session import Session
-from avseg.annotate.sound import Sound
 from avseg.utils.errors import UserError
 
 

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from avseg.annotate.document import Document
-from avseg.annotate.records import HAND, Change, FrameInfo
-from avseg.annotate.rle import RLE
+from avseg.annotate.document.document import Document
+from avseg.annotate.document.models import HAND, Change, FrameInfo
+from avseg.annotate.document.rle import RLE
 
 _STEPS = 60  # of the history that the page lists
 Ranges = Mapping[int, tuple[int, int]]

@@ -1,0 +1,1 @@
+"""Frames and sound of a video to annotate."""

@@ -1,0 +1,1 @@
+"""Annotation without the web page: a yaml file of steps."""

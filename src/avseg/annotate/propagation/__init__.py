@@ -1,0 +1,1 @@
+"""Carry masks from accepted frames through an audible segment."""

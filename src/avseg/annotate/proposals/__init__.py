@@ -1,0 +1,1 @@
+"""Propose audible segments from the sound."""

@@ -1,0 +1,1 @@
+"""Score propagated masks and rank segments for review."""
