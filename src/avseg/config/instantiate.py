@@ -52,6 +52,7 @@ def _check_target(target: str) -> None:
         found = get_object(target)
     except Exception as error:
         raise UserError(f"_target_: {target} does not exist") from error
-    # a path may lead through a module's imports to anything (`avseg.utils.files.os`): what counts is where a class was made
+    # a path may lead through a module's imports to anything (`avseg.utils.files.os`):
+    # what counts is where a class was made
     if not isinstance(found, type) or not f"{found.__module__}.".startswith(ALLOWED):
         raise UserError(f"_target_: {target} is not allowed; it must be a class of one of {', '.join(ALLOWED)}")

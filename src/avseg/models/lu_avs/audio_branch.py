@@ -17,8 +17,9 @@ Heads = Literal["mlp", "two_heads"]
 class AudioBranch(nn.Module):
     """Classifies every second of sound, several classes at once.
 
-    The whole branch is trained, VGGish too. Its weights are filled by `avseg.audio.vggish_weights.load_vggish_weights` on
-    `branch.encoder`; the paper's, pre-trained on VGGSound, are not public.
+    The whole branch is trained, VGGish too. Its weights are filled by
+    `avseg.audio.vggish_weights.load_vggish_weights` on `branch.encoder`; the paper's,
+    pre-trained on VGGSound, are not public.
 
     Args:
         num_classes: K.

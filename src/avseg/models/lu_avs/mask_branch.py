@@ -17,7 +17,8 @@ COCO_WEIGHTS = {"swin_base": "facebook/maskformer-swin-base-coco"}
 class MaskBranch(nn.Module):
     """Finds the objects of a frame that could sound: for each query a class and a mask.
 
-    The network is `MaskFormerForInstanceSegmentation` of `transformers`; its loss is `avseg.models.lu_avs.mask_loss.MaskQueryLoss`.
+    The network is `MaskFormerForInstanceSegmentation` of `transformers`; its loss is
+    `avseg.models.lu_avs.mask_loss.MaskQueryLoss`.
 
     Args:
         num_classes: K.
