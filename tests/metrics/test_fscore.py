@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avseg.metrics import FScore, fscore, fscore_curve
-from avseg.metrics.fscore import THRESHOLDS, _histograms, count_thresholds
+from avseg.metrics.f_score import THRESHOLDS, _histograms, count_thresholds
 from avseg.utils.errors import UserError
 from tests.golden_recipe import arr, blob_masks, golden
 from tests.metrics import plain

@@ -7,16 +7,9 @@ from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 from rich.table import Table
 
+from avseg.metrics.registry import metric_info
 from avseg.runs import read_json
 
-_TITLES = {
-    "miou": "J (mIoU)",
-    "fscore": "F",
-    "marked": "pixels marked",
-    "g_miou": "G-mIoU",
-    "dataset_iou": "IoU, whole set",
-    "dataset_fscore": "F, whole set",
-}
 _SOUNDS = {
     "own": "its own sound",
     "silence": "silence",
@@ -48,16 +41,17 @@ def scores_table(result: dict[str, Any]) -> Table:
     if "videos" in result:
         return _video_table(result)
     scores: dict[str, dict[str, float]] = result["scores"]
-    columns = list(dict.fromkeys(name for row in scores.values() for name in row if name in _TITLES))
+    columns = [metric_info(key) for key in dict.fromkeys(key for row in scores.values() for key in row)]
     table = Table(
         title=f"{result['split']}: {result['clips']} clips",
         caption="per cent; against the original masks: a model that listens is high in the first row only",
     )
     table.add_column("heard")
-    for name in columns:
-        table.add_column(_TITLES[name], justify="right")
+    for info in columns:
+        table.add_column(info.heading, justify="right")
     for sound, row in scores.items():
-        table.add_row(_SOUNDS.get(sound, sound), *(f"{100 * row[name]:.2f}" if name in row else "" for name in columns))
+        cells = [f"{info.scale * row[info.key]:.2f}" if info.key in row else "" for info in columns]
+        table.add_row(_SOUNDS.get(sound, sound), *cells)
     return table
 
 
@@ -68,7 +62,7 @@ def _video_table(result: dict[str, Any]) -> Table:
     title = f"{result['split']}: {result['videos']} long videos ({what}{result['modality']}), per cent"
     table = Table(title=title, min_width=len(title))
     for name in scores:
-        table.add_column(name, justify="right")
+        table.add_column(metric_info(name).heading, justify="right")
     table.add_row(*("-" if value is None else f"{100 * value:.2f}" for value in scores.values()))
     return table
 

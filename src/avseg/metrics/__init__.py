@@ -1,16 +1,22 @@
 """The scores of audio-visual segmentation, one idea per file: a function for one batch, a metric for a whole split.
 
-The metrics keep integer counts for every frame and put them in order before they compute. So a score is the same, to
-the last digit, for every batch size, order of clips and number of processes.
+The metrics keep integer counts for every frame and sort them before they compute. So a score is the same, to the last
+digit, for every batch size, order of clips and number of processes.
+
+The classes are loaded on first use: tables and dashboards read titles from `avseg.metrics.registry` without torch.
 """
 
-from avseg.metrics.dataset import DatasetFScore, DatasetIoU
-from avseg.metrics.fscore import FScore, fscore, fscore_curve
-from avseg.metrics.iou import MaskIoU, mask_iou
-from avseg.metrics.long_video import LongVideoScore
-from avseg.metrics.long_video_regions import box_overlap, mask_overlap
-from avseg.metrics.robustness import FalsePositiveShare, false_positive_share, g_miou
-from avseg.metrics.semantic import SemanticScore
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from avseg.metrics.dataset import DatasetFScore, DatasetIoU
+    from avseg.metrics.f_score import FScore, fscore, fscore_curve
+    from avseg.metrics.iou import MaskIoU, mask_iou
+    from avseg.metrics.long_video import LongVideoScore
+    from avseg.metrics.long_video_regions import box_overlap, mask_overlap
+    from avseg.metrics.robustness import FalsePositiveShare, false_positive_share, g_miou
+    from avseg.metrics.semantic import SemanticScore
 
 __all__ = [
     "DatasetFScore",
@@ -28,3 +34,20 @@ __all__ = [
     "mask_iou",
     "mask_overlap",
 ]
+
+_MODULES = {
+    "dataset": ("DatasetFScore", "DatasetIoU"),
+    "f_score": ("FScore", "fscore", "fscore_curve"),
+    "iou": ("MaskIoU", "mask_iou"),
+    "long_video": ("LongVideoScore",),
+    "long_video_regions": ("box_overlap", "mask_overlap"),
+    "robustness": ("FalsePositiveShare", "false_positive_share", "g_miou"),
+    "semantic": ("SemanticScore",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"avseg.metrics.{module}"), name)
+    raise AttributeError(f"module 'avseg.metrics' has no attribute '{name}'")

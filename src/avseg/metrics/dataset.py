@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor
 
 from avseg.metrics.areas import class_areas
+from avseg.metrics.f_score import BETA2
 from avseg.metrics.frames import FrameMetric, check_shapes
-from avseg.metrics.fscore import BETA2
 
 
 class DatasetIoU(FrameMetric):

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avseg.metrics.fscore import BETA2
+from avseg.metrics.f_score import BETA2
 from avseg.metrics.long_video_arguments import (
     Flags,
     check_choices,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from avseg.metrics.fscore import BETA2
+from avseg.metrics.f_score import BETA2
 
 Regions = Tensor | Sequence[Tensor]
 _BLOCK = 128

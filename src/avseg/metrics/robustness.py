@@ -46,6 +46,7 @@ class FalsePositiveShare(FrameMetric):
     NaN when no frame was seen.
 
     Args:
+        num_classes: 1 takes one logit per pixel, more take one logit per class; every class but 0 sounds.
         kwargs: see `torchmetrics.Metric`.
 
     Example:
@@ -58,20 +59,23 @@ class FalsePositiveShare(FrameMetric):
 
     higher_is_better = False
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, num_classes: int = 1, **kwargs: Any) -> None:
         super().__init__(counts=2, state="predicted", **kwargs)
+        self.num_classes = num_classes
 
     def update(self, logits: Tensor, target: Tensor | None = None, index: Tensor | None = None) -> None:
         """Adds frames.
 
         Args:
-            logits: (N, H, W) or (B, T, H, W).
+            logits: (N, H, W) or (B, T, H, W); with several classes (N, K, H, W) or (B, T, K, H, W).
             target: not used; here so that all metrics are called alike.
             index: (B,), each clip's place in its split.
 
         Raises:
             ValueError: shapes that do not fit.
         """
+        if self.num_classes > 1:
+            logits = (logits.argmax(-3) > 0).float() - 0.5  # (B, T, H, W), positive where any class sounds
         self._add(_predicted(logits), logits.shape[:-2], index)
 
     def compute(self) -> Tensor:

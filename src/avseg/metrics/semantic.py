@@ -5,8 +5,8 @@ from typing import Any, Literal
 from torch import Tensor
 
 from avseg.metrics.areas import class_areas
+from avseg.metrics.f_score import BETA2
 from avseg.metrics.frames import FrameMetric, check_shapes
-from avseg.metrics.fscore import BETA2
 from avseg.utils.errors import UserError, nearest
 
 

@@ -1,89 +1,91 @@
-"""What one kind of sound scores on a split: J, F and the share of marked pixels, or the semantic scores of AVSS."""
+"""Scores of one evaluation pass: every metric of `avseg.metrics.registry` that is defined for the data set."""
 
-from typing import Any
+import math
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 from torchmetrics import Metric
 
 from avseg.data.clip import Clip
-from avseg.metrics import DatasetFScore, DatasetIoU, FalsePositiveShare, FScore, MaskIoU, SemanticScore, g_miou
+from avseg.metrics import g_miou
+from avseg.metrics.registry import METRICS, MetricSettings, PerClipMetric, select_metrics
 
 
 class Scores(nn.Module):
-    """The metrics of one pass over a split.
+    """The metrics of one pass over a split with one kind of sound.
 
     Args:
         num_classes: 1 for sounding / silent, more for AVSS.
         frames_per_video: T.
         videos_per_group: the test batch that the official F-score averages its curves over; None = the whole split.
+        registered: keys of the metrics of plugins to compute; None for all that are registered.
+
+    Raises:
+        UserError: a key that is not registered.
     """
 
-    def __init__(self, num_classes: int = 1, frames_per_video: int = 5, videos_per_group: int | None = 4) -> None:
+    def __init__(
+        self,
+        num_classes: int = 1,
+        frames_per_video: int = 5,
+        videos_per_group: int | None = 4,
+        registered: Sequence[str] | None = None,
+    ) -> None:
         super().__init__()
         self.binary = num_classes == 1
-        metrics: dict[str, Metric] = (
-            {
-                "miou": MaskIoU(),
-                "fscore": FScore(videos_per_group=videos_per_group, frames_per_video=frames_per_video),
-                "dataset_iou": DatasetIoU(),
-                "dataset_fscore": DatasetFScore(),
-            }
-            if self.binary
-            else {
-                "miou": SemanticScore("iou", num_classes=num_classes),
-                "fscore": SemanticScore("f_score", num_classes=num_classes),
-            }
-        )
-        self.metrics = nn.ModuleDict(metrics)
-        self.marked = FalsePositiveShare()
+        settings = MetricSettings(num_classes, frames_per_video, videos_per_group)
+        self.metrics: dict[str, Metric] = nn.ModuleDict()  # type: ignore[assignment]
+        for info in select_metrics(registered):
+            metric = info.factory(settings) if info.factory else None
+            if metric is not None:
+                self.metrics[info.key] = metric
 
     def update(self, logits: Tensor, clip: Clip) -> None:
-        """Adds a batch; frames without a label are not scored.
+        """Add a batch; frames without a label are not scored.
 
         Args:
             logits: (B, T, K, H, W).
             clip: the batch with its (B, T, H, W) masks.
         """
+        masks = clip.masks
         if self.binary:
-            sounding, masks = logits[:, :, 0], clip.masks
+            logits = logits[:, :, 0]  # (B, T, H, W)
             if not clip.annotated.all():  # S4's training clips: the first frame of each
-                sounding, masks = sounding[clip.annotated], masks[clip.annotated]
-            for metric in (*self.metrics.values(), self.marked):
-                metric.update(sounding, masks, index=clip.index)  # type: ignore[operator]
-            return
+                logits, masks = logits[clip.annotated], masks[clip.annotated]  # (N, H, W)
         for metric in self.metrics.values():
-            metric.update(logits, clip.masks, index=clip.index, valid=clip.valid)  # type: ignore[operator]
-        # sounding is every class but 0, the background
-        self.marked.update((logits.argmax(dim=2) > 0).float() - 0.5, index=clip.index)
+            metric.update(logits, masks, index=clip.index)
 
     def reset(self) -> None:
-        """Forgets everything."""
-        for metric in (*self.metrics.values(), self.marked):
-            metric.reset()  # type: ignore[operator]
+        """Reset every metric."""
+        for metric in self.metrics.values():
+            metric.reset()
 
     def compute(self) -> dict[str, float]:
-        """The scores of the whole split, over all processes."""
-        scores = {name: float(metric.compute()) for name, metric in self.metrics.items()}  # type: ignore[operator]
-        return scores | {"marked": float(self.marked.compute())}
+        """Compute the scores of the whole split, over all processes."""
+        return {key: float(metric.compute()) for key, metric in self.metrics.items()}
 
     def per_clip(self) -> dict[int, dict[str, float]]:
-        """J, F and share of marked pixels of every clip by its place in the split (over all processes)."""
-        columns = {"marked": self.marked.per_clip()}
-        if self.binary:
-            columns = {name: self.metrics[name].per_clip() for name in ("miou", "fscore")} | columns  # type: ignore[operator]
-        return {index: {name: column[index] for name, column in columns.items()} for index in sorted(columns["marked"])}
+        """Compute the scores that exist per clip, by the clip's index in the split (over all processes)."""
+        rows: dict[int, dict[str, float]] = {}
+        columns: dict[str, dict[int, float]] = {}
+        for key, metric in self.metrics.items():
+            # the semantic form of a score has no value per clip
+            if METRICS[key].per_clip and isinstance(metric, PerClipMetric):
+                columns[key] = metric.per_clip()
+        for index in sorted(set().union(*columns.values())):
+            rows[index] = {key: column.get(index, math.nan) for key, column in columns.items()}
+        return rows
 
 
-def summarise(by_sound: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    """Adds G-mIoU to every control: the harmonic mean of J with the clip's own sound and 1 - J with the control.
+def summarise(by_sound: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Add G-mIoU to every control: the harmonic mean of J with the clip's own sound and 1 - J with the control.
 
     Args:
         by_sound: the scores of "own" and of each control; a control's J is against the ORIGINAL mask, lower is better.
     """
-    own = by_sound["own"].get("miou")
-    result: dict[str, dict[str, Any]] = {}
-    for name, scores in by_sound.items():
-        result[name] = dict(scores)
-        if name != "own" and own is not None:
-            result[name]["g_miou"] = g_miou(own, scores["miou"])
-    return result
+    own_iou = by_sound["own"].get("miou")
+    summary = {sound: dict(scores) for sound, scores in by_sound.items()}
+    for sound, scores in summary.items():
+        if sound != "own" and own_iou is not None:
+            scores["g_miou"] = g_miou(own_iou, scores["miou"])
+    return summary

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Callable
 
+from avseg.metrics.registry import PERCENT, metric_info
 from avseg.tables.statistics import SIGNIFICANT
 from avseg.tables.table import Comparison, Result, Table
 
-METRICS = {"miou": "J (mIoU)", "fscore": "F-score"}
 _SEVERAL = "the score that its row or column names"
 MISSING = "-"
 _KINDS = {"columns": "the cell that it is compared with in its row", "rows": "that in its column"}
@@ -44,7 +44,7 @@ def lines(table: Table, row: str, ours: Callable[[Result, set[str]], str]) -> di
 
 def metric_name(table: Table) -> str:
     """What the numbers are."""
-    return _SEVERAL if table.metrics else METRICS.get(table.metric, table.metric)
+    return _SEVERAL if table.metrics else metric_info(table.metric).title
 
 
 def interval(result: Result) -> str:
@@ -56,7 +56,8 @@ def caption(table: Table) -> list[str]:
     """What the numbers mean, a sentence each."""
     shown = table.shown
     there = [result.scores for result in shown if result.scores]
-    told = [f"{metric_name(table)} on the test split in per cent"]
+    unit = metric_info(table.metric).unit
+    told = [f"{metric_name(table)} on the test split in {'per cent' if unit == PERCENT else unit}"]
     if there:
         seeds = {len(scores.values) for scores in there}
         what = ": mean ± standard deviation" if max(seeds) > 1 else ""

@@ -2,7 +2,8 @@
 
 import math
 
-from avseg.tables.layout import METRICS, caption, comparison, legend, lines, number
+from avseg.metrics.registry import metric_info
+from avseg.tables.layout import caption, comparison, legend, lines, number
 from avseg.tables.table import Result, Table
 
 MARKS = {"columns": "\\*", "rows": "†"}
@@ -36,7 +37,7 @@ def _others(results: list[Result]) -> str:
     body = []
     for item in results:
         numbers = (_ours(item, set()), number(item.published), number(item.difference, sign=True))
-        body.append([METRICS.get(item.metric, item.metric), *map(_text, item.place), *numbers])
+        body.append([metric_info(item.metric).title, *map(_text, item.place), *numbers])
     return _grid(head, body, left=3)
 
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from avseg.metrics.registry import metric_info
 from avseg.runs import RunDirectory, read_json
 from avseg.utils.errors import UserError
 
-# F is a maximum over thresholds of curves averaged over groups of clips, so no mean over clips (facts of the protocol)
-CLIP_MEANS = ("miou",)
 # per_clip.csv and result.json hold the same numbers, averaged in another order in float32
 _TOLERANCE = 1e-4
 
@@ -51,31 +50,31 @@ def read_scores(runs: Mapping[int, tuple[str, RunDirectory]], metric: str) -> Sc
     values = {seed: _value(run, metric) for seed, (_, run) in complete.items()}
     clips = {seed: _clips(run, metric, values[seed]) for seed, (_, run) in complete.items()}
     names = {seed: name for seed, (name, _) in complete.items()}
-    return Scores(values, names, _averaged(clips, names) if metric in CLIP_MEANS else {})
+    return Scores(values, names, _averaged(clips, names) if metric_info(metric).mean_over_clips else {})
 
 
 def _value(run: RunDirectory, metric: str) -> float:
     own = read_json(run.result).get("scores", {}).get("own", {})
     if metric not in own:
         raise UserError(f"{run.result} holds no '{metric}'; it holds {', '.join(own) or 'no scores'}")
-    return math.nan if own[metric] is None else 100 * float(own[metric])
+    return math.nan if own[metric] is None else metric_info(metric).scale * float(own[metric])
 
 
 def _clips(run: RunDirectory, metric: str, value: float) -> dict[str, float]:
     """For each video_id of the test split its score in per cent."""
-    if metric not in CLIP_MEANS:
+    if not metric_info(metric).mean_over_clips:
         return {}
     damaged = f"{run.path} is damaged; delete it and run again"
     try:
         with run.per_clip.open(newline="") as file:
             rows = list(csv.DictReader(file))
-        clips = {row["video_id"]: 100 * float(row[metric]) for row in rows}
+        clips = {row["video_id"]: metric_info(metric).scale * float(row[metric]) for row in rows}
     except (OSError, KeyError, ValueError) as error:
         raise UserError(f"{run.per_clip} cannot be read ({error!r}); {damaged}") from error
     if len(clips) < len(rows):
         raise UserError(f"{run.per_clip} names a clip twice; give each clip of the test split its own video_id")
     mean = float(np.mean(list(clips.values()))) if clips else math.nan
-    if not math.isclose(mean, value, abs_tol=100 * _TOLERANCE):
+    if not math.isclose(mean, value, abs_tol=metric_info(metric).scale * _TOLERANCE):
         raise UserError(f"{run.per_clip} averages to {mean:.2f}, but result.json says {value:.2f}; {damaged}")
     return clips
 

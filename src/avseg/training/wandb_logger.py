@@ -14,6 +14,7 @@ from lightning_fabric.loggers.logger import rank_zero_experiment
 from lightning_utilities.core.rank_zero import rank_zero_only
 
 from avseg.config.instantiate import instantiate
+from avseg.metrics.registry import METRICS, registered_metrics
 from avseg.runs import RunDirectory, run_id, slug
 from avseg.runs.identity import science
 from avseg.utils.csv_files import read_rows
@@ -75,7 +76,9 @@ class RunLogger(pl.loggers.WandbLogger):
         )
         run.define_metric("epoch", hidden=True)
         run.define_metric("*", step_metric="epoch", step_sync=False)
-        run.define_metric("val/miou", step_metric="epoch", step_sync=False, summary="max")
+        for info in (METRICS["miou"], *registered_metrics()):
+            best = "max" if info.higher_is_better else "min"
+            run.define_metric(f"val/{info.key}", step_metric="epoch", step_sync=False, summary=best)
         # an offline run cannot be continued, only written again: the folder of a killed attempt goes
         for folder in Path(self._save_dir or ".", "wandb").glob("offline-run-*"):
             if folder.resolve() != Path(run.dir).parent.resolve():

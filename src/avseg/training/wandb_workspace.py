@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from avseg.data.controls import CONTROLS
+from avseg.metrics.registry import registered_metrics
 from avseg.utils.errors import UserError
 
 # what makes two runs cells of a table instead of seeds of one, from the outside in
@@ -100,11 +101,16 @@ def _sections() -> list[Any]:
     axes = [wr.ParallelCoordinatesPlotColumn(metric=wr.Config(name)) for name in CELL]
     axes.append(wr.ParallelCoordinatesPlotColumn(metric=wr.SummaryMetric("test/miou")))
     means = [bars(f"test J by {name}, mean of the runs shown", "test/miou", by=name) for name in CELL[2:]]
+    tested = [bars("test J by cell", "test/miou"), bars("test F by cell", "test/fscore")]
+    validated = ["val/miou", "val/fscore"]
+    for info in registered_metrics():
+        tested.append(bars(f"test {info.heading} by cell", f"test/{info.key}"))
+        validated.append(f"val/{info.key}")
     heard = [f"test/{control}" for control in CONTROLS]
     return [
-        section("Scores", [bars("test J by cell", "test/miou"), bars("test F by cell", "test/fscore")], 2),
+        section("Scores", tested, 2),
         section("Backbone, fusion, initialization", [*means, wr.ParallelCoordinatesPlot(title="all", columns=axes)], 2),
-        section("Training", curves("val/miou", "val/fscore", "train/loss", "train/mask_loss", "train/mapping_loss")),
+        section("Training", curves(*validated, "train/loss", "train/mask_loss", "train/mapping_loss")),
         section(
             "Controls",
             [

@@ -1,0 +1,210 @@
+"""Registry of scores: the one entry from which result.json, tables, csv files and dashboards know a metric.
+
+A package of your own adds a score with `register_metric`; nothing else has to be edited:
+
+    class EmptyFrames(torchmetrics.Metric):
+        def update(self, logits, masks, index=None): ...
+        def compute(self): ...
+
+    register_metric("empty_frames", "frames without a mask", lambda settings: EmptyFrames(), higher_is_better=False)
+
+This module imports no torch, so that a table can be printed without loading it.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from avseg import metrics
+from avseg.utils.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from torchmetrics import Metric
+
+PERCENT = "percent"
+
+
+@dataclass(frozen=True)
+class MetricSettings:
+    """What a metric may need to know of the data set and the model.
+
+    Attributes:
+        num_classes: K; 1 for sounding / silent, more for semantic masks, background included.
+        frames_per_video: T.
+        videos_per_group: test batch over which the official F-score averages its curves; None = the whole split.
+    """
+
+    num_classes: int = 1
+    frames_per_video: int = 5
+    videos_per_group: int | None = 4
+
+
+@runtime_checkable
+class PerClipMetric(Protocol):
+    """A metric that also scores single clips."""
+
+    def per_clip(self) -> dict[int, float]:
+        """Compute the score of each clip by its index, over all processes."""
+        ...
+
+
+Factory = Callable[[MetricSettings], "Metric | None"]
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """One score.
+
+    Attributes:
+        key: its name in result.json, metrics.csv ("val/KEY"), per_clip.csv and sweep.yaml.
+        title: its name in tables.
+        unit: "percent" for values in [0, 1] that are shown times 100; any other unit is shown as it is.
+        higher_is_better: False for errors.
+        per_clip: the metric also has `per_clip()`, which returns a score by clip index: a column of per_clip.csv.
+        mean_over_clips: the score of the split is the mean over per_clip.csv, so tables can bootstrap over clips.
+        factory: builds the metric; returns None where the score is not defined. A score without a factory is
+            computed from others.
+    """
+
+    key: str
+    title: str
+    unit: str = PERCENT
+    higher_is_better: bool = True
+    per_clip: bool = False
+    mean_over_clips: bool = False
+    factory: Factory | None = None
+
+    @property
+    def scale(self) -> float:
+        """Factor from the stored value to the one that is shown."""
+        return 100.0 if self.unit == PERCENT else 1.0
+
+    @property
+    def heading(self) -> str:
+        """Title of a column, with the unit where it is not per cent."""
+        return self.title if self.unit == PERCENT else f"{self.title} ({self.unit})"
+
+
+def _miou(settings: MetricSettings) -> "Metric":
+    if settings.num_classes > 1:
+        return metrics.SemanticScore("iou", num_classes=settings.num_classes)
+    return metrics.MaskIoU()
+
+
+def _fscore(settings: MetricSettings) -> "Metric":
+    if settings.num_classes > 1:
+        return metrics.SemanticScore("f_score", num_classes=settings.num_classes)
+    return metrics.FScore(settings.videos_per_group, settings.frames_per_video)
+
+
+def _dataset_iou(settings: MetricSettings) -> "Metric | None":
+    return metrics.DatasetIoU() if settings.num_classes == 1 else None
+
+
+def _dataset_fscore(settings: MetricSettings) -> "Metric | None":
+    return metrics.DatasetFScore() if settings.num_classes == 1 else None
+
+
+def _marked(settings: MetricSettings) -> "Metric":
+    return metrics.FalsePositiveShare(settings.num_classes)
+
+
+_BUILT_IN = (
+    MetricInfo("miou", "J (mIoU)", per_clip=True, mean_over_clips=True, factory=_miou),
+    # the maximum over thresholds of curves averaged over groups of clips, so not a mean over clips
+    MetricInfo("fscore", "F-score", per_clip=True, factory=_fscore),
+    MetricInfo("dataset_iou", "IoU, whole set", factory=_dataset_iou),
+    MetricInfo("dataset_fscore", "F-score, whole set", factory=_dataset_fscore),
+    MetricInfo("marked", "pixels marked", higher_is_better=False, per_clip=True, factory=_marked),
+    MetricInfo("g_miou", "G-mIoU"),
+    # LU-AVS: computed together by LongVideoScore
+    MetricInfo("m_tIoU", "m_tIoU"),
+    MetricInfo("m_vIoU", "m_vIoU"),
+    MetricInfo("m_tF", "m_tF"),
+    MetricInfo("m_vF", "m_vF"),
+    MetricInfo("m_tLoc", "m_tLoc"),
+    MetricInfo("m_tF1", "m_tF1"),
+    MetricInfo("vIoU@0.3", "vIoU@0.3"),
+    MetricInfo("vIoU@0.5", "vIoU@0.5"),
+)
+METRICS = {info.key: info for info in _BUILT_IN}
+
+
+def register_metric(
+    key: str,
+    title: str,
+    factory: Factory,
+    *,
+    unit: str = PERCENT,
+    higher_is_better: bool = True,
+    per_clip: bool = False,
+    mean_over_clips: bool = False,
+) -> MetricInfo:
+    """Add a score to result.json, per_clip.csv, metrics.csv, the printed tables and the dashboards.
+
+    The metric's `update(logits, masks, index=...)` receives the frames that carry a label: for one class logits
+    (B, T, H, W), or (N, H, W) where only some frames carry one, and masks of that shape (non-zero is sounding); for K
+    classes logits (B, T, K, H, W) and masks (B, T, H, W) of class indices. `index` (B,) holds the clips' positions in
+    the split. `compute()` returns a scalar over all processes.
+
+    Args:
+        key: see `MetricInfo`, as for the other arguments.
+        title: name in tables.
+        factory: builds the metric for a data set.
+        unit: "percent" for values in [0, 1].
+        higher_is_better: False for errors.
+        per_clip: the metric has `per_clip() -> dict[int, float]`.
+        mean_over_clips: the score is the mean over the clips; needs `per_clip`.
+
+    Raises:
+        UserError: the key is taken by another metric or cannot be a column name.
+    """
+    if not re.fullmatch(r"[A-Za-z]\w*", key):
+        raise UserError(f"metric '{key}': a key is letters, digits and '_', such as 'boundary_f'; rename it")
+    info = MetricInfo(key, title, unit, higher_is_better, per_clip, mean_over_clips and per_clip, factory)
+    if METRICS.get(key, info) != info:
+        raise UserError(f"metric '{key}' is already registered as '{METRICS[key].title}'; choose another key")
+    METRICS[key] = info
+    return info
+
+
+def registered_metrics() -> list[MetricInfo]:
+    """Scores added by `register_metric`, in the order of their registration."""
+    return [info for info in METRICS.values() if info not in _BUILT_IN]
+
+
+def select_metrics(names: Sequence[str] | None = None) -> list[MetricInfo]:
+    """Select the scores of a run: all built-in ones, then registered ones.
+
+    Args:
+        names: keys of the registered scores to compute; None for all of them.
+
+    Raises:
+        UserError: a name is not registered.
+    """
+    registered = registered_metrics()
+    if names is not None:
+        check_metrics(names)
+        registered = [info for info in registered if info.key in names]
+    return [*_BUILT_IN, *registered]
+
+
+def check_metrics(names: Sequence[str]) -> None:
+    """Check the names of the config group `metrics`.
+
+    Raises:
+        UserError: a name is not registered, or is a score that is computed from others.
+    """
+    allowed = [info.key for info in METRICS.values() if info.factory is not None]
+    for name in names:
+        if name not in allowed:
+            raise UserError(
+                f"metrics: '{name}' is not registered{nearest(name, allowed)}; use {', '.join(allowed)}, "
+                "or name its package with --plugin"
+            )
+
+
+def metric_info(key: str) -> MetricInfo:
+    """Return the entry of a score; for a key of a plugin that is not loaded, an entry titled by the key."""
+    return METRICS.get(key, MetricInfo(key, key))
