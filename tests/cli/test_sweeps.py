@@ -161,7 +161,7 @@ def kill_when_it_trains(sweep: "subprocess.Popen[str]", tmp_path: Path, name: st
     while time.monotonic() < deadline and sweep.poll() is None:
         for last in tmp_path.glob(f"out/*/*/{name}/checkpoints/last.ckpt"):
             if who := holder(RunDirectory(last.parents[1])):
-                os.kill(who["pid"], signal.SIGKILL)
+                os.kill(who.pid, signal.SIGKILL)
                 return
         time.sleep(0.01)
     raise AssertionError("the job never came so far")

@@ -13,6 +13,7 @@ from avseg.runs import RunDirectory, write_json
 from avseg.runs.lock import holder, last_end, lock, lock_file, record_end
 from avseg.sweep import State, state_of
 from avseg.utils.errors import UserError
+from avseg.utils.locks import Holder
 
 HOLD = """
 import os, sys, time
@@ -56,7 +57,7 @@ def test_a_second_process_is_told_who_trains_the_run(run, other):
         pass
     assert f"is being trained by process {other.pid} on {platform.node()}" in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert holder(run) == {"pid": other.pid, "host": platform.node()}
+    assert holder(run) == Holder(other.pid, platform.node())
     assert state_of(run) is State.RUNNING
 
 
@@ -67,7 +68,7 @@ def test_a_killed_process_holds_nothing(run, other):
     assert holder(run) is None
     assert state_of(run) is State.INTERRUPTED
     with lock(run):
-        assert holder(run)["pid"] == os.getpid()
+        assert holder(run).pid == os.getpid()
     assert not lock_file(run).exists()
 
 
@@ -100,7 +101,7 @@ def test_states(run):
     with pytest.raises(ValueError, match="broken"), lock(run):
         raise ValueError("broken\nin two lines")
     assert state_of(run) is State.FAILED
-    assert last_end(run)["error"] == "ValueError: broken in two lines"
+    assert last_end(run).error == "ValueError: broken in two lines"
     with pytest.raises(KeyboardInterrupt), lock(run):
         raise KeyboardInterrupt
     assert state_of(run) is State.INTERRUPTED

@@ -49,8 +49,10 @@ def outcomes_of(jobs: Sequence[Job]) -> list[Outcome]:
     """The outcomes of jobs by what lies in their run directories."""
     outcomes = []
     for job in jobs:
-        end = last_end(job.run) or {}
-        outcomes.append(Outcome(job, state_of(job.run), end.get("exit_code"), log_file(job.run), end.get("error", "")))
+        end = last_end(job.run)
+        exit_code = end.exit_code if end else None
+        error = end.error if end else ""
+        outcomes.append(Outcome(job, state_of(job.run), exit_code, log_file(job.run), error))
     return outcomes
 
 

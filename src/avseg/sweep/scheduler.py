@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from avseg.runs.find import complete_run
 from avseg.runs.lock import forget_end, holder, log_file, record_end
@@ -84,10 +83,6 @@ def _refuse_missing_source(jobs: Sequence[Job], here: set[str]) -> None:
                 )
 
 
-def _elsewhere(who: dict[str, Any]) -> str:
-    return f"in process {who.get('pid')} on {who.get('host')}, not in this sweep"
-
-
 class _Sweep:
     """Some jobs on their way."""
 
@@ -126,7 +121,7 @@ class _Sweep:
         if job.run.complete:
             self._decide(row, State.COMPLETE, "complete already")
         elif who := holder(job.run):
-            self._decide(row, State.RUNNING, _elsewhere(who))
+            self._decide(row, State.RUNNING, f"in {who}, not in this sweep")
         elif self.fail_fast and any(outcome.state is not State.COMPLETE for outcome in self.outcomes.values()):
             self._decide(row, state_of(job.run), "not started, after a failure", shown="not started")
         elif failed := self._failed_source(job):
@@ -171,7 +166,7 @@ class _Sweep:
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}" if code else "ended without a result"
         error = child.last_error()
         if who := holder(run):  # two sweeps at once: the other one's process was first, and how it ends is not ours
-            self._decide(row, State.RUNNING, _elsewhere(who), code)
+            self._decide(row, State.RUNNING, f"in {who}, not in this sweep", code)
             return
         record_end(run, code, error)
         self._decide(row, State.FAILED if code >= 0 else State.INTERRUPTED, f"{how}: {error}" if error else how, code)

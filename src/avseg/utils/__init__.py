@@ -1,1 +1,1 @@
-"""Each mechanism once: errors, atomic files, weight files, memory."""
+"""Mechanisms that every layer shares, each implemented once."""

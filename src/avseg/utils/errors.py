@@ -1,25 +1,26 @@
-"""The one exception for a mistake that the user can mend."""
+"""The exception for mistakes that the user can correct."""
 
 import difflib
 from collections.abc import Iterable
 
 
-class UserError(Exception):
-    """A user's mistake, told in one line: what and where, the value, what is allowed, what to do.
+class UserError(ValueError):
+    """User-facing error with a one-line message: location, value, what is allowed, what to do.
 
     The command line prints the message without a traceback and exits with code 2 (`--debug` shows the traceback).
+    Library users may catch it as a ValueError.
     """
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """Says which allowed name was probably meant.
+    """Suggest the allowed names that are closest to a misspelt one.
 
     Args:
-        name: what the user wrote.
+        name: the name that the user wrote.
         allowed: the names that exist.
 
     Returns:
-        `"; did you mean 'x'?"`, or an empty text when nothing is near.
+        `"; did you mean 'x'?"`, or an empty string if nothing is close.
     """
     matches = difflib.get_close_matches(name, sorted(set(allowed)), n=2, cutoff=0.6)
     if not matches:

@@ -1,4 +1,4 @@
-"""Writing files and folders so that nothing half-written is ever seen under its final name."""
+"""Atomic files and folders: nothing incomplete is ever visible under its final name."""
 
 import os
 import shutil
@@ -10,9 +10,9 @@ from pathlib import Path
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside `path`; on success it takes the final name in one step, on failure it is removed.
+    """Yield a temporary path next to `path` that is renamed to it on success and removed on failure.
 
-    The suffix is kept, since writers of pictures and videos choose the format by it.
+    The suffix is kept because image and video writers choose the format by it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
@@ -25,21 +25,48 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Gives a temporary folder beside `path`; on success it takes the final name, on failure it is removed.
+    """Yield a temporary folder next to `path` that is renamed to it on success and removed on failure.
 
     Raises:
-        FileExistsError: `path` exists already and is not an empty folder.
+        FileExistsError: `path` exists and is not an empty folder.
     """
     if path.exists() and any(path.iterdir()):
         raise FileExistsError(f"{path} exists and is not empty")
+    with _staging_folder(path) as temporary:
+        yield temporary
+        if path.exists():
+            path.rmdir()  # fails if another process has filled it meanwhile
+        temporary.rename(path)
+
+
+@contextmanager
+def replace_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder that takes the place of `path` on success; until then the old folder stays as it is.
+
+    The folder need not exist. A symbolic link is followed: its target is replaced.
+    """
+    path = path.resolve()
+    with _staging_folder(path) as temporary:
+        yield temporary
+        old = temporary.with_suffix(".old")
+        if path.exists():
+            path.rename(old)
+        try:
+            temporary.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _staging_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
     try:
+        temporary.chmod(0o755)  # mkdtemp creates it with 0o700
         yield temporary
-        temporary.chmod(0o755)  # mkdtemp gives 0o700
-        if path.exists():
-            path.rmdir()
-        temporary.rename(path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

@@ -1,10 +1,11 @@
-"""Reading weights that others made, without ever running code that may hide in them."""
+"""Read weight files from any source without executing code that they may contain."""
 
 import os
 import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeGuard
 
 import torch
 from safetensors import SafetensorError
@@ -18,18 +19,18 @@ WRAPPERS = ("state_dict", "model")
 
 
 def cache_folder() -> Path:
-    """Where downloaded weights lie and where a user may put them: `$AVSEG_CACHE`, else ~/.cache/avseg."""
+    """Return the folder for downloaded weights, which users may fill: `$AVSEG_CACHE`, else ~/.cache/avseg."""
     return Path(os.environ.get("AVSEG_CACHE") or Path.home() / ".cache" / "avseg")
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Reads a state dict from a .safetensors, .pth or .pt file; nothing in the file is ever executed.
+    """Read a state dict from a .safetensors, .pth or .pt file; nothing in the file is ever executed.
 
     Returns:
-        names to tensors, on the CPU. A dict wrapped as {"state_dict": ...} or {"model": ...} is unwrapped.
+        Names to tensors, on the CPU. A dict wrapped as {"state_dict": ...} or {"model": ...} is unwrapped.
 
     Raises:
-        UserError: no such file, a damaged one, one with code in it, or one without a state dict.
+        UserError: the file is missing or damaged, contains code, or has no state dict.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such weights file; give the path of a .pth, .pt or .safetensors file")
@@ -37,8 +38,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     for key in WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
-    if not isinstance(content, Mapping) or not content or not all(_is_entry(item) for item in content.items()):
-        raise UserError(f"{path}: holds no state dict (names to tensors); save model.state_dict() alone")
+    if not _is_state_dict(content):
+        raise UserError(f"{path}: contains no state dict (names to tensors); save model.state_dict() alone")
     return dict(content)
 
 
@@ -46,17 +47,20 @@ def _read(path: Path) -> object:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        with warnings.catch_warnings():  # torch's word on old pickles would stand before ours
+        # hide torch's warning about old pickles; we raise our own error
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
-            f"{path}: holds more than plain weights (code or unknown objects) or is damaged, so it was not loaded; "
-            "save model.state_dict() alone, best as .safetensors"
+            f"{path}: contains more than plain weights (code or unknown objects) or is damaged, so it was not loaded; "
+            "save model.state_dict() alone, preferably as .safetensors"
         ) from error
     except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise UserError(f"{path}: empty, truncated or not a weights file; get the file again") from error
 
 
-def _is_entry(item: tuple[object, object]) -> bool:
-    return isinstance(item[0], str) and isinstance(item[1], Tensor)
+def _is_state_dict(content: object) -> TypeGuard[Mapping[str, Tensor]]:
+    if not isinstance(content, Mapping) or not content:
+        return False
+    return all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in content.items())

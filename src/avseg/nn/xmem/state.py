@@ -75,6 +75,8 @@ def unpack(packed: Mapping[str, Tensor], settings: MemorySettings, short_side: i
         if used != wanted:
             raise UserError(f"memory: was saved with settings {_named(used)}, not {_named(wanted)}; use the same")
         video = _unpack(packed, settings, short_side, next(network.parameters()).device)
+    except UserError:
+        raise
     except (KeyError, ValueError, IndexError) as error:
         raise UserError(f"memory: is not a saved one ({error} is missing or broken); save it again") from error
     _check_channels(video, network)

@@ -1,0 +1,34 @@
+"""Check values that must be one of a few names."""
+
+from collections.abc import Iterable
+
+from avseg.utils.errors import UserError, nearest
+
+
+def check_choice(key: str, value: object, allowed: Iterable[object], where: str = "") -> None:
+    """Refuse a value that is not one of the allowed ones.
+
+    Args:
+        key: name of the option, argument or column, as the user wrote it.
+        value: the value to check.
+        allowed: the allowed values, in the order in which the message lists them.
+        where: file or line that the message starts with.
+
+    Raises:
+        UserError: the value is not allowed; the message lists the allowed values and the nearest one.
+    """
+    choices = list(allowed)
+    # compare types too: True == 1, but `packed=1` is not one of auto, true, false
+    if any(value == choice and isinstance(value, type(choice)) for choice in choices):
+        return
+    names = [_spelled(choice) for choice in choices]
+    hint = nearest(_spelled(value), names)
+    prefix = f"{where}: " if where else ""
+    raise UserError(f"{prefix}{key} '{_spelled(value)}' is unknown; allowed: {', '.join(names)}{hint}")
+
+
+def _spelled(value: object) -> str:
+    """Spell a value as configuration files and the command line do."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else str(value)
