@@ -44,7 +44,7 @@ def measure(count: int = 32, size: int = 224, repeats: int = 5) -> list[Comparis
         build_pack(files, "benchmark")
         packed = PackedDataset(folder, "ms3", "train", size)
         for mine, theirs in zip(_loader(packed), _loader(files), strict=True):
-            assert all(torch.equal(getattr(mine, key), getattr(theirs, key)) for key in ("frames", "audio", "masks"))
+            assert all(torch.equal(getattr(mine, key), getattr(theirs, key)) for key in ("frames", "sound", "masks"))
         times = alternate(lambda: _read(packed), lambda: _read(files), repeats)
         ours, theirs_ms = ([milliseconds / count for milliseconds in form] for form in times)
     return [Comparison(f"clip of 5 frames {size}x{size}: packed against files", "ms", ours, theirs_ms, 20)]

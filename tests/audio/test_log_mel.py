@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from avseg.audio.log_mel import fit_patches, log_mel_patches, read_wav
+from avseg.audio.frontend import fit_to_frames
+from avseg.audio.log_mel import log_mel_patches, read_wav
 from avseg.audio.log_mel_file import read_log_mel
 from avseg.utils.errors import UserError
 
@@ -84,9 +85,9 @@ def test_any_rate_length_and_channels(rate: int, seconds: float, channels: int, 
 
 @settings(max_examples=40, deadline=None)
 @given(have=st.integers(1, 12), want=st.integers(1, 12))
-def test_fit_patches(have: int, want: int) -> None:
+def test_fit_to_frames(have: int, want: int) -> None:
     patches = torch.arange(have).float().reshape(have, 1, 1, 1).expand(have, 1, 96, 64)
-    fitted = fit_patches(patches, want)
+    fitted = fit_to_frames(patches, want)
     assert fitted[:, 0, 0, 0].tolist() == [min(place, have - 1) for place in range(want)]
 
 
@@ -125,8 +126,8 @@ def test_empty_sound_and_unknown_hop() -> None:
         log_mel_patches(torch.zeros(0), 16_000)
     with pytest.raises(UserError, match="did you mean 'second'"):
         log_mel_patches(torch.zeros(9), 16_000, hop="seconds")  # type: ignore[arg-type]
-    with pytest.raises(UserError, match="no log-mel patch"):
-        fit_patches(torch.zeros(0, 1, 96, 64), 5)
+    with pytest.raises(UserError, match="no items"):
+        fit_to_frames(torch.zeros(0, 1, 96, 64), 5)
 
 
 def _torch_save(value: Any, **how: Any) -> bytes:

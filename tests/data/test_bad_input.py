@@ -102,11 +102,11 @@ def test_any_length_of_wav_works(seconds: float, tmp_path: Path) -> None:
     dataset = _dataset(tmp_path)
     path = dataset.layout.wav(dataset.entries[0])
     soundfile.write(path, np.random.default_rng(1).uniform(-0.1, 0.1, int(16_000 * seconds)), 16_000)
-    assert dataset[0].audio.shape == (1, 5, 1, 96, 64)
+    assert dataset[0].sound.shape == (1, 5, 1, 96, 64)
 
 
 def test_44_khz_stereo_works(tmp_path: Path) -> None:
     dataset = _dataset(tmp_path)
     noise = np.random.default_rng(1).uniform(-0.1, 0.1, (44_100 * 5, 2))
     soundfile.write(dataset.layout.wav(dataset.entries[0]), noise, 44_100)
-    assert dataset[0].audio.shape == (1, 5, 1, 96, 64)
+    assert dataset[0].sound.shape == (1, 5, 1, 96, 64)

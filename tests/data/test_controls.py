@@ -28,7 +28,7 @@ def _sorted_patches(sound: Tensor) -> list[list[float]]:
 def test_names_and_shapes(s4: AVSBenchDataset) -> None:
     for clip in map(WithControls(s4).__getitem__, range(7)):
         assert tuple(clip.controls) == CONTROLS
-        assert all(sound.shape == clip.audio.shape == (1, 5, 1, 96, 64) for sound in clip.controls.values())
+        assert all(sound.shape == clip.sound.shape == (1, 5, 1, 96, 64) for sound in clip.controls.values())
 
 
 def test_silence_is_silent_and_noise_is_white(s4: AVSBenchDataset) -> None:
@@ -69,7 +69,7 @@ def test_a_single_clip_has_no_other(tmp_path: Path) -> None:
 def test_shuffled_is_a_derangement(s4: AVSBenchDataset) -> None:
     for index in range(7):
         clip = WithControls(s4)[index]
-        own, shuffled = clip.audio[0], clip.controls["shuffled"][0]
+        own, shuffled = clip.sound[0], clip.controls["shuffled"][0]
         assert _sorted_patches(own) == _sorted_patches(shuffled)
         assert not any(torch.equal(a, b) for a, b in zip(own, shuffled, strict=True))
 

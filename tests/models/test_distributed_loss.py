@@ -39,7 +39,7 @@ def losses(clips: list[int], *, stands_in: bool = False) -> dict[str, float]:
         shared = SharedBatch(clip)
         found[f"mask {classes}"] = shared.mean_over_annotated(MaskLoss()(logits, clip.masks, clip.annotated))
         for form, share in (("kl", shared.sum_over_clips), ("euclidean", shared.mean_over_clips)):
-            mapping = AudioVisualMappingLoss(form=form)(logits, maps, [clip.audio] * 4, clip.annotated)
+            mapping = AudioVisualMappingLoss(form=form)(logits, maps, [clip.sound] * 4, clip.annotated)
             found[f"{form} {classes}"] = (shared.mean_over_annotated if classes > 1 else share)(mapping)
         found[f"clips {classes}"] = shared.clips
     return {name: float(value) for name, value in found.items()}

@@ -151,7 +151,7 @@ def test_vggish_is_heard(vggish_task: AVSTask, ms3_root: Path) -> None:
     clip = data.dataset("train")[0]
     vggish_task.eval()
     with torch.no_grad():
-        embedding = vggish_task.audio_encoder(clip.audio)
+        embedding = vggish_task.audio_encoder(clip.sound)
         assert embedding.shape == (1, 5, 128)
         expected = vggish_task.net(normalise(clip.frames), embedding).logits
         assert torch.equal(vggish_task(clip).logits, expected)

@@ -54,25 +54,6 @@ def log_mel_patches(waveform: Tensor, sample_rate: int, hop: Hop = "vggish") -> 
     return _log_mel(frames).unsqueeze(1)
 
 
-def fit_patches(patches: Tensor, count: int) -> Tensor:
-    """Exactly `count` patches: the last one repeated if there are fewer (as the official features), cut if more.
-
-    Args:
-        patches: (P, 1, 96, 64) with P >= 1.
-        count: how many, usually the clip's T.
-
-    Returns:
-        (count, 1, 96, 64)
-
-    Raises:
-        UserError: there is no patch at all.
-    """
-    if patches.shape[0] == 0:
-        raise UserError(f"the sound has no log-mel patch; at least one is needed to fill {count}")
-    missing = max(count - patches.shape[0], 0)
-    return torch.cat([patches[:count], patches[-1:].expand(missing, *patches.shape[1:])])
-
-
 def read_wav(path: Path) -> tuple[Tensor, int]:
     """Reads a sound file (wav, flac, ogg and what else libsndfile knows) of any rate and number of channels.
 

@@ -67,7 +67,7 @@ def draw_scopes(clip_scope: RunDirectory, frame_scope: RunDirectory, path: Path,
     save_scopes(
         path,
         clip.frames[0].permute(0, 2, 3, 1).numpy(),
-        clip.audio[0, :, 0].numpy(),
+        clip.sound[0, :, 0].numpy(),
         clip.masks[0].numpy(),
         {name: values.numpy() for name, values in view.maps.items()},
         scores=view.scores,
@@ -84,7 +84,7 @@ class _View:
         from avseg.metrics import mask_iou
 
         self.clip = clip
-        self.maps = {name: task.predict_clip(clip.frames, clip.audio)[0] for name, task in tasks.items()}
+        self.maps = {name: task.predict_clip(clip.frames, clip.sound)[0] for name, task in tasks.items()}
         self.scores: dict[str, list[float]] = {
             name: mask_iou(torch.logit(values, eps=1e-6), clip.masks[0]).tolist() for name, values in self.maps.items()
         }

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from avseg.audio.log_mel import SAMPLE_RATE, fit_patches, log_mel_patches
+from avseg.audio.frontend import fit_to_frames
+from avseg.audio.log_mel import SAMPLE_RATE, log_mel_patches
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.clip import Clip
 
@@ -46,7 +47,7 @@ class WithControls(Dataset[Clip]):
     def __getitem__(self, index: int) -> Clip:
         """The clip with its controls as a batch of one."""
         clip = self.dataset[index]
-        clip.controls = {name: sound.unsqueeze(0) for name, sound in self.sounds(index, clip.audio[0]).items()}
+        clip.controls = {name: sound.unsqueeze(0) for name, sound in self.sounds(index, clip.sound[0]).items()}
         return clip
 
     def __getattr__(self, name: str) -> Any:
@@ -74,7 +75,7 @@ class WithControls(Dataset[Clip]):
         }
         other = self.other(index)
         if other is not None:
-            sounds["other"] = _filled(fit_patches(self._existing(other), seconds), own)
+            sounds["other"] = _filled(fit_to_frames(self._existing(other), seconds), own)
         return {name: sounds[name] for name in CONTROLS if name in sounds}
 
     def other(self, index: int) -> int | None:

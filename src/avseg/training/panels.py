@@ -30,7 +30,7 @@ def draw_panels(path: Path, task: AVSTask, dataset: AVSBenchDataset, clips: int)
 
 def _panel(task: AVSTask, clip: Clip) -> PanelClip:
     moved = clip.to(task.device)
-    probability = task.predict_clip(moved.frames, moved.audio)[0].float().cpu()
+    probability = task.predict_clip(moved.frames, moved.sound)[0].float().cpu()
     real = clip.valid[0]  # AVSS fills short clips with black frames
     probability = probability[real]
     # a model of classes is drawn as sounding or not
@@ -40,6 +40,6 @@ def _panel(task: AVSTask, clip: Clip) -> PanelClip:
         frames=clip.frames[0, real].permute(0, 2, 3, 1).numpy(),
         truth=truth.numpy(),
         prediction=probability.numpy(),
-        mel=clip.audio[0, real, 0].numpy(),
+        mel=clip.sound[0, real, 0].numpy(),
         score=float(mask_iou(torch.logit(probability, eps=1e-6), truth).mean()),
     )

@@ -131,7 +131,7 @@ def test_the_avsbench_data_module(document, film, tmp_path, setting, split):
             got = clip.masks[0, place].numpy() > 0
             nearest = torch.nn.functional.interpolate(torch.from_numpy(marked)[None, None].float(), (64, 64))
             assert (got != nearest[0, 0].numpy().astype(bool)).mean() < 0.02
-        silent = np.abs(np.diff(clip.audio[0, :5].numpy().reshape(5, -1))).max() == 0
+        silent = np.abs(np.diff(clip.sound[0, :5].numpy().reshape(5, -1))).max() == 0
         assert not silent
 
 

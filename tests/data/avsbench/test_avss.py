@@ -56,10 +56,10 @@ def test_padding_to_ten_frames(root: Path, split: str, index: int, valid: int, a
     assert clip.valid[0].tolist() == [True] * valid + [False] * (10 - valid)
     assert clip.annotated[0].tolist() == [True] * annotated + [False] * (10 - annotated)
     assert not clip.frames[0, valid:].any()
-    assert not clip.audio[0, valid:].any()
+    assert not clip.sound[0, valid:].any()
     assert not clip.masks[0, annotated:].any()
     assert clip.frames[0, :valid].flatten(1).any(1).all()
-    assert clip.audio[0, :valid].flatten(1).any(1).all()
+    assert clip.sound[0, :valid].flatten(1).any(1).all()
 
 
 def test_validation_is_squashed(root: Path) -> None:

@@ -112,7 +112,7 @@ def test_two_processes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_test_clips_carry_controls(root: Path, workers: int) -> None:
     clips = list(_module(root, num_workers=workers).test_dataloader())
     assert [clip.index.tolist() for clip in clips] == [[0, 1, 2, 3], [4]]
-    assert clips[0].controls["other"].shape == clips[0].audio.shape == (4, 5, 1, 96, 64)
+    assert clips[0].controls["other"].shape == clips[0].sound.shape == (4, 5, 1, 96, 64)
     assert next(iter(_module(root, controls=False).test_dataloader())).controls == {}
 
 

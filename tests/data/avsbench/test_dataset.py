@@ -36,7 +36,7 @@ def test_s4_validation_clip(s4: Path) -> None:
     assert clip.annotated.all()
     assert clip.valid.all()
     assert (clip.video_id, clip.category, clip.index.tolist()) == (["valclip1_1"], ["dog"], [1])
-    assert clip.audio.shape == (1, 5, 1, 96, 64)
+    assert clip.sound.shape == (1, 5, 1, 96, 64)
 
 
 def test_s4_training_clip_is_annotated_once(s4: Path) -> None:
@@ -93,7 +93,7 @@ def test_resizing(s4: Path, size: int) -> None:
 def test_own_sound(s4: Path) -> None:
     dataset = AVSBenchDataset(s4, "s4", "test", image_size=32)
     expected = log_mel_patches(*read_wav(dataset.layout.wav(dataset.entries[2])))
-    assert torch.equal(dataset[2].audio[0], expected)
+    assert torch.equal(dataset[2].sound[0], expected)
 
 
 def test_short_sound_repeats_its_last_patch(s4: Path) -> None:
@@ -101,7 +101,7 @@ def test_short_sound_repeats_its_last_patch(s4: Path) -> None:
     wav = dataset.layout.wav(dataset.entries[0])
     samples, rate = soundfile.read(wav)
     soundfile.write(wav, samples[: 3 * rate], rate)
-    audio = dataset[0].audio[0]
+    audio = dataset[0].sound[0]
     assert torch.equal(audio[3], audio[2])
     assert torch.equal(audio[4], audio[2])
     assert not torch.equal(audio[1], audio[2])

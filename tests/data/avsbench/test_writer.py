@@ -49,7 +49,7 @@ def test_the_reader_gives_back_what_was_made(written):
             frames = item.frames[0, : recipe.seconds].permute(0, 2, 3, 1).numpy()
             # AVSS frames are jpg: a little is lost
             assert np.abs(frames.astype(int) - made.frames).mean() <= (4 if setting == "avss" else 0)
-            assert item.audio[0, : recipe.seconds].std() > 0
+            assert item.sound[0, : recipe.seconds].std() > 0
 
 
 def test_the_record_tells_who_sounds(written):

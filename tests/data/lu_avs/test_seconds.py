@@ -31,7 +31,7 @@ def test_all_seconds_with_five_frames_and_the_union_of_what_sounds(release, name
         shown = [read_number(frame.permute(1, 2, 0).numpy()) for frame in clip.frames[0]]
         assert shown == numbers.tolist()
         assert torch.equal(clip.masks[0].bool(), torch.stack([truth[number] for number in shown]))
-        assert torch.equal(clip.audio, patches[second].expand(1, 5, 1, 96, 64))
+        assert torch.equal(clip.sound, patches[second].expand(1, 5, 1, 96, 64))
         assert clip.valid.all()
         assert clip.annotated.all()
         # the frames on the screen in the middle of each fifth

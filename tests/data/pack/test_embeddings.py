@@ -40,8 +40,8 @@ def test_embeddings_are_those_of_the_patches(tmp_path: Path, setting: str, seed:
     packed.setup("fit")
     for loader in ("train_dataloader", "val_dataloader", "test_dataloader"):
         for mine, theirs in zip(getattr(packed, loader)(), getattr(files, loader)(), strict=True):
-            assert mine.audio.shape == (len(mine), packed.clip_length, 128)
-            torch.testing.assert_close(mine.audio, encode(theirs.audio))
+            assert mine.sound.shape == (len(mine), packed.clip_length, 128)
+            torch.testing.assert_close(mine.sound, encode(theirs.sound))
             assert torch.equal(mine.frames, theirs.frames)
             assert list(mine.controls) == list(theirs.controls)
             for name, sound in theirs.controls.items():
@@ -51,14 +51,14 @@ def test_embeddings_are_those_of_the_patches(tmp_path: Path, setting: str, seed:
 
 def test_pictures_of_runs_still_see_patches(tmp_path: Path) -> None:
     _pack(tmp_path)
-    assert _embedded(tmp_path).dataset("test")[0].audio.shape == (1, 5, 1, 96, 64)
+    assert _embedded(tmp_path).dataset("test")[0].sound.shape == (1, 5, 1, 96, 64)
 
 
 def test_equal_sounds_have_equal_embeddings(tmp_path: Path) -> None:
     """No rounding may tell a foreign sound from an own one."""
     _pack(tmp_path)
     clips = next(iter(_embedded(tmp_path, batch_size=3).test_dataloader()))
-    own = {sound.numpy().tobytes() for sound in clips.audio.flatten(0, 1)}
+    own = {sound.numpy().tobytes() for sound in clips.sound.flatten(0, 1)}
     for name in ("other", "shuffled"):
         assert {sound.numpy().tobytes() for sound in clips.controls[name].flatten(0, 1)} <= own
 

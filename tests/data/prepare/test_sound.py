@@ -7,7 +7,8 @@ import pytest
 import soundfile
 import torch
 
-from avseg.audio.log_mel import fit_patches, log_mel_patches, read_wav
+from avseg.audio.frontend import fit_to_frames
+from avseg.audio.log_mel import log_mel_patches, read_wav
 from avseg.audio.log_mel_file import read_log_mel
 from avseg.data.prepare.sound import clip_waves, sound_end, write_sound
 from avseg.media.video import probe
@@ -69,7 +70,7 @@ def test_the_patches_are_those_of_the_wav(tmp_path: Path, seconds: float) -> Non
     assert np.array_equal(soundfile.read(tmp_path / "w/v.wav", dtype="int16")[0], wave)
     patches = read_log_mel(tmp_path / "p/v.pkl")
     assert torch.equal(torch.load(tmp_path / "p/v.pkl", weights_only=True), patches)
-    assert torch.equal(patches, fit_patches(log_mel_patches(*read_wav(tmp_path / "w/v.wav")), 5))
+    assert torch.equal(patches, fit_to_frames(log_mel_patches(*read_wav(tmp_path / "w/v.wav")), 5))
     if seconds == 2.5:
         assert torch.equal(patches[1], patches[4])
         assert not torch.equal(patches[0], patches[1])

@@ -14,7 +14,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from avseg.audio.log_mel import HOPS, Hop, fit_patches, log_mel_patches, read_wav
+from avseg.audio.frontend import fit_to_frames
+from avseg.audio.log_mel import HOPS, Hop, log_mel_patches, read_wav
 from avseg.audio.log_mel_file import read_log_mel
 from avseg.data.avsbench.avss import SemanticPictures, read_class_names
 from avseg.data.avsbench.layout import AVSSLayout, ClipEntry, Layout, layout_for
@@ -88,7 +89,7 @@ class AVSBenchDataset(Dataset[Clip]):
         length = self.clip_length
         return Clip(
             frames=_padded(frames, length).unsqueeze(0),
-            audio=self.patches(index).unsqueeze(0),
+            sound=self.patches(index).unsqueeze(0),
             masks=_padded(masks, length).unsqueeze(0),
             annotated=_first(len(masks), length),
             valid=_first(len(frames), length),
@@ -107,7 +108,7 @@ class AVSBenchDataset(Dataset[Clip]):
         Raises:
             UserError: the file is missing or damaged.
         """
-        patches = fit_patches(self._read_patches(self.entries[index]), self.seconds(index))
+        patches = fit_to_frames(self._read_patches(self.entries[index]), self.seconds(index))
         return _padded(patches, self.clip_length)
 
     def _read_patches(self, entry: ClipEntry) -> Tensor:

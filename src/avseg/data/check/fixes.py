@@ -72,7 +72,8 @@ def _rebuild(report: Report, entry: ClipEntry) -> str:
     """Computes the log-mel patches anew from a wav that is whole and as long as its clip."""
     import torch
 
-    from avseg.audio.log_mel import fit_patches, log_mel_patches, read_wav
+    from avseg.audio.frontend import fit_to_frames
+    from avseg.audio.log_mel import log_mel_patches, read_wav
 
     layout = layout_for(report.setting, report.root)
     wav, length = layout.wav(entry), len(layout.frames(entry))
@@ -82,7 +83,7 @@ def _rebuild(report: Report, entry: ClipEntry) -> str:
         return ""
     if promised_bytes(wav) > wav.stat().st_size or abs(waveform.shape[-1] / rate - length) > SLACK:
         return ""
-    patches = fit_patches(log_mel_patches(waveform, rate), length)
+    patches = fit_to_frames(log_mel_patches(waveform, rate), length)
     with atomic_file(layout.log_mel(entry)) as temporary:
         torch.save(patches, temporary)
     return f"computed anew from {wav.name}"

@@ -115,7 +115,7 @@ def second_clip(video: LUVideo, second: int, patch: Tensor, fit: Fit, reader: Fr
     exists = torch.ones(1, FRAMES_PER_SECOND, dtype=torch.bool)
     return Clip(
         frames=frames[None],
-        audio=patch.expand(1, FRAMES_PER_SECOND, *patch.shape).contiguous(),
+        sound=patch.expand(1, FRAMES_PER_SECOND, *patch.shape).contiguous(),
         masks=masks.byte(),
         annotated=exists & video.has_masks,
         valid=exists,

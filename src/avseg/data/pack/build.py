@@ -85,7 +85,7 @@ def _write_arrays(
         for index, clip in enumerate(ClipLoader(dataset, batch_size=1, num_workers=workers)):
             for name, values in rows_of(dataset, index, clip).items():
                 files[name].append(values)
-            for name, tensor in embedded.rows(index, clip.audio[0]).items() if embedded else ():
+            for name, tensor in embedded.rows(index, clip.sound[0]).items() if embedded else ():
                 files[name].append(tensor.numpy())
             advance()
         return {name: file.array() for name, file in files.items()}

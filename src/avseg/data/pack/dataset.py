@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
-from avseg.audio.log_mel import fit_patches
+from avseg.audio.frontend import fit_to_frames
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.clip import Clip
 from avseg.data.controls import CONTROLS, WithControls
@@ -73,7 +73,7 @@ class PackedDataset(AVSBenchDataset):
         entries = [self.entries[index] for index in indices]
         return Clip(
             frames=frames,
-            audio=audio,
+            sound=audio,
             masks=masks,
             annotated=_first([self._labelled[index] for index in indices], length),
             valid=_first([self._seconds[index] for index in indices], length),
@@ -155,7 +155,7 @@ class EmbeddedControls(WithControls):
         }
         other = self.other(index)
         if other is not None:
-            sounds["other"] = torch.cat([fit_patches(self._existing(other), seconds), own[seconds:]])
+            sounds["other"] = torch.cat([fit_to_frames(self._existing(other), seconds), own[seconds:]])
         return {name: sounds[name] for name in CONTROLS if name in sounds}
 
 

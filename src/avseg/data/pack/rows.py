@@ -27,7 +27,7 @@ def rows_of(dataset: AVSBenchDataset, index: int, clip: Clip) -> dict[str, npt.N
     return {
         "frames": clip.frames[0, :seconds].numpy(),
         "masks": masks if _semantic(dataset) else np.packbits(masks, axis=1),
-        "patches": clip.audio[0, :seconds].numpy(),
+        "patches": clip.sound[0, :seconds].numpy(),
     }
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import soundfile
 import torch
 
-from avseg.audio.log_mel import SAMPLE_RATE, fit_patches, log_mel_patches
+from avseg.audio.frontend import fit_to_frames
+from avseg.audio.log_mel import SAMPLE_RATE, log_mel_patches
 from avseg.media.container import open_video, packets, sound_stream, video_stream
 from avseg.media.sound_reader import sound_seconds
 from avseg.media.timestamps import Scan
@@ -89,7 +90,7 @@ def write_sound(wav: Path, log_mel: Path, wave: np.ndarray, patches: int) -> Non
     sound, features = io.BytesIO(), io.BytesIO()
     soundfile.write(sound, wave, SAMPLE_RATE, subtype="PCM_16", format="WAV")
     samples = torch.from_numpy(wave.astype(np.float32) / 32768)  # what `read_wav` gives
-    torch.save(fit_patches(log_mel_patches(samples, SAMPLE_RATE), patches).contiguous(), features)
+    torch.save(fit_to_frames(log_mel_patches(samples, SAMPLE_RATE), patches).contiguous(), features)
     for path, buffer in ((wav, sound), (log_mel, features)):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(buffer.getvalue())

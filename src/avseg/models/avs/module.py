@@ -64,7 +64,7 @@ class AVSTask(pl.LightningModule):
 
     def forward(self, clip: Clip, wanted: Tensor | None = None) -> AVSOutput:
         """The model on a batch of clips with their own sound; logits of the `wanted` frames (B, T), or of all."""
-        frames, sound = normalise(clip.frames), self.embed(clip.audio)
+        frames, sound = normalise(clip.frames), self.embed(clip.sound)
         output: AVSOutput = self.net(frames, sound, valid=self._valid(clip), wanted=wanted)
         return output
 
@@ -139,7 +139,7 @@ class AVSTask(pl.LightningModule):
         """Scores the same pictures under their own sound and under every control."""
         features = self.net.encode(normalise(clip.frames))
         size = (clip.frames.shape[-2], clip.frames.shape[-1])
-        for name, sound in {"own": clip.audio, **clip.controls}.items():
+        for name, sound in {"own": clip.sound, **clip.controls}.items():
             if name not in self.test_scores:
                 self.test_scores[name] = self._scores().to(self.device)
             logits = self.net.decode(features, self.embed(sound), size, valid=self._valid(clip)).logits

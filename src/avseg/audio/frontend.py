@@ -1,0 +1,119 @@
+"""Audio front ends: the only way from a waveform to the input of an audio encoder.
+
+Training, control sounds, packs, long videos and predictions all receive a `FrontEnd` object, so that a model with
+another front end trains, evaluates and predicts without further changes.
+"""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from avseg.audio.log_mel import BANDS, HOPS, PATCH_FRAMES, PATCH_SAMPLES, SAMPLE_RATE, Hop, log_mel_patches
+from avseg.utils.errors import UserError, nearest
+
+
+class FrontEnd(Protocol):
+    """Turns the sound of a clip into items in time order, usually one for each frame.
+
+    Attributes:
+        name: identifies the front end and its options in fingerprints, such as "log_mel-vggish".
+        sample_rate: rate in Hz at which it works; it resamples other rates itself.
+        window: seconds of sound from which one item is computed.
+        shape: shape of one item.
+        dim: length of the embedding that its encoder returns.
+        per_frame: True if there is an item for each frame; False if one item covers the whole clip.
+    """
+
+    name: str
+    sample_rate: int
+    window: float
+    shape: tuple[int, ...]
+    dim: int
+    per_frame: bool
+
+    def __call__(self, waveform: Tensor, rate: int) -> Tensor:
+        """Compute the items of a sound.
+
+        Args:
+            waveform: (n,) or (channels, n), float in [-1, 1].
+            rate: sample rate in Hz.
+
+        Returns:
+            (P, *shape) float32 in time order, P >= 1; P = 1 if `per_frame` is False.
+
+        Raises:
+            UserError: the sound cannot be used, for example because it is empty.
+        """
+        ...
+
+
+class LogMel:
+    """The log-mel patches of VGGish, see `log_mel_patches`.
+
+    Args:
+        hop: "vggish", a patch every 0.96 s as in the released features, or "second", a patch of each exact second.
+
+    Raises:
+        UserError: unknown hop.
+    """
+
+    sample_rate = SAMPLE_RATE
+    shape: tuple[int, ...] = (1, PATCH_FRAMES, BANDS)
+    dim = 128
+    per_frame = True
+
+    def __init__(self, hop: Hop = "vggish") -> None:
+        if hop not in HOPS:
+            raise UserError(f"data.hop '{hop}' is unknown; allowed: {', '.join(HOPS)}{nearest(hop, HOPS)}")
+        self.hop = hop
+        self.name = f"log_mel-{hop}"
+        # with hop "second" the last, incomplete second is padded
+        self.window = 1.0 if hop == "second" else PATCH_SAMPLES / SAMPLE_RATE
+
+    def __call__(self, waveform: Tensor, rate: int) -> Tensor:
+        """Compute the patches (P, 1, 96, 64) of a sound."""
+        return log_mel_patches(waveform, rate, self.hop)
+
+
+def is_released_log_mel(frontend: FrontEnd) -> bool:
+    """True if the released log-mel files hold what this front end computes."""
+    return isinstance(frontend, LogMel) and frontend.hop == "vggish"
+
+
+def fit_to_frames(items: Tensor, count: int) -> Tensor:
+    """Fit items to frames: repeat the last item if there are fewer (as the released features do), cut if more.
+
+    Args:
+        items: (P, ...) with P >= 1.
+        count: number of frames, usually the clip's T.
+
+    Returns:
+        (count, ...)
+
+    Raises:
+        UserError: there are no items.
+    """
+    if items.shape[0] == 0:
+        raise UserError(f"the sound has no items; at least one is needed for {count} frames")
+    missing = max(count - items.shape[0], 0)
+    return torch.cat([items[:count], items[-1:].expand(missing, *items.shape[1:])])
+
+
+def clip_sound(items: Tensor, frontend: FrontEnd, frames: int, length: int) -> Tensor:
+    """Arrange the items of one clip as `Clip.sound` of a batch of one.
+
+    Args:
+        items: (P, *shape), from `frontend`.
+        frontend: the front end.
+        frames: number of frames that exist.
+        length: T; shorter clips are padded with zeros.
+
+    Returns:
+        (1, T, *shape), or (1, *shape) where one item covers the whole clip.
+    """
+    if not frontend.per_frame:
+        return items[:1]
+    items = fit_to_frames(items, frames)
+    padding = items.new_zeros(length - frames, *items.shape[1:])
+    return torch.cat([items, padding]).unsqueeze(0)

@@ -1,0 +1,67 @@
+"""Settings of clip data sets: every property of a data set that the code decides on, in one object per data set."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from avseg.utils.errors import UserError, nearest
+
+SPLITS = ("train", "val", "test")
+
+MaskCoding = Literal["black_white", "palette", "class_colours"]
+
+
+@dataclass(frozen=True)
+class ClipSetting:
+    """Properties of a data set of short clips with one frame per second.
+
+    Attributes:
+        name: its name in configurations, such as "s4".
+        clip_length: T, frames and seconds of a batch.
+        num_classes: 1 for sounding or not, otherwise the number of classes, background included.
+        splits: names of the splits.
+        clip_lengths: numbers of frames that a clip can have on disk; shorter ones are padded to `clip_length`.
+        mask_coding: "black_white": sounding from half brightness on; "palette": every index but 0 is sounding;
+            "class_colours": one RGB colour per class.
+        first_frame_only: True if only the first frame of a training clip is annotated.
+        single_source: True if each clip has one category and at most one object sounds at a time.
+        fixed_size: True if all frames on disk have one size.
+    """
+
+    name: str
+    clip_length: int = 5
+    num_classes: int = 1
+    splits: tuple[str, ...] = SPLITS
+    clip_lengths: tuple[int, ...] = (5,)
+    mask_coding: MaskCoding = "black_white"
+    first_frame_only: bool = False
+    single_source: bool = False
+    fixed_size: bool = True
+
+    @property
+    def semantic(self) -> bool:
+        """True if masks hold class indices instead of sounding or not."""
+        return self.num_classes > 1
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return self.name
+
+
+SETTINGS = {
+    "s4": ClipSetting("s4", first_frame_only=True, single_source=True),
+    "ms3": ClipSetting("ms3", mask_coding="palette"),
+    "avss": ClipSetting(
+        "avss", clip_length=10, num_classes=71, clip_lengths=(5, 10), mask_coding="class_colours", fixed_size=False
+    ),
+}
+
+
+def find_setting(name: str) -> ClipSetting:
+    """Return the AVSBench setting with this name.
+
+    Raises:
+        UserError: unknown setting.
+    """
+    if name not in SETTINGS:
+        raise UserError(f"data setting '{name}' is unknown; allowed: {', '.join(SETTINGS)}{nearest(name, SETTINGS)}")
+    return SETTINGS[name]
