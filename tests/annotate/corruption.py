@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import ndimage
 
-from avseg.annotate.backends.affinity import FlowAffinity
+from avseg.annotate.backends.flow.propagator import FlowAffinity
 from avseg.annotate.protocols import Mask, Picture, Probability, Step
 
 WAYS = ("start of another", "lost", "leaked", "swapped", "frozen", "jitter", "shrunk", "dilated")

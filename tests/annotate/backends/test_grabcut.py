@@ -3,7 +3,7 @@ import pytest
 from scipy import ndimage
 
 from avseg.annotate.backends import make_segmenter
-from avseg.annotate.backends.grabcut import GrabCut, keep_pieces
+from avseg.annotate.backends.grabcut.segmenter import GrabCut, keep_pieces
 from avseg.annotate.propagation.refine import iou, padded_box
 from avseg.annotate.protocols import Mask
 from avseg.utils.errors import UserError

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.annotate.browser.live import CHROMIUM, OPTIONS
+from tests.annotate.browser.live_server import CHROMIUM, OPTIONS
 
 
 @pytest.fixture(scope="module")

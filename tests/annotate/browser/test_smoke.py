@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from avseg.annotate.document import rle
-from tests.annotate.browser.live import serving
-from tests.annotate.browser.person import Person
+from tests.annotate.browser.live_server import serving
+from tests.annotate.browser.page_driver import Person
 from tests.media.make_video import make_video
 
 

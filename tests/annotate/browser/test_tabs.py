@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.annotate.browser.live import serving
-from tests.annotate.browser.person import Person
+from tests.annotate.browser.live_server import serving
+from tests.annotate.browser.page_driver import Person
 from tests.media.make_video import make_video
 
 

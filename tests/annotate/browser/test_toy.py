@@ -13,8 +13,8 @@ import pytest
 from avseg.data.lu_avs.datamodule import LUAVSDataModule
 from avseg.data.lu_avs.streaming import stream
 from avseg.metrics import LongVideoScore
-from tests.annotate.browser.live import serving
-from tests.annotate.browser.person import Person, overlap
+from tests.annotate.browser.live_server import serving
+from tests.annotate.browser.page_driver import Person, overlap
 
 GOOD = 0.9
 Truth = dict[tuple[str, int, int], np.ndarray]

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from avseg.annotate.export import FORMATS, export, table
+from avseg.annotate.export import FORMATS, csv_table, export
 from avseg.utils.errors import UserError
 from tests.annotate.export.films import add_object, blank, make_film, rectangle, set_mask
 
@@ -104,7 +104,11 @@ def test_what_fails_leaves_nothing(document, film, tmp_path, monkeypatch, there)
     out = tmp_path / "out"
     if there:
         export(document, film, "eaf", out)
-    monkeypatch.setattr(table.csv, "writer", lambda *_, **__: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space")))
+
+    def disk_full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space")
+
+    monkeypatch.setattr(csv_table.csv, "writer", disk_full)
     with pytest.raises(UserError, match=r"cannot be written.*No space"):
         export(document, film, "csv", out, overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == (["out"] if there else [])

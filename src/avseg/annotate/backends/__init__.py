@@ -64,13 +64,13 @@ def _make(kind: str, known: dict[str, Callable[..., Any]], name: str, options: d
 
 
 def _grabcut(**options: Any) -> Segmenter:
-    from avseg.annotate.backends.grabcut import GrabCut
+    from avseg.annotate.backends.grabcut.segmenter import GrabCut
 
     return GrabCut(**options)
 
 
 def _flow(**options: Any) -> Propagator:
-    from avseg.annotate.backends.affinity import FlowAffinity
+    from avseg.annotate.backends.flow.propagator import FlowAffinity
 
     return FlowAffinity(**options)
 

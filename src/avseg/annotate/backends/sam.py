@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from avseg.annotate.backends.hub import load
+from avseg.annotate.backends.huggingface import load
 from avseg.annotate.protocols import Box, Candidate, Mask, Picture, Probability
 from avseg.nn.normalise import normalise
 from avseg.utils.errors import UserError

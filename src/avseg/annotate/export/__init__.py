@@ -16,7 +16,7 @@ from avseg.annotate.media.video import Film
 from avseg.utils.errors import UserError, nearest
 
 # the module of each format, imported when it is asked for: those of data sets bring torch with them
-MODULES = {"lu_avs": "lu_avs", "avsbench": "avsbench", "coco": "coco", "png": "png", "csv": "table", "eaf": "eaf"}
+MODULES = {"lu_avs": "lu_avs", "avsbench": "avsbench", "coco": "coco", "png": "png", "csv": "csv_table", "eaf": "eaf"}
 FORMATS = tuple(MODULES)
 
 _WITHOUT_MASKS = ("csv", "eaf")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from avseg.annotate.importing import avsbench, lu_avs
-from avseg.annotate.importing.target import Imported, Target, Writable
+from avseg.annotate.importing.document_writer import Imported, Target, Writable
 from avseg.annotate.media.video import Film
 from avseg.utils.errors import UserError, nearest
 

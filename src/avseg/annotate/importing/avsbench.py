@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from avseg.annotate.importing.target import Target
+from avseg.annotate.importing.document_writer import Target
 from avseg.data.avsbench.avss import read_class_names
 from avseg.data.avsbench.layout import SETTINGS, AVSSLayout, ClipEntry, Layout, S4Layout, layout_for
 from avseg.data.palette import class_indices

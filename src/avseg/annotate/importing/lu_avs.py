@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from avseg.annotate.importing.target import Target
+from avseg.annotate.importing.document_writer import Target
 from avseg.data.lu_avs import LUVideo, Segment, read_release
 from avseg.data.lu_avs.ground_truth import MASKS, check_video, segment_masks
 from avseg.data.lu_avs.paths import find_places

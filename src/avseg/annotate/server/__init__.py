@@ -71,7 +71,7 @@ def serve(
         UserError: see `create_app`; or no port is free.
     """
     with _Extra():
-        from avseg.annotate.server.run import run
+        from avseg.annotate.server.launch import run
     run(project, host, port, backend, propagator, video, open_browser, options)
 
 

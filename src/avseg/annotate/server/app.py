@@ -10,10 +10,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse
 
 from avseg.annotate.project import Project
-from avseg.annotate.server import edits, exchange, looking, runs
 from avseg.annotate.server.errors import add_handlers
-from avseg.annotate.server.guard import Guard
-from avseg.annotate.server.studio import Studio
+from avseg.annotate.server.routes import edit, files, models, read
+from avseg.annotate.server.security import Guard
+from avseg.annotate.server.workspace import Studio
 
 PAGE = Path(__file__).resolve().parents[1] / "page"
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -39,9 +39,9 @@ def build(
     app = FastAPI(title="avseg annotate", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.studio = studio
     add_handlers(app)
-    for module in (looking, edits, runs, exchange):
+    for module in (read, edit, models, files):
         app.include_router(module.router, prefix="/api")
-    files = {path.name: path for path in PAGE.iterdir() if path.suffix in _TYPES}
+    page_files = {path.name: path for path in PAGE.iterdir() if path.suffix in _TYPES}
 
     @app.get("/")
     async def _index() -> FileResponse:
@@ -49,10 +49,10 @@ def build(
 
     @app.get("/{name}")
     async def _file(name: str) -> FileResponse:
-        if name not in files:
+        if name not in page_files:
             raise HTTPException(404, "there is nothing here")
-        kind = _TYPES[files[name].suffix]
-        return FileResponse(files[name], media_type=kind, headers={"cache-control": "no-cache"})
+        kind = _TYPES[page_files[name].suffix]
+        return FileResponse(page_files[name], media_type=kind, headers={"cache-control": "no-cache"})
 
     app.add_middleware(Guard, token=token, hosts=tuple(hosts))
     return app

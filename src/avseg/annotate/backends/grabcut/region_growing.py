@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse.csgraph import dijkstra
 
-from avseg.annotate.backends.superpixels import Superpixels
+from avseg.annotate.backends.grabcut.superpixels import Superpixels
 from avseg.annotate.protocols import Mask
 
 STRONG = 20.0  # step of colour of a sure edge

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from avseg.annotate.backends.affinity import FlowAffinity
-from avseg.annotate.backends.cells import Known, read
-from avseg.annotate.backends.track import KEPT
+from avseg.annotate.backends.flow.memory import Known, read
+from avseg.annotate.backends.flow.propagator import FlowAffinity
+from avseg.annotate.backends.flow.tracked_object import KEPT
 from avseg.annotate.propagation.refine import iou
 from avseg.utils.errors import UserError
 from tests.annotate.synthetic_videos import ToyFilm, toy_film

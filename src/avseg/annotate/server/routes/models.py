@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from avseg.annotate.server import schemas
-from avseg.annotate.server.studio import StudioOf, Video
+from avseg.annotate.server.workspace import StudioOf, Video
 
 router = APIRouter()
 

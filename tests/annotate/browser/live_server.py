@@ -12,8 +12,8 @@ from fastapi import FastAPI
 
 from avseg.annotate.document.document import Document
 from avseg.annotate.server import create_app
-from avseg.annotate.server.run import Server, config_of
-from avseg.annotate.server.wire import key_of
+from avseg.annotate.server.launch import Server, config_of
+from avseg.annotate.server.serialize import key_of
 from avseg.annotate.session import Session
 
 CHROMIUM = Path("/usr/bin/chromium")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from tests.annotate.browser.live import Live
+from tests.annotate.browser.live_server import Live
 
 Mask = npt.NDArray[np.bool_]
 _MARGIN = 14  # pixels around the fitted picture, as the page has it

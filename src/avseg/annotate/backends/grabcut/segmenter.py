@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from avseg.annotate.backends.edges import snap
+from avseg.annotate.backends.crop import View, look
+from avseg.annotate.backends.grabcut.region_growing import enclosed, grow
+from avseg.annotate.backends.grabcut.superpixels import Superpixels, cut
+from avseg.annotate.backends.guided_filter import snap
 from avseg.annotate.backends.opencv import cv
-from avseg.annotate.backends.regions import enclosed, grow
-from avseg.annotate.backends.superpixels import Superpixels, cut
-from avseg.annotate.backends.view import View, look
 from avseg.annotate.propagation.refine import padded_box
 from avseg.annotate.protocols import Box, Candidate, Mask, Picture, Probability
 from avseg.utils.errors import UserError

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from avseg.annotate.server import create_app
-from avseg.annotate.server.guard import BODY_LIMIT
+from avseg.annotate.server.security import BODY_LIMIT
 from tests.annotate.server.conftest import ADDRESS, TOKEN
 
 

@@ -7,8 +7,8 @@ from fastapi import APIRouter
 
 from avseg.annotate.export import gaps
 from avseg.annotate.server import schemas
-from avseg.annotate.server.places import inside
-from avseg.annotate.server.studio import Client, StudioOf, Video
+from avseg.annotate.server.paths import inside
+from avseg.annotate.server.workspace import Client, StudioOf, Video
 
 router = APIRouter()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from avseg.annotate.server.places import inside
+from avseg.annotate.server.paths import inside
 from avseg.utils.errors import UserError
 
 

@@ -8,8 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 from avseg.annotate.media.spectrogram import tile
-from avseg.annotate.server import wire
-from avseg.annotate.server.studio import Opened, StudioOf, Video
+from avseg.annotate.server import serialize
+from avseg.annotate.server.workspace import Opened, StudioOf, Video
 
 router = APIRouter()
 MOST_MASKS = 240  # frames in one request
@@ -24,7 +24,7 @@ async def _videos(studio: StudioOf) -> dict[str, Any]:
     entries = await studio.workers.slow(studio.project.videos)
     rows = [
         {
-            "key": wire.key_of(one.name),
+            "key": serialize.key_of(one.name),
             "name": one.name,
             "status": one.status,
             "seconds": one.seconds,
@@ -39,7 +39,7 @@ async def _videos(studio: StudioOf) -> dict[str, Any]:
 @router.post("/v/{key}/open")
 async def _open(key: str, studio: StudioOf) -> dict[str, Any]:
     opened = await studio.workers.slow(lambda: studio.open(key))
-    snapshot = await studio.workers.edit(lambda: wire.whole(opened.document))
+    snapshot = await studio.workers.edit(lambda: serialize.whole(opened.document))
     return {"name": opened.name, "film": opened.facts(), "snapshot": snapshot, "note": opened.document.note}
 
 
@@ -52,7 +52,7 @@ async def _times(opened: Video) -> Response:
 
 @router.get("/v/{key}/snapshot")
 async def _snapshot(opened: Video, studio: StudioOf) -> dict[str, Any]:
-    return await studio.workers.edit(lambda: wire.whole(opened.document))
+    return await studio.workers.edit(lambda: serialize.whole(opened.document))
 
 
 @router.get("/v/{key}/frames/{number}")
@@ -74,7 +74,7 @@ async def _masks(opened: Video, studio: StudioOf, start: int, end: int) -> dict[
         raise HTTPException(400, f"masks of frames {start}-{end}: give up to {MOST_MASKS} frames of the video")
     document, before = opened.document, opened.remembered.before
     # the document guards itself: masks need not wait for a click that is being answered
-    frames = await studio.workers.frame(lambda: [wire.masks(document, n, before) for n in range(start, end)])
+    frames = await studio.workers.frame(lambda: [serialize.masks(document, n, before) for n in range(start, end)])
     return {"frames": frames}
 
 

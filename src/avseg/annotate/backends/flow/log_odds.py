@@ -3,10 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from avseg.annotate.backends.cells import Read
-from avseg.annotate.backends.colours import count
+from avseg.annotate.backends.flow.colour_histogram import count
+from avseg.annotate.backends.flow.memory import Read
+from avseg.annotate.backends.flow.tracked_object import AROUND, Looks, Track, distance
 from avseg.annotate.backends.opencv import cv
-from avseg.annotate.backends.track import AROUND, Looks, Track, distance
 from avseg.annotate.protocols import Mask
 
 Map = npt.NDArray[np.float32]

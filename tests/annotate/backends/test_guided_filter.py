@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avseg.annotate.backends.edges import _explain, snap
-from avseg.annotate.backends.view import look
+from avseg.annotate.backends.crop import look
+from avseg.annotate.backends.guided_filter import _explain, snap
 
 
 def test_coefficients_are_those_of_ridge_regression_in_each_window() -> None:

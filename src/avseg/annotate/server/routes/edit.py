@@ -6,9 +6,9 @@ from typing import Any
 from fastapi import APIRouter
 
 from avseg.annotate.document.models import Change
-from avseg.annotate.server import schemas, wire
+from avseg.annotate.server import schemas, serialize
 from avseg.annotate.server.errors import Conflict
-from avseg.annotate.server.studio import Client, Opened, StudioOf, Video
+from avseg.annotate.server.workspace import Client, Opened, StudioOf, Video
 from avseg.utils.errors import UserError
 
 router = APIRouter()
@@ -101,10 +101,10 @@ def answer(
         if body.base_version != version:
             raise Conflict(opened.document.version, str(error)) from error
         raise
-    ranges = wire.union(changes)
-    shown = [] if frame is None else [wire.masks(opened.document, frame, opened.remembered.before)]
+    ranges = serialize.union(changes)
+    shown = [] if frame is None else [serialize.masks(opened.document, frame, opened.remembered.before)]
     return {
-        "snapshot": wire.changed(opened.document, ranges),
+        "snapshot": serialize.changed(opened.document, ranges),
         "touched": list(ranges.values()),
         "frames": shown,
         "added": [change.segment or change.object for change in changes],

@@ -18,7 +18,7 @@ from fastapi import FastAPI
 
 from avseg.annotate.project import Project
 from avseg.annotate.server.app import build
-from avseg.annotate.server.guard import LOOPBACK
+from avseg.annotate.server.security import LOOPBACK
 from avseg.utils.errors import UserError
 
 _TRIED = 20  # ports, from the one that was asked for

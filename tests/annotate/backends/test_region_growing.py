@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from avseg.annotate.backends.regions import _cut, enclosed, grow
-from avseg.annotate.backends.superpixels import cut
+from avseg.annotate.backends.grabcut.region_growing import _cut, enclosed, grow
+from avseg.annotate.backends.grabcut.superpixels import cut
 from avseg.annotate.propagation.refine import iou
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from avseg.annotate.server import serve
 from avseg.annotate.server.events import Hub
-from avseg.annotate.server.run import address_of
+from avseg.annotate.server.launch import address_of
 from avseg.utils.errors import UserError
-from tests.annotate.browser.live import TOKEN, Live, serving
+from tests.annotate.browser.live_server import TOKEN, Live, serving
 
 
 def raw(live: Live, request: bytes, more: bytes = b"") -> bytes:

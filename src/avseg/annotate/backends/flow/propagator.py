@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from avseg.annotate.backends.cells import Read, describe
-from avseg.annotate.backends.colours import quantise
-from avseg.annotate.backends.edges import snap
-from avseg.annotate.backends.odds import compete, log_odds
+from avseg.annotate.backends.crop import View, look
+from avseg.annotate.backends.flow.colour_histogram import quantise
+from avseg.annotate.backends.flow.log_odds import compete, log_odds
+from avseg.annotate.backends.flow.memory import Read, describe
+from avseg.annotate.backends.flow.tracked_object import Track, cell_shares
+from avseg.annotate.backends.guided_filter import snap
 from avseg.annotate.backends.opencv import cv
-from avseg.annotate.backends.track import Track, cell_shares
-from avseg.annotate.backends.view import View, look
 from avseg.annotate.protocols import Affinity, Mask, Picture, Probability, Step
 from avseg.utils.errors import UserError
 

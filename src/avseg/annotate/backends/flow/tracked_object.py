@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from avseg.annotate.backends.cells import Known, Place, Read, features, read
-from avseg.annotate.backends.colours import Histogram, count
+from avseg.annotate.backends.flow.colour_histogram import Histogram, count
+from avseg.annotate.backends.flow.memory import Known, Place, Read, features, read
 from avseg.annotate.backends.opencv import cv
 from avseg.annotate.protocols import Mask
 

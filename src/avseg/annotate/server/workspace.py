@@ -17,9 +17,9 @@ from avseg.annotate.media.video import Film
 from avseg.annotate.project import Project
 from avseg.annotate.protocols import Segmenter
 from avseg.annotate.server.events import Hub
-from avseg.annotate.server.remember import Remembering
-from avseg.annotate.server.wire import key_of
-from avseg.annotate.server.worker import Workers
+from avseg.annotate.server.prior_recorder import Remembering
+from avseg.annotate.server.serialize import key_of
+from avseg.annotate.server.thread_pools import Workers
 from avseg.annotate.session import Session
 from avseg.utils.errors import UserError
 

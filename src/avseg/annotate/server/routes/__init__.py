@@ -1,0 +1,1 @@
+"""HTTP routes by purpose: read a video, edit it, run the models, exchange files."""
