@@ -77,7 +77,7 @@ def test_results_of_a_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     overlay = probe(folder / "overlay.mp4")
     assert (overlay.height, overlay.width) == (66, 98)
     assert overlay.duration == pytest.approx(3.2)
-    tinted = [_is_tinted(UprightRGB(0, 66, 98)(frame.picture)) for frame in frames(overlay)]
+    tinted = [_is_tinted(UprightRGB(0, 66, 98)(frame.image)) for frame in frames(overlay)]
     assert tinted == [False] * 10 + [True] * 10 + [False] * 12
 
 
@@ -96,7 +96,7 @@ def test_every_frame(tmp_path: Path) -> None:
     assert scores["every_frame"] is True
     assert [row["frame"] for row in scores["seconds"][1]["frames"]] == list(range(10, 20))
     overlay = probe(tmp_path / "out/film/overlay.mp4")
-    tinted = [_is_tinted(UprightRGB(0, 64, 96)(frame.picture)) for frame in frames(overlay)]
+    tinted = [_is_tinted(UprightRGB(0, 64, 96)(frame.image)) for frame in frames(overlay)]
     assert tinted == [False] * 10 + [True] * 10 + [False] * 12
 
 

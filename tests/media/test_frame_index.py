@@ -46,7 +46,7 @@ def index(request, tmp_path_factory):
 
 def drawn(frames):
     upright = UprightRGB(0, 64, 96)
-    return [read_number(upright(frame.picture)) for frame in frames]
+    return [read_number(upright(frame.image)) for frame in frames]
 
 
 def test_the_table_has_every_frame_and_its_time(index):
@@ -140,9 +140,9 @@ def test_a_damaged_frame_is_replaced_by_the_one_before(tmp_path: Path) -> None:
     path.write_bytes(data)
     index = frame_index(path)
     wanted = [*range(30), 29, *range(31, 74), 73]
-    with pytest.warns(UserWarning, match="frame 30 cannot be decoded; frame 29 stands in"):
+    with pytest.warns(UserWarning, match="frame 30 cannot be decoded; frame 29 is used instead"):
         assert drawn(index.decode(range(75))) == wanted
-    with pytest.warns(UserWarning, match="frame 74 cannot be decoded; frame 73 stands in"):
+    with pytest.warns(UserWarning, match="frame 74 cannot be decoded; frame 73 is used instead"):
         assert drawn(index.decode([74, 3, 30, 29])) == [73, 3, 29, 29]
 
 

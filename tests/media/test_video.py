@@ -54,7 +54,7 @@ def test_every_frame_comes_with_its_number_and_time(tmp_path: Path, name: str) -
     video = probe(make_video(tmp_path / name, **kind))
     rate = float(kind.get("rate", 25))
     upright = UprightRGB(video.rotation, video.height, video.width)
-    seen = [(frame.number, read_number(upright(frame.picture)), frame.time) for frame in frames(video)]
+    seen = [(frame.number, read_number(upright(frame.image)), frame.time) for frame in frames(video)]
     assert [number for number, _, _ in seen] == list(range(50))
     assert [drawn for _, drawn, _ in seen] == list(range(50))
     np.testing.assert_allclose([time for _, _, time in seen], np.arange(50) / rate, atol=1.1e-3)
@@ -133,7 +133,7 @@ def test_rotation_is_undone(tmp_path: Path, rotation: int) -> None:
     assert (video.height, video.width) == ((64, 96) if rotation == 180 else (96, 64))
     upright = UprightRGB(video.rotation, video.height, video.width)
     for frame in frames(video):
-        image = upright(frame.picture)
+        image = upright(frame.image)
         assert image.shape == (video.height, video.width, 3)
         stored = np.rot90(image, -rotation // 90)  # the turn is counter-clockwise, as numpy's
         assert read_number(stored) == frame.number
@@ -142,7 +142,7 @@ def test_rotation_is_undone(tmp_path: Path, rotation: int) -> None:
 def test_odd_sizes_and_other_sizes(tmp_path: Path) -> None:
     video = probe(make_video(tmp_path / "v.mkv", frames=3, size=(65, 97), codec="ffv1", pix_fmt="yuv444p"))
     assert (video.height, video.width) == (65, 97)
-    assert UprightRGB(0, 32, 40)(next(frames(video)).picture).shape == (32, 40, 3)
+    assert UprightRGB(0, 32, 40)(next(frames(video)).image).shape == (32, 40, 3)
 
 
 def _plan(count: int, rate: float) -> list[int]:
@@ -182,7 +182,7 @@ def test_missing_and_foreign_files(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("this is no video\n" * 50)
     (tmp_path / "noise.mkv").write_bytes(np.random.default_rng(0).bytes(4000))
     make_video(tmp_path / "film.mp4", frames=1, size=(32, 32))
-    picture = UprightRGB(0, 32, 32)(next(frames(probe(tmp_path / "film.mp4"))).picture)
+    picture = UprightRGB(0, 32, 32)(next(frames(probe(tmp_path / "film.mp4"))).image)
     from PIL import Image
 
     Image.fromarray(picture).save(tmp_path / "picture.png")
@@ -240,7 +240,7 @@ def test_damage_in_the_middle_is_passed_over(tmp_path: Path) -> None:
     path.write_bytes(data)
     video = probe(path)
     upright = UprightRGB(0, video.height, video.width)
-    seen = {frame.number: read_number(upright(frame.picture)) for frame in frames(video)}
+    seen = {frame.number: read_number(upright(frame.image)) for frame in frames(video)}
     assert len(seen) >= 70
     assert all(seen[number] == number for number in (*range(20), *range(65, 70)))
     assert len(list(sound_seconds(video))) == 3

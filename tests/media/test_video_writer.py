@@ -64,7 +64,7 @@ def test_frames_times_and_sound_stay(tmp_path: Path, name: str) -> None:
     assert (result.codec, result.rotation) == ("h264", 0)
     assert (result.height, result.width) == (source.height + source.height % 2, source.width + source.width % 2)
     upright = UprightRGB(0, result.height, result.width)
-    stored = [np.rot90(upright(frame.picture), -source.rotation // 90) for frame in frames(result)]
+    stored = [np.rot90(upright(frame.image), -source.rotation // 90) for frame in frames(result)]
     assert [read_number(image) for image in stored] == list(range(48))
     np.testing.assert_allclose(result.times, source.times, atol=2e-3)
     assert result.duration == pytest.approx(source.duration, abs=0.5 / source.frame_rate)
@@ -83,7 +83,7 @@ def test_paint_is_seen(tmp_path: Path) -> None:
     repaint(source, tmp_path / "out.mp4", lambda image, frame: np.full_like(image, (20, 200, 90)))
     result = probe(tmp_path / "out.mp4")
     for frame in frames(result):
-        image = UprightRGB(0, 64, 96)(frame.picture)
+        image = UprightRGB(0, 64, 96)(frame.image)
         np.testing.assert_allclose(image.reshape(-1, 3).mean(0), (20, 200, 90), atol=4)
 
 
@@ -94,7 +94,7 @@ def test_a_clip_becomes_playable(tmp_path: Path) -> None:
     make_clip_video(pictures, tone(2.0, 16000, 1), tmp_path / "new" / "clip.mp4")
     video = probe(tmp_path / "new" / "clip.mp4")
     upright = UprightRGB(0, video.height, video.width)
-    assert [read_number(upright(frame.picture)) for frame in frames(video)] == [1] * 8 + [2] * 8 + [3] * 8
+    assert [read_number(upright(frame.image)) for frame in frames(video)] == [1] * 8 + [2] * 8 + [3] * 8
     assert video.duration == pytest.approx(3)
     levels = [float(np.sqrt(np.mean(second**2))) for second in sound_seconds(video)]
     assert levels == pytest.approx([0.354, 0.354, 0], abs=0.02)

@@ -110,7 +110,7 @@ def test_at_most_a_window_is_held(monkeypatch: pytest.MonkeyPatch, video) -> Non
     long.seconds = 100_000
     from avseg.media.video import frames as decode_frames
 
-    picture = next(decode_frames(video)).picture
+    picture = next(decode_frames(video)).image
 
     def frames(_):
         for number in range(100_000):

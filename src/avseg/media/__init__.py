@@ -1,1 +1,1 @@
-"""Any video and any sound: probing, timestamps, frame-exact reading, sound tracks, writing."""
+"""Video and sound of any format: probing, time stamps, frame-exact reading, sound tracks, writing."""

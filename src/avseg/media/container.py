@@ -1,4 +1,4 @@
-"""Opening files of any container, and reading their packets with patience for damage."""
+"""Open video files of any container and read their packets, tolerating damage."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,15 +16,15 @@ from av.video.stream import VideoStream
 
 from avseg.utils.errors import UserError
 
-NOT_A_VIDEO = ("image2", "tty", "_pipe")  # formats in which FFmpeg shows pictures and plain text as if they were films
+NOT_A_VIDEO = ("image2", "tty", "_pipe")  # FFmpeg demuxers that present images and plain text as videos
 
 
 @contextmanager
 def open_video(path: Path) -> Iterator[InputContainer]:
-    """Opens a file of any container for reading.
+    """Open a file of any container for reading.
 
     Raises:
-        UserError: the file is missing, a folder, empty, or no container that FFmpeg knows.
+        UserError: the file is missing, a folder, empty, or not a container that FFmpeg reads.
     """
     if not path.is_file():
         raise UserError(f"{path}: " + ("is a folder, not a video" if path.is_dir() else "no such file"))
@@ -37,22 +37,23 @@ def open_video(path: Path) -> Iterator[InputContainer]:
         raise UserError(f"{path}: not a video, or truncated or damaged beyond reading ({reason})") from None
     with container:
         if any(name in container.format.name for name in NOT_A_VIDEO):
-            raise UserError(f"{path}: is a picture or a text ({container.format.name}), not a video")
+            raise UserError(f"{path}: is an image or a text file ({container.format.name}), not a video")
         yield container
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The main picture track, with decoder threads bounded: each one holds whole frames.
+    """Select the main video track and limit its decoder threads, since each thread holds whole frames.
 
     Raises:
-        UserError: there is none (the cover picture of a song is none), or no decoder for it.
+        UserError: the file has no video track (a song's cover image does not count), or no decoder can read it.
     """
-    films = [stream for stream in container.streams.video if not stream.disposition & stream.disposition.attached_pic]
-    if not films:
-        kind = "sound only" if container.streams.audio else f"format {container.format.name}"
-        raise UserError(f"{path}: has no video track ({kind})")
+    tracks = [stream for stream in container.streams.video if not stream.disposition & stream.disposition.attached_pic]
+    if not tracks:
+        content = "sound only" if container.streams.audio else f"format {container.format.name}"
+        raise UserError(f"{path}: has no video track ({content})")
+    # FFmpeg's choice of several tracks, unless that is a cover image
     best = container.streams.best("video")
-    stream = next((film for film in films if best is not None and film.index == best.index), films[0])
+    stream = next((track for track in tracks if best is not None and track.index == best.index), tracks[0])
     if stream.codec_context is None or not stream.codec_context.width:
         raise UserError(f"{path}: its video track cannot be decoded; convert it to H.264 first")
     stream.codec_context.thread_count = 2
@@ -60,24 +61,25 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
 
 
 def sound_stream(container: InputContainer) -> AudioStream | None:
-    """The main sound track, or None."""
+    """Select the main sound track, or None."""
     best = container.streams.best("audio")
     return best if isinstance(best, AudioStream) and best.codec_context is not None else None
 
 
 def packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator["Packet[Stream]"]:
-    """The packets of these streams in the order of the file, then an empty one for each; a broken end just ends it."""
+    """Yield the packets of the streams in file order; a damaged end of file ends the iteration without an error."""
     with suppress(av.error.FFmpegError, EOFError):
         yield from container.demux(*streams)
         return
+    # the demuxer failed before its flush packets, which make the decoders return the frames they still hold
     for stream in streams:
-        last: Packet[Stream] = Packet(0)
-        last.stream = stream
-        yield last
+        flush: Packet[Stream] = Packet(0)
+        flush.stream = stream
+        yield flush
 
 
 def decode(packet: "Packet[Stream]") -> list[AudioFrame | VideoFrame]:
-    """The frames in a packet; none for a damaged one."""
+    """Decode a packet into frames; a damaged packet yields none."""
     try:
         return [frame for frame in packet.decode() if isinstance(frame, AudioFrame | VideoFrame)]
     except (av.error.FFmpegError, EOFError):

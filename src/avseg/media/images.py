@@ -1,4 +1,4 @@
-"""Frames and masks from picture files to tensors of one size."""
+"""Read frames and masks from image files into tensors of one size."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,93 +12,93 @@ from torch import Tensor
 
 from avseg.utils.errors import UserError
 
-# what PIL raises for damaged files, besides OSError
+# exceptions that PIL raises for damaged files
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
 
-class PictureRule(Protocol):
-    """How one data set brings its pictures to their final size, and what the values of its masks mean."""
+class ImageRule(Protocol):
+    """A data set's rule for resizing its images and for interpreting the values of its masks."""
 
     @property
     def image_size(self) -> int:
-        """Side of frames and masks in pixels."""
+        """Side S of frames and masks in pixels."""
 
-    def fit(self, picture: Image.Image, resample: Image.Resampling) -> Image.Image:
-        """The picture at `image_size` x `image_size`."""
-
-    def labels(self, mask: Image.Image) -> npt.NDArray[np.uint8]:
-        """(H, W) class indices of a decoded mask: 1 = sounding (AVSS: the class)."""
+    def fit(self, image: Image.Image, resample: Image.Resampling) -> Image.Image:
+        """Bring a frame to S x S."""
 
     def fit_mask(self, mask: Image.Image) -> Image.Image:
-        """The mask at `image_size` x `image_size`, nearest neighbour."""
+        """Bring a mask to S x S, nearest neighbour."""
+
+    def labels(self, mask: Image.Image) -> npt.NDArray[np.uint8]:
+        """Return the class indices (S, S) of a decoded mask: 1 = sounding (AVSS: the class)."""
 
 
-def open_picture(path: Path, what: str = "frame") -> Image.Image:
-    """A decoded picture in the mode of its file.
+def open_image(path: Path, role: str = "frame") -> Image.Image:
+    """Decode an image in the mode of its file.
 
     Args:
         path: any format that PIL reads.
-        what: the word for it in messages.
+        role: the noun for it in messages ("frame", "mask").
 
     Raises:
-        UserError: the file is missing, empty, truncated or no picture.
+        UserError: the file is missing, empty, truncated or not an image.
     """
     if not path.is_file():
-        raise UserError(f"{path} is missing; a {what} is expected there")
+        raise UserError(f"{path} is missing; a {role} is expected there")
     try:
-        with Image.open(path) as picture:
-            picture.load()
-            return picture
+        with Image.open(path) as image:
+            image.load()
+            return image
     except _DAMAGED as error:
-        reason = "no picture" if isinstance(error, UnidentifiedImageError) else str(error)
-        raise UserError(f"{path} is not a readable {what} ({reason}); fetch or extract it again") from error
+        reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
+        raise UserError(f"{path} is not a readable {role} ({reason}); fetch or extract it again") from error
 
 
-def squash(picture: Image.Image, size: int, resample: Image.Resampling) -> Image.Image:
-    """The whole picture at `size` x `size`, whatever its shape; PIL's bilinear filter averages when it shrinks."""
-    return picture if picture.size == (size, size) else picture.resize((size, size), resample)
+def squash(image: Image.Image, size: int, resample: Image.Resampling) -> Image.Image:
+    """Resize to `size` x `size` without keeping the aspect ratio; PIL's bilinear filter averages when it shrinks."""
+    return image if image.size == (size, size) else image.resize((size, size), resample)
 
 
-def read_frames(paths: Sequence[Path], rule: PictureRule) -> tuple[Tensor, list[tuple[int, int]]]:
-    """Reads frames.
+def read_frames(paths: Sequence[Path], rule: ImageRule) -> tuple[Tensor, list[tuple[int, int]]]:
+    """Read T frames.
 
     Returns:
         frames (T, 3, S, S) uint8 RGB; their sizes on disk (width, height).
 
     Raises:
-        UserError: see `open_picture`.
+        UserError: see `open_image`.
     """
     frames = torch.empty(len(paths), 3, rule.image_size, rule.image_size, dtype=torch.uint8)
     sizes = []
     for frame, path in zip(frames, paths, strict=True):
-        picture = open_picture(path)
-        sizes.append(picture.size)
-        pixels = np.array(rule.fit(picture.convert("RGB"), Image.Resampling.BILINEAR))
-        frame.copy_(torch.from_numpy(pixels).permute(2, 0, 1))
+        image = open_image(path)
+        sizes.append(image.size)
+        pixels = np.array(rule.fit(image.convert("RGB"), Image.Resampling.BILINEAR))
+        frame.copy_(torch.from_numpy(pixels).permute(2, 0, 1))  # (S, S, 3) -> (3, S, S)
     return frames, sizes
 
 
-def read_masks(paths: Sequence[Path], rule: PictureRule, sizes: Sequence[tuple[int, int]]) -> Tensor:
-    """Reads masks.
+def read_masks(paths: Sequence[Path], rule: ImageRule, sizes: Sequence[tuple[int, int]]) -> Tensor:
+    """Read the masks of a clip's first frames.
 
     Args:
-        paths: the masks of the clip's first frames.
-        rule: the data set's.
+        paths: the mask files.
+        rule: of the data set.
         sizes: (width, height) of the frames on disk.
 
     Returns:
         (len(paths), S, S) uint8 class indices.
 
     Raises:
-        UserError: see `open_picture`; a mask of another size than its frame.
+        UserError: see `open_image`; a mask's size differs from that of its frame.
     """
     masks = torch.empty(len(paths), rule.image_size, rule.image_size, dtype=torch.uint8)
     for mask, path, (width, height) in zip(masks, paths, sizes, strict=False):
-        picture = open_picture(path, "mask")
-        if picture.size != (width, height):
+        image = open_image(path, "mask")
+        if image.size != (width, height):
             raise UserError(
-                f"{path} is {picture.width} x {picture.height}, but its frame is {width} x {height}; "
+                f"{path} is {image.width} x {image.height}, but its frame is {width} x {height}; "
                 "mask and frame must have the same size"
             )
-        mask.copy_(torch.from_numpy(rule.labels(rule.fit_mask(picture))))
+        mask.copy_(torch.from_numpy(rule.labels(rule.fit_mask(image))))
     return masks

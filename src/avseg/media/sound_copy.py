@@ -1,4 +1,4 @@
-"""The sound of one video carried over into another: copied as it is, or encoded again as AAC."""
+"""Carry the sound of one video over into another: copied packet by packet, or re-encoded as AAC."""
 
 from fractions import Fraction
 from typing import Protocol
@@ -12,40 +12,43 @@ from av.stream import Stream
 
 from avseg.media.container import decode
 
-PLAYABLE = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"})  # players know these in MP4
+PLAYABLE = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"})  # codecs that players accept in MP4
 AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 AAC_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 
 
-class Track(Protocol):
-    """A sound track being written."""
+class SoundTrack(Protocol):
+    """A sound track that is being written."""
 
     def take(self, packet: "Packet[Stream]") -> None:
-        """Passes on a packet of the source."""
+        """Pass on a packet of the source."""
 
     def close(self) -> None:
-        """Writes what is left."""
+        """Write what is buffered."""
 
 
-def copied(target: OutputContainer, source: AudioStream, start: float) -> "Track | None":
-    """A track that takes the packets as they are; None if MP4, or a player, cannot have them.
+def sound_track(target: OutputContainer, source: AudioStream, start: float) -> SoundTrack:
+    """Create the sound track of `target`: a copy of `source` where MP4 can hold it, else re-encoded.
 
     Args:
         target: the file being written.
-        source: the sound track read.
+        source: the sound track being read.
         start: the source's time that becomes 0, in seconds.
     """
-    if source.codec_context.codec.canonical_name not in PLAYABLE:
-        return None
-    if source.codec_context.codec.canonical_name == "aac" and not source.codec_context.extradata:
-        return None  # AAC in MPEG-TS describes itself in each packet, MP4 wants it said once
-    try:
-        return _Copied(target, target.add_stream_from_template(source), source, start)
-    except (ValueError, av.error.FFmpegError):
-        return None
+    codec = source.codec_context
+    # AAC in MPEG-TS describes itself in each packet; MP4 needs that description once, in its header
+    describes_itself = codec.codec.canonical_name == "aac" and not codec.extradata
+    if codec.codec.canonical_name in PLAYABLE and not describes_itself:
+        try:
+            return _CopiedTrack(target, target.add_stream_from_template(source), source, start)
+        except (ValueError, av.error.FFmpegError):
+            pass  # this build of FFmpeg cannot write the codec into MP4
+    return _EncodedTrack(target, source, start)
 
 
-class _Copied:
+class _CopiedTrack:
+    """Packets passed on unchanged, except for their times."""
+
     def __init__(self, target: OutputContainer, track: AudioStream, source: AudioStream, start: float) -> None:
         self.target = target
         self.track = track
@@ -61,17 +64,11 @@ class _Copied:
         self.target.mux(packet)
 
     def close(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: packets are written as they come."""
 
 
-class Reencoded:
-    """Sound encoded again as AAC, with its rate and channels where AAC has them.
-
-    Args:
-        target: the file being written.
-        source: the sound track read.
-        start: the source's time that becomes 0, in seconds.
-    """
+class _EncodedTrack:
+    """Sound re-encoded as AAC, at the source's rate and channel layout where AAC has them."""
 
     def __init__(self, target: OutputContainer, source: AudioStream, start: float) -> None:
         context = source.codec_context
@@ -82,14 +79,13 @@ class Reencoded:
         self.track = target.add_stream("aac", rate=rate, layout=self.layout)
 
     def take(self, packet: "Packet[Stream]") -> None:
-        """Encodes what a packet of the source holds."""
         for frame in decode(packet):
             if isinstance(frame, AudioFrame):
                 self._encode(frame)
 
     def _encode(self, frame: AudioFrame) -> None:
         time = frame.time
-        if "channels" in frame.layout.name:  # a layout without a name: the resampler wants one
+        if "channels" in frame.layout.name:  # an unnamed layout ("2 channels"), which the resampler rejects
             named = AudioFrame.from_ndarray(frame.to_ndarray(), format=frame.format.name, layout=self.layout)
             named.sample_rate = frame.sample_rate
             frame = named
@@ -99,5 +95,4 @@ class Reencoded:
             self.target.mux(self.track.encode(frame))
 
     def close(self) -> None:
-        """Writes what the encoder still holds."""
         self.target.mux(self.track.encode(None))

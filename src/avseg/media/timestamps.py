@@ -1,4 +1,4 @@
-"""When the frames of a video are shown, read from its packets without decoding them."""
+"""Presentation times of a video's frames, read from its packets without decoding."""
 
 import math
 from array import array
@@ -10,17 +10,20 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+_REORDER_DEPTH = 32  # frames; coded order differs from display order by far fewer
+_DEFAULT_RATE = 25.0  # frames per second where neither packets nor header give a rate
+
 
 class Scan:
-    """What reading all packets of a file without decoding them tells: how many frames, and when.
+    """Frame count and timing collected from the packets of a file.
 
     Attributes:
-        frames: number of frames shown.
-        sound_packets: number of packets of sound.
-        timed: whether every frame carries a time of its own.
-        last_duration: seconds that the last frame is shown, 0 if unknown.
-        video_end: the container's time at which the last frame ends, in seconds.
-        sound_end: the same of the sound.
+        frames: number of displayed frames.
+        sound_packets: number of sound packets.
+        timed: True if every frame carries its own time stamp.
+        last_duration: display time of the last frame in seconds, 0 if unknown.
+        video_end: container time at which the last frame ends, in seconds.
+        sound_end: container time at which the sound ends, in seconds.
     """
 
     def __init__(self, stream: VideoStream, sound: AudioStream | None) -> None:
@@ -34,20 +37,20 @@ class Scan:
         self.video_end = self.sound_end = -math.inf
 
     def read(self, source: Iterable["Packet[Stream]"]) -> None:
-        """Reads to the end."""
+        """Consume packets to the end."""
         for packet in source:
             if packet.size == 0:
                 continue
             time = packet.pts if packet.pts is not None else packet.dts
             end = float((time or 0) + (packet.duration or 0)) * float(packet.time_base)
             if packet.stream_index == self.stream.index:
-                self._picture(packet, end)
+                self._add_video(packet, end)
             else:
                 self.sound_packets += 1
                 self.sound_end = max(self.sound_end, end)
 
-    def _picture(self, packet: "Packet[Stream]", end: float) -> None:
-        # VP8 hides reference frames: bit 4 of the first byte says that this one is shown
+    def _add_video(self, packet: "Packet[Stream]", end: float) -> None:
+        # VP8 has hidden reference frames: bit 4 of the first byte is set if the frame is displayed
         hidden = self.stream.codec_context.name.startswith("vp8") and not bytes(packet)[0] & 0x10
         self.video_end = max(self.video_end, end)
         if hidden or packet.is_discard:
@@ -57,30 +60,32 @@ class Scan:
             self.timed = False
             return
         stamp = float(packet.pts * packet.time_base)
-        if stamp > max(self.stamps[-32:], default=-math.inf):  # coded out of order, but never by much
+        if stamp > max(self.stamps[-_REORDER_DEPTH:], default=-math.inf):
             self.last_duration = float((packet.duration or 0) * packet.time_base)
         self.stamps.append(stamp)
 
     def timeline(self, rate: float) -> tuple[np.ndarray, float, float]:
-        """When the frames are shown.
+        """Compute the display times of the frames.
 
         Args:
-            rate: frames per second as the header says, 0 if it does not.
+            rate: frames per second from the header, 0 if missing.
 
         Returns:
-            Times from the first frame on as (N,) seconds, the first frame's own time, and frames per second.
+            (N,) seconds from the first frame, the first frame's container time, and frames per second.
         """
         times = np.sort(np.asarray(self.stamps, dtype=np.float64))
         if not self.timed or len(np.unique(times)) < len(times):
             self.timed = False
-            rate = rate or 25.0
+            rate = rate or _DEFAULT_RATE
             return np.arange(self.frames) / rate, float(times[0]) if len(times) else 0.0, rate
-        start, times = float(times[0]), times - times[0]
+        start = float(times[0])
+        times = times - start
         return times, start, self._rate(times, rate)
 
     def _rate(self, times: np.ndarray, header: float) -> float:
-        """The header's word if the mean or the usual step between frames bears it out, else the mean."""
+        """Return the header's rate if it agrees with the mean or median frame distance to 1 %, else the mean rate."""
         if len(times) < 2:
-            return header or 1 / (self.last_duration or 0.04)
-        mean, usual = (len(times) - 1) / float(times[-1]), 1 / float(np.median(np.diff(times)))
-        return header if min(abs(header / mean - 1), abs(header / usual - 1)) < 0.01 else mean
+            return header or 1 / (self.last_duration or 1 / _DEFAULT_RATE)
+        mean = (len(times) - 1) / float(times[-1])
+        median = 1 / float(np.median(np.diff(times)))
+        return header if min(abs(header / mean - 1), abs(header / median - 1)) < 0.01 else mean

@@ -1,4 +1,4 @@
-"""Videos with sound: a video painted over frame by frame, and a data set's clip made playable.
+"""Write videos with sound: a video repainted frame by frame, and a data set's clip made playable.
 
 Written as H.264 (yuv420p) in MP4, which every browser plays.
 """
@@ -16,32 +16,32 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
 
 from avseg.media.container import decode, open_video, packets, sound_stream, video_stream
-from avseg.media.sound_copy import Reencoded, copied
+from avseg.media.sound_copy import sound_track
 from avseg.media.video import Frame, FrameClock, UprightRGB, Video
 from avseg.utils.files import atomic_file
 
 Paint = Callable[[np.ndarray, Frame], np.ndarray]
-# few threads, a short look-ahead and no B-frames bound the memory: each holds whole frames
+# few threads, a short look-ahead and no B-frames limit the memory: each of them holds whole frames
 X264 = {"preset": "veryfast", "crf": "20", "rc-lookahead": "4", "bframes": "0", "threads": "2"}
-BT709 = (1, 9, 10)  # AVColorSpace: BT.709, and BT.2020 which is brought to it
+BT709 = (1, 9, 10)  # AVColorSpace values: BT.709, and BT.2020, which is converted to it
 
 
 def repaint(video: Video, path: Path, paint: Paint) -> None:
-    """Writes a video again with painted frames: upright, same size, same times of the frames, same sound.
+    """Write a copy of a video with painted frames: upright, same size, same display times, same sound.
 
-    A size that is not even (H.264 cannot have it) grows by one row or column, a copy of the last. The sound is copied
-    as it is where MP4 can hold it, else encoded again as AAC.
+    An odd size, which H.264 does not allow, grows by one row or column, a copy of the last. The sound is copied
+    unchanged where MP4 can hold it, otherwise re-encoded as AAC.
 
     Args:
         video: the source.
         path: the MP4 to write.
-        paint: gets the frame (H, W, 3) uint8 and its number and time, gives the painted one of the same size.
+        paint: maps a frame (H, W, 3) uint8, with its number and time, to the painted frame of the same size.
     """
     with open_video(video.path) as source, _create(path) as target:
         stream = video_stream(source, video.path)
         sound = sound_stream(source) if video.sound else None
         aspect = stream.codec_context.sample_aspect_ratio
-        pictures = PictureTrack(
+        images = ImageTrack(
             target,
             video.height,
             video.width,
@@ -50,19 +50,19 @@ def repaint(video: Video, path: Path, paint: Paint) -> None:
             aspect=1 / aspect if aspect and video.rotation % 180 else aspect,
             bt709=stream.codec_context.colorspace in BT709,
         )
-        origin = video.start - video.lead
-        track = (copied(target, sound, origin) or Reencoded(target, sound, origin)) if sound else None
-        clock, upright = FrameClock(video), UprightRGB(video.rotation, video.height, video.width)
+        track = sound_track(target, sound, video.start - video.lead) if sound else None
+        clock = FrameClock(video)
+        upright = UprightRGB(video.rotation, video.height, video.width)
         for packet in packets(source, [stream, *([sound] if sound else [])]):
             if packet.stream_index != stream.index:
                 if track is not None:
                     track.take(packet)
                 continue
-            for picture in decode(packet):
-                if isinstance(picture, VideoFrame):
-                    frame = clock.frame(picture)
-                    pictures.write(paint(upright(picture), frame), video.lead + frame.time)
-        pictures.close(video.lead + video.duration)
+            for image in decode(packet):
+                if isinstance(image, VideoFrame):
+                    frame = clock.frame(image)
+                    images.write(paint(upright(image), frame), video.lead + frame.time)
+        images.close(video.lead + video.duration)
         if track is not None:
             track.close()
 
@@ -70,44 +70,46 @@ def repaint(video: Video, path: Path, paint: Paint) -> None:
 def make_clip_video(
     frames: np.ndarray, waveform: np.ndarray, path: Path, *, sample_rate: int = 16_000, fps: int = 8
 ) -> None:
-    """Makes a clip of a data set playable: each frame stands for its second, with the sound.
+    """Write a clip of a data set as a video in which each frame is shown for one second, with the sound.
 
     Args:
         frames: (T, H, W, 3) uint8.
-        waveform: (n,) or (channels, n) float in [-1, 1], from the first second on; cut or filled to T seconds.
-        path: the MP4 to write; a folder that is missing is made.
+        waveform: (n,) or (channels, n) float in [-1, 1], cut or zero-padded to T seconds.
+        path: the MP4 to write; a missing folder is created.
         sample_rate: of the waveform, in Hz.
-        fps: frames per second of the video; each frame is shown that many times.
+        fps: frames per second of the video; each frame is repeated that many times.
     """
     seconds, height, width = frames.shape[:3]
     mono = np.atleast_2d(waveform).mean(0)[: seconds * sample_rate].astype(np.float32)
     mono = np.pad(mono, (0, seconds * sample_rate - len(mono)))
     with atomic_file(path) as temporary, _create(temporary) as target:
-        pictures = PictureTrack(target, height, width, fps, Fraction(1, fps))
+        images = ImageTrack(target, height, width, fps, Fraction(1, fps))
+        # 7350 Hz is AAC's lowest rate
         track = target.add_stream("aac", rate=sample_rate if sample_rate >= 7350 else 16_000, layout="mono")
         for second in range(seconds):
             for step in range(fps):
-                pictures.write(frames[second], second + step / fps)
-            part = AudioFrame.from_ndarray(
-                mono[None, second * sample_rate : (second + 1) * sample_rate], format="fltp", layout="mono"
-            )
-            part.sample_rate, part.pts, part.time_base = sample_rate, second * sample_rate, Fraction(1, sample_rate)
-            target.mux(track.encode(part))
-        pictures.close(seconds)
+                images.write(frames[second], second + step / fps)
+            samples = mono[None, second * sample_rate : (second + 1) * sample_rate]
+            sound = AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+            sound.sample_rate = sample_rate
+            sound.pts = second * sample_rate
+            sound.time_base = Fraction(1, sample_rate)
+            target.mux(track.encode(sound))
+        images.close(seconds)
         target.mux(track.encode(None))
 
 
-class PictureTrack:
-    """An H.264 track that takes RGB frames of any size.
+class ImageTrack:
+    """An H.264 track that accepts RGB frames of any size.
 
     Args:
         target: the file being written.
         height: rows of the frames.
         width: columns of the frames.
-        frame_rate: the usual frames per second; the times given with the frames are what counts.
-        time_base: unit of the times kept, in seconds.
-        aspect: width over height of a pixel, None = square.
-        bt709: colours as in high definition, else as in standard definition.
+        frame_rate: nominal frames per second; the times passed with the frames decide.
+        time_base: unit of the stored times, in seconds.
+        aspect: width over height of a pixel; None = square.
+        bt709: colours of high definition, otherwise of standard definition.
     """
 
     def __init__(
@@ -123,11 +125,12 @@ class PictureTrack:
     ) -> None:
         self.target = target
         self.time_base = time_base
+        # yuv420p stores colours at half the resolution, so both sides must be even
         self.padding = ((0, height % 2), (0, width % 2), (0, 0))
-        self.stream = target.add_stream(
-            "libx264", rate=Fraction(frame_rate).limit_denominator(1001 * 10), options=dict(X264)
-        )
-        self.stream.height, self.stream.width = height + height % 2, width + width % 2
+        rate = Fraction(frame_rate).limit_denominator(1001 * 10)
+        self.stream = target.add_stream("libx264", rate=rate, options=dict(X264))
+        self.stream.height = height + height % 2
+        self.stream.width = width + width % 2
         self.stream.pix_fmt = "yuv420p"
         context = self.stream.codec_context
         context.time_base = time_base
@@ -137,34 +140,35 @@ class PictureTrack:
             context.colorspace = context.color_primaries = context.color_trc = 1
         self.colorspace = Colorspace.ITU709 if bt709 else Colorspace.ITU601
         self.reformatter = VideoReformatter()
-        self.waiting: VideoFrame | None = None
-        self.durations: dict[int, int] = {}  # of the frames that the encoder still holds
+        self.pending: VideoFrame | None = None
+        self.durations: dict[int, int] = {}  # by pts, of the frames that the encoder still holds
 
     def write(self, image: np.ndarray, time: float) -> None:
-        """Adds a frame (H, W, 3) uint8 shown from `time` on, in seconds."""
+        """Add a frame (H, W, 3) uint8 that is displayed from `time` on, in seconds."""
         image = np.pad(image, self.padding, mode="edge") if any(map(any, self.padding)) else image
         rgb = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        picture = self.reformatter.reformat(rgb, format="yuv420p", dst_colorspace=self.colorspace, threads=1)
-        picture.pts, picture.time_base = round(time / self.time_base), self.time_base
-        self._pass_on(picture.pts)
-        self.waiting = picture
+        frame = self.reformatter.reformat(rgb, format="yuv420p", dst_colorspace=self.colorspace, threads=1)
+        frame.pts = round(time / self.time_base)
+        frame.time_base = self.time_base
+        self._encode_pending(frame.pts)
+        self.pending = frame
 
     def close(self, duration: float) -> None:
-        """Ends the track after `duration` seconds."""
-        self._pass_on(round(duration / self.time_base))
+        """End the track after `duration` seconds."""
+        self._encode_pending(round(duration / self.time_base))
         self._encode(None)
 
-    def _pass_on(self, until: int) -> None:
-        """Encodes the waiting frame, now that it is known how long it is shown."""
-        # of two frames at one instant only the later one can be shown
-        if self.waiting is not None and self.waiting.pts is not None and until > self.waiting.pts:
-            self.durations[self.waiting.pts] = until - self.waiting.pts
-            self._encode(self.waiting)
+    def _encode_pending(self, until: int) -> None:
+        """Encode the pending frame, now that the end of its display time is known."""
+        # of two frames at the same time only the later one can be shown
+        if self.pending is not None and self.pending.pts is not None and until > self.pending.pts:
+            self.durations[self.pending.pts] = until - self.pending.pts
+            self._encode(self.pending)
 
     def _encode(self, frame: VideoFrame | None) -> None:
         for packet in self.stream.encode(frame):
             if packet.pts is not None:
-                packet.duration = self.durations.pop(packet.pts, 0)  # the encoder forgets it; MP4 would guess
+                packet.duration = self.durations.pop(packet.pts, 0)  # the encoder drops it; MP4 would guess
             self.target.mux(packet)
 
 
@@ -173,9 +177,9 @@ def _create(path: Path) -> OutputContainer:
 
 
 def _time_base(stream: Stream, video: Video) -> Fraction:
-    """The source's unit of time, so that no time is rounded, unless it is too fine for MP4."""
+    """Return the source's time base, so that times are not rounded, unless it is too fine for MP4."""
     base = stream.time_base
     if base and video.timed and base.denominator <= 1_000_000:
         return base
-    exact = 1 / Fraction(video.frame_rate).limit_denominator(1001)
-    return exact if video.constant_rate else Fraction(1, 90_000)
+    frame = 1 / Fraction(video.frame_rate).limit_denominator(1001)
+    return frame if video.constant_rate else Fraction(1, 90_000)

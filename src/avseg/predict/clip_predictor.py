@@ -206,7 +206,7 @@ class _Shrink:
         self.upright = upright
 
     def __call__(self, frame: Frame) -> Tensor:
-        return torch.from_numpy(self.upright(frame.picture)).permute(2, 0, 1)
+        return torch.from_numpy(self.upright(frame.image)).permute(2, 0, 1)
 
 
 def _windows(seconds: Iterable[_Second], length: int) -> Iterator[_Window]:

@@ -79,7 +79,7 @@ def test_a_reader_with_any_cache(plain, order, cache):
         from avseg.media.video import UprightRGB
 
         upright = UprightRGB(0, 64, 96)
-        assert [read_number(upright(frame.picture)) for frame in reader.decode(order)] == order
+        assert [read_number(upright(frame.image)) for frame in reader.decode(order)] == order
         assert len(reader.kept) <= cache
         assert not reader.notes
 

@@ -137,8 +137,8 @@ def test_the_overlay_shows_what_is_predicted(release: Release, tmp_path: Path, m
     upright = UprightRGB(0, source.height, source.width)
     gone, whole = 0.0, 0.0
     for before, after in zip(frames(source), frames(marked), strict=True):
-        picture = upright(before.picture).astype(float)
-        change = upright(after.picture) - picture
+        picture = upright(before.image).astype(float)
+        change = upright(after.image) - picture
         here = {name: mask for (frame, name), mask in truth.items() if frame == before.number}
         if not here:
             assert np.abs(change).mean() < 6  # coding alone

@@ -45,7 +45,7 @@ class ScrubReader(FrameReader):
         self.needed = number - (self.cache // 2 if backwards else MARGIN)
         super()._reach(number)
 
-    def _pictures(self) -> Iterator[VideoFrame]:
+    def _decoded_frames(self) -> Iterator[VideoFrame]:
         able = self.stream.codec_context.codec.name in _ABLE
         for packet in packets(self.container, [self.stream]):
             if able:

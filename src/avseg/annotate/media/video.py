@@ -183,7 +183,7 @@ class _Reader:
             if not self.is_open:
                 self.scrub.__enter__()
                 self.is_open = True
-            picture: Picture = self.upright(next(self.scrub.decode([number])).picture)
+            picture: Picture = self.upright(next(self.scrub.decode([number])).image)
         except (av.error.FFmpegError, OSError) as error:
             self.close()
             raise UserError(f"{self.scrub.index.video.path}: frame {number} cannot be read ({error})") from None

@@ -21,7 +21,7 @@ from avseg.data.avsbench.avss import SemanticPictures, read_class_names
 from avseg.data.avsbench.layout import AVSSLayout, ClipEntry, Layout, layout_for
 from avseg.data.clip import Clip
 from avseg.data.palette import Stray
-from avseg.media.images import PictureRule, read_frames, read_masks, squash
+from avseg.media.images import ImageRule, read_frames, read_masks, squash
 from avseg.utils.errors import UserError, nearest
 
 Audio = Literal["auto", "wav", "log_mel"]
@@ -159,7 +159,7 @@ def class_names(layout: Layout) -> tuple[str, ...]:
     return read_class_names(layout.label_file) if isinstance(layout, AVSSLayout) else ()
 
 
-def _rule(layout: Layout, split: str, image_size: int, stray: Stray) -> PictureRule:
+def _rule(layout: Layout, split: str, image_size: int, stray: Stray) -> ImageRule:
     if isinstance(layout, AVSSLayout):
         return SemanticPictures(image_size, len(class_names(layout)), crop=split == "train", stray=stray)
     return ObjectPictures(image_size, black_white=layout.setting == "s4")

@@ -11,7 +11,7 @@ from avseg.data.avsbench.layout import Layout
 from avseg.data.check.findings import Finding, reason, relative
 from avseg.data.check.masks import MaskRules, check_mask, mask_of
 from avseg.data.check.sounds import HeardClip, hear
-from avseg.media.images import open_picture
+from avseg.media.images import open_image
 from avseg.utils.errors import UserError
 
 Size = tuple[int, int]
@@ -118,7 +118,7 @@ def _read_masks(record: ClipRecord, rules: ClipRules, masks: MaskRules) -> None:
 def _open(record: ClipRecord, path: Path, root: Path, what: str) -> Image.Image | None:
     """A decoded picture; None if it cannot be read, which is noted."""
     try:
-        return open_picture(path, what)
+        return open_image(path, what)
     except UserError as error:
         text = reason(error, path) if path.stat().st_size else "is empty (0 bytes)"
         record.findings.append(Finding("unreadable", relative(path, root), text))

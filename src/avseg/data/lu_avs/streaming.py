@@ -67,7 +67,7 @@ def read_frames(
     pictures = torch.empty(len(numbers), 3, *size, dtype=torch.uint8)
     frames = index.decode(numbers) if reader is None else reader.decode(numbers)
     for picture, frame in zip(pictures, frames, strict=True):
-        picture.copy_(torch.from_numpy(upright(frame.picture)).permute(2, 0, 1))
+        picture.copy_(torch.from_numpy(upright(frame.image)).permute(2, 0, 1))
     return pictures
 
 

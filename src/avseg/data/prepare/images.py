@@ -69,7 +69,7 @@ class PictureDecoder:
             for packet in packets(container, [stream]):
                 for picture in self._decode(packet):
                     frame = clock.frame(picture)
-                    yield frame.number, frame.picture
+                    yield frame.number, frame.image
 
     def _decode(self, packet: "Packet[Stream]") -> list[VideoFrame]:
         try:
