@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-Picture = npt.NDArray[np.uint8]  # (H, W, 3) RGB
+Image = npt.NDArray[np.uint8]  # (H, W, 3) RGB
+Picture = Image
 Mask = npt.NDArray[np.bool_]  # (H, W)
 Probability = npt.NDArray[np.float32]  # (H, W), 0 to 1
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
