@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from avseg.audio.vggish import VGGish
-from avseg.models.avs.mapping_loss import AudioVisualMappingLoss
-from avseg.models.avs.mask_loss import MaskLoss
+from avseg.models.avs.loss import AudioVisualMappingLoss
+from avseg.models.avs.loss import MaskLoss
 from avseg.models.avs.network import AVSModel
 from avseg.nn.normalise import normalise
 from benchmarks.measure import Comparison, alternate, count_flops

@@ -110,12 +110,12 @@ def test_backbone_from_a_local_file(tmp_path: Path, network: torch.nn.Module, su
 
 
 def test_original_pvt_names_load(tmp_path: Path) -> None:
-    from avseg.models.avs.weights import export_weights
+    from avseg.models.avs.weights import to_official
 
     torch.manual_seed(3)
     model = AVSModel("pvt_v2_b0", (), channels=8)
     prefix = "encoder_backbone."
-    original = {n.removeprefix(prefix): t for n, t in export_weights(model).items() if n.startswith(prefix)}
+    original = {n.removeprefix(prefix): t for n, t in to_official(model).items() if n.startswith(prefix)}
     torch.save(original | {"head.weight": torch.zeros(1000, 256), "head.bias": torch.zeros(1000)}, tmp_path / "pvt.pth")
     loaded = Backbone("pvt_v2_b0", str(tmp_path / "pvt.pth")).state_dict()
     for name, tensor in model.backbone.state_dict().items():

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from avseg.models.avs.network import AVSModel
-from avseg.models.avs.weights import export_weights
+from avseg.models.avs.weights import to_official
 from avseg.training.load import load_task
 from tests.golden_recipe import fill_official
 from tests.media.make_video import make_video
@@ -33,7 +33,7 @@ BAR = "trainer.enable_progress_bar=false"
 def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of official weights as a parallel model saves them."""
     path = tmp_path_factory.mktemp("official") / "MS3_b0.pth"
-    shapes = {name: tensor.shape for name, tensor in export_weights(AVSModel("pvt_v2_b0", (3, 4), channels=8)).items()}
+    shapes = {name: tensor.shape for name, tensor in to_official(AVSModel("pvt_v2_b0", (3, 4), channels=8)).items()}
     torch.save({f"module.{name}": tensor for name, tensor in fill_official(shapes, 7).items()}, path)
     return path
 
@@ -78,7 +78,7 @@ def test_resnet50_there_and_back(tmp_path: Path) -> None:
     """The official file carries copies of two stages that nothing uses; they come back as copies of the used ones."""
     model = ["data=toy_ms3", "backbone=resnet50", "audio=mel", "fusion=stage_4", "task.channels=8"]
     source, ours, back = (tmp_path / name for name in ("official.pth", "ours.ckpt", "back.pth"))
-    shapes = {name: tensor.shape for name, tensor in export_weights(AVSModel("resnet50", (4,), channels=8)).items()}
+    shapes = {name: tensor.shape for name, tensor in to_official(AVSModel("resnet50", (4,), channels=8)).items()}
     given = fill_official(shapes, 7)
     torch.save(given, source)
     for words in ([str(source), "--out", str(ours), *model], [str(ours), "--out", str(back)]):

@@ -11,12 +11,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from avseg.nn import cpu_kernels as products
-from avseg.nn.cpu_kernels import PixelConv, PixelLinear, chooses_kernels, linear, linear_each, use_fast_products
+from avseg.nn.cpu_kernels import PixelConv, PixelLinear, onednn_applies, linear, batched_linear, use_fast_products
 
 
 @pytest.fixture(autouse=True)
 def _however_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "WORTH", 0)
+    monkeypatch.setattr(products, "MIN_MACS", 0)
 
 
 @settings(max_examples=40, deadline=None)
@@ -46,10 +46,10 @@ def test_linear_in_values_and_gradients(
 @pytest.mark.parametrize("worth", [0, 2**40])
 @pytest.mark.parametrize("count", [1, 3])
 def test_another_linear_for_each(count: int, worth: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "WORTH", worth)
+    monkeypatch.setattr(products, "MIN_MACS", worth)
     x, weights, biases = torch.randn(count, 5, 6), torch.randn(count, 7, 6), torch.randn(count, 7)
     expected = torch.stack([F.linear(*each) for each in zip(x, weights, biases, strict=True)])
-    torch.testing.assert_close(linear_each(x, weights, biases), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(batched_linear(x, weights, biases), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "pvt_v2_b0"])
@@ -72,9 +72,9 @@ def test_a_network_keeps_its_state_and_its_values(name: str) -> None:
 
 
 def test_other_precisions_devices_and_compilers_choose_for_themselves() -> None:
-    assert chooses_kernels(torch.zeros(1))
-    assert not chooses_kernels(torch.zeros(1, dtype=torch.float64))
-    assert not chooses_kernels(torch.zeros(1, device="meta"))
+    assert onednn_applies(torch.zeros(1))
+    assert not onednn_applies(torch.zeros(1, dtype=torch.float64))
+    assert not onednn_applies(torch.zeros(1, device="meta"))
     with torch.autocast("cpu", torch.bfloat16):
-        assert not chooses_kernels(torch.zeros(1))
+        assert not onednn_applies(torch.zeros(1))
         assert linear(torch.zeros(3, 2), torch.zeros(4, 2)).dtype == torch.bfloat16

@@ -12,17 +12,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from avseg.models.avs.mapping_loss import AudioVisualMappingLoss
-from avseg.models.avs.mask_loss import MaskLoss
+from avseg.models.avs.loss import AudioVisualMappingLoss
+from avseg.models.avs.loss import MaskLoss
 from avseg.models.avs.network import AVSModel
-from avseg.models.avs.weights import export_weights, load_weights
+from avseg.models.avs.weights import to_official, load_official
 from tests.golden_recipe import arr, blob_masks, fill_official, golden
 
 
 def train(steps: int, dtype: torch.dtype) -> Iterator[Tensor]:
     """Gives (total, mask term, L_AVM) of each step."""
     model = AVSModel("resnet50")
-    load_weights(model, fill_official({name: t.shape for name, t in export_weights(model).items()}, 6))
+    load_official(model, fill_official({name: t.shape for name, t in to_official(model).items()}, 6))
     model.train().to(dtype)
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-4)
     mask_loss, mapping_loss = MaskLoss(), AudioVisualMappingLoss()

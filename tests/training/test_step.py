@@ -42,7 +42,7 @@ def test_s4_decodes_the_annotated_frames_alone(tmp_path: Path, monkeypatch: pyte
     loss, gradients, seen = loss_and_gradients(task, clip)
     assert seen == [3]  # one of five frames of each clip
     forward = AVSTask.forward
-    monkeypatch.setattr(AVSTask, "forward", lambda self, clip, wanted=None: forward(self, clip))
+    monkeypatch.setattr(AVSTask, "forward", lambda self, clip, decode_mask=None: forward(self, clip))
     whole_loss, whole, whole_seen = loss_and_gradients(task, clip)
     assert whole_seen == [15]
     torch.testing.assert_close(loss, whole_loss)

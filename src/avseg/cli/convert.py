@@ -76,10 +76,10 @@ def _is_ours(path: Path) -> bool:
 def _to_official(source: Path, out: Path) -> None:
     import torch
 
-    from avseg.models.avs.weights import export_weights
+    from avseg.models.avs.weights import to_official
     from avseg.training.load import load_task
 
-    state = export_weights(load_task(source).net)
+    state = to_official(load_task(source).net)
     if out.suffix == ".safetensors":
         from safetensors.torch import save
 
@@ -94,7 +94,7 @@ def _from_official(source: Path, out: Path, overrides: list[str]) -> None:
 
     from avseg.config.compose import compose
     from avseg.config.schema import validate
-    from avseg.models.avs.weights import load_weights
+    from avseg.models.avs.weights import load_official
     from avseg.training.build import build_task
     from avseg.utils.weights_file import read_state_dict
 
@@ -103,7 +103,7 @@ def _from_official(source: Path, out: Path, overrides: list[str]) -> None:
     config = compose("train", [*overrides, "backbone.pretrained=false"])
     validate(config)
     task = build_task(config)
-    load_weights(task.net, official)
+    load_official(task.net, official)
     checkpoint = {"state_dict": task.state_dict(), "avseg": {"config": config}}
     _write(out, lambda file: torch.save(checkpoint, file))
 

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avseg.models.avs.mapping_loss import AudioVisualMappingLoss
+from avseg.models.avs.loss import AudioVisualMappingLoss
 from avseg.utils.errors import UserError
 from tests.golden_recipe import arr, golden
 

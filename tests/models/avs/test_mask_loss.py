@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from avseg.models.avs.mask_loss import MaskLoss
+from avseg.models.avs.loss import MaskLoss
 from tests.golden_recipe import arr, blob_masks, golden
 
 EVERY = torch.ones(2, 5, dtype=torch.bool)

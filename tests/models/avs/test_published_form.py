@@ -6,8 +6,8 @@ import pytest
 import torch
 from benchmarks.published import as_published
 
-from avseg.models.avs.mapping_loss import AudioVisualMappingLoss
-from avseg.models.avs.mask_loss import MaskLoss
+from avseg.models.avs.loss import AudioVisualMappingLoss
+from avseg.models.avs.loss import MaskLoss
 from avseg.models.avs.network import AVSModel
 
 
@@ -57,7 +57,7 @@ def test_frames_that_nobody_asks_for_are_not_decoded() -> None:
     masks, annotated = torch.randint(0, 2, (2, 3, 32, 64)), torch.tensor([[True, False, False]] * 2)
     decoded: list[int] = []
     part.decoder.register_forward_hook(lambda _, inputs, __: decoded.append(len(inputs[0][0])))
-    all_logits, some_logits = whole(frames, audio).logits, part(frames, audio, wanted=annotated).logits
+    all_logits, some_logits = whole(frames, audio).logits, part(frames, audio, decode_mask=annotated).logits
     assert decoded == [2]
     torch.testing.assert_close(some_logits[annotated], all_logits[annotated])
     assert some_logits.shape == all_logits.shape
@@ -70,20 +70,20 @@ def test_frames_that_nobody_asks_for_are_not_decoded() -> None:
             torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-6, atol=1e-9, msg=name)
 
 
-def test_no_frame_wanted_still_carries_the_graph() -> None:
+def test_no_frame_to_decode_still_carries_the_graph() -> None:
     """A process without a clip of its own takes part in distributed training all the same."""
     model = build("test_resnet", torch.float32)
-    out = model(torch.randn(1, 2, 3, 32, 32), torch.rand(1, 2, 128), wanted=torch.zeros(1, 2, dtype=torch.bool))
+    out = model(torch.randn(1, 2, 3, 32, 32), torch.rand(1, 2, 128), decode_mask=torch.zeros(1, 2, dtype=torch.bool))
     MaskLoss()(out.logits, torch.zeros(1, 2, 32, 32), torch.zeros(1, 2, dtype=torch.bool)).backward()
     assert [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
 
 
-def test_wanted_in_evaluation_with_another_size() -> None:
+def test_decoding_some_frames_in_evaluation_with_another_size() -> None:
     model = build("test_resnet").eval()
     frames, audio = torch.randn(1, 3, 3, 32, 32, dtype=torch.float64), torch.rand(1, 3, 128, dtype=torch.float64)
-    wanted = torch.tensor([[False, True, True]])
+    decode_mask = torch.tensor([[False, True, True]])
     with torch.no_grad():
         features = model.encode(frames)
         every = model.decode(features, audio, size=(40, 50)).logits
-        some = model.decode(features, audio, size=(40, 50), wanted=wanted).logits
-    torch.testing.assert_close(some[wanted], every[wanted])
+        some = model.decode(features, audio, size=(40, 50), decode_mask=decode_mask).logits
+    torch.testing.assert_close(some[decode_mask], every[decode_mask])

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from avseg.models.avs.network import AVSModel
-from avseg.models.avs.weights import export_weights, load_weights
+from avseg.models.avs.weights import to_official, load_official
 from avseg.utils.errors import UserError
 from tests.golden_recipe import arr, fill_official, golden
 
@@ -29,7 +29,7 @@ MODELS = [
 
 
 def official_shapes(model: AVSModel) -> dict[str, torch.Size]:
-    return {name: tensor.shape for name, tensor in export_weights(model).items()}
+    return {name: tensor.shape for name, tensor in to_official(model).items()}
 
 
 def close(actual: Tensor, expected: Tensor) -> bool:
@@ -39,7 +39,7 @@ def close(actual: Tensor, expected: Tensor) -> bool:
 @pytest.mark.parametrize(("backbone", "stages"), MODELS)
 def test_outputs_equal_the_official_model(backbone: str, stages: tuple[int, ...]) -> None:
     model = AVSModel(backbone, stages).eval()
-    load_weights(model, fill_official(official_shapes(model), 5))
+    load_official(model, fill_official(official_shapes(model), 5))
     with torch.no_grad():
         out = model(arr("images", (1, 5, 3, 224, 224), 5), arr("audio", (1, 5, 128), 5, "uniform"))
     reference = golden()
@@ -63,7 +63,7 @@ def test_parameter_counts(backbone: str, stages: tuple[int, ...]) -> None:
     # path4 has a unit for a second input that it never gets: in the official count, in ours, but frozen
     frozen = [name for name, p in model.named_parameters() if not p.requires_grad]
     assert {re.sub(r"conv\d\.(weight|bias)", "", name) for name in frozen} == {"decoder.paths.3.stage_unit."}
-    exported = export_weights(model)
+    exported = to_official(model)
     counted = [t.numel() for n, t in exported.items() if not n.endswith(("_mean", "_var", "num_batches_tracked"))]
     assert sum(counted) == PARAMETERS[backbone, stages]
 
@@ -82,8 +82,8 @@ def official(resnet: AVSModel) -> dict[str, Tensor]:
 def test_import_then_export_gives_the_same(backbone: str) -> None:
     model = AVSModel(backbone, (1, 4), channels=8)
     official = fill_official(official_shapes(model), 3)
-    load_weights(model, {f"module.{name}": tensor for name, tensor in official.items()})
-    exported = export_weights(model)
+    load_official(model, {f"module.{name}": tensor for name, tensor in official.items()})
+    exported = to_official(model)
     assert exported.keys() == official.keys()
     for name, tensor in exported.items():
         source = re.sub(r"(layer[34])_2", r"\1_1", name)  # the unused copies come from the used ones
@@ -91,7 +91,7 @@ def test_import_then_export_gives_the_same(backbone: str) -> None:
 
 
 def test_official_names() -> None:
-    names = export_weights(AVSModel("pvt_v2_b0", (1,), channels=8)).keys()
+    names = to_official(AVSModel("pvt_v2_b0", (1,), channels=8)).keys()
     assert {
         "encoder_backbone.patch_embed1.proj.weight",
         "encoder_backbone.patch_embed4.norm.bias",
@@ -126,17 +126,17 @@ def test_official_resnet_names(official: dict[str, Tensor]) -> None:
 
 def test_a_classifier_and_missing_counters_are_tolerated(resnet: AVSModel, official: dict[str, Tensor]) -> None:
     changed = {name: tensor for name, tensor in official.items() if not name.endswith("num_batches_tracked")}
-    load_weights(resnet, changed | {"resnet.fc.weight": torch.zeros(1000, 2048)})
+    load_official(resnet, changed | {"resnet.fc.weight": torch.zeros(1000, 2048)})
     assert torch.equal(resnet.backbone.net.conv1.weight, official["resnet.conv1.weight"])
 
 
 def test_what_does_not_fit_is_listed(resnet: AVSModel, official: dict[str, Tensor]) -> None:
-    load_weights(resnet, official)
+    load_official(resnet, official)
     before = {name: tensor.clone() for name, tensor in resnet.state_dict().items()}
     wrong = {name: tensor + 1 for name, tensor in official.items() if not name.startswith("output_conv.0")}
     wrong |= {"tpavi_b1.g.weight": torch.zeros(1), "output_conv.4.weight": torch.zeros(71, 32, 1, 1)}
     with pytest.raises(UserError) as caught:
-        load_weights(resnet, wrong)
+        load_official(resnet, wrong)
     told = str(caught.value)
     assert "2 missing" in told
     assert "decoder.head.0.weight" in told or "output_conv.0.weight" in told
@@ -148,4 +148,4 @@ def test_what_does_not_fit_is_listed(resnet: AVSModel, official: dict[str, Tenso
 
 def test_another_backbone_has_no_official_names() -> None:
     with pytest.raises(UserError, match=r"resnet50 or pvt_v2_b.*'test_resnet'"):
-        export_weights(AVSModel("test_resnet", channels=8))
+        to_official(AVSModel("test_resnet", channels=8))

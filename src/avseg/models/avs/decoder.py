@@ -1,8 +1,8 @@
 """The decoder: coarse to fine fusion of the four stage maps into a mask (AVS, ECCV 2022, section 4.2).
 
 Panoptic-FPN and RefineNet style. The official code applies its ReLU in place, so that the residual branch of a
-`ResidualUnit` is relu(x), not x. Here that is written out, and nothing is changed in place: the same stage maps can be
-decoded with several sounds.
+`ResidualUnit` is relu(x), not x. Here that is explicit and no operation is in place: the same stage maps can be decoded
+with several sounds.
 """
 
 from collections.abc import Sequence
@@ -20,19 +20,19 @@ class ResidualUnit(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Refines (N, C, h, w)."""
+        """Refine (N, C, h, w)."""
         rectified = F.relu(x)
         update: Tensor = self.conv2(F.relu(self.conv1(rectified)))
         return rectified + update
 
 
 class FusionPath(nn.Module):
-    """Adds one stage to what comes from the coarser stages, refines, and doubles the size.
+    """Add one stage to the sum of the coarser stages, refine, and double the size.
 
     Args:
         channels: channels of all maps.
-        coarsest: this path has nothing below it. The official model still carries its unit for a second input, which
-            nothing ever uses. It is kept, so that official weights survive import and export, but frozen: parameters
+        coarsest: no coarser stage comes in. The official model still carries the unit for a second input, which is
+            never used. It is kept, so that official weights survive import and export, but frozen: parameters
             without gradients would stop distributed training.
     """
 
@@ -42,7 +42,7 @@ class FusionPath(nn.Module):
         self.refine_unit = ResidualUnit(channels)
 
     def forward(self, x: Tensor, stage: Tensor | None = None) -> Tensor:
-        """Fuses `x` and `stage`, both (N, C, h, w), into (N, C, 2h, 2w)."""
+        """Fuse `x` and `stage`, both (N, C, h, w), into (N, C, 2h, 2w)."""
         if stage is not None:
             x = x + self.stage_unit(stage)
         return F.interpolate(self.refine_unit(x), scale_factor=2, mode="bilinear", align_corners=True)
@@ -53,14 +53,15 @@ class Decoder(nn.Module):
 
     Args:
         channels: channels of the stage maps.
-        num_classes: logit maps to give, 1 for sounding against the rest.
+        num_classes: number of logit maps, 1 for sounding against the rest.
     """
 
     def __init__(self, channels: int, num_classes: int = 1) -> None:
         super().__init__()
         self.paths = nn.ModuleList(FusionPath(channels, coarsest=stage == 4) for stage in (1, 2, 3, 4))
         # 128 and 32 at the paper's width of 256; a narrow model would spend nearly all its time in a head of that size
-        wide, narrow = max(8, channels // 2), max(8, channels // 8)
+        wide = max(8, channels // 2)
+        narrow = max(8, channels // 8)
         self.head = nn.Sequential(
             nn.Conv2d(channels, wide, 3, padding=1),
             nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
@@ -70,7 +71,7 @@ class Decoder(nn.Module):
         )
 
     def forward(self, stages: Sequence[Tensor]) -> Tensor:
-        """Decodes four stage maps.
+        """Decode four stage maps.
 
         Args:
             stages: (N, C, h, w) each, stage 1 (stride 4) first.
@@ -78,8 +79,8 @@ class Decoder(nn.Module):
         Returns:
             logits (N, K, H, W), four times the size of stage 1.
         """
-        x = self.paths[3](stages[3])
+        x = self.paths[3](stages[3])  # stride 32 in, stride 16 out
         for path, stage in zip(reversed(self.paths[:3]), reversed(stages[:3]), strict=True):
-            x = path(x, stage)
-        logits: Tensor = self.head(x)
+            x = path(x, stage)  # strides 16, 8, 4 in; 8, 4, 2 out
+        logits: Tensor = self.head(x)  # (N, K, H, W)
         return logits

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from avseg.config.instantiate import instantiate
 from avseg.data.clip import Clip
-from avseg.models.avs.mapping_loss import AudioVisualMappingLoss
-from avseg.models.avs.mask_loss import MaskLoss
+from avseg.models.avs.loss import AudioVisualMappingLoss, MaskLoss
 from avseg.models.avs.network import AVSModel, AVSOutput
 from avseg.models.distributed_loss import SharedBatch
 from avseg.models.scores import Scores, summarise
@@ -62,10 +61,10 @@ class AVSTask(pl.LightningModule):
         # only AVSS pads its clips; elsewhere the multiplication by one is spared
         return clip.valid if self.num_classes > 1 else None
 
-    def forward(self, clip: Clip, wanted: Tensor | None = None) -> AVSOutput:
-        """The model on a batch of clips with their own sound; logits of the `wanted` frames (B, T), or of all."""
+    def forward(self, clip: Clip, decode_mask: Tensor | None = None) -> AVSOutput:
+        """The model on a batch of clips with their own sound; logits of the frames in `decode_mask` (B, T), or of all."""
         frames, sound = normalise(clip.frames), self.embed(clip.sound)
-        output: AVSOutput = self.net(frames, sound, valid=self._valid(clip), wanted=wanted)
+        output: AVSOutput = self.net(frames, sound, valid=self._valid(clip), decode_mask=decode_mask)
         return output
 
     def predict_clip(self, frames: Tensor, audio: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The neck after each encoder stage: dilated convolutions added up ("ASPP-like"; AVS, ECCV 2022, section 4.2).
 
-A dilation that is not smaller than the map reaches beyond it with every tap but the centre's: such a convolution is a
-product with the centre taps, and several of them are one product with the sum of their centre taps.
+A dilation that is not smaller than the map puts every tap but the centre outside of it: such a convolution is a product
+with the centre taps, and several of them are one product with the sum of their centre taps.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avseg.nn.cpu_kernels import chooses_kernels, linear
+from avseg.nn.cpu_kernels import linear, onednn_applies
 
 DILATIONS = (3, 6, 12, 18)
 
@@ -36,25 +36,28 @@ class Neck(nn.Module):
                 nn.init.normal_(parameter, std=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps (N, `channels_in`, h, w) to (N, `channels`, h, w)."""
-        weights, bias = self._each("weight"), torch.stack(self._each("bias")).sum(0)
-        if chooses_kernels(x):
+        """Map (N, `channels_in`, h, w) to (N, `channels`, h, w)."""
+        weights = self._branch_tensors("weight")
+        bias = torch.stack(self._branch_tensors("bias")).sum(0)
+        if onednn_applies(x):
             x = x.contiguous(memory_format=torch.channels_last)
-        reaching = sum(dilation < max(x.shape[-2:]) for dilation in DILATIONS)
-        if not reaching:
-            return _centre(x, weights, bias)
-        convolve = _DilatedSum.apply if chooses_kernels(x) else _dilated_sum
-        total: Tensor = convolve(x, DILATIONS[:reaching], bias, *weights[:reaching])
-        return total if reaching == len(weights) else _centre(x, weights[reaching:]).add_(total)
+        # the first `dilated` branches have taps inside the map, the rest only their centre
+        dilated = sum(dilation < max(x.shape[-2:]) for dilation in DILATIONS)
+        if not dilated:
+            return _centre_conv(x, weights, bias)
+        convolve = _DilatedSum.apply if onednn_applies(x) else _dilated_sum
+        total: Tensor = convolve(x, DILATIONS[:dilated], bias, *weights[:dilated])  # (N, channels, h, w)
+        return total if dilated == len(weights) else _centre_conv(x, weights[dilated:]).add_(total)
 
-    def _each(self, name: str) -> list[Tensor]:
-        return [getattr(branch, name) for branch in self.branches]  # pruned, it is no parameter
+    def _branch_tensors(self, name: str) -> list[Tensor]:
+        # by attribute: a pruned weight is no longer an nn.Parameter
+        return [getattr(branch, name) for branch in self.branches]
 
 
-def _centre(x: Tensor, weights: Sequence[Tensor], bias: Tensor | None = None) -> Tensor:
-    """The convolutions that do not reach beyond a pixel."""
-    centre = torch.stack([weight[:, :, 1, 1] for weight in weights]).sum(0)
-    if chooses_kernels(x):
+def _centre_conv(x: Tensor, weights: Sequence[Tensor], bias: Tensor | None = None) -> Tensor:
+    """Sum the convolutions of which only the centre tap is inside the map: one 1x1 convolution."""
+    centre = torch.stack([weight[:, :, 1, 1] for weight in weights]).sum(0)  # (channels, channels_in)
+    if onednn_applies(x):
         return linear(x.permute(0, 2, 3, 1), centre, bias).permute(0, 3, 1, 2)
     return F.conv2d(x, centre[..., None, None], bias)
 
@@ -67,9 +70,10 @@ def _dilated_sum(x: Tensor, dilations: Sequence[int], bias: Tensor, *weights: Te
 
 
 class _DilatedSum(torch.autograd.Function):
-    """`_dilated_sum` on a CPU, where each pass has its own best order in memory.
+    """`_dilated_sum` on a CPU, where each pass has its own best memory format.
 
-    Channels-last convolutions leave out the taps beyond the border, but only those of values and of gradients by x.
+    oneDNN skips the taps outside of the map for channels-last values and gradients by x, but not for gradients by the
+    weights, which are faster in the contiguous format.
     """
 
     @staticmethod
@@ -85,27 +89,27 @@ class _DilatedSum(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, *weights = ctx.saved_tensors
-        by_x = None
+        x_gradient = None
         if ctx.needs_input_grad[0]:
             last = gradient.contiguous(memory_format=torch.channels_last)
-            parts = (_backward(last, x, w, d, (True, False)) for w, d in zip(weights, ctx.dilations, strict=True))
-            by_x = next(parts)
-            for part in parts:
-                by_x += part
-        x, gradient = x.contiguous(), gradient.contiguous()
-        by_weights = (
-            _backward(gradient, x, w, d, (False, True)) if needed else None
-            for w, d, needed in zip(weights, ctx.dilations, ctx.needs_input_grad[3:], strict=True)
-        )
-        by_bias = gradient.sum((0, 2, 3)) if ctx.needs_input_grad[2] else None
-        return by_x, None, by_bias, *by_weights
+            for weight, dilation in zip(weights, ctx.dilations, strict=True):
+                term = _conv_backward(last, x, weight, dilation, by_weight=False)
+                x_gradient = term if x_gradient is None else x_gradient.add_(term)
+        x = x.contiguous()
+        gradient = gradient.contiguous()
+        weight_gradients: list[Tensor | None] = []
+        for weight, dilation, needed in zip(weights, ctx.dilations, ctx.needs_input_grad[3:], strict=True):
+            weight_gradients.append(_conv_backward(gradient, x, weight, dilation, by_weight=True) if needed else None)
+        bias_gradient = gradient.sum((0, 2, 3)) if ctx.needs_input_grad[2] else None
+        return x_gradient, None, bias_gradient, *weight_gradients
 
 
-def _backward(gradient: Tensor, x: Tensor, weight: Tensor, dilation: int, wanted: tuple[bool, bool]) -> Tensor:
-    """The gradient by x or by the weight."""
-    reach, none = [dilation, dilation], [0, 0]
-    both = torch.ops.aten.convolution_backward(
-        gradient, x, weight, None, [1, 1], reach, reach, False, none, 1, [*wanted, False]
+def _conv_backward(gradient: Tensor, x: Tensor, weight: Tensor, dilation: int, *, by_weight: bool) -> Tensor:
+    """Compute the gradient of a dilated 3x3 convolution by its weight, or by x."""
+    # padding equals the dilation; stride 1, not transposed, output padding 0, one group
+    sides = [dilation, dilation]
+    gradients = torch.ops.aten.convolution_backward(
+        gradient, x, weight, None, [1, 1], sides, sides, False, [0, 0], 1, [not by_weight, by_weight, False]
     )
-    found: Tensor = both[0] if wanted[0] else both[1]
-    return found
+    selected: Tensor = gradients[1] if by_weight else gradients[0]
+    return selected

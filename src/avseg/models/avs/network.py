@@ -12,13 +12,14 @@ from avseg.models.avs.tpavi import MODES, SCOPES, TPAVI
 from avseg.nn.backbone import Backbone
 from avseg.nn.cpu_kernels import use_fast_products
 from avseg.nn.pretrained import create_encoder
-from avseg.utils.errors import UserError, nearest
+from avseg.utils.choices import check_choice
+from avseg.utils.errors import UserError
 
 STAGES = (1, 2, 3, 4)
 
 
 class AVSOutput(NamedTuple):
-    """What the model gives for a batch of clips.
+    """Output of the model for a batch of clips.
 
     Attributes:
         logits: (B, T, K, H, W).
@@ -32,7 +33,7 @@ class AVSOutput(NamedTuple):
 
 
 class AVSModel(nn.Module):
-    """Segments the sounding objects of a clip, given its frames and one sound embedding per frame.
+    """Segment the sounding objects of a clip from its frames and one sound embedding per frame.
 
     Any number of frames, any size that is a multiple of 32.
 
@@ -43,10 +44,10 @@ class AVSModel(nn.Module):
         fusion_scope: "clip" (the paper's; cannot tell when) or "frame" (each frame attends to its own sound).
         channels: channels after the neck.
         pretrained: weights of the backbone: False, True (timm's hub), "package", or a weights file.
-        num_classes: logit maps, 1 for sounding or not, 71 for AVSS (whose sound projection has no bias).
+        num_classes: number of logit maps, 1 for sounding or not, 71 for AVSS (whose sound projection has no bias).
 
     Raises:
-        UserError: an unknown backbone, stage, mode or scope, or weights that cannot be had.
+        UserError: an unknown backbone, stage, mode or scope, or weights that are not available.
     """
 
     def __init__(
@@ -61,37 +62,34 @@ class AVSModel(nn.Module):
     ) -> None:
         super().__init__()
         self.fusion_stages = _checked_stages(fusion_stages)
-        _check_choice("fusion_mode", fusion_mode, MODES)
-        _check_choice("fusion_scope", fusion_scope, SCOPES)
+        check_choice("fusion_mode", fusion_mode, MODES)
+        check_choice("fusion_scope", fusion_scope, SCOPES)
         self.backbone = Backbone(backbone, pretrained)
         use_fast_products(self.backbone)
         self.neck = nn.ModuleList(Neck(stage_channels, channels) for stage_channels in self.backbone.channels)
-        self.tpavi = nn.ModuleDict(
-            {
-                str(stage): TPAVI(channels, fusion_mode, fusion_scope, audio_bias=num_classes == 1)
-                for stage in self.fusion_stages
-            }
-        )
+        self.tpavi = nn.ModuleDict()
+        for stage in self.fusion_stages:
+            self.tpavi[str(stage)] = TPAVI(channels, fusion_mode, fusion_scope, audio_bias=num_classes == 1)
         self.decoder = Decoder(channels, num_classes)
 
     def forward(
-        self, frames: Tensor, audio: Tensor, valid: Tensor | None = None, wanted: Tensor | None = None
+        self, frames: Tensor, audio: Tensor, valid: Tensor | None = None, decode_mask: Tensor | None = None
     ) -> AVSOutput:
-        """Segments a batch of clips.
+        """Segment a batch of clips.
 
         Args:
             frames: (B, T, 3, H, W) float, normalised as by `avseg.nn.normalise`; H and W multiples of 32.
             audio: sound embeddings (B, T, 128).
             valid: (B, T), false for padded frames, or None.
-            wanted: (B, T) bool, the frames whose logits will be read, or None for all; see `decode`.
+            decode_mask: (B, T) bool, the frames to decode, or None for all; see `decode`.
 
         Raises:
             UserError: H or W is not a multiple of 32.
         """
-        return self.decode(self.encode(frames), audio, valid=valid, wanted=wanted)
+        return self.decode(self.encode(frames), audio, valid=valid, decode_mask=decode_mask)
 
     def encode(self, frames: Tensor) -> list[Tensor]:
-        """The part that does not depend on the sound: frames (B, T, 3, H, W) to four maps (B, T, C, h, w).
+        """Encode frames (B, T, 3, H, W) into four maps (B, T, C, h, w), independent of the sound.
 
         Raises:
             UserError: H or W is not a multiple of 32.
@@ -99,10 +97,10 @@ class AVSModel(nn.Module):
         height, width = frames.shape[-2:]
         if height % 32 or width % 32:
             raise UserError(
-                f"frames: {height}x{width} (height x width) will not do, both must be multiples of 32; "
+                f"frames: height and width must be multiples of 32, got {height}x{width}; "
                 f"resize to {max(32, round(height / 32) * 32)}x{max(32, round(width / 32) * 32)}"
             )
-        stages = self.backbone(frames.flatten(0, 1))
+        stages = self.backbone(frames.flatten(0, 1))  # four maps (B * T, C_stage, h, w)
         return [neck(stage).unflatten(0, frames.shape[:2]) for neck, stage in zip(self.neck, stages, strict=True)]
 
     def decode(
@@ -111,44 +109,47 @@ class AVSModel(nn.Module):
         audio: Tensor,
         size: tuple[int, int] | None = None,
         valid: Tensor | None = None,
-        wanted: Tensor | None = None,
+        decode_mask: Tensor | None = None,
     ) -> AVSOutput:
-        """The part that listens; `features` stay as they are, so they can be decoded with several sounds.
+        """Fuse the sound and decode; `features` are not changed, so they can be decoded with several sounds.
 
         Args:
             features: the four maps of `encode`.
             audio: sound embeddings (B, T, 128).
             size: height and width of the logits; None for the size of the frames.
             valid: (B, T), false for padded frames (AVSS: every map of such a frame is blanked), or None.
-            wanted: (B, T) bool, the frames whose logits will be read; the others' are zeros. None for all. S4's losses
-                read the first frame only, and the decoder sees each frame alone: the rest need not be decoded.
+            decode_mask: (B, T) bool, the frames to decode; the logits of the others are zeros. None for all. S4's
+                losses read the first frame only, and the decoder processes each frame alone: skip the rest.
         """
-        flags = None if valid is None else valid.to(features[0].dtype)[..., None, None, None]
-        visual_maps, audio_maps = [], []
+        flags = None if valid is None else valid.to(features[0].dtype)[..., None, None, None]  # (B, T, 1, 1, 1)
+        visual_maps: list[Tensor] = []
+        audio_maps: list[Tensor | None] = []
         for stage, feature in zip(STAGES, features, strict=True):
-            fused, aligned = self._fuse(stage, _blank(feature, flags), audio)
-            visual_maps.append(F.relu(_blank(fused, flags)))
-            audio_maps.append(aligned)
-        logits = self._logits([visual.flatten(0, 1) for visual in visual_maps], wanted)
+            fused, audio_map = self._fuse(stage, _blank(feature, flags), audio)
+            visual_maps.append(F.relu(_blank(fused, flags)))  # (B, T, C, h, w)
+            audio_maps.append(audio_map)  # (B, T, C)
+        logits = self._decode_frames([visual_map.flatten(0, 1) for visual_map in visual_maps], decode_mask)
         if size is not None and tuple(size) != tuple(logits.shape[-2:]):
             logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
-        # the decoder sees each frame alone: blanking its output is the same as blanking after each of its paths
-        by_clip = logits.unflatten(0, audio.shape[:2])  # type: ignore[no-untyped-call]
-        return AVSOutput(_blank(by_clip, flags), visual_maps, audio_maps)
+        logits = logits.unflatten(0, audio.shape[:2])  # type: ignore[no-untyped-call]  # (B, T, K, H, W)
+        # the decoder processes each frame alone: blanking its output is the same as blanking after each of its paths
+        return AVSOutput(_blank(logits, flags), visual_maps, audio_maps)
 
-    def _logits(self, maps: list[Tensor], wanted: Tensor | None) -> Tensor:
-        if wanted is None:
-            every: Tensor = self.decoder(maps)
-            return every
-        chosen = wanted.flatten().bool()
-        some: Tensor = self.decoder([each[chosen] for each in maps])
-        return some.new_zeros(len(chosen), *some.shape[1:]).index_put((chosen,), some)
+    def _decode_frames(self, maps: list[Tensor], decode_mask: Tensor | None) -> Tensor:
+        """Decode four maps (B * T, C, h, w) into logits (B * T, K, H, W), zeros where `decode_mask` is false."""
+        if decode_mask is None:
+            logits: Tensor = self.decoder(maps)
+            return logits
+        selected = decode_mask.flatten().bool()
+        decoded: Tensor = self.decoder([stage_map[selected] for stage_map in maps])  # (selected, K, H, W)
+        return decoded.new_zeros(len(selected), *decoded.shape[1:]).index_put((selected,), decoded)
 
     def _fuse(self, stage: int, feature: Tensor, audio: Tensor) -> tuple[Tensor, Tensor | None]:
         if stage not in self.fusion_stages:
             return feature, None
-        fused, aligned = self.tpavi[str(stage)](feature.transpose(1, 2), audio)
-        return fused.transpose(1, 2), aligned
+        # TPAVI takes and returns (B, C, T, h, w)
+        fused, audio_map = self.tpavi[str(stage)](feature.transpose(1, 2), audio)
+        return fused.transpose(1, 2), audio_map
 
 
 def _blank(feature: Tensor, flags: Tensor | None) -> Tensor:
@@ -159,27 +160,22 @@ def _checked_stages(stages: Sequence[int]) -> tuple[int, ...]:
     for stage in stages:
         if stage not in STAGES:
             raise UserError(
-                f"fusion_stages: there is no stage {stage!r}; allowed are 1 (stride 4), 2, 3 and 4 (stride 32), "
+                f"fusion_stages: stage {stage!r} does not exist; allowed are 1 (stride 4), 2, 3 and 4 (stride 32), "
                 "e.g. [3,4], or [] for no fusion"
             )
     return tuple(sorted(set(stages)))
 
 
-def _check_choice(key: str, value: str, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise UserError(f"{key}: '{value}' is not allowed{nearest(value, allowed)}; choose {', '.join(allowed)}")
-
-
 def load_backbone_weights(model: AVSModel, source: bool | str = True) -> None:
-    """Gives the visual encoder pretrained weights.
+    """Load pretrained weights into the visual encoder.
 
     Args:
-        model: its backbone is changed, nothing else.
+        model: only its backbone is changed.
         source: True (timm's hub, or `<backbone>.safetensors`, `.pth` or `.pt` in the cache folder), "package", or the
             path of a weights file in timm's or the architecture's original names.
 
     Raises:
-        UserError: the weights cannot be had, or do not fit.
+        UserError: the weights are not available, or do not fit.
     """
     if source is not False:
         model.backbone.net.load_state_dict(create_encoder(model.backbone.name, source).state_dict())

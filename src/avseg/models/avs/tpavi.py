@@ -5,7 +5,7 @@ sound, all (N, C') for N = T*H*W positions, it computes y = (theta phi^T / N) g,
 so the product is associative and y = theta (phi^T g / N), a (C', C') product: the same values up to rounding, and
 neither memory nor time grows with the square of N.
 
-What follows the sum is linear too, so the block is one (C, C) matrix of each clip, made from its sound, times x.
+What follows the sum is linear too, so the block is one (C, C) matrix of each clip, computed from its sound, times x.
 
 The sum over all positions of the clip also means that the published block cannot tell *when* a sound occurs: y_t mixes
 the sound of all frames alike. `scope="frame"` sums within each frame only, y_t = theta(x_t) (phi(a_t)^T g(x_t)) /
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avseg.nn.cpu_kernels import linear, linear_each
+from avseg.nn.cpu_kernels import batched_linear, linear
 
 MODES = ("audio", "visual", "both")
 SCOPES = ("clip", "frame")
@@ -32,7 +32,7 @@ class PointwiseConv(nn.Linear):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps (..., in) to (..., out)."""
+        """Map (..., in) to (..., out)."""
         return linear(x, self.weight, self.bias)
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
@@ -43,16 +43,16 @@ class PointwiseConv(nn.Linear):
 
 
 class TPAVI(nn.Module):
-    """Lets every pixel of a clip attend to its sound, to the clip's pixels, or to both.
+    """Let every pixel of a clip attend to its sound, to the clip's pixels, or to both.
 
     Parameter names are the official ones, so that an official block's state dict loads as it is.
 
     Args:
-        channels: C of the visual map; the inner width is C/2.
+        channels: C of the visual map; the inner width C' is C/2.
         mode: "audio" (the paper's), "visual" (self-attention), or "both" (mean of the two, one shared block).
         scope: "clip" (the paper's) or "frame" (each frame attends to its own sound or pixels).
-        audio_channels: size of one second's sound embedding.
-        audio_bias: whether the sound's projection has a bias (the AVSS variant has none).
+        audio_channels: length of one second's sound embedding.
+        audio_bias: the sound's projection has a bias (the AVSS variant has none).
     """
 
     def __init__(
@@ -65,7 +65,8 @@ class TPAVI(nn.Module):
         audio_bias: bool = True,
     ) -> None:
         super().__init__()
-        self.mode, self.scope = mode, scope
+        self.mode = mode
+        self.scope = scope
         inner = max(channels // 2, 1)
         self.align_channel = nn.Linear(audio_channels, channels, bias=audio_bias)
         self.norm_layer = nn.LayerNorm(channels)
@@ -79,53 +80,58 @@ class TPAVI(nn.Module):
             self.align_channel.requires_grad_(False)
 
     def forward(self, x: Tensor, audio: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """Writes the attended sound into the visual map.
+        """Fuse the sound into the visual map.
 
         Args:
             x: visual map (B, C, T, H, W).
             audio: (B, T, `audio_channels`); not read in the mode "visual".
 
         Returns:
-            the map (B, C, T, H, W), and the sound brought to the channels of the map (B, T, C), None in mode "visual".
+            the map (B, C, T, H, W), and the sound projected to the channels of the map (B, T, C), None in mode
+            "visual".
         """
-        x = x.permute(0, 2, 3, 4, 1)
-        outputs, aligned = [], None
+        x = x.permute(0, 2, 3, 4, 1)  # (B, T, H, W, C)
+        outputs: list[Tensor] = []
+        projected = None
         if self.mode in ("visual", "both"):
-            outputs.append(self._write(x, self._context(self.phi(x), self.g(x))))
+            outputs.append(self._attend(x, self._context(self.phi(x), self.g(x))))
         if self.mode in ("audio", "both"):
-            aligned = self.align_channel(audio)
-            # phi(a) is the same for every pixel of a frame, so the frame's mean may be taken first, even before g
-            outputs.append(self._write(x, self._context(self.phi(aligned)[:, :, None, None], self._pooled(x))))
+            projected = self.align_channel(audio)  # (B, T, C)
+            # phi(a) is the same for every pixel of a frame, so g may be averaged over the frame first: (B, T, 1, 1, C')
+            keys = self.phi(projected)[:, :, None, None]
+            outputs.append(self._attend(x, self._context(keys, self._frame_mean_of_g(x))))
         output = outputs[0] if len(outputs) == 1 else (outputs[0] + outputs[1]) / 2
-        return output.permute(0, 4, 1, 2, 3), aligned
+        return output.permute(0, 4, 1, 2, 3), projected  # (B, C, T, H, W)
 
-    def _pooled(self, x: Tensor) -> Tensor:
-        """The mean of g over each frame, (B, T, 1, 1, C')."""
+    def _frame_mean_of_g(self, x: Tensor) -> Tensor:
+        """Average g(x) over each frame, (B, T, 1, 1, C'); g is linear, so it is applied to the mean of x."""
         with torch.autocast(x.device.type, enabled=False):
-            mean = x.mean((2, 3), keepdim=True, dtype=_at_least_float32(x))
+            mean = x.mean((2, 3), keepdim=True, dtype=_at_least_float32(x))  # (B, T, 1, 1, C)
             return F.linear(mean, self.g.weight.to(mean), self.g.bias.to(mean))
 
     def _context(self, phi: Tensor, g: Tensor) -> Tensor:
-        """Gives phi^T g / positions, (B, C', C') over the clip or (B * T, C', C') within each frame."""
-        first = 1 if self.scope == "clip" else 2
+        """Compute phi^T g / positions, (B, C', C') over the clip or (B * T, C', C') within each frame."""
+        first_position_dim = 1 if self.scope == "clip" else 2
         # 16-bit sums over thousands of positions would lose the small terms
         with torch.autocast(phi.device.type, enabled=False):
-            keys, values = (each.flatten(first, 3).to(_at_least_float32(each)) for each in (phi, g))
+            keys = phi.flatten(first_position_dim, 3).to(_at_least_float32(phi))  # (B, N, C') or (B, T, N, C')
+            values = g.flatten(first_position_dim, 3).to(_at_least_float32(g))
             context = keys.mT @ values / keys.shape[-2]
         return context.flatten(0, -3)
 
-    def _write(self, x: Tensor, context: Tensor) -> Tensor:
-        """Norm(x + BN(mu(theta(x) context))) for x (B, T, h, w, C), theta, context and mu as one matrix."""
+    def _attend(self, x: Tensor, context: Tensor) -> Tensor:
+        """Compute Norm(x + BN(mu(theta(x) context))) for x (B, T, H, W, C), theta, context and mu as one matrix."""
+        mu: Any = self.W_z[0]
         with torch.autocast(x.device.type, enabled=False):
-            layers: tuple[Any, ...] = (self.theta, self.W_z[0])
-            theta, offset, mu, bias = (each.to(context) for layer in layers for each in (layer.weight, layer.bias))
-            read = mu @ context.mT
-            matrix, bias = read @ theta, read @ offset + bias
+            read = mu.weight.to(context) @ context.mT  # (clips or frames, C, C')
+            matrix = read @ self.theta.weight.to(context)  # (clips or frames, C, C)
+            bias = read @ self.theta.bias.to(context) + mu.bias.to(context)  # (clips or frames, C)
+        # (B, T * H * W, C) or (B * T, H * W, C)
         pixels = x.flatten(1, 3) if self.scope == "clip" else x.flatten(0, 1).flatten(1, 2)
-        update = linear_each(pixels, matrix, bias).reshape(x.shape)
-        update = self.W_z[1](update.permute(0, 4, 1, 2, 3)).permute(0, 2, 3, 4, 1)
-        written: Tensor = self.norm_layer(x + update)
-        return written
+        update = batched_linear(pixels, matrix, bias).reshape(x.shape)
+        update = self.W_z[1](update.permute(0, 4, 1, 2, 3)).permute(0, 2, 3, 4, 1)  # BatchNorm3d wants (B, C, T, H, W)
+        fused: Tensor = self.norm_layer(x + update)
+        return fused
 
 
 def _at_least_float32(x: Tensor) -> torch.dtype:
