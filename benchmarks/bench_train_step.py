@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from avseg.audio.vggish import VGGish
-from avseg.models.avs.loss import AudioVisualMappingLoss
-from avseg.models.avs.loss import MaskLoss
+from avseg.models.avs.loss import AudioVisualMappingLoss, MaskLoss
 from avseg.models.avs.network import AVSModel
 from avseg.nn.normalise import normalise
 from benchmarks.measure import Comparison, alternate, count_flops
@@ -61,9 +60,9 @@ def step(
             return {"logits": model(normalise(frames), encoder(patches)).logits}
 
     def train() -> dict[str, Tensor]:
-        wanted = annotated if form == "ours" and setting == "s4" else None
+        options = {"decode_mask": annotated} if form == "ours" and setting == "s4" else {}
         with half:
-            out = model(normalise(frames), encoder(patches), **({} if wanted is None else {"wanted": wanted}))
+            out = model(normalise(frames), encoder(patches), **options)
         loss = mask_loss(out.logits, masks, annotated)
         if setting == "ms3":
             loss = loss + 0.5 * mapping_loss(out.logits, out.visual_maps, out.audio_maps)

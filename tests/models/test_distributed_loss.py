@@ -9,8 +9,7 @@ import torch.multiprocessing as mp
 from torch import Tensor
 
 from avseg.data.clip import Clip
-from avseg.models.avs.loss import AudioVisualMappingLoss
-from avseg.models.avs.loss import MaskLoss
+from avseg.models.avs.loss import AudioVisualMappingLoss, MaskLoss
 from avseg.models.distributed_loss import SharedBatch
 
 # the clips of each process; the last one is a stand-in, which counts for nothing

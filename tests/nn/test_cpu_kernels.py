@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from avseg.nn import cpu_kernels as products
-from avseg.nn.cpu_kernels import PixelConv, PixelLinear, onednn_applies, linear, batched_linear, use_fast_products
+from avseg.nn.cpu_kernels import PixelConv, PixelLinear, batched_linear, linear, onednn_applies, use_fast_products
 
 
 @pytest.fixture(autouse=True)

@@ -12,10 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from avseg.models.avs.loss import AudioVisualMappingLoss
-from avseg.models.avs.loss import MaskLoss
+from avseg.models.avs.loss import AudioVisualMappingLoss, MaskLoss
 from avseg.models.avs.network import AVSModel
-from avseg.models.avs.weights import to_official, load_official
+from avseg.models.avs.weights import load_official, to_official
 from tests.golden_recipe import arr, blob_masks, fill_official, golden
 
 

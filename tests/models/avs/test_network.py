@@ -130,8 +130,8 @@ def test_bfloat16_autocast() -> None:
     [
         ({"fusion_stages": [5]}, r"fusion_stages: .*5.*allowed are 1"),
         ({"fusion_stages": [0, 1]}, "fusion_stages: .*0"),
-        ({"fusion_mode": "audoi"}, "fusion_mode: 'audoi'.*'audio'"),
-        ({"fusion_scope": "clips"}, "fusion_scope: 'clips'.*'clip'"),
+        ({"fusion_mode": "audoi"}, "fusion_mode 'audoi' is unknown.*'audio'"),
+        ({"fusion_scope": "clips"}, "fusion_scope 'clips' is unknown.*'clip'"),
         ({"backbone": "resnet5"}, "backbone: 'resnet5'.*did you mean 'resnet50'"),
         ({"backbone": "resnet50.nonsense"}, "backbone: .*'nonsense'.*resnet50.tv_in1k"),
         ({"backbone": "test_vit"}, "backbone: 'test_vit' gives maps at strides"),
@@ -144,5 +144,5 @@ def test_mistakes_are_told_in_one_line(options: dict, told: str) -> None:
 
 
 def test_size_that_is_no_multiple_of_32(model: AVSModel) -> None:
-    with pytest.raises(UserError, match=r"100x64.*multiples of 32.*96x64"):
+    with pytest.raises(UserError, match=r"multiples of 32, got 100x64; resize to 96x64"):
         model(torch.zeros(1, 1, 3, 100, 64), torch.zeros(1, 1, 128))

@@ -6,8 +6,7 @@ import pytest
 import torch
 from benchmarks.published import as_published
 
-from avseg.models.avs.loss import AudioVisualMappingLoss
-from avseg.models.avs.loss import MaskLoss
+from avseg.models.avs.loss import AudioVisualMappingLoss, MaskLoss
 from avseg.models.avs.network import AVSModel
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from avseg.models.avs.network import AVSModel
-from avseg.models.avs.weights import to_official, load_official
+from avseg.models.avs.weights import load_official, to_official
 from avseg.utils.errors import UserError
 from tests.golden_recipe import arr, fill_official, golden
 

@@ -134,7 +134,8 @@ class AudioVisualMappingLoss(nn.Module):
                 mask = frame_logits.float()
             terms = []
             for visual_map, audio_map in pairs:
-                pooled = functional.adaptive_avg_pool2d(mask, visual_map.shape[-2:])  # (B * T, 1, h, w)
+                height, width = visual_map.shape[-2:]
+                pooled = functional.adaptive_avg_pool2d(mask, (height, width))  # (B * T, 1, h, w)
                 terms.append(self._stage_term(pooled if semantic else pooled.sigmoid(), visual_map, audio_map))
             per_frame = torch.stack(terms).mean(0)  # (B * T,)
             if not semantic:

@@ -62,7 +62,7 @@ class AVSTask(pl.LightningModule):
         return clip.valid if self.num_classes > 1 else None
 
     def forward(self, clip: Clip, decode_mask: Tensor | None = None) -> AVSOutput:
-        """The model on a batch of clips with their own sound; logits of the frames in `decode_mask` (B, T), or of all."""
+        """Run the model on clips with their own sound; logits of the frames in `decode_mask` (B, T), or of all."""
         frames, sound = normalise(clip.frames), self.embed(clip.sound)
         output: AVSOutput = self.net(frames, sound, valid=self._valid(clip), decode_mask=decode_mask)
         return output
