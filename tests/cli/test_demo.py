@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from avseg.cli import demo_steps as demos
+from avseg.cli import demo as demos
 from avseg.cli.demo_listening import check_listening, draw_scopes
 from avseg.media.video import probe
 from avseg.runs import RunDirectory
@@ -39,11 +39,11 @@ def test_the_main_job(tmp_path: Path) -> None:
     for sound in ("its own sound", "silence", "white noise", "another clip's sound", "own, shuffled in time"):
         assert sound in done.out
     # the last table is followed by what lies where
-    end = done.out[done.out.rindex("heard") :]
+    end = done.out[done.out.rindex("its own sound") :]
     assert f"{100 * scores['own']['miou']:.2f}" in end
     oracle = json.loads((tmp_path / "data" / "demo" / "oracle.json").read_text())["test"]["oracle"]
     assert f"an audio-blind oracle reaches at most {100 * oracle:.1f}" in end
-    picture, video = (Path(re.findall(rf"^{what}: (.*)$", end, re.MULTILINE)[0]) for what in ("picture", "video.*"))
+    picture, video = (Path(re.findall(rf"^{what}: (.*)$", end, re.MULTILINE)[0]) for what in ("image", "video.*"))
     with Image.open(picture) as panel:
         assert np.asarray(panel).std() > 10
     overlay = probe(video)
@@ -52,11 +52,11 @@ def test_the_main_job(tmp_path: Path) -> None:
 
     again = demo(tmp_path)
     assert again.code == 0, again.err
-    assert "made already" in again.out
+    assert "exists already" in again.out
     assert again.run == done.run
     # neither data nor a run are made a second time; the scores are shown again
     assert re.findall(r"^\$ avseg (\w+)", again.out, flags=re.MULTILINE) == ["train", "predict"]
-    assert again.out[again.out.rindex("heard") :] == end
+    assert again.out[again.out.rindex("its own sound") :] == end
     assert '"resumed"' not in (done.run / "manifest.json").read_text()
 
 
@@ -99,9 +99,16 @@ def result(folder: Path, own: float, other: float = 0.2, shuffled: float = 0.2) 
 
 def checked(folder: Path, capsys: pytest.CaptureFixture[str], **changed: float) -> tuple[bool, list[str]]:
     """Whether all is passed, and the answer of each row; without changes every check is at its border."""
-    miou = {"deaf": 0.4, "clip": 0.5, "clip_other": 0.4, "second": 0.3, "frame": 0.5, "frame_shuffled": 0.3} | changed
+    miou = {
+        "no fusion": 0.4,
+        "clip": 0.5,
+        "clip_other": 0.4,
+        "second": 0.3,
+        "frame": 0.5,
+        "frame_shuffled": 0.3,
+    } | changed
     runs = {
-        "deaf": result(folder / "deaf", miou["deaf"]),
+        "no fusion": result(folder / "no fusion", miou["no fusion"]),
         "clip": result(folder / "clip", miou["clip"], other=miou["clip_other"]),
         "clip, changing": result(folder / "second", miou["second"]),
         "frame, changing": result(folder / "frame", miou["frame"], shuffled=miou["frame_shuffled"]),
@@ -120,7 +127,7 @@ def test_listening_is_passed_at_the_border(tmp_path: Path, capsys: pytest.Captur
 @pytest.mark.parametrize(
     ("changed", "row"),
     [
-        ({"deaf": 0.4001}, 0),
+        ({"no fusion": 0.4001}, 0),
         ({"clip_other": 0.4001}, 1),
         ({"second": 0.3001}, 2),
         ({"frame_shuffled": 0.3001}, 3),

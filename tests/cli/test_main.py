@@ -1,14 +1,18 @@
+import importlib
 import os
 import pickle
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from avseg.cli.main import _VERBS
+from avseg.cli.arguments.parser import take_option
+from avseg.cli.main import VERBS, build_parser
+from avseg.utils.errors import UserError
 from tests.runs_for_tests import SMALL, avseg
 
 
@@ -21,7 +25,7 @@ def error_of(words, outputs=None):
     return lines[0]
 
 
-@pytest.mark.parametrize("verb", ["", *_VERBS])
+@pytest.mark.parametrize("verb", ["", *VERBS])
 def test_help_has_an_example(verb, capsys):
     with pytest.raises(SystemExit) as caught:
         avseg([verb, "--help"] if verb else ["--help"])
@@ -35,6 +39,39 @@ def test_help_imports_nothing_heavy():
     code += f"print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def verbs(parser):
+    """Every parser of a verb or subverb, with its name."""
+    for action in parser._actions:
+        if isinstance(action.choices, dict):
+            for name, verb in action.choices.items():
+                yield name, verb
+                yield from verbs(verb)
+
+
+@pytest.mark.parametrize(("name", "parser"), list(verbs(build_parser())))
+def test_the_function_of_every_verb_exists(name, parser):
+    run = parser.get_default("run")
+    if isinstance(run, str):
+        module, _, function = run.partition(":")
+        assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_an_option_is_taken_from_a_command_line():
+    words = ["--plugin", "a", "train", "x=1", "--plugin=b", "-m", "--plugins"]
+    assert take_option(words, "--plugin") == (["train", "x=1", "-m", "--plugins"], ["a", "b"])
+    with pytest.raises(UserError, match="--plugin: a value is missing"):
+        take_option(["train", "--plugin"], "--plugin")
+
+
+def test_plugins_are_loaded_before_the_verb_runs(monkeypatch, tmp_path):
+    loaded = []
+    plugins = SimpleNamespace(load=loaded.extend)
+    monkeypatch.setitem(sys.modules, "avseg.config.plugins", plugins)
+    command = avseg(["status", "--plugin", "mine", "--out", str(tmp_path), "--plugin=yours"])
+    assert command.code == 0, command.err
+    assert loaded == ["mine", "yours"]
 
 
 def test_an_unknown_verb_names_the_nearest():

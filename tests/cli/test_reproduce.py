@@ -93,7 +93,7 @@ def in_this_process(fail: Callable[[Job], bool] = lambda job: False) -> Callable
 def partly(folder: Path) -> Iterator[Command]:
     """A first attempt in which one cell fails."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("avseg.sweep.run_jobs", in_this_process(lambda job: job.name == "TPAVI, scratch"))
+        patch.setattr("avseg.cli.reproduce.run_jobs", in_this_process(lambda job: job.name == "TPAVI, scratch"))
         yield reproduce(folder)
 
 
@@ -101,7 +101,7 @@ def partly(folder: Path) -> Iterator[Command]:
 def whole(partly: Command, folder: Path) -> Iterator[Command]:
     """The same command again."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("avseg.sweep.run_jobs", in_this_process())
+        patch.setattr("avseg.cli.reproduce.run_jobs", in_this_process())
         yield reproduce(folder)
 
 
@@ -169,7 +169,7 @@ def test_nothing_is_run_twice_and_sources_serve_other_tables(whole: Command, fol
 
 
 def test_the_table_alone(whole: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("avseg.sweep.run_jobs", None)
+    monkeypatch.setattr("avseg.cli.reproduce.run_jobs", None)
     text = (folder / "outputs" / "small" / "table" / "table.md").read_text()
     again = reproduce(folder, "--no-run")
     assert again.code == 0
@@ -199,7 +199,7 @@ def test_the_table_alone(whole: Command, folder: Path, monkeypatch: pytest.Monke
 def test_mistakes_end_before_anything_runs(
     words: list[str], says: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("avseg.sweep.run_jobs", None)
+    monkeypatch.setattr("avseg.cli.reproduce.run_jobs", None)
     done = reproduce(folder, *words)
     assert done.code == 2
     assert says in done.err
@@ -233,7 +233,7 @@ def test_toy_data_is_made_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         started.extend(job.name for job in jobs)
         return [Outcome(job, State.MISSING, None, log_file(job.run), "not started") for job in jobs]
 
-    monkeypatch.setattr("avseg.sweep.run_jobs", note)
+    monkeypatch.setattr("avseg.cli.reproduce.run_jobs", note)
     done = reproduce(tmp_path, table="made")
     assert done.code == 1, done.err
     assert done.out.count("$ avseg data toy") == 2

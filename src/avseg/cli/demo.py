@@ -1,37 +1,153 @@
-"""`avseg demo`: the main job on made data, from nothing to a score table, a picture and a video with sound."""
+"""`avseg demo`: commands that a user could type, printed and run one after another."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
-_EPILOG = """\
-examples:
-  avseg demo                  make a toy MS3 set, train, evaluate with the controls, predict on a video
-  avseg demo listening        prove that TPAVI listens, and that the frame scope can tell when
-  avseg demo cutouts          the same job on real cut-outs with real sounds (after `avseg data cutouts`)
-"""
+from avseg.audio.log_mel import read_wav
+from avseg.cli.demo_listening import check_listening, draw_scopes
+from avseg.cli.main import build_parser
+from avseg.cli.main import main as avseg
+from avseg.cli.scores_table import show_scores
+from avseg.config.compose import compose
+from avseg.media.video_writer import make_clip_video
+from avseg.runs import RunDirectory, read_json
+from avseg.training.build import build_data
+from avseg.training.load import load_task
+from avseg.utils.errors import UserError
 
-
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds the verb."""
-    parser = commands.add_parser(
-        "demo",
-        help="the main job on made data, in minutes",
-        description=__doc__,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "which", nargs="?", choices=("main", "listening", "cutouts"), default="main", help="default: main"
-    )
-    parser.add_argument("--out", type=Path, default=Path("outputs"), help="where runs go; default: outputs")
-    parser.add_argument("--data", type=Path, default=Path("data"), help="where data goes; default: data")
-    parser.set_defaults(run=run)
+_TOY = ("--setting", "ms3", "--size", "64", "--val", "40", "--test", "80")
+# all 73 classes need more clips than two cores can train on in minutes
+_CUTOUT_CLASSES: tuple[str, ...] = ("dog", "cow", "duck", "rooster", "sheep", "lion", "elephant", "owl")
+_CUTOUT_CLASSES += ("violin", "drumkit", "firetruck", "frog")
+_SHORT = ("data.epochs=12", "callbacks.panels.every_n_epochs=4")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs a demonstration."""
-    import avseg.cli.demo_steps as demos
-
-    job = {"main": demos.main, "listening": demos.listening, "cutouts": demos.cutouts}[arguments.which]
-    job(arguments.data, arguments.out)
+    """Run a demonstration."""
+    demonstrations = {"main": run_main, "listening": run_listening, "cutouts": run_cutouts}
+    demonstrations[arguments.which](arguments.data, arguments.out)
     return 0
+
+
+def run_main(data: Path, outputs: Path) -> None:
+    """Train on toy data, evaluate with the sound controls, draw an image, predict on a video with sound."""
+    data_root = data / "demo"
+    out = outputs / "demo"
+    make_data(data_root, ["toy", "--train", "400", *_TOY])
+    trained = _train(data_root, outputs, "demo", "data.epochs=8", "callbacks.panels.every_n_epochs=4")
+    video = out / "clip.mp4"
+    _write_test_clip(trained, video)
+    _run_command(["predict", video, "--out", out / "prediction", "--checkpoint", trained.path, "--overwrite"])
+    _show_result(trained, data_root)
+    print(f"image: {trained.pictures / 'test.png'}")
+    print(f"video with sound: {out / 'prediction' / 'clip' / 'overlay.mp4'}")
+    print(f"next: avseg predict YOUR_VIDEO --out {outputs}/mine; or make check-listening")
+
+
+def run_cutouts(data: Path, outputs: Path) -> None:
+    """Train and evaluate on real cut-outs with real sounds.
+
+    Raises:
+        UserError: the cut-outs are missing.
+    """
+    source = data / "cutouts"
+    if not source.is_dir():
+        raise UserError(f"{source} does not exist; `make data-cutouts` (avseg data cutouts --out {source}) obtains it")
+    data_root = data / "cutouts_ms3"
+    counts = ["--train", "1000", "--val", "40", "--test", "100"]
+    words = ["compose", "--cutouts", source, "--setting", "ms3", "--size", "96", "--classes", *_CUTOUT_CLASSES]
+    make_data(data_root, [*words, *counts])
+    trained = _train(data_root, outputs, "demo_cutouts", "callbacks.panels.every_n_epochs=5", recipe="cutouts")
+    _show_result(trained, data_root)
+    print(f"image: {trained.pictures / 'test.png'}")
+
+
+def run_listening(data: Path, outputs: Path) -> None:
+    """Check that TPAVI uses the sound and which scope resolves it in time: four trainings, a table and an image.
+
+    Raises:
+        UserError: a check failed.
+    """
+    clip = data / "listening_clip"
+    second = data / "listening_second"
+    make_data(clip, ["toy", "--train", "600", "--sounding", "clip", *_TOY])
+    make_data(second, ["toy", "--train", "600", "--sounding", "second", *_TOY])
+    runs = {
+        "no fusion": _train(clip, outputs, "listening_clip", "fusion=none", *_SHORT),
+        "clip": _train(clip, outputs, "listening_clip", "fusion=stages_1234", *_SHORT),
+        "clip, changing": _train(second, outputs, "listening_second", "fusion=stages_1234", *_SHORT),
+        "frame, changing": _train(second, outputs, "listening_second", "fusion=frame_1234", *_SHORT),
+    }
+    image = outputs / "listening_second" / "scopes.png"
+    draw_scopes(runs["clip, changing"], runs["frame, changing"], image)
+    passed = check_listening(runs, {"clip": _oracle(clip), "second": _oracle(second)})
+    print(f"image: {image}")
+    if not passed:
+        raise UserError("a check of listening failed; see the table above")
+
+
+def make_data(root: Path, words: Sequence[object]) -> None:
+    """Generate a data set with `avseg data`, unless the same one exists already.
+
+    Args:
+        root: folder of the data set; its generator.json records the arguments that it was generated with.
+        words: arguments of `avseg data`, without `--out`.
+    """
+    command = ["data", *map(str, words), "--out", str(root)]
+    note = root / "generator.json"
+    if note.is_file() and _was_generated_by(note, command):
+        print(f"{root}: exists already")
+        return
+    _run_command(command)
+
+
+def _was_generated_by(note: Path, command: Sequence[str]) -> bool:
+    arguments = vars(build_parser().parse_args(command))
+    for key, recorded in read_json(note).items():
+        value = arguments.get(key)
+        if recorded != (str(value) if isinstance(value, Path) else value):
+            return False
+    return True
+
+
+def _train(root: Path, outputs: Path, experiment: str, *overrides: str, recipe: str = "toy") -> RunDirectory:
+    """Train through the command; the same overrides give the run directory."""
+    all_overrides = [f"recipe={recipe}", f"experiment={experiment}", f"data.root={root}", f"paths.outputs={outputs}"]
+    all_overrides += overrides
+    _run_command(["train", *all_overrides])
+    return RunDirectory.of(compose("train", all_overrides))
+
+
+def _run_command(words: Sequence[object]) -> None:
+    """Print a command and run it.
+
+    Raises:
+        UserError: it failed, after printing its own error.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    command = [str(word) for word in words]
+    print(f"\n$ avseg {' '.join(command)}", flush=True)
+    code = avseg(command)
+    if code == 130:
+        raise KeyboardInterrupt
+    if code:
+        raise UserError(f"the step `avseg {' '.join(command)}` failed; see the line above")
+
+
+def _write_test_clip(trained: RunDirectory, path: Path) -> None:
+    """Write the first test clip as a video with sound, to predict on."""
+    dataset = build_data(load_task(trained.path).config).dataset("test")
+    waveform, sample_rate = read_wav(dataset.layout.wav(dataset.entries[0]))
+    frames = dataset[0].frames[0].permute(0, 2, 3, 1).numpy()  # (T, H, W, 3)
+    make_clip_video(frames, waveform.numpy(), path, sample_rate=sample_rate)
+
+
+def _show_result(trained: RunDirectory, root: Path) -> None:
+    show_scores(read_json(trained.result))
+    print(f"an audio-blind oracle reaches at most {100 * _oracle(root):.1f} (J)")
+
+
+def _oracle(root: Path) -> float:
+    """Read the best mIoU on the test split of an oracle that sees every object but not the sound."""
+    return float(read_json(root / "oracle.json")["test"]["oracle"])

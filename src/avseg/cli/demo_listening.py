@@ -1,92 +1,132 @@
-"""The proof that a model listens: differences of mIoU that a deaf model, or one that cannot tell when, never shows."""
+"""Checks that a model uses the sound, by differences of mIoU that an audio-blind model cannot show."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
+import torch
 from rich.table import Table
+from torch import Tensor
 
 from avseg.cli.scores_table import print_table
+from avseg.data.clip import Clip
+from avseg.draw.scopes import save_scopes
+from avseg.metrics import mask_iou
+from avseg.models.avs.module import AVSTask
 from avseg.runs import RunDirectory, read_json
+from avseg.training.build import build_data
+from avseg.training.load import load_task
 
-if TYPE_CHECKING:
-    from avseg.data.clip import Clip
-    from avseg.models.avs.module import AVSTask
+# least differences of mIoU in points, where sounds stay over the clip and where they change every second
+_MIN_GAIN_CLIP = 10
+_MIN_GAIN_SECOND = 20
+
+
+class _Check(NamedTuple):
+    """A pair of scores (per cent) of which the first must be higher by `min_gain` points."""
+
+    subject: str
+    reference: str
+    score: float
+    reference_score: float
+    min_gain: int
+
+    @property
+    def gain(self) -> float:
+        return self.score - self.reference_score
+
+    @property
+    def passed(self) -> bool:
+        return self.gain >= self.min_gain
 
 
 def check_listening(runs: dict[str, RunDirectory], oracles: dict[str, float]) -> bool:
-    """Prints the four checks; says whether all are passed.
+    """Print a table of the four checks.
 
     Args:
-        runs: "deaf" and "clip" on clips whose sound stays, "clip, changing" and "frame, changing" on clips whose
-            sounding objects change from second to second.
-        oracles: the audio-blind oracle's mIoU on both sets, "clip" and "second".
+        runs: "no fusion" and "clip" on clips whose sounding objects stay the same, "clip, changing" and
+            "frame, changing" on clips whose sounding objects change every second.
+        oracles: mIoU of the audio-blind oracle on both data sets, "clip" and "second".
+
+    Returns:
+        True if all checks are passed.
     """
-    score = {name: read_json(run.result)["scores"] for name, run in runs.items()}
-    own = {name: 100 * scores["own"]["miou"] for name, scores in score.items()}
-    frame = score["frame, changing"]
+    miou: dict[str, dict[str, float]] = {}
+    for name, run in runs.items():
+        scores = read_json(run.result)["scores"]
+        miou[name] = {sound: 100 * score["miou"] for sound, score in scores.items()}
+    clip = miou["clip"]
+    frame = miou["frame, changing"]
     checks = [
-        ("sounding=clip: TPAVI, clip scope", "no TPAVI", own["clip"], own["deaf"], 10),
-        (
-            "sounding=clip: TPAVI, clip scope",
-            "another clip's sound",
-            own["clip"],
-            100 * score["clip"]["other"]["miou"],
-            10,
+        _Check("sounding=clip: TPAVI, clip scope", "no TPAVI", clip["own"], miou["no fusion"]["own"], _MIN_GAIN_CLIP),
+        _Check("sounding=clip: TPAVI, clip scope", "another clip's sound", clip["own"], clip["other"], _MIN_GAIN_CLIP),
+        _Check(
+            "sounding=second: frame scope", "clip scope", frame["own"], miou["clip, changing"]["own"], _MIN_GAIN_SECOND
         ),
-        ("sounding=second: frame scope", "clip scope", own["frame, changing"], own["clip, changing"], 20),
-        (
-            "sounding=second: frame scope",
-            "sound shuffled in time",
-            own["frame, changing"],
-            100 * frame["shuffled"]["miou"],
-            20,
+        _Check(
+            "sounding=second: frame scope", "sound shuffled in time", frame["own"], frame["shuffled"], _MIN_GAIN_SECOND
         ),
     ]
-    table = Table(title="does it listen? (mIoU on the test split, per cent)")
-    for column in ("what", "against", "J", "J of the other", "difference", "at least", ""):
-        table.add_column(column, justify="left" if column in ("what", "against") else "right")
-    for what, against, high, low, least in checks:
-        passed = "yes" if high - low >= least else "NO"
-        table.add_row(what, against, f"{high:.1f}", f"{low:.1f}", f"{high - low:+.1f}", str(least), passed)
-    print_table(table)
+    _print_checks(checks)
     print(f"an audio-blind oracle: {100 * oracles['clip']:.1f} (clip), {100 * oracles['second']:.1f} (second)")
-    return all(high - low >= least for _, _, high, low, least in checks)
+    return all(check.passed for check in checks)
 
 
-def draw_scopes(clip_scope: RunDirectory, frame_scope: RunDirectory, path: Path, among: int = 21) -> None:
-    """Both scopes on a test clip, second by second: the one of the median gain, so neither the best nor the worst."""
-    from avseg.draw.scopes import save_scopes
-    from avseg.training.build import build_data
-    from avseg.training.load import load_task
+def _print_checks(checks: list[_Check]) -> None:
+    table = Table(title="does the model use the sound? (mIoU on the test split, per cent)")
+    table.add_column("model")
+    table.add_column("reference")
+    for title in ("J", "J of the reference", "difference", "at least", ""):
+        table.add_column(title, justify="right")
+    for check in checks:
+        numbers = (f"{check.score:.1f}", f"{check.reference_score:.1f}", f"{check.gain:+.1f}", str(check.min_gain))
+        table.add_row(check.subject, check.reference, *numbers, "yes" if check.passed else "NO")
+    print_table(table)
 
-    tasks = {"clip scope": load_task(clip_scope.path), "frame scope": load_task(frame_scope.path)}
-    dataset = build_data(tasks["clip scope"].config).dataset("test")
-    views = [_View(dataset[index], tasks) for index in range(min(among, len(dataset)))]
-    view = sorted(views, key=lambda item: item.gain)[len(views) // 2]
-    clip = view.clip
+
+def draw_scopes(clip_scope: RunDirectory, frame_scope: RunDirectory, path: Path, max_clips: int = 21) -> None:
+    """Draw both scopes on the test clip of the median gain, second by second.
+
+    Args:
+        clip_scope: run of a model whose fusion attends over the whole clip.
+        frame_scope: run of a model whose fusion attends within each frame; on the same data.
+        path: the image to write.
+        max_clips: number of test clips among which the median is taken.
+    """
+    models = {"clip scope": load_task(clip_scope.path), "frame scope": load_task(frame_scope.path)}
+    dataset = build_data(models["clip scope"].config).dataset("test")
+    views = []
+    for index in range(min(max_clips, len(dataset))):
+        views.append(_View(dataset[index], models))
+    views.sort(key=lambda view: view.gain)
+    median = views[len(views) // 2]
+    clip = median.clip
     save_scopes(
         path,
-        clip.frames[0].permute(0, 2, 3, 1).numpy(),
+        clip.frames[0].permute(0, 2, 3, 1).numpy(),  # (T, H, W, 3)
         clip.sound[0, :, 0].numpy(),
         clip.masks[0].numpy(),
-        {name: values.numpy() for name, values in view.maps.items()},
-        scores=view.scores,
+        {name: probabilities.numpy() for name, probabilities in median.maps.items()},
+        scores=median.scores,
         title=f"{clip.video_id[0]}: the clip of the median gain of {len(views)}",
     )
 
 
 class _View:
-    """A clip as two models see it."""
+    """Predictions of two models for one clip.
 
-    def __init__(self, clip: "Clip", tasks: "dict[str, AVSTask]") -> None:
-        import torch
+    Attributes:
+        maps: (T, H, W) probabilities by the name of the model.
+        scores: J of each second by the name of the model.
+        gain: sum of J of the second model minus that of the first.
+    """
 
-        from avseg.metrics import mask_iou
-
+    def __init__(self, clip: Clip, models: dict[str, AVSTask]) -> None:
         self.clip = clip
-        self.maps = {name: task.predict_clip(clip.frames, clip.sound)[0] for name, task in tasks.items()}
-        self.scores: dict[str, list[float]] = {
-            name: mask_iou(torch.logit(values, eps=1e-6), clip.masks[0]).tolist() for name, values in self.maps.items()
-        }
-        clip_scope, frame_scope = self.scores.values()
-        self.gain = sum(frame_scope) - sum(clip_scope)
+        self.maps: dict[str, Tensor] = {}
+        self.scores: dict[str, list[float]] = {}
+        for name, model in models.items():
+            probabilities = model.predict_clip(clip.frames, clip.sound)[0]
+            self.maps[name] = probabilities
+            self.scores[name] = mask_iou(torch.logit(probabilities, eps=1e-6), clip.masks[0]).tolist()
+        first, second = self.scores.values()
+        self.gain = sum(second) - sum(first)

@@ -120,6 +120,20 @@ class Reproduction:
         return {seed: (job.run_id, job.run) for (other, seed), job in self.cells.items() if other.place == cell.place}
 
 
+def read_seeds(text: str | None) -> list[int] | None:
+    """Parse `--seeds 1,2,3`; None if it was not given.
+
+    Raises:
+        UserError: not whole numbers.
+    """
+    if text is None:
+        return None
+    seeds = [seed.strip() for seed in text.split(",") if seed.strip()]
+    if not seeds or not all(seed.isdecimal() for seed in seeds):
+        raise UserError(f"--seeds {text}: give whole numbers separated by commas, such as 1,2,3")
+    return list(dict.fromkeys(map(int, seeds)))
+
+
 def _named(experiment: Experiment, overrides: Sequence[str]) -> tuple[Experiment, list[str], bool]:
     """The table under the name that it is to have, and the other words."""
     words = [word for word in overrides if word.partition("=")[0] != "experiment"]

@@ -123,11 +123,11 @@ def progress(job: Job) -> tuple[str, str]:
 
 
 def _last_row(path: Path) -> dict[str, str]:
-    rows = epochs(path)
+    rows = read_epochs(path)
     return rows[-1] if rows else {}
 
 
-def epochs(path: Path) -> list[dict[str, str]]:
+def read_epochs(path: Path) -> list[dict[str, str]]:
     """The rows of a metrics.csv; none where there is no file, or a damaged one: a look at it stops no sweep."""
     try:
         with path.open(newline="") as file:
