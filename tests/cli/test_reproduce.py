@@ -241,7 +241,7 @@ def test_toy_data_is_made_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert len(started) == 6
     assert (tmp_path / "data" / "toy_s4" / "s4_meta_data.csv").is_file()
     assert "4 of 4 cells have no complete run yet" in done.out
-    assert "made already" in reproduce(tmp_path, table="made").out
+    assert "exists already" in reproduce(tmp_path, table="made").out
 
 
 def test_status(whole: Command, folder: Path) -> None:
