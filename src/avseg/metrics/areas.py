@@ -1,11 +1,11 @@
-"""Pixels of every class in every frame: rightly predicted, predicted, labelled."""
+"""Pixel counts per frame and class, from which the scores per class are computed."""
 
 import torch
 from torch import Tensor
 
 
 def class_areas(predicted: Tensor, target: Tensor, num_classes: int) -> Tensor:
-    """Counts the pixels of each class; pixels with a label outside the classes (255) are ignored.
+    """Count the pixels of each class; pixels with a label outside the classes (255) are ignored.
 
     Args:
         predicted: (N, H, W) class indices.
@@ -22,23 +22,16 @@ def class_areas(predicted: Tensor, target: Tensor, num_classes: int) -> Tensor:
                  [1, 2],
                  [2, 1]]])
     """
-    predicted, target = predicted.flatten(1).long(), target.flatten(1).long()
-    known = (target >= 0) & (target < num_classes)
-    return torch.stack(
-        [
-            _areas(classes, counted, num_classes)
-            for classes, counted in (
-                (predicted, known & (predicted == target)),
-                (predicted, known),
-                (target, known),
-            )
-        ],
-        dim=1,
-    )
+    predicted = predicted.flatten(1).long()  # (N, H * W)
+    target = target.flatten(1).long()
+    labelled = (target >= 0) & (target < num_classes)
+    intersection = _areas(predicted, labelled & (predicted == target), num_classes)
+    predicted_area = _areas(predicted, labelled, num_classes)
+    return torch.stack([intersection, predicted_area, _areas(target, labelled, num_classes)], dim=1)
 
 
 def _areas(classes: Tensor, counted: Tensor, num_classes: int) -> Tensor:
-    """Pixels per frame and class, (N, K); those not counted go to one bin more, which is dropped."""
+    """Count pixels (N, P) per frame and class, (N, K); pixels that are not counted go to an extra bin."""
     bins = torch.where(counted, classes, num_classes)
     bins = bins + torch.arange(len(bins), device=bins.device)[:, None] * (num_classes + 1)
     areas = torch.bincount(bins.flatten(), minlength=len(bins) * (num_classes + 1))

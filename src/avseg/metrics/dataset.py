@@ -1,6 +1,6 @@
 """The dataset-level family of scores (CAVP, DDESeg): one confusion matrix over the whole split, background a class.
 
-Not comparable with `MaskIoU` and `FScore`: the same weights of CAVP give 55.82 on MS3 in one and 72.79 in the other.
+Not comparable with `MaskIoU` and `FScore`: the same weights of CAVP reach 55.82 on MS3 in one and 72.79 in the other.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from avseg.metrics.frames import FrameMetric, check_shapes
 
 
 class DatasetIoU(FrameMetric):
-    """IoU of each class over all pixels of the split, averaged over the classes; a class that never occurs gives 0.
+    """IoU of each class over all pixels of the split, averaged over the classes; a class that never occurs scores 0.
 
     Args:
         num_classes: 2 (silent, sounding) takes one logit per pixel, more take one logit per class.
@@ -34,43 +34,35 @@ class DatasetIoU(FrameMetric):
         super().__init__(counts=3 * num_classes, state="areas", **kwargs)
         self.num_classes = num_classes
 
-    def update(self, logits: Tensor, target: Tensor, index: Tensor | None = None) -> None:
-        """Adds frames.
-
-        Args:
-            logits: (N, H, W) or (B, T, H, W); with more than 2 classes (N, K, H, W) or (B, T, K, H, W).
-            target: (N, H, W) or (B, T, H, W); 2 classes: non-zero is sounding; more: the class index, 255 is ignored.
-            index: (B,), each clip's place in its split.
-
-        Raises:
-            ValueError: shapes that do not fit.
-        """
+    def _count(self, logits: Tensor, target: Tensor) -> Tensor:
         if self.num_classes == 2:
             check_shapes(logits, target)
-            predicted, target = logits.float().sigmoid() > 0.5, target != 0
+            predicted = logits.float().sigmoid() > 0.5
+            target = target != 0
         else:
             predicted = logits.argmax(-3)
             check_shapes(predicted, target)
         areas = class_areas(predicted.flatten(0, -3), target.flatten(0, -3), self.num_classes)
-        self._add(areas.flatten(1), target.shape[:-2], index)
+        return areas.flatten(1)  # (N, 3 * K)
 
     def compute(self) -> Tensor:
-        """The mean over the classes, a float32 scalar in [0, 1]."""
-        return self._scores().nan_to_num(nan=0.0).mean().float().to(self.device)
+        """Compute the mean over the classes, a float32 scalar in [0, 1]."""
+        return self._class_scores().nan_to_num(nan=0.0).mean().float().to(self.device)
 
     def per_class(self) -> Tensor:
-        """The score of each class, (K,) float32, NaN where it never occurs. All processes must call it."""
+        """Compute the score of each class, (K,) float32, NaN where it never occurs. All processes must call it."""
         with self.sync_context():
-            return self._scores().float()
+            return self._class_scores().float()
 
-    def _scores(self) -> Tensor:
-        right, predicted, labelled = self._areas()
-        return right / (predicted + labelled - right)
+    def _class_scores(self) -> Tensor:
+        correct, predicted, labelled = self._areas()
+        return correct / (predicted + labelled - correct)
 
     def _areas(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Sum intersection, predicted area and labelled area over the frames, (K,) each."""
         _, counts = self._frames()
-        right, predicted, labelled = counts.view(-1, 3, self.num_classes).sum(0).double()
-        return right, predicted, labelled
+        correct, predicted, labelled = counts.view(-1, 3, self.num_classes).sum(0).double()
+        return correct, predicted, labelled
 
 
 class DatasetFScore(DatasetIoU):
@@ -90,10 +82,11 @@ class DatasetFScore(DatasetIoU):
     """
 
     def compute(self) -> Tensor:
-        """The mean over the classes that occur, a float32 scalar in [0, 1]."""
-        return self._scores().nanmean().float().to(self.device)
+        """Compute the mean over the classes that occur, a float32 scalar in [0, 1]."""
+        return self._class_scores().nanmean().float().to(self.device)
 
-    def _scores(self) -> Tensor:
-        right, predicted, labelled = self._areas()
-        missed, wrong = labelled - right, predicted - right
-        return (1 + BETA2) * right / ((1 + BETA2) * right + BETA2 * missed + wrong)
+    def _class_scores(self) -> Tensor:
+        correct, predicted, labelled = self._areas()
+        missed = labelled - correct
+        false = predicted - correct
+        return (1 + BETA2) * correct / ((1 + BETA2) * correct + BETA2 * missed + false)

@@ -1,7 +1,7 @@
 """F-score of one mask per frame, best of 255 thresholds (AVS paper, section 5.1, beta^2 = 0.3), by a histogram.
 
-The official code compares every frame with 255 thresholds. Here each pixel is put between two thresholds once; sums
-over the histogram from above give the same 255 counts.
+The official code compares every frame with 255 thresholds. Here each pixel is sorted into a bin between two thresholds
+once; cumulative sums over the histogram from above are the same 255 counts.
 """
 
 from typing import Any
@@ -19,26 +19,26 @@ _BINS = len(THRESHOLDS) + 1
 
 
 def count_thresholds(scores: Tensor) -> Tensor:
-    """How many thresholds each score reaches: 0 (NaN) to 255, int32, the same shape.
+    """Count the thresholds that each score reaches: 0 (NaN) to 255, int32, the same shape.
 
     The same as `torch.bucketize(scores, THRESHOLDS, right=True)` and about 10 times faster on a CPU: the thresholds
-    are evenly spaced up to rounding, so a product gives the number or one less, and one comparison tells which.
+    are evenly spaced up to rounding, so a product is the count or one less, and one comparison decides.
 
     Args:
         scores: float32 in [0, 1]; NaN reaches no threshold.
     """
     edges = torch.cat([THRESHOLDS, THRESHOLDS.new_tensor([torch.inf])]).to(scores.device)
     scores = scores.nan_to_num(nan=-1 / 254)
-    # 253.999 lies below 254 by more than all rounding together: never one too many
+    # 253.999 is below 254 by more than the sum of all rounding errors: the guess is never too high
     guess = scores.mul(253.999).add_(1).int()
     next_edge = edges.index_select(0, guess.flatten()).view_as(scores)
     return guess.add_(scores >= next_edge)
 
 
 def _histograms(logits: Tensor, target: Tensor) -> Tensor:
-    """Per frame the silent and the sounding pixels by how many thresholds they reach, (N, 2 * 256) int64."""
+    """Count, per frame, silent and sounding pixels by the number of thresholds they reach, (N, 2 * 256) int64."""
     check_shapes(logits, target)
-    logits = logits.flatten(0, -3).flatten(1)
+    logits = logits.flatten(0, -3).flatten(1)  # (N, H * W)
     frames = torch.arange(len(logits), dtype=torch.int32, device=logits.device)[:, None]
     bins = count_thresholds(logits.float().sigmoid())
     bins.add_((target != 0).view_as(bins), alpha=_BINS).add_(frames, alpha=2 * _BINS)
@@ -46,23 +46,25 @@ def _histograms(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def _curves(histograms: Tensor) -> tuple[Tensor, Tensor]:
-    """F at every threshold, (N, 255) float64, and which frames have sounding pixels, (N,) bool."""
-    silent, sounding = histograms.view(-1, 2, _BINS).unbind(1)
-    reached = sounding.flip(1).cumsum(1).flip(1)[:, 1:].double()
-    predicted = reached + silent.flip(1).cumsum(1).flip(1)[:, 1:]
-    labelled = sounding.sum(1, keepdim=True).double()
-    precision, recall = reached / (predicted + 1e-20), reached / (labelled + 1e-20)
+    """Compute F at every threshold, (N, 255) float64, and a mask of frames with sounding pixels, (N,) bool."""
+    silent, sounding = histograms.view(-1, 2, _BINS).unbind(1)  # (N, 256) each
+    # true positives and all positives at each threshold, (N, 255)
+    correct = sounding.flip(1).cumsum(1).flip(1)[:, 1:].double()
+    predicted = correct + silent.flip(1).cumsum(1).flip(1)[:, 1:]
+    labelled = sounding.sum(1, keepdim=True).double()  # (N, 1)
+    precision = correct / (predicted + 1e-20)
+    recall = correct / (labelled + 1e-20)
     curve = (1 + BETA2) * precision * recall / (BETA2 * precision + recall)
     return curve.nan_to_num(nan=0.0), labelled[:, 0] > 0
 
 
 def _best(curves: Tensor, sounding: Tensor) -> Tensor:
-    """The maximum of the mean curve over the frames with sounding pixels; 0 without such a frame."""
+    """Compute the maximum of the mean curve over the frames with sounding pixels; 0 without such a frame."""
     return curves[sounding].mean(0).max() if sounding.any() else curves.new_zeros(())
 
 
 def fscore_curve(logits: Tensor, target: Tensor) -> Tensor:
-    """F of every frame at each of the 255 official thresholds.
+    """Compute F of every frame at each of the 255 official thresholds.
 
     A pixel is predicted where sigmoid(logit) >= threshold.
 
@@ -86,7 +88,7 @@ def fscore_curve(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def fscore(logits: Tensor, target: Tensor) -> Tensor:
-    """F of one group of frames: the maximum of their mean curve; frames with an empty target are left out.
+    """Compute F of one group of frames: the maximum of their mean curve; frames with an empty target are left out.
 
     Args:
         logits: (N, H, W) or (B, T, H, W).
@@ -110,13 +112,13 @@ class FScore(FrameMetric):
     """F of S4 and MS3 in the official grouping: the mean of `fscore` over groups of consecutive videos.
 
     The maximum over thresholds is taken per test batch in the official code, so a published F depends on the batch:
-    4 videos in AVSBench, 2 in AVSegFormer, 8 in COMBO and VCT. Here the group is a setting of its own; the score does
+    4 videos in AVSBench, 2 in AVSegFormer, 8 in COMBO and VCT. Here the group is a separate setting; the score does
     not depend on the real batches, their order, or the number of processes. A group with only empty targets scores 0.
-    NaN when no frame was seen.
+    NaN without any frame.
 
     Args:
         videos_per_group: videos in a group, in the order of their index; None makes the whole set one group.
-        frames_per_video: how frames given as (N, H, W) without index are cut into videos.
+        frames_per_video: length of the videos into which frames (N, H, W) without an index are cut.
         kwargs: see `torchmetrics.Metric`.
 
     Raises:
@@ -141,38 +143,27 @@ class FScore(FrameMetric):
         super().__init__(counts=2 * _BINS, state="histograms", frames_per_video=frames_per_video, **kwargs)
         self.videos_per_group = videos_per_group
 
-    def update(self, logits: Tensor, target: Tensor, index: Tensor | None = None) -> None:
-        """Adds frames.
-
-        Args:
-            logits: (N, H, W) or (B, T, H, W).
-            target: the same shape, non-zero is sounding.
-            index: (B,), each clip's place in its split.
-
-        Raises:
-            ValueError: shapes that do not fit.
-        """
-        self._add(_histograms(logits, target), logits.shape[:-2], index)
+    _count = staticmethod(_histograms)
 
     def compute(self) -> Tensor:
-        """The mean over the groups, a float32 scalar in [0, 1]."""
+        """Compute the mean over the groups, a float32 scalar in [0, 1]."""
         clips, histograms = self._frames()
         scores = self._groups(clips, histograms, self.videos_per_group or max(1, len(clips)))
         return scores.mean().float().to(self.device)
 
     def per_clip(self) -> dict[int, float]:
-        """F of each clip as a group of its own, by index. With several processes all of them must call it."""
+        """Compute F of each clip as a separate group, by index. With several processes all of them must call it."""
         with self.sync_context():
             clips, histograms = self._frames()
         scores = self._groups(clips, histograms, 1)
         return dict(zip(torch.unique_consecutive(clips).tolist(), scores.tolist(), strict=True))
 
     def _groups(self, clips: Tensor, histograms: Tensor, videos: int) -> Tensor:
-        """The score of each group of `videos` clips, (groups,) float64."""
+        """Compute the score of each group of `videos` clips, (groups,) float64."""
         if not len(clips):
             return torch.empty(0, dtype=torch.float64)
         group = torch.unique_consecutive(clips, return_inverse=True)[1] // videos
         sizes = torch.unique_consecutive(group, return_counts=True)[1].tolist()
         curves, sounding = _curves(histograms)
-        parts = zip(torch.split(curves, sizes), torch.split(sounding, sizes), strict=True)
-        return torch.stack([_best(*part) for part in parts])
+        grouped = zip(torch.split(curves, sizes), torch.split(sounding, sizes), strict=True)
+        return torch.stack([_best(group_curves, group_sounding) for group_curves, group_sounding in grouped])

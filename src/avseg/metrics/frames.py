@@ -1,9 +1,10 @@
-"""The table of frames that every metric keeps: which clip, which frame, and integer counts.
+"""The table of frames that every metric keeps: clip, frame, and integer counts.
 
-Sums of floating-point scores depend on the order in which batches and processes bring them. Counts of pixels do not:
-they are kept per frame, gathered, put in order and counted once, and only then turned into a score.
+Sums of floating-point scores depend on the order in which batches and processes add them. Counts of pixels do not: they
+are kept per frame, gathered, sorted and counted once, and only then turned into a score.
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,12 +15,12 @@ from torchmetrics.utilities import dim_zero_cat
 
 
 class FrameMetric(Metric):
-    """A metric over frames; a subclass turns the counts of frames into scores.
+    """A metric over frames; a subclass counts pixels per frame and turns the counts into scores.
 
     Args:
-        counts: how many integers are kept for a frame.
-        state: the table's name. Metrics with the same name and counts share one table in a `MetricCollection`.
-        frames_per_video: how a plain stream of frames (N, H, W) is cut into clips.
+        counts: number of integers kept per frame.
+        state: name of the table. Metrics with the same name and counts share one table in a `MetricCollection`.
+        frames_per_video: length of the clips into which a plain stream of frames (N, H, W) is cut.
         kwargs: see `torchmetrics.Metric`.
     """
 
@@ -33,42 +34,76 @@ class FrameMetric(Metric):
         self._state = state
         self._frames_per_video = frames_per_video
         self.add_state(state, default=[], dist_reduce_fx="cat")
-        self._begin()
+        self._start_table()
 
     def reset(self) -> None:
-        """Forgets all frames."""
+        """Remove all frames."""
         super().reset()
-        self._begin()
+        self._start_table()
 
-    def _begin(self) -> None:
-        # a process without data must bring a table of the right width and type to the gathering
+    def update(self, logits: Tensor, target: Tensor, index: Tensor | None = None) -> None:
+        """Add frames.
+
+        Args:
+            logits: (N, H, W) or (B, T, H, W); for several classes (N, K, H, W) or (B, T, K, H, W).
+            target: (N, H, W) or (B, T, H, W); one class: non-zero is sounding; several: the class index, pixels with a
+                label outside the classes (255) are ignored.
+            index: (B,), each clip's index in its split.
+
+        Raises:
+            ValueError: shapes that do not fit.
+        """
+        self._add(self._count(logits, target), target.shape[:-2], index)
+
+    @abstractmethod
+    def _count(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Check the shapes and count the pixels of every frame, (N, counts) int64."""
+
+    def _start_table(self) -> None:
+        # ranks without data must contribute an empty table of the right width and type to all_gather
         getattr(self, self._state).append(torch.empty(0, self._columns, dtype=torch.int64, device=self.device))
 
     def _add(self, counts: Tensor, leading: Sequence[int], index: Tensor | None, keep: Tensor | None = None) -> None:
-        """Notes the counts (N, counts) of frames shaped `leading`, (N,) or (B, T), but those that `keep` (N,) drops."""
+        """Append the counts (N, counts) of frames shaped `leading`, (N,) or (B, T), where `keep` (N,) is true."""
         keys = frame_keys(leading, index).to(counts.device)
-        rows = torch.cat([keys, counts], dim=1)
+        rows = torch.cat([keys, counts], dim=1)  # (N, 2 + counts)
         if keep is not None:
             rows = rows[keep.flatten()]
         getattr(self, self._state).append(rows.to(self.device))
 
     def _frames(self) -> tuple[Tensor, Tensor]:
-        """The clip of every frame (N,) and its counts (N, counts), in order, each frame once, on the CPU."""
+        """Return the clip of every frame (N,) and its counts (N, counts), sorted, each frame once, on the CPU."""
         return in_order(dim_zero_cat(getattr(self, self._state)).cpu(), self._frames_per_video)
 
-    def _clip_means(self, scores: Tensor, clips: Tensor) -> dict[int, float]:
-        """The mean of the frames' scores (N,) for every clip."""
-        names, sizes = torch.unique_consecutive(clips, return_counts=True)
-        parts = torch.split(scores, sizes.tolist())
-        return {int(name): float(part.mean()) for name, part in zip(names, parts, strict=True)}
+
+class FrameMean(FrameMetric):
+    """The mean of one score per frame over a split, and over each clip."""
+
+    def compute(self) -> Tensor:
+        """Compute the mean over all frames, a float32 scalar in [0, 1]."""
+        _, counts = self._frames()
+        return self._score(counts).mean().float().to(self.device)
+
+    def per_clip(self) -> dict[int, float]:
+        """Compute the mean over the frames of each clip, by index. With several processes all of them must call it."""
+        with self.sync_context():
+            clips, counts = self._frames()
+        indices, sizes = torch.unique_consecutive(clips, return_counts=True)
+        clip_scores = torch.split(self._score(counts), sizes.tolist())
+        return {int(index): float(scores.mean()) for index, scores in zip(indices, clip_scores, strict=True)}
+
+    @staticmethod
+    @abstractmethod
+    def _score(counts: Tensor) -> Tensor:
+        """Compute the score of each frame, (N, counts) to (N,) float64."""
 
 
 def frame_keys(leading: Sequence[int], index: Tensor | None) -> Tensor:
-    """The clip and the place in it of every frame, (N, 2) int64; -1 where it is not known yet.
+    """Number every frame by its clip and its position in the clip, (N, 2) int64; -1 where that is not known yet.
 
     Args:
         leading: (B, T) for clips, or (N,) for a plain stream of frames.
-        index: (B,), the clips' places in their split; N frames are then taken as B clips of N / B frames.
+        index: (B,), the clips' indices in their split; N frames are then taken as B clips of N / B frames.
 
     Raises:
         ValueError: the index does not fit the number of clips.
@@ -82,18 +117,18 @@ def frame_keys(leading: Sequence[int], index: Tensor | None) -> Tensor:
         clips, length = len(index), clips // len(index)
     if index.shape != (clips,):
         raise ValueError(f"index of shape {tuple(index.shape)} does not number {clips} clips")
-    places = torch.arange(length, device=index.device).repeat(clips)
-    return torch.stack([index.long().repeat_interleave(length), places], dim=1)
+    positions = torch.arange(length, device=index.device).repeat(clips)
+    return torch.stack([index.long().repeat_interleave(length), positions], dim=1)
 
 
 def in_order(rows: Tensor, frames_per_video: int = 1) -> tuple[Tensor, Tensor]:
-    """Sorts a table of frames by clip and frame, and leaves out frames that came twice.
+    """Sort a table of frames by clip and frame, and drop repeated frames.
 
-    Clips without an index are numbered as they came, after those that have one; they are never taken as equal.
+    Clips without an index are numbered in order of arrival, after those that have one; they are never taken as equal.
 
     Args:
         rows: (N, 2 + counts): clip, frame, counts; see `frame_keys`.
-        frames_per_video: how frames without a place are cut into clips.
+        frames_per_video: length of the clips into which frames without a position are cut.
 
     Returns:
         The clips (N,), ascending, and the counts (N, counts).
@@ -107,10 +142,12 @@ def in_order(rows: Tensor, frames_per_video: int = 1) -> tuple[Tensor, Tensor]:
     """
     if not len(rows):
         return rows[:, 0], rows[:, 2:]
-    clip, frame = rows[:, 0].clone(), rows[:, 1].clone()
+    clip = rows[:, 0].clone()
+    frame = rows[:, 1].clone()
     unknown = clip < 0
     stream = frame[unknown] < 0
     frame[unknown] = torch.where(stream, (stream.cumsum(0) - 1) % frames_per_video, frame[unknown])
+    # frame 0 starts the next clip
     clip[unknown] = clip.max() + (frame[unknown] == 0).cumsum(0)
     key = clip * (frame.max() + 1) + frame
     key, order = key.sort(stable=True)
@@ -121,7 +158,7 @@ def in_order(rows: Tensor, frames_per_video: int = 1) -> tuple[Tensor, Tensor]:
 
 
 def check_shapes(logits: Tensor, target: Tensor) -> None:
-    """Logits and target must be frames of one size, in the same order.
+    """Check that logits and target are frames of one size, in the same order.
 
     Raises:
         ValueError: they differ, or are neither (N, H, W) nor (B, T, H, W).

@@ -5,11 +5,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from avseg.metrics.frames import FrameMetric, check_shapes
+from avseg.metrics.frames import FrameMean, check_shapes
 
 
 def mask_iou(logits: Tensor, target: Tensor) -> Tensor:
-    """Intersection over union of every frame; for an empty target the share of pixels rightly left empty.
+    """Compute the intersection over union of every frame; for an empty target the share of correctly empty pixels.
 
     A pixel is predicted where sigmoid(logit) > 0.5.
 
@@ -34,27 +34,26 @@ def mask_iou(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def _overlap(logits: Tensor, target: Tensor) -> Tensor:
-    """Intersection and union of every frame, in pixels, (N, 2) int64; those of the empty parts for an empty target."""
+    """Count intersection and union of every frame, (N, 2) int64; of the complements for an empty target."""
     check_shapes(logits, target)
     # sigmoid rounds tiny positive logits to 0.5, so `logits > 0` would not be the official prediction
-    predicted = (logits.float().sigmoid() > 0.5).flatten(0, -3).flatten(1)
+    predicted = (logits.float().sigmoid() > 0.5).flatten(0, -3).flatten(1)  # (N, H * W)
     sounding = (target != 0).flatten(0, -3).flatten(1)
-    intersection, union = (predicted & sounding).sum(1), (predicted | sounding).sum(1)
     silent = ~sounding.any(1)
-    intersection = torch.where(silent, (~predicted).sum(1), intersection)
-    union = torch.where(silent, sounding.shape[1], union)
+    intersection = torch.where(silent, (~predicted).sum(1), (predicted & sounding).sum(1))
+    union = torch.where(silent, sounding.shape[1], (predicted | sounding).sum(1))
     return torch.stack([intersection, union], dim=1)
 
 
-def _iou(overlap: Tensor) -> Tensor:
-    return overlap[:, 0].double() / (overlap[:, 1].double() + 1e-7)
+def _iou(counts: Tensor) -> Tensor:
+    return counts[:, 0].double() / (counts[:, 1].double() + 1e-7)
 
 
-class MaskIoU(FrameMetric):
+class MaskIoU(FrameMean):
     """J of S4 and MS3: the mean of `mask_iou` over all frames of a split.
 
     The score does not depend on batches, order or processes. Give every clip its `index`: then the duplicates that a
-    distributed sampler adds are counted once. NaN when no frame was seen.
+    distributed sampler adds are counted once. NaN without any frame.
 
     Args:
         kwargs: see `torchmetrics.Metric`.
@@ -74,26 +73,5 @@ class MaskIoU(FrameMetric):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(counts=2, state="overlap", **kwargs)
 
-    def update(self, logits: Tensor, target: Tensor, index: Tensor | None = None) -> None:
-        """Adds frames.
-
-        Args:
-            logits: (N, H, W) or (B, T, H, W).
-            target: the same shape, non-zero is sounding.
-            index: (B,), each clip's place in its split.
-
-        Raises:
-            ValueError: shapes that do not fit.
-        """
-        self._add(_overlap(logits, target), logits.shape[:-2], index)
-
-    def compute(self) -> Tensor:
-        """The mean over all frames, a float32 scalar in [0, 1]."""
-        _, overlap = self._frames()
-        return _iou(overlap).mean().float().to(self.device)
-
-    def per_clip(self) -> dict[int, float]:
-        """The mean over the frames of each clip, by index. With several processes all of them must call it."""
-        with self.sync_context():
-            clips, overlap = self._frames()
-        return self._clip_means(_iou(overlap), clips)
+    _count = staticmethod(_overlap)
+    _score = staticmethod(_iou)

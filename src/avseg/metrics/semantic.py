@@ -1,26 +1,28 @@
 """The scores of AVSBench-semantic (AVSS): per frame and class, then per class, then over all 71 classes."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from torch import Tensor
 
 from avseg.metrics.areas import class_areas
 from avseg.metrics.f_score import BETA2
 from avseg.metrics.frames import FrameMetric, check_shapes
-from avseg.utils.errors import UserError, nearest
+from avseg.utils.choices import check_choice
+
+Score = Literal["iou", "f_score"]
 
 
 class SemanticScore(FrameMetric):
     """mIoU or F-score of AVSS.
 
     A class's score is the mean over those frames where it is predicted or labelled. The result is the mean over all
-    classes, where a class that is never predicted nor labelled gives 0.
+    classes, where a class that is never predicted nor labelled scores 0.
 
     Args:
         score: "iou", or "f_score" (beta^2 = 0.3).
         num_classes: K, background included.
-        count_padded: count also the frames that only fill a clip of 5 seconds up to 10, as the official code does;
-            False leaves out the frames that are not valid.
+        count_padded: count also the frames that only pad a clip of 5 seconds to 10, as the official code does; False
+            leaves out the frames that are not valid.
         kwargs: see `torchmetrics.Metric`.
 
     Raises:
@@ -38,17 +40,8 @@ class SemanticScore(FrameMetric):
         tensor(0.3889)
     """
 
-    def __init__(
-        self,
-        score: Literal["iou", "f_score"] = "iou",
-        num_classes: int = 71,
-        count_padded: bool = True,
-        **kwargs: Any,
-    ) -> None:
-        if score not in ("iou", "f_score"):
-            raise UserError(
-                f"SemanticScore: score '{score}' is unknown: use 'iou' or 'f_score'{nearest(score, ['iou', 'f_score'])}"
-            )
+    def __init__(self, score: Score = "iou", num_classes: int = 71, count_padded: bool = True, **kwargs: Any) -> None:
+        check_choice("SemanticScore: score", score, get_args(Score))
         # metrics that count other frames must not share a table
         super().__init__(counts=3 * num_classes, state="areas" if count_padded else "valid_areas", **kwargs)
         self.score = score
@@ -56,43 +49,48 @@ class SemanticScore(FrameMetric):
         self.count_padded = count_padded
 
     def update(self, logits: Tensor, target: Tensor, index: Tensor | None = None, valid: Tensor | None = None) -> None:
-        """Adds frames.
+        """Add frames.
 
         Args:
             logits: (N, K, H, W) or (B, T, K, H, W).
             target: (N, H, W) or (B, T, H, W), the class index; pixels with a label outside the classes are ignored.
-            index: (B,), each clip's place in its split.
+            index: (B,), each clip's index in its split.
             valid: (N,) or (B, T) bool, frames that exist; None means all.
 
         Raises:
             ValueError: shapes that do not fit.
         """
+        counts = self._count(logits, target)
+        self._add(counts, target.shape[:-2], index, None if self.count_padded else valid)
+
+    def _count(self, logits: Tensor, target: Tensor) -> Tensor:
         if logits.ndim < 4 or logits.shape[-3] != self.num_classes:
             raise ValueError(
                 f"logits {tuple(logits.shape)} must be (N, K, H, W) or (B, T, K, H, W), K {self.num_classes}"
             )
-        predicted = logits.argmax(-3)
+        predicted = logits.argmax(-3)  # (N, H, W) or (B, T, H, W)
         check_shapes(predicted, target)
         areas = class_areas(predicted.flatten(0, -3), target.flatten(0, -3), self.num_classes)
-        self._add(areas.flatten(1), target.shape[:-2], index, None if self.count_padded else valid)
+        return areas.flatten(1)  # (N, 3 * K)
 
     def compute(self) -> Tensor:
-        """The mean over all classes, a float32 scalar in [0, 1]."""
-        return self._classes().mean().float().to(self.device)
+        """Compute the mean over all classes, a float32 scalar in [0, 1]."""
+        return self._class_scores().mean().float().to(self.device)
 
     def per_class(self) -> Tensor:
-        """The score of each class, (K,) float32. With several processes all of them must call it."""
+        """Compute the score of each class, (K,) float32. With several processes all of them must call it."""
         with self.sync_context():
-            return self._classes().float()
+            return self._class_scores().float()
 
-    def _classes(self) -> Tensor:
+    def _class_scores(self) -> Tensor:
         _, counts = self._frames()
-        right, predicted, labelled = counts.view(-1, 3, self.num_classes).double().unbind(1)
-        union = predicted + labelled - right
+        correct, predicted, labelled = counts.view(-1, 3, self.num_classes).double().unbind(1)  # (N, K) each
+        union = predicted + labelled - correct
         if self.score == "iou":
-            scores = right / union
+            scores = correct / union
         else:
-            precision, recall = right / predicted, right / labelled
+            precision = correct / predicted
+            recall = correct / labelled
             scores = (1 + BETA2) * precision * recall / (BETA2 * precision + recall)
-        frames = (union > 0).sum(0)
+        frames = (union > 0).sum(0)  # (K,)
         return scores.nan_to_num(nan=0.0).sum(0) / frames.clamp(min=1)
