@@ -1,13 +1,13 @@
-"""Classes on a frame: tints, rectangles, names, and colours that stay."""
+"""Classes on a frame: tints, rectangles, names, stable colours."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from avseg.draw.boxes import Mark, MarkedFrame, draw_box
-from avseg.draw.labels import chip, class_colour
+from avseg.draw.labels import class_colour, name_label
 from avseg.draw.overlay import WHITE
-from tests.draw.test_overlay import _seen_without
+from tests.draw.test_overlay import as_seen_without
 
 GREY = np.full((120, 200, 3), 90, np.uint8)
 
@@ -16,22 +16,22 @@ def _is(image: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
     return (image == np.array(colour)).all(-1)
 
 
-def test_colours_stay_and_differ() -> None:
+def test_colours_are_stable_and_differ() -> None:
     colours = [class_colour(label) for label in range(21)]
     assert len(set(colours)) == 21
     assert [class_colour(label + 21) for label in range(21)] == colours
     for cone in ("red", "green"):  # the seven hues themselves, for every eye
-        seen = [_seen_without(colour, cone) for colour in colours[:7]]
+        seen = [as_seen_without(colour, cone) for colour in colours[:7]]
         assert min(np.abs(a - b).max() for n, a in enumerate(seen) for b in seen[:n]) > 25
 
 
 def test_names_are_readable() -> None:
     for label in range(21):
-        picture = chip("dog barking", class_colour(label), 24).astype(int)
-        ground, letters = np.array(class_colour(label)), picture.reshape(-1, 3)
+        label_image = name_label("dog barking", class_colour(label), 24).astype(int)
+        ground, letters = np.array(class_colour(label)), label_image.reshape(-1, 3)
         weights = (0.299, 0.587, 0.114)
-        assert picture.shape[0] == 24
-        assert (picture[0] == ground).all()
+        assert label_image.shape[0] == 24
+        assert (label_image[0] == ground).all()
         assert np.abs((letters - ground) @ weights).max() > 80
 
 
@@ -83,16 +83,16 @@ def test_no_name_covers_another(corners: list[tuple[int, int]], heard: int) -> N
         for n, (x, y) in enumerate(corners)
     ]
     marks += [Mark(f"sound {n}", class_colour(n)) for n in range(heard)]
-    placed = MarkedFrame((120, 200), marks).chips
-    assert len(placed) == len(marks)
+    labels = MarkedFrame((120, 200), marks).labels
+    assert len(labels) == len(marks)
     covered = np.zeros((120, 200), int)
-    for (top, left, bottom, right), picture in placed:
-        assert (bottom - top, right - left) == picture.shape[:2]
+    for (top, left, bottom, right), label in labels:
+        assert (bottom - top, right - left) == label.shape[:2]
         covered[top:bottom, left:right] += 1
     assert covered.max(initial=0) <= 1
 
 
-def test_what_is_heard_unseen_stands_in_the_corner() -> None:
+def test_a_class_heard_but_not_seen_is_in_the_corner() -> None:
     marked = MarkedFrame((120, 200), [Mark("rain", class_colour(4))]).on(GREY)
     assert (marked[:100] == 90).all()
     assert _is(marked[-11:, :20], class_colour(4)).any()

@@ -1,4 +1,4 @@
-"""Overlays: the tint lies where the mask is, and nowhere else."""
+"""Overlays: the tint is where the mask is, and only there."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from avseg.draw.overlay import WHITE, Overlay, overlay, upsample
-from avseg.draw.palette import OKABE_ITO, SOUNDING, class_colours
+from avseg.draw.overlay import WHITE, Overlay, upsample
+from avseg.draw.palette import OKABE_ITO, SOUNDING, TRUTH, class_colours
 
 
 @given(
@@ -42,13 +42,15 @@ def test_classes_take_the_palette() -> None:
     assert tuple(class_colours(np.array([[1]]))[0, 0]) == (128, 0, 0)  # VOC's first colour
 
 
-def test_overlay_scales_the_probability() -> None:
+def test_a_small_probability_map_marks_a_large_frame() -> None:
     probability = np.zeros((4, 4), np.float32)
     probability[:, :2] = 1
-    marked = overlay(np.zeros((16, 32, 3), np.uint8), probability, alpha=1.0, outline=0)
+    large = upsample(probability, 16, 32)
+    black = np.zeros((16, 32, 3), np.uint8)
+    marked = Overlay(large > 0.5, alpha=1.0, outline=0).on(black)
     assert (marked[:, :15] == SOUNDING).mean() > 0.6  # alpha of 256/256
     assert (marked[:, 17:] == 0).all()
-    assert (overlay(np.zeros((16, 32, 3), np.uint8), probability, threshold=0.9999, outline=0)[:, 14:] == 0).all()
+    assert (Overlay(large > 0.9999, outline=0).on(black)[:, 14:] == 0).all()
 
 
 def test_upsample_is_bilinear() -> None:
@@ -64,8 +66,8 @@ def test_a_mask_of_another_size_is_refused() -> None:
         Overlay(np.zeros((4, 4), bool)).on(np.zeros((5, 4, 3), np.uint8))
 
 
-def _seen_without(colour: tuple[int, int, int], cone: str) -> np.ndarray:
-    """What a dichromat sees (Vienot, Brettel, Mollon 1999, in linear RGB)."""
+def as_seen_without(colour: tuple[int, int, int], cone: str) -> np.ndarray:
+    """Simulate a dichromat's vision (Vienot, Brettel, Mollon 1999, in linear RGB)."""
     linear = (np.array(colour) / 255) ** 2.2
     rows = {
         "red": [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
@@ -76,7 +78,5 @@ def _seen_without(colour: tuple[int, int, int], cone: str) -> np.ndarray:
 
 @pytest.mark.parametrize("cone", ["red", "green"])
 def test_truth_and_prediction_differ_for_every_eye(cone: str) -> None:
-    from avseg.draw.palette import TRUTH
-
     assert {SOUNDING, TRUTH} <= set(OKABE_ITO.values())
-    assert np.abs(_seen_without(SOUNDING, cone) - _seen_without(TRUTH, cone)).max() > 100
+    assert np.abs(as_seen_without(SOUNDING, cone) - as_seen_without(TRUTH, cone)).max() > 100

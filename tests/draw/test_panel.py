@@ -1,4 +1,4 @@
-"""Panels and method comparisons: pictures that show what they were given."""
+"""Panels of clips and comparisons of methods."""
 
 import subprocess
 import sys
@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from avseg.draw.palette import SOUNDING, TRUTH
-from avseg.draw.panel import PanelClip, save_panel
-from avseg.draw.scopes import save_scopes
+from avseg.draw.panel import PanelClip, save_comparison, save_panel
 
 
 def _clip(seconds: int = 5, size: tuple[int, int] = (32, 48), dtype: type = np.float32) -> PanelClip:
@@ -26,8 +25,8 @@ def _clip(seconds: int = 5, size: tuple[int, int] = (32, 48), dtype: type = np.f
 def _pixels_like(path: Path, colour: tuple[int, int, int]) -> int:
     grey = 128 * 0.5 + 30
     tint = 0.3 * grey + 0.7 * np.array(colour)
-    with Image.open(path) as picture:
-        return int((np.abs(np.asarray(picture.convert("RGB")) - tint).max(-1) < 4).sum())
+    with Image.open(path) as image:
+        return int((np.abs(np.asarray(image.convert("RGB")) - tint).max(-1) < 4).sum())
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -60,12 +59,12 @@ def test_no_clip_is_refused(tmp_path: Path) -> None:
         save_panel(tmp_path / "p.png", [])
 
 
-def test_methods_side_by_side(tmp_path: Path) -> None:
+def test_methods_on_one_clip(tmp_path: Path) -> None:
     clip = _clip()
     methods = {"clip scope": clip.prediction, "frame scope": clip.prediction * 0}
     scores = {"clip scope": [0.1] * 5, "frame scope": [0.9] * 5}
-    save_scopes(tmp_path / "s.png", clip.frames, clip.mel, clip.truth, methods, scores=scores, title="a clip")
-    save_scopes(tmp_path / "one.png", clip.frames, clip.mel, clip.truth, {"clip scope": clip.prediction})
+    save_comparison(tmp_path / "s.png", clip.frames, clip.mel, clip.truth, methods, scores=scores, title="a clip")
+    save_comparison(tmp_path / "one.png", clip.frames, clip.mel, clip.truth, {"clip scope": clip.prediction})
     assert _pixels_like(tmp_path / "s.png", SOUNDING) > 1000
     with Image.open(tmp_path / "s.png") as two, Image.open(tmp_path / "one.png") as one:
         assert two.height > one.height
@@ -74,6 +73,6 @@ def test_methods_side_by_side(tmp_path: Path) -> None:
 
 def test_drawing_leaves_pyplot_alone() -> None:
     """No global figure state, and matplotlib is not even imported before something is drawn."""
-    code = "import sys, avseg.draw.panel, avseg.draw.scopes; assert 'matplotlib' not in sys.modules"
+    code = "import sys, avseg.draw.panel; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert "matplotlib.pyplot" not in (Path(__file__).parents[2] / "src/avseg/draw/strips.py").read_text()

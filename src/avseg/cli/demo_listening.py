@@ -9,7 +9,7 @@ from torch import Tensor
 
 from avseg.cli.scores_table import print_table
 from avseg.data.clip import Clip
-from avseg.draw.scopes import save_scopes
+from avseg.draw.panel import save_comparison
 from avseg.metrics import mask_iou
 from avseg.models.avs.module import AVSTask
 from avseg.runs import RunDirectory, read_json
@@ -100,7 +100,7 @@ def draw_scopes(clip_scope: RunDirectory, frame_scope: RunDirectory, path: Path,
     views.sort(key=lambda view: view.gain)
     median = views[len(views) // 2]
     clip = median.clip
-    save_scopes(
+    save_comparison(
         path,
         clip.frames[0].permute(0, 2, 3, 1).numpy(),  # (T, H, W, 3)
         clip.sound[0, :, 0].numpy(),

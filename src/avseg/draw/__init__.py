@@ -1,1 +1,1 @@
-"""Pictures and videos of masks: overlays, panels, comparisons, videos with sound."""
+"""Drawings of masks and data: overlays, boxes, panels, timelines, statistics."""

@@ -1,13 +1,13 @@
-"""A picture of a few clips: what the model sees, should mark, marks, and hears, second by second."""
+"""Panels of clips second by second: one model's prediction next to the truth, or several methods on one clip."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from avseg.draw.palette import SOUNDING, TRUTH
-from avseg.draw.strips import Row, draw_rows, marked, new_figure, save_figure
+from avseg.draw.strips import Row, draw_rows, new_figure, save_figure, tint_frames
 
 
 @dataclass(eq=False)
@@ -20,7 +20,7 @@ class PanelClip:
         truth: (T, H, W) integers, 1 = sounding (AVSS: class indices).
         prediction: (T, H, W) probabilities (floats; above 0.5 counts), or integers like `truth`.
         mel: (T, 96, 64) log-mel patches.
-        score: its J between 0 and 1, shown in per cent; None if it has none.
+        score: its J between 0 and 1, shown in per cent; None if it has no score.
     """
 
     video_id: str
@@ -30,30 +30,61 @@ class PanelClip:
     mel: np.ndarray
     score: float | None = None
 
+    def rows(self) -> list[Row]:
+        """Return the rows frame, truth, prediction, sound."""
+        return [
+            Row("frame", self.frames),
+            Row("truth", tint_frames(self.frames, self.truth, TRUTH)),
+            Row("prediction", tint_frames(self.frames, self.prediction, SOUNDING)),
+            Row("sound", mel=self.mel),
+        ]
+
 
 def save_panel(path: Path, clips: Sequence[PanelClip]) -> None:
-    """Writes clips as a PNG, two side by side: rows frame, truth, prediction, sound.
+    """Write clips as a PNG, two in a line: rows frame, truth, prediction, sound.
 
     Args:
-        path: the PNG; a folder that is missing is made.
-        clips: at least one; their numbers of seconds may differ.
+        path: the PNG; a missing folder is created.
+        clips: at least one; their lengths may differ.
 
     Raises:
-        ValueError: there is no clip.
+        ValueError: `clips` is empty.
     """
     if not clips:
         raise ValueError("a panel needs at least one clip")
-    blocks = [_rows(clip) for clip in clips]
+    blocks = [clip.rows() for clip in clips]
     figure, axes = new_figure(min(2, len(clips)), blocks)
     for clip, rows, block in zip(clips, blocks, axes, strict=True):
-        draw_rows(block, rows, clip.video_id + ("" if clip.score is None else f"   J = {100 * clip.score:.1f}"))
+        score = "" if clip.score is None else f"   J = {100 * clip.score:.1f}"
+        draw_rows(block, rows, clip.video_id + score)
     save_figure(figure, path)
 
 
-def _rows(clip: PanelClip) -> list[Row]:
-    return [
-        Row("frame", clip.frames),
-        Row("truth", marked(clip.frames, clip.truth, TRUTH)),
-        Row("prediction", marked(clip.frames, clip.prediction, SOUNDING)),
-        Row("sound", mel=clip.mel),
-    ]
+def save_comparison(
+    path: Path,
+    frames: np.ndarray,
+    mel: np.ndarray,
+    truth: np.ndarray,
+    methods: Mapping[str, np.ndarray],
+    *,
+    scores: Mapping[str, Sequence[float]] | None = None,
+    title: str = "",
+) -> None:
+    """Write several methods on one clip as a PNG: rows sound, frame, truth, and one per method.
+
+    Args:
+        path: the PNG; a missing folder is created.
+        frames: (T, H, W, 3) uint8.
+        mel: (T, 96, 64) log-mel patches.
+        truth: (T, H, W) integers, 1 = sounding.
+        methods: by name, probabilities (T, H, W).
+        scores: by name, J of each second between 0 and 1, written on the frames in per cent.
+        title: of the figure.
+    """
+    rows = [Row("sound", mel=mel), Row("frame", frames), Row("truth", tint_frames(frames, truth, TRUTH))]
+    for name, masks in methods.items():
+        notes = [f"J {100 * value:.0f}" for value in (scores or {}).get(name, ())]
+        rows.append(Row(name, tint_frames(frames, masks, SOUNDING), notes=notes))
+    figure, axes = new_figure(1, [rows])
+    draw_rows(axes[0], rows, title)
+    save_figure(figure, path)

@@ -1,4 +1,4 @@
-"""A data set in four pictures: how many, how large the marks are, how long things last, and what sounds."""
+"""Statistics of a data set in four plots: counts, mask sizes, durations, and categories."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 _COLOURS = {"train": "blue", "val": "orange", "test": "green"}
 _MARKERS = {"train": "o", "val": "s", "test": "^"}
-_MOST = 30  # categories that are named
+_MAX_CATEGORIES = 30
 
 
 def save_statistics(path: Path, statistics: Statistics, *, title: str = "") -> None:
-    """Writes the statistics of a set as a PNG.
+    """Write the statistics of a data set as a PNG.
 
     Args:
-        path: the PNG; a folder that is missing is made.
-        statistics: of `avseg.data.check.statistics_of`.
-        title: written above.
+        path: the PNG; a missing folder is created.
+        statistics: from `avseg.data.check.statistics`.
+        title: of the figure.
     """
     save_figure(draw_statistics(statistics, title), path, dpi=110)
 
 
 def draw_statistics(statistics: Statistics, title: str = "") -> "Figure":
-    """The figure: counts, mask sizes and lengths on the left, categories on the right where there are any."""
+    """Draw counts, mask sizes and durations on the left, categories, if there are any, on the right."""
     from matplotlib.figure import Figure
 
-    categories = _categories(statistics)
+    categories = _frequent_categories(statistics)
     height = max(6.6, 0.21 * len(categories) + 1.2)
     figure = Figure(figsize=(11.5 if categories else 6.5, height), layout="constrained")
     figure.suptitle(f"{statistics.setting}  {title}".strip(), fontsize=12, x=0.01, ha="left")
@@ -55,68 +55,73 @@ def _colour(split: str) -> tuple[float, float, float]:
 
 
 def _draw_counts(axis: "Axes", statistics: Statistics, long: bool) -> None:
-    """A bar per split, and in it the share that is silent."""
-    names = list(statistics.splits)[::-1]
-    what = [split.seconds if long else split.annotated for split in map(statistics.splits.__getitem__, names)]
-    totals = [float(sum(value)) / 60 if isinstance(value, list) else float(value) for value in what]
+    """Draw a bar per split, with its silent share hatched."""
+    names = list(statistics.splits)[::-1]  # the first split on top
     empty = "silent" if long else "unmarked"
-    for place, (name, total) in enumerate(zip(names, totals, strict=True)):
+    longest = 0.0
+    for row, name in enumerate(names):
         split = statistics.splits[name]
-        axis.barh(place, total, color=_colour(name), height=0.62)
-        axis.barh(place, total * split.silent, color="white", alpha=0.55, height=0.62, hatch="///", linewidth=0)
+        total = float(sum(split.seconds)) / 60 if long else float(split.annotated)
+        longest = max(longest, total)
+        axis.barh(row, total, color=_colour(name), height=0.62)
+        axis.barh(row, total * split.silent, color="white", alpha=0.55, height=0.62, hatch="///", linewidth=0)
         clips = f"{split.clips:,} {'videos' if long else 'clips'}, {empty} {100 * split.silent:.1f} %"
-        axis.text(total, place, f"  {clips}", va="center", fontsize=8)
+        axis.text(total, row, f"  {clips}", va="center", fontsize=8)
     axis.set_yticks(range(len(names)), names)
-    axis.set_xlim(0, max(totals, default=1.0) * 1.5 or 1)
-    what_is_counted = "minutes of video" if long else "annotated frames"
-    axis.set_title(f"{what_is_counted}; hatched: {empty}", loc="left", fontsize=10)
-    _plain(axis)
+    axis.set_xlim(0, longest * 1.5 or 1)  # room for the texts
+    unit = "minutes of video" if long else "annotated frames"
+    axis.set_title(f"{unit}; hatched: {empty}", loc="left", fontsize=10)
+    _style(axis)
 
 
 def _draw_mask_sizes(axis: "Axes", statistics: Statistics) -> None:
-    """How much of the picture a mask covers, on a logarithmic scale; each split sums to 100 %."""
+    """Draw the distribution of the masks' share of the frame on a logarithmic scale; each split sums to 100 %."""
     edges = np.geomspace(1e-4, 1, 25)
     for name, split in statistics.splits.items():
-        _outline(axis, np.clip(split.mask_sizes, edges[0], 1), edges, name)
+        _draw_histogram(axis, np.clip(split.mask_sizes, edges[0], 1), edges, name)
     axis.set_xscale("log")
     axis.set_xticks([1e-4, 1e-3, 1e-2, 1e-1, 1], ["0.01 %", "0.1 %", "1 %", "10 %", "100 %"])
     axis.set_xlim(edges[0], 1)
-    axis.set_title("marked share of the picture, where any is marked; dotted: median", loc="left", fontsize=10)
+    axis.set_title("marked share of the frame, where any is marked; dotted: median", loc="left", fontsize=10)
     axis.set_ylabel("% of frames", fontsize=8)
     if any(split.mask_sizes for split in statistics.splits.values()):
         axis.legend(frameon=False, fontsize=8, loc="upper left")
-    _plain(axis)
+    _style(axis)
 
 
 def _draw_segments(axis: "Axes", statistics: Statistics) -> None:
-    """Lengths of audible segments; each split sums to 100 %."""
-    longest = max((max(split.segments, default=0.0) for split in statistics.splits.values()), default=0.0)
-    edges = np.linspace(0, max(longest, 0.1) * 1.02, 31)
+    """Draw the distribution of the audible segments' lengths; each split sums to 100 %."""
+    longest = 0.1
+    for split in statistics.splits.values():
+        longest = max(longest, max(split.segments, default=0.0))
+    edges = np.linspace(0, longest * 1.02, 31)
     for name, split in statistics.splits.items():
-        _outline(axis, np.asarray(split.segments), edges, name)
+        _draw_histogram(axis, np.asarray(split.segments), edges, name)
     axis.set_title("length of audible segments (s); dotted: median", loc="left", fontsize=10)
     axis.set_ylabel("% of segments", fontsize=8)
     axis.set_xlim(0, edges[-1])
-    _plain(axis)
+    _style(axis)
 
 
 def _draw_seconds(axis: "Axes", statistics: Statistics) -> None:
-    """How often each second of a clip is marked at all."""
-    for place, (name, split) in enumerate(statistics.splits.items()):
-        # side by side, or equal shares would hide each other
-        seconds = np.arange(1, len(split.by_second) + 1) + 0.07 * (place - 1)
+    """Draw the share of marked frames for each second of the clips."""
+    length = 1
+    for number, (name, split) in enumerate(statistics.splits.items()):
+        # shifted sideways, otherwise equal shares would hide each other
+        seconds = np.arange(1, len(split.by_second) + 1) + 0.07 * (number - 1)
         shares = 100 * np.asarray(split.by_second)
         axis.plot(seconds, shares, marker=_MARKERS[name], color=_colour(name), linewidth=1.8, label=name)
-    most = max((len(split.by_second) for split in statistics.splits.values()), default=1)
-    axis.set_xticks(range(1, most + 1))
-    axis.set_xlim(0.6, most + 0.4)
+        length = max(length, len(split.by_second))
+    axis.set_xticks(range(1, length + 1))
+    axis.set_xlim(0.6, length + 0.4)
     axis.set_ylim(0, 104)
     axis.set_title("annotated frames that are marked, by second of the clip", loc="left", fontsize=10)
     axis.set_ylabel("% of frames", fontsize=8)
-    _plain(axis)
+    _style(axis)
 
 
-def _outline(axis: "Axes", values: "np.ndarray", edges: "np.ndarray", name: str) -> None:
+def _draw_histogram(axis: "Axes", values: "np.ndarray", edges: "np.ndarray", name: str) -> None:
+    """Draw the outline of a split's histogram in per cent, and its median."""
     if not len(values):
         return
     counts, _ = np.histogram(values, edges)
@@ -125,31 +130,34 @@ def _outline(axis: "Axes", values: "np.ndarray", edges: "np.ndarray", name: str)
 
 
 def _draw_categories(axis: "Axes", statistics: Statistics, names: Sequence[str], long: bool) -> None:
-    """A stacked bar per category, the most frequent above."""
-    places = np.arange(len(names))[::-1]
+    """Draw a stacked bar per category, the most frequent on top."""
+    rows = np.arange(len(names))[::-1]
     left = np.zeros(len(names))
+    categories: set[str] = set()
     for split_name, split in statistics.splits.items():
         counts = np.array([split.categories.get(name, 0) for name in names], float)
-        axis.barh(places, counts, left=left, color=_colour(split_name), height=0.72, label=split_name)
+        axis.barh(rows, counts, left=left, color=_colour(split_name), height=0.72, label=split_name)
         left += counts
-    axis.set_yticks(places, names, fontsize=8)
+        categories |= set(split.categories)
+    axis.set_yticks(rows, names, fontsize=8)
     axis.set_ylim(-0.6, len(names) - 0.4)
-    total = len({name for split in statistics.splits.values() for name in split.categories})
-    of = f", the {len(names)} most frequent of {total}" if total > len(names) else ""
-    axis.set_title(f"{'segments' if long else 'clips'} by category{of}", loc="left", fontsize=10)
+    omitted = len(categories) > len(names)
+    selection = f", the {len(names)} most frequent of {len(categories)}" if omitted else ""
+    axis.set_title(f"{'segments' if long else 'clips'} by category{selection}", loc="left", fontsize=10)
     axis.legend(frameon=False, fontsize=8, loc="lower right")
-    _plain(axis)
+    _style(axis)
 
 
-def _categories(statistics: Statistics) -> list[str]:
-    """The most frequent ones first."""
+def _frequent_categories(statistics: Statistics) -> list[str]:
+    """Return the categories by falling frequency, at most `_MAX_CATEGORIES`."""
     counts: Counter[str] = Counter()
     for split in statistics.splits.values():
         counts.update(split.categories)
-    return [name for name, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST]]
+    order = sorted(counts, key=lambda name: (-counts[name], name))
+    return order[:_MAX_CATEGORIES]
 
 
-def _plain(axis: "Axes") -> None:
+def _style(axis: "Axes") -> None:
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
     axis.tick_params(labelsize=8)

@@ -1,4 +1,4 @@
-"""Rows of a picture: the T seconds of a clip side by side, as frames, masks or sound."""
+"""Strips of images: the T seconds of a clip next to each other, as frames, masks or sound."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,49 +15,56 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-GAP = 0.03  # white between two seconds, as a share of a picture's width
+GAP = 0.03  # white between two seconds, as a share of an image's width
+_LABEL, _TITLE = 1.1, 0.45  # inches
 
 
 @dataclass(eq=False)
 class Row:
-    """A row of T pictures.
+    """A row of T images.
 
     Attributes:
-        label: what it shows, written on the left.
-        pictures: (T, H, W, 3) uint8; None for the sound.
-        mel: (T, 96, 64) log-mel patches; None for pictures.
-        notes: T short texts written onto the pictures, or none.
+        label: its caption, on the left.
+        images: (T, H, W, 3) uint8; None for sound.
+        mel: (T, 96, 64) log-mel patches; None for images.
+        notes: T short texts written on the images, or none.
     """
 
     label: str
-    pictures: np.ndarray | None = None
+    images: np.ndarray | None = None
     mel: np.ndarray | None = None
     notes: Sequence[str] = ()
 
 
-def marked(frames: np.ndarray, masks: np.ndarray, colour: Colour) -> np.ndarray:
-    """Masks in colour over faint frames: (T, H, W, 3) uint8.
+def tint_frames(frames: np.ndarray, masks: np.ndarray, colour: Colour) -> np.ndarray:
+    """Draw masks in colour over faint frames.
 
     Args:
         frames: (T, H, W, 3) uint8.
-        masks: (T, h, w); probabilities (floats; above 0.5 counts), or integers: 1 = sounding, or palette classes.
+        masks: (T, h, w); probabilities (floats; above 0.5 counts), or integers: 1 = sounding, or class indices.
         colour: RGB; masks with classes above 1 take the palette's colours.
+
+    Returns:
+        (T, H, W, 3) uint8.
     """
     height, width = frames.shape[1:3]
-    if masks.dtype.kind == "f":
-        masks = np.stack([upsample(mask, height, width) > 0.5 for mask in masks])
-    tint = None if masks.max(initial=0) > 1 else colour
+    tint = None if masks.max(initial=0) > 1 else colour  # probabilities never exceed 1
+    # (T, H, W, 3) -> one grey channel, broadcast to three
     grey = np.broadcast_to(frames.mean(-1, keepdims=True) * 0.5 + 30, frames.shape).astype(np.uint8)
-    pairs = zip(grey, masks, strict=True)
-    return np.stack([Overlay(mask, tint, alpha=0.7, outline=1).on(frame) for frame, mask in pairs])
+    tinted = np.empty_like(grey)
+    for second, mask in enumerate(masks):
+        if mask.dtype.kind == "f":
+            mask = upsample(mask, height, width) > 0.5
+        tinted[second] = Overlay(mask, tint, alpha=0.7, outline=1).on(grey[second])
+    return tinted
 
 
 def draw_rows(axes: Sequence["Axes"], rows: Sequence[Row], title: str = "") -> None:
-    """Draws each row into its axes; all seconds line up."""
+    """Draw each row into its axes, with all seconds aligned."""
     axes[0].set_title(title, fontsize=9, loc="left")
     for axis, row in zip(axes, rows, strict=True):
-        if row.pictures is not None:
-            _draw_pictures(axis, row.pictures, row.notes)
+        if row.images is not None:
+            _draw_images(axis, row.images, row.notes)
         if row.mel is not None:
             _draw_sound(axis, row.mel)
         axis.set_ylabel(fill(row.label, 15), fontsize=8, rotation=0, ha="right", va="center")
@@ -67,73 +74,85 @@ def draw_rows(axes: Sequence["Axes"], rows: Sequence[Row], title: str = "") -> N
             spine.set_visible(False)
 
 
-def new_figure(columns: int, lines: Sequence[Sequence[Row]], size: float = 1.25) -> tuple["Figure", list[list["Axes"]]]:
-    """A figure for several clips, each a block of rows; `columns` blocks side by side.
+def new_figure(
+    columns: int, blocks: Sequence[Sequence[Row]], size: float = 1.25
+) -> tuple["Figure", list[list["Axes"]]]:
+    """Create a figure of several clips, each a block of rows.
 
     Args:
         columns: blocks in a line.
-        lines: the blocks' rows.
-        size: width of one picture in inches.
+        blocks: the rows of each clip.
+        size: width of an image in inches.
+
+    Returns:
+        The figure, and the axes of each block's rows.
     """
     from matplotlib.figure import Figure
 
-    seconds, shape = _shape(lines)
-    heights = [size * (shape if row.pictures is not None else 0.5) for row in lines[0]]
-    deep = -(-len(lines) // columns)
-    block = sum(heights) + 0.45  # the title's
-    figure = Figure(figsize=(columns * (seconds * size * (1 + GAP) + 1.1), deep * block + 0.1))
-    blocks = []
-    for index in range(len(lines)):
+    seconds, aspect = _layout(blocks)
+    heights = [size * (aspect if row.images is not None else 0.5) for row in blocks[0]]
+    lines = -(-len(blocks) // columns)  # rounded up
+    # everything in inches; the grid below takes shares of the figure
+    block_height = sum(heights) + _TITLE
+    block_width = seconds * size * (1 + GAP) + _LABEL
+    figure_height = lines * block_height + 0.1
+    figure = Figure(figsize=(columns * block_width, figure_height))
+    axes = []
+    for index in range(len(blocks)):
         line, column = divmod(index, columns)
         grid = figure.add_gridspec(
             len(heights),
             1,
             height_ratios=heights,
             hspace=0.06,
-            left=(column + 1.0 / (seconds * size * (1 + GAP) + 1.1)) / columns,
+            left=(column + 1.0 / block_width) / columns,
             right=(column + 0.99) / columns,
-            top=1 - (line * block + 0.35) / (deep * block + 0.1),
-            bottom=1 - ((line + 1) * block - 0.1) / (deep * block + 0.1),
+            top=1 - (line * block_height + 0.35) / figure_height,
+            bottom=1 - ((line + 1) * block_height - 0.1) / figure_height,
         )
-        blocks.append([figure.add_subplot(grid[row, 0]) for row in range(len(heights))])
-    return figure, blocks
+        axes.append([figure.add_subplot(grid[row, 0]) for row in range(len(heights))])
+    return figure, axes
 
 
 def save_figure(figure: "Figure", path: Path, dpi: int = 100) -> None:
-    """Writes a figure as PNG, all or nothing."""
+    """Write a figure as PNG, atomically."""
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=dpi, facecolor="white", format="png")
 
 
-def _shape(lines: Sequence[Sequence[Row]]) -> tuple[int, float]:
-    """Number of seconds, and height over width of a picture."""
-    pictures = [row.pictures for rows in lines for row in rows if row.pictures is not None]
-    return max(len(some) for some in pictures), pictures[0].shape[1] / pictures[0].shape[2]
+def _layout(blocks: Sequence[Sequence[Row]]) -> tuple[int, float]:
+    """Return the number of seconds of the longest clip, and height over width of the first image."""
+    stacks: list[np.ndarray] = []
+    for rows in blocks:
+        for row in rows:
+            if row.images is not None:
+                stacks.append(row.images)
+    return max(map(len, stacks)), stacks[0].shape[1] / stacks[0].shape[2]
 
 
-def _draw_pictures(axis: "Axes", pictures: np.ndarray, notes: Sequence[str]) -> None:
-    shape = pictures.shape[1] / pictures.shape[2]
-    for place, picture in enumerate(pictures):
-        left = place * (1 + GAP)
-        axis.imshow(picture, extent=(left, left + 1, 0, shape), interpolation="nearest", aspect="auto")
-    for place, note in enumerate(notes):
+def _draw_images(axis: "Axes", images: np.ndarray, notes: Sequence[str]) -> None:
+    aspect = images.shape[1] / images.shape[2]
+    for second, image in enumerate(images):
+        left = second * (1 + GAP)
+        axis.imshow(image, extent=(left, left + 1, 0, aspect), interpolation="nearest", aspect="auto")
+    for second, note in enumerate(notes):
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
-        axis.text(place * (1 + GAP) + 0.03, 0.04 * shape, note, fontsize=7, va="bottom", bbox=box)
-    axis.set_xlim(0, len(pictures) * (1 + GAP) - GAP)
-    axis.set_ylim(0, shape)
+        axis.text(second * (1 + GAP) + 0.03, 0.04 * aspect, note, fontsize=7, va="bottom", bbox=box)
+    axis.set_xlim(0, len(images) * (1 + GAP) - GAP)
+    axis.set_ylim(0, aspect)
 
 
 def _draw_sound(axis: "Axes", mel: np.ndarray) -> None:
-    """The log-mel of each second (low tones at the bottom) and, as a white line, how its loudness runs."""
-    low, high = np.log(0.01), max(float(mel.max()), 0.0)
-    for place, patch in enumerate(mel):
-        left = place * (1 + GAP)
-        axis.imshow(
-            patch.T, extent=(left, left + 1, 0, 1), origin="lower", aspect="auto", vmin=low, vmax=high, cmap="cividis"
-        )
+    """Draw the log-mel patch of each second, low frequencies at the bottom, and its loudness as a white line."""
+    low = np.log(0.01)  # the front end's value of silence
+    high = max(float(mel.max()), 0.0)
+    for second, patch in enumerate(mel):
+        left = second * (1 + GAP)
+        extent = (left, left + 1, 0, 1)
+        # (96 frames, 64 bands) -> bands along y
+        axis.imshow(patch.T, extent=extent, origin="lower", aspect="auto", vmin=low, vmax=high, cmap="cividis")
         loudness = (patch.max(1) - low) / (high - low)
-        axis.plot(
-            left + (np.arange(len(patch)) + 0.5) / len(patch), 0.05 + 0.9 * loudness, color="white", linewidth=0.8
-        )
+        times = left + (np.arange(len(patch)) + 0.5) / len(patch)
+        axis.plot(times, 0.05 + 0.9 * loudness, color="white", linewidth=0.8)
     axis.set_xlim(0, len(mel) * (1 + GAP) - GAP)
     axis.set_ylim(0, 1)
