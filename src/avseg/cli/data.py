@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from avseg.cli.data_check import add_parsers as add_checks
+from avseg.cli.data_arguments import add_parsers as add_checks
 from avseg.cli.data_pack import add_pack, run_pack
 from avseg.cli.data_prepare import add_prepare, run_prepare
 from avseg.cli.synth_lu_avs import make_films

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from avseg.data.avsbench.layout import AVSSLayout, ClipEntry, MS3Layout, S4Layout, layout_for
-from avseg.data.check import SOURCES
+from avseg.data.check.sources import read_sources
 from avseg.utils.errors import UserError
 
 
@@ -75,7 +75,7 @@ def test_folder_of_the_release_is_accepted(tmp_path: Path) -> None:
 
 def test_the_place_that_the_help_names_is_found_from_above(tmp_path: Path) -> None:
     for setting in ("s4", "ms3", "avss"):
-        place = Path(SOURCES[setting].place).name
+        place = Path(read_sources()[setting].folder).name
         layout_for(setting, tmp_path / place).write_index(ENTRIES[setting])
         assert layout_for(setting, tmp_path).root == tmp_path / place
 

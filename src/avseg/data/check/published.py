@@ -63,7 +63,9 @@ PUBLISHED: dict[str, Expected] = {
     "ms3": Expected({"train": 296, "val": 64, "test": 64}, source="published: ECCV 2022, section 3.2"),
     # not verified against a download, so only a large difference is a finding
     "avss": Expected(
-        {"train": 8498, "val": 1304, "test": 1554}, source="as reported of arXiv 2301.13190, not verified", tolerance=0.1
+        {"train": 8498, "val": 1304, "test": 1554},
+        source="as reported of arXiv 2301.13190, not verified",
+        tolerance=0.1,
     ),
     "lu_avs": Expected(
         source="published: CVPR 2024, table 1 (no numbers per split)",

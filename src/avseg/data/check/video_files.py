@@ -151,7 +151,8 @@ def _check_arrays(record: VideoRecord, index: FrameIndex, segment: Segment, root
 def _box_shares(rows: npt.NDArray[np.generic], size: tuple[int, int]) -> list[float]:
     boxes = cut_boxes(np.asarray(rows, np.float32), size)  # (frames, 4): left, top, right, bottom
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) / (size[0] * size[1])
-    return np.nan_to_num(areas).astype(float).tolist()
+    shares: list[float] = np.nan_to_num(areas).astype(float).tolist()
+    return shares
 
 
 def _measure(record: VideoRecord, index: FrameIndex, segments: list[Bounds]) -> None:
@@ -163,4 +164,3 @@ def _measure(record: VideoRecord, index: FrameIndex, segments: list[Bounds]) -> 
         record.segments.append((float(edges[end] - edges[min(start, end)]), label))
         silent[start:end] = False
     record.silent = float(np.diff(edges)[silent].sum())
-
