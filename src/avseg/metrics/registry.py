@@ -27,7 +27,7 @@ PERCENT = "percent"
 
 @dataclass(frozen=True)
 class MetricSettings:
-    """What a metric may need to know of the data set and the model.
+    """Properties of the data set and the model that a metric may need.
 
     Attributes:
         num_classes: K; 1 for sounding / silent, more for semantic masks, background included.
