@@ -50,7 +50,7 @@ def test_compose_writes_a_set(tmp_path, sounding):
         (["toy", "--train", "0", "--val", "0", "--test", "0"], "no clip asked for"),
         (["toy", "--silent-seconds", "2"], "silent_seconds is 2"),
         (["compose", "--cutouts", "nowhere"], "nowhere does not exist"),
-        (["cutouts", "--deb", "nowhere.deb"], "nowhere.deb does not exist|dpkg-deb is not there"),
+        (["cutouts", "--deb", "nowhere.deb"], "nowhere.deb does not exist|dpkg-deb is not installed"),
     ],
 )
 def test_mistakes_are_told_and_write_nothing(tmp_path, words, message):

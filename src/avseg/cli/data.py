@@ -10,9 +10,9 @@ from avseg.cli.data_prepare import add_prepare, run_prepare
 from avseg.cli.synth_lu_avs import make_films
 
 if TYPE_CHECKING:
-    from avseg.data.synthetic.generate import Cast, ClipRecipe
+    from avseg.data.synthetic.generate import Cast, SyntheticClipConfig
     from avseg.data.synthetic.oracle import BlindScores
-    from avseg.data.synthetic.schedule import ScriptRules
+    from avseg.data.synthetic.schedule import ScheduleRules
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -123,25 +123,25 @@ def _add_common(parser: argparse.ArgumentParser, size: int) -> None:
 
 
 def _make_toy(arguments: argparse.Namespace) -> None:
-    from avseg.data.synthetic.generate import ClipRecipe
+    from avseg.data.synthetic.generate import SyntheticClipConfig
     from avseg.data.synthetic.toy import ToyCast
 
     cast = ToyCast(arguments.kinds)
     if arguments.setting == "lu_avs":
         return make_films(arguments, cast)
-    _make(arguments, ClipRecipe(cast, _rules(arguments), arguments.size, arguments.frames, arguments.seed))
+    _make(arguments, SyntheticClipConfig(cast, _rules(arguments), arguments.size, arguments.frames, arguments.seed))
 
 
 def _make_composed(arguments: argparse.Namespace) -> None:
     from avseg.data.synthetic.background import draw_background, photo_background
     from avseg.data.synthetic.composer import CutoutCast
-    from avseg.data.synthetic.generate import ClipRecipe
+    from avseg.data.synthetic.generate import SyntheticClipConfig
 
     cast: Cast = CutoutCast(arguments.cutouts, arguments.classes, arguments.held_out, arguments.seed)
     background = photo_background(arguments.backgrounds) if arguments.backgrounds else draw_background
     if arguments.setting == "lu_avs":
         return make_films(arguments, cast, object_sizes=(0.25, 0.45), background=background)
-    recipe = ClipRecipe(
+    recipe = SyntheticClipConfig(
         cast,
         _rules(arguments),
         arguments.size,
@@ -165,13 +165,13 @@ def _obtain_cutouts(arguments: argparse.Namespace) -> None:
     console.print(f"{pictures} cut-outs of {len(classes)} classes in {arguments.out} (GPL-2: do not commit them)")
 
 
-def _rules(arguments: argparse.Namespace) -> "ScriptRules":
-    from avseg.data.synthetic.schedule import ScriptRules
+def _rules(arguments: argparse.Namespace) -> "ScheduleRules":
+    from avseg.data.synthetic.schedule import ScheduleRules
 
-    return ScriptRules(arguments.setting, arguments.sounding, arguments.silent_clips, arguments.silent_seconds)
+    return ScheduleRules(arguments.setting, arguments.sounding, arguments.silent_clips, arguments.silent_seconds)
 
 
-def _make(arguments: argparse.Namespace, recipe: "ClipRecipe") -> None:
+def _make(arguments: argparse.Namespace, recipe: "SyntheticClipConfig") -> None:
     """Writes the set under a progress bar and prints what can be reached without hearing."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -14,7 +14,7 @@ from PIL import Image
 
 from avseg.data.avsbench.layout import SPLITS, AVSSLayout, ClipEntry, Layout, layout_for
 from avseg.data.palette import voc_palette
-from avseg.data.synthetic.generate import ClipRecipe, MadeClip, make_clip
+from avseg.data.synthetic.generate import SyntheticClip, SyntheticClipConfig, generate_clip
 from avseg.data.synthetic.oracle import BlindFrame, BlindScores, score_frame, summarise
 from avseg.data.synthetic.soundtrack import SAMPLE_RATE
 from avseg.utils.errors import UserError
@@ -28,7 +28,7 @@ _PNG_LEVEL = 3
 
 def write_set(
     out: Path,
-    recipe: ClipRecipe,
+    recipe: SyntheticClipConfig,
     counts: Mapping[str, int],
     options: Mapping[str, object],
     advance: Callable[[], None] = lambda: None,
@@ -61,7 +61,7 @@ def write_set(
     return scores
 
 
-def write_clip(layout: Layout, clip: MadeClip, classes: Mapping[str, int]) -> ClipEntry:
+def write_clip(layout: Layout, clip: SyntheticClip, classes: Mapping[str, int]) -> ClipEntry:
     """Writes one clip's frames, masks and sound.
 
     Args:
@@ -91,7 +91,7 @@ def write_wav(path: Path, wave: NDArray[np.float32], rate: int) -> None:
 
 
 def _write_clips(
-    layout: Layout, recipe: ClipRecipe, counts: Mapping[str, int], advance: Callable[[], None]
+    layout: Layout, recipe: SyntheticClipConfig, counts: Mapping[str, int], advance: Callable[[], None]
 ) -> dict[str, BlindScores]:
     classes = {name: index for index, name in enumerate(["background", *recipe.cast.categories])}
     entries: list[ClipEntry] = []
@@ -102,7 +102,7 @@ def _write_clips(
         for split in (split for split in SPLITS if counts.get(split)):
             blind: list[BlindFrame] = []
             for index in range(counts[split]):
-                clip = make_clip(recipe, split, index)
+                clip = generate_clip(recipe, split, index)
                 entries.append(write_clip(layout, clip, classes))
                 events.writerows(_events(clip))
                 blind.extend(blind_frames(clip))
@@ -114,13 +114,13 @@ def _write_clips(
     return scores
 
 
-def blind_frames(clip: MadeClip) -> Iterable[BlindFrame]:
+def blind_frames(clip: SyntheticClip) -> Iterable[BlindFrame]:
     """What each frame of a clip adds to the scores of the audio-blind oracle."""
     seconds = range(len(clip.frames))
     return (score_frame(clip.visible[s], clip.prior, clip.sounding[s]) for s in seconds)
 
 
-def _entry(layout: Layout, clip: MadeClip) -> ClipEntry:
+def _entry(layout: Layout, clip: SyntheticClip) -> ClipEntry:
     category, subset = "", ""
     if layout.setting == "s4":
         category = clip.categories[clip.lead]
@@ -130,7 +130,7 @@ def _entry(layout: Layout, clip: MadeClip) -> ClipEntry:
     return ClipEntry(clip.name, category, clip.split, subset=subset)
 
 
-def _mask_pictures(layout: Layout, clip: MadeClip, classes: Mapping[str, int]) -> Iterable[Image.Image]:
+def _mask_pictures(layout: Layout, clip: SyntheticClip, classes: Mapping[str, int]) -> Iterable[Image.Image]:
     if layout.setting == "avss":
         palette = voc_palette()
         return (Image.fromarray(palette[labels]) for labels in clip.class_masks(dict(classes)))
@@ -144,7 +144,7 @@ def _palette_picture(mask: NDArray[np.uint8]) -> Image.Image:
     return picture
 
 
-def _events(clip: MadeClip) -> Iterable[list[object]]:
+def _events(clip: SyntheticClip) -> Iterable[list[object]]:
     for n, category in enumerate(clip.categories):
         seconds = "".join("1" if sounds else "0" for sounds in clip.sounding[:, n])
         level = f"{clip.levels_db[n]:.2f}"
