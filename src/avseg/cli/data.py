@@ -46,7 +46,7 @@ example:
 
 
 # what is not an option of the clips, or one of long videos alone
-_NOT_RECORDED = ("run", "verb", "out", "seconds", "hard")
+_NOT_RECORDED = ("run", "verb", "debug", "plugin", "out", "seconds", "hard")
 
 
 def add_parser(commands: Commands) -> None:

@@ -15,18 +15,18 @@ def make_films(arguments: argparse.Namespace, cast: "Cast", **looks: Any) -> Non
     Args:
         arguments: of the subverb.
         cast: where actors come from.
-        looks: object sizes and background, see `FilmRecipe`.
+        looks: object sizes and background, see `SyntheticVideoConfig`.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from avseg.data.lu_avs.synthetic.renderer import FilmRecipe
+    from avseg.data.lu_avs.synthetic.renderer import SyntheticVideoConfig
     from avseg.data.lu_avs.synthetic.writer import write_release
 
     shortest, longest = arguments.seconds
-    recipe = FilmRecipe(cast, arguments.size, (shortest, longest), arguments.hard, arguments.seed, **looks)
+    recipe = SyntheticVideoConfig(cast, arguments.size, (shortest, longest), arguments.hard, arguments.seed, **looks)
     counts = {split: getattr(arguments, split) for split in ("train", "val", "test")}
-    hidden = ("run", "verb", "out", "sounding", "frames", "silent_clips", "silent_seconds")
+    hidden = ("run", "verb", "debug", "plugin", "out", "sounding", "frames", "silent_clips", "silent_seconds")
     options = {name: _plain(value) for name, value in vars(arguments).items() if name not in hidden}
     console = Console()
     columns = (TextColumn("making videos"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -10,7 +10,7 @@ import pytest
 from avseg.data.check.inspect import compute_statistics, inspect_set
 from avseg.data.check.published import Expected
 from avseg.data.lu_avs import read_release
-from avseg.data.lu_avs.synthetic.renderer import FilmRecipe
+from avseg.data.lu_avs.synthetic.renderer import SyntheticVideoConfig
 from avseg.data.lu_avs.synthetic.writer import write_release
 from avseg.data.synthetic.toy import ToyCast
 from avseg.media.frame_index import frame_index
@@ -30,7 +30,7 @@ def defect(plant):
 def toy_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A toy release of 3, 2 and 2 videos, some with boxes alone."""
     root = tmp_path_factory.mktemp("check") / "toy"
-    write_release(root, FilmRecipe(ToyCast(), 32, (3, 4), 0.5, seed=4), COUNTS, COUNTS)
+    write_release(root, SyntheticVideoConfig(ToyCast(), 32, (3, 4), 0.5, seed=4), COUNTS, COUNTS)
     return root
 
 

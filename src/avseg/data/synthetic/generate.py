@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from avseg.data.avsbench.layout import SPLITS
+from avseg.data.setting import SETTINGS, SPLITS
 from avseg.data.synthetic.background import draw_background
 from avseg.data.synthetic.renderer import draw_scene
 from avseg.data.synthetic.schedule import ScheduleRules, draw_schedule, subset_prior
@@ -87,7 +87,7 @@ class SyntheticClipConfig:
             raise UserError(f"size is {self.size}; allowed: {MIN_SIZE} to {MAX_SIZE} pixels")
         if self.seed < 0:
             raise UserError(f"seed is {self.seed}; use 0 or more")
-        allowed = (5, 10) if self.rules.setting == "avss" else (5,)
+        allowed = SETTINGS[self.rules.setting].clip_lengths
         if self.seconds not in allowed:
             choice = " or ".join(map(str, allowed))
             raise UserError(f"frames is {self.seconds}; the layout of {self.rules.setting} has {choice} per clip")
@@ -95,7 +95,7 @@ class SyntheticClipConfig:
     @property
     def object_counts(self) -> tuple[int, ...]:
         """Numbers of objects that a clip may show, equally probable."""
-        return (1, 2) if self.rules.setting == "s4" else (2, 3)
+        return (1, 2) if self.rules.single_source else (2, 3)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from avseg.data.avsbench.layout import SETTINGS
-from avseg.utils.errors import UserError, nearest
+from avseg.data.setting import SETTINGS
+from avseg.utils.choices import check_choice
+from avseg.utils.errors import UserError
 
 SOUNDING_MODES = ("clip", "second")
 
@@ -34,22 +35,27 @@ class ScheduleRules:
     silent_seconds: float = 0.1
 
     def __post_init__(self) -> None:
-        _check_choice("setting", self.setting, SETTINGS)
-        _check_choice("sounding", self.sounding, SOUNDING_MODES)
+        check_choice("setting", self.setting, SETTINGS)
+        check_choice("sounding", self.sounding, SOUNDING_MODES)
         for key in ("silent_clips", "silent_seconds"):
             probability = getattr(self, key)
             if not 0 <= probability < 1:
                 raise UserError(f"{key} is {probability}; allowed: from 0 up to, not including, 1")
 
     @property
+    def single_source(self) -> bool:
+        """True if each clip has one category and at most one object sounds (S4)."""
+        return SETTINGS[self.setting].single_source
+
+    @property
     def clip_silence(self) -> float:
         """Probability that the whole clip is drawn silent."""
-        return 0.0 if self.setting == "s4" else self.silent_clips
+        return 0.0 if self.single_source else self.silent_clips
 
     @property
     def second_silence(self) -> float:
         """Probability that a second is silent in a clip that was not drawn silent."""
-        return 0.5 if (self.setting, self.sounding) == ("s4", "second") else self.silent_seconds
+        return 0.5 if self.single_source and self.sounding == "second" else self.silent_seconds
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class Schedule:
 
 def draw_schedule(rng: np.random.Generator, num_objects: int, seconds: int, rules: ScheduleRules) -> Schedule:
     """Draw the sounding objects of each second."""
-    lead = int(rng.integers(num_objects)) if rules.setting == "s4" else -1
+    lead = int(rng.integers(num_objects)) if rules.single_source else -1
     silent_clip = rng.uniform() < rules.clip_silence
     # one subset per second is drawn in both modes, so that the mode does not shift the random stream
     subsets = np.stack([_draw_subset(rng, num_objects, lead) for _ in range(seconds)])  # (T, N)
@@ -86,7 +92,7 @@ def subset_prior(num_objects: int, rules: ScheduleRules) -> NDArray[np.float64]:
     subsets = np.arange(2**num_objects)
     silence = 1 - (1 - rules.clip_silence) * (1 - rules.second_silence)
     # S4: single objects (powers of two) only
-    allowed = np.isin(subsets, 2 ** np.arange(num_objects)) if rules.setting == "s4" else subsets > 0
+    allowed = np.isin(subsets, 2 ** np.arange(num_objects)) if rules.single_source else subsets > 0
     prior = np.where(allowed, (1 - silence) / allowed.sum(), 0.0)
     prior[0] = silence
     return prior
@@ -96,8 +102,3 @@ def _draw_subset(rng: np.random.Generator, num_objects: int, lead: int) -> NDArr
     """Draw a non-empty subset as (N,) bool; only the lead object if there is one."""
     bits = 2**lead if lead >= 0 else int(rng.integers(1, 2**num_objects))
     return (bits >> np.arange(num_objects) & 1).astype(np.bool_)
-
-
-def _check_choice(key: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise UserError(f"{key} '{value}' is unknown; allowed: {', '.join(allowed)}{nearest(value, allowed)}")

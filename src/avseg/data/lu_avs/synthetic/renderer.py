@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from avseg.data.avsbench.layout import SPLITS
 from avseg.data.lu_avs.synthetic.schedule import Span, draw_spans, frame_ticks, mix_spans
+from avseg.data.setting import SPLITS
 from avseg.data.synthetic.background import draw_background
 from avseg.data.synthetic.generate import MAX_SIZE, MIN_SIZE, Actor, Background, Cast
 from avseg.data.synthetic.renderer import SceneObject, draw_objects, render_scene

@@ -10,11 +10,11 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from avseg.data.avsbench.layout import SPLITS
 from avseg.data.lu_avs.ground_truth import BOXES, MASKS, boxes_around
 from avseg.data.lu_avs.paths import folder_name
 from avseg.data.lu_avs.synthetic.mp4 import create_mp4
 from avseg.data.lu_avs.synthetic.renderer import SyntheticVideo, SyntheticVideoConfig, generate_video
+from avseg.data.setting import SPLITS
 from avseg.utils.errors import UserError
 from avseg.utils.files import atomic_folder
 
