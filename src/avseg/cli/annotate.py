@@ -190,12 +190,12 @@ def _follow(project: "Project", arguments: argparse.Namespace) -> None:
 
 
 def _session(project: "Project", name: str, arguments: argparse.Namespace) -> "Session":
-    from avseg.annotate.backends import make_propagator, make_segmenter, options_of
+    from avseg.annotate.backends import backend_options, make_propagator, make_segmenter
     from avseg.annotate.session import Session
 
     (draws, carries), options = _backends(arguments), _options(arguments)
-    segmenter = make_segmenter(draws, **options_of(draws, options))
-    propagator = make_propagator(carries, **options_of(carries, options))
+    segmenter = make_segmenter(draws, **backend_options(draws, options))
+    propagator = make_propagator(carries, **backend_options(carries, options))
     return Session(project.open(name), project.film(name), segmenter, propagator)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
-from avseg.annotate.backends import PROPAGATORS, SEGMENTERS, make_propagator, make_segmenter, options_of
+from avseg.annotate.backends import PROPAGATORS, SEGMENTERS, backend_options, make_propagator, make_segmenter
 from avseg.annotate.document.document import Document
 from avseg.annotate.document.models import Change
 from avseg.annotate.media.sound import Sound
@@ -133,7 +133,7 @@ class Studio:
         return make_propagator(self.backend["propagator"], **self._for(self.backend["propagator"]))
 
     def _for(self, name: str) -> dict[str, Any]:
-        return options_of(name, self.options)
+        return backend_options(name, self.options)
 
     def name_of(self, key: str) -> str:
         """The video of a key.
