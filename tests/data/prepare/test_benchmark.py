@@ -1,4 +1,4 @@
-"""AVSBench's raw videos: prepared by the official index, they are read like the released data."""
+"""AVSBench's raw videos, prepared by the official index, are read like the released data."""
 
 import csv
 from pathlib import Path
@@ -26,14 +26,14 @@ CLIPS = [
 
 
 def _raw(folder: Path, entry: ClipEntry, nested: bool, seconds: float) -> None:
-    place = folder / entry.split / entry.category if nested else folder
-    place.mkdir(parents=True, exist_ok=True)
+    parent = folder / entry.split / entry.category if nested else folder
+    parent.mkdir(parents=True, exist_ok=True)
     wave = tone(seconds, 16_000, 1, pitch=200.0 + 50 * len(entry.name))
-    make_video(place / f"{entry.name}.mp4", frames=round(24 * seconds), rate=24, waveform=wave)
+    make_video(parent / f"{entry.name}.mp4", frames=round(24 * seconds), rate=24, waveform=wave)
 
 
 def _release(folder: Path, setting: str, clips: list[ClipEntry], out: Path) -> Layout:
-    """Raw videos and the index in `folder`, masks in `out`."""
+    """RawSample videos and the index in `folder`, masks in `out`."""
     layout, source = layout_for(setting, out), layout_for(setting, folder)
     data = folder / f"{setting}_data/raw_videos"
     for entry, seconds in zip(clips, (5.0, 10.0, 4.9, 5.1), strict=False):
@@ -69,7 +69,7 @@ def test_the_prepared_tree_is_read_like_the_release(tmp_path: Path, setting: str
             assert wav[index].masks.sum() > 0
 
 
-def test_a_missing_video_is_named_and_the_index_stays_whole(tmp_path: Path) -> None:
+def test_a_missing_video_is_named_and_the_index_stays_complete(tmp_path: Path) -> None:
     raw, out = tmp_path / "raw", tmp_path / "out"
     raw.mkdir()
     layout = _release(raw, "ms3", CLIPS[:3], out)
