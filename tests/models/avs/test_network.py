@@ -134,7 +134,7 @@ def test_bfloat16_autocast() -> None:
         ({"fusion_scope": "clips"}, "fusion_scope 'clips' is unknown.*'clip'"),
         ({"backbone": "resnet5"}, "backbone: 'resnet5'.*did you mean 'resnet50'"),
         ({"backbone": "resnet50.nonsense"}, "backbone: .*'nonsense'.*resnet50.tv_in1k"),
-        ({"backbone": "test_vit"}, "backbone: 'test_vit' gives maps at strides"),
+        ({"backbone": "test_vit"}, "backbone: 'test_vit' has maps at strides"),
     ],
 )
 def test_mistakes_are_told_in_one_line(options: dict, told: str) -> None:

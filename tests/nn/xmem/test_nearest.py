@@ -83,10 +83,10 @@ def test_centres_of_cells_are_pixels_of_the_video() -> None:
 
 def test_what_was_not_read_is_told() -> None:
     propagator = Propagator(tiny_xmem(), SHORT)
-    with pytest.raises(UserError, match="no place"):
+    with pytest.raises(UserError, match="size is unknown before the first frame"):
         propagator.cell_centres(torch.tensor(0))
     follow(propagator, {0: CALLS[0]}, last=1)
-    with pytest.raises(UserError, match="6 is not followed; known are \\[5\\]"):
+    with pytest.raises(UserError, match="6 is unknown; known are \\[5\\]"):
         propagator.nearest(6)
-    with pytest.raises(UserError, match="5 read nothing from memory on frame 0"):
+    with pytest.raises(UserError, match="5 did not read its memory on frame 0"):
         propagator.nearest(5)

@@ -133,7 +133,7 @@ def test_scaled_masks_stay_in_place() -> None:
     ("call", "told"),
     [
         ((torch.zeros(3, 48, 60),), r"frame: 48x60 in a video of 48x64"),
-        ((torch.zeros(48, 64),), r"frame: shape \(48, 64\)"),
+        ((torch.zeros(48, 64),), r"frame: must be \(3, H, W\), got \(48, 64\)"),
         ((FRAMES[1], torch.zeros(40, 64)), r"mask: shape \(40, 64\).*48x64"),
         ((FRAMES[1], torch.zeros(1, 48, 64)), "needs `objects`"),
         ((FRAMES[1], torch.zeros(2, 48, 64), [1]), "2 masks for 1 objects"),

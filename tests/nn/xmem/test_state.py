@@ -64,7 +64,7 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(tmp_path: Path) -> Non
         (lambda: propagator.load_state({k: v for k, v in state.items() if k != "group.1.key"}), "group.1.key.*missing"),
         (lambda: propagator.load(broken), "cannot be read"),
         (lambda: propagator.load(tmp_path / "none.safetensors"), "cannot be read"),
-        (lambda: propagator.load(empty), "not a saved one"),
+        (lambda: propagator.load(empty), "not a saved memory"),
     ]
     for call, told in refused:
         with pytest.raises(UserError, match=told) as caught:
