@@ -4,7 +4,8 @@ import json
 import pytest
 
 from avseg.cli.data import add_parser
-from avseg.data.avsbench.layout import SPLITS, layout_for
+from avseg.data.avsbench.layout import layout_for
+from avseg.data.setting import SPLITS
 from avseg.utils.errors import UserError
 from tests.data.synthetic.make_cutouts import write_cutouts
 

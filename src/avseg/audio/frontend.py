@@ -36,7 +36,7 @@ class FrontEnd(Protocol):
         """Compute the items of a sound.
 
         Args:
-            waveform: (n,) or (channels, n), float in [-1, 1].
+            waveform: (n,) or (channels, n), float32 or float64 in [-1, 1].
             rate: sample rate in Hz.
 
         Returns:
@@ -101,19 +101,18 @@ def fit_to_frames(items: Tensor, count: int) -> Tensor:
 
 
 def clip_sound(items: Tensor, frontend: FrontEnd, frames: int, length: int) -> Tensor:
-    """Arrange the items of one clip as `Clip.sound` of a batch of one.
+    """Arrange the items of one clip as the model gets them.
 
     Args:
         items: (P, *shape), from `frontend`.
         frontend: the front end.
         frames: number of frames that exist.
-        length: T; shorter clips are padded with zeros.
+        length: T; the items of shorter clips are padded with zeros.
 
     Returns:
-        (1, T, *shape), or (1, *shape) where one item covers the whole clip.
+        (T, *shape), or (*shape) where one item covers the whole clip.
     """
     if not frontend.per_frame:
-        return items[:1]
+        return items[0]
     items = fit_to_frames(items, frames)
-    padding = items.new_zeros(length - frames, *items.shape[1:])
-    return torch.cat([items, padding]).unsqueeze(0)
+    return torch.cat([items, items.new_zeros(length - frames, *items.shape[1:])])

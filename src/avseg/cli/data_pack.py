@@ -1,7 +1,6 @@
 """`avseg data pack`: one memory-mapped store per split, beside the data."""
 
 import argparse
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -55,20 +54,22 @@ def run_pack(arguments: argparse.Namespace) -> int:
 
 
 def _pack(arguments: argparse.Namespace, console: "Console") -> int:
+    from avseg.audio.frontend import LogMel
+    from avseg.data.avsbench.config import AVSBenchConfig
     from avseg.data.avsbench.datamodule import AVSBenchDataModule
     from avseg.data.pack import reason_to_pack
 
     _check_numbers(arguments)
-    module = AVSBenchDataModule(
-        arguments.root,
-        arguments.setting,
-        arguments.size,
-        audio=arguments.audio,
-        hop=arguments.hop,
-        stray=arguments.stray,
-        packed=False,
+    config = AVSBenchConfig(
+        setting=arguments.setting,
+        root=arguments.root,
+        image_size=arguments.size,
         num_workers=_workers(arguments.workers),
+        audio=arguments.audio,
+        packed=False,
+        stray=arguments.stray,
     )
+    module = AVSBenchDataModule(config, LogMel(arguments.hop))
     there = {entry.split for entry in module.layout.read_index()}
     splits = arguments.splits or [split for split in _SPLITS if split in there]
     datasets = [module.dataset(split) for split in dict.fromkeys(splits)]
@@ -144,7 +145,6 @@ def _embedder(arguments: argparse.Namespace) -> "Embedder":
 
 
 def _workers(asked: Any) -> int:
-    from avseg.data.avsbench.datamodule import default_workers
+    from avseg.utils.processes import usable_cores
 
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else default_workers() + 1
-    return processors if asked is None else int(asked)
+    return usable_cores() if asked is None else int(asked)

@@ -15,10 +15,10 @@ from pycocotools.cocoeval import COCOeval
 from avseg.annotate.export import export
 from avseg.annotate.export.avsbench import clip_begins
 from avseg.annotate.export.source import painted
-from avseg.data.avsbench.datamodule import AVSBenchDataModule
 from avseg.data.lu_avs import LUAVSDataModule, read_release, stream
 from avseg.metrics import LongVideoScore
 from tests.annotate.export.films import SIZE, add_object, blank, make_film, rectangle, set_mask
+from tests.data.modules import avsbench_module
 
 DOG, MAN, PIANO = "dog barking", "man speaking", "playing piano"
 
@@ -116,7 +116,7 @@ def test_the_avsbench_data_module(document, film, tmp_path, setting, split):
     from avseg.media.video import official_frames
 
     out = export(document, film, "avsbench", tmp_path / "out", setting=setting, split=split)
-    data = AVSBenchDataModule(out, setting, image_size=64, batch_size=1, num_workers=0, controls=False)
+    data = avsbench_module(out, setting, image_size=64, batch_size=1, controls=False)
     data.setup("fit" if split == "train" else "test")
     chosen = official_frames(film.index.video)
     loader = data.train_dataloader() if split == "train" else data.test_dataloader()

@@ -99,7 +99,8 @@ def test_single_source_clips(tmp_path):
     """S4: the category is the label, the mask of the first second all there is in training."""
     from PIL import Image
 
-    from avseg.data.avsbench.layout import ClipEntry, S4Layout
+    from avseg.data.avsbench.layout import S4Layout
+    from avseg.data.setting import ClipEntry
 
     film = make_film(tmp_path, "constant.mp4", frames=125)
     layout = S4Layout(tmp_path / "s4")

@@ -9,8 +9,9 @@ from PIL import Image
 
 from avseg.data.avsbench import writer
 from avseg.data.avsbench.dataset import AVSBenchDataset
-from avseg.data.avsbench.layout import SPLITS, layout_for
+from avseg.data.avsbench.layout import layout_for
 from avseg.data.avsbench.writer import write_set
+from avseg.data.setting import SPLITS
 from avseg.data.synthetic.generate import SyntheticClipConfig, generate_clip
 from avseg.data.synthetic.schedule import ScheduleRules
 from avseg.data.synthetic.toy import ToyCast

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from avseg.data.avsbench.layout import ClipEntry, Layout
+from avseg.data.avsbench.layout import Layout
 from avseg.data.palette import voc_palette
+from avseg.data.setting import ClipEntry
 from tests.data.check.tree import SIZE, log_mel_bytes, mask_bytes, picture_bytes, replace_file, wav_bytes
 
 Finding = tuple[str, str, str]
@@ -232,7 +233,7 @@ def row_left_out_of_the_index(layout, clip):
 def row_twice_in_the_index(layout, clip):
     text = layout.index_file.read_text()
     layout.index_file.write_text(text + text.splitlines()[-1] + "\n")
-    return [("index", layout.index_name, "stands already in row")]
+    return [("index", layout.index_name, "is already in row")]
 
 
 @defect()

@@ -10,9 +10,10 @@ import torch
 
 from avseg.audio.log_mel import log_mel_patches, read_wav
 from avseg.audio.log_mel_file import read_log_mel
-from avseg.data.avsbench.layout import ClipEntry, Layout
+from avseg.data.avsbench.layout import Layout
 from avseg.data.check.fixes import apply_fixes
 from avseg.data.check.inspect import inspect_set
+from avseg.data.setting import ClipEntry
 from tests.data.check.tree import SMALL, make_tree, replace_file, small, wav_bytes
 
 

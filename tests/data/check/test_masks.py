@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from avseg.data.avsbench.index import ClipEntry
 from avseg.data.check.masks import MaskRules, check_mask, decode_mask, named_classes
 from avseg.data.palette import voc_palette
+from avseg.data.setting import ClipEntry
 
 NAMES = ("background", "cat", "dog", "male_speech", "male", "vacuum-cleaner")
 CLIP = ClipEntry("x", "", "train")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from avseg.data.avsbench.layout import SPLITS
 from avseg.data.check.inspect import compute_statistics
 from avseg.data.check.statistics import SplitStatistics, Statistics, quantiles
+from avseg.data.setting import SPLITS
 from avseg.draw.statistics import draw_statistics, save_statistics
 from tests.data.check.tree import NAMES, SMALL, make_tree, mask_bytes, replace_file
 

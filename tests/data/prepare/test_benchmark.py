@@ -8,12 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
-from avseg.data.avsbench.datamodule import AVSBenchDataModule
 from avseg.data.avsbench.dataset import AVSBenchDataset
-from avseg.data.avsbench.layout import SPLITS, ClipEntry, Layout, layout_for
+from avseg.data.avsbench.layout import Layout, layout_for
 from avseg.data.prepare.options import Options
 from avseg.data.prepare.run import prepare
+from avseg.data.setting import SPLITS, ClipEntry
 from avseg.utils.errors import UserError
+from tests.data.modules import avsbench_module
 from tests.media.make_video import make_video, read_number, tone
 
 SIZE = 48
@@ -56,14 +57,14 @@ def test_the_prepared_tree_is_read_like_the_release(tmp_path: Path, setting: str
     assert not any(outcome.failed for outcome in outcomes)
     assert layout.index_file.read_bytes() == (raw / layout.index_name).read_bytes()
     assert "rest left out" in outcomes[1].notes
-    data = AVSBenchDataModule(out, setting, image_size=SIZE, batch_size=2, num_workers=0, controls=False)
+    data = avsbench_module(out, setting, image_size=SIZE, batch_size=2, controls=False)
     loaders = (data.train_dataloader, data.val_dataloader, data.test_dataloader)
     seen = [clip for loader in loaders for batch in loader() for clip in batch.video_id]
     assert sorted(seen) == sorted(entry.name for entry in CLIPS)
     for split in SPLITS:
         wav, log_mel = (AVSBenchDataset(out, setting, split, SIZE, audio=audio) for audio in ("wav", "log_mel"))
         for index in range(len(wav)):
-            assert torch.equal(wav.patches(index), log_mel.patches(index))
+            assert torch.equal(wav.sound(index), log_mel.sound(index))
             drawn = [read_number(frame.permute(1, 2, 0).numpy()) for frame in wav[index].frames[0]]
             assert drawn == [22, 46, 70, 94, 117 if wav.entries[index].name == "d_1" else 118]
             assert wav[index].masks.sum() > 0

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from avseg.data.avsbench.layout import ClipEntry, layout_for
+from avseg.data.avsbench.layout import layout_for
 from avseg.data.prepare.options import Options
 from avseg.data.prepare.raw_videos import find_benchmark_videos, find_index, find_own_videos
 from avseg.data.prepare.video import prepare_video
+from avseg.data.setting import ClipEntry
 from avseg.utils.errors import UserError
 from tests.media.make_video import make_video
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import pytest
 
-from avseg.data.avsbench.datamodule import AVSBenchDataModule
 from avseg.data.avsbench.layout import MS3Layout
 from avseg.data.prepare import run
 from avseg.data.prepare.options import Options
@@ -22,6 +21,7 @@ from avseg.data.prepare.run import prepare
 from avseg.media.images import read_frames
 from avseg.utils.errors import UserError
 from avseg.utils.processes import ProcessDied
+from tests.data.modules import avsbench_module
 from tests.data.prepare.prepared_files import clip_name, drawn_numbers, expected_numbers, file_digests
 from tests.data.prepare.raw_samples import BROKEN, REASONS, RawSample, make_folder
 from tests.media.make_video import make_video
@@ -53,11 +53,11 @@ def test_each_second_shows_the_official_frame(prepared: Prepared) -> None:
 
 
 def test_frames_and_sound_load(prepared: Prepared) -> None:
-    dataset = AVSBenchDataModule(prepared.out, "ms3", num_workers=0).dataset("test")
+    dataset = avsbench_module(prepared.out, "ms3", image_size=224).dataset("test")
     for index, entry in enumerate(dataset.entries):
         frames, sizes = read_frames(dataset.layout.frames(entry), dataset.rule)
         assert (frames.shape, set(sizes)) == ((5, 3, 224, 224), {(48, 48)})
-        assert dataset.patches(index).shape == (5, 1, 96, 64)
+        assert dataset.sound(index).shape == (5, 1, 96, 64)
 
 
 def test_exact_seconds_are_an_option(prepared: Prepared, tmp_path: Path) -> None:

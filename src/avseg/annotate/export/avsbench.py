@@ -14,9 +14,10 @@ from PIL import Image
 
 from avseg.annotate.export.source import Source, painted
 from avseg.annotate.media.sound import Sound
-from avseg.data.avsbench.layout import SPLITS, AVSSLayout, ClipEntry, Layout, layout_for
+from avseg.data.avsbench.layout import Layout, layout_for
 from avseg.data.avsbench.writer import write_wav
 from avseg.data.palette import voc_palette
+from avseg.data.setting import SPLITS, ClipEntry
 from avseg.media.video import official_frames
 from avseg.utils.errors import UserError, nearest
 
@@ -40,7 +41,7 @@ def write(folder: Path, source: Source, *, setting: str = "ms3", split: str = "t
     _check(setting, split)
     layout = layout_for(setting, folder)
     chosen = official_frames(source.film.index.video)
-    length = 10 if isinstance(layout, AVSSLayout) and len(chosen) >= 10 else 5
+    length = 10 if layout.setting.semantic and len(chosen) >= 10 else 5
     if len(chosen) < length:
         raise UserError(f"{source.film.path.name} has {len(chosen)} seconds; a clip of AVSBench needs {length}")
     values = _values(layout, source)
@@ -53,7 +54,7 @@ def write(folder: Path, source: Source, *, setting: str = "ms3", split: str = "t
         write_wav(layout.wav(entry), sound.read(begin * sound.rate, length * sound.rate), sound.rate)
         entries.append(entry)
     layout.write_index(entries)
-    if isinstance(layout, AVSSLayout):
+    if layout.label_file is not None:
         names = {"background": 0, **{label: place for place, label in enumerate(source.labels, 1)}}
         layout.label_file.write_text(json.dumps(names, indent=2) + "\n", encoding="utf-8")
 
@@ -73,7 +74,7 @@ def _check(setting: str, split: str) -> None:
 
 def _values(layout: Layout, source: Source) -> dict[int, int]:
     """What a pixel of each object is written as: 255, or its label's class."""
-    if not isinstance(layout, AVSSLayout):
+    if not layout.setting.semantic:
         return dict.fromkeys(source.objects, 255)
     if len(source.labels) > 255:
         raise UserError(f"{len(source.labels)} labels: AVSS tells 255 apart; export lu_avs instead")
@@ -82,7 +83,7 @@ def _values(layout: Layout, source: Source) -> dict[int, int]:
 
 def _entry(layout: Layout, source: Source, begin: int, frames: list[int], split: str) -> ClipEntry:
     heard = sorted({source.objects[object].label for frame in frames for object in source.at(frame)})
-    subset = ("v2" if len(frames) == 10 else "v1m") if isinstance(layout, AVSSLayout) else ""
+    subset = ("v2" if len(frames) == 10 else "v1m") if layout.setting.semantic else ""
     return ClipEntry(f"{source.id}_{begin}", "_".join(heard) or "silence", split, start=begin, subset=subset)
 
 
@@ -98,7 +99,7 @@ def _write_pictures(
 def _masks(layout: Layout, source: Source, frames: list[int], values: Mapping[int, int]) -> Iterator[Image.Image]:
     for frame in frames:
         picture = painted(source.masks(frame), values, source.size)
-        yield _coloured(picture) if isinstance(layout, AVSSLayout) else _black_white(picture)
+        yield _coloured(picture) if layout.setting.semantic else _black_white(picture)
 
 
 def _coloured(classes: npt.NDArray[np.uint8]) -> Image.Image:

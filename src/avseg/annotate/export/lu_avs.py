@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from avseg.annotate.export.source import Segment, Source
-from avseg.data.avsbench.layout import SPLITS
 from avseg.data.lu_avs.ground_truth import MASKS
 from avseg.data.lu_avs.paths import folder_name
+from avseg.data.setting import SPLITS
 from avseg.media.video import SUFFIXES
 from avseg.utils.errors import UserError, nearest
 

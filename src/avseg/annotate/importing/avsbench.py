@@ -13,8 +13,9 @@ from PIL import Image
 
 from avseg.annotate.importing.document_writer import Target
 from avseg.data.avsbench.avss import read_class_names
-from avseg.data.avsbench.layout import SETTINGS, AVSSLayout, ClipEntry, Layout, S4Layout, layout_for
+from avseg.data.avsbench.layout import Layout, layout_for
 from avseg.data.palette import class_indices
+from avseg.data.setting import SETTINGS, ClipEntry
 from avseg.media.video import official_frames
 from avseg.utils.errors import UserError
 
@@ -70,16 +71,16 @@ def _read(
     """The marked labels of a picture with their masks at the video's size."""
     try:
         with Image.open(path) as picture:
-            values = np.asarray(picture.convert("RGB") if isinstance(layout, AVSSLayout) else picture)
+            values = np.asarray(picture.convert("RGB") if layout.setting.semantic else picture)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is not a readable picture ({error}); fetch it again") from None
-    if isinstance(layout, AVSSLayout):
+    if layout.label_file is not None:
         names = read_class_names(layout.label_file)
         classes = class_indices(values, len(names))
         for value in np.unique(classes[classes > 0]):
             yield names[value], _fitted(np.asarray(classes == value), size)
     elif values.any():
-        label = entry.category if isinstance(layout, S4Layout) else UNNAMED
+        label = entry.category if layout.setting.single_source else UNNAMED
         yield label, _fitted(np.asarray(values.reshape(*values.shape[:2], -1).any(-1)), size)
 
 

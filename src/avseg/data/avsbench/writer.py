@@ -12,8 +12,9 @@ import soundfile
 from numpy.typing import NDArray
 from PIL import Image
 
-from avseg.data.avsbench.layout import SPLITS, AVSSLayout, ClipEntry, Layout, layout_for
+from avseg.data.avsbench.layout import AVSSLayout, Layout, layout_for
 from avseg.data.palette import voc_palette
+from avseg.data.setting import SPLITS, ClipEntry
 from avseg.data.synthetic.generate import SyntheticClip, SyntheticClipConfig, generate_clip
 from avseg.data.synthetic.oracle import BlindFrame, BlindScores, score_frame, summarise
 from avseg.data.synthetic.soundtrack import SAMPLE_RATE
@@ -109,7 +110,7 @@ def _write_clips(
                 advance()
             scores[split] = summarise(blind)
     layout.write_index(entries)
-    if isinstance(layout, AVSSLayout):
+    if layout.label_file is not None:
         _write_json(layout.label_file, classes)
     return scores
 
@@ -122,7 +123,7 @@ def blind_frames(clip: SyntheticClip) -> Iterable[BlindFrame]:
 
 def _entry(layout: Layout, clip: SyntheticClip) -> ClipEntry:
     category, subset = "", ""
-    if layout.setting == "s4":
+    if layout.setting.single_source:
         category = clip.categories[clip.lead]
     elif isinstance(layout, AVSSLayout):
         category = "_".join(clip.categories[n] for n in np.flatnonzero(clip.sounding.sum(axis=0)))
@@ -131,10 +132,10 @@ def _entry(layout: Layout, clip: SyntheticClip) -> ClipEntry:
 
 
 def _mask_pictures(layout: Layout, clip: SyntheticClip, classes: Mapping[str, int]) -> Iterable[Image.Image]:
-    if layout.setting == "avss":
+    if layout.setting.mask_coding == "class_colours":
         palette = voc_palette()
         return (Image.fromarray(palette[labels]) for labels in clip.class_masks(dict(classes)))
-    paint = _palette_picture if layout.setting == "ms3" else Image.fromarray
+    paint = _palette_picture if layout.setting.mask_coding == "palette" else Image.fromarray
     return (paint(mask.astype(np.uint8) * 255) for mask in clip.masks)
 
 

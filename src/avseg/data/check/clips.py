@@ -8,12 +8,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from avseg.data.avsbench.index import ClipEntry
 from avseg.data.avsbench.layout import Layout
 from avseg.data.check.findings import Finding, reason, relative
 from avseg.data.check.masks import MaskRules, check_mask, decode_mask
 from avseg.data.check.sounds import ClipSound, check_sound
-from avseg.data.setting import find_setting
+from avseg.data.setting import ClipEntry
 from avseg.media.images import open_image
 from avseg.utils.errors import UserError
 from avseg.utils.processes import map_in_order
@@ -149,7 +148,7 @@ class _ClipReader:
         for path, share, is_loud in zip(paths, self.record.marked, loud, strict=False):
             if share == 0 and is_loud:
                 empty.append(path)
-        if find_setting(self.rules.layout.setting).single_source and not self.rules.synthetic:
+        if self.rules.layout.setting.single_source and not self.rules.synthetic:
             for path in empty:
                 self._add("empty mask", path, "marks nothing, though this second is not silent", _EMPTY_MASK)
         elif empty and not any(share != 0 for share in self.record.marked):

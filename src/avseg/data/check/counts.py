@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from avseg.data.avsbench.index import SPLITS, ClipEntry
 from avseg.data.check.clips import ClipRecord
 from avseg.data.check.findings import Finding
 from avseg.data.check.published import Expected
+from avseg.data.setting import SPLITS, ClipEntry
 from avseg.utils.errors import nearest
 
 _FETCH_INDEX = "fetch the index file again; for a set of your own add --own"

@@ -9,9 +9,10 @@ import torch
 
 from avseg.audio.frontend import LogMel, fit_to_frames
 from avseg.audio.log_mel import read_wav
-from avseg.data.avsbench.layout import SETTINGS, ClipEntry, Layout, layout_for
+from avseg.data.avsbench.layout import Layout, layout_for
 from avseg.data.check.findings import Finding, Report
 from avseg.data.check.sounds import TOLERANCE, declared_bytes
+from avseg.data.setting import SETTINGS, ClipEntry
 from avseg.utils.errors import UserError
 from avseg.utils.files import atomic_file
 

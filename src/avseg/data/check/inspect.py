@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from avseg.data.avsbench.avss import read_class_names
-from avseg.data.avsbench.layout import SETTINGS, AVSSLayout, ClipEntry, Layout, layout_for
+from avseg.data.avsbench.avss import class_names
+from avseg.data.avsbench.layout import Layout, layout_for
 from avseg.data.check.clips import ClipRecord, ClipRules, Progress, read_clips
 from avseg.data.check.counts import check_counts, check_sizes, count_splits, find_duplicates
 from avseg.data.check.findings import Finding, Report, reason, relative
@@ -15,7 +15,7 @@ from avseg.data.check.sounds import TOLERANCE
 from avseg.data.check.statistics import Statistics, clip_statistics
 from avseg.data.check.stray_files import find_leftovers, find_unknown
 from avseg.data.lu_avs.paths import find_places
-from avseg.data.setting import find_setting
+from avseg.data.setting import SETTINGS, ClipEntry
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 from avseg.utils.processes import usable_cores
@@ -124,8 +124,8 @@ def clip_rules(layout: Layout, entries: Sequence[ClipEntry], expected: Expected,
         sounds.append("wav")
     if any(layout.log_mel(entry).is_file() for entry in entries):
         sounds.append("log_mel")
-    coding = find_setting(layout.setting).mask_coding
-    names = read_class_names(layout.label_file) if isinstance(layout, AVSSLayout) else ()
+    coding = layout.setting.mask_coding
+    names = class_names(layout)
     # in a synthetic set a tiny spot is the visible rest of an object behind another
     masks = MaskRules(names, 0 if expected.synthetic else min_pixels, by_brightness=coding == "black_white")
     has_masks = expected.masks or any(layout.masks(entry)[0].is_file() for entry in entries)
@@ -166,14 +166,14 @@ def _add_findings(report: Report, layout: Layout, records: list[ClipRecord], exp
     for record in records:
         report.findings += record.findings
     report.findings += find_duplicates(records, folders)
-    if find_setting(layout.setting).fixed_size:
+    if layout.setting.fixed_size:
         report.findings += check_sizes(records, folders)
     report.findings += find_unknown(layout, entries, more_frames=expected.seconds > 0)
 
 
 def _add_facts(report: Report, rules: ClipRules, records: list[ClipRecord], expected: Expected) -> None:
     categories = {record.entry.category for record in records if record.entry.category}
-    if find_setting(report.setting).single_source and categories:
+    if rules.layout.setting.single_source and categories:
         published = f" of {len(expected.categories)}" if expected.categories else ""
         report.facts["categories"] = f"{len(categories)}{published}"
     if rules.masks is not None and rules.masks.names:

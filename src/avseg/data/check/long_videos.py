@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from avseg.data.avsbench.index import SPLITS
 from avseg.data.check.clips import Progress
 from avseg.data.check.counts import FIX_DUPLICATE, count_splits
 from avseg.data.check.findings import Finding, Report, reason, relative
@@ -15,6 +14,7 @@ from avseg.data.check.video_files import VideoRecord, read_videos
 from avseg.data.lu_avs.annotations import Entry, read_annotations
 from avseg.data.lu_avs.paths import Places, find_places, folder_name
 from avseg.data.lu_avs.release import has_masks
+from avseg.data.setting import SPLITS
 from avseg.utils.errors import UserError
 
 _FIX_JSON = "download the annotation file again, or correct it"

@@ -9,9 +9,9 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-from avseg.data.avsbench.index import ClipEntry
 from avseg.data.check.findings import Finding
 from avseg.data.palette import voc_palette
+from avseg.data.setting import ClipEntry
 
 _STRAY_CLASS = 255
 _MAX_LISTED = 6  # values listed in a message

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from avseg.data.avsbench.index import SPLITS
+from avseg.data.setting import SPLITS
 from avseg.utils.errors import UserError
 
 S4_CATEGORIES = (

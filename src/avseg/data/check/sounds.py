@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from avseg.audio.log_mel import LOG_OFFSET, read_wav
 from avseg.audio.log_mel_file import read_log_mel
-from avseg.data.avsbench.index import ClipEntry
 from avseg.data.avsbench.layout import Layout
 from avseg.data.check.findings import FETCH, Finding, reason, relative
+from avseg.data.setting import ClipEntry
 from avseg.utils.errors import UserError
 
 TOLERANCE = 0.5  # seconds that a sound may be longer or shorter than its clip

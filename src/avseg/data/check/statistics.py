@@ -7,8 +7,8 @@ from typing import TypedDict
 
 import numpy as np
 
-from avseg.data.avsbench.index import SPLITS
 from avseg.data.check.clips import ClipRecord
+from avseg.data.setting import SPLITS
 
 
 class Quantiles(TypedDict, total=False):

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from avseg.data.avsbench.layout import AVSSLayout, ClipEntry, Layout
+from avseg.data.avsbench.layout import Layout
 from avseg.data.check.findings import Finding, relative
+from avseg.data.setting import ClipEntry
 
 # names of files and folders being written by avseg.utils.files: .name.12345.part.png, .name.k3j9x2ab.part
 LEFTOVER = re.compile(r"\..+\.\w+\.part(\.\w+)?")
 _JUNK = re.compile(r"\.DS_Store|Thumbs\.db|desktop\.ini|\._.*|@eaDir|__MACOSX")
 _FIX = "add it to the index, or remove it"
-_MEDIA_FOLDERS = ("visual_frames", "gt_masks", "audio_wav", "audio_log_mel")
 
 
 @dataclass
@@ -29,13 +29,6 @@ class _Listed:
     files: set[Path] = field(default_factory=set)
     folders: set[Path] = field(default_factory=set)
     open_folders: set[Path] = field(default_factory=set)
-
-
-def data_folders(layout: Layout) -> list[Path]:
-    """Return the folders that should hold nothing but files of the index."""
-    if isinstance(layout, AVSSLayout):
-        return [layout.root / subset for subset in layout.lengths]
-    return [layout.root / f"{layout.setting}_data" / name for name in _MEDIA_FOLDERS]
 
 
 def find_unknown(layout: Layout, entries: Iterable[ClipEntry], *, more_frames: bool = False) -> Iterator[Finding]:
@@ -54,14 +47,14 @@ def find_unknown(layout: Layout, entries: Iterable[ClipEntry], *, more_frames: b
         frames = layout.frames(entry)
         wav = layout.wav(entry)
         listed.files.update([wav, layout.log_mel(entry), *frames, *layout.masks(entry)])
-        if isinstance(layout, AVSSLayout):
+        if layout.setting.semantic:
             listed.open_folders.add(wav.parent)
         elif more_frames:
             listed.open_folders.add(frames[0].parent)
     for file in listed.files:
         if file.parent not in listed.folders:
             listed.folders.update(file.parents)
-    for folder in data_folders(layout):
+    for folder in layout.data_folders():
         if folder.is_dir():
             yield from _search(folder, layout.root, listed)
 

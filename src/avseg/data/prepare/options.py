@@ -4,8 +4,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from avseg.data.avsbench.layout import SPLITS, Layout, layout_for
+from avseg.data.avsbench.layout import Layout, layout_for
 from avseg.data.setting import SETTINGS as CLIP_SETTINGS
+from avseg.data.setting import SPLITS
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 from avseg.utils.hashing import json_digest

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from avseg.data.avsbench.layout import ClipEntry, Layout
+from avseg.data.avsbench.layout import Layout
 from avseg.data.prepare.options import Options
 from avseg.data.prepare.raw_videos import RawVideo
 from avseg.data.prepare.result import Outcome
+from avseg.data.setting import ClipEntry
 from avseg.utils.errors import UserError
 from avseg.utils.hashing import file_stamp
 from avseg.utils.locks import LockHeldError, ProcessLock

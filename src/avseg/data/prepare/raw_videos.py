@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from avseg.data.avsbench.layout import ClipEntry, Layout
+from avseg.data.avsbench.layout import Layout
+from avseg.data.setting import ClipEntry
 from avseg.media.container import open_video, video_stream
 from avseg.media.video import SUFFIXES
 from avseg.utils.errors import UserError

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
 
-from avseg.data.avsbench.layout import ClipEntry, Layout
+from avseg.data.avsbench.layout import Layout
 from avseg.data.prepare.frame_times import clip_frames
 from avseg.data.prepare.images import FrameDecoder, write_frames
 from avseg.data.prepare.options import Options
 from avseg.data.prepare.raw_videos import RawVideo
 from avseg.data.prepare.result import Outcome
 from avseg.data.prepare.sound import clip_waveforms, count_damaged_packets, sound_end, write_sound
+from avseg.data.setting import ClipEntry
 from avseg.media.frame_index import FrameIndex, frame_index
 from avseg.media.video import GAP, Video
 from avseg.utils.errors import UserError
