@@ -15,7 +15,6 @@ from torch import Tensor
 from avseg.metrics.f_score import BETA2
 from avseg.metrics.long_video_arguments import (
     Flags,
-    check_choices,
     check_inside,
     check_pair,
     frame_flags,
@@ -37,6 +36,8 @@ from avseg.metrics.spans import (
     no_frames,
     video_key,
 )
+from avseg.utils.choices import check_choice
+from avseg.utils.errors import UserError
 
 Region = Literal["mask", "box", "none"]
 Unit = Literal["video_class", "segment", "video"]
@@ -107,15 +108,14 @@ class LongVideoScore(SpanMetric):
         auxiliary: bool = False,
         **kwargs: Any,
     ) -> None:
-        check_choices(
-            beta2,
-            region=(region, Region),
-            unit=(unit, Unit),
-            fp_policy=(fp_policy, FalsePositives),
-            predicted_range=(predicted_range, PredictedRange),
-            empty_video=(empty_video, EmptyVideo),
-            m_tIoU=(m_tIoU, TIoU),
-        )
+        check_choice("LongVideoScore: region", region, get_args(Region))
+        check_choice("LongVideoScore: unit", unit, get_args(Unit))
+        check_choice("LongVideoScore: fp_policy", fp_policy, get_args(FalsePositives))
+        check_choice("LongVideoScore: predicted_range", predicted_range, get_args(PredictedRange))
+        check_choice("LongVideoScore: empty_video", empty_video, get_args(EmptyVideo))
+        check_choice("LongVideoScore: m_tIoU", m_tIoU, get_args(TIoU))
+        if not 0 < beta2 < float("inf"):
+            raise UserError(f"LongVideoScore: beta2 {beta2} must be a positive number")
         region_id = get_args(Region).index(region)
         row_settings = [region_id, unit == "segment", beta2, drop_empty_gt, gate_only_counts, merge_classes]
         super().__init__(row_settings, **kwargs)
@@ -203,44 +203,38 @@ class LongVideoScore(SpanMetric):
             ValueError: an argument that does not fit.
         """
         segments, audible, gate = segments or {}, audible or {}, gate or {}
-        labels = sorted({*predicted, *target, *segments, *audible, *gate})
+        by_class: dict[str, Mapping[int, Any]] = {
+            "predicted": predicted,
+            "target": target,
+            "segments": segments,
+            "audible": audible,
+            "gate": gate,
+        }
+        labels = sorted(set().union(*by_class.values()))
         if self.merge_classes:
-            self.update(
-                video,
-                0,
-                frames,
-                merge_regions(self.region, list(predicted.values())),
-                merge_regions(self.region, list(target.values())),
-                segments=list(chain.from_iterable(segments.values())),
-                audible=merge_flags("audible", list(audible.values())),
-                gate=merge_flags("gate", list(gate.values())),
-            )
-            return
+            labels = [0]
+            by_class = {
+                "predicted": {0: merge_regions(self.region, list(predicted.values()))},
+                "target": {0: merge_regions(self.region, list(target.values()))},
+                "segments": {0: list(chain.from_iterable(segments.values()))},
+                "audible": {0: merge_flags("audible", list(audible.values()))},
+                "gate": {0: merge_flags("gate", list(gate.values()))},
+            }
         if not labels:
             self.update(video, frames=frames)
         for label in labels:
-            self.update(
-                video,
-                label,
-                frames,
-                predicted.get(label),
-                target.get(label),
-                segments=segments.get(label),
-                audible=audible.get(label),
-                gate=gate.get(label),
-            )
+            self.update(video, label, frames, **{name: values.get(label) for name, values in by_class.items()})
 
     def compute(self) -> dict[str, Tensor]:
         """Compute the means over the units, float32 scalars in [0, 1]; NaN without a unit."""
         videos = self._videos()
-        means = np.array([mean for _, mean in videos.values()]).reshape(-1, len(SCORES))
-        if self.unit == "video":
-            units = means
-        else:
-            units = np.concatenate([means[:0], *(video_units for video_units, _ in videos.values())])
-        result = _mean(units)
+        # (videos, scores): over the units of each video; (units, scores): of all videos
+        video_means = np.array([mean for _, mean in videos.values()]).reshape(-1, len(SCORES))
+        units = np.concatenate([video_means[:0], *(video_units for video_units, _ in videos.values())])
+        result = _mean(video_means if self.unit == "video" else units)
         if self.region == "none":
-            result[2:4] = _mean(means)[2:4]
+            # F1 of labels has no units, only videos
+            result[2:4] = _mean(video_means)[2:4]
         scores = self._named(result).items()
         return {name: torch.tensor(score, dtype=torch.float32, device=self.device) for name, score in scores}
 
@@ -262,6 +256,7 @@ class LongVideoScore(SpanMetric):
         """Compute the bits `SOUNDING` (in G) and `PREDICTED` (in P) of each frame, (n,)."""
         target = overlap.target
         predicted = overlap.predicted
+        # audible without a region: the object is outside of the frame
         off_screen = audible & ~target & self.drop_empty_gt
         if not self.drop_empty_gt:
             target = target | audible
@@ -282,14 +277,19 @@ class LongVideoScore(SpanMetric):
         pairs = pairs_of(video, rows, fill=self.predicted_range == "first_to_last")
         empty = not any(len(pair.sounding) + len(pair.run_first) for pair in pairs)
         if self.fp_policy == "ignore":
+            # keep the classes that sound
             pairs = [pair for pair in pairs if len(pair.sounding)]
-        counts = np.array(list(chain.from_iterable(self._counts(pair, segments) for pair in pairs))).reshape(-1, 5)
+        unit_counts: list[list[int]] = []
+        for pair in pairs:
+            unit_counts.extend(self._counts(pair, segments))
+        counts = np.array(unit_counts).reshape(-1, 5)  # |G|, |P|, |I|, sum of J, sum of F
         if self.region == "none":  # also where a hole was filled
             counts[:, 3:] = ONE * counts[:, 2:3]
         units = unit_scores(counts, self.fp_policy == "ignore")
         if empty and self.empty_video == "one":
             units = np.ones((1, len(SCORES)))
         if self.region == "box":
+            # F is not defined for sets of boxes
             units[:, 2:4] = np.nan
         if self.m_tIoU == "temporal_iou":
             units[:, 0] = units[:, 4]

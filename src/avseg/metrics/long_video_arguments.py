@@ -1,7 +1,7 @@
 """Check the arguments of `LongVideoScore`; each error is one line that names the argument."""
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,22 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avseg.metrics.spans import Rows
-from avseg.utils.choices import check_choice
-from avseg.utils.errors import UserError
 
 Flags = NDArray[np.bool_]
-
-
-def check_choices(beta2: float, **options: tuple[str, Any]) -> None:
-    """Check that each option's value is one of its `Literal` type's.
-
-    Raises:
-        UserError: it is not, or beta2 is not positive.
-    """
-    for name, (value, literal) in options.items():
-        check_choice(f"LongVideoScore: {name}", value, get_args(literal))
-    if not 0 < beta2 < float("inf"):
-        raise UserError(f"LongVideoScore: beta2 {beta2} must be a positive number")
 
 
 def check_pair(video: object, label: object, has_regions: bool) -> None:

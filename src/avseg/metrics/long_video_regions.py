@@ -85,12 +85,13 @@ def overlap_of_masks(predicted: Regions | None, target: Regions | None, frames: 
             f"predicted {tuple(q.shape)} on {q.device} and target {tuple(r.shape)} on {r.device} "
             "must be masks of one shape on one device"
         )
+    # areas in pixels, (n,) each
     correct = _areas(None if q is None or r is None else q & r, frames)
-    found = _areas(q, frames)
-    labelled = _areas(r, frames)
-    iou = _ratio(correct, found + labelled - correct)
-    f = _ratio((1 + beta2) * correct, found + beta2 * labelled)
-    return Overlap(labelled > 0, found > 0, (iou, f))
+    area_q = _areas(q, frames)
+    area_r = _areas(r, frames)
+    iou = _ratio(correct, area_q + area_r - correct)
+    f = _ratio((1 + beta2) * correct, area_q + beta2 * area_r)
+    return Overlap(area_r > 0, area_q > 0, (iou, f))
 
 
 def overlap_of_boxes(predicted: Regions | None, target: Regions | None, frames: int) -> Overlap:
@@ -137,7 +138,7 @@ def merge_regions(region: str, regions: Sequence[Regions]) -> Regions | None:
     if len(set(lengths)) > 1:
         raise ValueError(f"boxes of {lengths} frames cannot be merged: give the same frames")
     merged: list[Tensor] = []
-    for frame in zip(*regions, strict=True):
+    for frame in zip(*regions, strict=True):  # the boxes of every class in one frame
         merged.append(torch.cat([torch.as_tensor(boxes).reshape(-1, 4) for boxes in frame]))
     return merged
 
@@ -148,7 +149,7 @@ def merge_flags(name: str, flags: Sequence[Regions]) -> Tensor | None:
     Raises:
         ValueError: their shapes differ, or one is not binarised.
     """
-    tensors = [torch.as_tensor(tensor) for tensor in flags]
+    tensors = list(map(torch.as_tensor, flags))
     if len({tensor.shape for tensor in tensors}) > 1 or any(tensor.is_floating_point() for tensor in tensors):
         shapes = " and ".join(map(_shape, tensors))
         raise ValueError(f"{name} of {shapes} cannot be merged: must be bool and of one shape")
@@ -188,11 +189,11 @@ def _boxes(name: str, boxes: Regions | None, frames: int) -> tuple[NDArray[np.fl
         raise ValueError(f"{name} of {len(boxes)} frames must be boxes of n = {frames} frames, (k, 4) each")
     corners: list[NDArray[np.float64]] = []
     for position, frame_boxes in enumerate(boxes):
-        values = torch.as_tensor(frame_boxes).detach().double().cpu().numpy()
+        values = torch.as_tensor(frame_boxes).detach().double().cpu().numpy()  # (k, 4)
         if values.size and (values.ndim != 2 or values.shape[1] != 4 or not _are_corners(values)):
             raise ValueError(f"{name}[{position}] of {_shape(values)} must be (k, 4) corners x1 <= x2, y1 <= y2")
-        corners.append(values)
-    sizes = np.array([values.size // 4 for values in corners], dtype=np.int64)
+        corners.append(values.reshape(-1, 4))  # an empty set may have any shape
+    sizes = np.array(list(map(len, corners)), dtype=np.int64)
     padded = np.zeros((frames, int(sizes.max(initial=0)), 4))
     for frame in np.flatnonzero(sizes):
         padded[frame, : sizes[frame]] = corners[frame]

@@ -67,6 +67,7 @@ def pairs_of(video: str, rows: Rows, fill: bool) -> list[Pair]:
     """
     grid = all_frames(rows)
     labels = np.unique(rows[:, LABEL])
+    # frames without a class only extend the grid
     return [_pair(video, rows[rows[:, LABEL] == label], grid, fill) for label in labels if label != NO_LABEL]
 
 
@@ -80,6 +81,7 @@ def _pair(video: str, rows: Rows, grid: Rows, fill: bool) -> Pair:
     ends = np.append(starts[1:], len(predicted))[: len(starts)] - 1
     first = predicted[starts, FIRST]
     last = predicted[ends, LAST]
+    # the last run that starts at or before the span; none if that run ends before it
     run_of = np.searchsorted(first, sounding[:, FIRST], "right") - 1
     run_of[np.append(last, -1)[run_of] < sounding[:, FIRST]] = -1
     return Pair(video, int(rows[0, LABEL]), sounding, first, last, frames_within(grid, first, last), run_of)
@@ -107,7 +109,9 @@ def segment_counts(pair: Pair, segments: Rows) -> list[list[int]]:
     shared = ((pair.run_of == runs[:, None]) * lengths(pair.sounding)) @ inside.T.astype(np.int64)  # (runs, segments)
     # a column of zeros in front wins where a run shares no frame: owner -1
     owner = np.pad(shared, ((0, 0), (1, 0))).argmax(1) - 1
-    units = [pair.counts(inside[segment], owner == segment) for segment in range(len(segments))]
+    units: list[list[int]] = []
+    for segment, segment_spans in enumerate(inside):
+        units.append(pair.counts(segment_spans, owner == segment))
     no_spans = np.zeros(len(first), np.bool_)
     for run in runs[owner < 0]:
         units.append(pair.counts(no_spans, runs == run))
@@ -143,6 +147,7 @@ def label_f(pairs: Sequence[Pair]) -> tuple[float, float]:
     """
     sounding_frames = all_frames(np.concatenate([pair.sounding for pair in pairs]))
     target, predicted, overlap = np.array([pair.total()[:3] for pair in pairs]).sum(0)
+    # predicted cells in frames in which any class sounds
     within = sum(frames_within(sounding_frames, pair.run_first, pair.run_last).sum() for pair in pairs)
     t_cells = target + within
     v_cells = target + predicted

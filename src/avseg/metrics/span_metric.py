@@ -60,8 +60,11 @@ class SpanMetric(Metric):
                 setattr(self, state, [table])
 
     def _states(self, rows: Rows, segments: Rows, videos: Sequence[str]) -> dict[str, Tensor]:
-        tables = {"rows": torch.from_numpy(rows), "segments": torch.from_numpy(segments), "names": encode_names(videos)}
-        return {state: table.to(self.device) for state, table in tables.items()}
+        return {
+            "rows": torch.from_numpy(rows).to(self.device),
+            "segments": torch.from_numpy(segments).to(self.device),
+            "names": encode_names(videos).to(self.device),
+        }
 
     def _tables(self) -> tuple[Rows, Rows, dict[int, str]]:
         """Return all rows, joined and sorted, all segments, sorted and each once, and the ids of the videos."""

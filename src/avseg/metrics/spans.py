@@ -35,7 +35,8 @@ def _bytes(video: str) -> bytes:
 
 def encode_names(videos: Iterable[str]) -> Tensor:
     """Encode ids as one tensor of bytes, (n,) uint8, which processes can exchange."""
-    return torch.tensor([byte for video in videos for byte in _bytes(video) + b"\0"], dtype=torch.uint8)
+    encoded = b"".join(_bytes(video) + b"\0" for video in videos)
+    return torch.tensor(list(encoded), dtype=torch.uint8)
 
 
 def decode_names(names: Tensor) -> dict[int, str]:
