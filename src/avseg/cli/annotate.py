@@ -89,9 +89,9 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(f"the annotation tool needs {', '.join(missing)}: pip install 'avseg[annotate]'")
     arguments.weights = _weights(arguments.backend or ["default"], arguments.weights)
     if arguments.device is not None:
-        from avseg.cli.predict import device_of
+        from avseg.predict.device import find_device
 
-        arguments.device = str(device_of(arguments.device))
+        arguments.device = str(find_device(arguments.device))
     if not 0 <= arguments.port <= 65535:
         raise UserError(f"--port {arguments.port}: must lie between 0 and 65535")
     if (arguments.export is None) != (arguments.out is None):
