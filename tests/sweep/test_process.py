@@ -1,4 +1,4 @@
-"""What a job inherits, and that nothing survives the end of a sweep."""
+"""The environment of a job, and the end of all processes with the sweep."""
 
 import os
 import signal
@@ -75,7 +75,9 @@ except KeyboardInterrupt:
 def test_the_end_of_the_sweep_is_the_end_of_all_its_processes(number, kind, code, tmp_path):
     # tests that run under nohup would hand an ignored SIGHUP down
     hurry = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
-    hurry += "import avseg.sweep.process as c; c._STOP_SIGNALS = *((s, 0.2) for s, _ in c._STOP_SIGNALS[:2]), c._STOP_SIGNALS[2]\n"
+    hurry += (
+        "import avseg.sweep.process as p; s = p._STOP_SIGNALS; p._STOP_SIGNALS = *((n, 0.2) for n, _ in s[:2]), s[2]\n"
+    )
     parent = subprocess.Popen([sys.executable, "-c", hurry + PARENT, str(tmp_path), kind], stderr=subprocess.PIPE)
     pids = wait_for_pids(tmp_path / "pids", 4)
     assert not any(ended(pid) for pid in pids)
@@ -87,7 +89,9 @@ def test_the_end_of_the_sweep_is_the_end_of_all_its_processes(number, kind, code
 
 
 def test_a_second_ctrl_c_does_not_wait(tmp_path):
-    patience = "import avseg.sweep.process as c; c._STOP_SIGNALS = *((s, 1e6) for s, _ in c._STOP_SIGNALS[:2]), c._STOP_SIGNALS[2]\n"
+    patience = (
+        "import avseg.sweep.process as p; s = p._STOP_SIGNALS; p._STOP_SIGNALS = *((n, 1e6) for n, _ in s[:2]), s[2]\n"
+    )
     parent = subprocess.Popen(
         [sys.executable, "-c", patience + PARENT, str(tmp_path), "ignores signals"], stdout=subprocess.PIPE, text=True
     )
