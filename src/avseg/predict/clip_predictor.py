@@ -126,7 +126,7 @@ class ClipPredictor:
         maps: dict[tuple[int, int], np.ndarray] = {}  # by second and frame in it
         for chunk in batched(clips, self.batch):
             images = torch.stack([windows[number].images(clip) for number, clip in chunk])  # (B, T, 3, h, w)
-            sound = torch.cat([sounds[number] for number, _ in chunk])  # (B, T, *shape)
+            sound = torch.stack([sounds[number] for number, _ in chunk])  # (B, T, *shape)
             for (number, clip), probabilities in zip(chunk, self._predict_batch(images, sound), strict=True):
                 window = windows[number]
                 for second, probability in zip(window.seconds[window.new], probabilities[window.new], strict=True):
@@ -187,9 +187,9 @@ class Window:
         return torch.stack(images)
 
     def sound(self, frontend: FrontEnd | None) -> Tensor:
-        """Convert the sound to items (1, T, *shape), the last one repeated if the video is shorter than T seconds."""
+        """Convert the sound to items (T, *shape), the last one repeated if the video is shorter than T seconds."""
         if frontend is None:
-            return torch.zeros(1, self.length)
+            return torch.zeros(self.length)
         waveform = torch.from_numpy(np.concatenate([second.samples for second in self.seconds]))
         return clip_sound(frontend(waveform, RATE), frontend, self.length, self.length)
 
