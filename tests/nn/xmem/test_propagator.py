@@ -8,7 +8,7 @@ from avseg.nn.normalise import IMAGENET_MEAN, IMAGENET_STD
 from avseg.nn.xmem import MemorySettings, Propagator, tiny_xmem
 from avseg.utils.errors import UserError
 from tests.nn.xmem.discs import moving_discs
-from tests.nn.xmem.plain import PlainXMem
+from tests.nn.xmem.reference import ReferenceXMem
 
 SHORT = MemorySettings(10, 2, 2, 4, num_prototypes=8, max_long_term_elements=20)
 FRAMES, DISCS = moving_discs(40, 48, 64, 3)
@@ -28,7 +28,7 @@ def follow(propagator: Propagator, calls: Calls = CALLS, first: int = 0, last: i
 
 def test_late_objects_equal_the_plain_form() -> None:
     keep_all = MemorySettings(top_k=7, mem_every=2, max_mid_term_frames=1000)
-    propagator, plain = Propagator(tiny_xmem(), keep_all), PlainXMem(tiny_xmem(), 7, 2)
+    propagator, plain = Propagator(tiny_xmem(), keep_all), ReferenceXMem(tiny_xmem(), 7, 2)
     ours = follow(propagator, last=14)
     for i, probabilities in enumerate(ours):
         expected = plain.step(FRAMES[i], {name: mask.float() for name, mask in CALLS.get(i, {}).items()})

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from avseg.nn.xmem import similarity as module
 from avseg.nn.xmem.similarity import similarity, top_k_affinity
-from tests.nn.xmem.plain import plain_read
+from tests.nn.xmem.reference import reference_read
 
 
 def memory(elements: int, queries: int, channels: int = 6, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -31,7 +31,7 @@ def test_similarity_is_the_weighted_square_of_the_difference(elements, queries, 
 @given(elements=st.integers(1, 40), k=st.integers(1, 45), seed=st.integers(0, 99))
 def test_reading_equals_the_plain_form(elements: int, k: int, seed: int) -> None:
     m, values = memory(elements, 5, seed=seed), torch.randn(elements, 7)
-    expected = plain_read(
+    expected = reference_read(
         list(m["key"]), list(m["shrinkage"]), list(values), m["query"].T[None], m["selection"].T[None], k
     )
     affinity = top_k_affinity(**m, k=k)

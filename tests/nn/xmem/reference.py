@@ -6,7 +6,9 @@ from torch import Tensor
 from avseg.nn.xmem import XMem
 
 
-def plain_read(keys: list[Tensor], shrinkages: list[Tensor], values: list[Tensor], query, selection, k: int) -> Tensor:
+def reference_read(
+    keys: list[Tensor], shrinkages: list[Tensor], values: list[Tensor], query, selection, k: int
+) -> Tensor:
     """One query cell after the other; keys (CK,), shrinkages (), values (CV,) per memory cell; (CV, cells)."""
     out = []
     for q, e in zip(query.double().flatten(2)[0].T, selection.double().flatten(2)[0].T, strict=True):
@@ -18,7 +20,7 @@ def plain_read(keys: list[Tensor], shrinkages: list[Tensor], values: list[Tensor
     return torch.stack(out, 1)
 
 
-class PlainXMem:
+class ReferenceXMem:
     """No long-term memory, no groups. Frames must be multiples of 16, masks are given for one object at a time."""
 
     def __init__(self, network: XMem, k: int, every: int) -> None:
@@ -37,7 +39,7 @@ class PlainXMem:
         if set(self.objects) - set(given):
             logits = []
             for known in self.objects.values():
-                readout = plain_read(known["k"], known["s"], known["v"], features.key, features.selection, self.k)
+                readout = reference_read(known["k"], known["s"], known["v"], features.key, features.selection, self.k)
                 readout = readout.float().view(1, -1, h, w)
                 one, known["h"] = self.network.decode(features, readout, known["h"], update=not remember)
                 logits.append(one[0])
