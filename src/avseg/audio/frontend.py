@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from avseg.audio.log_mel import BANDS, HOPS, PATCH_FRAMES, PATCH_SAMPLES, SAMPLE_RATE, Hop, log_mel_patches
-from avseg.utils.errors import UserError, nearest
+from avseg.utils.choices import check_choice
+from avseg.utils.errors import UserError
 
 
 class FrontEnd(Protocol):
@@ -64,8 +65,7 @@ class LogMel:
     per_frame = True
 
     def __init__(self, hop: Hop = "vggish") -> None:
-        if hop not in HOPS:
-            raise UserError(f"data.hop '{hop}' is unknown; allowed: {', '.join(HOPS)}{nearest(hop, HOPS)}")
+        check_choice("data.hop", hop, HOPS)
         self.hop = hop
         self.name = f"log_mel-{hop}"
         # with hop "second" the last, incomplete second is padded
@@ -92,10 +92,10 @@ def fit_to_frames(items: Tensor, count: int) -> Tensor:
         (count, ...)
 
     Raises:
-        UserError: there are no items.
+        UserError: P = 0.
     """
     if items.shape[0] == 0:
-        raise UserError(f"the sound has no items; at least one is needed for {count} frames")
+        raise UserError(f"the sound has 0 items; at least one is needed for {count} frames")
     missing = max(count - items.shape[0], 0)
     return torch.cat([items[:count], items[-1:].expand(missing, *items.shape[1:])])
 

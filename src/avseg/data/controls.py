@@ -59,7 +59,7 @@ class WithControls(Dataset[Clip]):
         Returns:
             Control name to a tensor shaped like `original`; the padding of AVSS stays zero.
         """
-        count = self.dataset.seconds(index) * self.dataset.frontend.sample_rate
+        count = self.dataset.seconds(index) * self.dataset.frontend.sample_rate  # samples
         noise = self._generator(index, "noise").standard_normal(count) * NOISE_LEVEL
         sounds = {
             "silence": self._from_samples(index, torch.zeros(count)),
@@ -73,10 +73,15 @@ class WithControls(Dataset[Clip]):
 
     def other_index(self, index: int) -> int | None:
         """Return the clip whose sound is used for `other`; None if the split has no other clip."""
-        entries = self.dataset.entries
-        others = [position for position in range(len(entries)) if position != index]
-        foreign = [position for position in others if entries[position].category != entries[index].category]
-        candidates = foreign or others
+        category = self.dataset.entries[index].category
+        same_category: list[int] = []
+        foreign: list[int] = []
+        for position, entry in enumerate(self.dataset.entries):
+            if entry.category != category:
+                foreign.append(position)
+            elif position != index:
+                same_category.append(position)
+        candidates = foreign or same_category
         return int(self._generator(index, "other").choice(candidates)) if candidates else None
 
     def shuffled_order(self, index: int) -> list[int]:
@@ -84,12 +89,14 @@ class WithControls(Dataset[Clip]):
         generator = self._generator(index, "shuffled")
         seconds = self.dataset.seconds(index)
         order = np.arange(seconds)
+        # about a third of all permutations are derangements
         while seconds > 1 and (order == np.arange(seconds)).any():
             order = generator.permutation(seconds)
         return [*order.tolist(), *range(seconds, self.dataset.setting.clip_length)]
 
     def _shuffled(self, index: int, original: Tensor) -> Tensor:
         order = self.shuffled_order(index)
+        # the front end is not run again: the items are exactly those of the clip itself
         if self.dataset.frontend.per_frame:
             return original[order]
         waveform, rate = self.dataset.read_waveform(index)
@@ -111,4 +118,5 @@ class WithControls(Dataset[Clip]):
         return clip_sound(items, self.dataset.frontend, seconds, length)
 
     def _generator(self, index: int, control: str) -> np.random.Generator:
+        # one stream per clip and control, so that adding a control changes none of the others
         return np.random.default_rng([self.seed, index, CONTROLS.index(control)])

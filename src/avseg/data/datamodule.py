@@ -76,7 +76,7 @@ class ClipDataModule(pl.LightningDataModule, ABC):
         self.num_workers = default_workers() if num_workers is None else num_workers
         self.seed = seed
         self.controls = controls
-        self.test_split = "test"
+        self.test_split = "test"  # `avseg evaluate split=val` changes it
         _check_at_least("batch_size", batch_size, 1)
         _check_at_least("num_workers", self.num_workers, 0)
 
@@ -153,7 +153,7 @@ class ClipDataModule(pl.LightningDataModule, ABC):
             UserError: the data are missing.
         """
         digest = hashlib.sha256()
-        files = self.source_files()
+        files = self.source_files()  # first: it reports a missing root or index
         if self.index_file is not None:
             digest.update(self.index_file.read_bytes())
         for path in files:

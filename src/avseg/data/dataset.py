@@ -81,9 +81,9 @@ class ClipDataset(Dataset[Clip], ABC):
             )
         return Clip(
             frames=_pad(frames, length).unsqueeze(0),  # (1, T, 3, H, W)
-            sound=self.sound(index).unsqueeze(0),
+            sound=self.sound(index).unsqueeze(0),  # (1, T, *shape)
             masks=_pad(masks, length).unsqueeze(0),  # (1, T, H, W)
-            annotated=first_true([len(masks)], length),
+            annotated=first_true([len(masks)], length),  # (1, T)
             valid=first_true([len(frames)], length),
             video_id=[entry.name],
             category=[entry.category],

@@ -36,6 +36,7 @@ class ShareSampler(Sampler[int]):
 
     def __init__(self, dataset: Sized, rank: int, world_size: int) -> None:
         count = len(dataset)
+        # an empty range is false: an idle process takes one clip
         self.indices = range(rank, count, world_size) or range(rank % count, rank % count + 1)
 
     def __iter__(self) -> Iterator[int]:
@@ -81,6 +82,7 @@ class ShuffledShare(Sampler[int]):
         """Return the indices in the order of this epoch."""
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
         order = torch.randperm(self.count, generator=generator).tolist()
+        # dealt clip by clip, so that the first batches of all processes are the first clips of the order
         share = order[self.rank :: self.world_size]
         return iter(share + order[-1:] if self.has_placeholder else share)
 

@@ -121,7 +121,8 @@ def test_a_folder_in_use_is_refused_and_kept(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("counts", "message"), [({"train": 0, "val": 0}, "no clip asked for"), ({"train": 3, "val": -1}, "val is -1 clips")]
+    ("counts", "message"),
+    [({"train": 0, "val": 0}, "0 clips to generate"), ({"train": 3, "val": -1}, "val is -1 clips")],
 )
 def test_counts_are_checked(tmp_path, counts, message):
     with pytest.raises(UserError, match=message):

@@ -38,16 +38,19 @@ class SemanticImages:
 
     def fit_mask(self, mask: Image.Image) -> Image.Image:
         """Bring a mask to `image_size` x `image_size`, nearest neighbour."""
+        # a palette image would be resized by index otherwise
         return self.fit(mask.convert("RGB"), Image.Resampling.NEAREST)
 
     def labels(self, mask: Image.Image) -> npt.NDArray[np.uint8]:
         """Return the class indices (H, W)."""
-        return class_indices(np.asarray(mask.convert("RGB")), self.classes, self.stray)
+        rgb = np.asarray(mask.convert("RGB"))  # (H, W, 3)
+        return class_indices(rgb, self.classes, self.stray)
 
 
 def centre_crop(image: Image.Image, size: int, resample: Image.Resampling) -> Image.Image:
     """Resize the short side to `size`, then cut out the central square."""
     width, height = image.size
+    # rounded down like the official reader, so that crops agree to the pixel
     if width > height:
         width, height = int(width * size / height), size
     else:

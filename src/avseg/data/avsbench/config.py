@@ -12,7 +12,7 @@ PackedAudio = Literal["patches", "embeddings"]
 
 @dataclass(frozen=True)
 class AVSBenchConfig:
-    """How an AVSBench data set is read.
+    """Options for reading an AVSBench data set.
 
     Attributes:
         name: the option of the group `data`.

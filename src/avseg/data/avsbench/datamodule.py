@@ -49,6 +49,7 @@ class AVSBenchDataModule(ClipDataModule):
         self.config = config
         self.setting = self.layout.setting
         self.vggish = vggish if config.packed_audio == "embeddings" else None
+        # by split and whether clips carry embeddings; a pack is verified when it is opened, so only once
         self._packs: dict[tuple[str, bool], PackedDataset] = {}
         _check_packed(config, vggish)
 
@@ -60,13 +61,13 @@ class AVSBenchDataModule(ClipDataModule):
         """
         self.layout.read_index()
         super().setup(stage)
-        known = set(self._packs)
+        opened_before = set(self._packs)
         for split in self.splits_of_stage(stage):
             if self._reads_pack(split):
                 dataset = self.loader_dataset(split)
                 if split == self.test_split and self.controls:
                     self.add_controls(dataset)  # embedded controls may be missing
-        opened = sorted(split for split, _ in self._packs.keys() - known)
+        opened = sorted(split for split, _ in self._packs.keys() - opened_before)
         if opened and get_rank() == 0:
             log.info("data: packed clips of %s in %s", ", ".join(opened), self.layout.root / PACKED)
 
@@ -103,6 +104,7 @@ class AVSBenchDataModule(ClipDataModule):
         return self._packs[key]
 
     def _reads_pack(self, split: str) -> bool:
+        # embeddings exist in packs only
         if self.config.packed == "auto" and self.vggish is None:
             folder = pack_folder(self.layout, split, self.config.image_size)
             return isinstance(self.frontend, LogMel) and folder.is_dir()
@@ -115,7 +117,7 @@ class AVSBenchDataModule(ClipDataModule):
 
     def source_files(self) -> list[Path]:
         """Return frames, masks, wav and log-mel file of each clip, whether they exist or not."""
-        files: list[Path] = []
+        files: list[Path] = []  # in a fixed order, on which the fingerprint depends
         for entry in self.layout.read_index():
             files += [*self.layout.frames(entry), *self.layout.masks(entry)]
             files += [self.layout.wav(entry), self.layout.log_mel(entry)]

@@ -25,6 +25,7 @@ from avseg.media.images import ImageRule, read_frames, read_masks, squash
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 
+# modes of PIL with one value per pixel; in a palette image the index counts, not its colour
 _ONE_CHANNEL = ("1", "L", "P", "I", "I;16")
 _RELEASED_LOG_MEL = LogMel()
 
@@ -60,6 +61,7 @@ class AVSBenchDataset(ClipDataset):
         frontend: FrontEnd = _RELEASED_LOG_MEL,
         stray: Stray = "background",
     ) -> None:
+        # checked before any file is read
         check_choice("data.audio", audio, get_args(AudioFiles))
         if audio == "log_mel" and not is_released_log_mel(frontend):
             raise UserError(
@@ -84,7 +86,7 @@ class AVSBenchDataset(ClipDataset):
     def read_images(self, index: int) -> tuple[Tensor, Tensor]:
         """Read frames (n, 3, H, W) and the masks (m, H, W) of the first m frames; see `ClipDataset`."""
         entry = self.entries[index]
-        frames, sizes = read_frames(self.layout.frames(entry), self.rule)
+        frames, sizes = read_frames(self.layout.frames(entry), self.rule)  # (n, 3, H, W)
         return frames, read_masks(self.layout.masks(entry), self.rule, sizes)
 
     def read_waveform(self, index: int) -> tuple[Tensor, int]:
@@ -135,9 +137,11 @@ class ObjectImages:
     def labels(self, mask: Image.Image) -> npt.NDArray[np.uint8]:
         """Return (H, W), 1 = sounding."""
         if self.black_white:
+            # without dithering, which would scatter grey pixels
             return np.array(mask.convert("1", dither=Image.Dither.NONE), dtype=np.uint8)
         values = np.asarray(mask if mask.mode in _ONE_CHANNEL else mask.convert("RGB"))
-        return np.asarray(values.reshape(mask.height, mask.width, -1).any(-1), dtype=np.uint8)
+        values = values.reshape(mask.height, mask.width, -1)  # (H, W, channels)
+        return np.asarray(values.any(-1), dtype=np.uint8)
 
 
 def _image_rule(layout: Layout, split: str, image_size: int, stray: Stray) -> ImageRule:

@@ -49,7 +49,7 @@ def read_index(file: Path, columns: Sequence[Column]) -> list[ClipEntry]:
         raise UserError(f"{file} is empty; expected the columns {_column_names(columns)}")
     _, header = rows[0]
     positions = _find_columns(file, [name.strip() for name in header], columns)
-    first_rows: dict[tuple[str, ...], int] = {}
+    first_rows: dict[tuple[str, ...], int] = {}  # row number of each clip
     entries: list[ClipEntry] = []
     for number, row in rows[1:]:
         where = f"{file}, row {number}"
@@ -65,7 +65,7 @@ def read_index(file: Path, columns: Sequence[Column]) -> list[ClipEntry]:
 def _read_rows(file: Path) -> list[tuple[int, list[str]]]:
     """Read the rows that are not empty, with their numbers from 1."""
     try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
+        with file.open(newline="", encoding="utf-8-sig") as stream:  # Excel writes a byte order mark
             return [(number, row) for number, row in enumerate(csv.reader(stream), start=1) if any(row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{file} is not a readable csv ({error}); fetch it again") from error
@@ -73,11 +73,11 @@ def _read_rows(file: Path) -> list[tuple[int, list[str]]]:
 
 def _find_columns(file: Path, header: list[str], columns: Sequence[Column]) -> dict[str, int]:
     """Return the position of each field in the csv."""
-    positions: dict[str, int] = {}
+    positions: dict[str, int] = {}  # by field
     for column in columns:
-        matches = [header.index(name) for name in column.names if name in header]
-        if matches:
-            positions[column.field] = matches[0]
+        name = next(filter(header.__contains__, column.names), None)
+        if name is not None:
+            positions[column.field] = header.index(name)
         elif column.position is not None and column.position < len(header):
             positions[column.field] = column.position
         elif column.required:
@@ -106,6 +106,7 @@ def _parse_row(where: str, row: dict[str, str], columns: Sequence[Column]) -> Cl
             check_choice(column.names[0], value, column.allowed, where)
         if column.required and not value:
             raise UserError(f"{where}: {column.names[0]} is empty; fill it in or remove the row")
+    # MS3 has neither start nor category
     start = row.pop("start", "") or "0"
     try:
         return ClipEntry(**{"category": "", **row}, start=float(start))

@@ -27,15 +27,15 @@ class Layout(ABC):
 
     setting: ClassVar[ClipSetting]
     index_name: ClassVar[str]
-    release_folders: ClassVar[tuple[str, ...]]
-    columns: ClassVar[tuple[Column, ...]]
-    header: ClassVar[tuple[str, ...]]
+    release_folders: ClassVar[tuple[str, ...]]  # names of the root in the release
+    columns: ClassVar[tuple[Column, ...]]  # as read
+    header: ClassVar[tuple[str, ...]]  # as written
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root).expanduser()  # a shell does not expand the ~ of data.root=~/AVSBench
-        for folder in (self.root, *(self.root / name for name in self.release_folders)):
-            if (folder / self.index_name).is_file():
-                self.root = folder
+        for name in (".", *self.release_folders):
+            if (self.root / name / self.index_name).is_file():
+                self.root = self.root / name
                 break
 
     @property
@@ -102,6 +102,7 @@ class Layout(ABC):
         """Return the entry as a row under `header`."""
 
 
+# names of the columns in the release and in its copies that users report
 _NAMES = ("name", "video_id", "video_name", "vid", "uid")
 _STARTS = ("start", "start_second", "start_time", "start_sec")
 
@@ -122,14 +123,13 @@ class S4Layout(Layout):
 
     def frames(self, entry: ClipEntry) -> list[Path]:
         """Return the five images `visual_frames/{split}/{category}/{name}/{name}_{1..5}.png`."""
-        folder = self._folder("visual_frames", entry) / entry.name
-        return [folder / f"{entry.name}_{number}.png" for number in range(1, 6)]
+        return _numbered(self._folder("visual_frames", entry) / entry.name, f"{entry.name}_", range(1, 6), ".png")
 
     def masks(self, entry: ClipEntry) -> list[Path]:
         """Return `gt_masks/{split}/{category}/{name}/{name}_{1..5}.png`; training: the first only."""
-        folder = self._folder("gt_masks", entry) / entry.name
+        # one annotated frame per training clip: the weak supervision of the single-source setting
         count = 1 if self.setting.first_frame_only and entry.split == "train" else 5
-        return [folder / f"{entry.name}_{number}.png" for number in range(1, count + 1)]
+        return _numbered(self._folder("gt_masks", entry) / entry.name, f"{entry.name}_", range(1, count + 1), ".png")
 
     def wav(self, entry: ClipEntry) -> Path:
         """Return `audio_wav/{split}/{category}/{name}.wav`."""
@@ -163,12 +163,12 @@ class MS3Layout(Layout):
     def frames(self, entry: ClipEntry) -> list[Path]:
         """Return the five images `visual_frames/{name}/{name}.mp4_{1..5}.png`."""
         folder = self.root / "ms3_data" / "visual_frames" / entry.name
-        return [folder / f"{entry.name}.mp4_{number}.png" for number in range(1, 6)]
+        return _numbered(folder, f"{entry.name}.mp4_", range(1, 6), ".png")
 
     def masks(self, entry: ClipEntry) -> list[Path]:
         """Return the five palette images `gt_masks/{split}/{name}/{name}_{1..5}.png`."""
         folder = self.root / "ms3_data" / "gt_masks" / entry.split / entry.name
-        return [folder / f"{entry.name}_{number}.png" for number in range(1, 6)]
+        return _numbered(folder, f"{entry.name}_", range(1, 6), ".png")
 
     def wav(self, entry: ClipEntry) -> Path:
         """Return `audio_wav/{split}/{name}.wav`."""
@@ -196,7 +196,7 @@ class AVSSLayout(Layout):
         Column("split", ("split",), allowed=SPLITS),
         Column("subset", ("label",), allowed=("v1s", "v1m", "v2")),
     )
-    lengths: ClassVar[Mapping[str, int]] = {"v1s": 5, "v1m": 5, "v2": 10}
+    lengths: ClassVar[Mapping[str, int]] = {"v1s": 5, "v1m": 5, "v2": 10}  # seconds by subset
 
     @property
     def label_file(self) -> Path:
@@ -205,12 +205,13 @@ class AVSSLayout(Layout):
 
     def frames(self, entry: ClipEntry) -> list[Path]:
         """Return `{subset}/{uid}/frames/{0..}.jpg`, 5 or 10."""
-        return [self._folder(entry) / "frames" / f"{number}.jpg" for number in range(self.lengths[entry.subset])]
+        return _numbered(self._folder(entry) / "frames", "", range(self.lengths[entry.subset]), ".jpg")
 
     def masks(self, entry: ClipEntry) -> list[Path]:
         """Return `{subset}/{uid}/labels_rgb/{0..}.png`."""
+        # v1s are the clips of S4, with its one annotated frame
         count = 1 if (entry.subset, entry.split) == ("v1s", "train") else self.lengths[entry.subset]
-        return [self._folder(entry) / "labels_rgb" / f"{number}.png" for number in range(count)]
+        return _numbered(self._folder(entry) / "labels_rgb", "", range(count), ".png")
 
     def wav(self, entry: ClipEntry) -> Path:
         """Return `{subset}/{uid}/audio.wav`."""
@@ -228,8 +229,13 @@ class AVSSLayout(Layout):
         return self.root / entry.subset / entry.name
 
     def _row(self, entry: ClipEntry) -> list[str]:
+        # vid, the id of the original video, is not known
         end = entry.start + self.lengths[entry.subset]
         return [entry.name, entry.name, f"{entry.start:g}", f"{end:g}", entry.category, entry.split, entry.subset]
+
+
+def _numbered(folder: Path, stem: str, numbers: range, suffix: str) -> list[Path]:
+    return [folder / f"{stem}{number}{suffix}" for number in numbers]
 
 
 _LAYOUTS: dict[str, type[Layout]] = {"s4": S4Layout, "ms3": MS3Layout, "avss": AVSSLayout}
