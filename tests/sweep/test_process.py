@@ -53,6 +53,13 @@ def test_a_log_grows_by_attempts_and_the_error_is_that_of_the_last(tmp_path):
         assert child.last_error() == line.removeprefix("avseg: error: ").split("\n")[0]
 
 
+# how long a sweep waits after each of the first two signals
+PATIENCE = """
+import avseg.sweep.process as process
+interrupt, terminate, kill = process._STOP_SIGNALS
+process._STOP_SIGNALS = ((interrupt[0], {seconds}), (terminate[0], {seconds}), kill)
+"""
+
 # the parent of a sweep whose jobs have a child of their own (as DDP has) and ignore the first signals
 PARENT = """
 import sys
@@ -93,7 +100,9 @@ def test_a_second_ctrl_c_does_not_wait(tmp_path):
         "import avseg.sweep.process as p; s = p._STOP_SIGNALS; p._STOP_SIGNALS = *((n, 1e6) for n, _ in s[:2]), s[2]\n"
     )
     parent = subprocess.Popen(
-        [sys.executable, "-c", patience + PARENT, str(tmp_path), "ignores signals"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PATIENCE.format(seconds=1e6) + PARENT, str(tmp_path), "ignores signals"],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     pids = wait_for_pids(tmp_path / "pids", 4)
     parent.send_signal(signal.SIGINT)
