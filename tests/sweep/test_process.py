@@ -82,9 +82,7 @@ except KeyboardInterrupt:
 def test_the_end_of_the_sweep_is_the_end_of_all_its_processes(number, kind, code, tmp_path):
     # tests that run under nohup would hand an ignored SIGHUP down
     hurry = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
-    hurry += (
-        "import avseg.sweep.process as p; s = p._STOP_SIGNALS; p._STOP_SIGNALS = *((n, 0.2) for n, _ in s[:2]), s[2]\n"
-    )
+    hurry += PATIENCE.format(seconds=0.2)
     parent = subprocess.Popen([sys.executable, "-c", hurry + PARENT, str(tmp_path), kind], stderr=subprocess.PIPE)
     pids = wait_for_pids(tmp_path / "pids", 4)
     assert not any(ended(pid) for pid in pids)
@@ -96,9 +94,6 @@ def test_the_end_of_the_sweep_is_the_end_of_all_its_processes(number, kind, code
 
 
 def test_a_second_ctrl_c_does_not_wait(tmp_path):
-    patience = (
-        "import avseg.sweep.process as p; s = p._STOP_SIGNALS; p._STOP_SIGNALS = *((n, 1e6) for n, _ in s[:2]), s[2]\n"
-    )
     parent = subprocess.Popen(
         [sys.executable, "-c", PATIENCE.format(seconds=1e6) + PARENT, str(tmp_path), "ignores signals"],
         stdout=subprocess.PIPE,

@@ -85,8 +85,8 @@ def test_comparisons_by_hand(table):
     assert rows.p == pytest.approx(2 / 4096)
     assert rows.corrected == pytest.approx(4 / 4096)
     assert [rows.significant, columns.significant] == [True, False]
-    assert table.marks(rows.second) == {"rows"}
-    assert table.marks(rows.first) == table.marks(columns.second) == set()
+    assert table.significant_axes(rows.second) == ["rows"]
+    assert table.significant_axes(rows.first) == table.significant_axes(columns.second) == []
 
 
 def test_cells_on_different_clips_are_not_compared():

@@ -20,7 +20,7 @@ def console_table(table: Table) -> RichTable:
     for name in table.sweep.columns:
         shown.add_column(escape(name), justify="right")
     for row in table.sweep.rows:
-        for name, cells in lines(table, row, _ours).items():
+        for name, cells in lines(table, row, _ours, _MARKS).items():
             label = escape(row) if name == "ours" else ""
             if name == "interval":
                 name = "95 %"
@@ -38,8 +38,5 @@ def explanations(table: Table) -> list[str]:
     return sentences
 
 
-def _ours(result: Result, marks: set[str]) -> str:
-    text = number(result.mean)
-    if not math.isnan(result.sd):
-        text += f"±{number(result.sd, 1)}"
-    return text + "".join(mark for kind, mark in _MARKS.items() if kind in marks)
+def _ours(result: Result) -> str:
+    return number(result.mean) + ("" if math.isnan(result.sd) else f"±{number(result.sd, 1)}")

@@ -51,7 +51,8 @@ class Experiment:
         """Return the metric of a cell; in a table of one metric also the others that the paper prints for any cell."""
         metrics = {self.sweep.metric_at(key): None}
         if not self.sweep.metrics:
-            metrics |= {metric: None for _, _, metric in self.numbers}
+            for _, _, metric in self.numbers:
+                metrics[metric] = None
         return list(metrics)
 
     @property

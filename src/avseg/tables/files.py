@@ -34,7 +34,7 @@ def _result_row(result: Result) -> list[str]:
 
 def _comparison_row(item: Comparison) -> list[str]:
     numbers = (_number(item.difference), str(item.clips), _number(item.p), _number(item.corrected))
-    return [item.kind, *item.first, *item.second, *numbers]
+    return [item.axis, *item.first, *item.second, *numbers]
 
 
 def _number(value: float) -> str:

@@ -1,9 +1,12 @@
 r"""Write a table as LaTeX; the document needs `\usepackage{booktabs}`."""
 
+import math
+
 from avseg.tables.layout import MISSING, caption, legend, lines, metric_name, number
 from avseg.tables.table import Result, Table
 
 MARKS = {"columns": "$^{*}$", "rows": "$^{\\dagger}$"}
+_FORMATS = {"interval": r"{{\scriptsize {}}}", "difference": "${}$"}
 _SPECIAL = str.maketrans(
     {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "&": r"\&", "%": r"\%"}
     | {"$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}"}
@@ -38,38 +41,37 @@ def latex(table: Table) -> str:
     sentences = list(map(escape, (table.sweep.title, *caption(table))))
     if table.comparisons:
         sentences.append(_legend(table))
-    blocks = [_block(table, row) for row in table.sweep.rows]
+    body = "\n\\midrule\n".join(_block(table, row) for row in table.sweep.rows)
     # escaped texts contain no "<NAME>"
     text = _TEMPLATE.replace("<CAPTION>", ". ".join(sentences)).replace("<ALIGNMENT>", "r" * len(table.sweep.columns))
     text = text.replace("<HEAD>", " & ".join(["", "", *map(escape, table.sweep.columns)]))
-    return text.replace("<BODY>", "\n\\midrule\n".join(blocks))
+    return text.replace("<BODY>", body)
 
 
 def _legend(table: Table) -> str:
     # the marks are LaTeX already and must not be escaped
     placeholders = {"columns": "COLUMNS-MARK", "rows": "ROWS-MARK"}
     text = escape(legend(table, placeholders))
-    for kind, placeholder in placeholders.items():
-        text = text.replace(placeholder, MARKS[kind])
+    for axis, placeholder in placeholders.items():
+        text = text.replace(placeholder, MARKS[axis])
     return text
 
 
 def _block(table: Table, row: str) -> str:
     metric = "" if table.sweep.metrics else f", {metric_name(table)}"
     names = {"ours": f"ours{metric}", "interval": "95 % interval", "paper": "paper", "difference": "difference"}
-    written = []
-    for name, cells in lines(table, row, _ours).items():
+    block = []
+    for name, cells in lines(table, row, _ours, MARKS).items():
         label = escape(row) if name == "ours" else ""
-        if name == "interval":
-            cells = [rf"{{\scriptsize {cell}}}" for cell in cells]
-        elif name == "difference":
-            cells = [cell if cell == MISSING else f"${cell}$" for cell in cells]
-        written.append(" & ".join([label, escape(names[name]), *cells]) + r" \\")
-    return "\n".join(written)
+        line = " & ".join([label, escape(names[name])])
+        for cell in cells:
+            # a missing difference is a dash, so not in math mode
+            template = "{}" if (name, cell) == ("difference", MISSING) else _FORMATS.get(name, "{}")
+            line += " & " + template.format(cell)
+        block.append(line + r" \\")
+    return "\n".join(block)
 
 
-def _ours(result: Result, marks: set[str]) -> str:
-    text = number(result.mean)
-    if (sd := number(result.sd)) != MISSING:
-        text += rf" {{\scriptsize $\pm${sd}}}"
-    return text + "".join(mark for kind, mark in MARKS.items() if kind in marks)
+def _ours(result: Result) -> str:
+    sd = "" if math.isnan(result.sd) else rf" {{\scriptsize $\pm${number(result.sd)}}}"
+    return number(result.mean) + sd

@@ -23,18 +23,20 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def lines(table: Table, row: str, ours: Callable[[Result, set[str]], str]) -> dict[str, list[str]]:
+def lines(table: Table, row: str, ours: Callable[[Result], str], marks: dict[str, str]) -> dict[str, list[str]]:
     """Return the lines of a row by name: ours, interval (if any cell has one), paper, difference.
 
     Args:
         table: the table.
         row: name of the row.
-        ours: formats mean, deviation and marks.
+        ours: formats mean and deviation.
+        marks: symbols of significant differences by axis, appended to ours.
     """
     texts: dict[str, list[str]] = {"ours": [], "interval": [], "paper": [], "difference": []}
     for column in table.sweep.columns:
         result = table.result(row, column)
-        texts["ours"].append(ours(result, table.marks(result.key)))
+        symbols = map(marks.__getitem__, table.significant_axes(result.key))
+        texts["ours"].append("".join([ours(result), *symbols]))
         texts["interval"].append(interval(result))
         texts["paper"].append(number(result.published))
         texts["difference"].append(number(result.difference, sign=True))
@@ -83,8 +85,10 @@ def caption(table: Table) -> list[str]:
 
 def legend(table: Table, marks: dict[str, str]) -> str:
     """Explain the marks of significant differences; empty if nothing was compared."""
-    kinds = {item.kind for item in table.comparisons}
-    sentences = [f"{marks[kind]} differs from {text}" for kind, text in _LEGENDS.items() if kind in kinds]
+    sentences = []
+    for axis, mark in marks.items():
+        if any(item.axis == axis for item in table.comparisons):
+            sentences.append(f"{mark.strip()} differs from {_LEGENDS[axis]}")
     if not sentences:
         return ""
     test = f"paired permutation test over clips, Holm's correction over {len(table.comparisons)} comparisons"
@@ -95,7 +99,7 @@ def comparison(item: Comparison) -> list[str]:
     """Return the cells of one line in the list of comparisons."""
     row, column = item.first
     other_row, other_column = item.second
-    cells = [row, f"{column} → {other_column}"] if item.kind == "columns" else [f"{row} → {other_row}", column]
+    cells = [row, f"{column} → {other_column}"] if item.axis == "columns" else [f"{row} → {other_row}", column]
     return [*cells, number(item.difference, sign=True), p_value(item.p), p_value(item.corrected)]
 
 

@@ -6,7 +6,7 @@ from avseg.metrics.registry import metric_info
 from avseg.tables.layout import caption, comparison, legend, lines, number
 from avseg.tables.table import Result, Table
 
-MARKS = {"columns": "\\*", "rows": "†"}
+MARKS = {"columns": " \\*", "rows": " †"}
 _NAMES = {"ours": "ours", "interval": "95 % interval", "paper": "paper", "difference": "difference"}
 
 
@@ -15,22 +15,22 @@ def markdown(table: Table) -> str:
     sentences = caption(table)
     if table.comparisons:
         sentences.append(legend(table, MARKS))
-    parts = [f"# {table.sweep.title}", _cells(table), "\n".join(f"- {sentence}" for sentence in sentences)]
+    sections = [f"# {table.sweep.title}", _cells(table), "- " + "\n- ".join(sentences)]
     other_scores = []
     for result in table.results:
         if result.metric != table.sweep.metric_at(result.key) and not math.isnan(result.published):
             other_scores.append(result)
     if other_scores:
-        parts += ["## Also published", _list_results(other_scores)]
+        sections += ["## Also published", _list_results(other_scores)]
     if table.comparisons:
-        parts += ["## Comparisons", _list_comparisons(table)]
-    return "\n\n".join(parts) + "\n"
+        sections += ["## Comparisons", _list_comparisons(table)]
+    return "\n\n".join(sections) + "\n"
 
 
 def _cells(table: Table) -> str:
     body = []
     for row in table.sweep.rows:
-        for name, cells in lines(table, row, _ours).items():
+        for name, cells in lines(table, row, _ours, MARKS).items():
             label = f"**{_escape(row)}**" if name == "ours" else ""
             body.append([label, _NAMES[name], *cells])
     return _grid(["", "", *map(_escape, table.sweep.columns)], body, text_columns=2)
@@ -39,7 +39,7 @@ def _cells(table: Table) -> str:
 def _list_results(results: list[Result]) -> str:
     body = []
     for result in results:
-        numbers = (_ours(result, set()), number(result.published), number(result.difference, sign=True))
+        numbers = (_ours(result), number(result.published), number(result.difference, sign=True))
         body.append([metric_info(result.metric).title, *map(_escape, result.key), *numbers])
     return _grid(["metric", "row", "column", "ours", "paper", "difference"], body, text_columns=3)
 
@@ -49,11 +49,8 @@ def _list_comparisons(table: Table) -> str:
     return _grid(["row", "column", "difference", "p", "p, corrected"], body, text_columns=2)
 
 
-def _ours(result: Result, marks: set[str]) -> str:
-    text = number(result.mean)
-    if not math.isnan(result.sd):
-        text += f" ± {number(result.sd)}"
-    return text + "".join(f" {mark}" for kind, mark in MARKS.items() if kind in marks)
+def _ours(result: Result) -> str:
+    return number(result.mean) + ("" if math.isnan(result.sd) else f" ± {number(result.sd)}")
 
 
 def _grid(head: list[str], body: list[list[str]], text_columns: int) -> str:

@@ -1,4 +1,4 @@
-"""Plot a table: ours with intervals next to the paper's numbers, in colours that any colour vision tells apart."""
+"""Plot a table: ours with intervals next to the paper's numbers, in colours that are safe for colour blindness."""
 
 from dataclasses import dataclass
 from pathlib import Path

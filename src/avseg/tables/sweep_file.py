@@ -30,7 +30,7 @@ _PUBLISHED = ["row", "column", "metric", "value"]
 
 @dataclass(frozen=True)
 class Plot:
-    """Layout of the table's plot, `picture` in sweep.yaml.
+    """Layout of the table's plot.
 
     Attributes:
         name: of the PNG, without suffix.

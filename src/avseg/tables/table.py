@@ -55,7 +55,7 @@ class Comparison:
     """A paired test between two cells over the same clips.
 
     Attributes:
-        kind: "columns" (two cells of a row) or "rows" (two cells of a column).
+        axis: "columns" (two cells of a row) or "rows" (two cells of a column).
         first: row and column.
         second: row and column.
         difference: mean of the second minus mean of the first.
@@ -64,7 +64,7 @@ class Comparison:
         corrected: p after Holm's correction over all comparisons of the table.
     """
 
-    kind: str
+    axis: str
     first: CellKey
     second: CellKey
     difference: float
@@ -105,9 +105,13 @@ class Table:
         """Every cell in its own metric, row by row."""
         return list(starmap(self.result, product(self.sweep.rows, self.sweep.columns)))
 
-    def marks(self, key: CellKey) -> set[str]:
-        """Return the kinds of comparison in which this cell, as the second of two, differs significantly."""
-        return {item.kind for item in self.comparisons if item.second == key and item.significant}
+    def significant_axes(self, key: CellKey) -> list[str]:
+        """Return the axes along which this cell, as the second of two, differs significantly."""
+        axes = []
+        for item in self.comparisons:
+            if item.second == key and item.significant and item.axis not in axes:
+                axes.append(item.axis)
+        return axes
 
     @property
     def has_intervals(self) -> bool:
@@ -123,7 +127,7 @@ def compare(pairs: Mapping[str, Sequence[Pair]], scores: Mapping[CellKey, Scores
         scores: of each cell; cells tested on different clips are not compared.
     """
     comparisons = []
-    for kind, cells in pairs.items():
+    for axis, cells in pairs.items():
         for first, second in cells:
             first_scores = scores.get(first)
             second_scores = scores.get(second)
@@ -134,6 +138,6 @@ def compare(pairs: Mapping[str, Sequence[Pair]], scores: Mapping[CellKey, Scores
             a = list(first_scores.clips.values())
             b = [second_scores.clips[video_id] for video_id in first_scores.clips]
             difference = sum(b) / len(b) - sum(a) / len(a)
-            comparisons.append(Comparison(kind, first, second, difference, len(a), paired_p(a, b), math.nan))
+            comparisons.append(Comparison(axis, first, second, difference, len(a), paired_p(a, b), math.nan))
     corrected = holm([item.p for item in comparisons])
     return [replace(item, corrected=p) for item, p in zip(comparisons, corrected, strict=True)]
