@@ -1,6 +1,7 @@
 """Windows over a video: frames and sound that belong together, each second scored once, and equality to evaluation."""
 
 import itertools
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avseg.audio.frontend import LogMel
-from avseg.media.video import Frame, Video, official_frames, probe
-from avseg.media.video import frames as decode_frames
+from avseg.media.video import Video, official_frames, probe
 from avseg.predict import clip_predictor as module
 from avseg.predict.api import make_predictor, predict
 from avseg.predict.clip_predictor import ClipPredictor
@@ -121,22 +121,23 @@ def test_windows_score_every_second_once(seconds: int, length: int) -> None:
 def test_at_most_a_window_is_held(monkeypatch: pytest.MonkeyPatch, video: Video) -> None:
     """Frames are decoded only as the predictions are consumed, whatever the length."""
     count = 100_000
-    decoded = itertools.count()
-    image = next(decode_frames(video)).image
-    long = SimpleNamespace(rotation=0, height=video.height, width=video.width, seconds=count, times=np.arange(count))
+    long = SimpleNamespace(times=np.arange(count), seconds=count, path=video.path)
+    index = SimpleNamespace(video=long, __len__=lambda: count)
+    decoded: list[int] = []
 
-    def frames(_):
-        for number in range(count):
-            next(decoded)
-            yield Frame(number, float(number), image)
+    def read_frames(index, numbers, size, reader):
+        decoded.extend(numbers)
+        return torch.zeros(len(numbers), 3, *size, dtype=torch.uint8)
 
-    monkeypatch.setattr(module, "official_frames", lambda video: list(range(video.seconds)))
-    monkeypatch.setattr(module, "frames", frames)
+    monkeypatch.setattr(module, "frame_index", lambda path: index)
+    monkeypatch.setattr(module, "FrameReader", lambda index, cache: nullcontext())
+    monkeypatch.setattr(module, "official_frames", lambda video: list(range(count)))
+    monkeypatch.setattr(module, "read_frames", read_frames)
     monkeypatch.setattr(module, "sound_seconds", lambda _: (np.zeros(16000, np.float32) for _ in range(count)))
     prediction = ClipPredictor(FakeModel(clip_length=4), batch=2).predict(long)
     consumed = list(itertools.islice(prediction.frames, 9))
     assert [frame.second for frame in consumed] == list(range(9))
-    assert next(decoded) <= 16
+    assert len(decoded) <= 16
 
 
 class Recorder(LogMel):

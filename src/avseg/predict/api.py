@@ -33,10 +33,10 @@ def make_predictor(
 
     Args:
         model: on `device`, in evaluation mode.
-        every_frame: score every frame; else one per second, for long videos as many as in the evaluation.
-        threshold: above it a pixel (a class, a region) counts; None = 0.5, for long videos as in the evaluation.
-        batch: clips (frames) per forward pass; None = 1, on a GPU 8, for long videos as in the evaluation.
-        rate: frames per second to score, for long videos.
+        every_frame: see `predict`.
+        threshold: see `predict`.
+        batch: see `predict`.
+        rate: see `predict`.
         device: of the model.
 
     Raises:
@@ -60,7 +60,7 @@ def make_predictor(
 
 
 class Result:
-    """The prediction of a video, computed anew by each iteration and by `save`, in memory independent of its length.
+    """The prediction of a video, computed by each iteration and by `save`, in memory independent of its length.
 
     Example:
         for time, probability in avseg.predict(model, "video.mp4"):
@@ -123,10 +123,10 @@ def predict(
     Args:
         model: of short clips or of long videos, see `avseg.load`.
         video: a file of any format; without a sound track it is predicted as silent.
-        every_frame: see `make_predictor`, also for the other options.
-        threshold: see `make_predictor`.
-        batch: see `make_predictor`.
-        rate: see `make_predictor`.
+        every_frame: score every frame; else one per second, for long videos as many as in the evaluation.
+        threshold: above it a pixel (a class, a region) counts; None = 0.5, for long videos as in the evaluation.
+        batch: clips (frames) per forward pass; None = 1, on a GPU 8, for long videos as in the evaluation.
+        rate: frames per second to score, for long videos.
 
     Raises:
         UserError: the file is not a video; an option that the model does not have.

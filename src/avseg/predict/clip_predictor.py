@@ -10,15 +10,17 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from avseg.audio.frontend import FrontEnd, clip_sound
+from avseg.data.lu_avs.streaming import read_frames
+from avseg.media.frame_index import FrameIndex, FrameReader, frame_index
 from avseg.media.sound_reader import RATE, sound_seconds
-from avseg.media.video import CLOCK_ERROR, UprightRGB, Video, frames, official_frames, second_of
+from avseg.media.video import CLOCK_ERROR, Video, official_frames
 from avseg.predict.device import inference
 from avseg.predict.prediction import FramePrediction, Sound, VideoPrediction, sound_level
 
@@ -40,14 +42,6 @@ class ClipModel(Protocol):
 
     def predict_batch(self, frames: Tensor, sound: Tensor) -> Tensor:
         """Map frames (B, T, 3, h, w) uint8 and items (B, T, *shape) to probabilities (B, T, h, w)."""
-
-
-class ScoredImage(NamedTuple):
-    """A frame to be scored: its number, its time in seconds, and its image (3, h, w) uint8."""
-
-    number: int
-    time: float
-    image: Tensor
 
 
 class ClipPredictor:
@@ -95,27 +89,33 @@ class ClipPredictor:
         Consuming the prediction raises `UserError` if frames or sound cannot be decoded, or the device has too little
         memory.
         """
+        index = frame_index(video.path)
         sound = Sound()
-        return VideoPrediction(video, self._predict_frames(video, sound.levels), sound)
+        return VideoPrediction(index.video, self._predict_frames(index, sound.levels), sound)
 
-    def _predict_frames(self, video: Video, levels: list[float]) -> Iterator[FramePrediction]:
+    def _predict_frames(self, index: FrameIndex, levels: list[float]) -> Iterator[FramePrediction]:
+        times = index.video.times
         # (seconds,) the first frame of each second, or after it where none starts in it
-        first_frames = np.searchsorted(video.times + CLOCK_ERROR, np.arange(video.seconds))
-        windows = cut_windows(self._read_seconds(video, levels), self.model.clip_length)
+        first_frames = np.searchsorted(times + CLOCK_ERROR, np.arange(index.video.seconds))
+        windows = cut_windows(self._read_seconds(index, first_frames, levels), self.model.clip_length)
         for group in batched(windows, 1 if self.every_frame else self.batch):
             for second, maps in self._score(group):
-                for (number, time, _), probability in zip(second.scored, maps, strict=True):
+                for number, probability in zip(second.numbers.tolist(), maps, strict=True):
                     begin = number if self.every_frame else int(first_frames[second.number])
-                    yield FramePrediction(number, time, begin, second.number, probability)
+                    yield FramePrediction(number, float(times[number]), begin, second.number, probability)
 
-    def _read_seconds(self, video: Video, levels: list[float]) -> Iterator["Second"]:
-        upright = UprightRGB(video.rotation, self.model.image_size, self.model.image_size)
-        scored = read_every_frame(video, upright) if self.every_frame else read_official_frames(video, upright)
-        image = torch.zeros(0)
-        for number, (samples, images) in enumerate(zip(sound_seconds(video), scored, strict=False)):
-            levels.append(round(sound_level(samples), 2))
-            image = images[-1].image if images else image  # the frame that is still shown
-            yield Second(number, images, image, samples)
+    def _read_seconds(self, index: FrameIndex, first_frames: np.ndarray, levels: list[float]) -> Iterator["Second"]:
+        size = (self.model.image_size, self.model.image_size)
+        frames = np.arange(len(index)) if self.every_frame else np.array(official_frames(index.video))
+        cuts = first_frames[1:] if self.every_frame else np.arange(1, len(frames))
+        images = torch.zeros(0)
+        with FrameReader(index, cache=2) as reader:
+            seconds = zip(np.split(frames, cuts), sound_seconds(index.video), strict=True)
+            for second, (numbers, samples) in enumerate(seconds):
+                levels.append(round(sound_level(samples), 2))
+                # (n, 3, h, w), or the frame that is still shown
+                images = read_frames(index, numbers, size, reader) if len(numbers) else images[-1:]
+                yield Second(second, numbers, images, samples)
 
     def _score(self, windows: Sequence["Window"]) -> Iterator[tuple["Second", list[np.ndarray]]]:
         """Score windows; yields each new second with the maps (h, w) of its frames."""
@@ -133,7 +133,7 @@ class ClipPredictor:
                     maps[second.number, clip] = probability
         for window in windows:
             for second in window.seconds[window.new]:
-                yield second, [maps.pop((second.number, clip)) for clip in range(len(second.scored))]
+                yield second, [maps.pop((second.number, clip)) for clip in range(len(second.numbers))]
 
     def _predict_batch(self, images: Tensor, sound: Tensor) -> np.ndarray:
         with inference(self.device):
@@ -148,14 +148,14 @@ class Second:
 
     Attributes:
         number: from 0.
-        scored: the frames to score; none if no frame starts in the second (with `every_frame`).
-        image: (3, h, w) uint8, the last of them, or the one still shown.
+        numbers: (n,) of the frames to score; n = 0 if no frame starts in the second (with `every_frame`).
+        images: (n, 3, h, w) uint8, these frames; the one that is still shown if n = 0.
         samples: (16000,) its sound.
     """
 
     number: int
-    scored: list[ScoredImage]
-    image: Tensor
+    numbers: np.ndarray
+    images: Tensor
     samples: np.ndarray
 
 
@@ -176,13 +176,11 @@ class Window:
     @property
     def clips(self) -> int:
         """Number of clips: the largest number of frames in a new second."""
-        return max(len(second.scored) for second in self.seconds[self.new])
+        return max(len(second.numbers) for second in self.seconds[self.new])
 
     def images(self, clip: int) -> Tensor:
         """Stack the frames of a clip (T, 3, h, w): the clip-th of each second, or its last; the end is repeated."""
-        images = []
-        for second in self.seconds:
-            images.append(second.scored[clip].image if clip < len(second.scored) else second.image)
+        images = [second.images[min(clip, len(second.images) - 1)] for second in self.seconds]
         images += [images[-1]] * (self.length - len(images))
         return torch.stack(images)
 
@@ -206,44 +204,6 @@ def cut_windows(seconds: Iterable[Second], length: int) -> Iterator[Window]:
             new = 0
     if new:  # the last window ends with the video and begins with seconds that were scored before
         yield Window(list(recent), slice(len(recent) - new, len(recent)), length)
-
-
-def read_official_frames(video: Video, upright: UprightRGB) -> Iterator[list[ScoredImage]]:
-    """Yield for each second the frame that represents it, see `official_frames`."""
-    numbers = deque(official_frames(video))
-    scored: list[ScoredImage] = []
-    for frame in frames(video):
-        if not numbers:
-            return
-        if frame.number >= numbers[0]:
-            scored = [ScoredImage(frame.number, frame.time, to_tensor(upright(frame.image)))]
-        while numbers and frame.number >= numbers[0]:
-            numbers.popleft()
-            yield scored
-        last = frame
-    for _ in numbers:  # the decoder returned fewer frames than the file has packets
-        yield [ScoredImage(last.number, last.time, to_tensor(upright(last.image)))]
-
-
-def read_every_frame(video: Video, upright: UprightRGB) -> Iterator[list[ScoredImage]]:
-    """Yield for each second all frames that start in it."""
-    scored: list[ScoredImage] = []
-    second = 0
-    for frame in frames(video):
-        while second_of(frame.time) > second:
-            yield scored
-            scored = []
-            second += 1
-        scored.append(ScoredImage(frame.number, frame.time, to_tensor(upright(frame.image))))
-    while second < video.seconds:
-        yield scored
-        scored = []
-        second += 1
-
-
-def to_tensor(image: np.ndarray) -> Tensor:
-    """Convert an image (h, w, 3) to a tensor (3, h, w)."""
-    return torch.from_numpy(image).permute(2, 0, 1)
 
 
 def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

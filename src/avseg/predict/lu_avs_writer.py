@@ -11,7 +11,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, TypedDict
+from typing import IO
 
 import numpy as np
 
@@ -22,24 +22,7 @@ from avseg.predict.prediction import FramePrediction
 from avseg.predict.tracks import Track
 
 
-class Annotation(TypedDict):
-    """A segment in an annotation file: frames [start, end), name and number of its class."""
-
-    segment: list[int]
-    label: str
-    label_id: int
-
-
-class VideoEntry(TypedDict):
-    """A video in an annotation file."""
-
-    duration: float
-    fps: float
-    subset: str
-    annotations: list[Annotation]
-
-
-def segments_json(video_id: str, video: Video, tracks: Sequence[Track], labels: Sequence[str]) -> dict[str, VideoEntry]:
+def segments_json(video_id: str, video: Video, tracks: Sequence[Track], labels: Sequence[str]) -> dict[str, object]:
     """Return the content of the annotation file of a single video.
 
     Args:
@@ -48,18 +31,13 @@ def segments_json(video_id: str, video: Video, tracks: Sequence[Track], labels: 
         tracks: the segments.
         labels: names of the classes in the order of their `label_id`.
     """
-    annotations: list[Annotation] = []
+    annotations = []
     for track in tracks:
         label = labels[track.label]
         annotations.append({"segment": [track.start, track.end], "label": label, "label_id": track.label})
-    return {
-        video_id: {
-            "duration": round(video.duration, 3),
-            "fps": round(video.frame_rate, 3),
-            "subset": "test",
-            "annotations": annotations,
-        }
-    }
+    duration = round(video.duration, 3)
+    fps = round(video.frame_rate, 3)
+    return {video_id: {"duration": duration, "fps": fps, "subset": "test", "annotations": annotations}}
 
 
 class ReleaseWriter:
@@ -87,7 +65,7 @@ class ReleaseWriter:
         if self.masks is not None:
             self.masks.update(frame)
 
-    def finish(self, video: Video, tracks: Sequence[Track], segments: Mapping[str, VideoEntry]) -> None:
+    def finish(self, video: Video, tracks: Sequence[Track], segments: Mapping[str, object]) -> None:
         """Write boxes, masks, annotation file and link.
 
         Args:
