@@ -178,20 +178,20 @@ def _source_jobs(experiment: Experiment, jobs: Sequence[Job], overrides: Sequenc
             existing = complete_run(outputs, run_id) or next(iter(runs_of(outputs, run_id)), None)
             name = existing.path.parents[1].relative_to(outputs).as_posix() if existing else experiment.name
             commands[run_id] = [f"experiment={name}", *shlex.split(command)[2:], *logger]
-            kind = "a branch" if job.config["branch"]["name"] in COMPOSED else "Single-source"
-            names.append(f"{kind} for {job.name}")
+            source = "a branch" if job.config["branch"]["name"] in COMPOSED else "Single-source"
+            names.append(f"{source} for {job.name}")
     return plan(list(commands.values()), names)
 
 
 def _job_name(experiment: Experiment, cell: Cell, seed: int | None) -> str:
     """Name a job by row and column, without one that only shows another score of the same run."""
     sweep = experiment.sweep
-    parts = []
+    labels = []
     if sweep.rows[cell.row]:
-        parts.append(cell.row)
+        labels.append(cell.row)
     if sweep.columns[cell.column]:
-        parts.append(cell.column)
-    parts = parts or [cell.row, cell.column]
+        labels.append(cell.column)
+    labels = labels or [cell.row, cell.column]
     if seed is not None:
-        parts.append(f"seed {seed}")
-    return ", ".join(parts)
+        labels.append(f"seed {seed}")
+    return ", ".join(labels)
