@@ -209,13 +209,13 @@ def _import(project: "Project", name: str, format: str, source: str) -> str:
 
 
 def _export(project: "Project", name: str, arguments: argparse.Namespace) -> str:
-    from avseg.annotate.export import export, gaps
+    from avseg.annotate.export import export, missing_masks
     from avseg.annotate.plan.verbs import told
 
     out = arguments.out if len(project.names()) == 1 else arguments.out / Path(name).stem
     document, film = project.open(name), project.film(name)
     done = export(document, film, arguments.export, out, overwrite=arguments.overwrite)
-    return f"{arguments.export} in {told(done, gaps(document, arguments.export))}"
+    return f"{arguments.export} in {told(done, missing_masks(document, arguments.export))}"
 
 
 def _for_each(project: "Project", do: Any) -> None:

@@ -130,10 +130,10 @@ def _accept(session: Session, values: Values) -> str:
 
 def _export(session: Session, values: Values) -> str:
     """`{video}` in the folder's name stands for the video's."""
-    from avseg.annotate.export import gaps
+    from avseg.annotate.export import missing_masks
 
     out, format = str(values.pop("out")).replace("{video}", session.film.path.stem), values.pop("format")
-    return told(session.export(format, Path(out), **values), gaps(session.document, format))
+    return told(session.export(format, Path(out), **values), missing_masks(session.document, format))
 
 
 def _import(session: Session, values: Values) -> str:

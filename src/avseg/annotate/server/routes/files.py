@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse
 
 from avseg.annotate.export import FORMATS as EXPORT_FORMATS
-from avseg.annotate.export import gaps
+from avseg.annotate.export import missing_masks
 from avseg.annotate.importing import FORMATS as IMPORT_FORMATS
 from avseg.annotate.server import schemas
 from avseg.annotate.server.paths import resolve_inside
@@ -30,7 +30,7 @@ async def _export(body: schemas.Export, video: VideoDep, workspace: WorkspaceDep
     def export() -> dict[str, object]:
         path = video.session.export(body.format, out, overwrite=overwrite)
         relative = path.resolve().relative_to(root.resolve()).as_posix()
-        return {"path": relative, "gaps": gaps(video.document, body.format)}
+        return {"path": relative, "gaps": missing_masks(video.document, body.format)}
 
     return JSONResponse(await workspace.pools.slow(export))
 
