@@ -9,15 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain, pairwise, product
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from avseg.config.experiments import experiments_folder
+from avseg.config.experiments import experiment_names, experiments_folder
 from avseg.utils.choices import check_choice
-from avseg.utils.errors import UserError, nearest
+from avseg.utils.errors import UserError
 
 CellKey: TypeAlias = tuple[str, str]  # row, column
 Overrides: TypeAlias = tuple[str, ...]
@@ -148,11 +148,8 @@ def _merged(folder: Path) -> dict[str, object]:
     entries = _load(folder)
     if not entries.get("extends"):
         return entries
-    base = experiments_folder() / str(entries["extends"])
-    if not (base / "sweep.yaml").is_file():
-        names = [path.name for path in experiments_folder().iterdir()]
-        raise UserError(f"{folder}/sweep.yaml: extends: {entries['extends']} does not exist{nearest(base.name, names)}")
-    base_entries = _merged(base)
+    check_choice("extends", entries["extends"], experiment_names(), f"{folder}/sweep.yaml")
+    base_entries = _merged(experiments_folder() / str(entries["extends"]))
     common: list[object] = []
     for overrides in (base_entries.get("common"), entries.get("common")):
         common += overrides if isinstance(overrides, list) else []
@@ -162,7 +159,7 @@ def _merged(folder: Path) -> dict[str, object]:
 def _load(folder: Path) -> dict[str, object]:
     path = folder / "sweep.yaml"
     try:
-        entries = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        entries: object = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except (YAMLError, OmegaConfBaseException) as error:
@@ -189,20 +186,22 @@ def _override_lists(file: Path, key: str, entries: Mapping[str, object]) -> dict
 
 
 def _overrides(file: Path, key: str, overrides: object) -> Overrides:
-    if not isinstance(overrides, list) or not all(isinstance(item, str | int | float) for item in overrides):
+    if not _is_list_of(overrides, (str, int, float)):
         raise UserError(f"{file}: {key}: '{overrides}' is not a list; write [KEY=VALUE, ...]")
     return tuple(map(str, overrides))
 
 
 def _replaced(lists: Mapping[str, Overrides], replacements: Mapping[str, Overrides]) -> dict[str, Overrides]:
-    result = {}
+    result: dict[str, Overrides] = {}
     for name, overrides in lists.items():
-        result[name] = tuple(chain.from_iterable(replacements.get(item, (item,)) for item in overrides))
+        result[name] = ()
+        for override in overrides:
+            result[name] += replacements.get(override, (override,))
     return result
 
 
 def _seeds(file: Path, seeds: object) -> tuple[int, ...]:
-    if not isinstance(seeds, list) or not seeds or not all(isinstance(seed, int) and seed >= 0 for seed in seeds):
+    if not _is_list_of(seeds, int) or not seeds or min(seeds) < 0:
         raise UserError(f"{file}: seeds: '{seeds}' is not a list of whole numbers, such as [1, 2, 3]")
     return tuple(seeds)
 
@@ -210,25 +209,31 @@ def _seeds(file: Path, seeds: object) -> tuple[int, ...]:
 def _pairs(file: Path, compare: Mapping[str, object], rows: list[str], columns: list[str]) -> dict[str, list[Pair]]:
     """Return the pairs of cells to compare: in `columns` cells of one row, in `rows` cells of one column."""
     _check_names(f"{file}: compare", compare, ("columns", "rows"))
-    pairs: dict[str, list[Pair]] = {key: [] for key in ("columns", "rows") if key in compare}
+    pairs: dict[str, list[Pair]] = {}
     if "columns" in compare:
-        named = _named_pairs(f"{file}: compare: columns", compare["columns"], columns)
-        for row, (first, second) in product(rows, named):
+        pairs["columns"] = []
+        for row, (first, second) in product(rows, _named_pairs(file, "columns", compare, columns)):
             pairs["columns"].append(((row, first), (row, second)))
     if "rows" in compare:
-        named = _named_pairs(f"{file}: compare: rows", compare["rows"], rows)
-        for column, (first, second) in product(columns, named):
+        pairs["rows"] = []
+        for column, (first, second) in product(columns, _named_pairs(file, "rows", compare, rows)):
             pairs["rows"].append(((first, column), (second, column)))
     return pairs
 
 
-def _named_pairs(where: str, value: object, names: list[str]) -> list[tuple[str, str]]:
+def _named_pairs(file: Path, axis: str, compare: Mapping[str, object], names: list[str]) -> list[tuple[str, str]]:
+    value = compare[axis]
     if value == "neighbours":
         return list(pairwise(names))
-    if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
-        raise UserError(f"{where}: '{value}' is neither neighbours nor a list of pairs, [[FIRST, SECOND], ...]")
-    _check_names(where, map(str, chain.from_iterable(value)), names)
-    return [(str(first), str(second)) for first, second in value]
+    where = f"{file}: compare: {axis}"
+    pairs = []
+    for pair in value if isinstance(value, list) else [value]:
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise UserError(f"{where}: '{value}' is neither neighbours nor a list of pairs, [[FIRST, SECOND], ...]")
+        first, second = map(str, pair)
+        _check_names(where, (first, second), names)
+        pairs.append((first, second))
+    return pairs
 
 
 def _plot(file: Path, entries: Mapping[str, object], rows: list[str]) -> Plot:
@@ -243,6 +248,10 @@ def _plot(file: Path, entries: Mapping[str, object], rows: list[str]) -> Plot:
 def _check_names(where: str, names: Iterable[str], allowed: Iterable[str]) -> None:
     for name in names:
         check_choice("name", name, allowed, where)
+
+
+def _is_list_of(value: object, types: type | tuple[type, ...]) -> TypeGuard[list[Any]]:
+    return isinstance(value, list) and all(isinstance(item, types) for item in value)
 
 
 def _one_line(text: object) -> str:
