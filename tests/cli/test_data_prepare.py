@@ -61,7 +61,7 @@ def test_videos_are_prepared_and_a_broken_one_fails_alone(videos: Path, tmp_path
         (["--setting", "s4"], "no s4_meta_data.csv"),
         (["--setting", "s4", "--index", "nowhere.csv"], "nowhere.csv is not a file"),
         (["--index", "own.csv"], "an index is written for own videos"),
-        (["--jobs", "0"], "--jobs 0"),
+        (["--jobs", "0"], "--jobs is 0; give 1 or more"),
     ],
 )
 def test_mistakes_are_one_line_and_write_nothing(videos: Path, tmp_path: Path, more: list[str], message: str) -> None:
