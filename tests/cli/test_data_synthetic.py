@@ -57,7 +57,7 @@ def test_compose_writes_a_set(tmp_path, sounding):
         (["toy", "--kinds", "3"], "kinds is 3; allowed: 6 to 12"),
         (["toy", "--size", "5"], "size is 5"),
         (["toy", "--frames", "10"], "frames is 10; the layout of ms3 has 5"),
-        (["toy", "--train", "0", "--val", "0", "--test", "0"], "no clip asked for"),
+        (["toy", "--train", "0", "--val", "0", "--test", "0"], "0 clips to generate"),
         (["toy", "--silent-seconds", "2"], "silent_seconds is 2"),
         (["compose", "--cutouts", "nowhere"], "nowhere does not exist"),
         (["cutouts", "--deb", "nowhere.deb"], "nowhere.deb does not exist|dpkg-deb is not installed"),
