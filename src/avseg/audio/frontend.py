@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from avseg.audio.log_mel import BANDS, HOPS, PATCH_FRAMES, PATCH_SAMPLES, SAMPLE_RATE, Hop, log_mel_patches
-from avseg.utils.choices import check_choice
-from avseg.utils.errors import UserError
+from avseg.utils.errors import UserError, nearest
 
 
 class FrontEnd(Protocol):
@@ -37,7 +36,7 @@ class FrontEnd(Protocol):
         """Compute the items of a sound.
 
         Args:
-            waveform: (n,) or (channels, n), float32 or float64 in [-1, 1].
+            waveform: (n,) or (channels, n), float in [-1, 1].
             rate: sample rate in Hz.
 
         Returns:
@@ -65,7 +64,8 @@ class LogMel:
     per_frame = True
 
     def __init__(self, hop: Hop = "vggish") -> None:
-        check_choice("data.hop", hop, HOPS)
+        if hop not in HOPS:
+            raise UserError(f"data.hop '{hop}' is unknown; allowed: {', '.join(HOPS)}{nearest(hop, HOPS)}")
         self.hop = hop
         self.name = f"log_mel-{hop}"
         # with hop "second" the last, incomplete second is padded
@@ -92,27 +92,28 @@ def fit_to_frames(items: Tensor, count: int) -> Tensor:
         (count, ...)
 
     Raises:
-        UserError: P = 0.
+        UserError: there are no items.
     """
     if items.shape[0] == 0:
-        raise UserError(f"the sound has 0 items; at least one is needed for {count} frames")
+        raise UserError(f"the sound has no items; at least one is needed for {count} frames")
     missing = max(count - items.shape[0], 0)
     return torch.cat([items[:count], items[-1:].expand(missing, *items.shape[1:])])
 
 
 def clip_sound(items: Tensor, frontend: FrontEnd, frames: int, length: int) -> Tensor:
-    """Arrange the items of one clip as the model gets them.
+    """Arrange the items of one clip as `Clip.sound` of a batch of one.
 
     Args:
         items: (P, *shape), from `frontend`.
         frontend: the front end.
         frames: number of frames that exist.
-        length: T; the items of shorter clips are padded with zeros.
+        length: T; shorter clips are padded with zeros.
 
     Returns:
-        (T, *shape), or (*shape) where one item covers the whole clip.
+        (1, T, *shape), or (1, *shape) where one item covers the whole clip.
     """
     if not frontend.per_frame:
-        return items[0]
+        return items[:1]
     items = fit_to_frames(items, frames)
-    return torch.cat([items, items.new_zeros(length - frames, *items.shape[1:])])
+    padding = items.new_zeros(length - frames, *items.shape[1:])
+    return torch.cat([items, padding]).unsqueeze(0)

@@ -65,23 +65,22 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(command_line: list[str] | None = None) -> int:
+def main(words: list[str] | None = None) -> int:
     """Run a verb.
 
     Args:
-        command_line: without the program's name; default: that of the process.
+        words: the command line without the program's name; default: that of the process.
 
     Returns:
         The exit code: 0 success, 2 an error that the user can correct, 130 interrupted, 1 a defect of avseg.
     """
-    command_line = list(sys.argv[1:] if command_line is None else command_line)
-    debug = "--debug" in command_line
-    while "--debug" in command_line:
-        command_line.remove("--debug")
+    words = sys.argv[1:] if words is None else words
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("avseg").setLevel(logging.INFO)
     try:
-        return _run(command_line)
+        return _run(words)
     except UserError as error:
         return _report(str(error), 2, debug)
     except KeyboardInterrupt:
@@ -97,12 +96,12 @@ def main(command_line: list[str] | None = None) -> int:
         raise
 
 
-def _run(command_line: list[str]) -> int:
-    command_line, plugins = take_option(command_line, "--plugin")
-    verb = command_line[0] if command_line else ""
+def _run(words: list[str]) -> int:
+    words, plugins = take_option(words, "--plugin")
+    verb = words[0] if words else ""
     if verb and not verb.startswith("-") and verb not in VERBS:
         raise UserError(f"unknown verb '{verb}': use one of {', '.join(VERBS)}{nearest(verb, VERBS)}")
-    arguments = build_parser().parse_args(command_line)
+    arguments = build_parser().parse_args(words)
     if plugins:
         importlib.import_module("avseg.config.plugins").load(plugins)
     run = arguments.run

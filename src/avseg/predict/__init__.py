@@ -1,1 +1,1 @@
-"""Predictions of videos: producers turn a video into a stream of scored frames, one writer saves it."""
+"""From a video to masks on disk."""

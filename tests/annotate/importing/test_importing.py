@@ -11,7 +11,7 @@ from avseg.annotate.importing import import_
 from avseg.annotate.media.video import open_film
 from avseg.media.frame_index import frame_index
 from avseg.utils.errors import UserError
-from tests.annotate.export.numbered_videos import add_object, blank, facts, make_film, rectangle, set_mask
+from tests.annotate.export.films import add_object, blank, facts, make_film, rectangle, set_mask
 from tests.data.lu_avs.sample import ODD_ID, VARYING, make_sample, row_masks
 
 
@@ -28,8 +28,8 @@ def from_release(release, name):
 
 def spans(document):
     return [
-        (document.objects[segment.object].label, segment.start, segment.end)
-        for segment in sorted(document.segments.values(), key=lambda segment: segment.start)
+        (document.objects[each.object_id].label, each.start, each.end)
+        for each in sorted(document.segments.values(), key=lambda each: each.start)
     ]
 
 
@@ -38,11 +38,11 @@ def test_a_release_that_others_made(release):
     assert spans(document) == [("male singing", 3, 20), ("playing piano", 10, 30), ("male singing", 33, 40)]
     assert (done.objects, done.segments, done.masks) == (2, 3, 17 + 20 + 7)  # the two songs are one singer's
     for start, rows, object in ((3, 17, 1), (33, 7, 1), (10, 20, 2)):
-        expected = row_masks(rows)
+        wanted = row_masks(rows)
         if object == 2:
-            expected[19] = expected[18]  # its array is a row short
+            wanted[19] = wanted[18]  # its array is a row short
         for row in range(rows):
-            np.testing.assert_array_equal(document.mask(object, start + row), expected[row])
+            np.testing.assert_array_equal(document.mask(object, start + row), wanted[row])
     assert document.mask(1, 20) is None
     assert {document.frame_info(1, frame).source for frame in range(3, 20)} == {"import"}
 
@@ -61,11 +61,10 @@ def test_overlapping_segments_of_a_label_are_two_objects(tmp_path):
     out = export(document, film, "lu_avs", tmp_path / "out")
     file = out / "seg_train.json"
     file.write_text(file.read_text().replace('"objects"', '"others"'))  # as others would write it
-    restored = blank(film)
-    import_(restored, film, "lu_avs", out)
+    again = blank(film)
+    import_(again, film, "lu_avs", out)
     assert sorted(
-        (sorted((segment.start, segment.end) for segment in restored.segments_of(number)))
-        for number in restored.objects
+        (sorted((each.start, each.end) for each in again.segments_of(number))) for number in again.objects
     ) == [[(0, 10), (15, 20)], [(5, 12)]]
     film.close()
 
@@ -75,13 +74,13 @@ def test_it_is_one_step_for_a_session_and_can_be_undone(tmp_path):
     document = blank(film)
     set_mask(document, add_object(document, "dog", (0, 10)), 3, rectangle(1, 2, 3, 4))
     out = export(document, film, "lu_avs", tmp_path / "out")
-    restored = blank(film)
-    with restored.together():
-        import_(restored, film, "lu_avs", out)
-    assert restored.mask(1, 3).sum() == 12
-    restored.undo()
-    assert not restored.objects
-    assert not restored.segments
+    again = blank(film)
+    with again.transaction():
+        import_(again, film, "lu_avs", out)
+    assert again.mask(1, 3).sum() == 12
+    again.undo()
+    assert not again.objects
+    assert not again.segments
     film.close()
 
 
@@ -100,8 +99,7 @@ def test_single_source_clips(tmp_path):
     """S4: the category is the label, the mask of the first second all there is in training."""
     from PIL import Image
 
-    from avseg.data.avsbench.layout import S4Layout
-    from avseg.data.setting import ClipEntry
+    from avseg.data.avsbench.layout import ClipEntry, S4Layout
 
     film = make_film(tmp_path, "constant.mp4", frames=125)
     layout = S4Layout(tmp_path / "s4")
@@ -119,7 +117,7 @@ def test_single_source_clips(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("format", "damage", "message"),
+    ("format", "spoil", "told"),
     [
         ("luavs", lambda out: None, "did you mean 'lu_avs'"),
         ("lu_avs", shutil.rmtree, "is no folder"),
@@ -128,20 +126,20 @@ def test_single_source_clips(tmp_path):
         ("lu_avs", lambda out: next(out.rglob("masks.npy")).write_bytes(b"1"), "masks.npy"),
         ("lu_avs", lambda out: next(out.rglob("object_2.npy")).write_bytes(b"\x93NUMPY"), "object_2.npy"),
         ("lu_avs", lambda out: next(out.rglob("object_2.npy")).unlink(), "object_2.npy"),
-        ("avsbench", shutil.rmtree, "contains no index of AVSBench"),
-        ("avsbench", lambda out: None, "contains no index of AVSBench"),
+        ("avsbench", shutil.rmtree, "holds no index of AVSBench"),
+        ("avsbench", lambda out: None, "holds no index of AVSBench"),
     ],
 )
-def test_invalid_calls_are_refused(tmp_path, format, damage, message):
+def test_mistakes(tmp_path, format, spoil, told):
     film = make_film(tmp_path, frames=30)
     document = blank(film)
     for number in (1, 2):
         set_mask(document, add_object(document, "dog", (0, 10)), number, rectangle(1, 2, 3, 4))
     out = export(document, film, "lu_avs", tmp_path / "out")
-    damage(out)
-    restored = blank(film)
-    with pytest.raises(UserError, match=message) as error:
-        import_(restored, film, format, out)
+    spoil(out)
+    again = blank(film)
+    with pytest.raises(UserError, match=told) as error:
+        import_(again, film, format, out)
     assert "\n" not in str(error.value)
     film.close()
 
@@ -160,14 +158,14 @@ def test_another_video_of_the_same_name(tmp_path):
 
 
 @pytest.mark.parametrize("setting", ["ms3", "avss"])
-def test_avsbench_without_the_clip_or_with_a_broken_image(tmp_path, setting):
+def test_avsbench_without_the_clip_or_with_a_broken_picture(tmp_path, setting):
     film = make_film(tmp_path, frames=130)
     document = blank(film)
     add_object(document, "dog", (0, 10))
     out = export(document, film, "avsbench", tmp_path / "out", setting=setting)
-    image = next(path for path in sorted(out.rglob("*.png")) if "masks" in str(path) or "labels" in str(path))
-    image.write_bytes(b"not an image")
-    with pytest.raises(UserError, match="is not a readable image"):
+    picture = next(path for path in sorted(out.rglob("*.png")) if "masks" in str(path) or "labels" in str(path))
+    picture.write_bytes(b"no picture")
+    with pytest.raises(UserError, match="is not a readable picture"):
         import_(blank(film), film, "avsbench", out)
     film.close()
     (tmp_path / "other").mkdir()

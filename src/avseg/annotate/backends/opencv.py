@@ -1,4 +1,4 @@
-"""Import OpenCV, which comes with the extra `annotate`."""
+"""OpenCV, which comes with the extra `annotate`."""
 
 from typing import Any
 

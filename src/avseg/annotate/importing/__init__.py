@@ -1,35 +1,36 @@
-"""Import annotations of data sets into a document, as operations that can be undone."""
+"""Imports of annotations into a document: they become operations, so that they can be undone like any other."""
 
-from importlib import import_module
+from collections.abc import Callable
 from pathlib import Path
 
-from avseg.annotate.document.document import Document
-from avseg.annotate.importing.document_writer import DocumentWriter, Imported
+from avseg.annotate.importing import avsbench, lu_avs
+from avseg.annotate.importing.document_writer import Imported, Target, Writable
 from avseg.annotate.media.video import Film
-from avseg.utils.choices import check_choice
+from avseg.utils.errors import UserError, nearest
 
-# modules of this package, imported on demand: they import torch
-FORMATS = ("lu_avs", "avsbench")
+READERS: dict[str, Callable[[Target, Path], None]] = {"lu_avs": lu_avs.read, "avsbench": avsbench.read}
+FORMATS = tuple(READERS)
 
 __all__ = ["FORMATS", "Imported", "import_"]
 
 
-def import_(document: Document, film: Film, format: str, source: Path | str) -> Imported:
-    """Add the annotations that a data set has for a video; existing ones stay.
+def import_(document: Writable, film: Film, format: str, source: Path | str) -> Imported:
+    """Adds what a data set says of a video to its document; what is there already stays.
 
     Args:
         document: the annotations.
-        film: the video; the data set is searched for its file name without suffix.
+        film: the video; it is looked up by its file's name, without the suffix.
         format: "lu_avs" or "avsbench".
-        source: root of the data set.
+        source: the root of the data set.
 
     Returns:
         How much was added.
 
     Raises:
-        UserError: unknown format, no such folder, the video is missing in it or another one; damaged files.
+        UserError: an unknown format, no such folder, the video is not in it, or is another one; damaged files.
     """
-    check_choice("format", format, FORMATS)
-    writer = DocumentWriter(document, film)
-    import_module(f"{__name__}.{format}").read(writer, Path(source))
-    return writer.imported
+    if format not in READERS:
+        raise UserError(f"format '{format}' is unknown; allowed: {', '.join(FORMATS)}{nearest(format, FORMATS)}")
+    target = Target(document, film)
+    READERS[format](target, Path(source))
+    return target.done

@@ -1,79 +1,76 @@
-"""Server-sent events to every open tab: changes of the video and progress of a propagation."""
+"""What every open tab is told as it happens (server-sent events): changes of the video, progress of a propagation."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
-Event = dict[str, object]
-Queue = asyncio.Queue[Event | None]  # None ends the stream
-
-_MAX_BACKLOG = 1000  # events that a tab may be behind
-_KEEPALIVE = 15.0  # seconds; a closed tab is noticed when a comment cannot be sent
+_WAITING = 1000  # messages that a tab may be behind
+_ALIVE = 15.0  # seconds between signs of life: a closed tab is noticed when one cannot be sent
 
 
-class EventHub:
-    """Publish events from any thread to the tabs that show one video."""
+class Hub:
+    """Passes messages from any thread to the tabs that show one video."""
 
     def __init__(self) -> None:
-        self._tabs: dict[Queue, asyncio.AbstractEventLoop] = {}
+        self._tabs: dict[asyncio.Queue[dict[str, Any] | None], asyncio.AbstractEventLoop] = {}
         self._closed = False
 
     @property
     def tabs(self) -> int:
-        """Number of connected tabs."""
+        """How many listen."""
         return len(self._tabs)
 
-    def publish(self, kind: str, **values: object) -> None:
-        """Send an event to all tabs.
+    def tell(self, kind: str, **values: Any) -> None:
+        """Sends a message to all tabs; may be called from any thread.
 
         Args:
             kind: "changed", "progress", "finished", ...
             values: plain values.
         """
-        self._send({"kind": kind, **values})
+        for queue, loop in list(self._tabs.items()):
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_put, queue, {"kind": kind, **values})
 
     def close(self) -> None:
-        """End all streams, including those that are opened later."""
+        """Ends all streams, those to come too."""
         self._closed = True
-        self._send(None)
+        for queue, loop in list(self._tabs.items()):
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_put, queue, None)
 
     async def stream(self, version: Callable[[], int] = int) -> AsyncIterator[str]:
-        """Yield the events of one tab in the format of an event stream.
+        """The messages for one tab, each in the form of an event stream.
 
         Args:
-            version: returns the document's version. It is the first event, because the document may have changed after
-                the tab has loaded it and before it is connected.
+            version: gives that of the document; it is the first message, since something may have changed after the tab
+                has read the document and before it listens.
         """
-        queue: Queue = asyncio.Queue(_MAX_BACKLOG)
+        queue: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(_WAITING)
         self._tabs[queue] = asyncio.get_running_loop()
         try:
             yield "retry: 1000\n\n: listening\n\n"
-            yield _format({"kind": "version", "version": version()})
+            yield _event({"kind": "version", "version": version()})
             while not self._closed:
                 try:
-                    event = await asyncio.wait_for(queue.get(), _KEEPALIVE)
+                    message = await asyncio.wait_for(queue.get(), _ALIVE)
                 except TimeoutError:
                     yield ": alive\n\n"
                     continue
-                if event is None:
+                if message is None:
                     return
-                yield _format(event)
+                yield _event(message)
         finally:
             del self._tabs[queue]
 
-    def _send(self, event: Event | None) -> None:
-        for queue, loop in list(self._tabs.items()):
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_put, queue, event)
+
+def _event(message: dict[str, Any]) -> str:
+    return f"data: {json.dumps(message)}\n\n"
 
 
-def _format(event: Event) -> str:
-    return f"data: {json.dumps(event)}\n\n"
-
-
-def _put(queue: Queue, event: Event | None) -> None:
-    if queue.full():  # a tab that does not read must reload the document
+def _put(queue: asyncio.Queue[dict[str, Any] | None], message: dict[str, Any] | None) -> None:
+    if queue.full():  # a tab that does not read: it begins anew with what it can still know
         while not queue.empty():
             queue.get_nowait()
-        event = {"kind": "lost"}
-    queue.put_nowait(event)
+        message = {"kind": "lost"}
+    queue.put_nowait(message)

@@ -1,29 +1,31 @@
-"""Record the prior of each refined mask, so that the page can show a frame both as propagated and as refined."""
+"""Remembers what each refined mask was made from, so that the page can show a frame as propagated and as refined."""
 
-import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from avseg.annotate.document import rle
-from avseg.annotate.protocols import Box, Candidate, Image, Mask, Probability, Segmenter
-from avseg.utils.lru import LRUCache
+from avseg.annotate.protocols import Box, Candidate, Mask, Picture, Probability, Segmenter
 
-_MAX_PRIORS = 20_000  # run lengths of a few hundred bytes each
+_KEPT = 20_000  # masks; run lengths of a few hundred bytes each
 
 
-class PriorRecorder:
-    """A segmenter that remembers from which mask it drew each mask."""
+class Remembering:
+    """A segmenter that notes, for each mask it draws from another mask, that other one.
+
+    Attributes:
+        before: the run lengths given to the segmenter, by the counts of those it answered.
+    """
 
     def __init__(self, segmenter: Segmenter) -> None:
         self.segmenter = segmenter
-        self._priors: LRUCache[str, rle.RLE] = LRUCache(_MAX_PRIORS)
-        self._lock = threading.Lock()  # read by the threads that answer requests
+        self.before: OrderedDict[str, rle.RLE] = OrderedDict()
 
-    def encode(self, image: Image) -> Any:
+    def encode(self, picture: Picture) -> Any:
         """See `Segmenter`."""
-        return self.segmenter.encode(image)
+        return self.segmenter.encode(picture)
 
     def predict(
         self,
@@ -33,15 +35,11 @@ class PriorRecorder:
         mask: Mask | Probability | None = None,
     ) -> list[Candidate]:
         """See `Segmenter`."""
-        candidates = self.segmenter.predict(encoded, points, box, mask)
+        found = self.segmenter.predict(encoded, points, box, mask)
         if mask is not None:
             prior = rle.encode(np.greater(mask, 0.5))
-            with self._lock:
-                for candidate in candidates:
-                    self._priors[rle.encode(candidate.mask)["counts"]] = prior
-        return candidates
-
-    def prior_of(self, counts: str) -> rle.RLE | None:
-        """Return the run lengths of the prior of a mask, given by its counts; None if it is not known."""
-        with self._lock:
-            return self._priors.get(counts)
+            for candidate in found:
+                self.before[rle.encode(candidate.mask)["counts"]] = prior
+            while len(self.before) > _KEPT:
+                self.before.popitem(last=False)
+        return found

@@ -37,7 +37,7 @@ def labelled(dataset: AVSBenchDataset, index: int) -> int:
 
 
 def _semantic(dataset: AVSBenchDataset) -> bool:
-    return dataset.setting.semantic
+    return dataset.layout.setting == "avss"
 
 
 def starts(counts: list[int]) -> list[int]:

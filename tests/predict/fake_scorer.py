@@ -1,13 +1,11 @@
-"""A model with a predictable output that remembers its input."""
+"""A scorer whose answer can be foretold: it tells what it was given."""
 
 import torch
 from torch import Tensor
 
-from avseg.audio.frontend import LogMel
 
-
-class FakeModel(torch.nn.Module):
-    """Marks the left half of a frame if the sound item of its second is loud; remembers the clips.
+class FakeScorer(torch.nn.Module):
+    """Marks the left half of a frame in a clip if its patch is loud; remembers the clips.
 
     The probability is 0.9 on the marked half and 0.1 elsewhere.
     """
@@ -16,15 +14,15 @@ class FakeModel(torch.nn.Module):
         super().__init__()
         self.clip_length = clip_length
         self.image_size = image_size
-        self.frontend = LogMel("second")
+        self.hop = "second"
         self.frames: list[Tensor] = []
         self.loud: list[Tensor] = []
 
-    def predict_batch(self, frames: Tensor, sound: Tensor) -> Tensor:
+    def predict_clip(self, frames: Tensor, audio: Tensor) -> Tensor:
         assert frames.dtype == torch.uint8
         assert frames.shape[1:] == (self.clip_length, 3, self.image_size, self.image_size)
-        assert sound.shape == (len(frames), self.clip_length, 1, 96, 64)
-        loud = sound.amax((2, 3, 4)) > -1
+        assert audio.shape == (len(frames), self.clip_length, 1, 96, 64)
+        loud = audio.amax((2, 3, 4)) > -1
         self.frames.append(frames.clone())
         self.loud.append(loud)
         maps = torch.full((len(frames), self.clip_length, self.image_size, self.image_size), 0.1)

@@ -1,0 +1,126 @@
+"""What toy objects look like. A kind is a shape in a hue; every kind has look-alikes that sound otherwise.
+
+The kinds go in a cycle: each shares its shape with one neighbour and its hue with the other one, so neither the shape
+nor the hue alone tells what a thing sounds like.
+"""
+
+import colorsys
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from avseg.utils.errors import UserError
+
+MIN_KINDS, MAX_KINDS = 6, 12
+SPRITE_SIZE = 96
+_SUPERSAMPLING = 4
+_HUES = (("red", 0.0), ("green", 0.33), ("blue", 0.62), ("yellow", 0.15), ("magenta", 0.84), ("cyan", 0.5))
+_SHAPES = ("disk", "triangle", "cross", "square", "star", "ring")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of object.
+
+    Attributes:
+        index: place in the cycle of kinds; also decides the kind of sound.
+        shape: outline, e.g. "disk".
+        colour: name of the hue, e.g. "red".
+        hue: in [0, 1).
+    """
+
+    index: int
+    shape: str
+    colour: str
+    hue: float
+
+    @property
+    def name(self) -> str:
+        """The category, e.g. "red_disk"."""
+        return f"{self.colour}_{self.shape}"
+
+
+def make_kinds(count: int) -> list[Kind]:
+    """The cycle of kinds.
+
+    Args:
+        count: how many, 6 to 12.
+
+    Raises:
+        UserError: count out of range.
+    """
+    if not MIN_KINDS <= count <= MAX_KINDS:
+        raise UserError(f"kinds is {count}; allowed: {MIN_KINDS} to {MAX_KINDS}")
+    places = (count + 1) // 2
+    return [Kind(i, _SHAPES[i // 2], *_HUES[(i + 1) // 2 % places]) for i in range(count)]
+
+
+def look_alikes(kind: Kind, kinds: list[Kind]) -> list[Kind]:
+    """The other kinds of the same shape or the same hue."""
+    return [other for other in kinds if other != kind and (other.shape == kind.shape or other.hue == kind.hue)]
+
+
+def draw_sprite(kind: Kind, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """One picture of a kind: hue, brightness and shading differ from object to object.
+
+    Returns:
+        (96, 96, 4) uint8 RGBA; the shape reaches the borders.
+    """
+    fine = SPRITE_SIZE * _SUPERSAMPLING
+    outline = Image.new("L", (fine, fine))
+    _draw_outline(ImageDraw.Draw(outline), kind.shape, fine)
+    alpha = np.asarray(outline.resize((SPRITE_SIZE, SPRITE_SIZE), Image.Resampling.BOX))
+    hue = (kind.hue + rng.uniform(-0.025, 0.025)) % 1.0
+    colour = np.array(colorsys.hsv_to_rgb(hue, rng.uniform(0.8, 1.0), rng.uniform(0.75, 1.0)))
+    rgb = colour * _shading(rng)[..., None] * 255
+    return np.dstack([np.clip(rgb, 0, 255).astype(np.uint8), alpha])
+
+
+def _shading(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Light falling off in a random direction, (96, 96) in about [0.6, 1]."""
+    y, x = np.mgrid[-1 : 1 : SPRITE_SIZE * 1j, -1 : 1 : SPRITE_SIZE * 1j]
+    angle = rng.uniform(0, 2 * math.pi)
+    return np.asarray(0.82 + 0.14 * (x * math.cos(angle) + y * math.sin(angle)))
+
+
+def _draw_outline(pen: ImageDraw.ImageDraw, shape: str, size: int) -> None:
+    if shape in ("disk", "ring"):
+        pen.ellipse((0, 0, size - 1, size - 1), fill=255)
+        if shape == "ring":
+            pen.ellipse((size * 0.3, size * 0.3, size * 0.7, size * 0.7), fill=0)
+        return
+    pen.polygon([(x * size, y * size) for x, y in _CORNERS[shape]], fill=255)
+
+
+def _star_corners(points: int = 5, inner: float = 0.48) -> list[tuple[float, float]]:
+    corners = []
+    for i in range(2 * points):
+        radius = 0.5 * (inner if i % 2 else 1.0)
+        angle = math.pi * i / points
+        corners.append((0.5 + radius * math.sin(angle), 0.5 - radius * math.cos(angle)))
+    return corners
+
+
+_A, _B = 0.31, 0.69  # the arm of the cross
+_CORNERS = {
+    "square": [(0.06, 0.06), (0.94, 0.06), (0.94, 0.94), (0.06, 0.94)],
+    "triangle": [(0.5, 0.02), (1.0, 0.92), (0.0, 0.92)],
+    "cross": [
+        (_A, 0),
+        (_B, 0),
+        (_B, _A),
+        (1, _A),
+        (1, _B),
+        (_B, _B),
+        (_B, 1),
+        (_A, 1),
+        (_A, _B),
+        (0, _B),
+        (0, _A),
+        (_A, _A),
+    ],
+    "star": _star_corners(),
+}
