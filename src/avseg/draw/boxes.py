@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from avseg.draw.labels import name_label
-from avseg.draw.overlay import WHITE, Colour, Overlay
+from avseg.draw.overlay import WHITE, Colour, Overlay, bounding_box
 
 
 class Rectangle(NamedTuple):
@@ -21,10 +21,6 @@ class Rectangle(NamedTuple):
     def overlaps(self, box: "Rectangle") -> bool:
         """True if the two rectangles share a pixel."""
         return self.top < box.bottom and box.top < self.bottom and self.left < box.right and box.left < self.right
-
-
-def _no_boxes() -> np.ndarray:
-    return np.zeros((0, 4), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,15 +37,14 @@ class Mark:
     name: str
     colour: Colour
     mask: np.ndarray | None = None
-    boxes: np.ndarray = field(default_factory=_no_boxes)
+    boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
 
     def regions(self) -> np.ndarray:
         """Return the boxes (k, 4), or the box around the mask."""
         if self.mask is None or not self.mask.any():
             return self.boxes
-        rows = np.flatnonzero(self.mask.any(1))
-        columns = np.flatnonzero(self.mask.any(0))
-        return np.array([[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]])
+        rows, columns = bounding_box(self.mask)
+        return np.array([[columns.start, rows.start, columns.stop, rows.stop]])
 
 
 class MarkedFrame:
@@ -67,15 +62,11 @@ class MarkedFrame:
         for mark in marks:
             if mark.mask is not None:
                 self.overlays.append(Overlay(mark.mask, mark.colour, alpha=0.55))
-        self.line = max(1, round(min(size) / 200))
+        self.line = max(1, round(min(size) / 200))  # width in pixels
         self.labels = _place_names(self.marks, size)
 
     def on(self, frame: np.ndarray) -> np.ndarray:
-        """Return the marked frame as a new (H, W, 3) uint8 array.
-
-        Args:
-            frame: (H, W, 3) uint8.
-        """
+        """Mark a frame (H, W, 3) uint8; returns a new array."""
         marked = frame.copy()
         for overlay in self.overlays:
             marked = overlay.on(marked)
@@ -97,7 +88,7 @@ def draw_box(frame: np.ndarray, box: Sequence[float] | np.ndarray, colour: Colou
         colour: RGB.
         line: width of the coloured line in pixels.
     """
-    thin = max(1, line // 2)
+    thin = max(1, line // 2)  # of the white lines
     # the white rectangle is wider by `thin` on both sides of the coloured one
     _draw_outline(frame, box, -thin, 2 * thin + 2 * line, WHITE)
     _draw_outline(frame, box, 0, 2 * line, colour)
@@ -145,11 +136,12 @@ def _free_rectangle(
     """
     height, width = size
     rows, columns = label.shape[:2]
-    left = max(0, min(left, width - columns))
+    left = max(0, min(left, width - columns))  # inside the frame, if it fits
     lowest = max(0, height - rows)
     top = max(0, min(top, lowest))
     below = range(top, lowest + 1)
     above = range(top, -1, -1)
+    # (top, left) itself if nothing is free
     candidates = (*below, *above, top) if downwards else (*above, *below, top)
     for row in candidates:
         rectangle = Rectangle(row, left, row + rows, left + columns)

@@ -40,8 +40,7 @@ def name_label(text: str, colour: Colour, height: int) -> np.ndarray:
     Returns:
         (height, W, 3) uint8 with W as the text requires.
     """
-    font = _font(max(round(height * 0.72), 6))
-    # horizontal margin on both sides
+    font = _font(max(round(height * 0.72), 6))  # smaller text is illegible
     margin = max(round(height * 0.22), 1)
     width = round(font.getlength(text)) + 2 * margin
     image = Image.new("RGB", (width, height), colour)

@@ -31,11 +31,7 @@ class Overlay:
         self.width = max(1, round(min(mask.shape) / 240)) if outline is None else outline
 
     def on(self, frame: np.ndarray) -> np.ndarray:
-        """Return the marked frame as a new (H, W, 3) uint8 array.
-
-        Args:
-            frame: (H, W, 3) uint8 of the mask's size.
-        """
+        """Mark a frame (H, W, 3) uint8 of the mask's size; returns a new array."""
         if frame.shape[:2] != self.mask.shape:
             raise ValueError(f"a mask of size {self.mask.shape} does not fit a frame of size {frame.shape[:2]}")
         marked = frame.copy()
@@ -52,13 +48,13 @@ class Overlay:
 
         Integers, computed once for many frames and only within the box: painting a video spends its time in `on`.
         """
-        box = _bounding_box(self.mask)
+        box = bounding_box(self.mask)
         mask = self.mask[box]
         border = self._border[box]
         tint = class_colours(mask.astype(np.intp)) if self.colour is None else np.asarray(self.colour)
         share = (mask != 0).astype(np.uint16)[..., None] * np.uint16(round(256 * self.alpha))  # (h, w, 1)
         add = tint.astype(np.uint16) * share
-        share[border] = 256
+        share[border] = 256  # opaque
         add[border] = np.asarray(WHITE) * 256
         return box, 256 - share, add
 
@@ -78,17 +74,18 @@ def _extremum(labels: np.ndarray, width: int, ufunc: np.ufunc) -> np.ndarray:
         source = np.moveaxis(labels, axis, 0)
         target = source.copy()
         for step in range(1, width + 1):
+            # the pixels before and after each one
             ufunc(target[step:], source[:-step], out=target[step:])
             ufunc(target[:-step], source[step:], out=target[:-step])
         labels = np.moveaxis(target, 0, axis)
     return labels
 
 
-def _bounding_box(mask: np.ndarray) -> tuple[slice, slice]:
+def bounding_box(mask: np.ndarray) -> tuple[slice, slice]:
     """Return the smallest box around the marked pixels."""
     rows = np.flatnonzero(mask.any(1))
     columns = np.flatnonzero(mask.any(0))
-    if not len(rows):
+    if not len(rows):  # an empty mask has an empty box
         return slice(0, 0), slice(0, 0)
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 

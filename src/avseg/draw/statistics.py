@@ -36,7 +36,7 @@ def draw_statistics(statistics: Statistics, title: str = "") -> "Figure":
     from matplotlib.figure import Figure
 
     categories = _frequent_categories(statistics)
-    height = max(6.6, 0.21 * len(categories) + 1.2)
+    height = max(6.6, 0.21 * len(categories) + 1.2)  # inches
     figure = Figure(figsize=(11.5 if categories else 6.5, height), layout="constrained")
     figure.suptitle(f"{statistics.setting}  {title}".strip(), fontsize=12, x=0.01, ha="left")
     grid = figure.add_gridspec(3, 2 if categories else 1, width_ratios=[1, 1] if categories else None)
@@ -76,7 +76,7 @@ def _draw_counts(axis: "Axes", statistics: Statistics, long: bool) -> None:
 
 def _draw_mask_sizes(axis: "Axes", statistics: Statistics) -> None:
     """Draw the distribution of the masks' share of the frame on a logarithmic scale; each split sums to 100 %."""
-    edges = np.geomspace(1e-4, 1, 25)
+    edges = np.geomspace(1e-4, 1, 25)  # 24 bins, six per decade
     for name, split in statistics.splits.items():
         _draw_histogram(axis, np.clip(split.mask_sizes, edges[0], 1), edges, name)
     axis.set_xscale("log")
@@ -114,7 +114,7 @@ def _draw_seconds(axis: "Axes", statistics: Statistics) -> None:
         length = max(length, len(split.by_second))
     axis.set_xticks(range(1, length + 1))
     axis.set_xlim(0.6, length + 0.4)
-    axis.set_ylim(0, 104)
+    axis.set_ylim(0, 104)  # per cent, with room for markers at 100
     axis.set_title("annotated frames that are marked, by second of the clip", loc="left", fontsize=10)
     axis.set_ylabel("% of frames", fontsize=8)
     _style(axis)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
@@ -122,11 +123,7 @@ def save_figure(figure: "Figure", path: Path, dpi: int = 100) -> None:
 
 def _layout(blocks: Sequence[Sequence[Row]]) -> tuple[int, float]:
     """Return the number of seconds of the longest clip, and height over width of the first image."""
-    stacks: list[np.ndarray] = []
-    for rows in blocks:
-        for row in rows:
-            if row.images is not None:
-                stacks.append(row.images)
+    stacks = [row.images for row in chain.from_iterable(blocks) if row.images is not None]
     return max(map(len, stacks)), stacks[0].shape[1] / stacks[0].shape[2]
 
 
@@ -135,8 +132,8 @@ def _draw_images(axis: "Axes", images: np.ndarray, notes: Sequence[str]) -> None
     for second, image in enumerate(images):
         left = second * (1 + GAP)
         axis.imshow(image, extent=(left, left + 1, 0, aspect), interpolation="nearest", aspect="auto")
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
     for second, note in enumerate(notes):
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
         axis.text(second * (1 + GAP) + 0.03, 0.04 * aspect, note, fontsize=7, va="bottom", bbox=box)
     axis.set_xlim(0, len(images) * (1 + GAP) - GAP)
     axis.set_ylim(0, aspect)
@@ -151,7 +148,7 @@ def _draw_sound(axis: "Axes", mel: np.ndarray) -> None:
         extent = (left, left + 1, 0, 1)
         # (96 frames, 64 bands) -> bands along y
         axis.imshow(patch.T, extent=extent, origin="lower", aspect="auto", vmin=low, vmax=high, cmap="cividis")
-        loudness = (patch.max(1) - low) / (high - low)
+        loudness = (patch.max(1) - low) / (high - low)  # (96,) in [0, 1]
         times = left + (np.arange(len(patch)) + 0.5) / len(patch)
         axis.plot(times, 0.05 + 0.9 * loudness, color="white", linewidth=0.8)
     axis.set_xlim(0, len(mel) * (1 + GAP) - GAP)

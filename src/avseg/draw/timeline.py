@@ -56,7 +56,7 @@ def timeline_figure(lanes: Sequence[Lane], wave: np.ndarray, duration: float, ti
     from matplotlib.figure import Figure
 
     lanes_height = max(len(lanes), 1) * _LANE
-    width = float(np.clip(9 + duration / 60, 9, 16))
+    width = float(np.clip(9 + duration / 60, 9, 16))  # an inch more per minute
     figure = Figure(figsize=(width, _WAVE + lanes_height + _MARGIN), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[_WAVE, lanes_height + 0.15])
     top.set_title(title, fontsize=9, loc="left")
@@ -69,7 +69,7 @@ def _draw_wave(axis: "Axes", wave: np.ndarray, duration: float) -> None:
     """Draw the envelope, scaled to the loudest sample."""
     low, high = _envelope(wave, _BINS)
     times = (np.arange(len(low)) + 0.5) * duration / max(len(low), 1)
-    loudest = max(float(np.abs(wave).max(initial=0)), 1e-3)
+    loudest = max(float(np.abs(wave).max(initial=0)), 1e-3)  # silence has no scale of its own
     axis.fill_between(times, low, high, color=_EDGE, linewidth=0.4)
     axis.set_ylim(-1.05 * loudest, 1.05 * loudest)
     axis.set_yticks([0], ["sound"], fontsize=8)
@@ -80,8 +80,10 @@ def _draw_wave(axis: "Axes", wave: np.ndarray, duration: float) -> None:
 def _draw_lanes(axis: "Axes", lanes: Sequence[Lane], duration: float) -> None:
     from matplotlib.ticker import MaxNLocator
 
+    audible = False
     for row, lane in enumerate(lanes):
-        colour = tuple(value / 255 for value in lane.colour)
+        audible |= bool(lane.audible)
+        colour = tuple(np.divide(lane.colour, 255))  # matplotlib's range
         axis.broken_barh(_bars(lane.audible), (row - 0.4, 0.8), facecolor=(*colour, 0.3), linewidth=0)
         # the edge keeps a short segment of a long video visible
         axis.broken_barh(_bars(lane.segments), (row - 0.26, 0.52), facecolor=colour, edgecolor=_EDGE, linewidth=0.6)
@@ -95,7 +97,7 @@ def _draw_lanes(axis: "Axes", lanes: Sequence[Lane], duration: float) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(nbins=14, steps=[1, 2, 5, 10]))
     axis.tick_params(axis="x", labelsize=8)
     axis.tick_params(axis="y", length=0)
-    faint = "; faint: audible, visible or not" if any(lane.audible for lane in lanes) else ""
+    faint = "; faint: audible, visible or not" if audible else ""
     axis.set_xlabel(f"time (s){faint}", fontsize=8)
     axis.grid(axis="x", color="#cccccc", linewidth=0.6)
     axis.set_axisbelow(True)
