@@ -1,1 +1,1 @@
-"""Speed and memory of this package beside a plain form of the published method: `python -m benchmarks.run`."""
+"""Speed and memory of this package compared with a plain form of the published method: `python -m benchmarks.run`."""

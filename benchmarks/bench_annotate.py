@@ -1,7 +1,7 @@
-"""How quick the annotation tool feels, in a headless Chromium: `python -m benchmarks.bench_annotate`.
+"""Latencies of the annotation tool in a headless Chromium: `python -m benchmarks.bench_annotate`.
 
 Prints the time from a click to its mask on the screen, from a key to the next frame on the screen (one by one, and in
-jumps), how long a long video takes to open, and what the server's memory does while somebody scrubs through it.
+jumps), the time to open a long video, and the server's memory while scrubbing through it.
 """
 
 import argparse
@@ -25,18 +25,18 @@ from av.video.frame import VideoFrame
 CHROMIUM = Path("/usr/bin/chromium")
 OPTIONS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
 _SERVE = "import sys; from avseg.annotate.server import serve; serve(sys.argv[1], port=0)"
-# a key or a click, then the first painting that shows what it asked for
-_TIMED = """([act, wanted]) => new Promise((done) => {
+# a key or a click, then the first painting that shows its result
+_TIMED = """([act, expected]) => new Promise((done) => {
   const canvas = document.querySelector("#stage");
   const begin = performance.now();
-  const heard = (event) => {
+  const listener = (event) => {
     const { frame, picture, masks, version } = event.detail;
-    if (wanted.frame !== undefined && (frame !== wanted.frame || !picture || masks < 0)) return;
-    if (wanted.version !== undefined && (version <= wanted.version || masks < 1)) return;
-    canvas.removeEventListener("painted", heard);
+    if (expected.frame !== undefined && (frame !== expected.frame || !picture || masks < 0)) return;
+    if (expected.version !== undefined && (version <= expected.version || masks < 1)) return;
+    canvas.removeEventListener("painted", listener);
     done([performance.now() - begin, version]);
   };
-  canvas.addEventListener("painted", heard);
+  canvas.addEventListener("painted", listener);
   if (act.key) document.body.dispatchEvent(new KeyboardEvent("keydown", { ...act, bubbles: true }));
   else for (const kind of ["pointerdown", "pointerup"]) {
     canvas.dispatchEvent(new PointerEvent(kind, { ...act, bubbles: true, pointerId: 1, button: 0 }));
@@ -45,7 +45,7 @@ _TIMED = """([act, wanted]) => new Promise((done) => {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.bench_annotate",
         description="Latencies of the annotation tool in a headless Chromium.",
@@ -55,44 +55,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=60, help="clicks, and frames of each kind (default 60)")
     parser.add_argument("--small", action="store_true", help="tiny sizes: only checks that the benchmark runs")
     parser.add_argument("--out", type=Path, help="a json file to write")
-    chosen = parser.parse_args(arguments)
-    minutes, repeats = (0.2, 4) if chosen.small else (chosen.minutes, chosen.repeats)
+    options = parser.parse_args(arguments)
+    minutes, repeats = (0.2, 4) if options.small else (options.minutes, options.repeats)
     with tempfile.TemporaryDirectory() as temporary:
-        found = measure(Path(temporary), minutes, repeats, (120, 160) if chosen.small else (720, 1280))
-    for name, value in found.items():
+        results = measure(Path(temporary), minutes, repeats, (120, 160) if options.small else (720, 1280))
+    for name, value in results.items():
         print(f"{name:44} {value:10.1f}")
-    if chosen.out:
-        chosen.out.parent.mkdir(parents=True, exist_ok=True)
-        chosen.out.write_text(json.dumps(found, indent=2) + "\n")
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(results, indent=2) + "\n")
     return 0
 
 
 def measure(folder: Path, minutes: float, repeats: int, size: tuple[int, int]) -> dict[str, float]:
-    """All numbers, by name with their unit."""
+    """Return all numbers, by name with their unit."""
     from playwright.sync_api import sync_playwright
 
     make_video(folder / "sharp.mp4", 12.0, size)
     make_video(folder / "long.mp4", 60 * minutes, (size[0] // 2, size[1] // 2))
-    found: dict[str, float] = {}
+    results: dict[str, float] = {}
     with sync_playwright() as engine:
         browser = engine.chromium.launch(executable_path=str(CHROMIUM), args=OPTIONS)
-        for place in range(2):  # the first time the videos are indexed
+        for attempt in range(2):  # the first attempt indexes the videos
             with _server(folder) as (address, process):
                 page = browser.new_page(viewport={"width": 1280, "height": 720})
                 page.goto(address)
                 page.wait_for_selector("body[data-ready]")
-                found[f"open long.mp4, {('indexing', 'indexed')[place]} (ms)"] = _open(page, "long.mp4")
-                if place:
-                    found |= _memory(page, process, repeats)
+                results[f"open long.mp4, {('indexing', 'indexed')[attempt]} (ms)"] = _open(page, "long.mp4")
+                if attempt:
+                    results |= _memory(page, process, repeats)
                     _open(page, "sharp.mp4")
-                    found |= _scrub(page, repeats) | _click(page, repeats, size)
+                    results |= _scrub(page, repeats) | _click(page, repeats, size)
                 page.close()
         browser.close()
-    return found
+    return results
 
 
 def make_video(path: Path, seconds: float, size: tuple[int, int], rate: int = 25) -> None:
-    """A disk that moves over a textured wall, with a tone that comes and goes."""
+    """Write a video of a disk that moves over a textured wall, with an intermittent tone."""
     rng, (height, width) = np.random.default_rng(0), size
     wall = np.kron(rng.integers(60, 130, (height // 8 + 1, width // 8 + 1, 3)), np.ones((8, 8, 1)))[:height, :width]
     rows, columns = np.mgrid[:height, :width]
@@ -104,9 +104,9 @@ def make_video(path: Path, seconds: float, size: tuple[int, int], rate: int = 25
         loop = []
         for step in range(period):
             x, y = disk(step, size)
-            picture = wall.copy()
-            picture[(rows - y) ** 2 + (columns - x) ** 2 < radius**2] = (220, 70, 40)
-            loop.append(picture.astype(np.uint8))
+            image = wall.copy()
+            image[(rows - y) ** 2 + (columns - x) ** 2 < radius**2] = (220, 70, 40)
+            loop.append(image.astype(np.uint8))
         for number in range(round(seconds * rate)):
             frame = VideoFrame.from_ndarray(loop[number % period], format="rgb24")
             frame.pts = number
@@ -122,57 +122,57 @@ def make_video(path: Path, seconds: float, size: tuple[int, int], rate: int = 25
 
 
 def disk(step: int, size: tuple[int, int], rate: int = 25) -> tuple[float, float]:
-    """Where the disk's middle is, x and y."""
-    turn = 2 * np.pi * step / (4 * rate)
-    return size[1] * (0.5 + 0.25 * float(np.cos(turn))), size[0] * (0.5 + 0.2 * float(np.sin(turn)))
+    """Return the centre of the disk, x and y."""
+    angle = 2 * np.pi * step / (4 * rate)
+    return size[1] * (0.5 + 0.25 * float(np.cos(angle))), size[0] * (0.5 + 0.2 * float(np.sin(angle)))
 
 
 @contextmanager
 def _server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The server in a process of its own, and its address."""
-    words = [sys.executable, "-c", _SERVE, str(folder)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+    """Start the server in a separate process; yield its address."""
+    command = [sys.executable, "-c", _SERVE, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            found = re.search(r"http://\S+", process.stdout.readline())
-            assert found, "the server has not started"
-            yield found[0], process
+            results = re.search(r"http://\S+", process.stdout.readline())
+            assert results, "the server has not started"
+            yield results[0], process
         finally:
             process.terminate()
 
 
 def _open(page: Any, name: str) -> float:
-    """Milliseconds from the click on a video to its first frame on the screen."""
+    """Measure milliseconds from the click on a video to its first frame on the screen."""
     begin = time.perf_counter()
     page.click(f".video:has-text('{name}')")
     page.wait_for_selector(f".video.chosen:has-text('{name}')", timeout=300_000)
     page.wait_for_selector("#clock:has-text('frame 0 of')")
-    _timed(page, {"key": "-"}, {"frame": 0})  # painted with its picture
+    _timed(page, {"key": "-"}, {"frame": 0})  # painted with its image
     return 1000 * (time.perf_counter() - begin)
 
 
-def _timed(page: Any, act: dict[str, Any], wanted: dict[str, int]) -> tuple[float, int]:
-    milliseconds, version = page.evaluate(_TIMED, [act, wanted])
+def _timed(page: Any, act: dict[str, Any], expected: dict[str, int]) -> tuple[float, int]:
+    milliseconds, version = page.evaluate(_TIMED, [act, expected])
     return float(milliseconds), int(version)
 
 
 def _scrub(page: Any, repeats: int) -> dict[str, float]:
-    """Frame by frame at a person's pace, then ten at a time to frames that nobody has asked for before."""
+    """Step frame by frame at a human pace, then ten at a time to frames that are not cached."""
     page.wait_for_timeout(1500)  # the waveform comes first
-    found = {}
+    results = {}
     frame = 0
-    for name, step, more in (("frame by frame", 1, {}), ("ten at a time", 10, {"shiftKey": True})):
+    for name, step, modifiers in (("frame by frame", 1, {}), ("ten at a time", 10, {"shiftKey": True})):
         times = []
         for _ in range(repeats if step == 1 else repeats // 3):
             frame += step
-            times.append(_timed(page, {"key": "ArrowRight", **more}, {"frame": frame})[0])
+            times.append(_timed(page, {"key": "ArrowRight", **modifiers}, {"frame": frame})[0])
             page.wait_for_timeout(30)
-        found |= {f"scrub {name}, median (ms)": statistics.median(times), f"scrub {name}, p95 (ms)": _p95(times)}
-    return found
+        results |= {f"scrub {name}, median (ms)": statistics.median(times), f"scrub {name}, p95 (ms)": _p95(times)}
+    return results
 
 
 def _click(page: Any, repeats: int, size: tuple[int, int]) -> dict[str, float]:
-    """A first point in frame after frame."""
+    """Set a first point in consecutive frames."""
     page.keyboard.press("t")
     page.fill("[name=label]", "disk")
     page.keyboard.press("Enter")
@@ -190,21 +190,21 @@ def _click(page: Any, repeats: int, size: tuple[int, int]) -> dict[str, float]:
     scale = min((canvas["width"] - 28) / width, (canvas["height"] - 28) / height)
     left, top = (canvas["width"] - width * scale) / 2, (canvas["height"] - height * scale) / 2
     for step in range(repeats):
-        page.wait_for_timeout(350)  # as long as it takes to aim; the segmenter looks at the frame meanwhile
+        page.wait_for_timeout(350)  # time to aim; the segmenter encodes the frame meanwhile
         x, y = disk(step, size)
-        where = {"clientX": canvas["x"] + left + x * scale, "clientY": canvas["y"] + top + y * scale}
-        times.append(_timed(page, where, {"version": _version(page)})[0])
+        point = {"clientX": canvas["x"] + left + x * scale, "clientY": canvas["y"] + top + y * scale}
+        times.append(_timed(page, point, {"version": _version(page)})[0])
         page.keyboard.press("ArrowRight")
     return {"click to mask, median (ms)": statistics.median(times), "click to mask, p95 (ms)": _p95(times)}
 
 
 def _version(page: Any) -> int:
-    """The version that is painted now."""
+    """Return the version that is painted now."""
     return _timed(page, {"key": "-"}, {})[1]
 
 
 def _memory(page: Any, process: subprocess.Popen[str], repeats: int) -> dict[str, float]:
-    """The server's resident memory after each of four ways through the whole video."""
+    """Measure the server's resident memory after each of four passes through the whole video."""
     frames = int(page.inner_text("#clock").rsplit(" ", 1)[1])
     strides = max(1, frames // (10 * max(1, 3 * repeats)))
     measured = []

@@ -1,4 +1,4 @@
-"""Clips from the disk to a batch: PNG and wav files against the packed split, in one process, read before."""
+"""Clips from the disk to a batch: PNG and wav files against the packed split, in one process, with a warm cache."""
 
 import tempfile
 from pathlib import Path
@@ -19,25 +19,25 @@ BATCH = 4
 
 
 def write_clips(root: Path, count: int, size: int) -> None:
-    """An MS3 training split whose pictures compress like photos: noise with a spectrum of 1/f; a disc sounds."""
-    layout, random = MS3Layout(root), np.random.default_rng(0)
+    """Write an MS3 training split whose images compress like photos: noise with a 1/f spectrum; a disc sounds."""
+    layout, rng = MS3Layout(root), np.random.default_rng(0)
     entries = [ClipEntry(f"clip{number}", "", "train") for number in range(count)]
     y, x = np.mgrid[:size, :size]
     for entry in entries:
         for path in layout.frames(entry):
-            _save(path, Image.fromarray(_photo(random, size)))
+            _save(path, Image.fromarray(_photo(rng, size)))
         for path in layout.masks(entry):
-            cy, cx = random.uniform(0.2, 0.8, 2) * size
+            cy, cx = rng.uniform(0.2, 0.8, 2) * size
             disc = (y - cy) ** 2 + (x - cx) ** 2 < (0.2 * size) ** 2
             _save(path, Image.fromarray(disc.astype(np.uint8) * 255, mode="L").convert("P"))
         wav = layout.wav(entry)
         wav.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(wav, 0.1 * random.standard_normal(5 * 16_000), 16_000, subtype="PCM_16")
+        soundfile.write(wav, 0.1 * rng.standard_normal(5 * 16_000), 16_000, subtype="PCM_16")
     layout.write_index(entries)
 
 
 def measure(count: int = 32, size: int = 224, repeats: int = 5) -> list[Comparison]:
-    """Milliseconds for each clip; both forms give equal batches. Clips per second are 1000 over it."""
+    """Measure milliseconds per clip; both forms return equal batches."""
     with tempfile.TemporaryDirectory() as folder:
         write_clips(Path(folder), count, size)
         files = AVSBenchDataset(folder, "ms3", "train", size)
@@ -59,16 +59,16 @@ def _read(dataset: AVSBenchDataset) -> None:
         pass
 
 
-def _photo(random: np.random.Generator, size: int) -> npt.NDArray[np.uint8]:
-    """(size, size, 3)."""
+def _photo(rng: np.random.Generator, size: int) -> npt.NDArray[np.uint8]:
+    """Draw an image (size, size, 3)."""
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None])
     frequency[0, 0] = 1
-    channels = [np.fft.irfft2(np.fft.rfft2(random.standard_normal((size, size))) / frequency) for _ in range(3)]
-    # the channels of a photo are alike
-    picture = np.stack([channels[0] + 0.1 * channel for channel in channels], axis=-1)
-    return np.uint8(np.clip(128 + 40 * picture / picture.std(), 0, 255))
+    channels = [np.fft.irfft2(np.fft.rfft2(rng.standard_normal((size, size))) / frequency) for _ in range(3)]
+    # the channels of a photo are correlated
+    image = np.stack([channels[0] + 0.1 * channel for channel in channels], axis=-1)
+    return np.uint8(np.clip(128 + 40 * image / image.std(), 0, 255))
 
 
-def _save(path: Path, picture: Image.Image) -> None:
+def _save(path: Path, image: Image.Image) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path)
+    image.save(path)

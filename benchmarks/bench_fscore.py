@@ -8,7 +8,7 @@ from benchmarks.measure import Comparison, alternate
 
 
 def loop_fscore(logits: Tensor, target: Tensor) -> Tensor:
-    """The published way, on frames (N, H, W): every frame is compared with every threshold; float masks."""
+    """Compute the F-score as published, on frames (N, H, W) and float masks: one comparison per threshold."""
     scores, curves = logits.sigmoid(), []
     thresholds = torch.linspace(0, 1 - 1e-10, 255, device=logits.device)
     for score, mask in zip(scores, target, strict=True):
@@ -17,15 +17,15 @@ def loop_fscore(logits: Tensor, target: Tensor) -> Tensor:
         precision, recall = torch.zeros_like(thresholds), torch.zeros_like(thresholds)
         for i, threshold in enumerate(thresholds):
             predicted = (score >= threshold).float()
-            right = (predicted * mask).sum()
-            precision[i], recall[i] = right / (predicted.sum() + 1e-20), right / (mask.sum() + 1e-20)
+            correct = (predicted * mask).sum()
+            precision[i], recall[i] = correct / (predicted.sum() + 1e-20), correct / (mask.sum() + 1e-20)
         curve = 1.3 * precision * recall / (0.3 * precision + recall)
         curves.append(torch.where(curve.isnan(), 0.0, curve))
     return torch.stack(curves).mean(0).max()
 
 
 def frames(count: int, size: int, device: str) -> tuple[Tensor, Tensor]:
-    """Blurred noise as logits (N, H, W), and masks near its hills (uint8)."""
+    """Draw blurred noise as logits (N, H, W), and masks around its maxima (uint8)."""
     generator = torch.Generator().manual_seed(0)
     coarse = torch.randn(count, 1, 7, 7, generator=generator)
     hills = torch.nn.functional.interpolate(coarse, (size, size), mode="bicubic")[:, 0]
@@ -34,13 +34,13 @@ def frames(count: int, size: int, device: str) -> tuple[Tensor, Tensor]:
 
 
 def measure(count: int = 20, size: int = 224, repeats: int = 5, device: str = "cpu") -> list[Comparison]:
-    """The time of both forms, whose scores must agree.
+    """Measure the time of both forms, whose scores must agree.
 
     Raises:
         RuntimeError: they do not agree.
     """
     logits, target = frames(count, size, device)
-    mask = target.float()  # what the official loader gives
+    mask = target.float()  # as the official loader returns it
     ours, published = fscore(logits, target).item(), loop_fscore(logits, mask).item()
     if abs(ours - published) > 1e-6:
         raise RuntimeError(f"the two forms disagree: {ours} and {published}")

@@ -1,4 +1,4 @@
-"""How fast long videos are evaluated, by modality, in seconds of video per second.
+"""Evaluation speed on long videos, by modality, in seconds of video per second.
 
 `python -m benchmarks.bench_long_video` measures the paper's networks with random weights, `--small` toys. Reading,
 network, aggregation and scores are all counted; the weights are random, so many more regions are predicted than by
@@ -56,13 +56,13 @@ class Speed:
 
 
 def write_release(root: Path, seconds: int, size: tuple[int, int], rate: int = 25) -> None:
-    """A release of one test video with a moving square, a tone, and a mask of all classes' first on every frame."""
+    """Write a release of one test video with a moving square, a tone, and a mask of the first class on every frame."""
     (height, width), frames = size, seconds * rate
     write_video(root / "a.mp4", seconds, size, rate)
-    known = [{"segment": [0, frames], "label": name, "label_id": k} for k, name in enumerate(LABELS)]
-    video = {"duration": seconds, "fps": rate, "subset": "test", "annotations": known[:1]}
-    # classes that nobody hears in this video are named in another split
-    silent = {**video, "subset": "train", "annotations": known}
+    segments = [{"segment": [0, frames], "label": name, "label_id": k} for k, name in enumerate(LABELS)]
+    video = {"duration": seconds, "fps": rate, "subset": "test", "annotations": segments[:1]}
+    # classes that are silent in this video come from another split
+    silent = {**video, "subset": "train", "annotations": segments}
     (root / "seg_test.json").write_text(json.dumps({"a": video}))
     (root / "seg_train.json").write_text(json.dumps({"b": silent}))
     for name in LABELS[:1]:
@@ -72,12 +72,12 @@ def write_release(root: Path, seconds: int, size: tuple[int, int], rate: int = 2
         masks[:, : height // 2, : width // 2] = True
 
 
-def tasks(words: dict[str, list[str]]) -> Iterator[tuple[str, VideoTest]]:
-    """The branches with random weights, and their compositions."""
+def tasks(overrides_by_branch: dict[str, list[str]]) -> Iterator[tuple[str, VideoTest]]:
+    """Build the branches with random weights, and their compositions."""
     torch.manual_seed(0)
     built: dict[str, VideoTest] = {}
-    for name, said in words.items():
-        config = training_config(said)
+    for name, overrides in overrides_by_branch.items():
+        config = training_config(overrides)
         config["branch"]["pretrained"] = False
         built[name] = build_long_task(config, LABELS).eval()
         yield f"{name}, {'A' if name == 'audio' else 'V'}", built[name]
@@ -85,14 +85,14 @@ def tasks(words: dict[str, list[str]]) -> Iterator[tuple[str, VideoTest]]:
         visual, audio = built[name], built["audio"]
         assert isinstance(visual, FrameBranchTask)
         assert isinstance(audio, SoundBranchTask)
-        config = training_config(words[name])
-        # half of the classes of random weights are heard
+        config = training_config(overrides_by_branch[name])
+        # random weights predict half of the classes
         config["branch"]["smoothing"]["threshold"] = 0.5
         yield f"{name}, A&V", StrongBaselineTask(config, visual, audio).eval()
 
 
 def speed(name: str, task: VideoTest, data: LUAVSDataModule, seconds: int, device: str) -> Speed:
-    """Evaluates the video once."""
+    """Evaluate the video once."""
     task.to(device)
     scores, video = task.new_scores().to(device), data.release.videos["a"]
     wall, processor = time.perf_counter(), time.process_time()
@@ -108,7 +108,7 @@ def speed(name: str, task: VideoTest, data: LUAVSDataModule, seconds: int, devic
 
 def measure(seconds: int, rate: float, size: tuple[int, int], device: str, *, small: bool) -> list[Speed]:
     """All modalities on a made video of so many seconds, evaluated at `rate` frames per second."""
-    found = []
+    speeds = []
     with tempfile.TemporaryDirectory() as folder:
         write_release(Path(folder), seconds, size)
         for name, task in tasks(SMALL if small else PAPER):
@@ -116,34 +116,34 @@ def measure(seconds: int, rate: float, size: tuple[int, int], device: str, *, sm
             options = {"long_side": own["options"].get("long_side"), "rate": rate, "skip_missing": True}
             branch = "box" if task.region == "box" else "mask"
             data = LUAVSDataModule(folder, branch, own["image_size"], num_workers=0, **options)
-            found.append(speed(name, task, data, seconds, device))
-    return found
+            speeds.append(speed(name, task, data, seconds, device))
+    return speeds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_long_video", description=__doc__)
     parser.add_argument("--seconds", type=int, default=10, help="length of the video (default 10)")
     parser.add_argument("--rate", type=float, default=1.0, help="frames per second of the evaluation (default 1)")
     parser.add_argument("--small", action="store_true", help="toy networks on a video of 96 x 144 pixels, not 720p")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
     parser.add_argument("--out", type=Path, help="a json file to write")
-    chosen = parser.parse_args(arguments)
-    if chosen.seconds < 1 or not 0 < chosen.rate < math.inf:
-        raise UserError(f"--seconds {chosen.seconds} --rate {chosen.rate}: give more than 0 of both")
-    torch.set_num_threads(chosen.threads)
+    options = parser.parse_args(arguments)
+    if options.seconds < 1 or not 0 < options.rate < math.inf:
+        raise UserError(f"--seconds {options.seconds} --rate {options.rate}: both must be above 0")
+    torch.set_num_threads(options.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    size = (96, 144) if chosen.small else (720, 1280)
-    found = measure(chosen.seconds, chosen.rate, size, device, small=chosen.small)
-    table = Table(title=f"{chosen.rate:g} frames per second of a {size[0]}p video, {device}", caption="random weights")
+    size = (96, 144) if options.small else (720, 1280)
+    speeds = measure(options.seconds, options.rate, size, device, small=options.small)
+    table = Table(title=f"{options.rate:g} frames per second of a {size[0]}p video, {device}", caption="random weights")
     for column in ("branch, modality", "seconds of video per second", "per second of processor time"):
         table.add_column(column, justify="left" if column.startswith("branch") else "right")
-    for each in found:
-        table.add_row(each.name, f"{each.wall:.2f}", f"{each.processor:.2f}")
+    for speed_of_branch in speeds:
+        table.add_row(speed_of_branch.name, f"{speed_of_branch.wall:.2f}", f"{speed_of_branch.processor:.2f}")
     Console().print(table)
-    if chosen.out:
-        with atomic_file(chosen.out) as path:
-            path.write_text(json.dumps([asdict(each) for each in found], indent=2) + "\n")
+    if options.out:
+        with atomic_file(options.out) as path:
+            path.write_text(json.dumps([asdict(speed_of_branch) for speed_of_branch in speeds], indent=2) + "\n")
     return 0
 
 

@@ -1,7 +1,7 @@
-"""The parts of the model, each against its published form: encoder, neck, TPAVI over T, decoder, sound encoder.
+"""Components of the model against their published forms: encoder, neck, TPAVI over T, decoder, sound encoder.
 
-Forward and backward for one clip of five frames, but TPAVI over T, which is for long clips and so forward alone. The
-memory of a TPAVI form is what one pass adds to the peak of a fresh process that holds the inputs and weights already.
+Forward and backward for one clip of five frames; TPAVI over T, which is for long clips, only forward. The memory of a
+TPAVI form is the peak that one pass adds in a new process that already holds the inputs and weights.
 """
 
 import argparse
@@ -29,47 +29,54 @@ LENGTHS = (5, 10, 20, 40, 80, 160, 320)
 
 
 def measure(repeats: int = 3, device: str = "cpu", *, small: bool = False) -> list[Comparison]:
-    """All parts; `small` takes tiny networks and maps, and starts no process to see its memory."""
+    """Measure all components; `small` uses tiny networks and maps, and does not measure memory."""
     torch.manual_seed(0)
     backbones, size, channels = (("resnet18",), 32, 16) if small else (("resnet50", "pvt_v2_b5"), 224, 256)
-    found: list[Comparison] = []
+    comparisons: list[Comparison] = []
     for backbone in backbones:
         ours = AVSModel(backbone, channels=channels).to(device)
         published = as_published(AVSModel(backbone, channels=channels).to(device))
         published.load_state_dict(ours.state_dict())
-        found.append(_encoder(backbone, size, repeats, device))
-        found += _necks(ours, published, size, repeats, device)
+        comparisons.append(_encoder(backbone, size, repeats, device))
+        comparisons += _necks(ours, published, size, repeats, device)
         if backbone == backbones[0]:
-            found.append(_decoder(ours, published, size, repeats, device))
-    found.append(_sound(repeats, device))
+            comparisons.append(_decoder(ours, published, size, repeats, device))
+    comparisons.append(_sound(repeats, device))
     shape = (1, 16, 8, 8) if small else (1, 256, 56, 56)  # (B, C, H, W)
-    return found + tpavi(LENGTHS[:2] if small else LENGTHS, shape, repeats, device, memory=not small)
+    return comparisons + tpavi(LENGTHS[:2] if small else LENGTHS, shape, repeats, device, memory=not small)
 
 
 def tpavi(
     lengths: Sequence[int], shape: tuple[int, int, int, int], repeats: int, device: str, *, memory: bool = True
 ) -> list[Comparison]:
-    """Time and memory over T, of the quadratic form up to where its matrix fits in half of the free memory."""
-    found, (batch, channels, height, width) = [], shape
+    """Measure time and memory over T; the quadratic form only where its matrix fits in half of the free memory."""
+    comparisons, (batch, channels, height, width) = [], shape
     for length in lengths:
         full = (batch, channels, length, height, width)
-        matrix = 2 * 4 * batch * (length * height * width) ** 2  # and the same again divided by N
+        matrix = 2 * 4 * batch * (length * height * width) ** 2  # twice: the product, and its quotient by N
         fits = matrix < _free_memory(device) / 2
         forms = ("linear", "quadratic") if fits else ("linear",)
         measured = [("time", "ms", _times([forward(form, full, device) for form in forms], repeats, device))]
         if memory:
             measured.append(("peak memory", "MiB", [[_memory(form, full, device)] for form in forms]))
         name = f"TPAVI forward, {length} frames {height}x{width}x{channels}"
-        for what, unit, values in measured:
-            theirs = values[1] if fits else ()
-            found.append(
-                Comparison(f"{name}: {what}", unit, values[0], theirs, curve=f"TPAVI: {what} over T", x=length)
+        for quantity, unit, values in measured:
+            published_values = values[1] if fits else ()
+            comparisons.append(
+                Comparison(
+                    f"{name}: {quantity}",
+                    unit,
+                    values[0],
+                    published_values,
+                    curve=f"TPAVI: {quantity} over T",
+                    x=length,
+                )
             )
-    return found
+    return comparisons
 
 
 def forward(form: str, shape: tuple[int, ...], device: str) -> Callable[[], object]:
-    """One pass of a form, "linear" or "quadratic", on a map (B, C, T, H, W) as the neck gives it."""
+    """Prepare one pass of a form, "linear" or "quadratic", on a map (B, C, T, H, W) in the neck's memory format."""
     torch.manual_seed(0)
     block = TPAVI(shape[1]).to(device).eval()
     batch, channels, length, height, width = shape
@@ -89,37 +96,37 @@ def _encoder(name: str, size: int, repeats: int, device: str) -> Comparison:
     ours, published = Backbone(name).to(device), Backbone(name).to(device)
     use_fast_products(ours)
     as_published_encoder(published)
-    pictures = torch.randn(FRAMES, 3, size, size, device=device)
+    images = torch.randn(FRAMES, 3, size, size, device=device)
     # frames need no gradient
-    steps = [partial(_backward, network, [pictures], network) for network in (ours, published)]
+    steps = [partial(_backward, network, [images], network) for network in (ours, published)]
     return _compare(f"encoder {name}", steps, repeats, device)
 
 
 def _necks(ours: AVSModel, published: AVSModel, size: int, repeats: int, device: str) -> list[Comparison]:
-    found = []
+    comparisons = []
     for stage, channels in enumerate(ours.backbone.channels, start=1):
         side = max(1, size // 2 ** (stage + 1))
         x = torch.randn(FRAMES, channels, side, side, device=device, requires_grad=True)
         steps = [partial(_backward, model.neck[stage - 1], [x], model.neck[stage - 1]) for model in (ours, published)]
-        found.append(
+        comparisons.append(
             _compare(f"neck {ours.backbone.name} stage {stage}, {channels}x{side}x{side}", steps, repeats, device)
         )
-    return found
+    return comparisons
 
 
 def _decoder(ours: AVSModel, published: AVSModel, size: int, repeats: int, device: str) -> Comparison:
     channels = ours.neck[0].branches[0].out_channels  # type: ignore[index, union-attr]
     sides = [max(1, size // stride) for stride in (4, 8, 16, 32)]
     steps = []
-    for model, layout in ((ours, torch.channels_last), (published, torch.contiguous_format)):  # as TPAVI gives them
+    for model, layout in ((ours, torch.channels_last), (published, torch.contiguous_format)):  # as TPAVI returns them
         maps = [torch.randn(FRAMES, channels, side, side, device=device) for side in sides]
-        inputs = [each.to(memory_format=layout).requires_grad_() for each in maps]
+        inputs = [tensor.to(memory_format=layout).requires_grad_() for tensor in maps]
         steps.append(partial(_backward, partial(_call_with_list, model.decoder), inputs, model.decoder))
     return _compare("decoder", steps, repeats, device)
 
 
 def _sound(repeats: int, device: str) -> Comparison:
-    """A packed clip brings what VGGish gave; the official code asks VGGish again in every step."""
+    """Compare stored embeddings of a packed clip with VGGish in every step, as in the official code."""
     encoder, patches = VGGish().to(device), torch.randn(1, FRAMES, 1, 96, 64, device=device)
     stored = encoder(patches)
     times = alternate(stored.clone, lambda: encoder(patches), repeats, device)
@@ -134,11 +141,11 @@ def _compare(name: str, steps: Sequence[Callable[[], object]], repeats: int, dev
 
 
 def _backward(function: Callable[..., Tensor | list[Tensor]], inputs: Sequence[Tensor], network: nn.Module) -> None:
-    for each in (*inputs, *network.parameters()):
-        each.grad = None
+    for tensor in (*inputs, *network.parameters()):
+        tensor.grad = None
     outputs = function(*inputs)
     outputs = [outputs] if isinstance(outputs, Tensor) else outputs
-    torch.autograd.backward(outputs, [torch.ones_like(each) for each in outputs])
+    torch.autograd.backward(outputs, [torch.ones_like(tensor) for tensor in outputs])
 
 
 def _call_with_list(function: Callable[[Sequence[Tensor]], Tensor], *maps: Tensor) -> Tensor:
@@ -160,22 +167,22 @@ def _free_memory(device: str) -> int:
 
 
 def _memory(form: str, shape: tuple[int, ...], device: str) -> float:
-    """MiB that one pass adds, found in a fresh process."""
+    """Measure the MiB that one pass adds, in a new process."""
     command = [sys.executable, "-m", "benchmarks.bench_parts", form, device, *map(str, shape)]
-    found = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    return float(found.stdout)
+    comparisons = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return float(comparisons.stdout)
 
 
 def _growth(form: str, shape: tuple[int, ...], device: str) -> float:
-    forward(form, (1, 8, 2, 4, 4), device)()  # loads the libraries' code
+    forward(form, (1, 8, 2, 4, 4), device)()  # load the libraries first
     return memory_growth(forward(form, shape, device), device)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Prints the MiB that one pass of TPAVI adds.")
+    parser = argparse.ArgumentParser(description="Print the MiB that one pass of TPAVI adds.")
     parser.add_argument("form", choices=["linear", "quadratic"])
     parser.add_argument("device")
     parser.add_argument("shape", type=int, nargs=5)
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    print(_growth(chosen.form, tuple(chosen.shape), chosen.device))
+    print(_growth(options.form, tuple(options.shape), options.device))

@@ -1,7 +1,7 @@
-"""`avseg predict` on long 720p videos: speed, and peak memory beside that of ten seconds.
+"""`avseg predict` on long 720p videos: speed, and peak memory compared with that of ten seconds.
 
-Each prediction is the command in a process of its own; the checkpoint is a tiny one, so what is measured is reading,
-drawing and writing. `python -m benchmarks.bench_predict --seconds 600` takes ten minutes of video.
+Each prediction is the command in a separate process, with a tiny checkpoint: this measures reading, drawing and
+writing. `python -m benchmarks.bench_predict --seconds 600` uses ten minutes of video.
 """
 
 import argparse
@@ -31,20 +31,20 @@ raise SystemExit(code)
 
 
 def write_video(path: Path, seconds: int, size: tuple[int, int] = SIZE, rate: int = RATE) -> None:
-    """An H.264 video with a moving square and an AAC tone."""
+    """Write an H.264 video with a moving square and an AAC tone."""
     height, width = size
     samples = np.sin(np.arange(seconds * 16000) / 9).astype(np.float32)
     with av.open(str(path), "w") as file:
-        picture, sound = file.add_stream("libx264", rate=rate), file.add_stream("aac", rate=16000, layout="mono")
-        picture.width, picture.height, picture.pix_fmt = width, height, "yuv420p"
-        picture.options = {"preset": "ultrafast"}
+        video, sound = file.add_stream("libx264", rate=rate), file.add_stream("aac", rate=16000, layout="mono")
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        video.options = {"preset": "ultrafast"}
         image = np.full((height, width, 3), 60, np.uint8)
         for number in range(seconds * rate):
             image[height // 4 : height // 2] = 60
             left = (7 * number) % (width // 2)
             image[height // 4 : height // 2, left : left + width // 4] = 200
-            file.mux(picture.encode(av.VideoFrame.from_ndarray(image)))
-        file.mux(picture.encode())
+            file.mux(video.encode(av.VideoFrame.from_ndarray(image)))
+        file.mux(video.encode())
         for begin in range(0, len(samples), 1024):
             frame = av.AudioFrame.from_ndarray(samples[None, begin : begin + 1024], "fltp", "mono")
             frame.sample_rate, frame.pts, frame.time_base = 16000, begin, Fraction(1, 16000)
@@ -53,7 +53,7 @@ def write_video(path: Path, seconds: int, size: tuple[int, int] = SIZE, rate: in
 
 
 def make_run(root: Path) -> Path:
-    """A run of a tiny model on a few made clips."""
+    """Train a tiny model on a few synthetic clips and return its run directory."""
     toy = ["data", "toy", "--out", str(root / "toy"), "--train", "4", "--val", "2", "--test", "2", "--size", "64"]
     _avseg(toy)
     _avseg(["train", *TRAIN.split(), f"data.root={root / 'toy'}", f"paths.outputs={root / 'outputs'}"])
@@ -62,28 +62,28 @@ def make_run(root: Path) -> Path:
 
 
 def predict(run: Path, video: Path, out: Path) -> tuple[float, float]:
-    """Seconds on the clock, and peak memory in MiB."""
+    """Return wall seconds and peak memory in MiB."""
     start = time.perf_counter()
-    told = _avseg(["predict", str(video), "--checkpoint", str(run), "--out", str(out)])
-    found = re.search(r"peak (\d+)", told)
-    assert found is not None
-    return time.perf_counter() - start, int(found.group(1)) / 1024
+    output = _avseg(["predict", str(video), "--checkpoint", str(run), "--out", str(out)])
+    match = re.search(r"peak (\d+)", output)
+    assert match is not None
+    return time.perf_counter() - start, int(match.group(1)) / 1024
 
 
-def _avseg(words: list[str]) -> str:
-    done = subprocess.run([sys.executable, "-c", PEAK, *words], capture_output=True, text=True)
+def _avseg(arguments: list[str]) -> str:
+    done = subprocess.run([sys.executable, "-c", PEAK, *arguments], capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"avseg {' '.join(words)}: {done.stderr}")
+        raise RuntimeError(f"avseg {' '.join(arguments)}: {done.stderr}")
     return done.stdout
 
 
 def measure(
     repeats: int = 1, device: str = "cpu", *, small: bool = False, seconds: Sequence[int] = (10, 60)
 ) -> list[Comparison]:
-    """Milliseconds for each second of video, and peak memory, over the length of the video."""
+    """Measure milliseconds per second of video, and peak memory, over the length of the video."""
     del repeats, device  # one prediction is long enough
     size, rate, lengths = ((96, 144), 5, (2,)) if small else (SIZE, RATE, tuple(seconds))
-    found = []
+    comparisons = []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         run = make_run(root)
@@ -93,17 +93,17 @@ def measure(
             name = f"predict, {length} s of {size[0]}p at {rate} frames per second"
             curve = f"predict on {size[0]}p: "
             speed = [1000 * wall / length]
-            found.append(Comparison(f"{name}: a second", "ms", speed, curve=f"{curve}time over length", x=length))
-            found.append(Comparison(f"{name}: peak", "MiB", [peak], curve=f"{curve}memory over length", x=length))
-    return found
+            comparisons.append(Comparison(f"{name}: a second", "ms", speed, curve=f"{curve}time over length", x=length))
+            comparisons.append(Comparison(f"{name}: peak", "MiB", [peak], curve=f"{curve}memory over length", x=length))
+    return comparisons
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_predict", description=__doc__)
     parser.add_argument("--seconds", type=int, nargs="+", default=[10, 60], help="lengths (default 10 60)")
-    for each in measure(seconds=parser.parse_args(arguments).seconds):
-        print(f"{each.name}: {each.ours[0]:,.1f} {each.unit}", flush=True)
+    for comparison in measure(seconds=parser.parse_args(arguments).seconds):
+        print(f"{comparison.name}: {comparison.ours[0]:,.1f} {comparison.unit}", flush=True)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""How the training step and the reading of clips scale: over batch and image size, over workers and processes."""
+"""Scaling of the training step and of reading clips: over batch and image size, over workers and processes."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from benchmarks.bench_train_step import step
 from benchmarks.measure import Comparison, timed
 
 ROOT = Path(__file__).parent.parent
-# each process prints when it began and ended its steps: all are at it at once between the last begin and first end
+# each process waits after its warm-up until all are ready, then prints the seconds per step
 WORKER = """
 import sys, time, torch
 torch.set_num_threads(1)
@@ -33,15 +33,15 @@ print((time.perf_counter() - start) / int(sys.argv[3]))
 
 
 def measure(repeats: int = 3, device: str = "cpu", *, small: bool = False) -> list[Comparison]:
-    """Milliseconds for each clip, less is better: a flat curve over the batch or the workers gains nothing."""
+    """Measure milliseconds per clip, less is better: a flat curve over batch or workers means no gain."""
     backbone, size = ("resnet18", 32) if small else ("resnet50", 224)
     batches, sizes = ((1, 2), (32, 64)) if small else ((1, 2, 4), (96, 160, 224, 320))
-    found = [_step(clips, size, backbone, device, repeats, "batch") for clips in batches]
-    found += [_step(1, each, backbone, device, repeats, "image size") for each in sizes]
-    found += _workers((0, 1) if small else (0, 1, 2), repeats, 32 if small else 224)
+    comparisons = [_step(clips, size, backbone, device, repeats, "batch") for clips in batches]
+    comparisons += [_step(1, side, backbone, device, repeats, "image size") for side in sizes]
+    comparisons += _workers((0, 1) if small else (0, 1, 2), repeats, 32 if small else 224)
     if device == "cpu":
-        found += [_processes(count, size, backbone, repeats) for count in (1, 2)]
-    return found
+        comparisons += [_processes(count, size, backbone, repeats) for count in (1, 2)]
+    return comparisons
 
 
 def _step(clips: int, size: int, backbone: str, device: str, repeats: int, over: str) -> Comparison:
@@ -53,8 +53,8 @@ def _step(clips: int, size: int, backbone: str, device: str, repeats: int, over:
 
 
 def _workers(counts: Sequence[int], repeats: int, size: int) -> list[Comparison]:
-    """Clips from files: the whole set is read once for each round, starting the workers included."""
-    found, clips = [], 8 if size < 64 else 64
+    """Measure clips from files: one round reads the whole set, including the start of the workers."""
+    comparisons, clips = [], 8 if size < 64 else 64
     with tempfile.TemporaryDirectory() as folder:
         write_clips(Path(folder), clips, size)
         data = AVSBenchDataset(folder, "ms3", "train", size)
@@ -66,12 +66,12 @@ def _workers(counts: Sequence[int], repeats: int, size: int) -> list[Comparison]
                     pass
                 times.append(1000 * (time.perf_counter() - start) / clips)
             name = f"clip from files, {size}x{size}, {count} workers"
-            found.append(Comparison(name, "ms", times, curve="clips from files: time over workers", x=count))
-    return found
+            comparisons.append(Comparison(name, "ms", times, curve="clips from files: time over workers", x=count))
+    return comparisons
 
 
 def _processes(count: int, size: int, backbone: str, repeats: int) -> Comparison:
-    """Training steps in several processes at once, without an exchange of gradients: what the machine can give."""
+    """Measure concurrent training steps in several processes, without gradient exchange: the limit of the machine."""
     command = [sys.executable, "-c", WORKER, str(size), backbone, str(repeats)]
     workers = [
         subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -83,13 +83,13 @@ def _processes(count: int, size: int, backbone: str, repeats: int) -> Comparison
     seconds = [float(worker.communicate("go\n")[0]) for worker in workers]
     if any(worker.returncode for worker in workers):
         raise RuntimeError("a process of the benchmark failed")
-    each = [1000 * max(seconds) / count]
+    per_clip = [1000 * max(seconds) / count]
     return Comparison(
-        f"train step, {count} processes: a clip", "ms", each, curve="train step: time over processes", x=count
+        f"train step, {count} processes: a clip", "ms", per_clip, curve="train step: time over processes", x=count
     )
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for each in measure(small="--small" in sys.argv):
-        print(each.name, [round(t, 1) for t in each.ours])
+    for comparison in measure(small="--small" in sys.argv):
+        print(comparison.name, [round(t, 1) for t in comparison.ours])

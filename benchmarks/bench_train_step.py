@@ -2,7 +2,7 @@
 
 On a CPU both forms are float32 and give the same values up to rounding. On a GPU ours is bf16, as `trainer=gpu` is,
 and the published form float32, as the official code is. VGGish runs in every step of both; `avseg data pack` can store
-what it gives.
+its embeddings.
 """
 
 from collections.abc import Callable
@@ -19,15 +19,15 @@ from benchmarks.measure import Comparison, alternate, count_flops
 from benchmarks.published import as_published
 
 BACKBONES = ("resnet50", "pvt_v2_b5")
-# times the published speed, and times less memory: what is asked for
-ASKED = {"cpu": 2.5, "cuda": 8.0}
-ASKED_MEMORY = 4.0
+# targets: speed as a multiple of the published form's, and memory as a fraction of it
+TARGET = {"cpu": 2.5, "cuda": 8.0}
+TARGET_MEMORY = 4.0
 
 
 def step(
     form: str, clips: int, size: int, backbone: str, device: str, setting: str = "ms3"
 ) -> Callable[[], dict[str, Tensor]]:
-    """One step on fixed random clips.
+    """Prepare one step on fixed random clips.
 
     Args:
         form: "ours" or "published".
@@ -38,15 +38,15 @@ def step(
         setting: "ms3" (every frame annotated, both losses), "s4" (the first frame, the mask loss), or "evaluate".
 
     Returns:
-        What does the step and gives its losses, or its logits.
+        A function that runs the step and returns its losses, or its logits.
     """
     torch.manual_seed(0)
     model, encoder = _model(form, backbone, device).train(setting != "evaluate"), _sound_encoder(device)
-    # the official code leaves Adam as it is
+    # the official code uses Adam's defaults
     optimizer = torch.optim.Adam(
         [p for p in model.parameters() if p.requires_grad], lr=1e-4, fused=True if form == "ours" else None
     )
-    torch.manual_seed(1)  # whether the sound encoder was drawn now or before
+    torch.manual_seed(1)  # the same inputs whether or not the sound encoder was initialised now
     frames = torch.randint(0, 256, (clips, 5, 3, size, size), dtype=torch.uint8, device=device)
     patches = torch.randn(clips, 5, 1, 96, 64, device=device)
     masks = torch.randint(0, 2, (clips, 5, size, size), dtype=torch.uint8, device=device)
@@ -83,44 +83,44 @@ def measure(
     size: int = 224,
     backbone: str | None = None,
 ) -> list[Comparison]:
-    """Both backbones' training step on MS3 and S4 and their evaluation step; with `backbone` its MS3 step alone.
+    """Measure both backbones' training step on MS3 and S4 and their evaluation step; with `backbone` its MS3 step only.
 
     Args:
         repeats: rounds.
         device: "cpu" or "cuda".
         small: a tiny network and tiny frames.
-        clips: clips in the batch; 1 on a CPU, where the quadratic form takes GBs for each, else 4, the paper's.
+        clips: clips in the batch; 1 on a CPU, where the quadratic form takes GBs per clip, else 4, the paper's.
         size: height and width of the frames.
         backbone: a timm model.
     """
     clips = clips or (1 if device == "cpu" else 4)
     if backbone:
         return compare(clips, size, backbone, repeats, device, "ms3")
-    found = []
-    for each in ("resnet18",) if small else BACKBONES:
+    comparisons = []
+    for name_of_backbone in ("resnet18",) if small else BACKBONES:
         for setting in ("ms3", "s4", "evaluate"):
-            found += compare(clips, 32 if small else size, each, repeats, device, setting)
-    return found
+            comparisons += compare(clips, 32 if small else size, name_of_backbone, repeats, device, setting)
+    return comparisons
 
 
 def compare(clips: int, size: int, backbone: str, repeats: int, device: str, setting: str) -> list[Comparison]:
-    """Time, operations and, on a GPU, peak memory of both forms, whose first values must agree on a CPU.
+    """Measure time, operations and, on a GPU, peak memory of both forms, whose first values must agree on a CPU.
 
     Raises:
         RuntimeError: they do not agree.
     """
     ours, published = (step(form, clips, size, backbone, device, setting) for form in ("ours", "published"))
-    told = "evaluation step" if setting == "evaluate" else f"{setting.upper()} train step"
-    name = f"{told}, {backbone}, batch {clips}, {size}x{size}, {'bf16 against ' if device == 'cuda' else ''}fp32"
+    step_name = "evaluation step" if setting == "evaluate" else f"{setting.upper()} train step"
+    name = f"{step_name}, {backbone}, batch {clips}, {size}x{size}, {'bf16 against ' if device == 'cuda' else ''}fp32"
     flops = _first(name, ours, published, device)
-    # on a CPU the processor's time: other work on the machine adds little to it
+    # processor time on a CPU: other work on the machine adds little to it
     times = alternate(ours, published, repeats, device, processor=device == "cpu" and torch.get_num_threads() == 1)
-    found = [Comparison(f"{name}: time", "ms", times[0], times[1], target=ASKED[device], flops=flops)]
+    comparisons = [Comparison(f"{name}: time", "ms", times[0], times[1], target=TARGET[device], flops=flops)]
     if device == "cuda":
         del ours, published
         mine, theirs = ([_memory(form, clips, size, backbone, setting)] for form in ("ours", "published"))
-        found.append(Comparison(f"{name}: peak memory", "MiB", mine, theirs, target=ASKED_MEMORY))
-    return found
+        comparisons.append(Comparison(f"{name}: peak memory", "MiB", mine, theirs, target=TARGET_MEMORY))
+    return comparisons
 
 
 def _model(form: str, backbone: str, device: str) -> AVSModel:
@@ -134,14 +134,14 @@ def _model(form: str, backbone: str, device: str) -> AVSModel:
 
 @cache
 def _sound_encoder(device: str) -> VGGish:
-    """Frozen, so both forms may share it; drawing 72 million weights takes a second."""
+    """Return a frozen encoder that both forms share; initialising 72 million weights takes a second."""
     return VGGish().to(device)
 
 
 def _first(
     name: str, ours: Callable[[], dict[str, Tensor]], published: Callable[[], dict[str, Tensor]], device: str
 ) -> tuple[float, float]:
-    """The operations of the first step of both forms."""
+    """Count the operations of the first step of both forms."""
     flops, values = [], []
     for form in (ours, published):
         torch.manual_seed(1)  # stochastic depth
@@ -154,7 +154,7 @@ def _first(
 
 
 def _memory(form: str, clips: int, size: int, backbone: str, setting: str) -> float:
-    """MiB at the peak of the second step, when the optimizer's state exists; weights included."""
+    """Measure the peak MiB of the second step, when the optimizer's state exists; including the weights."""
     torch.cuda.empty_cache()
     run = step(form, clips, size, backbone, "cuda", setting)
     run()
@@ -165,5 +165,5 @@ def _memory(form: str, clips: int, size: int, backbone: str, setting: str) -> fl
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for each in measure(3, "cuda" if torch.cuda.is_available() else "cpu"):
-        print(each.as_dict())
+    for comparison in measure(3, "cuda" if torch.cuda.is_available() else "cpu"):
+        print(comparison.as_dict())

@@ -1,4 +1,4 @@
-"""Fair timing of two forms of the same computation, and the numbers that come out of it."""
+"""Fair timing of two forms of the same computation, and its results."""
 
 import math
 import re
@@ -26,9 +26,9 @@ class Comparison:
         unit: "ms" or "MiB"; in both, less is better.
         ours: this package.
         published: the plain form of the published method; empty where there is none, or where it does not fit.
-        target: the ratio published / ours that is asked for, or None.
-        curve: the name of the curve that this is a point of, as "TPAVI: time over T"; "" for a comparison of its own.
-        x: where on that curve.
+        target: the required ratio published / ours, or None.
+        curve: the name of the curve that this is a point of, as "TPAVI: time over T"; "" for a separate comparison.
+        x: position on that curve.
         flops: floating point operations of one call of ours and of the published form, where they were counted.
     """
 
@@ -43,29 +43,29 @@ class Comparison:
 
     @property
     def ratios(self) -> list[float]:
-        """Published over ours, round by round: a slow moment of the machine meets both forms."""
+        """Published over ours, round by round: a slow moment of the machine affects both forms."""
         if not self.published:
             return []
         return [theirs / mine for theirs, mine in zip(self.published, self.ours, strict=True)]
 
     @property
     def ratio(self) -> float | None:
-        """The median ratio; None without a published form."""
+        """Median ratio; None without a published form."""
         return statistics.median(self.ratios) if self.published else None
 
     @property
     def reached(self) -> bool | None:
-        """Whether the ratio is at least what is asked for; None where nothing is."""
+        """True if the ratio reaches the target; None without a target."""
         return None if self.target is None or self.ratio is None else self.ratio >= self.target
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for a json file."""
+        """Return plain values for a json file."""
         spread = [min(self.ratios), max(self.ratios)] if self.published else None
         return {**asdict(self), "ratio": self.ratio, "ratio_spread": spread, "reached": self.reached}
 
 
 def timed(function: Callable[[], object], device: str = "cpu", *, processor: bool = False) -> float:
-    """Milliseconds of one call, with all its work on the device done; of the clock, or of this process's processors."""
+    """Measure the milliseconds of one call, including its work on the device: wall time, or processor time."""
     clock = time.process_time if processor else time.perf_counter
     _wait(device)
     start = clock()
@@ -82,14 +82,14 @@ def alternate(
     *,
     processor: bool = False,
 ) -> tuple[list[float], list[float]]:
-    """Times both forms in turn, after one call of each to warm up.
+    """Time both forms in turn, after one call of each to warm up.
 
     Args:
         ours: one call of this package's form.
         published: one call of the published form.
         repeats: rounds.
         device: "cpu" or "cuda".
-        processor: take processor time instead of the clock's; for one thread on a machine with other work.
+        processor: take processor time instead of wall time; for one thread on a machine with other work.
 
     Returns:
         The milliseconds of ours and of the published form, one entry for each round.
@@ -103,7 +103,7 @@ def alternate(
 
 
 def count_flops(function: Callable[[], object]) -> float:
-    """Floating point operations of one call, a multiply-add as two; matrix products and convolutions alone."""
+    """Count the floating point operations of one call, a multiply-add as two; matrix products and convolutions only."""
     counter = FlopCounterMode(display=False, custom_mapping={torch.ops.aten.convolution_backward: _conv_backward_flops})
     with counter:
         function()
@@ -111,17 +111,17 @@ def count_flops(function: Callable[[], object]) -> float:
 
 
 def _conv_backward_flops(
-    gradient: Sequence[int], x: Sequence[int], weight: Sequence[int], *more: Any, out_shape: Any = None
+    gradient: Sequence[int], x: Sequence[int], weight: Sequence[int], *rest: Any, out_shape: Any = None
 ) -> int:
-    """As many as forward for each of input and weight; torch's own count takes depthwise convolutions for dense."""
-    wanted = more[-1]
-    return 2 * math.prod(gradient) * math.prod(weight[1:]) * int(sum(wanted[:2]))
+    """Count the forward operations once for input and weight each; torch's count treats depthwise as dense."""
+    output_mask = rest[-1]
+    return 2 * math.prod(gradient) * math.prod(weight[1:]) * int(sum(output_mask[:2]))
 
 
 def peak_flops(device: str = "cpu", size: int = 2048) -> float:
-    """Operations per second of a large float32 matrix product: what this machine can reach at best.
+    """Measure the operations per second of a large float32 matrix product, the peak of this machine.
 
-    By torch's matrix library or its convolution library, whichever is faster: on a CPU they differ by 2.5 times.
+    By MKL or oneDNN, whichever is faster: on a CPU they differ by 2.5 times.
     """
     a, b = (torch.randn(size, size, device=device) for _ in range(2))
     forms, processor = (
@@ -133,26 +133,26 @@ def peak_flops(device: str = "cpu", size: int = 2048) -> float:
 
 
 def memory_growth(run: Callable[[], object], device: str = "cpu") -> float:
-    """MiB that one call adds at its peak to what this process holds already; on a CPU Linux only."""
+    """Measure the peak MiB that one call adds to the memory of this process; on a CPU Linux only."""
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
+        start_memory = torch.cuda.memory_allocated()
         run()
-        return (torch.cuda.max_memory_allocated() - before) / 2**20
+        return (torch.cuda.max_memory_allocated() - start_memory) / 2**20
     with suppress(OSError):
-        # sets VmHWM back; where that is forbidden, an earlier peak counts against the form, never for it
+        # reset VmHWM; where that is forbidden, an earlier peak counts against the form, never for it
         Path("/proc/self/clear_refs").write_text("5")
-    before = _status("VmRSS")
+    start_memory = _status("VmRSS")
     run()
-    return (_status("VmHWM") - before) / 2**10
+    return (_status("VmHWM") - start_memory) / 2**10
 
 
 def _status(field: str) -> int:
-    """KiB."""
-    found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    if found is None:
+    """Read a field of /proc/self/status in KiB."""
+    match = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    if match is None:
         raise RuntimeError(f"/proc/self/status has no {field}")
-    return int(found.group(1))
+    return int(match.group(1))
 
 
 def _wait(device: str) -> None:

@@ -1,7 +1,7 @@
 """The plain form of the published AVS model: the structure of the official code, on the parameters of our model.
 
-Four dilated `nn.Conv2d` in each neck, the quadratic TPAVI, the decoder's steps one by one, attention with its matrix
-written out, `nn.Linear`, and maps in torch's usual order in memory. In float32 the values are ours up to rounding.
+Four dilated `nn.Conv2d` in each neck, the quadratic TPAVI, the decoder's steps one by one, attention with an explicit
+matrix, `nn.Linear`, and maps in torch's default memory format. In float32 the values are ours up to rounding.
 """
 
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ PLAIN: dict[type, type[nn.Module]] = {PixelLinear: nn.Linear, PixelConv: nn.Conv
 
 
 def as_published(model: AVSModel) -> AVSModel:
-    """Turns a model into the published form, in place; its parameters stay."""
+    """Turn a model into the published form, in place; its parameters stay."""
     model.encode = partial(_encode, model)  # type: ignore[method-assign]
     model.decoder.forward = partial(decoder, model.decoder)  # type: ignore[method-assign]
-    for each in model.neck:
-        each.forward = partial(neck, cast(Neck, each))
+    for neck_module in model.neck:
+        neck_module.forward = partial(neck, cast(Neck, neck_module))
     for block in model.tpavi.values():
         block.forward = partial(quadratic_tpavi, cast(TPAVI, block))
     as_published_encoder(model.backbone)
@@ -35,7 +35,7 @@ def as_published(model: AVSModel) -> AVSModel:
 
 
 def as_published_encoder(network: nn.Module) -> None:
-    """Linear layers and 1x1 convolutions by torch alone, attention with its matrix written out."""
+    """Use torch's linear layers and 1x1 convolutions, and attention with an explicit matrix."""
     module: Any
     for module in network.modules():
         if type(module) in PLAIN:
@@ -45,13 +45,13 @@ def as_published_encoder(network: nn.Module) -> None:
 
 
 def neck(module: Neck, x: Tensor) -> Tensor:
-    """The sum of four dilated convolutions."""
+    """Sum four dilated convolutions."""
     first, second, third, fourth = module.branches
     return cast(Tensor, first(x) + second(x) + third(x) + fourth(x))
 
 
 def decoder(module: Decoder, stages: Sequence[Tensor]) -> Tensor:
-    """The four fusion paths and the head; stages (N, C, h, w), stage 1 first."""
+    """Run the four fusion paths and the head; stages (N, C, h, w), stage 1 first."""
     x = torch.zeros(())
     for number in (4, 3, 2, 1):
         path: Any = module.paths[number - 1]
@@ -64,7 +64,7 @@ def decoder(module: Decoder, stages: Sequence[Tensor]) -> Tensor:
 
 
 def residual_unit(module: ResidualUnit, x: Tensor) -> Tensor:
-    """relu(x) + conv(relu(conv(relu(x))))."""
+    """Compute relu(x) + conv(relu(conv(relu(x))))."""
     x = x.relu()
     return x + _convolve(module.conv2, _convolve(module.conv1, x).relu())
 
@@ -75,5 +75,5 @@ def _convolve(layer: Any, x: Tensor) -> Tensor:
 
 def _encode(model: AVSModel, frames: Tensor) -> list[Tensor]:
     stages = model.backbone(frames.flatten(0, 1))
-    maps: list[Any] = [each(stage) for each, stage in zip(model.neck, stages, strict=True)]
-    return [each.unflatten(0, frames.shape[:2]) for each in maps]
+    maps: list[Any] = [neck_module(stage) for neck_module, stage in zip(model.neck, stages, strict=True)]
+    return [stage_map.unflatten(0, frames.shape[:2]) for stage_map in maps]

@@ -1,6 +1,6 @@
-"""Runs the benchmarks and shows ours beside the plain published form: `avseg bench`, `make bench`.
+"""Run the benchmarks and compare ours with the plain published form: `avseg bench`, `make bench`.
 
-Writes a json file, a markdown table and a picture, adds a line to the history, and names what has become slower.
+Writes a json file, a markdown table and a figure, adds a line to the history, and lists slow-downs.
 """
 
 import argparse
@@ -26,14 +26,14 @@ from benchmarks import (
     bench_scaling,
     bench_tpavi,
     bench_train_step,
+    figure,
     history,
-    picture,
     report,
 )
 from benchmarks.measure import Comparison, peak_flops
 
 ROOT = Path(__file__).parent.parent
-# runs that everyone compares with; to add one, append the last line of a folder's history.jsonl
+# recorded runs to compare with; to add one, append the last line of a folder's history.jsonl
 RECORDED = Path(__file__).parent / "history.jsonl"
 Measure = Callable[[int, str, bool], list[Comparison]]
 
@@ -54,7 +54,7 @@ def _long(repeats: int, device: str, small: bool) -> list[Comparison]:
     size, seconds = ((96, 144), 2) if small else ((720, 1280), 10)
     speeds = bench_long_video.measure(seconds, 1.0, size, device, small=small)
     name = f"LU-AVS evaluation of {size[0]}p, a second of video"
-    return [Comparison(f"{name}: {each.name}", "ms", [1000 / each.wall]) for each in speeds]
+    return [Comparison(f"{name}: {speed.name}", "ms", [1000 / speed.wall]) for speed in speeds]
 
 
 # the quick ones first
@@ -72,7 +72,7 @@ PARTS: dict[str, tuple[str, Measure]] = {
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs the parts that are asked for; the options are those of `avseg bench`.
+    """Run the selected parts; the options are those of `avseg bench`.
 
     Raises:
         UserError: an unknown part, or a count below 1.
@@ -85,46 +85,46 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--repeats {arguments.repeats} --threads {arguments.threads}: give 1 or more of both")
     torch.set_num_threads(arguments.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    console, found, failed = Console(), [], []
+    console, comparisons, failed = Console(), [], []
     machine, peak = report.machine(device), peak_flops(device, 256 if arguments.small else 2048)
-    for place, part in enumerate(parts, start=1):
-        told, measure = PARTS[part]
+    for position, part in enumerate(parts, start=1):
+        description, measure = PARTS[part]
         try:
-            with console.status(f"[{place}/{len(parts)}] {told}"):
+            with console.status(f"[{position}/{len(parts)}] {description}"):
                 new = measure(arguments.repeats, device, arguments.small)
-        except Exception:  # minutes of other parts are not lost for it
+        except Exception:  # keep the results of the other parts
             failed.append(part)
             traceback.print_exc()
             continue
-        console.print(f"[{place}/{len(parts)}] {told}: {len(new)} measured", markup=False)
-        found += new
-        _write(found, arguments.out, machine, peak)
-    if found:
-        console.print(report.table(found, machine, peak))
-        _remember(found, arguments.out, machine, console, small=arguments.small)
+        console.print(f"[{position}/{len(parts)}] {description}: {len(new)} measured", markup=False)
+        comparisons += new
+        _write(comparisons, arguments.out, machine, peak)
+    if comparisons:
+        console.print(report.table(comparisons, machine, peak))
+        _record(comparisons, arguments.out, machine, console, small=arguments.small)
     if failed:
         console.print(f"failed, see above: {', '.join(failed)}", style="bold red")
     return 1 if failed else 0
 
 
-def _write(found: Sequence[Comparison], out: Path, machine: str, peak: float) -> None:
-    """Everything so far, in the folder."""
+def _write(comparisons: Sequence[Comparison], out: Path, machine: str, peak: float) -> None:
+    """Write all results so far to the folder."""
     out.mkdir(parents=True, exist_ok=True)
-    content = {"machine": machine, "peak_flops": peak, "comparisons": [c.as_dict() for c in found]}
+    content = {"machine": machine, "peak_flops": peak, "comparisons": [c.as_dict() for c in comparisons]}
     with atomic_file(out / "benchmarks.json") as path:
         path.write_text(json.dumps(content, indent=2) + "\n")
     with atomic_file(out / "benchmarks.md") as path:
-        path.write_text(report.markdown(found, machine, peak))
+        path.write_text(report.markdown(comparisons, machine, peak))
     with atomic_file(out / "benchmarks.png") as path:
-        picture.draw(found, machine, path)
+        figure.draw(comparisons, machine, path)
 
 
-def _remember(found: Sequence[Comparison], out: Path, machine: str, console: Console, *, small: bool) -> None:
-    """Adds the run to the history and says what has become slower."""
-    if not small:  # tiny sizes say nothing about speed
-        new = history.entry(found, machine, _commit(), datetime.now(UTC).isoformat(timespec="seconds"))
-        before = [*history.read_history(RECORDED), *history.read_history(out / "history.jsonl")]
-        for line in history.slower(new, before):
+def _record(comparisons: Sequence[Comparison], out: Path, machine: str, console: Console, *, small: bool) -> None:
+    """Add the run to the history and print slow-downs."""
+    if not small:  # tiny sizes do not measure speed
+        new = history.entry(comparisons, machine, _commit(), datetime.now(UTC).isoformat(timespec="seconds"))
+        earlier = [*history.read_history(RECORDED), *history.read_history(out / "history.jsonl")]
+        for line in history.slower(new, earlier):
             console.print(f"slower: {line}", style="bold red", highlight=False)
         history.append(out / "history.jsonl", new)
     console.print(f"written to {out}: {', '.join(sorted(path.name for path in out.iterdir()))}")
