@@ -21,10 +21,10 @@ $(READY): requirements.lock pyproject.toml
 
 setup: $(READY) ## install what the lock pins into .venv
 
-demo: $(READY) ## the main job on made data: train, evaluate with controls, picture, video (minutes)
+demo: $(READY) ## the complete workflow on synthetic data: train, evaluate with controls, image, video (minutes)
 	@$(BIN)/avseg demo
 
-check-listening: $(READY) ## prove on toy data that the model listens, and which scope can tell when
+check-listening: $(READY) ## show on toy data that the model uses the sound, and which scope resolves it in time
 	@$(BIN)/avseg demo listening
 
 data-cutouts: $(READY) ## obtain about 75 real cut-outs with their sounds (GPL art, about 160 MB)
@@ -39,10 +39,10 @@ table-a1: $(READY) ## the paper's Table A1: 28 jobs on S4 and MS3 (needs AVSBenc
 table-a2: $(READY) ## the paper's Table A2: 8 jobs on MS3 after 4 on S4 (needs AVSBench and GPUs)
 	@$(BIN)/avseg reproduce table_a2
 
-table-a1-toy: $(READY) ## the cells of Table A1 on made data (about 20 minutes on 2 cores)
+table-a1-toy: $(READY) ## the cells of Table A1 on synthetic data (about 20 minutes on 2 cores)
 	@$(BIN)/avseg reproduce toy_table_a1
 
-table-a2-toy: $(READY) ## the cells of Table A2 on made data (about 8 minutes on 2 cores)
+table-a2-toy: $(READY) ## the cells of Table A2 on synthetic data (about 8 minutes on 2 cores)
 	@$(BIN)/avseg reproduce toy_table_a2
 
 table-2: $(READY) ## the rows of LU-AVS's Table 2 that can be run here (needs LU-AVS and GPUs)
@@ -51,10 +51,10 @@ table-2: $(READY) ## the rows of LU-AVS's Table 2 that can be run here (needs LU
 table-3: $(READY) ## LU-AVS's Table 3: mask, box and audio branch, and their compositions (needs LU-AVS and GPUs)
 	@$(BIN)/avseg reproduce table_3
 
-table-2-toy: $(READY) ## the cells of Table 2 on made long videos (minutes, after table-3-toy)
+table-2-toy: $(READY) ## the cells of Table 2 on synthetic long videos (minutes, after table-3-toy)
 	@$(BIN)/avseg reproduce toy_table_2
 
-table-3-toy: $(READY) ## the cells of Table 3 on made long videos (about 7 minutes on 2 cores)
+table-3-toy: $(READY) ## the cells of Table 3 on synthetic long videos (about 7 minutes on 2 cores)
 	@$(BIN)/avseg reproduce toy_table_3
 
 test: $(READY) ## the tests (no network, under 6 minutes on 2 cores)
@@ -69,13 +69,13 @@ lint: $(READY) ## style, types, layers
 dashboards: $(READY) ## the wandb workspace from code, as dashboards/workspace.json (--save uploads)
 	@$(BIN)/avseg dashboards
 
-bench: $(READY) ## speed and memory beside the plain published forms, as ratios
+bench: $(READY) ## speed and memory relative to the published implementations
 	@$(BIN)/avseg bench
 
-lock: $(READY) ## pin and hash every dependency anew
+lock: $(READY) ## pin and hash every dependency again
 	@$(BIN)/uv pip compile pyproject.toml --all-extras -c constraints.txt --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 -o requirements.lock -q
 
-clean: ## remove what can be made again
+clean: ## remove everything that can be generated again
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .PHONY: help setup demo check-listening data-cutouts demo-cutouts table-a1 table-a2 table-a1-toy table-a2-toy table-2 table-3 table-2-toy table-3-toy dashboards test test-full lint bench lock clean

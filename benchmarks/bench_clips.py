@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 
 from avseg.data.avsbench.dataset import AVSBenchDataset
-from avseg.data.avsbench.layout import ClipEntry, MS3Layout
-from avseg.data.loader import ClipLoader
+from avseg.data.avsbench.layout import MS3Layout
+from avseg.data.loader import GuardedLoader
 from avseg.data.pack import PackedDataset, build_pack
+from avseg.data.setting import ClipEntry
 from benchmarks.measure import Comparison, alternate
 
 BATCH = 4
@@ -50,8 +51,8 @@ def measure(count: int = 32, size: int = 224, repeats: int = 5) -> list[Comparis
     return [Comparison(f"clip of 5 frames {size}x{size}: packed against files", "ms", ours, theirs_ms, 20)]
 
 
-def _loader(dataset: AVSBenchDataset) -> ClipLoader:
-    return ClipLoader(dataset, batch_size=BATCH, num_workers=0)
+def _loader(dataset: AVSBenchDataset) -> GuardedLoader:
+    return GuardedLoader(dataset, batch_size=BATCH, num_workers=0)
 
 
 def _read(dataset: AVSBenchDataset) -> None:

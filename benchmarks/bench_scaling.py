@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from avseg.data.avsbench.dataset import AVSBenchDataset
-from avseg.data.loader import ClipLoader
+from avseg.data.loader import GuardedLoader
 from benchmarks.bench_clips import write_clips
 from benchmarks.bench_train_step import step
 from benchmarks.measure import Comparison, timed
@@ -62,7 +62,7 @@ def _workers(counts: Sequence[int], repeats: int, size: int) -> list[Comparison]
             times = []
             for _ in range(min(repeats, 2)):
                 start = time.perf_counter()
-                for _batch in ClipLoader(data, batch_size=4, num_workers=count):
+                for _batch in GuardedLoader(data, batch_size=4, num_workers=count):
                     pass
                 times.append(1000 * (time.perf_counter() - start) / clips)
             name = f"clip from files, {size}x{size}, {count} workers"

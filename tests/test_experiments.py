@@ -49,8 +49,8 @@ def jobs_of(name):
     """The jobs of an experiment by row and column, with the seed of the official scripts."""
     experiment = read_experiment(name)
     cells = experiment.cells()
-    jobs = plan([experiment.words(cell, 123) for cell in cells])
-    return {cell.place: job for cell, job in zip(cells, jobs, strict=True)}
+    jobs = plan([experiment.overrides(cell, 123) for cell in cells])
+    return {cell.key: job for cell, job in zip(cells, jobs, strict=True)}
 
 
 def facts_of(config):
@@ -97,14 +97,14 @@ def expected(setting, encoder, stages, *, toy=False):
 @pytest.mark.parametrize("toy", [False, True])
 def test_the_28_jobs_of_table_a1(toy):
     experiment = read_experiment("toy_table_a1" if toy else "table_a1")
-    cells = {cell.place: cell for cell in experiment.cells()}
+    cells = {cell.key: cell for cell in experiment.cells()}
     numbers = list(printed(A1, STAGES))
     assert len(cells) == len(numbers) == 28
     for row, column, number in numbers:
         cell = cells[row, column]
-        config = jobs_of(experiment.name)[cell.place].config
+        config = jobs_of(experiment.name)[cell.key].config
         assert cell.published["miou"] == number
-        assert facts_of(config) == expected(*row.split(), STAGES[column], toy=toy), cell.place
+        assert facts_of(config) == expected(*row.split(), STAGES[column], toy=toy), cell.key
         assert config["init"]["name"] == "scratch"
         assert config["experiment"] == experiment.name
     full = {row: cells[row, "1,2,3,4"].published["fscore"] for row in experiment.rows}
@@ -114,21 +114,21 @@ def test_the_28_jobs_of_table_a1(toy):
 @pytest.mark.parametrize("toy", [False, True])
 def test_the_8_jobs_of_table_a2_and_the_4_that_they_begin_from(toy):
     experiment = read_experiment("toy_table_a2" if toy else "table_a2")
-    cells = {cell.place: cell for cell in experiment.cells()}
+    cells = {cell.key: cell for cell in experiment.cells()}
     numbers = list(printed(A2, A2_COLUMNS))
     assert len(cells) == len(numbers) == 8
     sources = set()
     for row, column, number in numbers:
         cell = cells[row, column]
-        config = jobs_of(experiment.name)[cell.place].config
+        config = jobs_of(experiment.name)[cell.key].config
         start, encoder = column.split()
         stages = [1, 2, 3, 4] if row == "with TPAVI" else []
         assert cell.published == {"miou": number}
-        assert facts_of(config) == expected("MS3", encoder, stages, toy=toy), cell.place
+        assert facts_of(config) == expected("MS3", encoder, stages, toy=toy), cell.key
         assert config["init"]["name"] == ("single_source" if start == "pretrained" else "scratch")
         if start == "pretrained":
             source = training_config(shlex.split(config["init"]["command"])[2:])
-            assert facts_of(source) == expected("S4", encoder, stages, toy=toy), cell.place
+            assert facts_of(source) == expected("S4", encoder, stages, toy=toy), cell.key
             assert source["init"]["name"] == "scratch"
             sources.add(config["init"]["run"])
     assert len(sources) == 4
@@ -153,11 +153,11 @@ def test_every_experiment_is_complete_and_told(name):
         assert must in readme
     if name in AVS:
         assert len({job.run_id for job in jobs_of(name).values()}) == len(experiment.cells())
-        assert all(experiment.metric in cell.published for cell in experiment.cells())
+        assert all(experiment.sweep.metric in cell.published for cell in experiment.cells())
     for (row, column, metric), value in experiment.numbers.items():
-        assert not experiment.sweep.metrics or metric == experiment.metric_at((row, column))
+        assert not experiment.sweep.metrics or metric == experiment.sweep.metric_at((row, column))
         assert 0 < value < 100
-    shown = [row for rows in experiment.sweep.picture.panels.values() for row in rows]
+    shown = [row for rows in experiment.sweep.plot.panels.values() for row in rows]
     assert sorted(shown) == sorted(experiment.rows)
     if name in AVS:
         assert sum(map(len, experiment.sweep.pairs.values())) == {"a1": 24, "a2": 8}[name[-2:]]

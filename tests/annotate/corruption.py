@@ -38,7 +38,7 @@ class Spoiled(FlowAffinity):
         spoiled = {name: self._spoil(name, step, picture) for name in step.probabilities}
         for name, probability in spoiled.items():
             # what is wrong is carried on, and the memory is read where it is
-            track = self._tracks[name]
+            track = self._tracked[name]
             rows, columns = (np.linspace(0, n - 1, m).round().astype(int) for n, m in
                              zip(probability.shape, track.probability.shape, strict=True))  # fmt: skip
             track.probability = np.ascontiguousarray(probability[np.ix_(rows, columns)])

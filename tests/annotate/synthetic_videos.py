@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avseg.annotate.protocols import Mask, Picture
-from avseg.data.lu_avs.synthetic.renderer import FilmRecipe, make_film
+from avseg.data.lu_avs.synthetic.renderer import SyntheticVideoConfig, generate_video
 from avseg.data.synthetic.toy import ToyCast
 
 
@@ -27,6 +27,6 @@ class ToyFilm:
 
 @functools.cache
 def toy_film(index: int, size: int = 64, seconds: float = 5.0, seed: int = 3) -> ToyFilm:
-    recipe = FilmRecipe(cast=ToyCast(), size=size, seconds=(seconds, seconds + 0.01), seed=seed)
-    parts = [(pictures, visible) for _, pictures, visible in make_film(recipe, "train", index).pictures()]
+    recipe = SyntheticVideoConfig(cast=ToyCast(), size=size, seconds=(seconds, seconds + 0.01), seed=seed)
+    parts = [(pictures, visible) for _, pictures, visible in generate_video(recipe, "train", index).render()]
     return ToyFilm(np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]))

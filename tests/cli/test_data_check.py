@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from avseg.data.check import KINDS, SOURCES
+from avseg.data.check.findings import ISSUES
+from avseg.data.check.sources import read_sources
 from tests.data.check.tree import SMALL, make_tree, replace_file
 from tests.media.make_video import make_video
 from tests.runs_for_tests import Command, avseg
@@ -25,17 +26,17 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("setting", ["s4", "ms3", "avss", "lu_avs"])
-def test_a_toy_of_every_setting_is_sound(tmp_path: Path, setting: str) -> None:
+def test_a_toy_set_of_every_setting_is_valid(tmp_path: Path, setting: str) -> None:
     counts = ["--train", 3, "--val", 1, "--test", 2, "--size", 32, "--seconds", 3, 4]
     assert command("toy", "--out", tmp_path / "toy", "--setting", setting, *counts).code == 0
     done = command("check", tmp_path / "toy")
     assert (done.code, done.err) == (0, "")
-    assert f"{setting}: complete and sound" in done.out
+    assert f"{setting}: complete and valid" in done.out
     assert "its own generator.json" in done.out
 
 
 @pytest.mark.slow
-def test_a_prepared_set_is_sound_without_masks(tmp_path: Path) -> None:
+def test_a_prepared_set_is_valid_without_masks(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     for name, frames in (("long", 120), ("short", 30)):
         make_video(tmp_path / "raw" / f"{name}.mp4", frames=frames, rate=10, size=(32, 48))
@@ -51,7 +52,7 @@ def test_a_prepared_set_is_sound_without_masks(tmp_path: Path) -> None:
     assert command("check", out).code == 1
 
 
-def test_findings_are_told_cut_and_written(tmp_path: Path, root: Path) -> None:
+def test_findings_are_printed_shortened_and_written(tmp_path: Path, root: Path) -> None:
     folder = root / "ms3_data/audio_wav/train"
     files = sorted(folder.iterdir())
     for path in files[:5]:
@@ -59,8 +60,8 @@ def test_findings_are_told_cut_and_written(tmp_path: Path, root: Path) -> None:
     replace_file(files[6], b"")
     done = command("check", root, "--json", tmp_path / "found.json", "--show", 2)
     assert (done.code, done.err) == (1, "")
-    assert "missing (5): files that are not there" in done.out
-    assert f"ms3_data/audio_wav/train/{files[1].name}: the clip's sound is not there" in done.out
+    assert "missing (5): files that do not exist" in done.out
+    assert f"ms3_data/audio_wav/train/{files[1].name}: the clip's sound does not exist" in done.out
     assert files[2].name not in done.out
     assert "... and 3 more" in done.out
     assert "unreadable (1)" in done.out
@@ -81,13 +82,13 @@ def test_a_thousand_findings_still_fit_one_screen(root: Path) -> None:
     assert len(done.out.splitlines()) < 40
 
 
-def test_fix_mends_and_says_so(root: Path) -> None:
+def test_fix_reports_what_it_fixed(root: Path) -> None:
     next((root / "ms3_data/audio_log_mel/val").iterdir()).unlink()
     assert command("check", root).code == 1
     done = command("check", root, "--fix")
     assert done.code == 0
-    assert "mended ms3_data/audio_log_mel/val/" in done.out
-    assert "computed anew from" in done.out
+    assert "fixed ms3_data/audio_log_mel/val/" in done.out
+    assert "recomputed from" in done.out
     assert command("check", root).code == 0
 
 
@@ -96,7 +97,7 @@ def test_kinds_may_be_ignored(root: Path) -> None:
     assert command("check", root).code == 1
     done = command("check", root, "--ignore", "unknown")
     assert done.code == 0
-    assert "ignored as asked: unknown (1)" in done.out
+    assert "ignored as requested: unknown (1)" in done.out
 
 
 def test_own_sets_are_not_compared_with_published_numbers(root: Path) -> None:
@@ -130,20 +131,20 @@ def test_stats_are_a_table_a_picture_and_json(tmp_path: Path, root: Path) -> Non
     assert {name: split["clips"] for name, split in found["splits"].items()} == SMALL["ms3"]
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", read_sources())
 def test_help_of_a_data_set(name: str) -> None:
     done = command("help", name)
     assert (done.code, done.err) == (0, "")
     for word in ("holds", "obtain", "licence", "put it at", "check it", "avseg data check data/", "avseg train data="):
         assert word in done.out
-    assert SOURCES[name].title in done.out
+    assert read_sources()[name].title in done.out
 
 
 def test_the_commands_in_the_help_can_be_parsed() -> None:
     from avseg.cli.main import build_parser
 
     parser = build_parser()
-    for source in SOURCES.values():
+    for source in read_sources().values():
         for text in (source.check, *source.obtain):
             if text.startswith("avseg "):
                 parser.parse_args(text.partition(" (")[0].split()[1:])
@@ -151,7 +152,7 @@ def test_the_commands_in_the_help_can_be_parsed() -> None:
 
 def test_help_lists_all_and_knows_other_spellings() -> None:
     done = command("help")
-    assert all(name in done.out for name in SOURCES)
+    assert all(name in done.out for name in read_sources())
     assert command("help", "LU-AVS").out == command("help", "lu_avs").out
 
 
@@ -159,7 +160,7 @@ def test_help_lists_all_and_knows_other_spellings() -> None:
     ("words", "says"),
     [
         (["help", "avs"], "data set 'avs' is unknown; allowed: s4, ms3, avss, lu_avs, unav100, toy, cutouts"),
-        (["check", "{root}/nowhere"], "nowhere is no folder"),
+        (["check", "{root}/nowhere"], "nowhere is not a folder"),
         (["check", "{root}", "--setting", "avss"], "holds no index of a data set (metadata.csv)"),
         (["check", "{root}", "--ignore", "unknwon"], "did you mean 'unknown'?"),
         (["check", "{root}", "--show", "-1"], "--show is -1; give 0 or more"),
@@ -183,4 +184,4 @@ def test_every_help_has_an_example_and_every_kind_a_meaning(capsys: pytest.Captu
         with pytest.raises(SystemExit) as stop:
             avseg(["data", *words, "--help"])
         assert stop.value.code == 0
-    assert all(KINDS.values())
+    assert all(ISSUES.values())

@@ -46,7 +46,7 @@ def test_verify_reads_every_byte(root: Path) -> None:
     assert "has no packs" in nothing.err
     _pack(root)
     said = _pack(root, "--verify")
-    assert (said.code, said.out.splitlines()) == (0, ["test-32: sound", "train-32: sound", "val-32: sound"])
+    assert (said.code, said.out.splitlines()) == (0, ["test-32: valid", "train-32: valid", "val-32: valid"])
     path = root / "packed/val-32/patches.bin"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     said = _pack(root, "--verify")
@@ -64,7 +64,7 @@ def test_verify_reads_every_byte(root: Path) -> None:
         (["--hop", "seconds"], "data.hop 'seconds' is unknown"),
         (["--audio", "mp3"], "data.audio 'mp3' is unknown"),
         (["--size", "0"], "--size 0 is not a number of pixels; give 1 or more"),
-        (["--workers", "-1"], "--workers -1 is not a number of processes; give 0 or more"),
+        (["--workers", "-1"], "--workers is -1; give 0 or more"),
         (["--embeddings", "nowhere.pth"], "nowhere.pth"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 
 from avseg.cli.main import main
 from avseg.data.prepare import run
-from tests.data.prepare.trees import tree
+from tests.data.prepare.prepared_files import file_digests
 from tests.media.make_video import make_video
 from tests.runs_for_tests import avseg
 
@@ -33,14 +33,14 @@ def _words(folder: Path, out: Path, *more: str) -> list[str]:
     return ["data", "prepare", str(folder), "--out", str(out), "--size", "32", "--jobs", "1", *more]
 
 
-def test_all_is_well_then_one_is_broken(videos: Path, tmp_path: Path, in_this_process: None) -> None:
+def test_videos_are_prepared_and_a_broken_one_fails_alone(videos: Path, tmp_path: Path, in_this_process: None) -> None:
     out = tmp_path / "out"
     done = avseg(_words(videos, out))
     assert done.code == 0, done.err
     assert "2 of 2 videos prepared, 0 failed; 2 clips" in done.out
     assert "no sound" in done.out
     assert "quiet.mp4" in done.out
-    (videos / "bad.mp4").write_text("no video " * 9)
+    (videos / "bad.mp4").write_text("not a video " * 9)
     again = avseg(_words(videos, out))
     assert again.code == 1
     assert "2 of 3 videos prepared (2 of them earlier), 1 failed" in again.out
@@ -59,12 +59,12 @@ def test_all_is_well_then_one_is_broken(videos: Path, tmp_path: Path, in_this_pr
         (["--clip-seconds", "3"], "at least 5 seconds"),
         (["--setting", "s4", "--clip-seconds", "10"], "the clips of s4 have 5 seconds"),
         (["--setting", "s4"], "no s4_meta_data.csv"),
-        (["--setting", "s4", "--index", "nowhere.csv"], "nowhere.csv is no file"),
-        (["--index", "own.csv"], "own videos get an index of their own"),
-        (["--jobs", "0"], "--jobs 0"),
+        (["--setting", "s4", "--index", "nowhere.csv"], "nowhere.csv is not a file"),
+        (["--index", "own.csv"], "an index is written for own videos"),
+        (["--jobs", "0"], "--jobs is 0; give 1 or more"),
     ],
 )
-def test_mistakes_are_told_and_write_nothing(videos: Path, tmp_path: Path, more: list[str], message: str) -> None:
+def test_mistakes_are_one_line_and_write_nothing(videos: Path, tmp_path: Path, more: list[str], message: str) -> None:
     said = avseg(_words(videos, tmp_path / "out", *more))
     assert said.code == 2
     assert message in said.err
@@ -83,7 +83,7 @@ def test_processes_make_the_same_bytes(videos: Path, tmp_path: Path, in_this_pro
     words = [*_words(videos, tmp_path / "there"), "--jobs", "2"]
     there = subprocess.run([sys.executable, "-m", "avseg", *words], capture_output=True, text=True, check=False)
     assert there.returncode == 0, there.stderr
-    assert tree(tmp_path / "here") == tree(tmp_path / "there")
+    assert file_digests(tmp_path / "here") == file_digests(tmp_path / "there")
 
 
 def test_the_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""`avseg predict`: what it writes, and what it says about inputs that it cannot use."""
+"""`avseg predict`: the files that it writes, and its errors about inputs that it cannot use."""
 
 import argparse
 import json
@@ -10,28 +10,30 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from avseg.cli import predict
+from avseg.cli.arguments import predict
+from avseg.cli.arguments.parser import Parser
+from avseg.cli.predict import run as run_predict
 from avseg.draw.palette import SOUNDING
 from avseg.media.video import UprightRGB, frames, probe
 from avseg.utils.errors import UserError
 from tests.media.make_video import make_video, tone
-from tests.predict.fake_scorer import FakeScorer
+from tests.predict.fake_model import FakeModel
 
 
 @pytest.fixture(autouse=True)
 def _model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A scorer that marks the left half of loud seconds, in place of a trained model."""
-    monkeypatch.setattr("avseg.training.load.load_any", lambda path: FakeScorer(clip_length=2))
+    """A model that marks the left half of loud seconds, in place of a trained one."""
+    monkeypatch.setattr("avseg.cli.predict.load_any", lambda path: FakeModel(clip_length=2))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.ckpt").write_bytes(b"weights")
 
 
 def run(*words: object, checkpoint: bool = True) -> int:
     parser = argparse.ArgumentParser()
-    predict.add_parser(parser.add_subparsers())
+    predict.add_parser(parser.add_subparsers(parser_class=Parser))
     model = ["--checkpoint", "model.ckpt"] if checkpoint else []
     arguments = parser.parse_args(["predict", *map(str, words), *model])
-    return int(arguments.run(arguments))
+    return run_predict(arguments)
 
 
 def _half_loud(path: Path, **kind: object) -> Path:
@@ -82,7 +84,7 @@ def test_results_of_a_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def _is_tinted(image: np.ndarray) -> bool:
-    """Whether the left half below the number is nearer to the tint than to the plain shade 90."""
+    """True if the left half below the number is closer to the tint than to the plain shade 90."""
     return bool(image[40:55, 10:40].mean((0, 1))[2] > (90 + SOUNDING[2] * 0.45) / 1.5)
 
 
@@ -186,7 +188,7 @@ def test_truncated(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--threshold", "1.5"], "--threshold 1.5: must lie between 0 and 1"),
+        (["--threshold", "1.5"], "--threshold 1.5: must be between 0 and 1"),
         (["--batch", "0"], "--batch 0: must be at least 1"),
         (["--device", "warp"], "--device warp: cannot be used here"),
         (["--checkpoint", "gone.ckpt"], "gone.ckpt does not exist"),
@@ -219,14 +221,14 @@ def test_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, f
     _half_loud(tmp_path / "film.mov")
     run("film.mov", "--out", "out")
     before = (tmp_path / "out/film/scores.json").read_bytes()
-    original = FakeScorer.predict_clip
+    original = FakeModel.predict_batch
 
-    def fails(self: FakeScorer, *clip: object) -> object:
+    def fails(self: FakeModel, *batch: object) -> object:
         if self.frames:
             raise failure
-        return original(self, *clip)  # type: ignore[arg-type]
+        return original(self, *batch)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(FakeScorer, "predict_clip", fails)
+    monkeypatch.setattr(FakeModel, "predict_batch", fails)
     for words in (["--out", "out", "--overwrite"], ["--out", "new"]):
         with pytest.raises(failure if isinstance(failure, type) else type(failure)):
             run("film.mov", *words)
@@ -237,7 +239,7 @@ def test_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, f
 
 def test_help_needs_no_heavy_import() -> None:
     code = (
-        "import sys, argparse; from avseg.cli import predict; "
+        "import sys, argparse; from avseg.cli.arguments import predict; "
         "predict.add_parser(argparse.ArgumentParser().add_subparsers()); "
         "assert not {'torch', 'av', 'numpy', 'rich'} & set(sys.modules), sys.modules.keys()"
     )

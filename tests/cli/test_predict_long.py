@@ -14,7 +14,7 @@ from avseg.models.lu_avs.base import VideoTest
 from avseg.models.lu_avs.build import build_long_task
 from avseg.runs.configure import training_config
 from tests.media.make_video import make_video, tone
-from tests.predict.fake_scorer import FakeScorer
+from tests.predict.fake_model import FakeModel
 from tests.runs_for_tests import avseg
 
 LABELS = ["dog barking", "man speaking", "rain/wind"]
@@ -50,7 +50,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: dict[str, Vide
     for branch in WORDS:
         (tmp_path / f"{branch}.ckpt").write_bytes(b"weights")
     (tmp_path / "avs.ckpt").write_bytes(b"weights")
-    monkeypatch.setattr("avseg.training.load.load_any", lambda path: tasks.get(path.stem) or FakeScorer(clip_length=2))
+    monkeypatch.setattr("avseg.cli.predict.load_any", lambda path: tasks.get(path.stem) or FakeModel(clip_length=2))
 
 
 def _film(name: str, **kind: object) -> Path:
@@ -188,7 +188,7 @@ def test_several_videos_are_one_release(tmp_path: Path) -> None:
         ("mask", ["--rate", 2, "--every-frame"], "--rate 2 and --every-frame contradict each other"),
         ("box", ["--save-masks"], "--save-masks: this run predicts boxes"),
         ("audio", ["--save-masks"], "--save-masks: this run predicts no regions"),
-        ("mask", ["--threshold", 2], "--threshold 2.0: must lie between 0 and 1"),
+        ("mask", ["--threshold", 2], "--threshold 2.0: must be between 0 and 1"),
         ("avs", ["--rate", 2], "--rate is for runs on long videos"),
         ("avs", ["--lu-avs"], "--lu-avs is for runs on long videos"),
         ("avs", ["--save-masks"], "--save-masks is for runs on long videos"),

@@ -28,7 +28,7 @@ note: Not the paper's.
 common: [recipe=toy, task.channels=4, data.image_size=32, data.epochs=1, data.num_workers=0, callbacks=none,
          trainer.enable_progress_bar=false]
 rows:
-  deaf: [fusion=none]
+  audio-blind: [fusion=none]
   TPAVI: [fusion=stage_4]
 columns:
   scratch: [init=scratch]
@@ -36,7 +36,7 @@ columns:
 compare: {columns: neighbours, rows: neighbours}
 picture: {name: drawn}
 """
-PUBLISHED = "row,column,metric,value\ndeaf,scratch,miou,43.56\nTPAVI,pretrained,miou,54.33\n"
+PUBLISHED = "row,column,metric,value\naudio-blind,scratch,miou,43.56\nTPAVI,pretrained,miou,54.33\n"
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_the_table_is_that_of_the_runs(whole: Command, folder: Path) -> None:
     ]
     results = rows(table / "results.csv")
     assert [(row["row"], row["column"]) for row in results] == [
-        (row, column) for row in ("deaf", "TPAVI") for column in ("scratch", "pretrained")
+        (row, column) for row in ("audio-blind", "TPAVI") for column in ("scratch", "pretrained")
     ]
     for row in results:
         (run,) = (folder / "outputs" / "small").glob(f"{row['runs'].removesuffix('-s123')}/seed=123")
@@ -237,7 +237,7 @@ def test_toy_data_is_made_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     done = reproduce(tmp_path, table="made")
     assert done.code == 1, done.err
     assert done.out.count("$ avseg data toy") == 2
-    assert started[:2] == ["Single-source for deaf, pretrained", "Single-source for TPAVI, pretrained"]
+    assert started[:2] == ["Single-source for audio-blind, pretrained", "Single-source for TPAVI, pretrained"]
     assert len(started) == 6
     assert (tmp_path / "data" / "toy_s4" / "s4_meta_data.csv").is_file()
     assert "4 of 4 cells have no complete run yet" in done.out

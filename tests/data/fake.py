@@ -7,8 +7,9 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from avseg.data.avsbench.layout import AVSSLayout, ClipEntry, Layout, MS3Layout, S4Layout
+from avseg.data.avsbench.layout import AVSSLayout, Layout, MS3Layout, S4Layout
 from avseg.data.palette import AVSS_CLASSES, voc_palette
+from avseg.data.setting import ClipEntry
 
 SPLIT_SIZES = {"train": 4, "val": 3, "test": 3}
 CATEGORIES = ("cat", "dog", "helicopter")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.utils.data import DistributedSampler
 
 from avseg.data.clip import Clip
-from avseg.data.loader import ClipLoader, ShuffledShare
+from avseg.data.loader import GuardedLoader, ShuffledShare
 
 
 class Numbers:
@@ -30,7 +30,7 @@ def steps(count: int, each: int, processes: int, epoch: int = 0) -> list[list[li
     for rank in range(processes):
         sampler = ShuffledShare(range(count), each * processes, seed=7, rank=rank, world_size=processes)
         sampler.set_epoch(epoch)
-        loader = ClipLoader(Numbers(count), batch_size=each, sampler=sampler)
+        loader = GuardedLoader(Numbers(count), batch_size=each, sampler=sampler)
         assert len(list(sampler)) == len(sampler)
         dealt.append(
             [[int(i) for i, real in zip(clip.index, clip.valid.any(1), strict=True) if real] for clip in loader]
@@ -59,7 +59,7 @@ def test_the_order_is_that_of_torch_s_sampler() -> None:
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_stand_in_carries_no_annotation(rank: int) -> None:
     sampler = ShuffledShare(range(5), 4, seed=7, rank=rank, world_size=2)
-    *full, last = ClipLoader(Numbers(5), batch_size=2, sampler=sampler)
+    *full, last = GuardedLoader(Numbers(5), batch_size=2, sampler=sampler)
     assert all(clip.annotated.all() and clip.valid.all() for clip in full)
     assert len(last) == 1
     assert last.annotated.any() == last.valid.any() == (rank == 0)

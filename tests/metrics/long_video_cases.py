@@ -1,4 +1,4 @@
-"""Random long videos, and how they reach the metric: in chunks, shuffled, by class or all classes at once."""
+"""Random long videos, and the calls that feed them to the metric: in chunks, shuffled, by class or all at once."""
 
 import random
 from collections.abc import Callable, Iterable
@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from avseg.metrics import LongVideoScore
-from tests.metrics.plain_long_video import Options, Track, Video
+from tests.metrics.reference_long_video import Options, Track, Video
 
 SIZE = (3, 4)
 Call = tuple[str, dict[str, Any]]
@@ -48,8 +48,8 @@ def _track(draw: random.Random, region: str, grid: list[int]) -> Track:
     segments = [_interval(draw, grid) for _ in range(draw.choice([0, 1, 1, 2, 3]))]
     audible = {t for t in grid if any(start <= t < end for start, end in segments)}
     target = {t: _region(draw, region) for t in audible if draw.random() < 0.85}
-    told = [_interval(draw, grid) for _ in range(draw.choice([0, 1, 2]))]
-    predicted = {t: _region(draw, region) for t in grid if any(a <= t < b for a, b in told) and draw.random() < 0.9}
+    spans = [_interval(draw, grid) for _ in range(draw.choice([0, 1, 2]))]
+    predicted = {t: _region(draw, region) for t in grid if any(a <= t < b for a, b in spans) and draw.random() < 0.9}
     gate = {t for t in grid if t in predicted or draw.random() < 0.3}
     if region == "none":
         audible, gate = set(), set()
@@ -71,7 +71,7 @@ def _region(draw: random.Random, region: str) -> Any:
 
 
 def tensors(region: str, regions: dict[int, Any], frames: list[int]) -> Any:
-    """The regions of some frames as the metric takes them."""
+    """Convert the regions of some frames to the arguments of the metric."""
     if region == "none":
         return torch.tensor([bool(regions.get(t)) for t in frames], dtype=torch.bool)
     if region == "box":
@@ -83,17 +83,17 @@ def tensors(region: str, regions: dict[int, Any], frames: list[int]) -> Any:
     return masks
 
 
-def _given(region: str, track: Track, frames: list[int], o: Options) -> dict[str, Any]:
-    given: dict[str, Any] = {
+def _arguments(region: str, track: Track, frames: list[int], o: Options) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
         "predicted": tensors(region, track.predicted, frames),
         "target": tensors(region, track.target, frames),
     }
     if o.unit == "segment":
-        given["segments"] = track.segments
+        arguments["segments"] = track.segments
     if region != "none":
-        given["audible"] = torch.tensor([t in track.audible for t in frames], dtype=torch.bool)
-        given["gate"] = torch.tensor([t in track.gate for t in frames], dtype=torch.bool)
-    return given
+        arguments["audible"] = torch.tensor([t in track.audible for t in frames], dtype=torch.bool)
+        arguments["gate"] = torch.tensor([t in track.gate for t in frames], dtype=torch.bool)
+    return arguments
 
 
 def _chunks(draw: random.Random, grid: list[int], shuffled: bool) -> list[list[int]]:
@@ -103,40 +103,41 @@ def _chunks(draw: random.Random, grid: list[int], shuffled: bool) -> list[list[i
 
 
 def _by_class(draw: random.Random, name: str, video: Video, o: Options, shuffled: bool) -> Iterable[Call]:
-    """Each class in chunks of its own; what has nothing to tell is None, or left out after the frames are declared."""
+    """Feed each class in separate chunks; empty regions are sometimes None, and silent chunks left out."""
     yield "update", {"video": name, "frames": video.grid}
     for label, track in video.tracks.items():
         for frames in _chunks(draw, video.grid, shuffled):
-            given = _given(o.region, track, frames, o)
+            arguments = _arguments(o.region, track, frames, o)
             for side in ("predicted", "target"):
                 regions = getattr(track, side)
                 if not any(regions.get(t) for t in frames) and draw.random() < 0.7:
-                    given[side] = None
-            silent = (
-                given["predicted"] is None and given["target"] is None and not (track.audible | track.gate) & {*frames}
-            )
+                    arguments[side] = None
+            no_regions = arguments["predicted"] is None and arguments["target"] is None
+            silent = no_regions and not (track.audible | track.gate) & {*frames}
             if not silent or draw.random() < 0.5:
-                yield "update", {"video": name, "label": label, "frames": torch.tensor(frames), **given}
+                yield "update", {"video": name, "label": label, "frames": torch.tensor(frames), **arguments}
 
 
 def _at_once(draw: random.Random, name: str, video: Video, o: Options, shuffled: bool) -> Iterable[Call]:
     for frames in _chunks(draw, video.grid, shuffled):
-        given = {label: _given(o.region, track, frames, o) for label, track in video.tracks.items()}
-        names = {"predicted", "target"} | {key for each in given.values() for key in each}
-        by_name = {key: {label: each[key] for label, each in given.items()} for key in names}
+        arguments = {label: _arguments(o.region, track, frames, o) for label, track in video.tracks.items()}
+        names = {"predicted", "target"}
+        for label_arguments in arguments.values():
+            names |= label_arguments.keys()
+        by_name = {key: {label: values[key] for label, values in arguments.items()} for key in names}
         yield "update_classes", {"video": name, "frames": frames, **by_name}
 
 
 def calls(draw: random.Random, cases: dict[str, Video], o: Options, shuffled: bool = True) -> list[Call]:
-    """The calls that tell a metric all videos."""
-    told: list[Call] = []
+    """Return the calls that feed all videos to a metric."""
+    video_calls: list[Call] = []
     for name, video in cases.items():
-        how: Callable[..., Iterable[Call]] = _at_once if o.merge_classes or draw.random() < 0.3 else _by_class
-        told += how(draw, name, video, o, shuffled)
-    return draw.sample(told, len(told)) if shuffled else told
+        split: Callable[..., Iterable[Call]] = _at_once if o.merge_classes or draw.random() < 0.3 else _by_class
+        video_calls += split(draw, name, video, o, shuffled)
+    return draw.sample(video_calls, len(video_calls)) if shuffled else video_calls
 
 
-def tell(score: LongVideoScore, told: Iterable[Call]) -> LongVideoScore:
-    for method, given in told:
-        getattr(score, method)(**given)
+def feed(score: LongVideoScore, video_calls: Iterable[Call]) -> LongVideoScore:
+    for method, arguments in video_calls:
+        getattr(score, method)(**arguments)
     return score

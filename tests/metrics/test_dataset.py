@@ -3,11 +3,11 @@ import torch
 from torchmetrics.classification import BinaryJaccardIndex, MulticlassConfusionMatrix, MulticlassJaccardIndex
 
 from avseg.metrics import DatasetFScore, DatasetIoU
-from tests.metrics import plain
+from tests.metrics import reference
 
 
 def test_sounding_class_equals_torchmetrics() -> None:
-    logits, target = plain.clips(5)
+    logits, target = reference.clips(5)
     metric = DatasetIoU()
     for start in range(0, 5, 2):
         metric.update(logits[start : start + 2], target[start : start + 2])
@@ -27,7 +27,7 @@ def test_many_classes_equal_torchmetrics() -> None:
     assert metric.compute().item() == pytest.approx(expected.item(), rel=1e-6)
 
 
-def test_a_class_that_never_occurs_counts_zero_in_iou_and_nothing_in_f() -> None:
+def test_a_class_that_never_occurs_is_zero_in_iou_and_left_out_of_f() -> None:
     target = torch.tensor([[[0, 1]]])
     logits = torch.nn.functional.one_hot(target, 3).movedim(-1, 1).float()
     iou, f_score = DatasetIoU(3), DatasetFScore(3)

@@ -1,4 +1,4 @@
-"""What all metrics promise: no batch, order, duplicate or detour through torchmetrics changes a digit."""
+"""Properties of all metrics: batches, order, duplicates and features of torchmetrics do not change a digit."""
 
 import copy
 import pickle
@@ -14,7 +14,7 @@ from torchmetrics import Metric, MetricCollection
 
 from avseg.metrics import DatasetFScore, DatasetIoU, FalsePositiveShare, FScore, MaskIoU, SemanticScore
 from avseg.metrics.frames import in_order
-from tests.metrics import plain
+from tests.metrics import reference
 
 CLIPS = 11
 MAKERS: list[Callable[[], Metric]] = [
@@ -28,87 +28,89 @@ MAKERS: list[Callable[[], Metric]] = [
 ]
 
 
-def _update(metric: Metric, chosen: torch.Tensor, *, numbered: bool = True) -> None:
-    logits, target = plain.clips(CLIPS)
-    logits, target = logits[chosen], target[chosen]
+def _update(metric: Metric, clip_ids: torch.Tensor, *, numbered: bool = True) -> None:
+    logits, target = reference.clips(CLIPS)
+    logits, target = logits[clip_ids], target[clip_ids]
     if isinstance(metric, SemanticScore):
         logits = torch.stack([-logits, logits], dim=2)
-    metric.update(logits, target, index=chosen if numbered else None)
+    metric.update(logits, target, index=clip_ids if numbered else None)
 
 
 @pytest.fixture(params=MAKERS)
-def whole(request: pytest.FixtureRequest) -> Metric:
-    """A metric that saw all clips in one batch."""
+def full(request: pytest.FixtureRequest) -> Metric:
+    """A metric with all clips in one batch."""
     metric: Metric = request.param()
     _update(metric, torch.arange(CLIPS))
     return metric
 
 
 def _fresh(metric: Metric) -> Metric:
-    other = metric.clone()
-    other.reset()
-    return other
+    second = metric.clone()
+    second.reset()
+    return second
 
 
 @pytest.mark.parametrize("batch", [1, 3, 8])
-def test_batches_change_nothing(whole: Metric, batch: int) -> None:
-    other = _fresh(whole)
-    for chosen in torch.arange(CLIPS).split(batch):
-        _update(other, chosen)
-    assert torch.equal(other.compute(), whole.compute())
+def test_batches_change_nothing(full: Metric, batch: int) -> None:
+    second = _fresh(full)
+    for clip_ids in torch.arange(CLIPS).split(batch):
+        _update(second, clip_ids)
+    assert torch.equal(second.compute(), full.compute())
 
 
-def test_without_index_the_order_of_arrival_counts(whole: Metric) -> None:
-    other = _fresh(whole)
-    for chosen in torch.arange(CLIPS).split(4):
-        _update(other, chosen, numbered=False)
-    assert torch.equal(other.compute(), whole.compute())
+def test_without_index_the_order_of_arrival_counts(full: Metric) -> None:
+    second = _fresh(full)
+    for clip_ids in torch.arange(CLIPS).split(4):
+        _update(second, clip_ids, numbered=False)
+    assert torch.equal(second.compute(), full.compute())
 
 
 @settings(max_examples=20, deadline=None)
 @given(
-    order=st.permutations(range(CLIPS)), again=st.lists(st.integers(0, CLIPS - 1), max_size=5), batch=st.integers(1, 4)
+    order=st.permutations(range(CLIPS)),
+    repeated=st.lists(st.integers(0, CLIPS - 1), max_size=5),
+    batch=st.integers(1, 4),
 )
-def test_order_and_duplicates_change_nothing(order: list[int], again: list[int], batch: int) -> None:
+def test_order_and_duplicates_change_nothing(order: list[int], repeated: list[int], batch: int) -> None:
     for maker in (MaskIoU, FScore):
-        one, other = maker(), maker()
-        _update(one, torch.arange(CLIPS))
-        for chosen in torch.tensor(order + again).split(batch):
-            _update(other, chosen)
-        assert torch.equal(other.compute(), one.compute())
-        assert other.per_clip() == one.per_clip()
+        first, second = maker(), maker()
+        _update(first, torch.arange(CLIPS))
+        for clip_ids in torch.tensor(order + repeated).split(batch):
+            _update(second, clip_ids)
+        assert torch.equal(second.compute(), first.compute())
+        assert second.per_clip() == first.per_clip()
 
 
-def test_forward_gives_the_batch_and_keeps_the_whole(whole: Metric) -> None:
-    logits, target = plain.clips(CLIPS)
-    if isinstance(whole, SemanticScore):
+def test_forward_returns_the_batch_and_accumulates(full: Metric) -> None:
+    logits, target = reference.clips(CLIPS)
+    if isinstance(full, SemanticScore):
         logits = torch.stack([-logits, logits], dim=2)
-    other, batch = _fresh(whole), _fresh(whole)
-    for chosen in torch.arange(CLIPS).split(4):
-        value = other(logits[chosen], target[chosen], index=chosen)
+    second, batch = _fresh(full), _fresh(full)
+    for clip_ids in torch.arange(CLIPS).split(4):
+        value = second(logits[clip_ids], target[clip_ids], index=clip_ids)
         batch.reset()
-        _update(batch, chosen)
+        _update(batch, clip_ids)
         assert torch.equal(value, batch.compute())
-    assert torch.equal(other.compute(), whole.compute())
+    assert torch.equal(second.compute(), full.compute())
 
 
-def test_clone_copy_pickle_and_device(whole: Metric) -> None:
-    for other in (whole.clone(), copy.deepcopy(whole), pickle.loads(pickle.dumps(whole)), whole.to("cpu")):  # noqa: S301
-        assert torch.equal(other.compute(), whole.compute())
+def test_clone_copy_pickle_and_device(full: Metric) -> None:
+    for second in (full.clone(), copy.deepcopy(full), pickle.loads(pickle.dumps(full)), full.to("cpu")):  # noqa: S301
+        assert torch.equal(second.compute(), full.compute())
 
 
-def test_reset_forgets(whole: Metric) -> None:
-    before = whole.compute()
-    whole.reset()
-    _update(whole, torch.tensor([0]))
-    assert not torch.equal(whole.compute(), before)
-    whole.reset()
-    _update(whole, torch.arange(CLIPS))
-    assert torch.equal(whole.compute(), before)
+def test_reset_forgets(full: Metric) -> None:
+    full_score = full.compute()
+    full.reset()
+    _update(full, torch.tensor([0]))
+    assert not torch.equal(full.compute(), full_score)
+    full.reset()
+    _update(full, torch.arange(CLIPS))
+    assert torch.equal(full.compute(), full_score)
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
-def test_nothing_seen() -> None:
+def test_without_frames() -> None:
     for metric in (MaskIoU(), FScore(), FalsePositiveShare()):
         assert metric.compute().isnan()
         assert metric.per_clip() == {}
@@ -117,19 +119,19 @@ def test_nothing_seen() -> None:
 def test_clips_of_different_length_and_size() -> None:
     metric = MaskIoU()
     for number, (frames, size) in enumerate([(10, (4, 4)), (5, (8, 6))]):
-        logits, target = plain.clips(1, frames, size, seed=number)
+        logits, target = reference.clips(1, frames, size, seed=number)
         metric.update(logits, target, index=torch.tensor([number]))
     assert list(metric.per_clip()) == [0, 1]
     mean = (10 * metric.per_clip()[0] + 5 * metric.per_clip()[1]) / 15
     assert metric.compute().item() == pytest.approx(mean)
 
 
-def test_frames_of_clips_laid_end_to_end() -> None:
-    logits, target = plain.clips(3)
-    metric, other = MaskIoU(), MaskIoU()
+def test_frames_of_concatenated_clips() -> None:
+    logits, target = reference.clips(3)
+    metric, second = MaskIoU(), MaskIoU()
     metric.update(logits, target, index=torch.tensor([3, 1, 2]))
-    other.update(logits.flatten(0, 1), target.flatten(0, 1), index=torch.tensor([3, 1, 2]))
-    assert metric.per_clip() == other.per_clip()
+    second.update(logits.flatten(0, 1), target.flatten(0, 1), index=torch.tensor([3, 1, 2]))
+    assert metric.per_clip() == second.per_clip()
 
 
 def test_unknown_clips_come_after_known_ones_and_are_never_equal() -> None:
@@ -143,9 +145,9 @@ def test_collections_share_tables_only_where_they_are_the_same() -> None:
     collection = MetricCollection(
         {"j": MaskIoU(), "f": FScore(), "f_all": FScore(None), "share": FalsePositiveShare(), "iou": DatasetIoU()}
     )
-    logits, target = plain.clips(CLIPS)
-    for chosen in torch.arange(CLIPS).split(4):
-        collection.update(logits[chosen], target[chosen], index=chosen)
+    logits, target = reference.clips(CLIPS)
+    for clip_ids in torch.arange(CLIPS).split(4):
+        collection.update(logits[clip_ids], target[clip_ids], index=clip_ids)
     assert sorted(sorted(group) for group in collection.compute_groups.values()) == [
         ["f", "f_all"],
         ["iou"],
@@ -159,7 +161,7 @@ def test_collections_share_tables_only_where_they_are_the_same() -> None:
 
 
 class _Scores(pl.LightningModule):
-    """Logs the metrics as a task does."""
+    """Log the metrics as a training module does."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -173,7 +175,7 @@ class _Scores(pl.LightningModule):
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
 def test_lightning_logs_and_resets(tmp_path: object) -> None:
-    logits, target = plain.clips(CLIPS)
+    logits, target = reference.clips(CLIPS)
     loader = DataLoader(TensorDataset(logits, target, torch.arange(CLIPS)), batch_size=4)
     trainer = pl.Trainer(
         accelerator="cpu",
@@ -183,11 +185,11 @@ def test_lightning_logs_and_resets(tmp_path: object) -> None:
         enable_model_summary=False,
         default_root_dir=str(tmp_path),
     )
-    task = _Scores()
+    module = _Scores()
     for _ in range(2):
-        (logged,) = trainer.validate(task, loader, verbose=False)
+        (logged,) = trainer.validate(module, loader, verbose=False)
         for name, maker in (("j", MaskIoU), ("f", FScore)):
             alone = maker()
             _update(alone, torch.arange(CLIPS))
             assert logged[name] == alone.compute().item()
-    assert torch.isnan(task.j.compute())
+    assert torch.isnan(module.j.compute())

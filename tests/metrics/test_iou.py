@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from avseg.metrics import MaskIoU, mask_iou
 from tests.golden_recipe import arr, blob_masks, golden
-from tests.metrics import plain
+from tests.metrics import reference
 
 
 def _official() -> tuple[torch.Tensor, torch.Tensor]:
@@ -29,9 +29,9 @@ def test_golden_silent() -> None:
 @settings(max_examples=40, deadline=None)
 @given(count=st.integers(1, 4), frames=st.integers(1, 4), height=st.integers(1, 9), seed=st.integers(0, 999))
 def test_equals_the_definition(count: int, frames: int, height: int, seed: int) -> None:
-    logits, target = plain.clips(count, frames, (height, 7), seed)
+    logits, target = reference.clips(count, frames, (height, 7), seed)
     values = mask_iou(logits, target)
-    expected = [plain.iou(z, g) for z, g in zip(logits.flatten(0, 1), target.flatten(0, 1), strict=True)]
+    expected = [reference.iou(z, g) for z, g in zip(logits.flatten(0, 1), target.flatten(0, 1), strict=True)]
     assert values.tolist() == pytest.approx(expected, rel=1e-6)
     assert ((values >= 0) & (values <= 1)).all()
 
@@ -41,20 +41,20 @@ def test_a_logit_that_rounds_to_one_half_is_not_predicted() -> None:
     assert mask_iou(logits, target).item() == pytest.approx(1)
 
 
-def test_any_nonzero_label_and_any_type_will_do() -> None:
-    logits, target = plain.clips(2)
+def test_any_nonzero_label_and_any_type_is_sounding() -> None:
+    logits, target = reference.clips(2)
     expected = mask_iou(logits, target)
-    for other in (target * 255, target.bool(), target.float(), target.long()):
-        assert torch.equal(mask_iou(logits, other), expected)
+    for converted in (target * 255, target.bool(), target.float(), target.long()):
+        assert torch.equal(mask_iou(logits, converted), expected)
 
 
 def test_half_precision_logits() -> None:
-    logits, target = plain.clips(2)
+    logits, target = reference.clips(2)
     assert torch.equal(mask_iou(logits.bfloat16(), target), mask_iou(logits.bfloat16().float(), target))
 
 
 def test_perfect_and_opposite() -> None:
-    target = plain.clips(3)[1]
+    target = reference.clips(3)[1]
     sign = target.float() * 2 - 1
     assert mask_iou(9 * sign, target).tolist() == pytest.approx([1] * 15)
     assert mask_iou(-9 * sign, target).tolist() == pytest.approx([0] * 15)

@@ -1,4 +1,4 @@
-"""What `LongVideoScore` keeps: little, the same in two processes, and through every detour of torchmetrics."""
+"""The state of `LongVideoScore`: small, the same in two processes, and kept by every feature of torchmetrics."""
 
 import copy
 import pickle
@@ -14,32 +14,37 @@ from torchmetrics import MetricCollection
 
 from avseg.metrics import LongVideoScore, span_metric
 from tests.metrics import long_video_cases as cases
-from tests.metrics import plain_long_video as plain
+from tests.metrics import reference_long_video as reference
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``compute`` method")
 PROCESS_CASES = 40
 
 
-def _told(region: str = "mask", **options: Any) -> tuple[LongVideoScore, list[cases.Call]]:
+def _fed(region: str = "mask", **options: Any) -> tuple[LongVideoScore, list[cases.Call]]:
     draw = random.Random(11)
-    o = plain.Options(region, **options)
-    told = cases.calls(draw, cases.videos(draw, region, count=9), o)
-    return cases.tell(cases.metric(o), told), told
+    o = reference.Options(region, **options)
+    video_calls = cases.calls(draw, cases.videos(draw, region, count=9), o)
+    return cases.feed(cases.metric(o), video_calls), video_calls
 
 
-def _same(one: LongVideoScore, other: LongVideoScore) -> bool:
-    return str(one.compute()) == str(other.compute()) and str(one.per_video()) == str(other.per_video())
+def _same(first: LongVideoScore, second: LongVideoScore) -> bool:
+    return str(first.compute()) == str(second.compute()) and str(first.per_video()) == str(second.per_video())
 
 
-def _split(draw: random.Random, told: list[cases.Call], by_video: bool) -> tuple[list[cases.Call], list[cases.Call]]:
-    """What each of two processes sees: whole videos, or any calls; sometimes one sees nothing."""
-    mine = draw.choice([0.0, 0.3, 0.5, 0.7])
-    videos = {given["video"]: draw.random() < mine for _, given in told}
-    first = [videos[given["video"]] if by_video else draw.random() < mine for _, given in told]
-    return ([c for c, f in zip(told, first, strict=True) if f], [c for c, f in zip(told, first, strict=True) if not f])
+def _split(
+    draw: random.Random, video_calls: list[cases.Call], by_video: bool
+) -> tuple[list[cases.Call], list[cases.Call]]:
+    """Split calls over two processes: by video, or any calls; sometimes one process has no data."""
+    share = draw.choice([0.0, 0.3, 0.5, 0.7])
+    videos = {arguments["video"]: draw.random() < share for _, arguments in video_calls}
+    parts: tuple[list[cases.Call], list[cases.Call]] = ([], [])
+    for call in video_calls:
+        to_first = videos[call[1]["video"]] if by_video else draw.random() < share
+        parts[0 if to_first else 1].append(call)
+    return parts
 
 
-def _case(seed: int) -> tuple[random.Random, plain.Options, list[cases.Call]]:
+def _case(seed: int) -> tuple[random.Random, reference.Options, list[cases.Call]]:
     draw = random.Random(seed)
     o = cases.options(draw, draw.choice(["mask", "box", "none"]))
     return draw, o, cases.calls(draw, cases.videos(draw, o.region, count=4), o)
@@ -51,8 +56,8 @@ def _work(rank: int, folder: Path) -> None:
     try:
         results = []
         for seed in range(PROCESS_CASES):
-            draw, o, told = _case(seed)
-            score = cases.tell(cases.metric(o), _split(draw, told, by_video=seed % 2 == 0)[rank])
+            draw, o, video_calls = _case(seed)
+            score = cases.feed(cases.metric(o), _split(draw, video_calls, by_video=seed % 2 == 0)[rank])
             results.append([str(score.compute()), str(score.per_video()), str(score.compute())])
         score = LongVideoScore("none")
         score.update("a", 0, [5], predicted=torch.ones(1).bool())
@@ -63,13 +68,13 @@ def _work(rank: int, folder: Path) -> None:
         dist.destroy_process_group()
 
 
-def test_two_processes_give_the_digits_of_one(tmp_path: Path) -> None:
+def test_two_processes_compute_the_scores_of_one(tmp_path: Path) -> None:
     # forked, as in test_processes
     mp.start_processes(_work, args=(tmp_path,), nprocs=2, start_method="fork")
     expected = []
     for seed in range(PROCESS_CASES):
-        _, o, told = _case(seed)
-        score = cases.tell(cases.metric(o), told)
+        _, o, video_calls = _case(seed)
+        score = cases.feed(cases.metric(o), video_calls)
         expected.append([str(score.compute()), str(score.per_video()), str(score.compute())])
     for rank in range(2):
         assert torch.load(tmp_path / f"{rank}.pt", weights_only=True) == expected
@@ -77,11 +82,11 @@ def test_two_processes_give_the_digits_of_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pending", [0, 3])
 def test_joining_the_table_early_changes_nothing(pending: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    late, told = _told(unit="segment")
+    late, video_calls = _fed(unit="segment")
     monkeypatch.setattr(span_metric, "_PENDING", pending)
-    early = cases.tell(LongVideoScore(unit="segment", auxiliary=True), told)
+    early = cases.feed(LongVideoScore(unit="segment", auxiliary=True), video_calls)
     assert _same(early, late)
-    assert len(early.rows) < len(told) < len(late.rows)
+    assert len(early.rows) < len(video_calls) < len(late.rows)
 
 
 def test_memory_grows_with_spans_not_with_frames_or_pixels() -> None:
@@ -97,32 +102,32 @@ def test_memory_grows_with_spans_not_with_frames_or_pixels() -> None:
 
 
 def test_copies() -> None:
-    score, _ = _told()
-    for other in (score.clone(), copy.deepcopy(score), pickle.loads(pickle.dumps(score)), score.to("cpu")):  # noqa: S301
-        assert _same(other, score)
+    score, _ = _fed()
+    for second in (score.clone(), copy.deepcopy(score), pickle.loads(pickle.dumps(score)), score.to("cpu")):  # noqa: S301
+        assert _same(second, score)
     score.persistent(True)
-    other = LongVideoScore(auxiliary=True)
-    other.persistent(True)
-    other.load_state_dict(score.state_dict())
-    assert _same(other, score)
+    second = LongVideoScore(auxiliary=True)
+    second.persistent(True)
+    second.load_state_dict(score.state_dict())
+    assert _same(second, score)
 
 
 def test_reset_and_forward() -> None:
-    score, told = _told()
-    other = score.clone()
-    other.reset()
-    assert all(value.isnan() for value in other.compute().values())
-    assert other.per_video() == {}
-    batch = other.clone()
-    for method, given in told:
+    score, video_calls = _fed()
+    second = score.clone()
+    second.reset()
+    assert all(value.isnan() for value in second.compute().values())
+    assert second.per_video() == {}
+    batch = second.clone()
+    for method, arguments in video_calls:
         if method == "update":
-            value = other(**given)
+            value = second(**arguments)
             batch.reset()
-            batch.update(**given)
+            batch.update(**arguments)
             assert str(value) == str(batch.compute())
         else:
-            other.update_classes(**given)
-    assert _same(other, score)
+            second.update_classes(**arguments)
+    assert _same(second, score)
 
 
 def test_collections_share_tables_only_where_they_are_the_same() -> None:
@@ -143,7 +148,7 @@ def test_collections_share_tables_only_where_they_are_the_same() -> None:
     assert all(value == 1 for value in collection.compute().values())
 
 
-def test_a_frame_given_twice_is_refused() -> None:
+def test_repeated_frames_are_refused() -> None:
     masks = torch.ones(3, 2, 2).bool()
     score = LongVideoScore()
     with pytest.raises(ValueError, match="frame 4 of video 'a' was given twice for class 3"):
@@ -161,10 +166,10 @@ def test_a_frame_given_twice_is_refused() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_on_a_gpu() -> None:
-    score, told = _told()
-    other = LongVideoScore(auxiliary=True).to("cuda")
-    for method, given in told:
-        moved = {key: value.cuda() if isinstance(value, torch.Tensor) else value for key, value in given.items()}
-        getattr(other, method)(**(moved if method == "update" else given))
-    assert str(other.per_video()) == str(score.per_video())
-    assert other.compute()["m_tIoU"].is_cuda
+    score, video_calls = _fed()
+    second = LongVideoScore(auxiliary=True).to("cuda")
+    for method, arguments in video_calls:
+        moved = {key: value.cuda() if isinstance(value, torch.Tensor) else value for key, value in arguments.items()}
+        getattr(second, method)(**(moved if method == "update" else arguments))
+    assert str(second.per_video()) == str(score.per_video())
+    assert second.compute()["m_tIoU"].is_cuda

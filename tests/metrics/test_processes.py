@@ -1,4 +1,4 @@
-"""Two processes must give the digits of one: they are started once, for many splits of the clips."""
+"""Two processes compute exactly the scores of one; they are started once, for many splits of the clips."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ import torch.multiprocessing as mp
 
 from avseg.metrics import DatasetIoU, FalsePositiveShare, FScore, MaskIoU, SemanticScore
 from avseg.metrics.frames import FrameMetric
-from tests.metrics import plain
+from tests.metrics import reference
 
 CLIPS = 7
-# what each of two processes sees: the batches' indices
+# batches of clip indices of each of two processes
 SPLITS: dict[str, tuple[list[list[int]], list[list[int]]]] = {
     "distributed sampler, padded with clip 0": ([[0, 2], [4, 6]], [[1, 3], [5, 0]]),
     "odd count, no padding": ([[0, 2], [4, 6]], [[1, 3], [5]]),
@@ -34,7 +34,7 @@ def _metrics() -> dict[str, FrameMetric]:
 
 
 def _scores(batches: list[list[int]]) -> dict[str, object]:
-    logits, target = plain.clips(CLIPS)
+    logits, target = reference.clips(CLIPS)
     scores: dict[str, object] = {}
     for name, metric in _metrics().items():
         for batch in batches:
@@ -54,23 +54,23 @@ def _work(rank: int, folder: Path) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     try:
         results = {name: _scores(split[rank]) for name, split in SPLITS.items()}
-        results["nothing at all"] = _nothing()
+        results["no data at all"] = _without_data()
         torch.save(results, folder / f"{rank}.pt")
     finally:
         dist.destroy_process_group()
 
 
-def _nothing() -> dict[str, object]:
+def _without_data() -> dict[str, object]:
     metric = MaskIoU()
     return {"nan": bool(metric.compute().isnan()), "per clip": metric.per_clip()}
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
-def test_two_processes_give_the_digits_of_one(tmp_path: Path) -> None:
-    # forked, as a DataLoader's workers are: importing torch and torchmetrics anew takes 10 s and more
+def test_two_processes_compute_the_scores_of_one(tmp_path: Path) -> None:
+    # forked, as a DataLoader's workers are: importing torch and torchmetrics again takes 10 s and more
     mp.start_processes(_work, args=(tmp_path,), nprocs=2, start_method="fork")
     expected = _scores([list(range(CLIPS))])
     for rank in range(2):
         results = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
-        assert results.pop("nothing at all") == {"nan": True, "per clip": {}}
+        assert results.pop("no data at all") == {"nan": True, "per clip": {}}
         assert results == dict.fromkeys(SPLITS, expected)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from avseg.data.clip import Clip
-from avseg.metrics.registry import METRICS, check_metrics, metric_info, register_metric, select_metrics
+from avseg.metrics.registry import METRICS, metric_info, register_metric, select_metrics
 from avseg.models.scores import Scores
 from avseg.utils.errors import UserError
 
@@ -86,7 +86,7 @@ def test_a_run_may_select_registered_metrics(loud_pixels):
 
 def test_an_unknown_metric_names_the_nearest(loud_pixels):
     with pytest.raises(UserError, match=r"metrics: 'loud_pixel' is not registered; did you mean 'loud_pixels'\?"):
-        check_metrics(["loud_pixel"])
+        select_metrics(["loud_pixel"])
 
 
 def test_a_key_belongs_to_one_metric(loud_pixels):

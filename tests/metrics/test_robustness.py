@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avseg.metrics import FalsePositiveShare, false_positive_share, g_miou
-from tests.metrics import plain
+from tests.metrics import reference
 
 
 def test_share_of_predicted_pixels() -> None:
-    logits, target = plain.clips(3)
+    logits, target = reference.clips(3)
     expected = (logits.sigmoid() > 0.5).double().mean((2, 3))
     assert false_positive_share(logits).tolist() == pytest.approx(expected.flatten().tolist())
     metric = FalsePositiveShare()
@@ -24,6 +24,6 @@ def test_g_miou_is_the_harmonic_mean(plus: float, minus: float) -> None:
     assert g_miou(torch.tensor(plus, dtype=torch.float64), minus) == pytest.approx(harmonic_mean([plus, 1 - minus]))
 
 
-def test_g_miou_of_a_model_that_does_not_listen() -> None:
+def test_g_miou_of_a_model_that_ignores_the_sound() -> None:
     assert g_miou(0.8, 0.8) == pytest.approx(0.32)
     assert g_miou(0.0, 1.0) == 0

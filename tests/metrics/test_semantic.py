@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from avseg.metrics import SemanticScore
 from avseg.utils.errors import UserError
-from tests.metrics import plain
+from tests.metrics import reference
 
 
 def _logits(predicted: torch.Tensor, classes: int) -> torch.Tensor:
@@ -21,7 +21,7 @@ def test_equals_the_definition(clips: int, classes: int, seed: int) -> None:
         torch.randint(0, classes, (2, clips, 3, 1, 1), generator=generator)
         * torch.randint(0, 2, (2, clips, 3, 4, 5), generator=generator)
     ).unbind()
-    expected = plain.semantic(predicted.flatten(0, 1), target.flatten(0, 1), classes)
+    expected = reference.semantic(predicted.flatten(0, 1), target.flatten(0, 1), classes)
     for score, value in zip(("iou", "f_score"), expected, strict=True):
         metric = SemanticScore(score, num_classes=classes)  # type: ignore[arg-type]
         metric.update(_logits(predicted, classes), target, index=torch.arange(clips))
@@ -49,7 +49,7 @@ def test_padded_frames_count_or_not() -> None:
     assert real.compute().item() == pytest.approx((0.5 + 0) / 2)
 
 
-def test_mistakes_are_told() -> None:
+def test_errors() -> None:
     with pytest.raises(UserError, match="did you mean 'f_score'"):
         SemanticScore("fscore")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="K 71"):

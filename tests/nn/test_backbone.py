@@ -18,7 +18,7 @@ def test_four_strides(name: str) -> None:
     ]
 
 
-def test_swin_gives_channels_first_at_any_size() -> None:
+def test_swin_returns_channels_first_at_any_size() -> None:
     maps = Backbone("swin_tiny_patch4_window7_224").eval()(torch.randn(1, 3, 64, 96))
     assert [tuple(m.shape[1:]) for m in maps] == [(96, 16, 24), (192, 8, 12), (384, 4, 6), (768, 2, 3)]
 
@@ -29,19 +29,19 @@ def test_pvt_trains_with_the_official_stochastic_depth() -> None:
 
 
 def test_normalise() -> None:
-    picture = torch.tensor([0, 128, 255], dtype=torch.uint8).view(1, 1, 3, 1, 1).expand(2, 5, 3, 4, 6)
-    out = normalise(picture)
+    image = torch.tensor([0, 128, 255], dtype=torch.uint8).view(1, 1, 3, 1, 1).expand(2, 5, 3, 4, 6)
+    out = normalise(image)
     expected = [(v / 255 - m) / s for v, m, s in zip((0, 128, 255), IMAGENET_MEAN, IMAGENET_STD, strict=True)]
     assert out.shape == (2, 5, 3, 4, 6)
     torch.testing.assert_close(out[1, 2, :, 0, 0], torch.tensor(expected))
 
 
-def test_pictures_are_brought_to_the_backbones_own_normalisation() -> None:
+def test_images_are_converted_to_the_normalisation_of_the_weights() -> None:
     """Lite0 was trained with mean 0.5 and deviation 0.5; frames come with ImageNet's."""
     backbone = Backbone("tf_efficientnet_lite0").eval()
-    picture = torch.rand(1, 3, 32, 32)
+    image = torch.rand(1, 3, 32, 32)
     mean, std = torch.tensor(IMAGENET_MEAN).view(3, 1, 1), torch.tensor(IMAGENET_STD).view(3, 1, 1)
     with torch.no_grad():
-        ours, direct = backbone((picture - mean) / std), backbone.net((picture - 0.5) / 0.5)
+        ours, direct = backbone((image - mean) / std), backbone.net((image - 0.5) / 0.5)
     torch.testing.assert_close(ours[3], direct[4], rtol=1e-4, atol=1e-5)
     assert Backbone("test_resnet").scale is None or tuple(backbone.net.pretrained_cfg["mean"]) == (0.5, 0.5, 0.5)

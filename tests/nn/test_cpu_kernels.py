@@ -1,4 +1,4 @@
-"""Products by the convolution library against torch's own."""
+"""Linear layers as oneDNN convolutions against torch's own."""
 
 import copy
 
@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from avseg.nn import cpu_kernels as products
+from avseg.nn import cpu_kernels
 from avseg.nn.cpu_kernels import PixelConv, PixelLinear, batched_linear, linear, onednn_applies, use_fast_products
 
 
 @pytest.fixture(autouse=True)
-def _however_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "MIN_MACS", 0)
+def _no_minimum_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu_kernels, "MIN_MACS", 0)
 
 
 @settings(max_examples=40, deadline=None)
@@ -37,41 +37,43 @@ def test_linear_in_values_and_gradients(
     ours, theirs = linear(*inputs), F.linear(*inputs)
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
     out = torch.randn_like(theirs)
-    for mine, other in zip(
+    for mine, reference in zip(
         torch.autograd.grad(ours, inputs, out), torch.autograd.grad(theirs, inputs, out), strict=True
     ):
-        torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-3)
+        torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-3)
 
 
-@pytest.mark.parametrize("worth", [0, 2**40])
+@pytest.mark.parametrize("min_macs", [0, 2**40])
 @pytest.mark.parametrize("count", [1, 3])
-def test_another_linear_for_each(count: int, worth: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "MIN_MACS", worth)
+def test_one_linear_per_batch_item(count: int, min_macs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu_kernels, "MIN_MACS", min_macs)
     x, weights, biases = torch.randn(count, 5, 6), torch.randn(count, 7, 6), torch.randn(count, 7)
-    expected = torch.stack([F.linear(*each) for each in zip(x, weights, biases, strict=True)])
+    expected = torch.stack([F.linear(*item) for item in zip(x, weights, biases, strict=True)])
     torch.testing.assert_close(batched_linear(x, weights, biases), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "pvt_v2_b0"])
 def test_a_network_keeps_its_state_and_its_values(name: str) -> None:
-    plain = timm.create_model(name, features_only=True).train()
-    fast = copy.deepcopy(plain)
+    original = timm.create_model(name, features_only=True).train()
+    fast = copy.deepcopy(original)
     use_fast_products(fast)
-    kinds = {type(module) for module in fast.modules()}
-    assert PixelLinear in kinds or PixelConv in kinds
-    assert nn.Linear not in kinds
-    assert {k: v.shape for k, v in fast.state_dict().items()} == {k: v.shape for k, v in plain.state_dict().items()}
-    pictures = torch.randn(2, 3, 64, 64)
-    ours, theirs = fast(pictures), plain(pictures)
-    for mine, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(mine, other, rtol=1e-3, atol=1e-4)
-    sum(each.square().mean() for each in ours).backward()
-    sum(each.square().mean() for each in theirs).backward()
-    for mine, other in zip(fast.parameters(), plain.parameters(), strict=True):
-        torch.testing.assert_close(mine.grad, other.grad, rtol=1e-2, atol=1e-3 * float(other.grad.abs().max()) + 1e-6)
+    types = {type(module) for module in fast.modules()}
+    assert PixelLinear in types or PixelConv in types
+    assert nn.Linear not in types
+    assert {k: v.shape for k, v in fast.state_dict().items()} == {k: v.shape for k, v in original.state_dict().items()}
+    images = torch.randn(2, 3, 64, 64)
+    ours, theirs = fast(images), original(images)
+    for mine, reference in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, reference, rtol=1e-3, atol=1e-4)
+    sum(item.square().mean() for item in ours).backward()
+    sum(item.square().mean() for item in theirs).backward()
+    for mine, reference in zip(fast.parameters(), original.parameters(), strict=True):
+        torch.testing.assert_close(
+            mine.grad, reference.grad, rtol=1e-2, atol=1e-3 * float(reference.grad.abs().max()) + 1e-6
+        )
 
 
-def test_other_precisions_devices_and_compilers_choose_for_themselves() -> None:
+def test_other_precisions_devices_and_compilers_are_left_alone() -> None:
     assert onednn_applies(torch.zeros(1))
     assert not onednn_applies(torch.zeros(1, dtype=torch.float64))
     assert not onednn_applies(torch.zeros(1, device="meta"))

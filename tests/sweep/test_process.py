@@ -1,4 +1,4 @@
-"""What a job inherits, and that nothing survives the end of a sweep."""
+"""The environment of a job, and the end of all processes with the sweep."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from avseg.sweep.process import Child, child_environment
+from avseg.sweep.process import JobProcess, child_environment
 from tests.sweep.test_scheduler import ended
 
 LEAKING = {
@@ -32,7 +32,7 @@ LEAKING = {
 def test_no_variable_of_another_group_of_processes_leaks(monkeypatch, tmp_path):
     for key, value in (LEAKING | {"CUDA_VISIBLE_DEVICES": "5,6,7", "WANDB_MODE": "offline", "MY_RANKING": "x"}).items():
         monkeypatch.setenv(key, value)
-    child = Child(["env"], child_environment(["6"], 2), tmp_path / "logs" / "x.log")
+    child = JobProcess(["env"], child_environment(["6"], 2), tmp_path / "logs" / "x.log")
     assert child.process.wait() == 0
     header, *lines = (tmp_path / "logs" / "x.log").read_text().splitlines()
     seen = dict(line.split("=", 1) for line in lines if "=" in line)
@@ -46,21 +46,28 @@ def test_no_variable_of_another_group_of_processes_leaks(monkeypatch, tmp_path):
 
 def test_a_log_grows_by_attempts_and_the_error_is_that_of_the_last(tmp_path):
     log = tmp_path / "x.log"
-    for attempt, line in enumerate(("avseg: error: first", "no word", "RuntimeError: third\n  and then"), 1):
-        child = Child(["printf", line], child_environment([], 1), log)
+    for attempt, line in enumerate(("avseg: error: first", "no error", "RuntimeError: third\n  and then"), 1):
+        child = JobProcess(["printf", line], child_environment([], 1), log)
         child.process.wait()
         assert log.read_text().count("=== attempt") == attempt
         assert child.last_error() == line.removeprefix("avseg: error: ").split("\n")[0]
 
 
-# the parent of a sweep whose jobs have a child of their own (as DDP has) and end on no friendly word
+# how long a sweep waits after each of the first two signals
+PATIENCE = """
+import avseg.sweep.process as process
+interrupt, terminate, kill = process._STOP_SIGNALS
+process._STOP_SIGNALS = ((interrupt[0], {seconds}), (terminate[0], {seconds}), kill)
+"""
+
+# the parent of a sweep whose jobs have a child of their own (as DDP has) and ignore the first signals
 PARENT = """
 import sys
 from pathlib import Path
 from avseg.sweep import run_jobs
 from tests.sweep.fake import job, shell
 outputs = Path(sys.argv[1])
-line = "trap '' INT TERM; " * (sys.argv[2] == "deaf") + "sleep 1000 & echo $$ $! >> {outputs}/pids; wait"
+line = "trap '' INT TERM; " * (sys.argv[2] == "ignores signals") + "sleep 1000 & echo $$ $! >> {outputs}/pids; wait"
 try:
     run_jobs([job(outputs, 1), job(outputs, 2), job(outputs, 3)], jobs_at_once=2, command=shell(line))
 except KeyboardInterrupt:
@@ -70,12 +77,12 @@ except KeyboardInterrupt:
 
 @pytest.mark.parametrize(
     ("number", "kind", "code"),
-    [(signal.SIGINT, "plain", 130), (signal.SIGTERM, "plain", 143), (signal.SIGHUP, "deaf", 129)],
+    [(signal.SIGINT, "plain", 130), (signal.SIGTERM, "plain", 143), (signal.SIGHUP, "ignores signals", 129)],
 )
 def test_the_end_of_the_sweep_is_the_end_of_all_its_processes(number, kind, code, tmp_path):
     # tests that run under nohup would hand an ignored SIGHUP down
     hurry = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
-    hurry += "import avseg.sweep.process as c; c._ENDINGS = *((s, 0.2) for s, _ in c._ENDINGS[:2]), c._ENDINGS[2]\n"
+    hurry += PATIENCE.format(seconds=0.2)
     parent = subprocess.Popen([sys.executable, "-c", hurry + PARENT, str(tmp_path), kind], stderr=subprocess.PIPE)
     pids = wait_for_pids(tmp_path / "pids", 4)
     assert not any(ended(pid) for pid in pids)
@@ -87,9 +94,10 @@ def test_the_end_of_the_sweep_is_the_end_of_all_its_processes(number, kind, code
 
 
 def test_a_second_ctrl_c_does_not_wait(tmp_path):
-    patience = "import avseg.sweep.process as c; c._ENDINGS = *((s, 1e6) for s, _ in c._ENDINGS[:2]), c._ENDINGS[2]\n"
     parent = subprocess.Popen(
-        [sys.executable, "-c", patience + PARENT, str(tmp_path), "deaf"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PATIENCE.format(seconds=1e6) + PARENT, str(tmp_path), "ignores signals"],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     pids = wait_for_pids(tmp_path / "pids", 4)
     parent.send_signal(signal.SIGINT)

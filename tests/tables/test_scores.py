@@ -45,7 +45,7 @@ def test_no_complete_run(tmp_path):
 
 def test_the_clips_average_to_the_cell(tmp_path):
     run = make_run(tmp_path / "1", {"a": 0.6, "b": 0.8}, miou=0.71)
-    with pytest.raises(UserError, match=r"averages to 70\.00, but result\.json says 71\.00") as caught:
+    with pytest.raises(UserError, match=r"averages to 70\.00, but result\.json has 71\.00") as caught:
         read_scores({1: ("run", run)}, "miou")
     assert "\n" not in str(caught.value)
 

@@ -106,3 +106,20 @@ def test_holm_by_hand():
     assert holm([0.6, 0.9]) == [1.0, 1.0]
     assert holm([0.02]) == [0.02]
     assert holm([]) == []
+
+
+def test_holm_is_statsmodels():
+    """The corrected values are those of `statsmodels.stats.multitest.multipletests(..., method="holm")`."""
+    p_values = [0.019, 0.5719, 0.0095, 0.4262, 0.0001, 0.0201, 0.0344, 0.0278]
+    p_values += [1.0, 0.6528, 0.0298, 0.324, 0.759, 0.0459, 0.004]
+    corrected = [0.228, 1.0, 0.1235, 1.0, 0.0015, 0.228, 0.278, 0.278, 1.0, 1.0, 0.278, 1.0, 1.0, 0.3213, 0.056]
+    assert holm(p_values) == pytest.approx(corrected)
+    assert holm([0.02, 0.02, 0.5, 0.001]) == pytest.approx([0.06, 0.06, 0.5, 0.004])
+
+
+@given(st.lists(st.floats(0, 1), max_size=20), st.randoms())
+def test_holm_does_not_depend_on_the_order(p_values, random):
+    pairs = list(zip(p_values, holm(p_values), strict=True))
+    random.shuffle(pairs)
+    assert holm([p for p, _ in pairs]) == [corrected for _, corrected in pairs]
+    assert all(p <= corrected <= 1 for p, corrected in pairs)

@@ -14,7 +14,7 @@ from avseg.tables.latex import escape, latex
 from avseg.tables.markdown import markdown
 from avseg.tables.plot import save_plot
 from avseg.tables.scores import Scores
-from avseg.tables.sweep_file import Picture
+from avseg.tables.sweep_file import Plot, SweepFile
 from avseg.tables.table import Result, Table, compare
 
 ROWS, COLUMNS = ["without TPAVI", "with_TPAVI & more"], ["scratch", "50 % data"]
@@ -22,9 +22,22 @@ CLIPS = [f"clip{number}" for number in range(12)]
 BASE = np.array([20.0, 30, 40, 50, 60, 70, 25, 35, 45, 55, 65, 75])  # mean 47.5
 GAIN = np.array([5.0, 9, 7, 6, 8, 7, 5, 9, 7, 6, 8, 7])  # mean 7, every clip gains
 PAIRS = {
-    "columns": tuple(((row, COLUMNS[0]), (row, COLUMNS[1])) for row in ROWS),
-    "rows": tuple(((ROWS[0], column), (ROWS[1], column)) for column in COLUMNS),
+    "columns": [((row, COLUMNS[0]), (row, COLUMNS[1])) for row in ROWS],
+    "rows": [((ROWS[0], column), (ROWS[1], column)) for column in COLUMNS],
 }
+SWEEP = SweepFile(
+    title="A table",
+    note="Only a test.",
+    metric="miou",
+    metrics={},
+    seeds=(1,),
+    common=(),
+    rows=dict.fromkeys(ROWS, ()),
+    columns=dict.fromkeys(COLUMNS, ()),
+    pairs=PAIRS,
+    plot=Plot("p", "columns", True, {"": tuple(ROWS)}),
+    prepare={},
+)
 
 
 def scores(clips: np.ndarray, *seeds: float) -> Scores:
@@ -43,9 +56,9 @@ PUBLISHED = {(ROWS[0], COLUMNS[0]): 50.0, (ROWS[1], COLUMNS[1]): 54.0}
 
 @pytest.fixture(scope="module")
 def table() -> Table:
-    results = [Result.of(place, "miou", PUBLISHED.get(place, math.nan), found) for place, found in CELLS.items()]
+    results = [Result.of(key, "miou", PUBLISHED.get(key, math.nan), found) for key, found in CELLS.items()]
     full = Result.of((ROWS[1], COLUMNS[0]), "fscore", 64.5, Scores({1: 60.0}, {1: "run-s1"}, {}))
-    return Table("A table", "Only a test.", "miou", ROWS, COLUMNS, [*results, full], compare(PAIRS, CELLS))
+    return Table(SWEEP, [*results, full], compare(PAIRS, CELLS))
 
 
 def test_cells_by_hand(table):
@@ -58,7 +71,7 @@ def test_cells_by_hand(table):
     assert (one.mean, one.difference) == (54.5, 0.5)
     assert math.isnan(one.sd)
     assert math.isnan(table.result(ROWS[1], COLUMNS[0]).difference)
-    assert table.missing == [(ROWS[0], COLUMNS[1])]
+    assert [cell.key for cell in table.cells if cell.scores is None] == [(ROWS[0], COLUMNS[1])]
 
 
 def test_comparisons_by_hand(table):
@@ -72,8 +85,8 @@ def test_comparisons_by_hand(table):
     assert rows.p == pytest.approx(2 / 4096)
     assert rows.corrected == pytest.approx(4 / 4096)
     assert [rows.significant, columns.significant] == [True, False]
-    assert table.marks(rows.second) == {"rows"}
-    assert table.marks(rows.first) == table.marks(columns.second) == set()
+    assert table.significant_axes(rows.second) == ["rows"]
+    assert table.significant_axes(rows.first) == table.significant_axes(columns.second) == []
 
 
 def test_cells_on_different_clips_are_not_compared():
@@ -81,7 +94,7 @@ def test_cells_on_different_clips_are_not_compared():
     assert compare(PAIRS, CELLS | {(ROWS[1], COLUMNS[0]): other}) == []
 
 
-def test_pairs_are_by_name_not_by_place():
+def test_pairs_are_by_name_not_by_position():
     names = list(reversed(CLIPS))
     shuffled = Scores({1: 54.5}, {1: "run"}, dict(zip(names, reversed(BASE + GAIN), strict=True)))
     (rows,) = compare({"rows": PAIRS["rows"][:1]}, CELLS | {(ROWS[1], COLUMNS[0]): shuffled})
@@ -158,9 +171,9 @@ def test_csv_files_hold_every_number(table, tmp_path):
 
 
 @pytest.mark.parametrize("joined", [True, False])
-def test_the_picture_shows_both_rows(joined, table, tmp_path):
-    picture = Picture("p", "columns", joined, {"one": (ROWS[0],), "two": (ROWS[1],)} if joined else {"": tuple(ROWS)})
-    save_plot(tmp_path / "p.png", table, picture)
+def test_the_plot_shows_both_rows(joined, table, tmp_path):
+    plot = Plot("p", "columns", joined, {"one": (ROWS[0],), "two": (ROWS[1],)} if joined else {"": tuple(ROWS)})
+    save_plot(tmp_path / "p.png", table, plot)
     with Image.open(tmp_path / "p.png") as image:
         pixels = np.asarray(image.convert("RGB")).reshape(-1, 3)
         assert min(image.size) > 400
@@ -170,9 +183,9 @@ def test_the_picture_shows_both_rows(joined, table, tmp_path):
 
 
 def test_a_table_without_any_run_can_be_written(tmp_path):
-    results = [Result.of(place, "miou", 50.0, None) for place in CELLS]
-    empty = Table("Empty", "", "miou", ROWS, COLUMNS, results, compare(PAIRS, dict.fromkeys(CELLS)))
+    results = [Result.of(key, "miou", 50.0, None) for key in CELLS]
+    empty = Table(SWEEP, results, compare(PAIRS, dict.fromkeys(CELLS)))
     write_table(tmp_path, empty)
-    save_plot(tmp_path / "p.png", empty, Picture("p", "", True, {"": tuple(ROWS)}))
+    save_plot(tmp_path / "p.png", empty, SWEEP.plot)
     assert "4 of 4 cells have no complete run yet" in (tmp_path / "table.md").read_text()
     assert (tmp_path / "comparisons.csv").read_text().count("\n") == 1

@@ -11,7 +11,7 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 from avseg.runs import RunDirectory, run_id
 from avseg.runs.configure import training_config
 from avseg.tables.experiment import read_experiment
-from avseg.tables.wandb_sweep import grids, sweeps
+from avseg.tables.wandb_sweep import find_grids, wandb_sweeps
 
 
 def expand(content: str) -> list[list[str]]:
@@ -31,7 +31,7 @@ def expand(content: str) -> list[list[str]]:
 
 def plain(name: str) -> list[list[str]]:
     experiment = read_experiment(name)
-    return [experiment.words(cell, seed) for cell in experiment.cells() for seed in experiment.seeds]
+    return [experiment.overrides(cell, seed) for cell in experiment.cells() for seed in experiment.seeds]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def plain(name: str) -> list[list[str]]:
     [("table_a1", 1, 28), ("table_a2", 1, 8), ("toy_table_a1", 1, 28), ("toy_table_a2", 2, 8)],
 )
 def test_the_same_overrides(name: str, files: int, count: int) -> None:
-    contents = sweeps(read_experiment(name))
+    contents = wandb_sweeps(read_experiment(name))
     jobs = [job for content in contents for job in expand(content)]
     assert (len(contents), len(jobs)) == (files, count)
     assert sorted(sorted(job) for job in jobs) == sorted(sorted([*words, "logger=wandb"]) for words in plain(name))
@@ -52,19 +52,19 @@ def test_the_same_runs() -> None:
         config = training_config(words)
         return run_id(config), RunDirectory.of(config)
 
-    jobs = [job for content in sweeps(read_experiment("toy_table_a2")) for job in expand(content)]
+    jobs = [job for content in wandb_sweeps(read_experiment("toy_table_a2")) for job in expand(content)]
     assert sorted(map(where, jobs), key=str) == sorted(map(where, plain("toy_table_a2")), key=str)
 
 
 def test_further_overrides_win() -> None:
-    (content,) = sweeps(read_experiment("table_a1"), ["data.root=/data", "init=checkpoint"])
+    (content,) = wandb_sweeps(read_experiment("table_a1"), ["data.root=/data", "init=checkpoint"])
     jobs = expand(content)
     assert all("data.root=/data" in job and "init=checkpoint" in job and "init=scratch" not in job for job in jobs)
 
 
 def test_the_single_source_runs_are_mentioned() -> None:
-    assert not any("reproduce" in content for content in sweeps(read_experiment("table_a1")))
-    assert "avseg reproduce table_a2" in sweeps(read_experiment("table_a2"))[0]
+    assert not any("reproduce" in content for content in wandb_sweeps(read_experiment("table_a1")))
+    assert "avseg reproduce table_a2" in wandb_sweeps(read_experiment("table_a2"))[0]
 
 
 JOBS = st.lists(st.dictionaries(st.sampled_from("abcd"), st.sampled_from("123"), max_size=4), min_size=1, max_size=12)
@@ -73,7 +73,7 @@ JOBS = st.lists(st.dictionaries(st.sampled_from("abcd"), st.sampled_from("123"),
 @given(JOBS)
 def test_grids_cover_any_jobs_exactly(jobs: list[dict[str, str]]) -> None:
     expanded = []
-    for grid in grids(jobs):
+    for grid in find_grids(jobs):
         for values in product(*grid.choices.values()):
             expanded.append({**grid.common, **dict(zip(grid.choices, values, strict=True))})
     unique = {tuple(sorted(job.items())) for job in jobs}
@@ -83,4 +83,4 @@ def test_grids_cover_any_jobs_exactly(jobs: list[dict[str, str]]) -> None:
 @given(st.dictionaries(st.sampled_from("abcd"), st.sets(st.sampled_from("123"), min_size=1), min_size=1))
 def test_a_product_is_one_grid(values: dict[str, set[str]]) -> None:
     jobs = [dict(zip(values, choice, strict=True)) for choice in product(*values.values())]
-    assert len(grids(jobs)) == 1
+    assert len(find_grids(jobs)) == 1

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from avseg.audio.log_mel import BANDS, HOPS, PATCH_FRAMES, PATCH_SAMPLES, SAMPLE_RATE, Hop, log_mel_patches
-from avseg.utils.errors import UserError, nearest
+from avseg.utils.choices import check_choice
+from avseg.utils.errors import UserError
 
 
 class FrontEnd(Protocol):
@@ -36,7 +37,7 @@ class FrontEnd(Protocol):
         """Compute the items of a sound.
 
         Args:
-            waveform: (n,) or (channels, n), float in [-1, 1].
+            waveform: (n,) or (channels, n), float32 or float64 in [-1, 1].
             rate: sample rate in Hz.
 
         Returns:
@@ -64,8 +65,7 @@ class LogMel:
     per_frame = True
 
     def __init__(self, hop: Hop = "vggish") -> None:
-        if hop not in HOPS:
-            raise UserError(f"data.hop '{hop}' is unknown; allowed: {', '.join(HOPS)}{nearest(hop, HOPS)}")
+        check_choice("data.hop", hop, HOPS)
         self.hop = hop
         self.name = f"log_mel-{hop}"
         # with hop "second" the last, incomplete second is padded
@@ -92,28 +92,27 @@ def fit_to_frames(items: Tensor, count: int) -> Tensor:
         (count, ...)
 
     Raises:
-        UserError: there are no items.
+        UserError: P = 0.
     """
     if items.shape[0] == 0:
-        raise UserError(f"the sound has no items; at least one is needed for {count} frames")
+        raise UserError(f"the sound has 0 items; at least one is needed for {count} frames")
     missing = max(count - items.shape[0], 0)
     return torch.cat([items[:count], items[-1:].expand(missing, *items.shape[1:])])
 
 
 def clip_sound(items: Tensor, frontend: FrontEnd, frames: int, length: int) -> Tensor:
-    """Arrange the items of one clip as `Clip.sound` of a batch of one.
+    """Arrange the items of one clip as the model gets them.
 
     Args:
         items: (P, *shape), from `frontend`.
         frontend: the front end.
         frames: number of frames that exist.
-        length: T; shorter clips are padded with zeros.
+        length: T; the items of shorter clips are padded with zeros.
 
     Returns:
-        (1, T, *shape), or (1, *shape) where one item covers the whole clip.
+        (T, *shape), or (*shape) where one item covers the whole clip.
     """
     if not frontend.per_frame:
-        return items[:1]
+        return items[0]
     items = fit_to_frames(items, frames)
-    padding = items.new_zeros(length - frames, *items.shape[1:])
-    return torch.cat([items, padding]).unsqueeze(0)
+    return torch.cat([items, items.new_zeros(length - frames, *items.shape[1:])])

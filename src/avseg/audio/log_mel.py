@@ -1,4 +1,4 @@
-"""The VGGish front end: sound to log-mel patches, and reading sound files.
+"""Compute the log-mel patches of VGGish, and read sound files.
 
 Hershey et al., "CNN architectures for large-scale audio classification", ICASSP 2017, with the constants of the
 released VGGish: 16 kHz, frames of 400 samples every 160, periodic Hann window, FFT 512, magnitudes, 64 mel bands of
@@ -13,25 +13,31 @@ from typing import Literal
 import soundfile
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torchaudio.functional import resample
 
-from avseg.utils.errors import UserError, nearest
+from avseg.utils.choices import check_choice
+from avseg.utils.errors import UserError
 
 SAMPLE_RATE = 16_000
-WINDOW, HOP, FFT = 400, 160, 512
-BANDS, LOWEST_HZ, HIGHEST_HZ = 64, 125.0, 7500.0
+WINDOW = 400  # samples
+HOP = 160
+FFT = 512
+BANDS = 64
+LOWEST_HZ = 125.0
+HIGHEST_HZ = 7500.0
 PATCH_FRAMES = 96
-PATCH_SAMPLES = (PATCH_FRAMES - 1) * HOP + WINDOW  # 15,600: what one patch sees
+PATCH_SAMPLES = (PATCH_FRAMES - 1) * HOP + WINDOW  # 15,600 samples, 0.975 s
 LOG_OFFSET = 0.01
 
 Hop = Literal["vggish", "second"]
 HOPS = ("vggish", "second")
-# the kernel of a resampler holds orig/g * new/g numbers; beyond this many the rate is rounded instead
+# a resampling kernel holds (rate / g) * (16000 / g) numbers, g their common divisor; above this the rate is rounded
 _LARGEST_KERNEL = 1 << 23
 
 
 def log_mel_patches(waveform: Tensor, sample_rate: int, hop: Hop = "vggish") -> Tensor:
-    """Log-mel patches of a sound, the input of VGGish.
+    """Compute the log-mel patches of a sound, the input of VGGish.
 
     Args:
         waveform: (n,) or (channels, n), float in [-1, 1] or int16; channels are averaged.
@@ -45,20 +51,20 @@ def log_mel_patches(waveform: Tensor, sample_rate: int, hop: Hop = "vggish") -> 
     Raises:
         UserError: the sound is empty, or the hop is unknown.
     """
-    if hop not in HOPS:
-        raise UserError(f"audio hop '{hop}' is unknown; allowed: {', '.join(HOPS)}{nearest(hop, HOPS)}")
+    check_choice("audio hop", hop, HOPS)
     samples = _mono_16k(waveform, sample_rate)
     if samples.numel() == 0:
         raise UserError("the sound is empty (0 samples); at least one sample is needed")
-    frames = _frames_per_second(samples) if hop == "second" else _frames_per_patch(samples)
+    # (P, 96, 400)
+    frames = _cut_seconds(samples) if hop == "second" else _cut_patches(samples)
     return _log_mel(frames).unsqueeze(1)
 
 
 def read_wav(path: Path) -> tuple[Tensor, int]:
-    """Reads a sound file (wav, flac, ogg and what else libsndfile knows) of any rate and number of channels.
+    """Read a sound file (wav, flac, ogg and other formats of libsndfile) of any rate and number of channels.
 
     Returns:
-        waveform (channels, n) float32, int16/32768 for 16-bit files, single NaN or infinite samples set to 0; rate, Hz.
+        waveform (channels, n) float32, int16/32768 for 16-bit files, NaN or infinite samples set to 0; rate in Hz.
 
     Raises:
         UserError: the file is missing, unreadable, empty, or all NaN.
@@ -78,40 +84,41 @@ def read_wav(path: Path) -> tuple[Tensor, int]:
 
 
 def _mono_16k(waveform: Tensor, sample_rate: int) -> Tensor:
-    """(n,) float64 at 16 kHz; double precision since the official front end computes in it."""
+    """Return (n,) float64 at 16 kHz; the official front end computes in double precision too."""
     scale = 1 / 32768 if waveform.dtype == torch.int16 else 1.0
     samples = waveform.to(torch.float64) * scale
     if samples.ndim == 2:
         samples = samples.mean(0)
-    rate = _near_rate(sample_rate)
+    rate = _rounded_rate(sample_rate)
     return samples if rate == SAMPLE_RATE or samples.numel() == 0 else resample(samples, rate, SAMPLE_RATE)
 
 
-def _near_rate(rate: int) -> int:
-    """The rate itself; for odd ones (44,101 Hz), whose kernel would fill the memory, the nearest multiple of 25 Hz."""
+def _rounded_rate(rate: int) -> int:
+    """Return the rate, or the nearest multiple of 25 Hz where its kernel would fill the memory (44,101 Hz)."""
     common = gcd(rate, SAMPLE_RATE)
     fits = (rate // common) * (SAMPLE_RATE // common) <= _LARGEST_KERNEL
     return rate if fits else 25 * max(round(rate / 25), 1)
 
 
-def _frames_per_patch(samples: Tensor) -> Tensor:
-    """(P, 96, 400): the frames of each 0.96 s; what does not fill a patch is dropped."""
-    samples = torch.nn.functional.pad(samples, (0, max(PATCH_SAMPLES - samples.numel(), 0)))
+def _cut_patches(samples: Tensor) -> Tensor:
+    """Cut (n,) into the frames of each 0.96 s, (P, 96, 400); an incomplete patch at the end is dropped."""
+    samples = functional.pad(samples, (0, max(PATCH_SAMPLES - samples.numel(), 0)))
     frames = samples.unfold(0, WINDOW, HOP)
     count = frames.shape[0] // PATCH_FRAMES
     return frames[: count * PATCH_FRAMES].reshape(count, PATCH_FRAMES, WINDOW)
 
 
-def _frames_per_second(samples: Tensor) -> Tensor:
-    """(P, 96, 400): the first 96 frames of each second."""
+def _cut_seconds(samples: Tensor) -> Tensor:
+    """Cut (n,) into the first 96 frames of each second, (P, 96, 400)."""
     seconds = ceil(samples.numel() / SAMPLE_RATE)
-    samples = torch.nn.functional.pad(samples, (0, seconds * SAMPLE_RATE - samples.numel()))
+    samples = functional.pad(samples, (0, seconds * SAMPLE_RATE - samples.numel()))
     return samples.reshape(seconds, SAMPLE_RATE)[:, :PATCH_SAMPLES].unfold(1, WINDOW, HOP)
 
 
 def _log_mel(frames: Tensor) -> Tensor:
-    """(..., 400) float64 -> (..., 64) float32. Not torch.stft: it centres the window and gives one frame fewer."""
-    spectrum = torch.fft.rfft(frames * _window(), n=FFT).abs()
+    """Turn frames (..., 400) float64 into log-mel bands (..., 64) float32."""
+    # torch.stft would centre the window and yield one frame fewer
+    spectrum = torch.fft.rfft(frames * _window(), n=FFT).abs()  # (..., 257)
     log_mel: Tensor = (spectrum @ _mel_matrix() + LOG_OFFSET).log()
     return log_mel.float()
 
@@ -123,16 +130,18 @@ def _window() -> Tensor:
 
 @lru_cache(maxsize=1)
 def _mel_matrix() -> Tensor:
-    """(257, 64) triangles linear in mel (torchaudio's are linear in Hz: off by up to 4e-3), zero at the DC bin."""
+    """Return the (257, 64) triangles, linear in mel (torchaudio's are linear in Hz: off by up to 4e-3)."""
     bins = _mel(torch.linspace(0, SAMPLE_RATE / 2, FFT // 2 + 1, dtype=torch.float64)).unsqueeze(1)
     lowest, highest = _mel(torch.tensor([LOWEST_HZ, HIGHEST_HZ], dtype=torch.float64)).tolist()
     edges = torch.linspace(lowest, highest, BANDS + 2, dtype=torch.float64)
-    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
+    low = edges[:-2]
+    centre = edges[1:-1]
+    high = edges[2:]
     weights = torch.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)).clamp_min(0)
-    weights[0] = 0
+    weights[0] = 0  # the DC bin
     return weights
 
 
 def _mel(hertz: Tensor) -> Tensor:
-    """HTK mel."""
+    """Convert Hz to mel, in HTK's form."""
     return 1127 * (1 + hertz / 700).log()

@@ -6,20 +6,20 @@ PLAN = (64, "pool", 128, "pool", 256, 256, "pool", 512, 512, "pool")
 
 
 class VGGish(nn.Module):
-    """Turns each log-mel patch into a 128-d embedding; always frozen and in eval mode.
+    """Embeds each log-mel patch into 128 numbers; always frozen and in eval mode.
 
-    The names of the parameters are those of the public weights (`features.0.weight`, ..., `embeddings.4.bias`).
-    The embedding is taken after the last ReLU; there is no PCA post-processing.
+    The parameters have the names of the public weights (`features.0.weight`, ..., `embeddings.4.bias`).
+    The embedding is taken after the last ReLU, without PCA post-processing.
     """
 
     def __init__(self) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         channels = 1
-        for step in PLAN:
-            if isinstance(step, int):
-                layers += [nn.Conv2d(channels, step, 3, padding=1), nn.ReLU()]
-                channels = step
+        for width in PLAN:
+            if isinstance(width, int):
+                layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+                channels = width
             else:
                 layers.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*layers)
@@ -30,12 +30,12 @@ class VGGish(nn.Module):
         self.train(False)
 
     def train(self, mode: bool = True) -> "VGGish":
-        """Stays in eval mode, whatever is asked."""
+        """Keep the network in eval mode, for any `mode`."""
         return super().train(False)
 
     def forward(self, patches: Tensor) -> Tensor:
-        """Embeds log-mel patches (B, T, 1, 96, 64) into (B, T, 128)."""
-        maps = self.features(patches.flatten(0, 1))
+        """Embed log-mel patches (B, T, 1, 96, 64) into (B, T, 128)."""
+        maps = self.features(patches.flatten(0, 1))  # (B*T, 512, 6, 4)
         # the weights come from TensorFlow, which flattens rows, columns, channels
-        embeddings: Tensor = self.embeddings(maps.permute(0, 2, 3, 1).flatten(1))
+        embeddings: Tensor = self.embeddings(maps.permute(0, 2, 3, 1).flatten(1))  # (B*T, 128)
         return embeddings.view(*patches.shape[:2], -1)

@@ -1,4 +1,4 @@
-"""AudioSet weights of VGGish: from a local file, or downloaded and checked."""
+"""Load the AudioSet weights of VGGish, from a local file or downloaded and verified."""
 
 from pathlib import Path
 
@@ -8,48 +8,46 @@ from avseg.audio.vggish import VGGish
 from avseg.utils.errors import UserError
 from avseg.utils.weights_file import cache_folder, read_state_dict
 
-# the eight digits in the name are the beginning of the file's SHA-256, the custom of torch.hub, which checks them
+# torch.hub verifies the eight digits in the name: they are the start of the file's SHA-256
 VGGISH_FILE = "vggish-10086976.pth"
 VGGISH_SHA256_PREFIX = "10086976"
 VGGISH_URL = f"https://github.com/harritaylor/torchvggish/releases/download/v0.1/{VGGISH_FILE}"
 
 
 def load_vggish_weights(vggish: VGGish, source: str | Path = "download") -> None:
-    """Gives VGGish its AudioSet weights.
+    """Load the AudioSet weights into VGGish.
 
     Args:
         vggish: the network to fill.
-        source: a weights file, or "download" for the public one in the cache folder, fetched and checked if absent.
+        source: a weights file, or "download" for the public one in the cache folder, downloaded if missing.
 
     Raises:
-        UserError: the file cannot be had, is not what its name says, or does not fit.
+        UserError: the file cannot be downloaded, does not match its name, or does not fit.
     """
-    path = _public_vggish() if source == "download" else Path(source)
-    weights = _networks_only(read_state_dict(path))
+    path = _cached_weights() if source == "download" else Path(source)
+    weights: dict[str, torch.Tensor] = {}
+    for name, tensor in read_state_dict(path).items():
+        if not name.startswith("pproc."):  # PCA post-processing, in some copies of the file
+            weights[name] = tensor
     try:
         vggish.load_state_dict(weights)
     except RuntimeError as error:
         raise UserError(f"{path}: is not VGGish ({_reason(error)}); give {VGGISH_FILE} from {VGGISH_URL}") from error
 
 
-def _public_vggish() -> Path:
+def _cached_weights() -> Path:
     path = cache_folder() / VGGISH_FILE
     if path.is_file():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         torch.hub.download_url_to_file(VGGISH_URL, str(path), hash_prefix=VGGISH_SHA256_PREFIX, progress=True)
-    except Exception as error:  # no network comes as one of many types, a wrong hash as RuntimeError
+    except Exception as error:  # network errors have many types, a wrong hash is a RuntimeError
         raise UserError(
-            f"VGGish: its weights could not be downloaded ({_reason(error)}); put {VGGISH_FILE} "
+            f"VGGish: the weights could not be downloaded ({_reason(error)}); put {VGGISH_FILE} "
             f"(from {VGGISH_URL}) into {cache_folder()}, or choose an audio encoder without weights"
         ) from error
     return path
-
-
-def _networks_only(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Leaves out the PCA post-processing that some copies of the file carry."""
-    return {name: tensor for name, tensor in weights.items() if not name.startswith("pproc.")}
 
 
 def _reason(error: Exception) -> str:

@@ -89,9 +89,9 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(f"the annotation tool needs {', '.join(missing)}: pip install 'avseg[annotate]'")
     arguments.weights = _weights(arguments.backend or ["default"], arguments.weights)
     if arguments.device is not None:
-        from avseg.cli.predict import device_of
+        from avseg.predict.device import find_device
 
-        arguments.device = str(device_of(arguments.device))
+        arguments.device = str(find_device(arguments.device))
     if not 0 <= arguments.port <= 65535:
         raise UserError(f"--port {arguments.port}: must lie between 0 and 65535")
     if (arguments.export is None) != (arguments.out is None):
@@ -190,12 +190,12 @@ def _follow(project: "Project", arguments: argparse.Namespace) -> None:
 
 
 def _session(project: "Project", name: str, arguments: argparse.Namespace) -> "Session":
-    from avseg.annotate.backends import make_propagator, make_segmenter, options_of
+    from avseg.annotate.backends import backend_options, make_propagator, make_segmenter
     from avseg.annotate.session import Session
 
     (draws, carries), options = _backends(arguments), _options(arguments)
-    segmenter = make_segmenter(draws, **options_of(draws, options))
-    propagator = make_propagator(carries, **options_of(carries, options))
+    segmenter = make_segmenter(draws, **backend_options(draws, options))
+    propagator = make_propagator(carries, **backend_options(carries, options))
     return Session(project.open(name), project.film(name), segmenter, propagator)
 
 
@@ -203,19 +203,19 @@ def _import(project: "Project", name: str, format: str, source: str) -> str:
     from avseg.annotate.importing import import_
 
     document = project.open(name)
-    with document.transaction("import"):
+    with document.together("import"):
         done = import_(document, project.film(name), format, source)
     return f"{done.objects} objects, {done.segments} segments, {done.masks} masks from {source}"
 
 
 def _export(project: "Project", name: str, arguments: argparse.Namespace) -> str:
-    from avseg.annotate.export import export, gaps
-    from avseg.annotate.plan.verbs import with_remark
+    from avseg.annotate.export import export, missing_masks
+    from avseg.annotate.plan.verbs import told
 
     out = arguments.out if len(project.names()) == 1 else arguments.out / Path(name).stem
     document, film = project.open(name), project.film(name)
     done = export(document, film, arguments.export, out, overwrite=arguments.overwrite)
-    return f"{arguments.export} in {with_remark(done, gaps(document, arguments.export))}"
+    return f"{arguments.export} in {told(done, missing_masks(document, arguments.export))}"
 
 
 def _for_each(project: "Project", do: Any) -> None:

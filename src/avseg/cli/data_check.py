@@ -1,278 +1,194 @@
-"""`avseg data check`, `stats` and `help`: is a set complete and sound, what is in it, where does it come from."""
+"""Run `avseg data check`, `stats` and `help`: check a data set, count its content, explain how to obtain it."""
 
-import argparse
 import json
-from collections.abc import Callable, Iterator
+from argparse import Namespace
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
 
-from avseg.utils.errors import UserError, nearest
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-    from avseg.data.check import Report, Source, Statistics
-
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-Tell: TypeAlias = Callable[[int, int], None]
-
-_SETTINGS = ("s4", "ms3", "avss", "lu_avs")
-_CHECK_EPILOG = """\
-exit code: 0 complete and sound, 1 something is wrong, 2 the command itself.
-examples:
-  avseg data check data/AVSBench                       every set below, one screen each
-  avseg data check data/LU-AVS --setting lu_avs --json lu_avs.json
-  avseg data check data/AVSBench/Semantic --ignore 'stray pixels' 'stray colour'
-"""
-_STATS_EPILOG = """\
-example:
-  avseg data stats data/AVSBench/Multi-sources --picture ms3.png --json ms3.json
-"""
-_HELP_EPILOG = """\
-examples:
-  avseg data help          all data sets
-  avseg data help s4
-"""
+from avseg.cli.data_common import check_minimum, check_not_folder, progress_bar
+from avseg.data.check.clips import Progress
+from avseg.data.check.findings import ISSUES, Report
+from avseg.data.check.fixes import apply_fixes
+from avseg.data.check.inspect import compute_statistics, find_settings, inspect_set
+from avseg.data.check.published import CUSTOM
+from avseg.data.check.sources import Source, find_source, read_sources
+from avseg.data.check.statistics import Statistics, quantiles
+from avseg.draw.statistics import save_statistics
+from avseg.utils.choices import check_choice
+from avseg.utils.errors import UserError
+from avseg.utils.files import atomic_file
 
 
-def add_parsers(subverbs: Commands) -> None:
-    """Adds the subverbs `check`, `stats` and `help`."""
-    check = _parser(subverbs, "check", "tell whether a data set is complete and sound", _CHECK_EPILOG)
-    _add_set(check)
-    check.add_argument("--fix", action="store_true", help="mend where nothing can be lost: leftovers, log-mel files")
-    check.add_argument("--own", action="store_true", help="an own set in this layout: no published numbers")
-    check.add_argument("--ignore", nargs="+", default=[], metavar="KIND", help="kinds of findings to leave out")
-    check.add_argument("--show", type=int, default=3, metavar="N", help="findings shown of each kind; default: 3")
-    text = "AVSS: smaller spots of a class are stray pixels; default: 10"
-    check.add_argument("--min-pixels", type=int, default=10, metavar="N", help=text)
-    check.set_defaults(run=run_check)
-    stats = _parser(subverbs, "stats", "count what a data set holds, as a table and a picture", _STATS_EPILOG)
-    _add_set(stats)
-    stats.add_argument("--picture", type=Path, metavar="FILE", help="write it as a png")
-    stats.set_defaults(run=run_stats)
-    helps = _parser(subverbs, "help", "how to obtain a data set, its licence, where to put it", _HELP_EPILOG)
-    helps.add_argument("dataset", nargs="?", metavar="DATASET", help="its name; default: all of them in a line each")
-    helps.set_defaults(run=run_help)
-
-
-def run_check(arguments: argparse.Namespace) -> int:
-    """Checks every set below the root; 0 if nothing is wrong, else 1."""
-    from rich.console import Console
-
-    from avseg.data.check import KINDS, find_settings, inspect_set, mend
-    from avseg.data.check.published import OWN
-
-    for kind in arguments.ignore:
-        if kind not in KINDS:
-            raise UserError(f"--ignore {kind} is unknown; allowed: {', '.join(KINDS)}{nearest(kind, KINDS)}")
-    _check_least(arguments, show=0, min_pixels=0, jobs=1)
-    _check_files(arguments, json="file")
-    console, reports = Console(soft_wrap=False), []
+def run_check(arguments: Namespace) -> int:
+    """Check every data set below the root; return 0 if there are no findings, else 1."""
+    for issue in arguments.ignore:
+        check_choice("--ignore", issue, ISSUES)
+    check_minimum(arguments, show=0, min_pixels=0, jobs=1)
+    check_not_folder("--json", arguments.json, "file")
+    console = Console(soft_wrap=False)
+    reports: list[Report] = []
     for setting in find_settings(arguments.root, arguments.setting):
-        with _progress(console, f"checking {setting}") as tell:
-            expected = OWN if arguments.own else None
-            options = {"jobs": arguments.jobs, "least": arguments.min_pixels, "tell": tell}
-            report = inspect_set(arguments.root, setting, expected, **options)
+        with _progress(console, f"checking {setting}") as progress:
+            report = inspect_set(
+                arguments.root,
+                setting,
+                CUSTOM if arguments.own else None,
+                jobs=arguments.jobs,
+                min_pixels=arguments.min_pixels,
+                progress=progress,
+            )
         if arguments.fix:
-            mend(report)
-        report.without(arguments.ignore)
-        _show_report(console, report, arguments)
+            apply_fixes(report)
+        report.ignore(arguments.ignore)
+        _print_report(console, report, arguments)
         reports.append(report)
-    if arguments.json is not None:
-        _write_json(arguments.json, {"sets": [report.as_json() for report in reports]})
-    return 0 if all(report.sound for report in reports) else 1
+    _write_json(arguments.json, [report.as_json() for report in reports])
+    return 0 if all(report.valid for report in reports) else 1
 
 
-def run_stats(arguments: argparse.Namespace) -> int:
-    """Counts what the sets below the root hold."""
-    from rich.console import Console
-
-    from avseg.data.check import find_settings, statistics_of
-
-    _check_least(arguments, jobs=1)
-    _check_files(arguments, json="file", picture="png file")
+def run_stats(arguments: Namespace) -> int:
+    """Print the statistics of the data sets below the root."""
+    check_minimum(arguments, jobs=1)
+    check_not_folder("--json", arguments.json, "file")
+    check_not_folder("--picture", arguments.picture, "png file")
     console = Console()
     settings = find_settings(arguments.root, arguments.setting)
     if arguments.picture is not None and len(settings) > 1:
-        raise UserError(f"{arguments.root} holds {', '.join(settings)}; add --setting, a picture shows one of them")
-    sets = []
+        raise UserError(f"{arguments.root} holds {', '.join(settings)}; add --setting, an image shows one of them")
+    sets: list[Statistics] = []
     for setting in settings:
-        with _progress(console, f"counting {setting}") as tell:
-            sets.append(statistics_of(arguments.root, setting, jobs=arguments.jobs, tell=tell))
+        with _progress(console, f"counting {setting}") as progress:
+            sets.append(compute_statistics(arguments.root, setting, jobs=arguments.jobs, progress=progress))
         console.print(_statistics_table(sets[-1]))
     if arguments.picture is not None:
-        from avseg.draw.statistics import save_statistics
-
         save_statistics(arguments.picture, sets[0], title=str(arguments.root))
         console.print(f"picture: {arguments.picture}")
-    if arguments.json is not None:
-        _write_json(arguments.json, {"sets": [one.as_json() for one in sets]})
+    _write_json(arguments.json, [statistics.as_json() for statistics in sets])
     return 0
 
 
-def run_help(arguments: argparse.Namespace) -> int:
-    """Says where a data set comes from."""
-    from rich.console import Console
-
-    from avseg.data.check.sources import SOURCES, find_source
-
+def run_help(arguments: Namespace) -> int:
+    """Print how to obtain a data set, or the list of all data sets."""
     console = Console()
     if arguments.dataset is not None:
-        _say(console, _source_text(find_source(arguments.dataset)))
+        _print_source(console, find_source(arguments.dataset))
         return 0
-    for source in SOURCES.values():
-        _say(console, f"[bold]{source.name:8}[/bold] {source.title}")
+    for source in read_sources().values():
+        _print_line(console, f"[bold]{source.name:8}[/bold] {escape(source.title)}")
     console.print("more: avseg data help NAME")
     return 0
 
 
-def _parser(commands: Commands, name: str, text: str, epilog: str) -> argparse.ArgumentParser:
-    shape = argparse.RawDescriptionHelpFormatter
-    return commands.add_parser(name, help=text, description=text, epilog=epilog, formatter_class=shape)
-
-
-def _add_set(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("root", type=Path, metavar="ROOT", help="the set's folder, or one that holds several releases")
-    parser.add_argument("--setting", choices=_SETTINGS, help="default: whatever lies there")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything as json")
-    parser.add_argument("--jobs", type=int, metavar="N", help="processes; default: one for each processor")
-
-
-def _check_least(arguments: argparse.Namespace, **least: int) -> None:
-    for name, number in least.items():
-        given = getattr(arguments, name)
-        if given is not None and given < number:
-            raise UserError(f"--{name.replace('_', '-')} is {given}; give {number} or more")
-
-
-def _check_files(arguments: argparse.Namespace, **kinds: str) -> None:
-    """Before hours of reading."""
-    for name, kind in kinds.items():
-        path: Path | None = getattr(arguments, name)
-        if path is not None and path.is_dir():
-            raise UserError(f"--{name} {path} is a folder; name a {kind}")
-
-
-def _say(console: "Console", text: str) -> None:
-    """A line in which nothing but the markup is coloured, and which is never cut."""
+def _print_line(console: Console, text: str) -> None:
+    """Print a line that is coloured by its markup only and never cut."""
     console.print(text, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def _progress(console: "Console", text: str) -> Iterator[Tell]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+def _progress(console: Console, text: str) -> Iterator[Progress]:
+    with progress_bar(text, console) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _show_report(console: "Console", report: "Report", arguments: argparse.Namespace) -> None:
-    from rich.markup import escape
-
-    facts = [f"{name}: {value}" for name, value in report.facts.items()]
+def _print_report(console: Console, report: Report, arguments: Namespace) -> None:
     console.print(_counts_table(report))
-    _say(console, escape("; ".join(facts)))
-    _say(console, f"[dim]expected:[/dim] {escape(report.source)}")
+    _print_line(console, escape("; ".join(f"{name}: {value}" for name, value in report.facts.items())))
+    _print_line(console, f"[dim]expected:[/dim] {escape(report.source)}")
     for note in report.notes:
-        _say(console, f"[dim]note:[/dim] {escape(note)}")
-    for finding in report.mended:
-        _say(console, f"[green]mended[/green] {escape(finding.file)}: {escape(finding.mend)}")
-    _show_findings(console, report, arguments.show)
-    _say(console, _verdict(report))
-    hidden = [found for found in report.by_kind().values() if len(found) > arguments.show]
-    if hidden and arguments.json is None:
+        _print_line(console, f"[dim]note:[/dim] {escape(note)}")
+    for finding in report.fixed:
+        _print_line(console, f"[green]fixed[/green] {escape(finding.file)}: {escape(finding.fix)}")
+    has_more = False
+    for issue, findings in report.by_issue().items():
+        _print_line(console, f"[bold red]{issue}[/bold red] ({len(findings):,}): {ISSUES[issue]}")
+        for finding in findings[: arguments.show]:
+            prefix = f"{finding.file}: " if finding.file else ""
+            _print_line(console, f"  {escape(prefix + finding.message)}")
+        if len(findings) > arguments.show:
+            has_more = True
+            _print_line(console, f"  ... and {len(findings) - arguments.show:,} more")
+        for fix in dict.fromkeys(finding.fix for finding in findings[: max(arguments.show, 1)]):
+            _print_line(console, f"  [dim]->[/dim] {escape(fix)}")
+    _print_line(console, _verdict(report))
+    if has_more and arguments.json is None:
         console.print("all of them: --json FILE")
 
 
-def _counts_table(report: "Report") -> "Table":
-    from rich.table import Table
-
+def _counts_table(report: Report) -> Table:
     table = Table(title=f"{report.setting}: {report.root}", title_justify="left")
-    for column in ("split", "videos" if report.setting == "lu_avs" else "clips", "expected", ""):
-        table.add_column(column, justify="left" if column in ("split", "") else "right")
-    wrong = {finding.what.split(":")[0] for finding in report.findings if finding.kind == "count"}
+    table.add_column("split")
+    table.add_column("videos" if report.setting == "lu_avs" else "clips", justify="right")
+    table.add_column("expected", justify="right")
+    table.add_column("")
+    wrong_splits = {finding.message.split(":")[0] for finding in report.findings if finding.issue == "count"}
     for split, count in report.counts.items():
-        wanted = report.expected.get(split)
-        mark = "" if wanted is None else "[red]no[/red]" if split in wrong else "[green]yes[/green]"
-        table.add_row(split, f"{count:,}", "" if wanted is None else f"{wanted:,}", mark)
+        if split in report.expected:
+            mark = "[red]no[/red]" if split in wrong_splits else "[green]yes[/green]"
+            table.add_row(split, f"{count:,}", f"{report.expected[split]:,}", mark)
+        else:
+            table.add_row(split, f"{count:,}", "", "")
     return table
 
 
-def _show_findings(console: "Console", report: "Report", show: int) -> None:
-    from rich.markup import escape
-
-    from avseg.data.check import KINDS
-
-    for kind, found in report.by_kind().items():
-        _say(console, f"[bold red]{kind}[/bold red] ({len(found):,}): {KINDS[kind]}")
-        for finding in found[:show]:
-            where = f"{finding.file}: " if finding.file else ""
-            _say(console, f"  {escape(where + finding.what)}")
-        if len(found) > show:
-            _say(console, f"  ... and {len(found) - show:,} more")
-        for mend in dict.fromkeys(finding.mend for finding in found[: max(show, 1)]):
-            _say(console, f"  [dim]->[/dim] {escape(mend)}")
-
-
-def _verdict(report: "Report") -> str:
-    if report.sound:
-        return f"[bold green]{report.setting}: complete and sound[/bold green]"
+def _verdict(report: Report) -> str:
+    if report.valid:
+        return f"[bold green]{report.setting}: complete and valid[/bold green]"
     count = f"{len(report.findings):,} finding{'s' if len(report.findings) > 1 else ''}"
     if report.complete:
         return f"[bold yellow]{report.setting}: complete, but {count}[/bold yellow]"
     return f"[bold red]{report.setting}: not complete; {count}[/bold red]"
 
 
-def _statistics_table(statistics: "Statistics") -> "Table":
-    from rich.table import Table
-
-    long = statistics.setting == "lu_avs"
-    table = Table(title=f"{statistics.setting}: what is in it", title_justify="left")
-    names = ("videos", "frames", "segments", "silent time") if long else ("clips", "frames", "masks", "sounding")
-    for column in ("split", *names, "marked %", "length s", *(("segment s",) if long else ())):
+def _statistics_table(statistics: Statistics) -> Table:
+    is_long = statistics.setting == "lu_avs"
+    columns = ["split", "clips", "frames", "masks", "sounding", "marked %", "length s"]
+    if is_long:
+        columns = ["split", "videos", "frames", "segments", "silent time", "marked %", "length s", "segment s"]
+    table = Table(title=f"{statistics.setting}: content", title_justify="left")
+    for column in columns:
         table.add_column(column, justify="left" if column == "split" else "right")
     for name, split in statistics.splits.items():
-        share = split.silent if long else 1 - split.silent
-        counts = [f"{count:,}" for count in (split.clips, split.frames, split.annotated)]
-        spreads = [_spread(split.mask_sizes, 100), _spread(split.seconds)] + [_spread(split.segments)] * long
-        table.add_row(name, *counts, f"{100 * share:.1f} %" if split.annotated else "-", *spreads)
-    table.caption = "marked: share of the picture; medians, below them the tenth and the ninetieth percentile"
+        row = [name, f"{split.clips:,}", f"{split.frames:,}", f"{split.annotated:,}"]
+        share = split.silent if is_long else 1 - split.silent
+        row.append(f"{100 * share:.1f} %" if split.annotated else "-")
+        row += [_format_quantiles(split.mask_sizes, 100), _format_quantiles(split.seconds)]
+        if is_long:
+            row.append(_format_quantiles(split.segments))
+        table.add_row(*row)
+    table.caption = "marked: share of the image; medians, below them the 10th and the 90th percentile"
     return table
 
 
-def _spread(values: list[float], scale: float = 1) -> str:
-    from avseg.data.check.statistics import quantiles
-
-    found = quantiles(values)
-    if not found:
+def _format_quantiles(values: list[float], scale: float = 1) -> str:
+    summary = quantiles(values)
+    if not summary:
         return "-"
-    return f"{scale * found['median']:.1f}\n[dim]{scale * found['p10']:.1f} - {scale * found['p90']:.1f}[/dim]"
+    return f"{scale * summary['median']:.1f}\n[dim]{scale * summary['p10']:.1f} - {scale * summary['p90']:.1f}[/dim]"
 
 
-def _source_text(source: "Source") -> str:
-    from rich.markup import escape
-
-    steps = [f"{number}. {step}" for number, step in enumerate(source.obtain, 1)]
+def _print_source(console: Console, source: Source) -> None:
     rows = {
-        "holds": [source.holds],
-        "obtain": steps,
+        "holds": [source.content],
+        "obtain": [f"{number}. {step}" for number, step in enumerate(source.obtain, 1)],
         "licence": [source.licence],
-        "put it at": [source.place, *(f"  {file}" for file in source.files)],
+        "put it at": [source.folder, *(f"  {file}" for file in source.files)],
         "check it": [source.check],
         "use it": [f"avseg train {source.use}"],
     }
-    lines = [f"[bold]{escape(source.title)}[/bold]"]
-    for name, texts in rows.items():
-        lines += [f"  [dim]{name if place == 0 else '':10}[/dim] {escape(text)}" for place, text in enumerate(texts)]
-    return "\n".join(lines)
+    _print_line(console, f"[bold]{escape(source.title)}[/bold]")
+    for name, lines in rows.items():
+        for line in lines:
+            _print_line(console, f"  [dim]{name:10}[/dim] {escape(line)}")
+            name = ""
 
 
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    from avseg.utils.files import atomic_file
-
-    with atomic_file(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+def _write_json(path: Path | None, sets: list[dict[str, object]]) -> None:
+    if path is not None:
+        with atomic_file(path) as temporary:
+            temporary.write_text(json.dumps({"sets": sets}, indent=2) + "\n", encoding="utf-8")

@@ -56,8 +56,8 @@ def run_cutouts(data: Path, outputs: Path) -> None:
         raise UserError(f"{source} does not exist; `make data-cutouts` (avseg data cutouts --out {source}) obtains it")
     data_root = data / "cutouts_ms3"
     counts = ["--train", "1000", "--val", "40", "--test", "100"]
-    words = ["compose", "--cutouts", source, "--setting", "ms3", "--size", "96", "--classes", *_CUTOUT_CLASSES]
-    make_data(data_root, [*words, *counts])
+    options = ["compose", "--cutouts", source, "--setting", "ms3", "--size", "96", "--classes", *_CUTOUT_CLASSES]
+    make_data(data_root, [*options, *counts])
     trained = _train(data_root, outputs, "demo_cutouts", "callbacks.panels.every_n_epochs=5", recipe="cutouts")
     _show_result(trained, data_root)
     print(f"image: {trained.pictures / 'test.png'}")
@@ -87,14 +87,14 @@ def run_listening(data: Path, outputs: Path) -> None:
         raise UserError("a check of listening failed; see the table above")
 
 
-def make_data(root: Path, words: Sequence[object]) -> None:
+def make_data(root: Path, options: Sequence[object]) -> None:
     """Generate a data set with `avseg data`, unless the same one exists already.
 
     Args:
         root: folder of the data set; its generator.json records the arguments that it was generated with.
-        words: arguments of `avseg data`, without `--out`.
+        options: of `avseg data`, without `--out`.
     """
-    command = ["data", *map(str, words), "--out", str(root)]
+    command = ["data", *map(str, options), "--out", str(root)]
     note = root / "generator.json"
     if note.is_file() and _was_generated_by(note, command):
         print(f"{root}: exists already")
@@ -119,14 +119,14 @@ def _train(root: Path, outputs: Path, experiment: str, *overrides: str, recipe: 
     return RunDirectory.of(compose("train", all_overrides))
 
 
-def _run_command(words: Sequence[object]) -> None:
+def _run_command(arguments: Sequence[object]) -> None:
     """Print a command and run it.
 
     Raises:
         UserError: it failed, after printing its own error.
         KeyboardInterrupt: Ctrl-C.
     """
-    command = [str(word) for word in words]
+    command = list(map(str, arguments))
     print(f"\n$ avseg {' '.join(command)}", flush=True)
     code = avseg(command)
     if code == 130:

@@ -65,22 +65,23 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(words: list[str] | None = None) -> int:
+def main(command_line: list[str] | None = None) -> int:
     """Run a verb.
 
     Args:
-        words: the command line without the program's name; default: that of the process.
+        command_line: without the program's name; default: that of the process.
 
     Returns:
         The exit code: 0 success, 2 an error that the user can correct, 130 interrupted, 1 a defect of avseg.
     """
-    words = sys.argv[1:] if words is None else words
-    debug = "--debug" in words
-    words = [word for word in words if word != "--debug"]
+    command_line = list(sys.argv[1:] if command_line is None else command_line)
+    debug = "--debug" in command_line
+    while "--debug" in command_line:
+        command_line.remove("--debug")
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("avseg").setLevel(logging.INFO)
     try:
-        return _run(words)
+        return _run(command_line)
     except UserError as error:
         return _report(str(error), 2, debug)
     except KeyboardInterrupt:
@@ -96,12 +97,12 @@ def main(words: list[str] | None = None) -> int:
         raise
 
 
-def _run(words: list[str]) -> int:
-    words, plugins = take_option(words, "--plugin")
-    verb = words[0] if words else ""
+def _run(command_line: list[str]) -> int:
+    command_line, plugins = take_option(command_line, "--plugin")
+    verb = command_line[0] if command_line else ""
     if verb and not verb.startswith("-") and verb not in VERBS:
         raise UserError(f"unknown verb '{verb}': use one of {', '.join(VERBS)}{nearest(verb, VERBS)}")
-    arguments = build_parser().parse_args(words)
+    arguments = build_parser().parse_args(command_line)
     if plugins:
         importlib.import_module("avseg.config.plugins").load(plugins)
     run = arguments.run

@@ -1,8 +1,7 @@
-"""The jobs of a published table, and the table of what they reached."""
+"""The jobs of a published table, and the table of their results."""
 
 import math
 import shlex
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +14,13 @@ from avseg.sweep import Job, plan
 from avseg.tables.experiment import Cell, Experiment, read_experiment
 from avseg.tables.files import write_table
 from avseg.tables.plot import save_plot
-from avseg.tables.scores import read_scores
+from avseg.tables.scores import Scores, read_scores
+from avseg.tables.sweep_file import CellKey
 from avseg.tables.table import Result, Table, compare
 from avseg.utils.errors import UserError
 
-# where and how, never what: spared the look at what they change
+# groups of overrides that never change results
 _NO_SCIENCE = ("paths", "logger")
-# what a needed run is called
-_SOURCE = defaultdict(lambda: "Single-source", dict.fromkeys(COMPOSED, "a branch"))
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,8 @@ class Reproduction:
 
     Attributes:
         experiment: the table.
-        cells: for each cell and seed its job.
-        sources: the Single-source runs that some of those begin from; they come first.
+        cells: the job of each cell and seed.
+        sources: the runs that some of those need, such as Single-source runs; they come first.
     """
 
     experiment: Experiment
@@ -41,83 +39,82 @@ class Reproduction:
 
     @classmethod
     def of(cls, name: str, overrides: Sequence[str], seeds: Sequence[int] | None = None) -> "Reproduction":
-        """Composes every job.
+        """Compose every job.
 
         Args:
             name: of the experiment, or the path of its folder.
             overrides: for all jobs; `experiment=NAME` gives the table's runs another name.
-            seeds: of each cell; None: those that its sweep.yaml names.
+            seeds: of each cell; None: those of its sweep.yaml.
 
         Raises:
-            UserError: a mistake in a name or an override, or one that changes the results under the table's own name.
+            UserError: a mistake in a name or an override, or an override that changes results under the table's name.
         """
-        experiment, words, renamed = _named(read_experiment(name), overrides)
-        chosen = list(seeds or experiment.seeds)
-        keys = [(cell, seed) for seed in chosen for cell in experiment.cells()]
-        names = [_name(experiment, cell, seed if len(chosen) > 1 else None) for cell, seed in keys]
-        commands = [(*experiment.words(cell, seed), *words) for cell, seed in keys]
-        first = {command: name for name, command in reversed(list(zip(names, commands, strict=True)))}
-        order = list(dict.fromkeys(commands))  # cells that show two scores of one run share its job
-        jobs = plan(order, [first[command] for command in order])
-        by_command = dict(zip(order, jobs, strict=True))
-        if not renamed:
-            _refuse_other_science(experiment, jobs[: len(jobs) // len(chosen)], words)
-        cells = {key: by_command[command] for key, command in zip(keys, commands, strict=True)}
-        return cls(experiment, cells, _sources(experiment, jobs, words))
+        original = read_experiment(name)
+        experiment, extra = _rename(original, overrides)
+        seeds = list(seeds or experiment.seeds)
+        commands: dict[tuple[Cell, int], tuple[str, ...]] = {}
+        # cells that show two scores of one run share its job, which is named after the first
+        names: dict[tuple[str, ...], str] = {}
+        for seed in seeds:
+            for cell in experiment.cells():
+                command = (*experiment.overrides(cell, seed), *extra)
+                commands[cell, seed] = command
+                names.setdefault(command, _job_name(experiment, cell, seed if len(seeds) > 1 else None))
+        jobs = plan(list(names), list(names.values()))
+        if experiment.name == original.name:
+            _refuse_changed_results(experiment, jobs[: len(jobs) // len(seeds)], extra)
+        job_of = dict(zip(names, jobs, strict=True))
+        cells = {key: job_of[command] for key, command in commands.items()}
+        return cls(experiment, cells, _source_jobs(experiment, jobs, extra))
 
     @property
     def jobs(self) -> list[Job]:
-        """All of them, those that others need first."""
+        """All jobs, those that others need first."""
         return [*self.sources, *dict.fromkeys(self.cells.values())]
 
     @property
     def incomplete(self) -> bool:
-        """Whether a cell lacks a seed."""
+        """True if a cell lacks a seed."""
         return not all(job.run.complete for job in self.cells.values())
 
     @property
     def folder(self) -> Path:
-        """Where the table is written."""
-        outputs = Path(next(iter(self.cells.values())).config["paths"]["outputs"]).expanduser()
-        return outputs / self.experiment.name / "table"
+        """Folder of the table's files."""
+        job = next(iter(self.cells.values()))
+        return Path(job.config["paths"]["outputs"]).expanduser() / self.experiment.name / "table"
 
     def table(self) -> Table:
-        """Ours beside the paper's, of the runs that are complete now.
+        """Build the table of the runs that are complete now.
 
         Raises:
-            UserError: a run's files do not belong together.
+            UserError: the files of a run contradict each other.
         """
         experiment = self.experiment
-        scores = {
-            (cell.place, metric): read_scores(self._runs(cell), metric)
-            for cell in experiment.cells()
-            for metric in experiment.metrics_at(cell.place)
-        }
-        results = [
-            Result.of(place, metric, experiment.numbers.get((*place, metric), math.nan), found)
-            for (place, metric), found in scores.items()
-        ]
-        own = {place: found for (place, metric), found in scores.items() if metric == experiment.metric_at(place)}
-        return Table(
-            experiment.title,
-            experiment.sweep.note,
-            experiment.metric,
-            experiment.rows,
-            experiment.columns,
-            results,
-            compare(experiment.sweep.pairs, own),
-            experiment.sweep.metrics,
-        )
+        results = []
+        shown_scores: dict[CellKey, Scores | None] = {}
+        for cell in experiment.cells():
+            for metric in experiment.metrics_at(cell.key):
+                scores = read_scores(self._runs(cell), metric)
+                published = experiment.numbers.get((cell.row, cell.column, metric), math.nan)
+                results.append(Result.of(cell.key, metric, published, scores))
+                if metric == experiment.sweep.metric_at(cell.key):
+                    shown_scores[cell.key] = scores
+        return Table(experiment.sweep, results, compare(experiment.sweep.pairs, shown_scores))
 
     def write(self, table: Table) -> list[Path]:
-        """Writes the table's files; returns those that are meant to be looked at."""
+        """Write the table's files; return those that are worth opening."""
         write_table(self.folder, table)
-        picture = self.folder / f"{self.experiment.sweep.picture.name}.png"
-        save_plot(picture, table, self.experiment.sweep.picture)
-        return [self.folder / "table.md", self.folder / "table.tex", self.folder / "results.csv", picture]
+        plot = self.folder / f"{self.experiment.sweep.plot.name}.png"
+        save_plot(plot, table, self.experiment.sweep.plot)
+        return [self.folder / "table.md", self.folder / "table.tex", self.folder / "results.csv", plot]
 
     def _runs(self, cell: Cell) -> dict[int, tuple[str, RunDirectory]]:
-        return {seed: (job.run_id, job.run) for (other, seed), job in self.cells.items() if other.place == cell.place}
+        """Return name and directory of a cell's runs by seed."""
+        runs = {}
+        for (job_cell, seed), job in self.cells.items():
+            if job_cell.key == cell.key:
+                runs[seed] = (job.run_id, job.run)
+        return runs
 
 
 def read_seeds(text: str | None) -> list[int] | None:
@@ -134,54 +131,67 @@ def read_seeds(text: str | None) -> list[int] | None:
     return list(dict.fromkeys(map(int, seeds)))
 
 
-def _named(experiment: Experiment, overrides: Sequence[str]) -> tuple[Experiment, list[str], bool]:
-    """The table under the name that it is to have, and the other words."""
-    words = [word for word in overrides if word.partition("=")[0] != "experiment"]
-    names = [word.partition("=")[2] for word in overrides if word.partition("=")[0] == "experiment"]
-    for word in words:
-        if word.partition("=")[0] == "seed":
-            raise UserError(f"{word}: the seeds of a table are given as --seeds {word.partition('=')[2]}")
-    if names and names[-1] != experiment.name:
-        if names[-1] in experiment_names():
-            raise UserError(
-                f"experiment={names[-1]} is another table, whose files this one would overwrite; choose a new name"
-            )
-        return experiment.named(names[-1]), words, True
-    return experiment, words, False
+def _rename(experiment: Experiment, overrides: Sequence[str]) -> tuple[Experiment, list[str]]:
+    """Return the table under the name of `experiment=NAME`, and the other overrides."""
+    name = experiment.name
+    others = []
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if key == "seed":
+            raise UserError(f"{override}: the seeds of a table are given as --seeds {value}")
+        if key == "experiment":
+            name = value
+        else:
+            others.append(override)
+    if name != experiment.name and name in experiment_names():
+        raise UserError(f"experiment={name} is another table, whose files this one would overwrite; choose a new name")
+    return experiment.renamed(name), others
 
 
-def _refuse_other_science(experiment: Experiment, jobs: Sequence[Job], words: Sequence[str]) -> None:
-    """A table under its own name has its own results; `words` stand last in the words of each job."""
-    suspects = [word for word in words if word.partition("=")[0].partition(".")[0] not in _NO_SCIENCE]
+def _refuse_changed_results(experiment: Experiment, jobs: Sequence[Job], overrides: Sequence[str]) -> None:
+    """Refuse overrides that change results under the table's own name; they are the last ones of each job."""
+    suspects = [override for override in overrides if override.partition("=")[0].split(".")[0] not in _NO_SCIENCE]
     if not suspects:
         return
-    for own, job in zip(plan([job.words[: -len(words)] for job in jobs]), jobs, strict=True):
-        if run_hash(own.config) == run_hash(job.config):
+    plain_jobs = plan([job.words[: -len(overrides)] for job in jobs])
+    for plain, job in zip(plain_jobs, jobs, strict=True):
+        if run_hash(plain.config) == run_hash(job.config):
             continue
-        alone = [plan([[*own.words, word]])[0] for word in suspects]
-        guilty = [word for word, other in zip(suspects, alone, strict=True) if other.run_id != own.run_id]
+        guilty = [override for override in suspects if plan([[*plain.words, override]])[0].run_id != plain.run_id]
         raise UserError(
             f"{' '.join(guilty or suspects)} changes the results of {experiment.name}; "
             "give the changed table a name of its own with experiment=NAME"
         )
 
 
-def _sources(experiment: Experiment, jobs: Sequence[Job], words: Sequence[str]) -> list[Job]:
-    """The Single-source runs, each where it has been begun already, in whatever experiment, or else in this one."""
-    here = {job.run_id for job in jobs}
-    needed = {name: (job, command) for job in jobs for name, command in job.needs.items() if name not in here}
-    logger = [word for word in words if word.startswith("logger")]  # the command of a source names none
-    commands = []
-    for name, (job, command) in needed.items():
+def _source_jobs(experiment: Experiment, jobs: Sequence[Job], overrides: Sequence[str]) -> list[Job]:
+    """Compose the runs that jobs need: each in the experiment where it was started already, or else in this one."""
+    planned = {job.run_id for job in jobs}
+    logger = [override for override in overrides if override.startswith("logger")]  # a needed run's command has none
+    commands: dict[str, list[str]] = {}
+    names = []
+    for job in jobs:
         outputs = Path(job.config["paths"]["outputs"]).expanduser()
-        found = complete_run(outputs, name) or next(iter(runs_of(outputs, name)), None)
-        where = found.path.parents[1].relative_to(outputs).as_posix() if found else experiment.name
-        commands.append([f"experiment={where}", *shlex.split(command)[2:], *logger])
-    return plan(commands, [f"{_SOURCE[job.config['branch']['name']]} for {job.name}" for job, _ in needed.values()])
+        for run_id, command in job.needs.items():
+            if run_id in planned or run_id in commands:
+                continue
+            existing = complete_run(outputs, run_id) or next(iter(runs_of(outputs, run_id)), None)
+            name = existing.path.parents[1].relative_to(outputs).as_posix() if existing else experiment.name
+            commands[run_id] = [f"experiment={name}", *shlex.split(command)[2:], *logger]
+            source = "a branch" if job.config["branch"]["name"] in COMPOSED else "Single-source"
+            names.append(f"{source} for {job.name}")
+    return plan(list(commands.values()), names)
 
 
-def _name(experiment: Experiment, cell: Cell, seed: int | None) -> str:
-    """A row or column that only shows another score of the same run does not name it."""
+def _job_name(experiment: Experiment, cell: Cell, seed: int | None) -> str:
+    """Name a job by row and column, without one that only shows another score of the same run."""
     sweep = experiment.sweep
-    parts = [name for name, words in ((cell.row, sweep.rows), (cell.column, sweep.columns)) if words[name]]
-    return ", ".join((parts or [cell.row, cell.column]) + ([] if seed is None else [f"seed {seed}"]))
+    labels = []
+    if sweep.rows[cell.row]:
+        labels.append(cell.row)
+    if sweep.columns[cell.column]:
+        labels.append(cell.column)
+    labels = labels or [cell.row, cell.column]
+    if seed is not None:
+        labels.append(f"seed {seed}")
+    return ", ".join(labels)

@@ -1,4 +1,4 @@
-"""A reproduced table on the terminal."""
+"""Show a reproduced table on the terminal."""
 
 import math
 
@@ -13,31 +13,30 @@ _MARKS = {"columns": "*", "rows": "†"}
 
 
 def console_table(table: Table) -> RichTable:
-    """Ours, the paper's and the difference: a block of lines per row."""
-    shown = RichTable(title=escape(table.title), box=box.SIMPLE_HEAD, padding=(0, 1))
+    """Build a table with a block per row: ours, the interval, the paper's number and the difference."""
+    shown = RichTable(title=escape(table.sweep.title), box=box.SIMPLE_HEAD, padding=(0, 1))
     shown.add_column("", no_wrap=True)
     shown.add_column("", no_wrap=True)
-    for name in table.columns:
+    for name in table.sweep.columns:
         shown.add_column(escape(name), justify="right")
-    for row in table.rows:
-        for name, cells in lines(table, row, _ours).items():
-            first = name == "ours"
-            style = "bold" if first else "dim" if name == "interval" else ""
-            shown.add_row(
-                escape(row) if first else "",
-                "95 %" if name == "interval" else name,
-                *(escape(cell.strip("[]").replace(", ", "–") if name == "interval" else cell) for cell in cells),
-                style=style,
-                end_section=name == "difference",
-            )
+    for row in table.sweep.rows:
+        for name, cells in lines(table, row, _ours, _MARKS).items():
+            label = escape(row) if name == "ours" else ""
+            if name == "interval":
+                name = "95 %"
+                cells = [cell.strip("[]").replace(", ", "–") for cell in cells]
+            style = {"ours": "bold", "95 %": "dim"}.get(name, "")
+            shown.add_row(label, name, *map(escape, cells), style=style, end_section=name == "difference")
     return shown
 
 
 def explanations(table: Table) -> list[str]:
-    """What its numbers and marks mean, a sentence each."""
-    return [*caption(table), *([legend(table, _MARKS)] if table.comparisons else [])]
+    """Explain the numbers and marks, a sentence each."""
+    sentences = caption(table)
+    if table.comparisons:
+        sentences.append(legend(table, _MARKS))
+    return sentences
 
 
-def _ours(result: Result, marks: set[str]) -> str:
-    sd = "" if math.isnan(result.sd) else f"±{number(result.sd, 1)}"
-    return number(result.mean) + sd + "".join(mark for kind, mark in _MARKS.items() if kind in marks)
+def _ours(result: Result) -> str:
+    return number(result.mean) + ("" if math.isnan(result.sd) else f"±{number(result.sd, 1)}")

@@ -47,7 +47,7 @@ class Clip:
         return self._map_tensors(torch.Tensor.pin_memory)
 
     def _map_tensors(self, function: Callable[[Tensor], Tensor]) -> "Clip":
-        controls = {name: function(sound) for name, sound in self.controls.items()}
+        controls = dict(zip(self.controls, map(function, self.controls.values()), strict=True))
         return replace(
             self,
             frames=function(self.frames),
@@ -66,22 +66,28 @@ def collate_clips(clips: Sequence[Clip]) -> Clip:
     Args:
         clips: at least one batch; all of them have the same names of controls.
     """
+    if len(clips) == 1:
+        return clips[0]  # no copy
     video_ids: list[str] = []
     categories: list[str] = []
     for clip in clips:
         video_ids += clip.video_id
         categories += clip.category
-    controls = {}
+    controls: dict[str, Tensor] = {}
     for name in clips[0].controls:
         controls[name] = torch.cat([clip.controls[name] for clip in clips])
     return Clip(
-        frames=torch.cat([clip.frames for clip in clips]),
-        sound=torch.cat([clip.sound for clip in clips]),
-        masks=torch.cat([clip.masks for clip in clips]),
-        annotated=torch.cat([clip.annotated for clip in clips]),
-        valid=torch.cat([clip.valid for clip in clips]),
+        frames=_concatenate(clips, "frames"),
+        sound=_concatenate(clips, "sound"),
+        masks=_concatenate(clips, "masks"),
+        annotated=_concatenate(clips, "annotated"),
+        valid=_concatenate(clips, "valid"),
         video_id=video_ids,
         category=categories,
-        index=torch.cat([clip.index for clip in clips]),
+        index=_concatenate(clips, "index"),
         controls=controls,
     )
+
+
+def _concatenate(clips: Sequence[Clip], field_name: str) -> Tensor:
+    return torch.cat([getattr(clip, field_name) for clip in clips])

@@ -1,6 +1,8 @@
-"""Clips from a data set to the training loop: which process gets which clip, and how a mistake in a worker is told."""
+"""Distributed samplers, and a DataLoader that raises the errors of its workers again as one line."""
 
-from collections.abc import Iterator, Sequence, Sized
+import gc
+import os
+from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import replace
 from typing import Any
 
@@ -8,130 +10,209 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from avseg.data.clip import Clip, collate_clips
+from avseg.utils.distributed import get_world_size
 from avseg.utils.errors import UserError
+from avseg.utils.processes import usable_cores
+
+# Workers are forked, without the threads of FFmpeg: collecting a decoder that the parent has left as garbage would wait
+# for these threads forever. Objects from before the fork are left to the parent.
+os.register_at_fork(after_in_child=gc.freeze)
+
+# joins the items of a batch
+Collate = Callable[[Sequence[Any]], Any]
 
 
 class ShareSampler(Sampler[int]):
-    """This process's share of a split in evaluation: every clip once, none added to make the shares equal.
+    """This process's share of a split in evaluation: every clip once, without repetitions to make shares equal.
 
-    With fewer clips than processes the idle ones get a clip that another has too: a process without any batch would
-    leave the others waiting in collective calls. Scores count a clip once all the same, by `Clip.index`.
+    With fewer clips than processes the idle ones get a clip that another process has too: a process without any batch
+    would leave the others waiting in collective calls. Scores still count a clip once, by `Clip.index`.
 
     Args:
         dataset: the split.
-        rank: this process, from 0.
+        rank: of this process, from 0.
         world_size: number of processes.
     """
 
     def __init__(self, dataset: Sized, rank: int, world_size: int) -> None:
         count = len(dataset)
+        # an empty range is false: an idle process takes one clip
         self.indices = range(rank, count, world_size) or range(rank % count, rank % count + 1)
 
     def __iter__(self) -> Iterator[int]:
-        """The indices in order."""
+        """Return the indices in order."""
         return iter(self.indices)
 
     def __len__(self) -> int:
-        """Size of the share."""
+        """Return the size of the share."""
         return len(self.indices)
 
 
 class ShuffledShare(Sampler[int]):
-    """This process's share of the training clips: what the processes read for a step is the batch of one process.
+    """This process's share of the training clips: the clips of a step over all processes are one process's batch.
 
-    The order depends on the seed and the epoch alone, and no clip is repeated to make the shares equal. Where fewer
-    clips than processes are left for the last step, a clip only stands in for the idle processes, which must take part
-    in the collective calls of that step (see `ClipLoader`).
+    The order depends on the seed and the epoch alone, and no clip is repeated to make shares equal. If fewer clips than
+    processes are left for the last step, the idle processes get a placeholder, since they must take part in the
+    collective calls of that step (see `GuardedLoader`).
 
     Args:
         dataset: the split.
         batch_size: clips per step over all processes, a multiple of their number.
         seed: of the order.
-        rank: this process, from 0.
+        rank: of this process, from 0.
         world_size: number of processes.
+
+    Attributes:
+        has_placeholder: True if the last clip of this process is a placeholder.
     """
 
     def __init__(self, dataset: Sized, batch_size: int, seed: int, rank: int, world_size: int) -> None:
-        self.count, self.seed, self.epoch = len(dataset), seed, 0
-        self.rank, self.world_size = rank, world_size
-        self.stands_in = 0 < self.count % batch_size <= rank
+        self.count = len(dataset)
+        self.seed = seed
+        self.epoch = 0
+        self.rank = rank
+        self.world_size = world_size
+        self.has_placeholder = 0 < self.count % batch_size <= rank
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
+        """Set the epoch; called by Lightning before each one."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
-        """The indices in the order of this epoch."""
-        order = torch.randperm(self.count, generator=torch.Generator().manual_seed(self.seed + self.epoch)).tolist()
-        return iter(order[self.rank :: self.world_size] + order[-1:] * self.stands_in)
+        """Return the indices in the order of this epoch."""
+        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        order = torch.randperm(self.count, generator=generator).tolist()
+        # dealt clip by clip, so that the first batches of all processes are the first clips of the order
+        share = order[self.rank :: self.world_size]
+        return iter(share + order[-1:] if self.has_placeholder else share)
 
     def __len__(self) -> int:
-        """Size of the share."""
-        return len(range(self.rank, self.count, self.world_size)) + self.stands_in
+        """Return the size of the share."""
+        return len(range(self.rank, self.count, self.world_size)) + self.has_placeholder
 
 
-class ClipLoader(DataLoader[Any]):
-    """A DataLoader whose workers hand a `UserError` over as it is.
+class GuardedLoader(DataLoader[Any]):
+    """A DataLoader whose workers hand over a `UserError` as its one line.
 
-    torch raises a worker's exception again with the whole traceback as its message; here it stays the one line.
-    The arguments are those of `torch.utils.data.DataLoader`; clips are joined by `collate_clips` always.
+    torch raises a worker's exception again with the whole traceback as its message.
+
+    Args:
+        dataset: its items are batches of one.
+        collate_fn: joins them; a batch of one item too.
+        settings: further arguments of `torch.utils.data.DataLoader`.
     """
 
-    def __init__(self, dataset: Dataset[Clip], **settings: Any) -> None:
-        guarded = dataset if isinstance(dataset, _Guarded) else _Guarded(dataset)
-        super().__init__(guarded, **{**settings, "collate_fn": _collate})
+    def __init__(self, dataset: Dataset[Any], collate_fn: Collate = collate_clips, **settings: Any) -> None:
+        # Lightning rebuilds a loader from its attributes, which are guarded already
+        if not isinstance(dataset, _GuardedDataset):
+            dataset = _GuardedDataset(dataset)
+        if not isinstance(collate_fn, _GuardedCollate):
+            collate_fn = _GuardedCollate(collate_fn)
+        super().__init__(dataset, collate_fn=collate_fn, **settings)
 
     def __iter__(self) -> Any:
-        """Batches; a clip that only stands in has no annotated and no valid frame.
+        """Yield batches; a placeholder has no annotated and no valid frame.
 
         Raises:
             UserError: a file of the batch is missing or damaged.
         """
-        last = len(self) if getattr(self.sampler, "stands_in", False) else None
+        placeholder = len(self) if getattr(self.sampler, "has_placeholder", False) else None
         for number, batch in enumerate(super().__iter__(), start=1):
             if isinstance(batch, UserError):
                 raise batch
-            yield _blank(batch) if number == last else batch
+            yield _without_frames(batch) if number == placeholder else batch
 
 
-class _Guarded(Dataset["Clip | UserError"]):
-    """The data set with mistakes as items."""
+class _GuardedDataset(Dataset[Any]):
+    """A data set that returns a `UserError` as an item instead of raising it."""
 
-    def __init__(self, dataset: Dataset[Clip]) -> None:
+    def __init__(self, dataset: Dataset[Any]) -> None:
         self.dataset = dataset
 
     def __len__(self) -> int:
         return len(self.dataset)  # type: ignore[arg-type]
 
-    def __getitem__(self, index: int) -> "Clip | UserError":
+    def __getitem__(self, key: Any) -> Any:
         try:
-            return self.dataset[index]
+            return self.dataset[key]
         except UserError as error:
-            return UserError(str(error))  # without the traceback and the cause, which may not travel between processes
+            return UserError(str(error))  # without traceback and cause, which may not be picklable
 
-    def __getitems__(self, indices: Sequence[int]) -> "Sequence[Clip | UserError]":
-        """A whole batch: at once from a data set that can, such as a packed one, otherwise clip by clip."""
-        # asked of the class: a data set that wraps another may hand on its attributes, but must be read itself
-        at_once = getattr(type(self.dataset), "__getitems__", None)
-        if at_once is None:
-            return [self[index] for index in indices]
+    def __getitems__(self, keys: Sequence[Any]) -> Sequence[Any]:
+        """Read a batch: in one call if the data set can, as a packed one does, otherwise item by item."""
+        # looked up on the class: a data set that wraps another one may pass on its attributes, but must be read itself
+        read_batch = getattr(type(self.dataset), "__getitems__", None)
+        if read_batch is None:
+            return [self[key] for key in keys]
         try:
-            clips: list[Clip] = at_once(self.dataset, indices)
+            items: Sequence[Any] = read_batch(self.dataset, keys)
         except UserError as error:
             return [UserError(str(error))]
-        return clips
+        return items
 
 
-def _blank(clip: Clip) -> Clip:
-    """The same clip with nothing in it that counts."""
+class _GuardedCollate:
+    """Joins the items of a batch, or returns the first error among them."""
+
+    def __init__(self, collate: Collate) -> None:
+        self.collate = collate
+
+    def __call__(self, items: Sequence[Any]) -> Any:
+        for item in items:
+            if isinstance(item, UserError):
+                return item
+        return self.collate(items)
+
+
+def _without_frames(clip: Clip) -> Clip:
+    """Return the clip with no annotated and no valid frame, so that it does not count."""
     return replace(clip, annotated=torch.zeros_like(clip.annotated), valid=torch.zeros_like(clip.valid))
 
 
-def _collate(items: Sequence["Clip | UserError"]) -> "Clip | UserError":
-    """A batch, or the first mistake in it."""
-    clips: list[Clip] = []
-    for item in items:
-        if isinstance(item, UserError):
-            return item
-        clips.append(item)
-    return clips[0] if len(clips) == 1 else collate_clips(clips)  # nothing to join, nothing to copy
+def make_loader(
+    dataset: Dataset[Any],
+    sampler: Sampler[Any],
+    batch_size: int,
+    num_workers: int,
+    collate_fn: Collate = collate_clips,
+) -> GuardedLoader:
+    """Make the loader of this process.
+
+    Args:
+        dataset: its items are batches of one.
+        sampler: this process's share.
+        batch_size: items per step over all processes.
+        num_workers: reading processes.
+        collate_fn: joins items.
+
+    Raises:
+        UserError: the processes cannot share the batch.
+    """
+    return GuardedLoader(
+        dataset,
+        collate_fn,
+        batch_size=batch_size_per_process(batch_size),
+        sampler=sampler,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def batch_size_per_process(batch_size: int) -> int:
+    """Return the items per step in this process.
+
+    Raises:
+        UserError: the processes cannot share the batch.
+    """
+    world_size = get_world_size()
+    if batch_size % world_size:
+        raise UserError(
+            f"data.batch_size {batch_size} cannot be shared by {world_size} processes; take a multiple of {world_size}"
+        )
+    return batch_size // world_size
+
+
+def default_workers() -> int:
+    """Return the default number of reading processes: one less than the processor cores, at most 4."""
+    return min(4, usable_cores() - 1)

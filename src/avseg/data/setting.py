@@ -1,4 +1,4 @@
-"""Settings of clip data sets: every property of a data set that the code decides on, in one object per data set."""
+"""Descriptions of data sets of clips: one object for all properties of a data set that the code depends on."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,6 +8,25 @@ from avseg.utils.errors import UserError, nearest
 SPLITS = ("train", "val", "test")
 
 MaskCoding = Literal["black_white", "palette", "class_colours"]
+
+
+@dataclass(frozen=True)
+class ClipEntry:
+    """One clip of a data set, a row of its index file.
+
+    Attributes:
+        name: unique in its split.
+        category: of the sounding object; empty where the data set does not say (MS3).
+        split: "train", "val" or "test".
+        start: second of the original video at which the clip begins.
+        subset: AVSS only: "v1s", "v1m" or "v2".
+    """
+
+    name: str
+    category: str
+    split: str
+    start: float = 0.0
+    subset: str = ""
 
 
 @dataclass(frozen=True)
@@ -24,7 +43,7 @@ class ClipSetting:
             "class_colours": one RGB colour per class.
         first_frame_only: True if only the first frame of a training clip is annotated.
         single_source: True if each clip has one category and at most one object sounds at a time.
-        fixed_size: True if all frames on disk have one size.
+        fixed_size: True if all frames on disk should have one size.
     """
 
     name: str

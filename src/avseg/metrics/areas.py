@@ -33,6 +33,7 @@ def class_areas(predicted: Tensor, target: Tensor, num_classes: int) -> Tensor:
 def _areas(classes: Tensor, counted: Tensor, num_classes: int) -> Tensor:
     """Count pixels (N, P) per frame and class, (N, K); pixels that are not counted go to an extra bin."""
     bins = torch.where(counted, classes, num_classes)
+    # K + 1 bins per frame, so that one bincount serves all frames
     bins = bins + torch.arange(len(bins), device=bins.device)[:, None] * (num_classes + 1)
     areas = torch.bincount(bins.flatten(), minlength=len(bins) * (num_classes + 1))
     return areas.view(-1, num_classes + 1)[:, :num_classes]

@@ -61,6 +61,7 @@ class DatasetIoU(FrameMetric):
     def _areas(self) -> tuple[Tensor, Tensor, Tensor]:
         """Sum intersection, predicted area and labelled area over the frames, (K,) each."""
         _, counts = self._frames()
+        # float64: exact for counts below 2^53
         correct, predicted, labelled = counts.view(-1, 3, self.num_classes).sum(0).double()
         return correct, predicted, labelled
 

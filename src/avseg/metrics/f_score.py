@@ -163,6 +163,7 @@ class FScore(FrameMetric):
         if not len(clips):
             return torch.empty(0, dtype=torch.float64)
         group = torch.unique_consecutive(clips, return_inverse=True)[1] // videos
+        # clips are sorted, so the frames of a group are consecutive
         sizes = torch.unique_consecutive(group, return_counts=True)[1].tolist()
         curves, sounding = _curves(histograms)
         grouped = zip(torch.split(curves, sizes), torch.split(sounding, sizes), strict=True)

@@ -110,7 +110,7 @@ def frame_keys(leading: Sequence[int], index: Tensor | None) -> Tensor:
     """
     clips, length = (leading[0], leading[1]) if len(leading) == 2 else (leading[0], 1)
     if index is None and len(leading) == 1:
-        return torch.full((clips, 2), -1)
+        return torch.full((clips, 2), -1)  # a stream of frames; `in_order` cuts it into clips
     if index is None:
         index = torch.full((clips,), -1)
     elif len(leading) == 1 and len(index) and clips % len(index) == 0:
@@ -150,6 +150,7 @@ def in_order(rows: Tensor, frames_per_video: int = 1) -> tuple[Tensor, Tensor]:
     # frame 0 starts the next clip
     clip[unknown] = clip.max() + (frame[unknown] == 0).cumsum(0)
     key = clip * (frame.max() + 1) + frame
+    # stable: of repeated frames the one that came first stays
     key, order = key.sort(stable=True)
     first = torch.ones_like(key, dtype=torch.bool)
     first[1:] = key[1:] != key[:-1]

@@ -1,7 +1,7 @@
-"""What `LongVideoScore` is given, checked: each mistake is told in one line that names the argument."""
+"""Check the arguments of `LongVideoScore`; each error is one line that names the argument."""
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,45 +9,29 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avseg.metrics.spans import Rows
-from avseg.utils.errors import UserError, nearest
 
 Flags = NDArray[np.bool_]
 
 
-def check_choices(beta2: float, **options: tuple[str, Any]) -> None:
-    """Each option's value must be one of its `Literal` type's.
+def check_pair(video: object, label: object, has_regions: bool) -> None:
+    """Check the id of a video and the index of a class.
 
     Raises:
-        UserError: it is not, or beta2 is not positive.
-    """
-    for name, (value, choices) in options.items():
-        allowed = get_args(choices)
-        if value not in allowed:
-            words = " or ".join(f"'{choice}'" for choice in allowed)
-            raise UserError(f"LongVideoScore: {name} '{value}' is unknown: use {words}{nearest(str(value), allowed)}")
-    if not 0 < beta2 < float("inf"):
-        raise UserError(f"LongVideoScore: beta2 {beta2} must be a positive number")
-
-
-def check_pair(video: object, label: object, given: bool) -> None:
-    """The names of a pair.
-
-    Raises:
-        ValueError: the video is no id, the label no class, or there is something `given` of no class.
+        ValueError: the video is not an id, the label not a class, or regions come without a class.
     """
     if not isinstance(video, str) or "\0" in video:
         raise ValueError(f"video {video!r} must be the id of a video, a str")
-    if label is None and given:
+    if label is None and has_regions:
         raise ValueError(f"label None only declares frames of video '{video}'; regions need the class, 0 and up")
     if label is not None and (isinstance(label, bool) or not isinstance(label, int | np.integer) or label < 0):
         raise ValueError(f"label {label!r} must be the index of a class, 0 and up")
 
 
 def frame_numbers(frames: Tensor | Sequence[int]) -> Rows:
-    """The numbers of frames, (n,).
+    """Return frame numbers as an array (n,).
 
     Raises:
-        ValueError: they are not integers in a row, or negative.
+        ValueError: they are not a sequence of integers, or negative.
     """
     numbers = frames.cpu().numpy() if isinstance(frames, Tensor) else np.asarray(frames)
     if numbers.ndim != 1 or (numbers.size and not np.issubdtype(numbers.dtype, np.integer)):
@@ -57,15 +41,15 @@ def frame_numbers(frames: Tensor | Sequence[int]) -> Rows:
     return numbers.astype(np.int64)
 
 
-def flags(name: str, given: Any, frames: int) -> Flags:
-    """One bool per frame, (n,); None is False everywhere.
+def frame_flags(name: str, flags: Any, frames: int) -> Flags:
+    """Return one bool per frame, (n,); None is False everywhere.
 
     Raises:
         ValueError: the shape or type does not fit.
     """
-    if given is None:
+    if flags is None:
         return np.zeros(frames, np.bool_)
-    values = torch.as_tensor(given).cpu()
+    values = torch.as_tensor(flags).cpu()
     if values.shape != (frames,) or values.is_floating_point():
         raise ValueError(
             f"{name} of shape {tuple(values.shape)} and type {str(values.dtype).removeprefix('torch.')} "
@@ -75,7 +59,7 @@ def flags(name: str, given: Any, frames: int) -> Flags:
 
 
 def segment_cuts(segments: Sequence[tuple[int, int]] | None) -> Rows:
-    """Segments as (k, 2) starts and ends.
+    """Return segments as an array (k, 2) of starts and ends.
 
     Raises:
         ValueError: they are not pairs of integers with 0 <= start < end.
@@ -85,17 +69,17 @@ def segment_cuts(segments: Sequence[tuple[int, int]] | None) -> Rows:
         return np.empty((0, 2), np.int64)
     if cuts.ndim != 2 or cuts.shape[1] != 2 or not np.issubdtype(cuts.dtype, np.integer):
         raise ValueError(f"segments of shape {cuts.shape} and type {cuts.dtype} must be (k, 2) integers, start and end")
-    wrong = cuts[(cuts[:, 0] < 0) | (cuts[:, 0] >= cuts[:, 1])]
-    if len(wrong):
-        raise ValueError(f"segments hold {tuple(wrong[0].tolist())}: must be half-open, 0 <= start < end")
+    invalid = cuts[(cuts[:, 0] < 0) | (cuts[:, 0] >= cuts[:, 1])]
+    if len(invalid):
+        raise ValueError(f"segments hold {tuple(invalid[0].tolist())}: must be half-open, 0 <= start < end")
     return cuts.astype(np.int64)
 
 
 def check_inside(sounding: Rows, segments: Rows, label: int) -> None:
-    """Every sounding frame must lie in a segment.
+    """Check that every sounding frame is in a segment.
 
     Raises:
-        ValueError: one does not.
+        ValueError: one is not.
     """
     inside = (segments[:, :1] <= sounding) & (sounding < segments[:, 1:])
     outside = sounding[~inside.any(0)]

@@ -27,7 +27,7 @@ PERCENT = "percent"
 
 @dataclass(frozen=True)
 class MetricSettings:
-    """What a metric may need to know of the data set and the model.
+    """Properties of the data set and the model that a metric may need.
 
     Attributes:
         num_classes: K; 1 for sounding / silent, more for semantic masks, background included.
@@ -54,7 +54,7 @@ Factory = Callable[[MetricSettings], "Metric | None"]
 
 @dataclass(frozen=True)
 class MetricInfo:
-    """One score.
+    """Description of one score.
 
     Attributes:
         key: its name in result.json, metrics.csv ("val/KEY"), per_clip.csv and sweep.yaml.
@@ -170,39 +170,28 @@ def register_metric(
 
 
 def registered_metrics() -> list[MetricInfo]:
-    """Scores added by `register_metric`, in the order of their registration."""
-    return [info for info in METRICS.values() if info not in _BUILT_IN]
+    """Return the scores added by `register_metric`, in the order of their registration."""
+    return list(METRICS.values())[len(_BUILT_IN) :]
 
 
 def select_metrics(names: Sequence[str] | None = None) -> list[MetricInfo]:
     """Select the scores of a run: all built-in ones, then registered ones.
 
     Args:
-        names: keys of the registered scores to compute; None for all of them.
+        names: keys of the registered scores to compute (config group `metrics`); None for all of them.
 
     Raises:
-        UserError: a name is not registered.
+        UserError: a name is not registered; the message suggests the nearest.
     """
-    registered = registered_metrics()
-    if names is not None:
-        check_metrics(names)
-        registered = [info for info in registered if info.key in names]
-    return [*_BUILT_IN, *registered]
-
-
-def check_metrics(names: Sequence[str]) -> None:
-    """Check the names of the config group `metrics`.
-
-    Raises:
-        UserError: a name is not registered, or is a score that is computed from others.
-    """
-    allowed = [info.key for info in METRICS.values() if info.factory is not None]
-    for name in names:
+    allowed = [key for key, info in METRICS.items() if info.factory is not None]
+    for name in names or ():
         if name not in allowed:
             raise UserError(
                 f"metrics: '{name}' is not registered{nearest(name, allowed)}; use {', '.join(allowed)}, "
-                "or name its package with --plugin"
+                "or load the package that registers it with --plugin"
             )
+    registered = registered_metrics()
+    return [*_BUILT_IN, *(info for info in registered if names is None or info.key in names)]
 
 
 def metric_info(key: str) -> MetricInfo:

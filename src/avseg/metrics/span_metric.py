@@ -1,4 +1,4 @@
-"""The table of spans that a metric of long videos keeps, exchanges between processes, and puts in order."""
+"""The table of spans that a metric of long videos keeps, gathers over processes, and sorts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,15 +11,15 @@ from torchmetrics.utilities import dim_zero_cat
 
 from avseg.metrics.spans import COLUMNS, VIDEO, Rows, decode_names, encode_names, join
 
-# updates that may wait until their rows are joined to the table
+# number of updates whose rows may wait before they are joined to the table
 _PENDING = 1024
 
 
 class SpanMetric(Metric):
-    """A metric over the spans of videos; a subclass makes the rows and turns them into scores.
+    """A metric over the spans of videos; a subclass creates the rows and turns them into scores.
 
     Args:
-        settings: numbers for all that changes the rows. Metrics with the same settings share one table in a
+        settings: every option that changes the rows, as a number. Metrics with the same settings share one table in a
             `MetricCollection`.
         kwargs: see `torchmetrics.Metric`.
     """
@@ -38,39 +38,47 @@ class SpanMetric(Metric):
         self.add_state("settings", default=torch.tensor(settings, dtype=torch.float32), dist_reduce_fx="max")
         for table in ("rows", "segments", "names"):
             self.add_state(table, default=[], dist_reduce_fx="cat")
-        self._begin()
+        self._start_tables()
 
     def reset(self) -> None:
-        """Forgets all videos."""
+        """Remove all videos."""
         super().reset()
-        self._begin()
+        self._start_tables()
 
-    def _begin(self) -> None:
-        # a process without data must bring tables of the right width and type to the gathering
+    def _start_tables(self) -> None:
+        # ranks without data must contribute empty tables of the right width and type to all_gather
         self._keep(np.empty((0, COLUMNS), np.int64), np.empty((0, 4), np.int64), [])
 
     def _keep(self, rows: Rows, segments: Rows, videos: Sequence[str]) -> None:
-        """Adds rows (n, COLUMNS), segments (k, 4) of video, class, start and end, and the videos' ids."""
+        """Append rows (n, COLUMNS), segments (k, 4) of video, class, start and end, and the videos' ids."""
         for state, table in self._states(rows, segments, videos).items():
             getattr(self, state).append(table)
-        # the longer the table, the rarer it is put in order
+        # the longer the table, the more seldom it is sorted
         if len(self.rows) > _PENDING + len(self.rows[0]):
             rows, segments, names = self._tables()
             for state, table in self._states(rows, segments, list(names.values())).items():
                 setattr(self, state, [table])
 
     def _states(self, rows: Rows, segments: Rows, videos: Sequence[str]) -> dict[str, Tensor]:
-        tables = {"rows": torch.from_numpy(rows), "segments": torch.from_numpy(segments), "names": encode_names(videos)}
-        return {state: table.to(self.device) for state, table in tables.items()}
+        return {
+            "rows": torch.from_numpy(rows).to(self.device),
+            "segments": torch.from_numpy(segments).to(self.device),
+            "names": encode_names(videos).to(self.device),
+        }
 
     def _tables(self) -> tuple[Rows, Rows, dict[int, str]]:
-        """All rows, joined and in order, all segments, each once and in order, and the ids of the videos."""
-        rows, segments, names = (dim_zero_cat(state).cpu() for state in (self.rows, self.segments, self.names))
-        videos = decode_names(names)
-        return join(rows.numpy(), videos), np.unique(segments.numpy(), axis=0), videos
+        """Return all rows, joined and sorted, all segments, sorted and each once, and the ids of the videos."""
+        videos = decode_names(dim_zero_cat(self.names))
+        rows = join(dim_zero_cat(self.rows).cpu().numpy(), videos)
+        segments = np.unique(dim_zero_cat(self.segments).cpu().numpy(), axis=0)
+        return rows, segments, videos
 
     def _by_video(self) -> list[tuple[str, Rows, Rows]]:
-        """The id, the rows and the segments of every video."""
+        """Return the id, the rows and the segments of every video."""
         rows, segments, names = self._tables()
-        parts = np.split(rows, np.flatnonzero(np.diff(rows[:, VIDEO])) + 1) if len(rows) else []
-        return [(names[key := int(part[0, VIDEO])], part, segments[segments[:, VIDEO] == key]) for part in parts]
+        videos: list[tuple[str, Rows, Rows]] = []
+        if len(rows):
+            for video_rows in np.split(rows, np.flatnonzero(np.diff(rows[:, VIDEO])) + 1):
+                key = int(video_rows[0, VIDEO])
+                videos.append((names[key], video_rows, segments[segments[:, VIDEO] == key]))
+        return videos

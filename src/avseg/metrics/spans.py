@@ -1,4 +1,4 @@
-"""The frames of a video as spans of consecutive numbers: what is kept of a class in a video, however many its pixels.
+"""The frames of a video as spans of consecutive numbers, all that is kept of a class in a video.
 
 A row of the table is one span of one pair (video, class) in one state, with the sums of its frames' scores. The sums
 are integers, multiples of 2^-40: sums of floating-point scores would depend on the order of batches and processes.
@@ -14,18 +14,18 @@ from torch import Tensor
 
 Rows = NDArray[np.int64]
 
-# columns; CELL tells apart spans that a boundary between annotated segments separates
+# columns; CELL differs between spans that a boundary of annotated segments separates
 VIDEO, LABEL, FIRST, LAST, STATE, CELL, IOU, F = range(8)
 COLUMNS = 8
 # bits of STATE
 SOUNDING, PREDICTED = 1, 2
-# the label of frames that were evaluated, whatever sounds in them
+# label of frames that were evaluated, independent of the classes that sound in them
 NO_LABEL = -1
 ONE = 2**40
 
 
 def video_key(video: str) -> int:
-    """A video's number: 64 bits of its id's hash, the same in every process."""
+    """Hash a video's id to 64 bits, the same in every process."""
     return int.from_bytes(blake2b(_bytes(video), digest_size=8).digest(), "little", signed=True)
 
 
@@ -34,12 +34,13 @@ def _bytes(video: str) -> bytes:
 
 
 def encode_names(videos: Iterable[str]) -> Tensor:
-    """Ids as one tensor of bytes, (n,) uint8, which processes can exchange."""
-    return torch.tensor([byte for video in videos for byte in _bytes(video) + b"\0"], dtype=torch.uint8)
+    """Encode ids as one tensor of bytes, (n,) uint8, which processes can exchange."""
+    encoded = b"".join(_bytes(video) + b"\0" for video in videos)
+    return torch.tensor(list(encoded), dtype=torch.uint8)
 
 
 def decode_names(names: Tensor) -> dict[int, str]:
-    """The id of every video by its `video_key`."""
+    """Return the id of every video by its `video_key`."""
     videos = names.cpu().numpy().tobytes().decode(errors="surrogateescape").split("\0")[:-1]
     return {video_key(video): video for video in videos}
 
@@ -47,15 +48,15 @@ def decode_names(names: Tensor) -> dict[int, str]:
 def frame_rows(
     video: int, label: int, frames: Rows, state: Rows, cell: Rows, scores: tuple[NDArray[np.float64], ...] = ()
 ) -> Rows:
-    """One row per frame, not joined yet.
+    """Create one row per frame, not joined yet.
 
     Args:
         video: see `video_key`.
         label: the class, or `NO_LABEL`.
         frames: (n,) frame numbers, in any order.
         state: (n,) bits, `SOUNDING` and `PREDICTED`.
-        cell: (n,) place between the boundaries of segments.
-        scores: IoU and F of the frames, (n,) each; frames that are not both sounding and predicted count 0.
+        cell: (n,) number of the cell between boundaries of segments.
+        scores: IoU and F of the frames, (n,) each; frames that are not sounding and predicted score 0.
 
     Returns:
         (n, COLUMNS).
@@ -64,21 +65,21 @@ def frame_rows(
     rows[:, VIDEO], rows[:, LABEL] = video, label
     rows[:, FIRST] = rows[:, LAST] = frames
     rows[:, STATE], rows[:, CELL] = state, cell
-    both = state == SOUNDING | PREDICTED
+    overlap = state == SOUNDING | PREDICTED
     for column, score in zip((IOU, F), scores, strict=False):
-        rows[:, column] = np.where(both, np.rint(score * ONE), 0)
+        rows[:, column] = np.where(overlap, np.rint(score * ONE), 0)
     return rows
 
 
 def no_frames(video: int) -> Rows:
-    """The row of a video of which nothing else is known, (1, COLUMNS)."""
+    """Create the row of a video without frames, (1, COLUMNS)."""
     rows = frame_rows(video, NO_LABEL, *np.zeros((3, 1), np.int64))
     rows[:, LAST] = -1
     return rows
 
 
 def join(rows: Rows, names: Mapping[int, str]) -> Rows:
-    """Puts the rows in order and joins those that continue each other.
+    """Sort the rows and join consecutive spans.
 
     Args:
         rows: (n, COLUMNS), in any order.
@@ -88,7 +89,7 @@ def join(rows: Rows, names: Mapping[int, str]) -> Rows:
         At most n rows, ordered by video, class and frame.
 
     Raises:
-        ValueError: a frame was given twice for one class of a video.
+        ValueError: a frame came twice for one class of a video.
 
     Example:
         >>> rows = frame_rows(7, 3, np.array([2, 0, 1, 5]), np.array([3, 3, 3, 2]), np.zeros(4, np.int64))
@@ -98,20 +99,21 @@ def join(rows: Rows, names: Mapping[int, str]) -> Rows:
     if not len(rows):
         return rows
     rows = rows[np.lexsort((rows[:, LAST], rows[:, FIRST], rows[:, LABEL], rows[:, VIDEO]))]
-    before, after = rows[:-1], rows[1:]
-    pair = (before[:, [VIDEO, LABEL]] == after[:, [VIDEO, LABEL]]).all(1)
-    _refuse_twice(after[pair & (before[:, LAST] >= after[:, FIRST]) & (after[:, LABEL] != NO_LABEL)], names)
-    same = (before[:, [STATE, CELL]] == after[:, [STATE, CELL]]).all(1)
-    starts = np.flatnonzero(np.append(True, ~(pair & same & (before[:, LAST] + 1 == after[:, FIRST]))))
+    left, right = rows[:-1], rows[1:]
+    same_pair = (left[:, [VIDEO, LABEL]] == right[:, [VIDEO, LABEL]]).all(1)
+    _check_unique(right[same_pair & (left[:, LAST] >= right[:, FIRST]) & (right[:, LABEL] != NO_LABEL)], names)
+    same_state = (left[:, [STATE, CELL]] == right[:, [STATE, CELL]]).all(1)
+    continues = same_pair & same_state & (left[:, LAST] + 1 == right[:, FIRST])
+    starts = np.flatnonzero(np.append(True, ~continues))
     joined = rows[starts]
     joined[:, LAST] = rows[np.append(starts[1:], len(rows)) - 1, LAST]
     joined[:, [IOU, F]] = np.add.reduceat(rows[:, [IOU, F]], starts)
     return joined
 
 
-def _refuse_twice(again: Rows, names: Mapping[int, str]) -> None:
-    if len(again):
-        video, label, frame = again[0, [VIDEO, LABEL, FIRST]].tolist()
+def _check_unique(repeated: Rows, names: Mapping[int, str]) -> None:
+    if len(repeated):
+        video, label, frame = repeated[0, [VIDEO, LABEL, FIRST]].tolist()
         raise ValueError(
             f"frames: frame {frame} of video '{names.get(video, video)}' was given twice for class {label}; "
             "give each frame of a class once, all its regions together, and pad no batch with copies"
@@ -119,16 +121,16 @@ def _refuse_twice(again: Rows, names: Mapping[int, str]) -> None:
 
 
 def lengths(rows: Rows) -> Rows:
-    """Frames in each span, (n,)."""
+    """Count the frames of each span, (n,)."""
     return np.asarray(rows[:, LAST] - rows[:, FIRST] + 1)
 
 
 def all_frames(rows: Rows) -> Rows:
-    """The numbers of all frames in the spans, ascending, each once."""
-    parts = [np.arange(first, last + 1) for first, last in np.unique(rows[:, [FIRST, LAST]], axis=0)]
-    return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.int64)
+    """Return the numbers of all frames in the spans, ascending, each once."""
+    spans = [np.arange(first, last + 1) for first, last in np.unique(rows[:, [FIRST, LAST]], axis=0)]
+    return np.unique(np.concatenate(spans)) if spans else np.empty(0, np.int64)
 
 
 def frames_within(frames: Rows, first: Rows, last: Rows) -> Rows:
-    """How many of the ascending frames lie in each of the ranges [first, last]."""
+    """Count the ascending frames that are in each of the ranges [first, last]."""
     return np.asarray(np.searchsorted(frames, last, "right") - np.searchsorted(frames, first, "left"))

@@ -1,4 +1,4 @@
-"""The visual encoder: any timm backbone that gives maps at strides 4, 8, 16 and 32."""
+"""The visual encoder: any timm backbone with maps at strides 4, 8, 16 and 32."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ class Backbone(nn.Module):
             Python package); or the path of a weights file (.pth, .pt, .safetensors).
 
     Raises:
-        UserError: the name is unknown, the backbone has not these strides, or its weights cannot be had.
+        UserError: the name is unknown, the backbone lacks these strides, or its weights are not available.
     """
 
     net: Any
@@ -39,31 +39,32 @@ class Backbone(nn.Module):
         strides = self.net.feature_info.reduction()
         if not set(STRIDES) <= set(strides):
             raise UserError(
-                f"backbone: '{name}' gives maps at strides {strides}, but 4, 8, 16 and 32 are needed; "
+                f"backbone: '{name}' has maps at strides {strides}, but 4, 8, 16 and 32 are needed; "
                 "choose a backbone with stages, such as resnet50 or pvt_v2_b5"
             )
-        # where a stride occurs twice the later, deeper map counts
+        # if a stride occurs twice, take the later, deeper map
         self.indices = [len(strides) - 1 - strides[::-1].index(stride) for stride in STRIDES]
         self.channels: list[int] = [self.net.feature_info.channels()[index] for index in self.indices]
         self.channels_last = str(getattr(self.net, "output_fmt", "NCHW")).endswith("NHWC")
         self._match_normalisation()
 
     def _match_normalisation(self) -> None:
-        """Frames come with ImageNet's mean and deviation; some weights were trained with others (0.5 and 0.5)."""
+        """Store the conversion from ImageNet's mean and deviation to those of the weights (some have 0.5 and 0.5)."""
         config = self.net.pretrained_cfg
-        mean, std = config.get("mean", IMAGENET_MEAN), config.get("std", IMAGENET_STD)
+        mean = config.get("mean", IMAGENET_MEAN)
+        std = config.get("std", IMAGENET_STD)
         scale = shift = None
         if tuple(mean) != IMAGENET_MEAN or tuple(std) != IMAGENET_STD:
-            ours_mean, ours_std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
-            scale = (ours_std / torch.tensor(std)).view(3, 1, 1)
-            shift = ((ours_mean - torch.tensor(mean)) / torch.tensor(std)).view(3, 1, 1)
+            scale = (torch.tensor(IMAGENET_STD) / torch.tensor(std)).view(3, 1, 1)
+            shift = ((torch.tensor(IMAGENET_MEAN) - torch.tensor(mean)) / torch.tensor(std)).view(3, 1, 1)
         self.register_buffer("scale", scale, persistent=False)
         self.register_buffer("shift", shift, persistent=False)
 
-    def forward(self, pictures: Tensor) -> list[Tensor]:
-        """Encodes (N, 3, H, W), normalised as by `normalise`, into four maps (N, C, h, w), stride 4 first."""
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Encode (N, 3, H, W), normalised as by `normalise`, into four maps (N, C, h, w), stride 4 first."""
         if self.scale is not None and self.shift is not None:
-            pictures = pictures * self.scale + self.shift
-        maps = self.net(pictures)
-        chosen = [maps[index] for index in self.indices]
-        return [stage.permute(0, 3, 1, 2) for stage in chosen] if self.channels_last else chosen
+            images = images * self.scale + self.shift
+        maps = self.net(images)
+        stages = [maps[index] for index in self.indices]
+        # Swin and its relatives return (N, h, w, C)
+        return [stage.permute(0, 3, 1, 2) for stage in stages] if self.channels_last else stages

@@ -1,4 +1,4 @@
-"""ImageNet normalisation on the device: pictures travel as uint8, a quarter of the bytes of float32."""
+"""ImageNet normalisation on the device: images are moved as uint8, a quarter of the bytes of float32."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def normalise(frames: Tensor) -> Tensor:
-    """Brings RGB pictures to the mean and deviation that ImageNet backbones expect.
+    """Normalise RGB images to the mean and deviation that ImageNet backbones expect.
 
     Args:
         frames: (..., 3, H, W) uint8, 0 to 255.

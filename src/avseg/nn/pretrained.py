@@ -15,21 +15,21 @@ from avseg.nn import efficientnet_lite
 from avseg.utils.errors import UserError, nearest
 from avseg.utils.weights_file import SUFFIXES, cache_folder, read_state_dict
 
-# the weights that the paper used; timm's own default for resnet50 is another, stronger training
+# the weights that the paper used; timm's default for resnet50 is a different, stronger training
 PAPER_WEIGHTS = {"resnet50": "resnet50.tv_in1k"}
-# the official PVT-v2 trains with stochastic depth, which timm leaves off
+# the official PVT-v2 trains with stochastic depth, which timm disables by default
 STOCHASTIC_DEPTH = {"pvt_v2": 0.1}
 
 
 def create_encoder(name: str, pretrained: bool | str = False) -> Any:
-    """Creates a timm `features_only` encoder (untyped, like timm).
+    """Create a timm `features_only` encoder (untyped, like timm).
 
     Args:
         name: a timm model, with or without the tag of its weights.
         pretrained: see `avseg.nn.backbone.Backbone`.
 
     Raises:
-        UserError: the name is unknown, the model has no stages, or the weights cannot be had or do not fit.
+        UserError: the name is unknown, the model has no stages, or the weights are not available or do not fit.
     """
     _check_name(name)
     if pretrained is False:
@@ -48,7 +48,7 @@ def _check_name(name: str) -> None:
     if not timm.is_model(architecture):
         raise UserError(
             f"backbone: '{name}' is not a timm model{nearest(architecture, timm.list_models())}; "
-            "timm.list_models() gives all names"
+            "timm.list_models() lists all names"
         )
     if tag and name not in timm.list_pretrained(f"{architecture}.*"):
         raise UserError(
@@ -63,13 +63,13 @@ def _create(name: str, **options: Any) -> Any:
             options["drop_path_rate"] = rate
     name = PAPER_WEIGHTS.get(name, name)
     try:
-        try:  # Swin and its kin are bound to one picture size unless told otherwise
+        try:  # Swin and its relatives accept one image size only by default
             return timm.create_model(name, features_only=True, strict_img_size=False, **options)
         except TypeError:
             return timm.create_model(name, features_only=True, **options)
     except (AttributeError, AssertionError, NotImplementedError) as error:
         raise UserError(
-            f"backbone: '{name}' cannot give the maps of its stages (timm features_only); "
+            f"backbone: '{name}' does not return the maps of its stages (timm features_only); "
             "choose resnet50, pvt_v2_b5 or the like"
         ) from error
 
@@ -93,7 +93,7 @@ def _from_hub(name: str) -> Any:
 
 
 def _check_hub() -> None:
-    """Fails at once without a network, where the hub's client would try again for most of a minute."""
+    """Fail at once without a network; the hub's client would retry for most of a minute."""
     hub = urlsplit(constants.ENDPOINT)
     cached = Path(constants.HF_HUB_CACHE).is_dir() and any(Path(constants.HF_HUB_CACHE).glob("models--timm--*"))
     if not cached and not getproxies():
@@ -105,11 +105,11 @@ def _from_file(name: str, path: Path) -> Any:
 
 
 def _from_weights(name: str, weights: dict[str, Tensor], origin: str) -> Any:
-    """Loads through timm, which knows the original names of each architecture, and checks that nothing was missed.
+    """Load through timm, which knows the original names of each architecture, and check that nothing is missing.
 
-    timm skips what it does not find without an error. A parameter that depends on the random seed was not loaded.
+    timm skips missing weights without an error. A parameter that depends on the random seed was not loaded.
     """
-    encoders = []
+    encoders: list[Any] = []
     for seed in (0, 1):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -119,13 +119,13 @@ def _from_weights(name: str, weights: dict[str, Tensor], origin: str) -> Any:
             except (RuntimeError, KeyError) as error:
                 reason = str(error).split("\n")[-1].strip()
                 raise UserError(
-                    f"{origin}: does not fit the backbone '{name}' ({reason}); choose its own file"
+                    f"{origin}: does not fit the backbone '{name}' ({reason}); choose weights of this backbone"
                 ) from error
-    first, second = (encoder.state_dict() for encoder in encoders)
-    missed = [key for key, tensor in first.items() if not torch.equal(tensor, second[key])]
-    if missed:
+    reseeded = encoders[1].state_dict()
+    missing = [key for key, tensor in encoders[0].state_dict().items() if not torch.equal(tensor, reseeded[key])]
+    if missing:
         raise UserError(
-            f"{origin}: does not fit the backbone '{name}', {len(missed)} of its parameters are missing "
-            f"({', '.join(missed[:3])}, ...); choose its own file"
+            f"{origin}: does not fit the backbone '{name}', {len(missing)} of its parameters are missing "
+            f"({', '.join(missing[:3])}, ...); choose weights of this backbone"
         )
     return encoders[0]

@@ -1,1 +1,1 @@
-"""From a video to masks on disk."""
+"""Predictions of videos: producers turn a video into a stream of scored frames, one writer saves it."""

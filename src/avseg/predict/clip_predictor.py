@@ -1,12 +1,11 @@
-"""Masks of a whole video, window by window, in memory that does not grow with its length.
+"""Predict a video with a model of short clips, window by window, in memory independent of its length.
 
-The model sees clips of T frames one second apart, each with the sound of its second, as in training. A video is cut
-into windows of T seconds. The last window, if not full, is moved back to end with the video, so that it still shows T
-real seconds (its first ones were scored before and are not scored again); only a video shorter than T seconds is filled
-up, with its last second, as the official features are.
+The model sees clips of T frames one second apart with the sound of those T seconds, as in training and evaluation: its
+front end converts the waveform of the whole window. The last window, if not full, is moved back to end with the video,
+so that it still holds T real seconds (its first ones are not scored again); only a video shorter than T seconds is
+padded with its last second, as the official features are.
 """
 
-import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,220 +16,198 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avseg.audio.log_mel import log_mel_patches
+from avseg.audio.frontend import FrontEnd, clip_sound
+from avseg.data.lu_avs.streaming import read_frames
+from avseg.media.frame_index import FrameIndex, FrameReader, frame_index
 from avseg.media.sound_reader import RATE, sound_seconds
-from avseg.media.video import Frame, UprightRGB, Video, frames, official_frames, second_of
-from avseg.utils.errors import UserError
+from avseg.media.video import CLOCK_ERROR, Video, official_frames
+from avseg.predict.device import inference
+from avseg.predict.prediction import FramePrediction, Sound, VideoPrediction, sound_level
 
-SILENT_DBFS = -120.0  # what digital silence is given as: minus infinity has no place in a json
-_Item = TypeVar("_Item")
-_Shown = tuple[list[tuple[int, float]], list[Tensor]]  # numbers and times of a second's frames; its pictures
+Item = TypeVar("Item")
 
 
-class Scorer(Protocol):
-    """What scores clips; `avseg.models.avs.module.AVSTask` is one.
+class ClipModel(Protocol):
+    """A model of short clips, such as `avseg.models.base.AVSegModule`.
 
     Attributes:
+        frontend: converts its sound; None for a model without sound.
         clip_length: T.
-        image_size: H = W of the frames it takes.
+        image_size: h = w of the frames that it takes.
     """
 
+    frontend: FrontEnd | None
     clip_length: int
     image_size: int
 
-    def predict_clip(self, frames: Tensor, audio: Tensor) -> Tensor:
-        """Frames (B, T, 3, H, W) uint8 and patches (B, T, 1, 96, 64) to probabilities (B, T, H, W)."""
+    def predict_batch(self, frames: Tensor, sound: Tensor) -> Tensor:
+        """Map frames (B, T, 3, h, w) uint8 and items (B, T, *shape) to probabilities (B, T, h, w)."""
 
 
-@dataclass(frozen=True, eq=False)
-class SecondScore:
-    """The result for one second.
+class ClipPredictor:
+    """Predicts videos with a model of short clips.
 
-    Attributes:
-        second: which one, from 0.
-        numbers: the scored frames' numbers in the video: one, or with `every_frame` each frame of this second (none
-            where the video shows no new frame).
-        times: their times in seconds.
-        probabilities: (len(numbers), h, w) float32 in [0, 1] at the model's size.
-        sound_dbfs: level of this second's sound, root mean square against full scale, in dB.
-    """
-
-    second: int
-    numbers: list[int]
-    times: list[float]
-    probabilities: np.ndarray
-    sound_dbfs: float
-
-
-@dataclass(eq=False)
-class _Second:
-    """A second as the model takes it: at least one picture, also where none is to be scored."""
-
-    second: int
-    numbers: list[int]
-    times: list[float]
-    pictures: list[Tensor]  # (3, h, w) uint8 each
-    patch: Tensor  # (1, 96, 64)
-    sound_dbfs: float
-
-
-class Predictor:
-    """Scores videos.
-
-    With `every_frame`, the clip stays what the model knows, T frames one second apart: the k-th clip of a window takes
-    the k-th frame of each of its seconds, so a window of 30 frames per second is 30 clips.
+    With `every_frame` a clip still is T frames one second apart: the k-th clip of a window takes the k-th frame of each
+    of its seconds, so that a window at 30 frames per second is 30 clips.
 
     Args:
-        scorer: the model.
+        model: the model.
         batch: clips per forward pass.
-        device: where the scorer is.
+        device: of the model.
         every_frame: score every frame instead of one for each second.
+        threshold: above this probability a pixel counts as sounding.
     """
 
     def __init__(
-        self, scorer: Scorer, *, batch: int = 1, device: torch.device | str = "cpu", every_frame: bool = False
+        self,
+        model: ClipModel,
+        *,
+        batch: int = 1,
+        device: torch.device | str = "cpu",
+        every_frame: bool = False,
+        threshold: float = 0.5,
     ) -> None:
-        self.scorer = scorer
+        self.model = model
         self.batch = batch
         self.device = torch.device(device)
         self.every_frame = every_frame
+        self.threshold = threshold
 
-    def seconds(self, video: Video) -> Iterator[SecondScore]:
-        """Yields the result of each second in order, decoding the video once.
+    @property
+    def settings(self) -> dict[str, object]:
+        """The settings that the prediction depends on, for the record."""
+        return {
+            "clip_length": self.model.clip_length,
+            "image_size": self.model.image_size,
+            "threshold": self.threshold,
+            "every_frame": self.every_frame,
+        }
 
-        Raises:
-            UserError: the frames or the sound cannot be decoded, or the device has too little memory.
+    def predict(self, video: Video) -> VideoPrediction:
+        """Predict a video, decoding it once.
+
+        Consuming the prediction raises `UserError` if frames or sound cannot be decoded, or the device has too little
+        memory.
         """
-        windows = _windows(self._read(video), self.scorer.clip_length)
-        for group in _batched(windows, 1 if self.every_frame else self.batch):
-            yield from self._score(group)
+        index = frame_index(video.path)
+        sound = Sound()
+        return VideoPrediction(index.video, self._predict_frames(index, sound.levels), sound)
 
-    def _read(self, video: Video) -> Iterator[_Second]:
-        pictures = self._each_frame(video) if self.every_frame else self._each_second(video)
-        for second, (sound, (shown, images)) in enumerate(zip(sound_seconds(video), pictures, strict=False)):
-            patch = log_mel_patches(torch.from_numpy(sound), RATE, hop="second")[0]
-            numbers, times = [number for number, _ in shown], [time for _, time in shown]
-            yield _Second(second, numbers, times, images, patch, _level(sound))
+    def _predict_frames(self, index: FrameIndex, levels: list[float]) -> Iterator[FramePrediction]:
+        times = index.video.times
+        # (seconds,) the first frame of each second, or after it where none starts in it
+        first_frames = np.searchsorted(times + CLOCK_ERROR, np.arange(index.video.seconds))
+        windows = cut_windows(self._read_seconds(index, first_frames, levels), self.model.clip_length)
+        for group in batched(windows, 1 if self.every_frame else self.batch):
+            for second, maps in self._score(group):
+                for number, probability in zip(second.numbers.tolist(), maps, strict=True):
+                    begin = number if self.every_frame else int(first_frames[second.number])
+                    yield FramePrediction(number, float(times[number]), begin, second.number, probability)
 
-    def _each_second(self, video: Video) -> Iterator["_Shown"]:
-        """For each second the frame that stands for it."""
-        shrink = self._shrink(video)
-        wanted = deque(official_frames(video))
-        frame = None
-        for frame in frames(video):
-            while wanted and frame.number >= wanted[0]:
-                wanted.popleft()
-                yield [(frame.number, frame.time)], [shrink(frame)]
-        while wanted and frame is not None:  # the decoder gave fewer frames than the file has packets
-            wanted.popleft()
-            yield [(frame.number, frame.time)], [shrink(frame)]
+    def _read_seconds(self, index: FrameIndex, first_frames: np.ndarray, levels: list[float]) -> Iterator["Second"]:
+        size = (self.model.image_size, self.model.image_size)
+        frames = np.arange(len(index)) if self.every_frame else np.array(official_frames(index.video))
+        cuts = first_frames[1:] if self.every_frame else np.arange(1, len(frames))
+        images = torch.zeros(0)
+        with FrameReader(index, cache=2) as reader:
+            seconds = zip(np.split(frames, cuts), sound_seconds(index.video), strict=True)
+            for second, (numbers, samples) in enumerate(seconds):
+                levels.append(round(sound_level(samples), 2))
+                # (n, 3, h, w), or the frame that is still shown
+                images = read_frames(index, numbers, size, reader) if len(numbers) else images[-1:]
+                yield Second(second, numbers, images, samples)
 
-    def _each_frame(self, video: Video) -> Iterator["_Shown"]:
-        """For each second all frames that begin in it; where none does, the picture of the one still shown."""
-        shrink = self._shrink(video)
-        shown: list[tuple[int, float]] = []
-        images: list[Tensor] = []
-        second = 0
-        for frame in frames(video):
-            while second_of(frame.time) > second:
-                yield shown, images
-                second, shown, images = second + 1, [], images[-1:]
-            if not shown:
-                images = []
-            shown.append((frame.number, frame.time))
-            images.append(shrink(frame))
-        while second < video.seconds:
-            yield shown, images
-            second, shown, images = second + 1, [], images[-1:]
-
-    def _shrink(self, video: Video) -> "_Shrink":
-        return _Shrink(UprightRGB(video.rotation, self.scorer.image_size, self.scorer.image_size))
-
-    def _score(self, windows: Sequence["_Window"]) -> Iterator[SecondScore]:
-        clips = [(window, phase) for window in windows for phase in range(window.phases)]
-        found: dict[tuple[int, int], np.ndarray] = {}
-        for chunk in _batched(clips, self.batch):
-            images = torch.stack([window.images(phase) for window, phase in chunk])
-            patches = torch.stack([window.patches() for window, _ in chunk])
-            for (window, phase), maps in zip(chunk, self._predict(images, patches), strict=True):
-                for place in window.places(phase):
-                    found[window.seconds[place].second, phase] = maps[place]
+    def _score(self, windows: Sequence["Window"]) -> Iterator[tuple["Second", list[np.ndarray]]]:
+        """Score windows; yields each new second with the maps (h, w) of its frames."""
+        sounds = [window.sound(self.model.frontend) for window in windows]  # once per window, shared by its clips
+        clips: list[tuple[int, int]] = []
+        for number, window in enumerate(windows):
+            clips.extend((number, clip) for clip in range(window.clips))
+        maps: dict[tuple[int, int], np.ndarray] = {}  # by second and frame in it
+        for chunk in batched(clips, self.batch):
+            images = torch.stack([windows[number].images(clip) for number, clip in chunk])  # (B, T, 3, h, w)
+            sound = torch.stack([sounds[number] for number, _ in chunk])  # (B, T, *shape)
+            for (number, clip), probabilities in zip(chunk, self._predict_batch(images, sound), strict=True):
+                window = windows[number]
+                for second, probability in zip(window.seconds[window.new], probabilities[window.new], strict=True):
+                    maps[second.number, clip] = probability
         for window in windows:
             for second in window.seconds[window.new]:
-                maps = [found.pop((second.second, phase)) for phase in range(len(second.numbers))]
-                size = self.scorer.image_size
-                probabilities = np.stack(maps) if maps else np.zeros((0, size, size), np.float32)
-                yield SecondScore(second.second, second.numbers, second.times, probabilities, second.sound_dbfs)
+                yield second, [maps.pop((second.number, clip)) for clip in range(len(second.numbers))]
 
-    def _predict(self, images: Tensor, patches: Tensor) -> np.ndarray:
-        try:
-            with torch.inference_mode():
-                maps = self.scorer.predict_clip(images.to(self.device), patches.to(self.device))
-        except torch.OutOfMemoryError:
-            raise UserError(
-                f"--batch {self.batch}: {self.device} has too little memory; use a smaller number or --device cpu"
-            ) from None
-        result: np.ndarray = maps.float().cpu().numpy()
-        return result
+    def _predict_batch(self, images: Tensor, sound: Tensor) -> np.ndarray:
+        with inference(self.device):
+            maps = self.model.predict_batch(images.to(self.device), sound.to(self.device))
+        probabilities: np.ndarray = maps.float().cpu().numpy()
+        return probabilities
 
 
 @dataclass(frozen=True, eq=False)
-class _Window:
-    """T consecutive seconds, of which those in `new` are to be scored."""
+class Second:
+    """A second of a video.
 
-    seconds: list[_Second]
+    Attributes:
+        number: from 0.
+        numbers: (n,) of the frames to score; n = 0 if no frame starts in the second (with `every_frame`).
+        images: (n, 3, h, w) uint8, these frames; the one that is still shown if n = 0.
+        samples: (16000,) its sound.
+    """
+
+    number: int
+    numbers: np.ndarray
+    images: Tensor
+    samples: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """T consecutive seconds.
+
+    Attributes:
+        seconds: at most T; fewer if the video is shorter.
+        new: those to be scored.
+        length: T.
+    """
+
+    seconds: list[Second]
     new: slice
+    length: int
 
     @property
-    def phases(self) -> int:
-        """Number of clips: the most frames that a new second has."""
+    def clips(self) -> int:
+        """Number of clips: the largest number of frames in a new second."""
         return max(len(second.numbers) for second in self.seconds[self.new])
 
-    def images(self, phase: int) -> Tensor:
-        """(T, 3, h, w) uint8: the phase-th picture of each second, or its last."""
-        return torch.stack([second.pictures[min(phase, len(second.pictures) - 1)] for second in self.seconds])
+    def images(self, clip: int) -> Tensor:
+        """Stack the frames of a clip (T, 3, h, w): the clip-th of each second, or its last; the end is repeated."""
+        images = [second.images[min(clip, len(second.images) - 1)] for second in self.seconds]
+        images += [images[-1]] * (self.length - len(images))
+        return torch.stack(images)
 
-    def patches(self) -> Tensor:
-        """(T, 1, 96, 64)."""
-        return torch.stack([second.patch for second in self.seconds])
-
-    def places(self, phase: int) -> list[int]:
-        """Positions of the new seconds that have a phase-th frame."""
-        return [i for i in range(*self.new.indices(len(self.seconds))) if phase < len(self.seconds[i].numbers)]
-
-
-class _Shrink:
-    """A frame at the model's size, (3, h, w) uint8."""
-
-    def __init__(self, upright: UprightRGB) -> None:
-        self.upright = upright
-
-    def __call__(self, frame: Frame) -> Tensor:
-        return torch.from_numpy(self.upright(frame.image)).permute(2, 0, 1)
+    def sound(self, frontend: FrontEnd | None) -> Tensor:
+        """Convert the sound to items (T, *shape), the last one repeated if the video is shorter than T seconds."""
+        if frontend is None:
+            return torch.zeros(self.length)
+        waveform = torch.from_numpy(np.concatenate([second.samples for second in self.seconds]))
+        return clip_sound(frontend(waveform, RATE), frontend, self.length, self.length)
 
 
-def _windows(seconds: Iterable[_Second], length: int) -> Iterator[_Window]:
-    """Cuts a stream of seconds into windows of `length`; every second is new in exactly one of them."""
-    recent: deque[_Second] = deque(maxlen=length)
+def cut_windows(seconds: Iterable[Second], length: int) -> Iterator[Window]:
+    """Cut a stream of seconds into windows of `length`; every second is new in exactly one of them."""
+    recent: deque[Second] = deque(maxlen=length)
     new = 0
     for second in seconds:
         recent.append(second)
         new += 1
         if new == length:
-            yield _Window(list(recent), slice(0, length))
+            yield Window(list(recent), slice(0, length), length)
             new = 0
-    if new:
-        fill = length - len(recent)
-        new_ones = slice(0, new) if fill else slice(length - new, length)
-        yield _Window([*recent, *[recent[-1]] * fill], new_ones)
+    if new:  # the last window ends with the video and begins with seconds that were scored before
+        yield Window(list(recent), slice(len(recent) - new, len(recent)), length)
 
 
-def _batched(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield the items in lists of `size`; the last one may be shorter."""
     iterator = iter(items)
     while group := list(islice(iterator, size)):
         yield group
-
-
-def _level(sound: np.ndarray) -> float:
-    power = float(np.mean(np.square(sound, dtype=np.float64)))
-    return max(SILENT_DBFS, 10 * math.log10(power)) if power > 0 else SILENT_DBFS

@@ -1,79 +1,67 @@
-"""Any video through a run on long videos: its sound first, then its frames a few at a time.
+"""Predict a video with a model of long videos: its sound first, then its frames a few at a time.
 
-What is predicted equals what is evaluated (`VideoTest.predict_video`), without annotations; and memory does not grow
-with the length, for the sound is read a stretch at a time too.
+A prediction equals an evaluation (`VideoTest.predict_video`) without annotations. Memory does not grow with the length
+of the video, since its sound is also read in parts.
 """
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Any, Literal
+from dataclasses import asdict, replace
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from avseg.audio.log_mel import SAMPLE_RATE, log_mel_patches
+from avseg.audio.frontend import FrontEnd, LogMel, fit_to_frames
 from avseg.data.lu_avs import Chunk, LUAVSDataModule, LUVideo, Release, stream
 from avseg.data.lu_avs.evaluation import video_size
+from avseg.data.lu_avs.ground_truth import boxes_around
 from avseg.data.lu_avs.seconds import FRAMES_PER_SECOND, frames_of_second
 from avseg.data.lu_avs.streaming import read_frames
 from avseg.draw.labels import class_colour
 from avseg.draw.overlay import Colour
 from avseg.draw.palette import SOUNDING
 from avseg.media.frame_index import FrameReader, frame_index
-from avseg.media.sound_reader import sound_seconds
-from avseg.models.lu_avs.activity import SoundActivity, sound_activity
+from avseg.media.sound_reader import RATE, sound_seconds
+from avseg.media.video import Video, second_of
+from avseg.models.lu_avs.activity import sound_activity
 from avseg.models.lu_avs.aggregation import Prediction, aggregate
 from avseg.models.lu_avs.audio_module import SoundBranchTask
 from avseg.models.lu_avs.base import LongTask, VideoTest
 from avseg.models.lu_avs.composition import StrongBaselineTask
 from avseg.models.lu_avs.frame_module import FrameBranchTask
 from avseg.models.lu_avs.tpavi_module import LongAVSTask
-from avseg.predict.clip_predictor import _level
+from avseg.predict.clip_predictor import batched
+from avseg.predict.device import inference
+from avseg.predict.prediction import FramePrediction, Sound, VideoPrediction, sound_level
 from avseg.utils.errors import UserError
 
-PEAKS = 40  # parts of a second whose lowest and highest sample the waveform is drawn from
-_STRETCH = 32  # seconds of sound heard at once
-_INSTANTS = 256  # frames of a chunk without pictures
-
-
-@dataclass(frozen=True, eq=False)
-class Sound:
-    """The sound of a whole video of S seconds.
-
-    Attributes:
-        wave: (S * PEAKS, 2) float32, lowest and highest sample of each part.
-        levels: (S,) root mean square against full scale, in dB.
-        activity: which class is heard when; None for a model that does not classify sound.
-    """
-
-    wave: np.ndarray
-    levels: list[float]
-    activity: SoundActivity | None
+PEAKS = 40  # parts of a second whose lowest and highest samples draw the waveform
+_SECONDS_AT_ONCE = 32  # of sound, per forward pass of the audio branch
+_TIMES_AT_ONCE = 256  # frames of a chunk without images
+_NO_BOX = np.full((1, 4), np.nan, np.float32)
 
 
 class LongPredictor:
-    """Predicts videos of which nothing is known.
+    """Predicts videos without annotations.
 
     Args:
-        task: a run on long videos: a branch of the strong baseline, its composition, or the AVS model.
-        rate: frames per second that are scored, `math.inf` = every frame; None = as the run evaluates.
-        threshold: probability above which a class counts as heard, for a visual branch alone the score above which a
-            region is kept, for the AVS model the probability above which a pixel sounds; None = as the run evaluates.
-        batch: frames that are scored at once; None = as the run evaluates.
-        device: where the task is.
+        task: a branch of the strong baseline, their composition, or the AVS model on long videos.
+        rate: frames per second to score, `math.inf` = every frame; None = as in the evaluation.
+        threshold: probability above which a class counts as audible; for a visual branch alone the score above which a
+            region is kept; for the AVS model the probability above which a pixel sounds. None = as in the evaluation.
+        batch: frames scored at once; None = as in the evaluation.
+        device: of the model.
 
     Attributes:
-        names: of the classes that it predicts; the AVS model knows but one, "sounding".
+        names: of the classes; the AVS model has one, "sounding".
         region: "mask", "box" or "none".
-        settings: what the prediction follows, for the record.
+        settings: the settings that the prediction depends on, for the record.
 
     Raises:
-        UserError: a rate for a run whose frames are fixed.
+        UserError: a rate for a model whose frames are fixed.
     """
 
     def __init__(
@@ -85,141 +73,182 @@ class LongPredictor:
         batch: int | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.task, self.device, self.region = task, torch.device(device), task.region
-        self.visual, self.audio = _parts(task)
+        self.task = task
+        self.device = torch.device(device)
+        self.region = task.region
+        self.visual, self.audio = _branches(task)
         self.knows_classes = not isinstance(task, LongAVSTask)
         self.names = task.labels if self.knows_classes else ["sounding"]
+        self.frontend: FrontEnd = LogMel("second")
+        self.model_name = str(task.config["branch"]["name"])
         if rate is not None and self.visual is None:
-            why = "hears whole seconds" if self.knows_classes else "sees five frames of each second"
+            reason = "hears whole seconds" if self.knows_classes else "sees five frames of each second"
             option = f"--rate {rate:g}" if math.isfinite(rate) else "--every-frame"
-            raise UserError(f"{option}: this run ({task.config['branch']['name']}) {why}; leave it out")
-        data = _reading(task, self.visual)
-        self.fit, self.frames_per_chunk, self.rate = data.fit, batch or data.frames_per_chunk, rate or data.rate
-        self._choose(threshold)
+            raise UserError(f"{option}: this run ({self.model_name}) {reason}; leave it out")
+        data = _reading_options(task, self.visual)
+        self.fit = data.fit
+        self.frames_per_chunk = batch or data.frames_per_chunk
+        self.rate = rate or data.rate
+        self._set_thresholds(threshold)
 
-    def _choose(self, threshold: float | None) -> None:
-        """The run's thresholds, and the one that is set instead."""
-        self.settings: dict[str, Any] = {"branch": self.task.config["branch"]["name"]}
+    def _set_thresholds(self, threshold: float | None) -> None:
+        self.settings: dict[str, object] = {"branch": self.model_name}
         if not isinstance(self.task, LongTask):
-            self.pixel = 0.5 if threshold is None else threshold
-            self.settings |= {"rate": FRAMES_PER_SECOND, "threshold": self.pixel}
+            self.pixel_threshold = 0.5 if threshold is None else threshold
+            self.settings |= {"rate": FRAMES_PER_SECOND, "threshold": self.pixel_threshold, "labels": self.names}
             return
-        self.aggregation, self.smoothing = self.task.aggregation, self.task.smoothing
+        self.aggregation = self.task.aggregation
+        self.smoothing = self.task.smoothing
         if threshold is not None and self.audio is not None:
             self.smoothing = replace(self.smoothing, threshold=threshold)
         elif threshold is not None:
             self.aggregation = replace(self.aggregation, threshold=threshold)
         if self.visual is not None:
-            shown = {name: getattr(self.aggregation, name) for name in ("mode", "modality", "keep", "threshold")}
-            self.settings |= {"rate": self.rate if math.isfinite(self.rate) else "every frame", "aggregation": shown}
+            options = asdict(self.aggregation)
+            del options["groups"]
+            self.settings["rate"] = self.rate if math.isfinite(self.rate) else "every frame"
+            self.settings["aggregation"] = options
         if self.audio is not None:
-            self.settings["smoothing"] = vars(self.smoothing)
+            self.settings["smoothing"] = asdict(self.smoothing)
+        self.settings["labels"] = self.names
 
     def colour(self, label: int) -> Colour:
-        """The colour of a class."""
+        """Return the colour of a class."""
         return class_colour(label) if self.knows_classes else SOUNDING
 
-    def listen(self, video: LUVideo) -> Sound:
-        """Hears the whole video.
+    def predict(self, video: Video) -> VideoPrediction:
+        """Predict a video: read its whole sound now, its frames while the prediction is consumed.
 
         Raises:
-            UserError: its sound cannot be decoded, or the device has too little memory.
+            UserError: frames or sound cannot be decoded, or the device has too little memory.
         """
-        waves, levels, heard = [], [], []
-        seconds = sound_seconds(frame_index(video.path).video)
-        while stretch := list(islice(seconds, _STRETCH)):
-            for second in stretch:
-                parts = np.array_split(second, PEAKS)
-                waves.append(np.array([[part.min(), part.max()] for part in parts], np.float32))
-                levels.append(round(_level(second), 2))
+        source = LUVideo(video.path.stem, video.path, video.frame_rate, video.duration, "test", (), has_masks=False)
+        sound = self.listen(source)
+        # the index counts the frames of videos without time stamps
+        return VideoPrediction(frame_index(video.path).video, self._predict_frames(source, sound), sound)
+
+    def listen(self, video: LUVideo) -> Sound:
+        """Read the sound of a video and classify it.
+
+        Raises:
+            UserError: the sound cannot be decoded, or the device has too little memory.
+        """
+        waves: list[np.ndarray] = []
+        levels: list[float] = []
+        probabilities: list[Tensor] = []
+        for seconds in batched(sound_seconds(frame_index(video.path).video), _SECONDS_AT_ONCE):
+            for samples in seconds:
+                parts = samples.reshape(PEAKS, -1)
+                waves.append(np.stack([parts.min(1), parts.max(1)], 1))  # (PEAKS, 2)
+                levels.append(round(sound_level(samples), 2))
             if self.audio is not None:
-                heard.append(self._classify(stretch))
-        activity = sound_activity(torch.cat(heard), self.smoothing) if heard else None
-        return Sound(np.concatenate(waves), levels, activity)
+                items = torch.cat([self._item(samples) for samples in seconds])
+                with inference(self.device):
+                    logits = self.audio(items[None].to(self.device))[0]  # (seconds, K)
+                probabilities.append(logits.float().sigmoid().cpu())
+        activity = sound_activity(torch.cat(probabilities), self.smoothing) if probabilities else None
+        return Sound(levels, np.concatenate(waves), activity)
 
     def watch(self, video: LUVideo, sound: Sound) -> Iterator[tuple[Chunk, Prediction]]:
-        """A few scored frames at a time, in order, with what is predicted in them.
+        """Yield a few scored frames at a time, in order, with their prediction.
 
         Raises:
             UserError: the frames cannot be decoded, or the device has too little memory.
         """
+        size = video_size(video)
         if not self.knows_classes:
-            yield from self._seconds(video)
+            yield from self._watch_seconds(video, size)
         elif self.visual is None:
-            for chunk in _instants(video):
+            for chunk in _times(video):
                 yield chunk, aggregate(None, chunk.seconds, (0, 0), sound.activity, self.aggregation)
         else:
-            release, size = Release(self.names, {video.id: video}), video_size(video)
+            release = Release(self.names, {video.id: video})
             for chunk in stream(video, release, self.rate, frames_per_chunk=self.frames_per_chunk, fit=self.fit):
-                yield chunk, self._see(chunk, size, sound)
+                with inference(self.device):
+                    queries = self.visual(chunk.frames.to(self.device))
+                    prediction = aggregate(queries, chunk.seconds, size, sound.activity, self.aggregation)
+                yield chunk, prediction
 
-    def _see(self, chunk: Chunk, size: tuple[int, int], sound: Sound) -> Prediction:
-        assert self.visual is not None
-        with torch.inference_mode(), _memory(self.device):
-            queries = self.visual(chunk.frames.to(self.device))
-            return aggregate(queries, chunk.seconds, size, sound.activity, self.aggregation)
-
-    def _classify(self, stretch: list[np.ndarray]) -> Tensor:
-        """The probabilities (S, K) of a stretch of seconds."""
-        assert self.audio is not None
-        patches = torch.cat([log_mel_patches(torch.from_numpy(wave), SAMPLE_RATE, "second") for wave in stretch])
-        with torch.inference_mode(), _memory(self.device):
-            probabilities: Tensor = self.audio(patches[None].to(self.device))[0].float().sigmoid().cpu()
-        return probabilities
-
-    def _seconds(self, video: LUVideo) -> Iterator[tuple[Chunk, Prediction]]:
-        """The AVS model: five frames of each second with its sound."""
-        index, size, last = frame_index(video.path), video_size(video), -1
+    def _watch_seconds(self, video: LUVideo, size: tuple[int, int]) -> Iterator[tuple[Chunk, Prediction]]:
+        """Predict with the AVS model: five frames of each second with its sound."""
+        index = frame_index(video.path)
+        last = -1
         with FrameReader(index) as reader:
-            for second, wave in enumerate(sound_seconds(index.video)):
+            for second, samples in enumerate(sound_seconds(index.video)):
                 numbers = np.unique(frames_of_second(index, second))
                 numbers = numbers[numbers > last]  # at a low rate a frame may be shown in two seconds
                 if not len(numbers):
                     continue
                 last = numbers[-1]
                 frames = read_frames(index, numbers, self.fit.size(*size), reader)
+                masks = self._sounding_pixels(frames, self._item(samples), size)
                 times = torch.from_numpy(index.video.times[numbers])
-                patch = log_mel_patches(torch.from_numpy(wave), SAMPLE_RATE, "second")
-                masks = self._sounding(frames, patch, size)
                 yield Chunk(video.id, torch.from_numpy(numbers), times, frames), Prediction(masks={0: masks})
 
-    def _sounding(self, frames: Tensor, patch: Tensor, size: tuple[int, int]) -> Tensor:
-        """The sounding pixels (n, H, W) of n frames of a second."""
+    def _sounding_pixels(self, frames: Tensor, item: Tensor, size: tuple[int, int]) -> Tensor:
+        """Predict the sounding pixels (n, H, W) of n frames (n, 3, h, w) with the item (1, *shape) of their second."""
         assert isinstance(self.task, LongAVSTask)
-        heard = patch.expand(1, len(frames), *patch.shape[1:]).to(self.device)
-        with torch.inference_mode(), _memory(self.device):
-            maps = self.task.predict_clip(frames[None].to(self.device), heard)
-            return functional.interpolate(maps, size=size, mode="bilinear", align_corners=False)[0] > self.pixel
+        sound = item.expand(1, len(frames), *item.shape[1:]).to(self.device)
+        with inference(self.device):
+            maps = self.task.predict_clip(frames[None].to(self.device), sound)  # (1, n, h, w)
+            return (
+                functional.interpolate(maps, size=size, mode="bilinear", align_corners=False)[0] > self.pixel_threshold
+            )
+
+    def _item(self, samples: np.ndarray) -> Tensor:
+        """Convert the sound of a second to one item (1, *shape)."""
+        return fit_to_frames(self.frontend(torch.from_numpy(samples), RATE), 1)
+
+    def _predict_frames(self, video: LUVideo, sound: Sound) -> Iterator[FramePrediction]:
+        first = True
+        for chunk, prediction in self.watch(video, sound):
+            for row in range(len(chunk.index)):
+                yield self._frame(chunk, prediction, row, first)
+                first = False
+
+    def _frame(self, chunk: Chunk, prediction: Prediction, row: int, first: bool) -> FramePrediction:
+        """Extract one frame of a chunk; the first frame of a video is shown from its beginning."""
+        number = int(chunk.index[row])
+        time = float(chunk.seconds[row])
+        audible = frozenset(label for label, flags in prediction.sounding.items() if flags[row])
+        masks: dict[int, np.ndarray] = {}
+        boxes: dict[int, np.ndarray] = {}
+        if self.region == "mask":
+            for label, mask in prediction.masks.items():
+                if mask[row].any():
+                    masks[label] = mask[row].cpu().numpy()
+                    boxes[label] = boxes_around(masks[label][None])
+        elif self.region == "box":
+            for label, rows in prediction.boxes.items():
+                if len(rows[row]):
+                    boxes[label] = rows[row].cpu().numpy()
+        else:
+            boxes = dict.fromkeys(audible, _NO_BOX)
+        scores = {label: float(values[row]) for label, values in prediction.scores.items() if label in boxes}
+        return FramePrediction(
+            number, time, 0 if first else number, second_of(time), None, masks, boxes, scores, audible
+        )
 
 
-@contextmanager
-def _memory(device: torch.device) -> Iterator[None]:
-    """Says in one line that the device has too little memory."""
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        raise UserError(f"{device} has too little memory; use a smaller --batch or --device cpu") from None
-
-
-def _parts(task: VideoTest) -> tuple[FrameBranchTask | None, SoundBranchTask | None]:
-    """The visual and the audio branch."""
+def _branches(task: VideoTest) -> tuple[FrameBranchTask | None, SoundBranchTask | None]:
+    """Return the visual and the audio branch."""
     if isinstance(task, StrongBaselineTask):
         return task.visual, task.audio
     return task if isinstance(task, FrameBranchTask) else None, task if isinstance(task, SoundBranchTask) else None
 
 
-def _reading(task: VideoTest, visual: FrameBranchTask | None) -> LUAVSDataModule:
-    """How a run reads frames: their size as the visual branch learnt it; the data set itself is not looked at."""
+def _reading_options(task: VideoTest, visual: FrameBranchTask | None) -> LUAVSDataModule:
+    """Return how a run reads frames, at the size that the visual branch was trained with; no data is read."""
     data = task.config["data"]
-    seen = visual.config["data"] if visual is not None else data
-    options = data["options"] | {key: seen["options"][key] for key in ("long_side",) if key in seen["options"]}
-    kind: Literal["avs", "mask"] = "avs" if isinstance(task, LongAVSTask) else "mask"
-    return LUAVSDataModule(data["root"], kind, seen["image_size"], batch_size=data["batch_size"], **options)
+    trained = visual.config["data"] if visual is not None else data
+    options = data["options"] | {key: trained["options"][key] for key in ("long_side",) if key in trained["options"]}
+    branch: Literal["avs", "mask"] = "avs" if isinstance(task, LongAVSTask) else "mask"
+    return LUAVSDataModule(data["root"], branch, trained["image_size"], batch_size=data["batch_size"], **options)
 
 
-def _instants(video: LUVideo) -> Iterator[Chunk]:
-    """Every frame's number and time, without its picture."""
+def _times(video: LUVideo) -> Iterator[Chunk]:
+    """Yield the numbers and times of all frames, without images."""
     index = frame_index(video.path)
-    for numbers in torch.split(torch.arange(len(index)), _INSTANTS):
+    for numbers in torch.split(torch.arange(len(index)), _TIMES_AT_ONCE):
         times = torch.from_numpy(index.video.times[numbers.numpy()])
         yield Chunk(video.id, numbers, times, torch.zeros(0, 3, 1, 1, dtype=torch.uint8))

@@ -1,4 +1,4 @@
-"""A job as a fresh process: a clean environment, a session of its own, a log, and an end that nothing survives."""
+"""Run a job in its own process group with a clean environment and a log, and kill the whole group at its end."""
 
 import contextlib
 import datetime
@@ -11,38 +11,41 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
-# by these a process would think that it is one of several, or continue another one's dashboard
+# variables that would make a child believe that it is a DDP rank, or continue another run's dashboard
 _LEAKING = re.compile(
     r"MASTER_(ADDR|PORT)|(LOCAL_|GROUP_|NODE_|ROLE_)?(RANK|WORLD_SIZE)|ROLE_NAME|TORCHELASTIC_\w+|PL_\w+"
     r"|SLURM_(NTASKS|NTASKS_PER_NODE|PROCID|LOCALID|NODEID|NNODES)|WANDB_(RUN_ID|SERVICE\w*)"
 )
-# Ctrl-C first, so that the dashboard is closed and the log says so; (signal, seconds to wait)
-_ENDINGS = ((signal.SIGINT, 8.0), (signal.SIGTERM, 4.0), (signal.SIGKILL, 20.0))
+# signal and seconds to wait; SIGINT first, so that the job closes its dashboard
+_STOP_SIGNALS = ((signal.SIGINT, 8.0), (signal.SIGTERM, 4.0), (signal.SIGKILL, 20.0))
 _HEADER = "=== attempt "
 _ERROR = re.compile(r"(\[rank\d+\]:\s*)?(avseg: error|[\w.]+(Error|Exception))\b")
+_POLL = 0.05  # seconds
 
 
 def child_environment(devices: Sequence[str], threads: int) -> dict[str, str]:
-    """The environment of a job.
+    """Build the environment of a job.
 
     Args:
-        devices: the GPUs that it may see.
-        threads: of each of its processes; OMP_NUM_THREADS, when the user has set it, wins.
+        devices: names of the GPUs that it may use.
+        threads: of each of its processes, unless the user has set OMP_NUM_THREADS.
     """
-    kept = {key: value for key, value in os.environ.items() if not _LEAKING.fullmatch(key)}
-    own = {"CUDA_VISIBLE_DEVICES": ",".join(devices), "PYTHONUNBUFFERED": "1"}
-    return {"OMP_NUM_THREADS": str(threads)} | kept | own
+    environment = {"OMP_NUM_THREADS": str(threads)}
+    for key, value in os.environ.items():
+        if not _LEAKING.fullmatch(key):
+            environment[key] = value
+    return environment | {"CUDA_VISIBLE_DEVICES": ",".join(devices), "PYTHONUNBUFFERED": "1"}
 
 
-class Child:
+class JobProcess:
     """A running job.
 
     Args:
         command: program and arguments.
         environment: see `child_environment`.
-        log: both streams are appended to it, below a line that counts the attempts.
+        log: both output streams are appended to it, below a line that counts the attempts.
     """
 
     def __init__(self, command: Sequence[str], environment: dict[str, str], log: Path) -> None:
@@ -54,103 +57,112 @@ class Child:
             devices = environment["CUDA_VISIBLE_DEVICES"] or "none"
             stream.write(f"{_HEADER}{attempt}, {now}, GPUs {devices}: {shlex.join(command)}\n")
             stream.flush()
-            self._start = stream.tell()
+            self._log_start = stream.tell()
             self.process = subprocess.Popen(
                 command,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # its processes are one group, which can be ended as a whole
+                start_new_session=True,  # its processes form a group that can be killed as a whole
             )
 
     def poll(self) -> int | None:
-        """The exit code once it has ended (minus the signal's number when killed); what it left behind is ended too."""
+        """Return the exit code, negative for a signal, or None while it runs; kill what an ended job leaves behind."""
         code = self.process.poll()
         if code is not None:
             self.send(signal.SIGKILL)
         return code
 
-    def send(self, number: signal.Signals) -> bool:
-        """Sends a signal to all of the job's processes; whether there was one."""
-        try:
-            os.killpg(self.process.pid, number)
-        except (ProcessLookupError, PermissionError):  # macOS says the latter of processes that have ended
-            return False
-        return True
-
-    def alive(self) -> bool:
-        """Whether any of its processes runs."""
-        self.process.poll()  # an ended one that nobody has asked for still counts
+    def send(self, number: int) -> bool:
+        """Send a signal to all processes of the job; return True if there were any. Signal 0 only checks."""
+        # macOS raises PermissionError for processes that have ended
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, 0)
+            os.killpg(self.process.pid, number)
             return True
         return False
 
+    def is_alive(self) -> bool:
+        """True if any process of the job runs."""
+        self.process.poll()  # reap it; an unreaped process would still count
+        return self.send(0)
+
     def last_error(self) -> str:
-        """The line of this attempt's log that says why it failed: the last error, else the last line."""
+        """Return the last error line of this attempt's log, else the last line."""
+        last_line = last_error = ""
         with self.log.open(errors="replace") as stream:
-            stream.seek(self._start)
-            lines = [line.strip() for line in stream if line.strip()]
-        errors = [line for line in lines if _ERROR.match(line)]
-        return (errors or lines or [""])[-1].removeprefix("avseg: error: ")[:300]
+            stream.seek(self._log_start)
+            for line in map(str.strip, stream):
+                last_line = line or last_line
+                if _ERROR.match(line):
+                    last_error = line
+        return (last_error or last_line).removeprefix("avseg: error: ")[:300]
 
 
-def end(children: Sequence[Child], urgent: Callable[[], bool]) -> None:
-    """Ends jobs with all their processes: asks first, then kills.
+def stop_processes(processes: Sequence[JobProcess], is_urgent: Callable[[], bool]) -> None:
+    """Stop jobs with all their processes: SIGINT, SIGTERM, then SIGKILL.
 
     Args:
-        children: the jobs.
-        urgent: asked again and again; true leaves out what is left of the asking.
+        processes: the jobs.
+        is_urgent: polled while waiting; True skips to SIGKILL.
     """
-    left = list(children)
-    for number, seconds in _ENDINGS:
-        hurry = urgent()
-        if hurry and number != signal.SIGKILL:
+    remaining = list(processes)
+    for number, seconds in _STOP_SIGNALS:
+        urgent = is_urgent()
+        if urgent and number != signal.SIGKILL:
             continue
-        for child in left:
-            child.send(number)
-        until = time.monotonic() + seconds
-        while (left := [child for child in left if child.alive()]) and time.monotonic() < until and urgent() == hurry:
-            time.sleep(0.05)
+        for process in remaining:
+            process.send(number)
+        deadline = time.monotonic() + seconds
+        while remaining and time.monotonic() < deadline and is_urgent() == urgent:
+            time.sleep(_POLL)
+            remaining = list(filter(JobProcess.is_alive, remaining))
 
 
-class Stop:
-    """Keeps the signals that ask to stop until they are asked for.
+class StopSignals:
+    """Collects the signals that ask to stop, and raises them where the caller checks.
 
-    As exceptions they would come anywhere: also between the start of a process and its being written down, and that
-    process would survive. SIGTERM and SIGHUP count too, since jobs have sessions of their own, which the end of a
-    terminal does not reach. A signal that the caller ignores or handles is left to it.
+    Raised immediately, they could hit between the start of a process and its registration, and that process would
+    survive. SIGTERM and SIGHUP count too, because jobs have sessions of their own, which the end of a terminal does
+    not reach. A signal that the caller ignores or handles keeps its handler.
     """
+
+    _DEFAULTS = (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGTERM, signal.SIG_DFL),
+        (signal.SIGHUP, signal.SIG_DFL),
+    )
 
     def __init__(self) -> None:
-        self._came: list[int] = []
-        self._before: dict[int, Any] = {}
+        self._received: list[int] = []
+        self._handled: list[tuple[signal.Signals, object]] = []
 
-    def __enter__(self) -> "Stop":
-        defaults = {signal.SIGINT: signal.default_int_handler} | dict.fromkeys(
-            (signal.SIGTERM, signal.SIGHUP), signal.SIG_DFL
-        )
-        if threading.current_thread() is threading.main_thread():  # no other may
-            for number, default in defaults.items():
+    def __enter__(self) -> "StopSignals":
+        if threading.current_thread() is threading.main_thread():  # other threads cannot set handlers
+            for number, default in self._DEFAULTS:
                 if signal.getsignal(number) == default:
-                    self._before[number] = signal.signal(number, lambda number, _: self._came.append(number))
+                    signal.signal(number, self._receive)
+                    self._handled.append((number, default))
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        for number, default in self._handled:
+            signal.signal(number, default)  # type: ignore[arg-type]
 
-    def twice(self) -> bool:
-        """Whether the user has lost patience."""
-        return len(self._came) > 1
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self._received.append(number)
+
+    def repeated(self) -> bool:
+        """True after a second stop signal."""
+        return len(self._received) > 1
 
     def check(self) -> None:
-        """Raises what came.
+        """Raise the first signal.
 
         Raises:
             KeyboardInterrupt: Ctrl-C.
             SystemExit: another signal, with its exit code.
         """
-        if self._came:
-            raise KeyboardInterrupt if self._came[0] == signal.SIGINT else SystemExit(128 + self._came[0])
+        if self._received:
+            number = self._received[0]
+            raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)

@@ -1,4 +1,4 @@
-"""Runs jobs: each a fresh process with devices of its own, several at once; one that fails stops no other."""
+"""Run jobs in fresh processes with leased devices, several at once; a job that fails does not stop the others."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,26 +9,26 @@ from avseg.runs.find import complete_run
 from avseg.runs.lock import forget_end, holder, log_file, record_end
 from avseg.sweep.devices import Pool
 from avseg.sweep.jobs import Job, make_pool, refuse_too_large
-from avseg.sweep.live_table import Board, Row
+from avseg.sweep.live_table import LiveTable, Row
 from avseg.sweep.override_drift import refuse_changed_words, remember_words
-from avseg.sweep.process import Child, Stop, child_environment, end
+from avseg.sweep.process import JobProcess, StopSignals, child_environment, stop_processes
 from avseg.sweep.state import State, state_of
 from avseg.utils.errors import UserError
 
-_POLL = 0.05
+_POLL = 0.05  # seconds
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job stands at the end of a sweep.
+    """The state of a job at the end of a sweep.
 
     Attributes:
         job: the job.
-        state: complete, or why not: failed (its process ended with an error), interrupted (killed), running (in
-            another process, elsewhere), missing (not started, since a job that it needs failed, or by `fail_fast`).
-        exit_code: of its process; minus the signal's number when killed; None when it was not started.
-        log: what it said.
-        reason: one line; empty when complete.
+        state: complete, or why not: failed (its process ended with an error), interrupted (killed), running (in a
+            process of another sweep), missing (not started: a job that it needs failed, or `fail_fast`).
+        exit_code: of its process, negative for a signal; None if it was not started.
+        log: its output.
+        reason: one line; empty if complete.
     """
 
     job: Job
@@ -46,20 +46,20 @@ def run_jobs(
     fail_fast: bool = False,
     command: Callable[[Job], list[str]] = lambda job: job.command,
 ) -> list[Outcome]:
-    """Runs what is missing of some jobs, and shows how they stand.
+    """Run the jobs that are not complete, and show their states.
 
     Args:
-        jobs: from `plan`; one that needs another one of them waits for it.
-        jobs_at_once: at most so many; None: as many as the devices allow.
-        devices: names of the GPUs to lease, or how many of the first ones; None: those found.
-        fail_fast: start nothing new after a failure.
-        command: the command line of a job.
+        jobs: from `plan`; a job that needs another one of them waits for it.
+        jobs_at_once: maximum number; None: as many as the devices allow.
+        devices: names of the GPUs to lease, or the number of the first ones; None: all that are found.
+        fail_fast: start nothing after a failure.
+        command: builds the command line of a job.
 
     Returns:
         An outcome per job, in their order.
 
     Raises:
-        UserError: nothing was started, since a job cannot run here, or its words meant something else before.
+        UserError: nothing was started: a job cannot run here, or its overrides had another meaning before.
         KeyboardInterrupt: Ctrl-C; all processes of all jobs have ended, and the same call continues.
         SystemExit: SIGTERM or SIGHUP; likewise.
     """
@@ -69,116 +69,122 @@ def run_jobs(
     refuse_changed_words(jobs)
     _refuse_missing_source(todo, {job.run_id for job in jobs})
     remember_words(jobs)
-    with Stop() as stop:
+    with StopSignals() as stop:
         return _Sweep(jobs, pool, fail_fast, command, stop).run()
 
 
-def _refuse_missing_source(jobs: Sequence[Job], here: set[str]) -> None:
+def _refuse_missing_source(jobs: Sequence[Job], planned: set[str]) -> None:
     for job in jobs:
         outputs = Path(job.config["paths"]["outputs"])
         for needed, command in job.needs.items():
-            if needed not in here and complete_run(outputs, needed) is None:
+            if needed not in planned and complete_run(outputs, needed) is None:
                 raise UserError(
                     f"{job.name} builds on the run {needed}, which is not complete; make it with: {command}"
                 )
 
 
 class _Sweep:
-    """Some jobs on their way."""
+    """The jobs of a running sweep: waiting, running in a process, or with an outcome."""
 
     def __init__(
-        self, jobs: Sequence[Job], pool: Pool, fail_fast: bool, command: Callable[[Job], list[str]], stop: Stop
+        self,
+        jobs: Sequence[Job],
+        pool: Pool,
+        fail_fast: bool,
+        command: Callable[[Job], list[str]],
+        stop: StopSignals,
     ) -> None:
-        self.pool, self.fail_fast, self.command, self.stop = pool, fail_fast, command, stop
+        self.pool = pool
+        self.fail_fast = fail_fast
+        self.command = command
+        self.stop = stop
         self.rows = {job: Row(job) for job in jobs}
         self.by_id = {job.run_id: job for job in jobs}
-        self.children: dict[Job, Child] = {}
+        self.processes: dict[Job, JobProcess] = {}
         self.outcomes: dict[Job, Outcome] = {}
-        self.todo = sum(not job.run.complete for job in jobs)
+        self.incomplete = sum(not job.run.complete for job in jobs)
 
     def run(self) -> list[Outcome]:
-        """Until every job has an outcome."""
-        with Board(list(self.rows.values())) as board:
+        """Run until every job has an outcome."""
+        with LiveTable(list(self.rows.values())) as table:
             try:
                 while len(self.outcomes) < len(self.rows):
-                    self._collect()
+                    self._collect_ended()
                     for row in self.rows.values():
                         self.stop.check()
                         if row.state == "waiting":
-                            self._consider(row)
-                    board.update()
-                    time.sleep(_POLL if self.children else 0)
+                            self._start_or_decide(row)
+                    table.print_changes()
+                    time.sleep(_POLL if self.processes else 0)
             except BaseException:
-                self._end()
+                self._interrupt()
                 raise
             finally:
-                board.update()
+                table.print_changes()
         return [self.outcomes[job] for job in self.rows]
 
-    def _consider(self, row: Row) -> None:
-        """Starts a waiting job, leaves it waiting, or decides that it cannot run."""
+    def _start_or_decide(self, row: Row) -> None:
+        """Start a waiting job, leave it waiting, or decide that it cannot run."""
         job = row.job
+        sources = [self.by_id[run_id] for run_id in job.needs if run_id in self.by_id]
         if job.run.complete:
             self._decide(row, State.COMPLETE, "complete already")
-        elif who := holder(job.run):
-            self._decide(row, State.RUNNING, f"in {who}, not in this sweep")
-        elif self.fail_fast and any(outcome.state is not State.COMPLETE for outcome in self.outcomes.values()):
+        elif other := holder(job.run):
+            self._decide(row, State.RUNNING, f"in {other}, not in this sweep")
+        elif self.fail_fast and any(map(self._has_failed, self.outcomes)):
             self._decide(row, state_of(job.run), "not started, after a failure", shown="not started")
-        elif failed := self._failed_source(job):
+        elif failed := next(filter(self._has_failed, sources), None):
             self._decide(row, state_of(job.run), f"needs {failed.name}, which is not complete", shown="blocked")
-        elif any(source not in self.outcomes for source in self._sources(job)):
-            return
-        elif (lease := self.pool.take(job.trainer)) is not None:
+        elif self.outcomes.keys() >= set(sources) and (lease := self.pool.take(job.trainer)) is not None:
             self._start(row, lease)
 
-    def _sources(self, job: Job) -> list[Job]:
-        """The jobs of this sweep that must be complete before it."""
-        return [self.by_id[needed] for needed in job.needs if needed in self.by_id]
-
-    def _failed_source(self, job: Job) -> Job | None:
-        decided = (source for source in self._sources(job) if source in self.outcomes)
-        return next((source for source in decided if self.outcomes[source].state is not State.COMPLETE), None)
+    def _has_failed(self, job: Job) -> bool:
+        return job in self.outcomes and self.outcomes[job].state is not State.COMPLETE
 
     def _start(self, row: Row, lease: tuple[str, ...]) -> None:
         processes = max(1, len(lease) or row.job.processes)
-        at_once = min(self.pool.at_once(row.job.trainer), self.todo)
+        at_once = min(self.pool.at_once(row.job.trainer), self.incomplete)
         environment = child_environment(lease, max(1, self.pool.cores // (at_once * processes)))
-        row.state, row.devices, row.began = "running", lease, time.monotonic()
-        self.children[row.job] = Child(self.command(row.job), environment, log_file(row.job.run))
+        row.state = "running"
+        row.devices = lease
+        row.started = time.monotonic()
+        self.processes[row.job] = JobProcess(self.command(row.job), environment, log_file(row.job.run))
 
-    def _collect(self) -> None:
-        """Takes note of the jobs that have ended."""
-        for job, child in list(self.children.items()):
-            if (code := child.poll()) is None:
-                continue
-            del self.children[job]
-            row = self.rows[job]
-            self.pool.give_back(row.devices)
-            row.seconds = time.monotonic() - (row.began or 0.0)
-            self._judge(row, child, code)
+    def _collect_ended(self) -> None:
+        for job, process in list(self.processes.items()):
+            code = process.poll()
+            if code is not None:
+                del self.processes[job]
+                row = self.rows[job]
+                self.pool.give_back(row.devices)
+                row.seconds = time.monotonic() - (row.started or 0.0)
+                self._record_end(row, process, code)
 
-    def _judge(self, row: Row, child: Child, code: int) -> None:
+    def _record_end(self, row: Row, process: JobProcess, code: int) -> None:
         run = row.job.run
         if code == 0 and run.complete:
             forget_end(run)
             self._decide(row, State.COMPLETE, "", code)
-            return
-        how = f"killed by signal {-code}" if code < 0 else f"exit code {code}" if code else "ended without a result"
-        error = child.last_error()
-        if who := holder(run):  # two sweeps at once: the other one's process was first, and how it ends is not ours
-            self._decide(row, State.RUNNING, f"in {who}, not in this sweep", code)
-            return
-        record_end(run, code, error)
-        self._decide(row, State.FAILED if code >= 0 else State.INTERRUPTED, f"{how}: {error}" if error else how, code)
+        elif other := holder(run):
+            # another sweep owns this run; do not record its end
+            self._decide(row, State.RUNNING, f"in {other}, not in this sweep", code)
+        else:
+            error = process.last_error()
+            record_end(run, code, error)
+            end = f"killed by signal {-code}" if code < 0 else f"exit code {code}" if code else "ended without a result"
+            state = State.INTERRUPTED if code < 0 else State.FAILED
+            self._decide(row, state, f"{end}: {error}" if error else end, code)
 
     def _decide(self, row: Row, state: State, reason: str, code: int | None = None, shown: str = "") -> None:
-        row.state, row.note = shown or state.value, reason
+        row.state = shown or state.value
+        row.note = reason
         reason = "" if state is State.COMPLETE else reason
         self.outcomes[row.job] = Outcome(row.job, state, code, log_file(row.job.run), reason)
 
-    def _end(self) -> None:
-        """Ends what runs; the runs stay as they are, to be continued."""
-        end(list(self.children.values()), urgent=self.stop.twice)
-        for job in self.children:
+    def _interrupt(self) -> None:
+        """Stop all processes; the same sweep continues their runs."""
+        stop_processes(list(self.processes.values()), self.stop.repeated)
+        for job in self.processes:
             row = self.rows[job]
-            row.state, row.seconds = "interrupted", time.monotonic() - (row.began or 0.0)
+            row.state = "interrupted"
+            row.seconds = time.monotonic() - (row.started or 0.0)

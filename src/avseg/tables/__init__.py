@@ -1,1 +1,1 @@
-"""The published tables: what they are made of, our runs beside them, statistics and pictures."""
+"""Published tables: their cells, our runs next to the paper's numbers, statistics and plots."""

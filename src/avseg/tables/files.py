@@ -1,8 +1,8 @@
-"""Writes everything that a reproduced table leaves on disk."""
+"""Write the files of a reproduced table."""
 
 import csv
+import io
 import math
-from collections.abc import Iterable
 from pathlib import Path
 
 from avseg.tables.latex import latex
@@ -15,38 +15,38 @@ COMPARISONS = ["kind", "first_row", "first_column", "second_row", "second_column
 
 
 def write_table(folder: Path, table: Table) -> None:
-    """Writes results.csv and comparisons.csv (every number in full), table.md and table.tex."""
-    _write_csv(folder / "results.csv", RESULTS, map(_result, table.results))
-    _write_csv(folder / "comparisons.csv", COMPARISONS, map(_comparison, table.comparisons))
-    for name, text in (("table.md", markdown(table)), ("table.tex", latex(table))):
-        with atomic_file(folder / name) as path:
-            path.write_text(text, encoding="utf-8")
+    """Write results.csv and comparisons.csv with every number in full, table.md and table.tex."""
+    _write_csv(folder / "results.csv", [RESULTS, *map(_result_row, table.results)])
+    _write_csv(folder / "comparisons.csv", [COMPARISONS, *map(_comparison_row, table.comparisons)])
+    _write(folder / "table.md", markdown(table))
+    _write(folder / "table.tex", latex(table))
 
 
-def _result(result: Result) -> list[str]:
-    scores = result.scores
+def _result_row(result: Result) -> list[str]:
+    seeds = clips = runs = ""
+    if result.scores:
+        seeds = " ".join(map(str, result.scores.values))
+        clips = str(len(result.scores.clips) or "")
+        runs = " ".join(result.scores.runs.values())
     numbers = (result.mean, result.sd, result.low, result.high, result.published, result.difference)
-    return [
-        *result.place,
-        result.metric,
-        " ".join(map(str, scores.values)) if scores else "",
-        *map(_number, numbers),
-        str(len(scores.clips)) if scores and scores.clips else "",
-        " ".join(scores.runs.values()) if scores else "",
-    ]
+    return [*result.key, result.metric, seeds, *map(_number, numbers), clips, runs]
 
 
-def _comparison(item: Comparison) -> list[str]:
+def _comparison_row(item: Comparison) -> list[str]:
     numbers = (_number(item.difference), str(item.clips), _number(item.p), _number(item.corrected))
-    return [item.kind, *item.first, *item.second, *numbers]
+    return [item.axis, *item.first, *item.second, *numbers]
 
 
 def _number(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.6g}"
 
 
-def _write_csv(path: Path, columns: list[str], rows: Iterable[list[str]]) -> None:
-    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+def _write_csv(path: Path, rows: list[list[str]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    _write(path, text.getvalue())
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

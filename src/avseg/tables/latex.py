@@ -1,72 +1,77 @@
-r"""A table as LaTeX; the document needs `\usepackage{booktabs}`."""
+r"""Write a table as LaTeX; the document needs `\usepackage{booktabs}`."""
 
-import re
+import math
 
-from avseg.tables.layout import caption, legend, lines, metric_name, number
+from avseg.tables.layout import MISSING, caption, legend, lines, metric_name, number
 from avseg.tables.table import Result, Table
 
 MARKS = {"columns": "$^{*}$", "rows": "$^{\\dagger}$"}
-_SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-_SPECIAL |= {character: "\\" + character for character in "&%$#_{}"}
-_SPECIAL |= {"±": r"$\pm$", "→": r"$\rightarrow$", "<": "$<$", ">": "$>$"}
+_FORMATS = {"interval": r"{{\scriptsize {}}}", "difference": "${}$"}
+_SPECIAL = str.maketrans(
+    {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "&": r"\&", "%": r"\%"}
+    | {"$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}"}
+    | {"±": r"$\pm$", "→": r"$\rightarrow$", "<": "$<$", ">": "$>$"}
+)
+_TEMPLATE = r"""% \usepackage{booktabs}
+\begin{table}
+\centering
+\caption{<CAPTION>.}
+\begin{tabular}{ll<ALIGNMENT>}
+\toprule
+<HEAD> \\
+\midrule
+<BODY>
+\bottomrule
+\end{tabular}
+\end{table}
+"""
 
 
 def escape(text: str) -> str:
-    r"""Text that LaTeX prints as it stands.
+    r"""Escape the characters that LaTeX interprets.
 
     >>> escape("100 % of stages_34")
     '100 \\% of stages\\_34'
     """
-    return re.sub("|".join(map(re.escape, _SPECIAL)), lambda match: _SPECIAL[match[0]], text)
+    return text.translate(_SPECIAL)
 
 
 def latex(table: Table) -> str:
-    """A table float: ours with interval, the paper's, the difference, a block per row."""
-    told = ". ".join(escape(sentence) for sentence in [table.title, *caption(table)])
-    marks = ". " + _legend(table) if table.comparisons else ""
-    blocks = "\n\\midrule\n".join(_block(table, row) for row in table.rows)
-    head = " & ".join(["", "", *map(escape, table.columns)])
-    return "\n".join(
-        [
-            r"% \usepackage{booktabs}",
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{told}{marks}.}}",
-            rf"\begin{{tabular}}{{ll{'r' * len(table.columns)}}}",
-            r"\toprule",
-            rf"{head} \\",
-            r"\midrule",
-            blocks,
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-            "",
-        ]
-    )
+    """Return a table float: a block per row with ours, the interval, the paper's number and the difference."""
+    sentences = list(map(escape, (table.sweep.title, *caption(table))))
+    if table.comparisons:
+        sentences.append(_legend(table))
+    body = "\n\\midrule\n".join(_block(table, row) for row in table.sweep.rows)
+    # escaped texts contain no "<NAME>"
+    text = _TEMPLATE.replace("<CAPTION>", ". ".join(sentences)).replace("<ALIGNMENT>", "r" * len(table.sweep.columns))
+    text = text.replace("<HEAD>", " & ".join(["", "", *map(escape, table.sweep.columns)]))
+    return text.replace("<BODY>", body)
 
 
 def _legend(table: Table) -> str:
-    plain = {"columns": "COLUMNS-MARK", "rows": "ROWS-MARK"}
-    text = escape(legend(table, plain))
-    for kind, mark in plain.items():
-        text = text.replace(mark, MARKS[kind])
+    # the marks are LaTeX already and must not be escaped
+    placeholders = {"columns": "COLUMNS-MARK", "rows": "ROWS-MARK"}
+    text = escape(legend(table, placeholders))
+    for axis, placeholder in placeholders.items():
+        text = text.replace(placeholder, MARKS[axis])
     return text
 
 
 def _block(table: Table, row: str) -> str:
-    what = "" if table.metrics else f", {metric_name(table)}"
-    names = {"ours": f"ours{what}", "interval": "95 % interval", "paper": "paper"}
-    written = []
-    for name, cells in lines(table, row, _ours).items():
-        # ours is LaTeX already
-        shown = cells if name == "ours" else [re.sub(r"^([+-][\d.]+)$", r"$\1$", cell) for cell in cells]
+    metric = "" if table.sweep.metrics else f", {metric_name(table)}"
+    names = {"ours": f"ours{metric}", "interval": "95 % interval", "paper": "paper", "difference": "difference"}
+    block = []
+    for name, cells in lines(table, row, _ours, MARKS).items():
         label = escape(row) if name == "ours" else ""
-        small = [rf"{{\scriptsize {cell}}}" for cell in shown] if name == "interval" else shown
-        written.append(" & ".join([label, escape(names.get(name, name)), *small]) + r" \\")
-    return "\n".join(written)
+        line = " & ".join([label, escape(names[name])])
+        for cell in cells:
+            # a missing difference is a dash, so not in math mode
+            template = "{}" if (name, cell) == ("difference", MISSING) else _FORMATS.get(name, "{}")
+            line += " & " + template.format(cell)
+        block.append(line + r" \\")
+    return "\n".join(block)
 
 
-def _ours(result: Result, marks: set[str]) -> str:
-    sd = number(result.sd)
-    text = number(result.mean) + (rf" {{\scriptsize $\pm${sd}}}" if sd != "-" else "")
-    return text + "".join(mark for kind, mark in MARKS.items() if kind in marks)
+def _ours(result: Result) -> str:
+    sd = "" if math.isnan(result.sd) else rf" {{\scriptsize $\pm${number(result.sd)}}}"
+    return number(result.mean) + sd

@@ -1,4 +1,4 @@
-"""A table as markdown."""
+"""Write a table as markdown."""
 
 import math
 
@@ -6,55 +6,58 @@ from avseg.metrics.registry import metric_info
 from avseg.tables.layout import caption, comparison, legend, lines, number
 from avseg.tables.table import Result, Table
 
-MARKS = {"columns": "\\*", "rows": "†"}
+MARKS = {"columns": " \\*", "rows": " †"}
 _NAMES = {"ours": "ours", "interval": "95 % interval", "paper": "paper", "difference": "difference"}
 
 
 def markdown(table: Table) -> str:
-    """The table, what its numbers mean, what else the paper gives, and the list of comparisons."""
-    told = [*caption(table), *([legend(table, MARKS)] if table.comparisons else [])]
-    parts = [f"# {table.title}", _cells(table), "\n".join(f"- {sentence}" for sentence in told)]
-    others = [item for item in table.results if item.metric != table.metric_at(item.place)]
-    if others := [item for item in others if not math.isnan(item.published)]:
-        parts += ["## Also published", _others(others)]
+    """Return the table, the explanation of its numbers, other published scores, and the list of comparisons."""
+    sentences = caption(table)
     if table.comparisons:
-        parts += ["## Comparisons", _comparisons(table)]
-    return "\n\n".join(parts) + "\n"
+        sentences.append(legend(table, MARKS))
+    sections = [f"# {table.sweep.title}", _cells(table), "- " + "\n- ".join(sentences)]
+    other_scores = []
+    for result in table.results:
+        if result.metric != table.sweep.metric_at(result.key) and not math.isnan(result.published):
+            other_scores.append(result)
+    if other_scores:
+        sections += ["## Also published", _list_results(other_scores)]
+    if table.comparisons:
+        sections += ["## Comparisons", _list_comparisons(table)]
+    return "\n\n".join(sections) + "\n"
 
 
 def _cells(table: Table) -> str:
-    head = ["", "", *map(_text, table.columns)]
-    body = [
-        [f"**{_text(row)}**" if name == "ours" else "", _NAMES[name], *cells]
-        for row in table.rows
-        for name, cells in lines(table, row, _ours).items()
-    ]
-    return _grid(head, body, left=2)
-
-
-def _others(results: list[Result]) -> str:
-    head = ["metric", "row", "column", "ours", "paper", "difference"]
     body = []
-    for item in results:
-        numbers = (_ours(item, set()), number(item.published), number(item.difference, sign=True))
-        body.append([metric_info(item.metric).title, *map(_text, item.place), *numbers])
-    return _grid(head, body, left=3)
+    for row in table.sweep.rows:
+        for name, cells in lines(table, row, _ours, MARKS).items():
+            label = f"**{_escape(row)}**" if name == "ours" else ""
+            body.append([label, _NAMES[name], *cells])
+    return _grid(["", "", *map(_escape, table.sweep.columns)], body, text_columns=2)
 
 
-def _comparisons(table: Table) -> str:
-    head = ["row", "column", "difference", "p", "p, corrected"]
-    return _grid(head, [list(map(_text, comparison(item))) for item in table.comparisons], left=2)
+def _list_results(results: list[Result]) -> str:
+    body = []
+    for result in results:
+        numbers = (_ours(result), number(result.published), number(result.difference, sign=True))
+        body.append([metric_info(result.metric).title, *map(_escape, result.key), *numbers])
+    return _grid(["metric", "row", "column", "ours", "paper", "difference"], body, text_columns=3)
 
 
-def _ours(result: Result, marks: set[str]) -> str:
-    text = number(result.mean) + ("" if math.isnan(result.sd) else f" ± {number(result.sd)}")
-    return text + "".join(f" {mark}" for kind, mark in MARKS.items() if kind in marks)
+def _list_comparisons(table: Table) -> str:
+    body = [list(map(_escape, comparison(item))) for item in table.comparisons]
+    return _grid(["row", "column", "difference", "p", "p, corrected"], body, text_columns=2)
 
 
-def _grid(head: list[str], body: list[list[str]], left: int) -> str:
-    rule = ["---" if index < left else "---:" for index in range(len(head))]
+def _ours(result: Result) -> str:
+    return number(result.mean) + ("" if math.isnan(result.sd) else f" ± {number(result.sd)}")
+
+
+def _grid(head: list[str], body: list[list[str]], text_columns: int) -> str:
+    """Format rows of cells; the first columns are aligned left, the others right."""
+    rule = ["---"] * text_columns + ["---:"] * (len(head) - text_columns)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *body))
 
 
-def _text(text: str) -> str:
+def _escape(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")

@@ -1,92 +1,90 @@
-"""A table as a picture: ours with intervals beside the paper's, in colours that any colour vision tells apart."""
+"""Plot a table: ours with intervals next to the paper's numbers, in colours that are safe for colour blindness."""
 
-import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from avseg.draw.palette import OKABE_ITO
 from avseg.draw.strips import save_figure
 from avseg.tables.layout import metric_name
-from avseg.tables.sweep_file import Picture
-from avseg.tables.table import Result, Table
+from avseg.tables.sweep_file import Plot
+from avseg.tables.table import Table
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-# colour and shape both tell the rows apart
+# rows differ in both colour and marker
 _SERIES = [("blue", "o"), ("vermilion", "s"), ("green", "^"), ("purple", "D"), ("orange", "v")]
-_PANEL = (5.2, 4.2)  # inches
-_APART = 0.22  # between the rows' places within a column, of the distance of two columns
+_PANEL_SIZE = (5.2, 4.2)  # inches
+_COLUMN_WIDTH = 1.45  # inches, in a plot of one panel
+# distances are fractions of the distance of two columns
+_ROW_SHIFT = 0.22
+_PAPER_SHIFT = 0.4 * _ROW_SHIFT
 
 
-def save_plot(path: Path, table: Table, picture: Picture) -> None:
-    """Writes a PNG with a panel per group of rows.
+@dataclass(frozen=True)
+class _Style:
+    colour: tuple[float, ...]
+    marker: str
+    shift: float
+    joined: bool
+
+
+def save_plot(path: Path, table: Table, plot: Plot) -> None:
+    """Write a PNG with a panel per group of rows.
 
     Args:
         path: the PNG.
         table: the numbers.
-        picture: the panels, and whether lines join the columns.
+        plot: panels, labels, and whether lines join the columns.
     """
-    from matplotlib.figure import Figure
-
-    width = max(_PANEL[0], 1.45 * len(table.columns)) if len(picture.panels) == 1 else _PANEL[0]
-    figure = Figure(figsize=(width * len(picture.panels), _PANEL[1]), layout="constrained")
-    axes = figure.subplots(1, len(picture.panels), squeeze=False)[0]
-    for axis, (name, rows) in zip(axes, picture.panels.items(), strict=True):
-        _draw_panel(axis, table, {row: row.removeprefix(name).strip() for row in rows}, picture.joined)
+    width, height = _PANEL_SIZE
+    if len(plot.panels) == 1:
+        width = max(width, _COLUMN_WIDTH * len(table.sweep.columns))
+    figure = Figure(figsize=(width * len(plot.panels), height), layout="constrained")
+    axes = figure.subplots(1, len(plot.panels), squeeze=False)[0]
+    for axis, (name, rows) in zip(axes, plot.panels.items(), strict=True):
+        _draw_panel(axis, table, name, rows, plot.joined)
         axis.set_title(name, loc="left", fontsize=11, fontweight="bold")
-        axis.set_xlabel(picture.label)
-    axes[0].set_ylabel(f"{'score' if table.metrics else metric_name(table)} on the test split, %")
-    figure.suptitle(table.title, fontsize=12)
-    bars = "bars: 95 % interval over test clips; " if any(not math.isnan(item.low) for item in table.shown) else ""
+        axis.set_xlabel(plot.label)
+    axes[0].set_ylabel(f"{'score' if table.sweep.metrics else metric_name(table)} on the test split, %")
+    figure.suptitle(table.sweep.title, fontsize=12)
+    bars = "bars: 95 % interval over test clips; " if table.has_intervals else ""
     figure.supxlabel(f"{bars}hollow: the paper's numbers", fontsize=8, color="0.35")
     save_figure(figure, path, dpi=150)
 
 
-def _draw_panel(axis: "Axes", table: Table, rows: dict[str, str], joined: bool) -> None:
-    """Draws some rows, each called by its name in the legend."""
-    for index, (row, name) in enumerate(rows.items()):
+def _draw_panel(axis: Axes, table: Table, name: str, rows: tuple[str, ...], joined: bool) -> None:
+    """Draw some rows; the legend omits the name of the panel from the names of its rows."""
+    for index, row in enumerate(rows):
         colour, marker = _SERIES[index % len(_SERIES)]
-        # no two intervals on top of each other
-        shift = _APART * (index - (len(rows) - 1) / 2) * (0.4 if joined else 1)
-        style = _Style(tuple(value / 255 for value in OKABE_ITO[colour]), marker, shift, joined)
-        _draw_row(axis, name, [table.result(row, column) for column in table.columns], style)
-    axis.set_xticks(range(len(table.columns)), [column.replace(" ", "\n") for column in table.columns])
-    axis.set_xlim(-0.5, len(table.columns) - 0.5)
+        rgb = tuple(np.array(OKABE_ITO[colour]) / 255)
+        # shifted so that intervals do not overlap
+        shift = _ROW_SHIFT * (index - (len(rows) - 1) / 2) * (0.4 if joined else 1)
+        _draw_row(axis, table, row, row.removeprefix(name).strip(), _Style(rgb, marker, shift, joined))
+    axis.set_xticks(range(len(table.sweep.columns)), [column.replace(" ", "\n") for column in table.sweep.columns])
+    axis.set_xlim(-0.5, len(table.sweep.columns) - 0.5)
     axis.grid(axis="y", color="0.9", linewidth=0.8)
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)
-    handles = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
-    shown = [f"{name}, {whose}" for whose in ("ours", "paper") for name in rows.values()]  # a column each
-    axis.legend(
-        [handles[text] for text in shown],
-        shown,
-        frameon=False,
-        fontsize=8,
-        ncols=2,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.16 if joined else -0.25),
-    )
+    # matplotlib lists lines (the paper's) before error bars (ours); the legend fills a column with each
+    handles, labels = axis.get_legend_handles_labels()
+    handles = handles[len(rows) :] + handles[: len(rows)]
+    labels = labels[len(rows) :] + labels[: len(rows)]
+    below = (0.5, -0.16 if joined else -0.25)
+    axis.legend(handles, labels, frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=below)
 
 
-class _Style:
-    def __init__(self, colour: tuple[float, ...], marker: str, shift: float, joined: bool) -> None:
-        self.colour, self.marker, self.shift, self.joined = colour, marker, shift, joined
-
-
-def _draw_row(axis: "Axes", name: str, results: list[Result], style: _Style) -> None:
-    """Ours filled with bars, the paper's hollow and dashed."""
-    places = [index + style.shift for index in range(len(results))]
-    ours = [result.mean for result in results]
-    bars = [[_bar(r.mean, r.low) for r in results], [_bar(r.high, r.mean) for r in results]]
-    line = "-" if style.joined else "none"
-    common = {"color": style.colour, "marker": style.marker, "markersize": 6}
-    axis.errorbar(places, ours, bars, linestyle=line, capsize=3, linewidth=1.6, label=f"{name}, ours", **common)  # type: ignore[arg-type]
-    beside = places if style.joined else [place + 0.4 * _APART for place in places]
-    dashed = {"linestyle": "--" if style.joined else "none", "linewidth": 1.1, "markerfacecolor": "white"}
-    axis.plot(beside, [r.published for r in results], alpha=0.8, label=f"{name}, paper", **common, **dashed)  # type: ignore[arg-type]
-
-
-def _bar(high: float, low: float) -> float:
-    length = high - low
-    return 0.0 if math.isnan(length) else max(length, 0.0)
+def _draw_row(axis: Axes, table: Table, row: str, name: str, style: _Style) -> None:
+    """Draw our numbers filled with error bars, the paper's hollow and dashed."""
+    results = [table.result(row, column) for column in table.sweep.columns]
+    numbers = np.array([(result.mean, result.low, result.high, result.published) for result in results])
+    mean, low, high, published = numbers.T
+    x = np.arange(len(results)) + style.shift
+    bars = np.nan_to_num(np.maximum([mean - low, high - mean], 0))  # (2, columns); 0 without an interval
+    solid, dashed = ("-", "--") if style.joined else ("none", "none")
+    marks = {"color": style.colour, "marker": style.marker}
+    axis.errorbar(x, mean, bars, ls=solid, lw=1.6, ms=6, capsize=3, label=f"{name}, ours", **marks)  # type: ignore[arg-type]
+    if not style.joined:
+        x = x + _PAPER_SHIFT
+    axis.plot(x, published, ls=dashed, lw=1.1, ms=6, mfc="white", alpha=0.8, label=f"{name}, paper", **marks)  # type: ignore[arg-type]

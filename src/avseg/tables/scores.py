@@ -1,4 +1,4 @@
-"""The scores of one cell, read from the run directories of its seeds."""
+"""Read the scores of one cell from the run directories of its seeds."""
 
 import csv
 import math
@@ -17,12 +17,12 @@ _TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Scores:
-    """What the seeds of one cell reached in one metric, in per cent.
+    """Scores of the seeds of one cell in one metric, in per cent.
 
     Attributes:
-        values: for each seed.
-        runs: for each seed the name of its run.
-        clips: for each video_id the mean over the seeds; empty for a metric that is no mean over clips.
+        values: by seed.
+        runs: names of the runs by seed.
+        clips: mean over the seeds by video_id; empty for a metric that is not a mean over clips.
     """
 
     values: Mapping[int, float]
@@ -31,57 +31,68 @@ class Scores:
 
 
 def read_scores(runs: Mapping[int, tuple[str, RunDirectory]], metric: str) -> Scores | None:
-    """Reads one cell.
+    """Read one cell.
 
     Args:
-        runs: for each seed the run's name and directory; those that are not complete are left out.
+        runs: name and directory of the run of each seed; incomplete runs are ignored.
         metric: a key of `scores.own` in result.json.
 
     Returns:
-        None when no run is complete.
+        The scores; None if no run is complete.
 
     Raises:
-        UserError: a run lacks the metric, its per_clip.csv does not belong to its result, or the seeds were tested on
+        UserError: a run lacks the metric, its per_clip.csv contradicts its result, or the seeds were tested on
             different clips.
     """
-    complete = {seed: (name, run) for seed, (name, run) in runs.items() if run.complete}
-    if not complete:
+    values = {}
+    names = {}
+    clips = {}
+    for seed, (name, run) in runs.items():
+        if run.complete:
+            names[seed] = name
+            values[seed] = _read_value(run, metric)
+            if metric_info(metric).mean_over_clips:
+                clips[seed] = _read_clips(run, metric, values[seed])
+    if not values:
         return None
-    values = {seed: _value(run, metric) for seed, (_, run) in complete.items()}
-    clips = {seed: _clips(run, metric, values[seed]) for seed, (_, run) in complete.items()}
-    names = {seed: name for seed, (name, _) in complete.items()}
-    return Scores(values, names, _averaged(clips, names) if metric_info(metric).mean_over_clips else {})
+    return Scores(values, names, _mean_over_seeds(clips, names) if clips else {})
 
 
-def _value(run: RunDirectory, metric: str) -> float:
-    own = read_json(run.result).get("scores", {}).get("own", {})
-    if metric not in own:
-        raise UserError(f"{run.result} holds no '{metric}'; it holds {', '.join(own) or 'no scores'}")
-    return math.nan if own[metric] is None else metric_info(metric).scale * float(own[metric])
+def _read_value(run: RunDirectory, metric: str) -> float:
+    scores = read_json(run.result).get("scores", {}).get("own", {})
+    if metric not in scores:
+        raise UserError(f"{run.result} holds no '{metric}'; it holds {', '.join(scores) or 'no scores'}")
+    return math.nan if scores[metric] is None else metric_info(metric).scale * float(scores[metric])
 
 
-def _clips(run: RunDirectory, metric: str, value: float) -> dict[str, float]:
-    """For each video_id of the test split its score in per cent."""
-    if not metric_info(metric).mean_over_clips:
-        return {}
-    damaged = f"{run.path} is damaged; delete it and run again"
+def _read_clips(run: RunDirectory, metric: str, value: float) -> dict[str, float]:
+    """Read the score of each test clip in per cent by video_id, and check that their mean is the run's value."""
+    scale = metric_info(metric).scale
+    advice = f"{run.path} is damaged; delete it and run again"
+    clips = {}
     try:
         with run.per_clip.open(newline="") as file:
             rows = list(csv.DictReader(file))
-        clips = {row["video_id"]: metric_info(metric).scale * float(row[metric]) for row in rows}
+        for row in rows:
+            clips[row["video_id"]] = scale * float(row[metric])
     except (OSError, KeyError, ValueError) as error:
-        raise UserError(f"{run.per_clip} cannot be read ({error!r}); {damaged}") from error
+        raise UserError(f"{run.per_clip} cannot be read ({error!r}); {advice}") from error
     if len(clips) < len(rows):
         raise UserError(f"{run.per_clip} names a clip twice; give each clip of the test split its own video_id")
     mean = float(np.mean(list(clips.values()))) if clips else math.nan
-    if not math.isclose(mean, value, abs_tol=metric_info(metric).scale * _TOLERANCE):
-        raise UserError(f"{run.per_clip} averages to {mean:.2f}, but result.json says {value:.2f}; {damaged}")
+    if not math.isclose(mean, value, abs_tol=scale * _TOLERANCE):
+        raise UserError(f"{run.per_clip} averages to {mean:.2f}, but result.json has {value:.2f}; {advice}")
     return clips
 
 
-def _averaged(clips: Mapping[int, Mapping[str, float]], names: Mapping[int, str]) -> dict[str, float]:
-    (first, ids), *others = clips.items()
-    for seed, found in others:
-        if found.keys() != ids.keys():
-            raise UserError(f"{names[first]} and {names[seed]} were tested on different clips; delete the older one")
-    return {video_id: float(np.mean([found[video_id] for found in clips.values()])) for video_id in ids}
+def _mean_over_seeds(clips: Mapping[int, Mapping[str, float]], names: Mapping[int, str]) -> dict[str, float]:
+    (first_seed, first), *rest = clips.items()
+    for seed, scores in rest:
+        if scores.keys() != first.keys():
+            raise UserError(
+                f"{names[first_seed]} and {names[seed]} were tested on different clips; delete the older one"
+            )
+    means = {}
+    for video_id in first:
+        means[video_id] = float(np.mean([scores[video_id] for scores in clips.values()]))
+    return means

@@ -1,41 +1,42 @@
-"""Reads sweep.yaml and published.csv of an experiment; every mistake is told in one line.
+"""Read sweep.yaml and published.csv of an experiment; every mistake is a one-line error.
 
-A table is rows times columns; each row and each column holds only the overrides by which it differs. A file may extend
-another one: it then states only what it changes, and `replace` exchanges single overrides by others.
+A table is rows times columns; each row and each column lists only the overrides by which it differs. A file may extend
+another one: it then states only its changes, and `replace` exchanges single overrides for others.
 """
 
 import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise, product
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from avseg.config.experiments import experiments_folder
-from avseg.utils.errors import UserError, nearest
+from avseg.config.experiments import experiment_names, experiments_folder
+from avseg.utils.choices import check_choice
+from avseg.utils.errors import UserError
 
-Place: TypeAlias = tuple[str, str]  # row, column
-Words: TypeAlias = tuple[str, ...]
+CellKey: TypeAlias = tuple[str, str]  # row, column
+Overrides: TypeAlias = tuple[str, ...]
+Pair: TypeAlias = tuple[CellKey, CellKey]
 
-_KEYS = ["extends", "title", "note", "metric", "metrics", "seeds", "common", "rows", "columns", "replace", "compare"]
-_KEYS += ["panels", "picture", "prepare"]
 _MAPPINGS = ("metrics", "rows", "columns", "replace", "compare", "panels", "picture", "prepare")
+_KEYS = ("extends", "title", "note", "metric", "seeds", "common", *_MAPPINGS)
 _PUBLISHED = ["row", "column", "metric", "value"]
 
 
 @dataclass(frozen=True)
-class Picture:
-    """How the table is drawn.
+class Plot:
+    """Layout of the table's plot.
 
     Attributes:
         name: of the PNG, without suffix.
-        label: of the axis along which the columns stand.
-        joined: whether a line joins the columns, since they have an order.
-        panels: the rows of each panel.
+        label: of the axis of columns.
+        joined: True if a line joins the columns, because they have an order.
+        panels: rows of each panel.
     """
 
     name: str
@@ -46,20 +47,20 @@ class Picture:
 
 @dataclass(frozen=True)
 class SweepFile:
-    """What a sweep.yaml says, with that of the file it extends.
+    """Content of a sweep.yaml, merged with the file that it extends.
 
     Attributes:
-        title: what the table shows.
-        note: what a reader must know, printed below the table.
+        title: of the table.
+        note: remark printed below the table.
         metric: a key of `scores.own` in result.json.
-        metrics: for rows or columns that show another one: its key, by the name of the row or column.
+        metrics: metric of the rows or columns that show another one, by the name of the row or column.
         seeds: of each cell.
         common: overrides of all cells.
-        rows: the overrides of each row.
-        columns: the overrides of each column.
-        pairs: the cells that are compared, "columns" within a row and "rows" within a column; first, second.
-        picture: how it is drawn.
-        prepare: the words of `avseg data` that make the data folder of each name.
+        rows: overrides of each row.
+        columns: overrides of each column.
+        pairs: cells that are compared, "columns" within a row and "rows" within a column; first, second.
+        plot: how the table is drawn.
+        prepare: arguments of `avseg data` that generate the data set of each folder name.
     """
 
     title: str
@@ -67,47 +68,59 @@ class SweepFile:
     metric: str
     metrics: Mapping[str, str]
     seeds: tuple[int, ...]
-    common: Words
-    rows: Mapping[str, Words]
-    columns: Mapping[str, Words]
-    pairs: Mapping[str, tuple[tuple[Place, Place], ...]]
-    picture: Picture
-    prepare: Mapping[str, Words]
+    common: Overrides
+    rows: Mapping[str, Overrides]
+    columns: Mapping[str, Overrides]
+    pairs: Mapping[str, list[Pair]]
+    plot: Plot
+    prepare: Mapping[str, Overrides]
+
+    def metric_at(self, key: CellKey) -> str:
+        """Return the metric of a cell."""
+        row, column = key
+        return self.metrics.get(row) or self.metrics.get(column) or self.metric
 
 
 def read_sweep_file(folder: Path) -> SweepFile:
-    """Reads `folder/sweep.yaml` and what it extends.
+    """Read `folder/sweep.yaml` and the file that it extends.
 
     Raises:
-        UserError: the file is missing, is not yaml, has an unknown key, or a value that does not fit.
+        UserError: the file is missing, not yaml, or has an unknown key or an invalid value.
     """
-    values = _values(folder)
-    rows, columns = _words_by_name(folder, "rows", values), _words_by_name(folder, "columns", values)
-    exchange = {str(word): _words(folder, "replace", new) for word, new in (values.get("replace") or {}).items()}
-    common = _words(folder, "common", values.get("common") or [])
-    every = {word for words in (common, *rows.values(), *columns.values()) for word in words}
-    for word in exchange.keys() - every:
-        raise UserError(f"{folder}/sweep.yaml: replace: no row or column says '{word}'{nearest(word, every)}")
+    file = folder / "sweep.yaml"
+    entries = _merged(folder)
+    rows = _override_lists(file, "rows", entries)
+    columns = _override_lists(file, "columns", entries)
+    for key, lists in (("rows", rows), ("columns", columns)):
+        if not lists:
+            raise UserError(f"{file}: {key} is missing; give each a name and a list of overrides")
+    common = _overrides(file, "common", entries.get("common") or [])
+    replacements = _override_lists(file, "replace", entries)
+    used = list(chain(common, *rows.values(), *columns.values()))
+    for override in replacements:
+        check_choice("override", override, used, f"{file}: replace")
+    metrics = {name: str(metric) for name, metric in _mapping(file, "metrics", entries).items()}
+    _check_names(f"{file}: metrics", metrics, (*rows, *columns))
     return SweepFile(
-        title=" ".join(str(values.get("title", folder.name)).split()),
-        note=" ".join(str(values.get("note") or "").split()),
-        metric=str(values.get("metric", "miou")),
-        metrics=_metrics(folder, values.get("metrics") or {}, [*rows, *columns]),
-        seeds=_seeds(folder, values.get("seeds", [123])),
-        common=_exchanged(common, exchange),
-        rows={name: _exchanged(words, exchange) for name, words in rows.items()},
-        columns={name: _exchanged(words, exchange) for name, words in columns.items()},
-        pairs=_pairs(folder, values.get("compare") or {}, list(rows), list(columns)),
-        picture=_picture(folder, values.get("picture") or {}, values.get("panels"), list(rows)),
-        prepare={str(name): _words(folder, "prepare", w) for name, w in (values.get("prepare") or {}).items()},
+        title=_one_line(entries.get("title", folder.name)),
+        note=_one_line(entries.get("note") or ""),
+        metric=str(entries.get("metric", "miou")),
+        metrics=metrics,
+        seeds=_seeds(file, entries.get("seeds", [123])),
+        common=_replaced({"common": common}, replacements)["common"],
+        rows=_replaced(rows, replacements),
+        columns=_replaced(columns, replacements),
+        pairs=_pairs(file, _mapping(file, "compare", entries), list(rows), list(columns)),
+        plot=_plot(file, entries, list(rows)),
+        prepare=_override_lists(file, "prepare", entries),
     )
 
 
 def read_published(folder: Path, sweep: SweepFile) -> dict[tuple[str, str, str], float]:
-    """The paper's numbers in per cent by row, column and metric; of an experiment that extends another, the other's.
+    """Read the paper's numbers in per cent by row, column and metric, by default those of the extended experiment.
 
     Raises:
-        UserError: the file is missing, or names a row, column or value that cannot be.
+        UserError: the file is missing, or has an unknown row or column or an invalid value.
     """
     path = folder / "published.csv"
     while not path.is_file():
@@ -115,120 +128,131 @@ def read_published(folder: Path, sweep: SweepFile) -> dict[tuple[str, str, str],
         if not extended:
             raise UserError(f"{path} does not exist; it holds the published numbers: {','.join(_PUBLISHED)}")
         path = experiments_folder() / str(extended) / "published.csv"
+    numbers = {}
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if reader.fieldnames != _PUBLISHED:
             raise UserError(f"{path}: the columns must be {','.join(_PUBLISHED)}")
-        return dict(_published(path, reader.line_num, line, sweep) for line in reader)
+        for line in reader:
+            check_choice("row", line["row"], sweep.rows, str(path))
+            check_choice("column", line["column"], sweep.columns, str(path))
+            try:
+                numbers[line["row"], line["column"], str(line["metric"])] = float(line["value"])
+            except (TypeError, ValueError):
+                raise UserError(f"{path}: {line['row']}, {line['column']}: '{line['value']}' is not a number") from None
+    return numbers
 
 
-def _published(path: Path, number: int, line: dict[str, Any], sweep: SweepFile) -> tuple[tuple[str, str, str], float]:
-    for key, names in (("row", list(sweep.rows)), ("column", list(sweep.columns))):
-        if line[key] not in names:
-            raise UserError(f"{path}: there is no {key} '{line[key]}'; {key}s: {', '.join(names)}")
-    try:
-        return (line["row"], line["column"], str(line["metric"])), float(line["value"])
-    except (TypeError, ValueError):
-        raise UserError(f"{path}: {line['row']}, {line['column']}: '{line['value']}' is not a number") from None
+def _merged(folder: Path) -> dict[str, object]:
+    """Merge the entries of a file over those of the file that it extends; the overrides of `common` are appended."""
+    entries = _load(folder)
+    if not entries.get("extends"):
+        return entries
+    check_choice("extends", entries["extends"], experiment_names(), f"{folder}/sweep.yaml")
+    base_entries = _merged(experiments_folder() / str(entries["extends"]))
+    common: list[object] = []
+    for overrides in (base_entries.get("common"), entries.get("common")):
+        common += overrides if isinstance(overrides, list) else []
+    return base_entries | entries | {"common": common}
 
 
-def _values(folder: Path) -> dict[str, Any]:
-    """The entries of a file over those of the file it extends; overrides of all cells are added to, not replaced."""
-    own = _load(folder)
-    if not own.get("extends"):
-        return own
-    base = experiments_folder() / str(own["extends"])
-    if not (base / "sweep.yaml").is_file():
-        names = [path.name for path in experiments_folder().iterdir()]
-        raise UserError(f"{folder}/sweep.yaml: extends: {own['extends']} does not exist{nearest(base.name, names)}")
-    below = _values(base)
-    return below | own | {"common": [*(below.get("common") or []), *(own.get("common") or [])]}
-
-
-def _load(folder: Path) -> dict[str, Any]:
+def _load(folder: Path) -> dict[str, object]:
     path = folder / "sweep.yaml"
     try:
-        values = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        entries: object = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except (YAMLError, OmegaConfBaseException) as error:
-        raise UserError(f"{path}: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
+        raise UserError(f"{path}: {_one_line(error)}") from error
+    if not isinstance(entries, dict):
         raise UserError(f"{path} holds no entries; it needs title, rows and columns")
-    for key in values:
-        if key not in _KEYS:
-            raise UserError(f"{path}: unknown key '{key!s}'; use {', '.join(_KEYS)}{nearest(str(key), _KEYS)}")
-        if key in _MAPPINGS and not isinstance(values[key], dict):
-            raise UserError(f"{path}: {key!s}: '{values[key]}' is no mapping; write NAME: VALUE lines below {key!s}")
-    return {str(key): value for key, value in values.items()}
+    for key in entries:
+        check_choice("key", key, _KEYS, str(path))
+    return {str(key): value for key, value in entries.items()}
 
 
-def _words_by_name(folder: Path, key: str, values: Mapping[str, Any]) -> dict[str, Words]:
-    entries = values.get(key)
-    if not entries:
-        raise UserError(f"{folder}/sweep.yaml: {key} is missing; give each a name and a list of overrides")
-    return {str(name): _words(folder, f"{key}: {name}", words) for name, words in entries.items()}
+def _mapping(file: Path, key: str, entries: Mapping[str, object]) -> dict[str, object]:
+    mapping = entries.get(key, {})
+    if not isinstance(mapping, dict):
+        raise UserError(f"{file}: {key}: '{mapping}' is not a mapping; write NAME: VALUE lines below {key}")
+    return {str(name): value for name, value in mapping.items()}
 
 
-def _words(folder: Path, key: str, words: Any) -> Words:
-    if not isinstance(words, list) or not all(isinstance(word, str | int | float) for word in words):
-        raise UserError(f"{folder}/sweep.yaml: {key}: '{words}' is not a list; write [KEY=VALUE, ...]")
-    return tuple(str(word) for word in words)
+def _override_lists(file: Path, key: str, entries: Mapping[str, object]) -> dict[str, Overrides]:
+    lists = {}
+    for name, overrides in _mapping(file, key, entries).items():
+        lists[name] = _overrides(file, f"{key}: {name}", overrides)
+    return lists
 
 
-def _exchanged(words: Words, exchange: Mapping[str, Words]) -> Words:
-    return tuple(new for word in words for new in exchange.get(word, (word,)))
+def _overrides(file: Path, key: str, overrides: object) -> Overrides:
+    if not _is_list_of(overrides, (str, int, float)):
+        raise UserError(f"{file}: {key}: '{overrides}' is not a list; write [KEY=VALUE, ...]")
+    return tuple(map(str, overrides))
 
 
-def _metrics(folder: Path, metrics: Mapping[str, Any], names: list[str]) -> dict[str, str]:
-    _check_names(f"{folder}/sweep.yaml: metrics", map(str, metrics), names)
-    return {str(name): str(metric) for name, metric in metrics.items()}
+def _replaced(lists: Mapping[str, Overrides], replacements: Mapping[str, Overrides]) -> dict[str, Overrides]:
+    result: dict[str, Overrides] = {}
+    for name, overrides in lists.items():
+        result[name] = ()
+        for override in overrides:
+            result[name] += replacements.get(override, (override,))
+    return result
 
 
-def _seeds(folder: Path, seeds: Any) -> tuple[int, ...]:
-    if not isinstance(seeds, list) or not seeds or not all(isinstance(seed, int) and seed >= 0 for seed in seeds):
-        raise UserError(f"{folder}/sweep.yaml: seeds: '{seeds}' is not a list of whole numbers, such as [1, 2, 3]")
+def _seeds(file: Path, seeds: object) -> tuple[int, ...]:
+    if not _is_list_of(seeds, int) or not seeds or min(seeds) < 0:
+        raise UserError(f"{file}: seeds: '{seeds}' is not a list of whole numbers, such as [1, 2, 3]")
     return tuple(seeds)
 
 
-def _pairs(
-    folder: Path, compare: Mapping[str, Any], rows: list[str], columns: list[str]
-) -> dict[str, tuple[tuple[Place, Place], ...]]:
-    """Which cells are compared: in `columns`, cells of one row; in `rows`, cells of one column."""
-    where = f"{folder}/sweep.yaml: compare"
-    for key in compare.keys() - {"columns", "rows"}:
-        raise UserError(f"{where}: unknown key '{key}'; use columns, rows{nearest(str(key), ['columns', 'rows'])}")
-    found: dict[str, tuple[tuple[Place, Place], ...]] = {}
+def _pairs(file: Path, compare: Mapping[str, object], rows: list[str], columns: list[str]) -> dict[str, list[Pair]]:
+    """Return the pairs of cells to compare: in `columns` cells of one row, in `rows` cells of one column."""
+    _check_names(f"{file}: compare", compare, ("columns", "rows"))
+    pairs: dict[str, list[Pair]] = {}
     if "columns" in compare:
-        pairs = _named_pairs(f"{where}: columns", compare["columns"], columns)
-        found["columns"] = tuple(((row, a), (row, b)) for row in rows for a, b in pairs)
+        pairs["columns"] = []
+        for row, (first, second) in product(rows, _named_pairs(file, "columns", compare, columns)):
+            pairs["columns"].append(((row, first), (row, second)))
     if "rows" in compare:
-        pairs = _named_pairs(f"{where}: rows", compare["rows"], rows)
-        found["rows"] = tuple(((a, column), (b, column)) for column in columns for a, b in pairs)
-    return found
-
-
-def _named_pairs(where: str, value: Any, names: list[str]) -> list[tuple[str, str]]:
-    if value == "neighbours":
-        return list(pairwise(names))
-    if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
-        raise UserError(f"{where}: '{value}' is neither neighbours nor a list of pairs, [[FIRST, SECOND], ...]")
-    pairs = [(str(first), str(second)) for first, second in value]
-    _check_names(where, (name for pair in pairs for name in pair), names)
+        pairs["rows"] = []
+        for column, (first, second) in product(columns, _named_pairs(file, "rows", compare, rows)):
+            pairs["rows"].append(((first, column), (second, column)))
     return pairs
 
 
-def _picture(folder: Path, picture: Mapping[str, Any], panels: Any, rows: list[str]) -> Picture:
-    where = f"{folder}/sweep.yaml: picture"
-    for key in picture.keys() - {"name", "label", "joined"}:
-        raise UserError(f"{where}: unknown key '{key}'{nearest(str(key), ['name', 'label', 'joined'])}")
-    shown = {str(name): tuple(map(str, members)) for name, members in (panels or {"": rows}).items()}
-    _check_names(f"{folder}/sweep.yaml: panels", (row for members in shown.values() for row in members), rows)
-    label = str(picture.get("label", ""))
-    return Picture(str(picture.get("name", folder.name)), label, bool(picture.get("joined", False)), shown)
+def _named_pairs(file: Path, axis: str, compare: Mapping[str, object], names: list[str]) -> list[tuple[str, str]]:
+    value = compare[axis]
+    if value == "neighbours":
+        return list(pairwise(names))
+    where = f"{file}: compare: {axis}"
+    pairs = []
+    for pair in value if isinstance(value, list) else [value]:
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise UserError(f"{where}: '{value}' is neither neighbours nor a list of pairs, [[FIRST, SECOND], ...]")
+        first, second = map(str, pair)
+        _check_names(where, (first, second), names)
+        pairs.append((first, second))
+    return pairs
 
 
-def _check_names(where: str, asked: Iterable[str], names: list[str]) -> None:
-    for name in asked:
-        if name not in names:
-            raise UserError(f"{where}: there is no '{name}'; there are {', '.join(names)}{nearest(name, names)}")
+def _plot(file: Path, entries: Mapping[str, object], rows: list[str]) -> Plot:
+    plot = _mapping(file, "picture", entries)
+    _check_names(f"{file}: picture", plot, ("name", "label", "joined"))
+    panels = _override_lists(file, "panels", entries) or {"": tuple(rows)}
+    _check_names(f"{file}: panels", chain.from_iterable(panels.values()), rows)
+    name = str(plot.get("name", file.parent.name))
+    return Plot(name, str(plot.get("label", "")), bool(plot.get("joined", False)), panels)
+
+
+def _check_names(where: str, names: Iterable[str], allowed: Iterable[str]) -> None:
+    for name in names:
+        check_choice("name", name, allowed, where)
+
+
+def _is_list_of(value: object, types: type | tuple[type, ...]) -> TypeGuard[list[Any]]:
+    return isinstance(value, list) and all(isinstance(item, types) for item in value)
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split())

@@ -1,14 +1,16 @@
 """From a configuration to a task and its data: the part of a run that is science."""
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from avseg.audio.frontend import LogMel
 from avseg.audio.mel_statistics import MelStatistics
 from avseg.audio.vggish import VGGish
 from avseg.audio.vggish_weights import load_vggish_weights
-from avseg.config.instantiate import instantiate
+from avseg.data.avsbench.config import AVSBenchConfig
 from avseg.data.avsbench.datamodule import AVSBenchDataModule
 from avseg.data.pack import weights_fingerprint
 from avseg.models.avs.module import AVSTask
@@ -17,9 +19,6 @@ from avseg.models.avs.network import AVSModel
 if TYPE_CHECKING:
     from avseg.data.lu_avs import LUAVSDataModule
     from avseg.models.lu_avs.base import VideoTest
-
-# describe the recipe, not the reading of files
-_NOT_FOR_THE_DATA_MODULE = ("name", "epochs", "mapping_weight", "num_classes", "labels", "options")
 
 
 def build_any(config: dict[str, Any], labels: list[str], *, pretrained: bool = True) -> "AVSTask | VideoTest":
@@ -71,12 +70,12 @@ def _audio_encoder(audio: dict[str, Any], pretrained: bool) -> nn.Module:
 def build_data(config: dict[str, Any]) -> AVSBenchDataModule:
     """Builds the data module that a configuration describes."""
     data = config["data"]
-    settings = {key: value for key, value in data.items() if key not in _NOT_FOR_THE_DATA_MODULE}
-    # a configuration written before there was this key has none
+    names = {item.name for item in fields(AVSBenchConfig)}
+    values = {key: value for key, value in data.items() if key in names} | data["options"]
+    vggish = None
     if data.get("packed_audio") == "embeddings":
-        settings["vggish"] = weights_fingerprint(_audio_encoder(config["audio"], pretrained=True).state_dict())
-    module: AVSBenchDataModule = instantiate({**settings, **data["options"]}, seed=config["seed"])
-    return module
+        vggish = weights_fingerprint(_audio_encoder(config["audio"], pretrained=True).state_dict())
+    return AVSBenchDataModule(AVSBenchConfig(**values), LogMel(data["hop"]), config["seed"], vggish=vggish)
 
 
 def build_any_data(config: dict[str, Any]) -> "AVSBenchDataModule | LUAVSDataModule":

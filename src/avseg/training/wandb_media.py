@@ -13,7 +13,8 @@ import wandb
 from pytorch_lightning.callbacks import Callback
 
 from avseg.audio.log_mel import read_wav
-from avseg.data.avsbench.dataset import AVSBenchDataset, class_names
+from avseg.data.avsbench.avss import class_names
+from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.clip import Clip
 from avseg.draw.overlay import Overlay
 from avseg.draw.palette import SOUNDING, TRUTH

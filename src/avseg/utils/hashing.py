@@ -10,7 +10,7 @@ def file_stamp(path: Path) -> tuple[int, int]:
     """Return size in bytes and modification time in nanoseconds: equal stamps mean an unchanged file.
 
     Raises:
-        OSError: there is no such file.
+        OSError: the file does not exist.
     """
     # a data set has many files, and Path.stat is slower
     status = os.stat(path)  # noqa: PTH116

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from avseg.annotate.backends.flow.memory import Known, read
+from avseg.annotate.backends.flow.memory import MemoryFrame, read_memory
 from avseg.annotate.backends.flow.propagator import FlowAffinity
-from avseg.annotate.backends.flow.tracked_object import KEPT
-from avseg.annotate.quality.scores import iou
+from avseg.annotate.backends.flow.tracked_object import MEMORY_FRAMES
+from avseg.annotate.propagation.refine import iou
 from avseg.utils.errors import UserError
 from tests.annotate.synthetic_videos import ToyFilm, toy_film
 
@@ -14,11 +14,11 @@ def follow(film: ToyFilm, numbers: list[int], frames: range) -> np.ndarray:
     propagator = FlowAffinity()
     propagator.reset(numbers)
     propagator.step(film.picture(frames[0]), {number: film.truth(number, frames[0]) for number in numbers})
-    found = []
+    ious = []
     for frame in frames[1:]:
         step = propagator.step(film.picture(frame))
-        found.append([iou(step.probabilities[number] > 0.5, film.truth(number, frame)) for number in numbers])
-    return np.array(found)
+        ious.append([iou(step.probabilities[number] > 0.5, film.truth(number, frame)) for number in numbers])
+    return np.array(ious)
 
 
 def in_sight(film: ToyFilm, frames: range) -> list[int]:
@@ -49,19 +49,19 @@ def test_backward_is_as_good() -> None:
 
 
 def test_an_object_that_was_hidden_is_found_again() -> None:
-    pictures = np.full((16, 64, 96, 3), (110, 120, 130), np.uint8)
-    pictures[:, 20:44, 40:64] = (40, 60, 200)  # a wall
+    images = np.full((16, 64, 96, 3), (110, 120, 130), np.uint8)
+    images[:, 20:44, 40:64] = (40, 60, 200)  # a wall
     truth = np.zeros((16, 2, 64, 96), np.bool_)
     truth[:, 0, 20:44, 40:64] = True
     for frame in range(16):
         left = 10 + 5 * frame
         truth[frame, 1, 26:38, left : left + 12] = True
         truth[frame, 1] &= ~truth[frame, 0]
-        pictures[frame][truth[frame, 1]] = (210, 60, 40)
+        images[frame][truth[frame, 1]] = (210, 60, 40)
     assert truth[6:10, 1].sum((1, 2)).min() == 0
-    found = follow(ToyFilm(pictures, truth), [1, 2], range(16))
-    assert found[-1, 1] > 0.8
-    assert found[:, 0].min() > 0.9
+    ious = follow(ToyFilm(images, truth), [1, 2], range(16))
+    assert ious[-1, 1] > 0.8
+    assert ious[:, 0].min() > 0.9
 
 
 def test_objects_may_enter_late_and_masks_come_again() -> None:
@@ -87,7 +87,7 @@ def test_memory_does_not_grow_and_an_empty_mask_is_nothing() -> None:
     propagator.reset([1, 2])
     for frame in range(8):
         propagator.step(film.picture(frame), {1: film.truth(1, frame), 2: np.zeros((64, 96), np.bool_)})
-    assert len(propagator._tracks[1].memory) == KEPT
+    assert len(propagator._tracked[1].memory) == MEMORY_FRAMES
     step = propagator.step(film.picture(8))
     assert not (step.probabilities[2] > 0.5).any()
 
@@ -114,13 +114,15 @@ def test_reading_is_a_softmax_over_the_nearest() -> None:
     rng = np.random.default_rng(0)
     key, query = (rng.normal(size=(n, 6)).astype(np.float32) for n in (10, 5))
     share, label = rng.random(10).astype(np.float32), rng.integers(0, 3, 10)
-    found = read(query, [Known(key[:4], share[:4], label[:4]), Known(key[4:], share[4:], label[4:])])
+    readout = read_memory(
+        query, [MemoryFrame(key[:4], share[:4], label[:4]), MemoryFrame(key[4:], share[4:], label[4:])]
+    )
     kernel = np.exp(-((query[:, None] - key) ** 2).sum(-1) / 2)
     weight = kernel / kernel.sum(1, keepdims=True)
-    np.testing.assert_allclose(found.evidence, (weight @ share) * np.minimum(kernel.max(1) / 0.1, 1), atol=1e-4)
-    np.testing.assert_allclose(found.strongest, kernel.max(1), atol=1e-5)
-    np.testing.assert_allclose(found.entropy, -(weight * np.log(weight)).sum(1) / np.log(10), atol=1e-4)
-    assert (found.rival == label[kernel.argmax(1)]).all()
+    np.testing.assert_allclose(readout.evidence, (weight @ share) * np.minimum(kernel.max(1) / 0.1, 1), atol=1e-4)
+    np.testing.assert_allclose(readout.strongest, kernel.max(1), atol=1e-5)
+    np.testing.assert_allclose(readout.entropy, -(weight * np.log(weight)).sum(1) / np.log(10), atol=1e-4)
+    assert (readout.rival == label[kernel.argmax(1)]).all()
 
 
 def test_the_same_steps_give_the_same_values() -> None:
@@ -128,13 +130,13 @@ def test_the_same_steps_give_the_same_values() -> None:
     assert (follow(film, [1, 2], range(8)) == follow(film, [1, 2], range(8))).all()
 
 
-def test_mistakes_are_told() -> None:
+def test_invalid_calls_are_refused() -> None:
     propagator = FlowAffinity()
     propagator.reset([1])
-    picture = toy_film(0).picture(0)
-    with pytest.raises(UserError, match="objects: 2 was not told to reset; known are \\[1\\]"):
-        propagator.step(picture, {2: np.ones((64, 96), np.bool_)})
+    image = toy_film(0).picture(0)
+    with pytest.raises(UserError, match="objects: 2 was not passed to reset; known are \\[1\\]"):
+        propagator.step(image, {2: np.ones((64, 96), np.bool_)})
     with pytest.raises(UserError, match="mask: \\(3, 3\\) does not fit"):
-        propagator.step(picture, {1: np.ones((3, 3), np.bool_)})
+        propagator.step(image, {1: np.ones((3, 3), np.bool_)})
     with pytest.raises(UserError, match="reset for another video"):
-        propagator.step(picture[:50])
+        propagator.step(image[:50])

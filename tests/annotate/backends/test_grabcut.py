@@ -3,10 +3,9 @@ import pytest
 from scipy import ndimage
 
 from avseg.annotate.backends import make_segmenter
-from avseg.annotate.backends.grabcut.segmenter import GrabCut, keep_pieces
-from avseg.annotate.propagation.refine import padded_box
+from avseg.annotate.backends.grabcut.segmenter import GrabCut, keep_components
+from avseg.annotate.propagation.refine import iou, padded_box
 from avseg.annotate.protocols import Mask
-from avseg.annotate.quality.scores import iou
 from avseg.utils.errors import UserError
 from tests.annotate.synthetic_videos import toy_film
 
@@ -19,7 +18,7 @@ def deepest(mask: Mask) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize(("index", "number"), OBJECTS)
-def test_each_kind_of_prompt_finds_the_object(index: int, number: int) -> None:
+def test_every_prompt_type_finds_the_object(index: int, number: int) -> None:
     film = toy_film(index, 128)
     truth, segmenter = film.truth(number, 0), make_segmenter()
     encoded = segmenter.encode(film.picture(0))
@@ -36,10 +35,10 @@ def test_each_kind_of_prompt_finds_the_object(index: int, number: int) -> None:
 
 def two_rectangles() -> np.ndarray:
     """Two of nearly one colour side by side, on grey."""
-    picture = np.full((120, 200, 3), 120, np.uint8)
-    picture[30:90, 40:100] = (200, 60, 50)
-    picture[30:90, 100:150] = (190, 75, 60)
-    return picture
+    image = np.full((120, 200, 3), 120, np.uint8)
+    image[30:90, 40:100] = (200, 60, 50)
+    image[30:90, 100:150] = (190, 75, 60)
+    return image
 
 
 def test_a_negative_click_takes_away_and_a_positive_one_adds() -> None:
@@ -58,30 +57,30 @@ def test_a_negative_click_takes_away_and_a_positive_one_adds() -> None:
 
 
 def test_the_component_under_the_click_is_kept() -> None:
-    picture = np.full((100, 160, 3), 90, np.uint8)
-    picture[20:50, 20:50] = picture[60:80, 100:140] = (30, 200, 40)
+    image = np.full((100, 160, 3), 90, np.uint8)
+    image[20:50, 20:50] = image[60:80, 100:140] = (30, 200, 40)
     segmenter = GrabCut()
-    mask = segmenter.predict(segmenter.encode(picture), [(120, 70, True)])[0].mask
+    mask = segmenter.predict(segmenter.encode(image), [(120, 70, True)])[0].mask
     assert not mask[20:50, 20:50].any()
     assert mask.sum() == pytest.approx(20 * 40, rel=0.1)
 
 
-def test_large_pictures_get_edges_at_full_size() -> None:
+def test_large_images_get_edges_at_full_size() -> None:
     rows, columns = np.mgrid[:720, :1280]
     truth = (rows - 350) ** 2 / 150**2 + (columns - 800) ** 2 / 260**2 < 1
-    picture = np.where(truth[..., None], (60, 90, 200), (150, 150, 130)).astype(np.uint8)
+    image = np.where(truth[..., None], (60, 90, 200), (150, 150, 130)).astype(np.uint8)
     segmenter = GrabCut()
-    mask = segmenter.predict(segmenter.encode(picture), [(800, 350, True)])[0].mask
+    mask = segmenter.predict(segmenter.encode(image), [(800, 350, True)])[0].mask
     assert iou(mask, truth) > 0.99
-    # a pixel of what it works at is 8 of the picture's
+    # a pixel of what it works at is 8 of the image's
     assert ndimage.distance_transform_edt(~(truth ^ ndimage.binary_erosion(truth)))[mask ^ truth].max(initial=0) < 4
 
 
-def test_small_objects_are_found_in_a_close_look() -> None:
-    picture = np.full((720, 1280, 3), 110, np.uint8)
-    picture[300:324, 900:918] = (220, 200, 30)
+def test_small_objects_are_found_in_a_close_up() -> None:
+    image = np.full((720, 1280, 3), 110, np.uint8)
+    image[300:324, 900:918] = (220, 200, 30)
     segmenter = GrabCut()
-    mask = segmenter.predict(segmenter.encode(picture), [(909, 312, True)])[0].mask
+    mask = segmenter.predict(segmenter.encode(image), [(909, 312, True)])[0].mask
     assert iou(mask[300:324, 900:918], np.ones((24, 18), np.bool_)) > 0.85
     assert mask.sum() < 1.3 * 24 * 18
 
@@ -91,11 +90,11 @@ def test_the_same_prompts_give_the_same_mask() -> None:
     point = [(*deepest(film.truth(1, 0)), True)]
     first, again = (GrabCut().predict(segmenter.encode(film.picture(0)), point) for _ in range(2))
     assert [candidate.score for candidate in first] == [candidate.score for candidate in again]
-    assert all((one.mask == other.mask).all() for one, other in zip(first, again, strict=True))
+    assert all((a.mask == b.mask).all() for a, b in zip(first, again, strict=True))
 
 
 @pytest.mark.parametrize("prompt", [{}, {"points": [(3, 4, False)]}, {"mask": np.zeros((64, 96), np.bool_)}])
-def test_nothing_to_go_by_is_told(prompt: dict[str, object]) -> None:
+def test_an_empty_prompt_is_refused(prompt: dict[str, object]) -> None:
     segmenter = GrabCut()
     with pytest.raises(UserError, match="no point on the object, no box and no mask"):
         segmenter.predict(segmenter.encode(toy_film(0).picture(0)), **prompt)
@@ -113,7 +112,7 @@ def test_specks_and_small_holes_go() -> None:
     mask[5:25, 5:25] = True
     mask[10, 10] = mask[30, 30] = False
     mask[35, 35] = True
-    kept = keep_pieces(mask, [])
+    kept = keep_components(mask, [])
     assert kept[10, 10]
     assert not kept[35, 35]
-    assert keep_pieces(mask, [(35, 35)]).sum() == 1
+    assert keep_components(mask, [(35, 35)]).sum() == 1

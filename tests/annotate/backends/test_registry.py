@@ -8,7 +8,7 @@ from avseg.annotate.backends import PROPAGATORS, SEGMENTERS, make_propagator, ma
 from avseg.utils.errors import UserError
 
 
-def test_unknown_names_and_options_are_told_in_one_line() -> None:
+def test_unknown_names_and_options_are_refused_in_one_line() -> None:
     with pytest.raises(
         UserError, match=r"segmenter: 'sam3' is unknown; did you mean .*; choose default, sam, sam2, tiny"
     ):
@@ -26,13 +26,13 @@ def test_unknown_names_and_options_are_told_in_one_line() -> None:
 @pytest.mark.parametrize(
     ("make", "name"), [(make_segmenter, "sam"), (make_segmenter, "sam2"), (make_propagator, "xmem")]
 )
-def test_weights_that_are_not_there_are_told(make: object, name: str, tmp_path: Path) -> None:
+def test_missing_weights_are_reported(make: object, name: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"'{name}': no weights; give weights="):
         make(name)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as refusal:
         make(name, weights=tmp_path / "nowhere")
-    assert str(told.value).count("\n") == 0
-    assert "nowhere" in str(told.value)
+    assert str(refusal.value).count("\n") == 0
+    assert "nowhere" in str(refusal.value)
 
 
 def test_all_names_are_listed() -> None:

@@ -72,10 +72,10 @@ def test_all_kinds_of_prompts_for_several_objects(folders: dict[str, Path], name
     # each object is answered for itself, and again the same
     assert any((answers[0][i].mask != answers[1][i].mask).any() for i in range(3))
     again = segmenter.predict(encoded, **prompt(kind, film.truth(1, 0)))
-    assert all((one.mask == other.mask).all() for one, other in zip(again, answers[0], strict=True))
+    assert all((a.mask == b.mask).all() for a, b in zip(again, answers[0], strict=True))
 
 
-def by_the_library(segmenter: Sam, name: str, picture: np.ndarray, prompts: dict[str, Any]) -> list[np.ndarray]:
+def library_masks(segmenter: Sam, name: str, image: np.ndarray, prompts: dict[str, Any]) -> list[np.ndarray]:
     """Masks by the processors of `transformers`, best score first."""
     from transformers import Sam2ImageProcessor, Sam2Processor, SamImageProcessor, SamProcessor
 
@@ -87,14 +87,14 @@ def by_the_library(segmenter: Sam, name: str, picture: np.ndarray, prompts: dict
         )  # fmt: skip
         processor: Any = SamProcessor(images)
         inputs = processor(
-            images=picture, input_points=[[points]], input_labels=[[labels]], input_boxes=[[list(prompts["box"])]],
+            images=image, input_points=[[points]], input_labels=[[labels]], input_boxes=[[list(prompts["box"])]],
             return_tensors="pt",
         )  # fmt: skip
     else:
         images = Sam2ImageProcessor(size={"height": 128, "width": 128}, mask_size={"height": 32, "width": 32})
         processor = Sam2Processor(images, target_size=128)
         inputs = processor(
-            images=picture, input_points=[[points]], input_labels=[[labels]], input_boxes=[[list(prompts["box"])]],
+            images=image, input_points=[[points]], input_labels=[[labels]], input_boxes=[[list(prompts["box"])]],
             return_tensors="pt",
         )  # fmt: skip
     sizes = [inputs.pop("original_sizes")] + ([inputs.pop("reshaped_input_sizes")] if name == "sam" else [])
@@ -110,13 +110,13 @@ def test_masks_are_those_of_the_library(folders: dict[str, Path], name: str) -> 
     film, segmenter = toy_film(2), make_segmenter(name, weights=folders[name])
     prompts = {key: prompt("all", film.truth(1, 0))[key] for key in ("points", "box")}
     ours = segmenter.predict(segmenter.encode(film.picture(0)), **prompts)
-    theirs = by_the_library(segmenter, name, film.picture(0), prompts)
-    for one, other in zip(ours, theirs, strict=True):
-        # pictures are made smaller and larger by slightly different filters; the masks of random weights are noise
-        assert (one.mask != other).mean() < 0.03
+    theirs = library_masks(segmenter, name, film.picture(0), prompts)
+    for candidate, mask in zip(ours, theirs, strict=True):
+        # images are resampled by slightly different filters; the masks of random weights are noise
+        assert (candidate.mask != mask).mean() < 0.03
 
 
-def test_a_prior_lies_where_the_picture_lies_in_the_square(folders: dict[str, Path]) -> None:
+def test_a_prior_is_placed_like_the_image_in_the_square(folders: dict[str, Path]) -> None:
     segmenter = make_segmenter("sam", weights=folders["sam"])
     mask = np.zeros((64, 96), np.bool_)
     mask[:, 48:] = True
@@ -128,13 +128,13 @@ def test_a_prior_lies_where_the_picture_lies_in_the_square(folders: dict[str, Pa
 
 
 @pytest.mark.parametrize("name", ["sam", "sam2"])
-def test_wrong_weights_and_prompts_are_told(folders: dict[str, Path], name: str, tmp_path: Path) -> None:
+def test_wrong_weights_and_prompts_are_refused(folders: dict[str, Path], name: str, tmp_path: Path) -> None:
     other = {"sam": "sam2", "sam2": "sam"}[name]
     for folder in (tmp_path, folders[other]):
-        with pytest.raises(UserError) as told:
+        with pytest.raises(UserError) as refusal:
             make_segmenter(name, weights=folder)
-        assert "\n" not in str(told.value)
-        assert str(folder) in str(told.value)
+        assert "\n" not in str(refusal.value)
+        assert str(folder) in str(refusal.value)
     (tmp_path / "sam_vit_b.pth").write_bytes(b"the file that the authors offer")
     with pytest.raises(UserError, match=r"is a file; give a folder with config\.json and model\.safetensors"):
         make_segmenter(name, weights=tmp_path / "sam_vit_b.pth")

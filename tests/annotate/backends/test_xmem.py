@@ -59,11 +59,11 @@ def test_objects_enter_at_any_time_and_memory_is_bounded() -> None:
     cells = step.affinity[1].evidence.size
     assert all(len(bank.elements) <= 12 + 4 * cells for _, bank in propagator._memory._video.groups)
     propagator.reset([1])
-    with pytest.raises(UserError, match=r"2 was not told to reset; known are \[1\]"):
+    with pytest.raises(UserError, match=r"2 was not passed to reset; known are \[1\]"):
         propagator.step(film.picture(0), {2: film.truth(2, 0)})
 
 
-def test_the_tiny_one_works_by_name_and_mistakes_are_told(tmp_path: Path) -> None:
+def test_the_tiny_model_works_by_name_and_errors_are_reported(tmp_path: Path) -> None:
     tiny = make_propagator("tiny")
     tiny.reset([1])
     tiny.step(toy_film(0).picture(0), {1: toy_film(0).truth(1, 0)})

@@ -39,10 +39,10 @@ def page(browser: Any) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def toy_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A toy release of LU-AVS with one video of 5 seconds: two objects, three segments."""
-    from avseg.data.lu_avs.synthetic.renderer import FilmRecipe
+    from avseg.data.lu_avs.synthetic.renderer import SyntheticVideoConfig
     from avseg.data.lu_avs.synthetic.writer import write_release
     from avseg.data.synthetic.toy import ToyCast
 
     root = tmp_path_factory.mktemp("toy")
-    write_release(root, FilmRecipe(ToyCast(), 240, (5, 6), 0.0, seed=25), {"train": 1}, {})
+    write_release(root, SyntheticVideoConfig(ToyCast(), 240, (5, 6), 0.0, seed=25), {"train": 1}, {})
     return root

@@ -12,8 +12,8 @@ from fastapi import FastAPI
 
 from avseg.annotate.document.document import Document
 from avseg.annotate.server import create_app
-from avseg.annotate.server.launch import Server, config_of
-from avseg.annotate.server.serialize import key_of
+from avseg.annotate.server.launch import Server, uvicorn_config
+from avseg.annotate.server.serialize import video_key
 from avseg.annotate.session import Session
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -29,11 +29,11 @@ class Live:
     app: FastAPI
 
     def document(self, name: str) -> Document:
-        found: Document = self.app.state.studio.opened(key_of(name)).document
+        found: Document = self.app.state.workspace.opened(video_key(name)).document
         return found
 
     def session(self, name: str) -> Session:
-        found: Session = self.app.state.studio.opened(key_of(name)).session
+        found: Session = self.app.state.workspace.opened(video_key(name)).session
         return found
 
 
@@ -41,7 +41,7 @@ class Live:
 def serving(folder: Path, **options: object) -> Iterator[Live]:
     app = create_app(folder, TOKEN, **options)  # type: ignore[arg-type]
     listener = socket.create_server(("127.0.0.1", 0))
-    server = Server(config_of(app))
+    server = Server(uvicorn_config(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

@@ -1,4 +1,4 @@
-"""The frame on the screen, in the journal and in every export is the same one: pictures and masks carry its number."""
+"""The frame on the screen, in the journal and in every export is the same one: images and masks carry its number."""
 
 import csv
 import io
@@ -17,7 +17,16 @@ from avseg.data.avsbench.layout import layout_for
 from avseg.data.lu_avs import read_release, stream
 from avseg.data.palette import voc_palette
 from avseg.media.frame_index import frame_index
-from tests.annotate.export.films import KINDS, add_object, blank, drawn_mask, facts, make_film, number_of, set_mask
+from tests.annotate.export.numbered_videos import (
+    KINDS,
+    add_object,
+    blank,
+    drawn_mask,
+    facts,
+    make_film,
+    number_of,
+    set_mask,
+)
 from tests.media.make_video import read_number
 
 SPANS = [(7, 61), (80, 150)]
@@ -26,13 +35,13 @@ HEARD = [frame for start, end in SPANS for frame in range(start, end) if frame %
 
 @pytest.fixture(scope="module", params=KINDS)
 def annotated(request, tmp_path_factory):
-    """A film with its document: each frame's mask is what was white on the screen, annotated in random order."""
+    """A film with its document: segment frame's mask is what was white on the screen, annotated in random order."""
     folder = tmp_path_factory.mktemp("exact")
     film = make_film(folder, request.param)
     document = blank(film, folder / "journal")
     number = add_object(document, "dog barking", *SPANS)
     order = random.Random(6).sample(HEARD, len(HEARD))
-    with document.transaction():
+    with document.together():
         for frame in order:
             screen = np.asarray(Image.open(io.BytesIO(film.jpeg(frame, 95))))
             set_mask(document, number, frame, drawn_mask(screen))
@@ -43,9 +52,9 @@ def annotated(request, tmp_path_factory):
 def test_in_the_journal(annotated):
     film, document, folder = annotated
     document.close()
-    again = Document(facts(film), folder / "journal")
-    assert [number_of(again.mask(1, frame)) for frame in HEARD] == HEARD
-    again.close()
+    reopened = Document(facts(film), folder / "journal")
+    assert [number_of(reopened.mask(1, frame)) for frame in HEARD] == HEARD
+    reopened.close()
 
 
 def test_in_lu_avs(annotated, tmp_path):
@@ -70,12 +79,12 @@ def test_in_avsbench(annotated, tmp_path):
     official = [int(second * 25 + 15 * 25 / 16) for second in range(5)]
     for entry in layout.entries("train"):
         begin = int(entry.name.rpartition("_")[2])
-        pictures = [read_number(np.asarray(Image.open(path))) for path in layout.frames(entry)]
+        images = [read_number(np.asarray(Image.open(path))) for path in layout.frames(entry)]
         if film.index.video.constant_rate:
-            assert pictures == [min(frame + 25 * begin, 149) for frame in official]
-        np.testing.assert_allclose(film.times[pictures], begin + np.arange(5) + 15 / 16, atol=0.07)
+            assert images == [min(frame + 25 * begin, 149) for frame in official]
+        np.testing.assert_allclose(film.times[images], begin + np.arange(5) + 15 / 16, atol=0.07)
         masks = [np.asarray(Image.open(path)) > 0 for path in layout.masks(entry)]
-        assert [number_of(mask) for mask in masks] == [frame if frame in HEARD else 0 for frame in pictures]
+        assert [number_of(mask) for mask in masks] == [frame if frame in HEARD else 0 for frame in images]
 
 
 def test_in_coco(annotated, tmp_path):
@@ -100,12 +109,12 @@ def test_in_png(annotated, tmp_path):
     out = export(document, film, "png", tmp_path / "out")
     paths = sorted((out / "Annotations" / film.path.stem).iterdir())
     assert [path.name for path in paths] == [f"{frame:05d}.png" for frame in range(film.frames)]
-    pictures = [Image.open(path) for path in paths]
-    assert [number_of(np.asarray(picture) == 1) for picture in pictures] == [
+    images = [Image.open(path) for path in paths]
+    assert [number_of(np.asarray(image) == 1) for image in images] == [
         frame if frame in HEARD else 0 for frame in range(film.frames)
     ]
-    assert pictures[9].mode == "P"
-    assert pictures[9].getpalette() == voc_palette(256).reshape(-1).tolist()
+    assert images[9].mode == "P"
+    assert images[9].getpalette() == voc_palette(256).reshape(-1).tolist()
 
 
 def test_in_csv(annotated, tmp_path):
@@ -131,5 +140,5 @@ def test_in_eaf(annotated, tmp_path):
     nearest = [tuple(int(np.abs(edges - time).argmin()) for time in mark) for mark in marks]
     assert nearest == SPANS
     assert [int(film.index.shown_at(np.array([start]))[0]) for start, _ in marks] == [start for start, _ in SPANS]
-    with open_film(film.path) as again:
-        assert [again.frame_span(*mark) for mark in marks] == SPANS
+    with open_film(film.path) as reopened:
+        assert [reopened.frame_span(*mark) for mark in marks] == SPANS

@@ -7,7 +7,7 @@ import pytest
 
 from avseg.annotate.export import FORMATS, csv_table, export
 from avseg.utils.errors import UserError
-from tests.annotate.export.films import add_object, blank, make_film, rectangle, set_mask
+from tests.annotate.export.numbered_videos import add_object, blank, make_film, rectangle, set_mask
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +31,13 @@ def document(film):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_each_has_its_origin_beside_it(document, film, tmp_path, format):
+def test_every_export_has_its_provenance(document, film, tmp_path, format):
     out = export(document, film, format, tmp_path / "deep" / "out")
-    told = json.loads((out / "provenance.json").read_text())
-    assert (told["format"], told["video"]["frames"], told["left_out"]) == (format, 130, [])
-    assert [item["name"] for item in told["document"]["objects"]] == ["left dog", document.objects[2].name]
-    assert told["document"]["segments"][0]["seconds"] == 12.5
-    assert [(row["object"], row["frame"]) for row in told["masks"]] == [
+    provenance = json.loads((out / "provenance.json").read_text())
+    assert (provenance["format"], provenance["video"]["frames"], provenance["left_out"]) == (format, 130, [])
+    assert [item["name"] for item in provenance["document"]["objects"]] == ["left dog", document.objects[2].name]
+    assert provenance["document"]["segments"][0]["seconds"] == 12.5
+    assert [(row["object"], row["frame"]) for row in provenance["masks"]] == [
         (1, 3),
         (1, 4),
         (1, 12),
@@ -45,8 +45,8 @@ def test_each_has_its_origin_beside_it(document, film, tmp_path, format):
         (2, 13),
         (1, 33),
     ]
-    assert {row["source"] for row in told["masks"]} == {"brush"}
-    assert [row["accepted"] for row in told["masks"]] == [False] * 4 + [True, False]
+    assert {row["source"] for row in provenance["masks"]} == {"brush"}
+    assert [row["accepted"] for row in provenance["masks"]] == [False] * 4 + [True, False]
     assert sorted(path.name for path in out.parent.iterdir()) == ["out"]
 
 
@@ -80,9 +80,9 @@ def test_only_an_earlier_export_of_the_video_is_overwritten(document, film, tmp_
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.tex").write_text("years")
-    for out, told in ((mine, "is no earlier export"), (film.path.parent, "holds constant.mp4 itself")):
+    for out, message in ((mine, "is not an earlier export"), (film.path.parent, "contains constant.mp4 itself")):
         before = sorted(out.rglob("*"))
-        with pytest.raises(UserError, match=told):
+        with pytest.raises(UserError, match=message):
             export(document, film, "csv", out, overwrite=True)
         assert sorted(out.rglob("*")) == before
     (mine / "provenance.json").write_text(json.dumps({"video": {"file": "constant.mkv"}}))  # the same stem
@@ -116,7 +116,7 @@ def test_what_fails_leaves_nothing(document, film, tmp_path, monkeypatch, there)
 
 
 @pytest.mark.parametrize(
-    ("format", "options", "told"),
+    ("format", "options", "message"),
     [
         ("luavs", {}, "did you mean 'lu_avs'"),
         ("csv", {"split": "test"}, "unknown for csv; allowed: none"),
@@ -126,8 +126,8 @@ def test_what_fails_leaves_nothing(document, film, tmp_path, monkeypatch, there)
         ("avsbench", {"split": "tset"}, "did you mean 'test'"),
     ],
 )
-def test_mistakes(document, film, tmp_path, format, options, told):
-    with pytest.raises(UserError, match=told) as error:
+def test_invalid_calls_are_refused(document, film, tmp_path, format, options, message):
+    with pytest.raises(UserError, match=message) as error:
         export(document, film, format, tmp_path / "out", **options)
     assert "\n" not in str(error.value)
     assert not any(tmp_path.iterdir())

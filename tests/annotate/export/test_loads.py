@@ -13,12 +13,12 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from avseg.annotate.export import export
-from avseg.annotate.export.avsbench import clip_begins
-from avseg.annotate.export.source import painted
-from avseg.data.avsbench.datamodule import AVSBenchDataModule
+from avseg.annotate.export.avsbench import clip_starts
+from avseg.annotate.export.source import flatten_masks
 from avseg.data.lu_avs import LUAVSDataModule, read_release, stream
 from avseg.metrics import LongVideoScore
-from tests.annotate.export.films import SIZE, add_object, blank, make_film, rectangle, set_mask
+from tests.annotate.export.numbered_videos import SIZE, add_object, blank, make_film, rectangle, set_mask
+from tests.data.modules import avsbench_module
 
 DOG, MAN, PIANO = "dog barking", "man speaking", "playing piano"
 
@@ -36,7 +36,7 @@ def document(film):
     for label, own in spans.items():
         add_object(document, label, *own)
     add_object(document, DOG, (10, 30), (110, 140), name="second dog")
-    with document.transaction():
+    with document.together():
         for object, left in ((1, 5), (2, 20), (3, 40), (4, 60)):
             for span in document.segments_of(object):
                 for frame in range(span.start, span.end):
@@ -55,7 +55,7 @@ def test_the_lu_avs_data_module(document, film, tmp_path):
     data.setup("test")
     (video,) = data.videos("test")
     assert sorted(data.labels) == [DOG, MAN, PIANO]
-    assert [(data.labels[each.label], each.start, each.end) for each in video.segments] == [
+    assert [(data.labels[segment.label], segment.start, segment.end) for segment in video.segments] == [
         (DOG, 10, 30),
         (MAN, 20, 60),
         (DOG, 30, 50),
@@ -80,7 +80,7 @@ def test_it_scores_100_against_the_document(document, film, tmp_path):
             frames = chunk.index.tolist()
             for number, label in enumerate(release.labels):
                 own = torch.from_numpy(np.stack([truth(document, label, frame) for frame in frames]))
-                spans = [(each.start, each.end) for each in video.segments if each.label == number]
+                spans = [(segment.start, segment.end) for segment in video.segments if segment.label == number]
                 metric.update(video.id, number, frames, chunk.masks.get(number), own, segments=spans)
         scores = metric.compute()
         assert len(scores) > 5
@@ -101,7 +101,7 @@ def test_exports_below_one_root_are_one_release(document, film, tmp_path):
     release = read_release(tmp_path / "all")
     assert sorted(release.videos) == ["constant", "varying"]
     assert sorted(release.labels) == [DOG, MAN, PIANO, "zither"]
-    heard = {release.labels[each.label] for each in release.videos["varying"].segments}
+    heard = {release.labels[segment.label] for segment in release.videos["varying"].segments}
     assert heard == {PIANO, "zither"}
 
 
@@ -116,7 +116,7 @@ def test_the_avsbench_data_module(document, film, tmp_path, setting, split):
     from avseg.media.video import official_frames
 
     out = export(document, film, "avsbench", tmp_path / "out", setting=setting, split=split)
-    data = AVSBenchDataModule(out, setting, image_size=64, batch_size=1, num_workers=0, controls=False)
+    data = avsbench_module(out, setting, image_size=64, batch_size=1, controls=False)
     data.setup("fit" if split == "train" else "test")
     chosen = official_frames(film.index.video)
     loader = data.train_dataloader() if split == "train" else data.test_dataloader()
@@ -137,16 +137,16 @@ def test_the_avsbench_data_module(document, film, tmp_path, setting, split):
 
 def test_smaller_objects_are_painted_on_top():
     masks = {1: rectangle(0, 0, 4, 4), 2: rectangle(0, 0, 64, 96), 3: rectangle(2, 2, 5, 5)}
-    picture = painted(masks, {1: 10, 2: 20, 3: 30}, SIZE)
-    assert [picture[1, 1], picture[3, 3], picture[5, 5], picture[40, 40]] == [10, 10, 30, 20]
-    assert not painted({}, {}, SIZE).any()
+    image = flatten_masks(masks, {1: 10, 2: 20, 3: 30}, SIZE)
+    assert [image[1, 1], image[3, 3], image[5, 5], image[40, 40]] == [10, 10, 30, 20]
+    assert not flatten_masks({}, {}, SIZE).any()
 
 
 @given(seconds=st.integers(5, 100), length=st.sampled_from([5, 10]))
 def test_clips_cover_every_second(seconds, length):
     if seconds < length:
         return
-    begins = clip_begins(seconds, length)
+    begins = clip_starts(seconds, length)
     assert {begin + place for begin in begins for place in range(length)} == set(range(seconds))
     assert len(begins) == -(-seconds // length) == len(set(begins))
 
@@ -154,7 +154,7 @@ def test_clips_cover_every_second(seconds, length):
 def test_coco_scores_100_against_itself(document, film, tmp_path):
     out = export(document, film, "coco", tmp_path / "out")
     coco = COCO(out / "instances.json")
-    assert sorted(each["name"] for each in coco.loadCats(coco.getCatIds())) == [DOG, MAN, PIANO]
+    assert sorted(segment["name"] for segment in coco.loadCats(coco.getCatIds())) == [DOG, MAN, PIANO]
     found = [{**annotation, "score": 1.0} for annotation in coco.anns.values()]
     evaluation = COCOeval(coco, coco.loadRes(found), "segm")
     for step in (evaluation.evaluate, evaluation.accumulate, evaluation.summarize):
@@ -170,15 +170,15 @@ def test_coco_scores_100_against_itself(document, film, tmp_path):
 
 def test_youtube_vis(document, film, tmp_path):
     out = export(document, film, "coco", tmp_path / "out")
-    told = json.loads((out / "youtube_vis.json").read_text())
-    (video,) = told["videos"]
+    content = json.loads((out / "youtube_vis.json").read_text())
+    (video,) = content["videos"]
     assert (video["length"], video["height"], video["width"], len(video["file_names"])) == (150, *SIZE, 150)
-    assert [track["object"] for track in told["annotations"]] == [1, 2, 3, 4]
-    for track in told["annotations"]:
+    assert [track["object"] for track in content["annotations"]] == [1, 2, 3, 4]
+    for track in content["annotations"]:
         assert {len(track[name]) for name in ("segmentations", "bboxes", "areas")} == {150}
         there = [frame for frame, row in enumerate(track["segmentations"]) if row]
         assert there == [frame for start, end in track["segments"] for frame in range(start, end)]
-        assert told["categories"][track["category_id"] - 1]["name"] == document.objects[track["object"]].label
+        assert content["categories"][track["category_id"] - 1]["name"] == document.objects[track["object"]].label
 
 
 # what EAFv3.0.xsd asks for: children in this order, and the attributes that must be there

@@ -11,7 +11,7 @@ from avseg.annotate.importing import import_
 from avseg.annotate.media.video import open_film
 from avseg.media.frame_index import frame_index
 from avseg.utils.errors import UserError
-from tests.annotate.export.films import add_object, blank, facts, make_film, rectangle, set_mask
+from tests.annotate.export.numbered_videos import add_object, blank, facts, make_film, rectangle, set_mask
 from tests.data.lu_avs.sample import ODD_ID, VARYING, make_sample, row_masks
 
 
@@ -28,8 +28,8 @@ def from_release(release, name):
 
 def spans(document):
     return [
-        (document.objects[each.object_id].label, each.start, each.end)
-        for each in sorted(document.segments.values(), key=lambda each: each.start)
+        (document.objects[segment.object].label, segment.start, segment.end)
+        for segment in sorted(document.segments.values(), key=lambda segment: segment.start)
     ]
 
 
@@ -38,11 +38,11 @@ def test_a_release_that_others_made(release):
     assert spans(document) == [("male singing", 3, 20), ("playing piano", 10, 30), ("male singing", 33, 40)]
     assert (done.objects, done.segments, done.masks) == (2, 3, 17 + 20 + 7)  # the two songs are one singer's
     for start, rows, object in ((3, 17, 1), (33, 7, 1), (10, 20, 2)):
-        wanted = row_masks(rows)
+        expected = row_masks(rows)
         if object == 2:
-            wanted[19] = wanted[18]  # its array is a row short
+            expected[19] = expected[18]  # its array is a row short
         for row in range(rows):
-            np.testing.assert_array_equal(document.mask(object, start + row), wanted[row])
+            np.testing.assert_array_equal(document.mask(object, start + row), expected[row])
     assert document.mask(1, 20) is None
     assert {document.frame_info(1, frame).source for frame in range(3, 20)} == {"import"}
 
@@ -61,10 +61,11 @@ def test_overlapping_segments_of_a_label_are_two_objects(tmp_path):
     out = export(document, film, "lu_avs", tmp_path / "out")
     file = out / "seg_train.json"
     file.write_text(file.read_text().replace('"objects"', '"others"'))  # as others would write it
-    again = blank(film)
-    import_(again, film, "lu_avs", out)
+    restored = blank(film)
+    import_(restored, film, "lu_avs", out)
     assert sorted(
-        (sorted((each.start, each.end) for each in again.segments_of(number))) for number in again.objects
+        (sorted((segment.start, segment.end) for segment in restored.segments_of(number)))
+        for number in restored.objects
     ) == [[(0, 10), (15, 20)], [(5, 12)]]
     film.close()
 
@@ -74,13 +75,13 @@ def test_it_is_one_step_for_a_session_and_can_be_undone(tmp_path):
     document = blank(film)
     set_mask(document, add_object(document, "dog", (0, 10)), 3, rectangle(1, 2, 3, 4))
     out = export(document, film, "lu_avs", tmp_path / "out")
-    again = blank(film)
-    with again.transaction():
-        import_(again, film, "lu_avs", out)
-    assert again.mask(1, 3).sum() == 12
-    again.undo()
-    assert not again.objects
-    assert not again.segments
+    restored = blank(film)
+    with restored.together():
+        import_(restored, film, "lu_avs", out)
+    assert restored.mask(1, 3).sum() == 12
+    restored.undo()
+    assert not restored.objects
+    assert not restored.segments
     film.close()
 
 
@@ -99,7 +100,8 @@ def test_single_source_clips(tmp_path):
     """S4: the category is the label, the mask of the first second all there is in training."""
     from PIL import Image
 
-    from avseg.data.avsbench.layout import ClipEntry, S4Layout
+    from avseg.data.avsbench.layout import S4Layout
+    from avseg.data.setting import ClipEntry
 
     film = make_film(tmp_path, "constant.mp4", frames=125)
     layout = S4Layout(tmp_path / "s4")
@@ -117,7 +119,7 @@ def test_single_source_clips(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("format", "spoil", "told"),
+    ("format", "damage", "message"),
     [
         ("luavs", lambda out: None, "did you mean 'lu_avs'"),
         ("lu_avs", shutil.rmtree, "is no folder"),
@@ -126,20 +128,20 @@ def test_single_source_clips(tmp_path):
         ("lu_avs", lambda out: next(out.rglob("masks.npy")).write_bytes(b"1"), "masks.npy"),
         ("lu_avs", lambda out: next(out.rglob("object_2.npy")).write_bytes(b"\x93NUMPY"), "object_2.npy"),
         ("lu_avs", lambda out: next(out.rglob("object_2.npy")).unlink(), "object_2.npy"),
-        ("avsbench", shutil.rmtree, "holds no index of AVSBench"),
-        ("avsbench", lambda out: None, "holds no index of AVSBench"),
+        ("avsbench", shutil.rmtree, "contains no index of AVSBench"),
+        ("avsbench", lambda out: None, "contains no index of AVSBench"),
     ],
 )
-def test_mistakes(tmp_path, format, spoil, told):
+def test_invalid_calls_are_refused(tmp_path, format, damage, message):
     film = make_film(tmp_path, frames=30)
     document = blank(film)
     for number in (1, 2):
         set_mask(document, add_object(document, "dog", (0, 10)), number, rectangle(1, 2, 3, 4))
     out = export(document, film, "lu_avs", tmp_path / "out")
-    spoil(out)
-    again = blank(film)
-    with pytest.raises(UserError, match=told) as error:
-        import_(again, film, format, out)
+    damage(out)
+    restored = blank(film)
+    with pytest.raises(UserError, match=message) as error:
+        import_(restored, film, format, out)
     assert "\n" not in str(error.value)
     film.close()
 
@@ -158,14 +160,14 @@ def test_another_video_of_the_same_name(tmp_path):
 
 
 @pytest.mark.parametrize("setting", ["ms3", "avss"])
-def test_avsbench_without_the_clip_or_with_a_broken_picture(tmp_path, setting):
+def test_avsbench_without_the_clip_or_with_a_broken_image(tmp_path, setting):
     film = make_film(tmp_path, frames=130)
     document = blank(film)
     add_object(document, "dog", (0, 10))
     out = export(document, film, "avsbench", tmp_path / "out", setting=setting)
-    picture = next(path for path in sorted(out.rglob("*.png")) if "masks" in str(path) or "labels" in str(path))
-    picture.write_bytes(b"no picture")
-    with pytest.raises(UserError, match="is not a readable picture"):
+    image = next(path for path in sorted(out.rglob("*.png")) if "masks" in str(path) or "labels" in str(path))
+    image.write_bytes(b"not an image")
+    with pytest.raises(UserError, match="is not a readable image"):
         import_(blank(film), film, "avsbench", out)
     film.close()
     (tmp_path / "other").mkdir()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from avseg.annotate.export import export
 from avseg.annotate.importing import import_
 from avseg.media.video import official_frames
-from tests.annotate.export.films import GAPS, add_object, blank, make_film, set_mask, told
+from tests.annotate.export.numbered_videos import GAPS, add_object, annotations_of, blank, make_film, set_mask
 
 SIZE, FRAMES = (24, 32), 40
 LABELS = ("dog barking", "man speaking", "a/b")
@@ -61,9 +61,9 @@ def build(film, objects, seeds=mask_of):
 def test_lu_avs(film, tmp_path_factory, objects):
     document = build(film, objects)
     out = export(document, film, "lu_avs", tmp_path_factory.mktemp("out") / "release", split="val")
-    again = blank(film)
-    done = import_(again, film, "lu_avs", out)
-    assert told(again) == told(document)
+    restored = blank(film)
+    done = import_(restored, film, "lu_avs", out)
+    assert annotations_of(restored) == annotations_of(document)
     masks = sum(len(masks) for *_, masks in objects)
     assert (done.objects, done.segments, done.masks) == (len(objects), len(document.segments), masks)
 
@@ -106,6 +106,8 @@ def test_avsbench(long_film, tmp_path_factory, seconds, setting, seed):
         for second in own:
             set_mask(document, number, chosen[second], half_mask(seed + second, place))
     out = export(document, long_film, "avsbench", tmp_path_factory.mktemp("out") / "bench", setting=setting)
-    again = blank(long_film)
-    import_(again, long_film, "avsbench", out)
-    assert [(label, *rest) for label, _, *rest in told(again)] == [(label, *rest) for label, _, *rest in told(document)]
+    restored = blank(long_film)
+    import_(restored, long_film, "avsbench", out)
+    assert [(label, *rest) for label, _, *rest in annotations_of(restored)] == [
+        (label, *rest) for label, _, *rest in annotations_of(document)
+    ]

@@ -11,7 +11,7 @@ from avseg.annotate.media.video import open_film
 from avseg.annotate.proposals.audio_branch import Heard
 from avseg.annotate.proposals.energy import propose
 from avseg.data.lu_avs import read_release, second_targets
-from avseg.data.lu_avs.synthetic.renderer import FilmRecipe
+from avseg.data.lu_avs.synthetic.renderer import SyntheticVideoConfig
 from avseg.data.lu_avs.synthetic.writer import write_release
 from avseg.data.synthetic.toy import ToyCast
 from avseg.utils.errors import UserError
@@ -25,7 +25,7 @@ from tests.training.long.words import words
 def made(tmp_path_factory):
     """A made video of 6 seconds and its release."""
     root = tmp_path_factory.mktemp("made")
-    write_release(root, FilmRecipe(ToyCast(), 32, (6, 6), 0.25), {"test": 1}, {})
+    write_release(root, SyntheticVideoConfig(ToyCast(), 32, (6, 6), 0.25), {"test": 1}, {})
     return read_release(root)
 
 
@@ -75,7 +75,7 @@ def test_a_run_that_does_not_hear(monkeypatch, tmp_path):
 
 def test_a_trained_run(tmp_path):
     root, outputs = tmp_path / "release", tmp_path / "outputs"
-    write_release(root, FilmRecipe(ToyCast(), 32, (4, 6), 0.25), {"train": 4, "val": 2, "test": 1}, {})
+    write_release(root, SyntheticVideoConfig(ToyCast(), 32, (4, 6), 0.25), {"train": 4, "val": 2, "test": 1}, {})
     done = avseg(words("audio", root, outputs), outputs)
     assert done.code == 0, done.err
     run = Path(done.out.rpartition("run directory: ")[2].strip())

@@ -15,7 +15,7 @@ SOUNDS = [{"op": "add_object", "label": "dog"}, {"op": "add_segment", "object": 
 
 
 def document(app: FastAPI) -> Document:
-    found: Document = app.state.studio.project.open("one.mp4")
+    found: Document = app.state.workspace.project.open("one.mp4")
     return found
 
 
@@ -68,9 +68,9 @@ def test_a_click_gives_the_mask_of_the_segmenter(client: TestClient, video: str,
     said = ask(client, f"{video}/click", base, object=1, frame=3, points=points)
     (found,) = said["frames"][0]["masks"]
     assert found["points"] == points
-    studio = app.state.studio
-    picture = studio.project.film("one.mp4").picture(3)
-    segmenter = studio.segmenter()
+    workspace = app.state.workspace
+    picture = workspace.project.film("one.mp4").picture(3)
+    segmenter = workspace.segmenter
     mask = segmenter.predict(segmenter.encode(picture), [(48.0, 50.0, True)])[0].mask
     np.testing.assert_array_equal(rle.decode(found["rle"]), mask)
 
@@ -95,7 +95,7 @@ def test_a_tab_that_does_not_know_of_a_change_is_refused(client: TestClient, vid
 def test_changes_survive_a_restart(client: TestClient, video: str, app: FastAPI, folder: Path) -> None:
     base = ask(client, f"{video}/do", 0, ops=SOUNDS)["snapshot"]["version"]
     ask(client, f"{video}/brush", base, object=1, frame=5, mask=square())
-    app.state.studio.close()
+    app.state.workspace.close()
     from avseg.annotate.project import Project
 
     with Project(folder) as again:
@@ -106,8 +106,8 @@ def test_time_spent_is_added_up_and_is_no_step(client: TestClient, video: str, a
     ask(client, f"{video}/do", 0, ops=SOUNDS)
     for _ in range(2):
         assert client.post(f"{video}/spend", json={"segment": 1, "seconds": 1.5, "clicks": 2}).status_code == 200
-    assert document(app).effort[1].seconds == 3.0
-    assert document(app).effort[1].clicks == 4
+    assert document(app).spent[1].seconds == 3.0
+    assert document(app).spent[1].clicks == 4
     assert len(document(app).history) == 1
 
 
@@ -120,7 +120,7 @@ def test_a_whole_segment_from_one_click_to_the_export(
     assert started.json()["total"] == 9
     again = client.post(f"{video}/propagate", json={"segment": 1})
     assert again.status_code in (200, 400)  # running, or done already
-    assert app.state.studio.opened(video.rsplit("/", 1)[1]).session.propagation.wait(60)
+    assert app.state.workspace.opened(video.rsplit("/", 1)[1]).session.propagation.wait(60)
     columns = client.get(f"{video}/snapshot").json()["frames"]["1"]
     assert columns["frame"] == list(range(2, 12))
     found = client.get(f"{video}/queue").json()

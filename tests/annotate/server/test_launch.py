@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from avseg.annotate.server import serve
-from avseg.annotate.server.events import Hub
-from avseg.annotate.server.launch import address_of
+from avseg.annotate.server.events import EventHub
+from avseg.annotate.server.launch import page_address
 from avseg.utils.errors import UserError
 from tests.annotate.browser.live_server import TOKEN, Live, serving
 
@@ -45,7 +45,7 @@ def test_raw_attacks_and_the_server_goes_on(folder: Path) -> None:
         for path in (
             b"/../../../etc/passwd",
             b"/..",
-            b"/./../server/guard.py",
+            b"/./../server/security.py",
             b"//etc/passwd",
             b"/%00",
             b"/api/v/../../x",
@@ -85,7 +85,7 @@ def test_changes_arrive_as_events_and_the_end_comes_soon(folder: Path) -> None:
                 told = json.loads(next(line for line in lines if line.startswith("data:"))[5:])
                 assert told["kind"] == "changed"
                 assert (told["by"], told["version"]) == ("me", 1)
-                live.app.state.studio.hush()
+                live.app.state.workspace.close_event_streams()
                 assert [line for line in lines if line.startswith("data:")] == []  # the stream ends
 
 
@@ -106,12 +106,12 @@ def test_a_video_that_goes_away_while_it_is_open(folder: Path) -> None:
 
 def test_a_tab_that_does_not_read_begins_anew() -> None:
     async def watch() -> list[str]:
-        hub = Hub()
+        hub = EventHub()
         stream = hub.stream()
         first = await anext(stream)
         await anext(stream)  # the version
         for number in range(3000):
-            hub.tell("progress", done=number)
+            hub.publish("progress", done=number)
         await asyncio.sleep(0)
         second = await anext(stream)
         hub.close()
@@ -132,8 +132,8 @@ def test_a_tab_that_does_not_read_begins_anew() -> None:
     ],
 )
 def test_addresses(host: str, address: str) -> None:
-    assert address_of(host, 5, "t") == address
-    assert address_of(host, 5, "t", "a b.mp4") == f"{address}#a%20b.mp4"
+    assert page_address(host, 5, "t") == address
+    assert page_address(host, 5, "t", "a b.mp4") == f"{address}#a%20b.mp4"
 
 
 def test_mistakes_before_it_starts(folder: Path, tmp_path: Path) -> None:
@@ -141,9 +141,7 @@ def test_mistakes_before_it_starts(folder: Path, tmp_path: Path) -> None:
         serve(tmp_path / "nothing")
     with pytest.raises(UserError, match="unknown"):
         serve(folder, backend="defualt")
-    with pytest.raises(
-        UserError, match=r"^--host 203\.0\.113\.7: cannot listen there \(Cannot assign [a-z ]+\); give an"
-    ):
+    with pytest.raises(UserError, match=r"^--host 203\.0\.113\.7: cannot listen \(Cannot assign [a-z ]+\); give an"):
         serve(folder, host="203.0.113.7")
     with pytest.raises(UserError, match=r"one\.mp4"):
         serve(folder, video="won.mp4")

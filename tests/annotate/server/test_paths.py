@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from avseg.annotate.server.paths import inside
+from avseg.annotate.server.paths import resolve_inside
 from avseg.utils.errors import UserError
 
 
@@ -20,15 +20,15 @@ def test_ways_out(tmp_path: Path, text: str) -> None:
     (root / "link").symlink_to(tmp_path)
     (root / "loop").symlink_to(root / "loop")
     with pytest.raises(UserError) as refused:
-        inside(root, text)
+        resolve_inside(root, text)
     assert "\n" not in str(refused.value)
 
 
 def test_ways_inside(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    assert inside(tmp_path, "a/b c/ü") == tmp_path.resolve() / "a/b c/ü"
-    assert inside(tmp_path, "link/x") == tmp_path.resolve() / "real/x"
+    assert resolve_inside(tmp_path, "a/b c/ü") == tmp_path.resolve() / "a/b c/ü"
+    assert resolve_inside(tmp_path, "link/x") == tmp_path.resolve() / "real/x"
 
 
 def test_exports_and_imports_stay_inside(client: TestClient, video: str, folder: Path) -> None:
@@ -50,7 +50,7 @@ def test_links_out_of_the_folder_are_no_videos(client: TestClient, folder: Path,
 
 @pytest.mark.parametrize(
     "path",
-    ["/..%2f..%2fetc%2fpasswd", "/%2e%2e/%2e%2e/etc/passwd", "/server/guard.py", "/%2e%2e%2fserver",
+    ["/..%2f..%2fetc%2fpasswd", "/%2e%2e/%2e%2e/etc/passwd", "/server/security.py", "/%2e%2e%2fserver",
      "/api/v/..%2f..%2fx/snapshot", "/style.css%00", "/favicon.ico", "/docs", "/openapi.json"],
 )  # fmt: skip
 def test_only_the_files_of_the_page_are_served(client: TestClient, path: str) -> None:

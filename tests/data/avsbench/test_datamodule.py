@@ -9,12 +9,14 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from avseg.data.avsbench import datamodule
+from avseg.data import datamodule, loader
+from avseg.data.avsbench.avss import class_names
 from avseg.data.avsbench.datamodule import AVSBenchDataModule
 from avseg.data.clip import Clip
-from avseg.data.loader import ClipLoader, ShareSampler
+from avseg.data.loader import GuardedLoader, ShareSampler
 from avseg.utils.errors import UserError
 from tests.data.fake import make_avss, make_ms3, make_s4
+from tests.data.modules import avsbench_module
 
 
 @pytest.fixture
@@ -24,10 +26,10 @@ def root(tmp_path: Path) -> Path:
 
 
 def _module(root: Path, **settings: Any) -> AVSBenchDataModule:
-    return AVSBenchDataModule(root, "s4", **{"image_size": 32, "batch_size": 4, "num_workers": 0, **settings})
+    return avsbench_module(root, "s4", **settings)
 
 
-def _order(loader: ClipLoader, epoch: int) -> list[int]:
+def _order(loader: GuardedLoader, epoch: int) -> list[int]:
     loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
     return [index for clip in loader for index in clip.index.tolist()]
 
@@ -96,7 +98,9 @@ def test_no_process_is_idle() -> None:
 def test_two_processes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, list[int]] = {"train": [], "val": [], "test": []}
     for rank in range(2):
-        monkeypatch.setattr(datamodule, "process", lambda rank=rank: (rank, 2))
+        monkeypatch.setattr(datamodule, "get_rank", lambda rank=rank: rank)
+        for module in (datamodule, loader):
+            monkeypatch.setattr(module, "get_world_size", lambda: 2)
         module = _module(root)
         for name in seen:
             batches = list(getattr(module, f"{name}_dataloader")())
@@ -126,12 +130,10 @@ def test_what_the_settings_are(tmp_path: Path) -> None:
     make_s4(tmp_path / "s4")
     make_ms3(tmp_path / "ms3")
     make_avss(tmp_path / "avss")
-    modules = {name: AVSBenchDataModule(tmp_path / name, name) for name in ("s4", "ms3", "avss")}
-    assert [module.num_classes for module in modules.values()] == [1, 1, 71]
-    assert [module.clip_length for module in modules.values()] == [5, 5, 10]
-    assert modules["s4"].categories == ("cat", "dog", "helicopter")
-    assert modules["ms3"].categories == ()
-    assert modules["avss"].categories[:2] == ("background", "class1")
+    modules = [avsbench_module(tmp_path / name, name) for name in ("s4", "ms3", "avss")]
+    assert [module.setting.num_classes for module in modules] == [1, 1, 71]
+    assert [module.setting.clip_length for module in modules] == [5, 5, 10]
+    assert [class_names(module.layout)[:2] for module in modules] == [(), (), ("background", "class1")]
 
 
 def test_fingerprint(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

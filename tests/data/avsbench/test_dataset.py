@@ -9,6 +9,7 @@ import soundfile
 import torch
 from PIL import Image
 
+from avseg.audio import LogMel
 from avseg.audio.log_mel import log_mel_patches, read_wav
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.utils.errors import UserError
@@ -118,24 +119,24 @@ def _write_log_mel(dataset: AVSBenchDataset, value: float) -> torch.Tensor:
 def test_audio_choice(ms3: Path) -> None:
     auto, wav, log_mel = (AVSBenchDataset(ms3, "ms3", "val", 32, audio=kind) for kind in ("auto", "wav", "log_mel"))
     patches = _write_log_mel(auto, 0.25)
-    assert torch.equal(log_mel.patches(0), patches)
-    assert torch.equal(auto.patches(0), wav.patches(0))
+    assert torch.equal(log_mel.sound(0), patches)
+    assert torch.equal(auto.sound(0), wav.sound(0))
     auto.layout.wav(auto.entries[0]).unlink()
-    assert torch.equal(auto.patches(0), patches)
+    assert torch.equal(auto.sound(0), patches)
     with pytest.raises(UserError, match=r"val-0.wav is missing"):
-        wav.patches(0)
+        wav.sound(0)
     with pytest.raises(UserError, match=r"val-1.pkl is missing"):
-        log_mel.patches(1)
+        log_mel.sound(1)
 
 
 def test_released_files_have_the_vggish_hop(ms3: Path) -> None:
-    with pytest.raises(UserError, match="hop"):
-        AVSBenchDataset(ms3, "ms3", "val", audio="log_mel", hop="second")
-    auto = AVSBenchDataset(ms3, "ms3", "val", 32, hop="second")
+    with pytest.raises(UserError, match="log_mel-second"):
+        AVSBenchDataset(ms3, "ms3", "val", audio="log_mel", frontend=LogMel("second"))
+    auto = AVSBenchDataset(ms3, "ms3", "val", 32, frontend=LogMel("second"))
     _write_log_mel(auto, 0.25)
     auto.layout.wav(auto.entries[0]).unlink()
-    with pytest.raises(UserError, match="hop"):
-        auto.patches(0)
+    with pytest.raises(UserError, match="log_mel-second"):
+        auto.sound(0)
 
 
 def test_a_split_without_clips(tmp_path: Path) -> None:
@@ -144,7 +145,7 @@ def test_a_split_without_clips(tmp_path: Path) -> None:
         AVSBenchDataset(tmp_path, "ms3", "val")
 
 
-@pytest.mark.parametrize(("key", "value"), [("audio", "wave"), ("hop", "seconds"), ("image_size", 0)])
+@pytest.mark.parametrize(("key", "value"), [("audio", "wave"), ("image_size", 0)])
 def test_unknown_choices(ms3: Path, key: str, value: object) -> None:
     with pytest.raises(UserError, match=key):
         AVSBenchDataset(ms3, "ms3", "val", **{key: value})  # type: ignore[arg-type]

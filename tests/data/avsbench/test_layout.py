@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from avseg.data.avsbench.layout import AVSSLayout, ClipEntry, MS3Layout, S4Layout, layout_for
-from avseg.data.check import SOURCES
+from avseg.data.avsbench.layout import AVSSLayout, MS3Layout, S4Layout, layout_for
+from avseg.data.check.sources import read_sources
+from avseg.data.setting import ClipEntry
 from avseg.utils.errors import UserError
 
 
@@ -75,7 +76,7 @@ def test_folder_of_the_release_is_accepted(tmp_path: Path) -> None:
 
 def test_the_place_that_the_help_names_is_found_from_above(tmp_path: Path) -> None:
     for setting in ("s4", "ms3", "avss"):
-        place = Path(SOURCES[setting].place).name
+        place = Path(read_sources()[setting].folder).name
         layout_for(setting, tmp_path / place).write_index(ENTRIES[setting])
         assert layout_for(setting, tmp_path).root == tmp_path / place
 
@@ -88,7 +89,7 @@ BAD_INDEXES = {
     "name,start,category,split\nabc,0,cat\n": "row 2 has only 3 of its 4 fields",
     "name,start,category,split\nabc,soon,cat,val\n": "row 2: start 'soon' is not a number",
     "name,start,category,split\n,0,cat,val\n": "row 2: name is empty",
-    "name,start,category,split\na,0,cat,val\nb,0,cat,val\na,4,cat,val\n": "row 4: clip 'a' stands already in row 2",
+    "name,start,category,split\na,0,cat,val\nb,0,cat,val\na,4,cat,val\n": "row 4: clip 'a' is already in row 2",
 }
 
 

@@ -9,10 +9,11 @@ from PIL import Image
 
 from avseg.data.avsbench import writer
 from avseg.data.avsbench.dataset import AVSBenchDataset
-from avseg.data.avsbench.layout import SPLITS, layout_for
+from avseg.data.avsbench.layout import layout_for
 from avseg.data.avsbench.writer import write_set
-from avseg.data.synthetic.generate import ClipRecipe, make_clip
-from avseg.data.synthetic.schedule import ScriptRules
+from avseg.data.setting import SPLITS
+from avseg.data.synthetic.generate import SyntheticClipConfig, generate_clip
+from avseg.data.synthetic.schedule import ScheduleRules
 from avseg.data.synthetic.toy import ToyCast
 from avseg.utils.errors import UserError
 
@@ -20,7 +21,7 @@ COUNTS = {"train": 2, "val": 1, "test": 2}
 
 
 def recipe_for(setting, seconds=5, sounding="second"):
-    return ClipRecipe(ToyCast(), ScriptRules(setting, sounding), size=32, seconds=seconds)
+    return SyntheticClipConfig(ToyCast(), ScheduleRules(setting, sounding), size=32, seconds=seconds)
 
 
 @pytest.fixture(
@@ -41,7 +42,7 @@ def test_the_reader_gives_back_what_was_made(written):
         data = AVSBenchDataset(root, setting, split, image_size=32)
         assert len(data) == COUNTS[split]
         for index, item in enumerate(data):
-            made = make_clip(recipe, split, index)
+            made = generate_clip(recipe, split, index)
             truth = made.class_masks(classes) if setting == "avss" else made.masks
             annotated = item.annotated[0].numpy()
             assert annotated.sum() == (1 if (setting, split) == ("s4", "train") else recipe.seconds)
@@ -56,7 +57,7 @@ def test_the_record_tells_who_sounds(written):
     root, recipe, scores = written
     with (root / "events.csv").open() as file:
         rows = list(csv.DictReader(file))
-    made = make_clip(recipe, "test", 1)
+    made = generate_clip(recipe, "test", 1)
     mine = [row for row in rows if row["clip"] == made.name]
     assert [row["category"] for row in mine] == made.categories
     assert [row["seconds"] for row in mine] == ["".join("01"[int(s)] for s in column) for column in made.sounding.T]
@@ -120,7 +121,8 @@ def test_a_folder_in_use_is_refused_and_kept(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("counts", "message"), [({"train": 0, "val": 0}, "no clip asked for"), ({"train": 3, "val": -1}, "val is -1 clips")]
+    ("counts", "message"),
+    [({"train": 0, "val": 0}, "0 clips to generate"), ({"train": 3, "val": -1}, "val is -1 clips")],
 )
 def test_counts_are_checked(tmp_path, counts, message):
     with pytest.raises(UserError, match=message):

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from avseg.data.avsbench.layout import ClipEntry, Layout
+from avseg.data.avsbench.layout import Layout
 from avseg.data.palette import voc_palette
+from avseg.data.setting import ClipEntry
 from tests.data.check.tree import SIZE, log_mel_bytes, mask_bytes, picture_bytes, replace_file, wav_bytes
 
 Finding = tuple[str, str, str]
@@ -39,7 +40,7 @@ def defect(setting: str = "s4") -> Callable[[Plant], Plant]:
     return add
 
 
-def at(layout: Layout, path: Path) -> str:
+def relative(layout: Layout, path: Path) -> str:
     return path.relative_to(layout.root).as_posix()
 
 
@@ -52,68 +53,68 @@ def cut(path: Path, share: float = 0.5) -> None:
 @defect()
 def frame_missing(layout, clip):
     layout.frames(clip)[2].unlink()
-    return [("missing", at(layout, layout.frames(clip)[2]), "frame")]
+    return [("missing", relative(layout, layout.frames(clip)[2]), "frame")]
 
 
 @defect()
 def masks_missing(layout, clip):
     shutil.rmtree(layout.masks(clip)[0].parent)
-    return [("missing", at(layout, layout.masks(clip)[0].parent), "none of the clip's 5 masks")]
+    return [("missing", relative(layout, layout.masks(clip)[0].parent), "none of the clip's 5 masks")]
 
 
 @defect()
 def only_mask_of_a_training_clip_missing(layout, clip):
     mask = layout.masks(layout.entries("train")[0])[0]
     mask.unlink()
-    return [("missing", at(layout, mask), "mask")]
+    return [("missing", relative(layout, mask), "mask")]
 
 
 @defect()
 def wav_missing(layout, clip):
     layout.wav(clip).unlink()
-    return [("missing", at(layout, layout.wav(clip)), "sound")]
+    return [("missing", relative(layout, layout.wav(clip)), "sound")]
 
 
 @defect("ms3")
 def log_mel_missing(layout, clip):
     layout.log_mel(clip).unlink()
-    return [("missing", at(layout, layout.log_mel(clip)), "log-mel")]
+    return [("missing", relative(layout, layout.log_mel(clip)), "log-mel")]
 
 
 @defect()
 def frame_truncated(layout, clip):
     cut(layout.frames(clip)[0])
-    return [("unreadable", at(layout, layout.frames(clip)[0]), "not a readable frame")]
+    return [("unreadable", relative(layout, layout.frames(clip)[0]), "not a readable frame")]
 
 
 @defect("avss")
 def jpeg_truncated(layout, clip):
     cut(layout.frames(clip)[3], 0.9)
-    return [("unreadable", at(layout, layout.frames(clip)[3]), "Truncated")]
+    return [("unreadable", relative(layout, layout.frames(clip)[3]), "Truncated")]
 
 
 @defect()
 def frame_empty(layout, clip):
     replace_file(layout.frames(clip)[4], b"")
-    return [("unreadable", at(layout, layout.frames(clip)[4]), "0 bytes")]
+    return [("unreadable", relative(layout, layout.frames(clip)[4]), "0 bytes")]
 
 
 @defect()
 def mask_truncated(layout, clip):
     cut(layout.masks(clip)[1], 0.7)
-    return [("unreadable", at(layout, layout.masks(clip)[1]), "not a readable mask")]
+    return [("unreadable", relative(layout, layout.masks(clip)[1]), "not a readable mask")]
 
 
 @defect()
 def mask_of_another_size(layout, clip):
     replace_file(layout.masks(clip)[0], picture_bytes(np.full((8, 8), 255, np.uint8), ".png"))
-    return [("size", at(layout, layout.masks(clip)[0]), "is 8 x 8, its frame 16 x 16")]
+    return [("size", relative(layout, layout.masks(clip)[0]), "is 8 x 8, its frame 16 x 16")]
 
 
 @defect()
 def frame_of_another_size(layout, clip):
     replace_file(layout.frames(clip)[1], picture_bytes(np.zeros((20, 24, 3), np.uint8), ".png"))
-    return [("size", at(layout, layout.frames(clip)[1]), "is 24 x 20, the clip's other frames 16 x 16")]
+    return [("size", relative(layout, layout.frames(clip)[1]), "is 24 x 20, the clip's other frames 16 x 16")]
 
 
 @defect()
@@ -122,13 +123,13 @@ def clip_of_another_size(layout, clip):
         big = Image.open(path).resize((2 * SIZE, 2 * SIZE), Image.Resampling.NEAREST)
         path.unlink()
         big.save(path)
-    return [("size", at(layout, layout.frames(clip)[0].parent), "32 x 32, those of the other clips are 16 x 16")]
+    return [("size", relative(layout, layout.frames(clip)[0].parent), "32 x 32, those of the other clips are 16 x 16")]
 
 
 @defect()
 def grey_mask(layout, clip):
     replace_file(layout.masks(clip)[2], mask_bytes("s4", value=130))
-    return [("mask values", at(layout, layout.masks(clip)[2]), "0, 130")]
+    return [("mask values", relative(layout, layout.masks(clip)[2]), "0, 130")]
 
 
 @defect("ms3")
@@ -136,56 +137,56 @@ def mask_with_two_marks(layout, clip):
     labels = np.zeros((SIZE, SIZE), np.uint8)
     labels[2:5], labels[8:12] = 1, 255
     replace_file(layout.masks(clip)[2], picture_bytes(labels, ".png"))
-    return [("mask values", at(layout, layout.masks(clip)[2]), "0, 1, 255")]
+    return [("mask values", relative(layout, layout.masks(clip)[2]), "0, 1, 255")]
 
 
 @defect()
 def mask_that_marks_nothing(layout, clip):
     replace_file(layout.masks(clip)[3], mask_bytes("s4", (slice(0, 0), slice(0, 0))))
-    return [("empty mask", at(layout, layout.masks(clip)[3]), "not silent")]
+    return [("empty mask", relative(layout, layout.masks(clip)[3]), "not silent")]
 
 
 @defect("ms3")
 def clip_that_marks_nothing(layout, clip):
     for path in layout.masks(clip):
         replace_file(path, mask_bytes("ms3", (slice(0, 0), slice(0, 0))))
-    return [("empty mask", at(layout, layout.masks(clip)[0].parent), "all 5 masks")]
+    return [("empty mask", relative(layout, layout.masks(clip)[0].parent), "all 5 masks")]
 
 
 @defect()
 def sound_too_short(layout, clip):
     replace_file(layout.wav(clip), wav_bytes(3.2))
-    return [("length", at(layout, layout.wav(clip)), "lasts 3.20 s, its clip 5 s")]
+    return [("length", relative(layout, layout.wav(clip)), "lasts 3.20 s, its clip 5 s")]
 
 
 @defect()
 def sound_too_long(layout, clip):
     replace_file(layout.wav(clip), wav_bytes(10))
-    return [("length", at(layout, layout.wav(clip)), "lasts 10.00 s")]
+    return [("length", relative(layout, layout.wav(clip)), "lasts 10.00 s")]
 
 
 @defect()
 def sound_truncated_by_a_little(layout, clip):
     cut(layout.wav(clip), 0.97)
-    return [("unreadable", at(layout, layout.wav(clip)), "truncated: 38842 of 40044 bytes")]
+    return [("unreadable", relative(layout, layout.wav(clip)), "truncated: 38842 of 40044 bytes")]
 
 
 @defect()
 def sound_is_a_text(layout, clip):
     replace_file(layout.wav(clip), b"<html>quota exceeded</html>")
-    return [("unreadable", at(layout, layout.wav(clip)), "not a readable sound file")]
+    return [("unreadable", relative(layout, layout.wav(clip)), "not a readable sound file")]
 
 
 @defect("ms3")
 def log_mel_damaged(layout, clip):
     cut(layout.log_mel(clip))
-    return [("unreadable", at(layout, layout.log_mel(clip)), "not a pickled tensor")]
+    return [("unreadable", relative(layout, layout.log_mel(clip)), "not a pickled tensor")]
 
 
 @defect("ms3")
 def log_mel_with_too_few_patches(layout, clip):
     replace_file(layout.log_mel(clip), log_mel_bytes(4))
-    return [("length", at(layout, layout.log_mel(clip)), "4 patches for 5 seconds")]
+    return [("length", relative(layout, layout.log_mel(clip)), "4 patches for 5 seconds")]
 
 
 class Evil:
@@ -201,7 +202,7 @@ class Evil:
 @defect("ms3")
 def log_mel_that_runs_code(layout, clip):
     replace_file(layout.log_mel(clip), pickle.dumps(Evil(layout.root / "it-ran")))
-    return [("unreadable", at(layout, layout.log_mel(clip)), "asks for")]
+    return [("unreadable", relative(layout, layout.log_mel(clip)), "asks for")]
 
 
 @defect()
@@ -209,14 +210,14 @@ def same_name_in_two_splits(layout, clip):
     other = layout.entries("train")[0]
     twin = ClipEntry(other.name, clip.category, clip.split, clip.start)
     _rename(layout, clip, twin)
-    return [("duplicate", at(layout, layout.frames(twin)[0].parent), f"the name of '{other.name}' in train")]
+    return [("duplicate", relative(layout, layout.frames(twin)[0].parent), f"the name of '{other.name}' in train")]
 
 
 @defect()
 def same_content_in_two_splits(layout, clip):
     other = layout.entries("val")[1]
     replace_file(layout.frames(clip)[0], layout.frames(other)[0].read_bytes())
-    return [("duplicate", at(layout, layout.frames(clip)[0].parent), f"sound of '{other.name}' in val")]
+    return [("duplicate", relative(layout, layout.frames(clip)[0].parent), f"sound of '{other.name}' in val")]
 
 
 @defect()
@@ -232,7 +233,7 @@ def row_left_out_of_the_index(layout, clip):
 def row_twice_in_the_index(layout, clip):
     text = layout.index_file.read_text()
     layout.index_file.write_text(text + text.splitlines()[-1] + "\n")
-    return [("index", layout.index_name, "stands already in row")]
+    return [("index", layout.index_name, "is already in row")]
 
 
 @defect()
@@ -248,28 +249,28 @@ def category_misspelt(layout, clip):
 def unknown_file(layout, clip):
     stray = layout.frames(clip)[0].with_name("copy of 3.png")
     stray.write_bytes(layout.frames(clip)[3].read_bytes())
-    return [("unknown", at(layout, stray), "no row")]
+    return [("unknown", relative(layout, stray), "no row")]
 
 
 @defect("ms3")
 def unknown_clip(layout, clip):
     folder = layout.frames(clip)[0].parent.with_name("forgotten")
     shutil.copytree(layout.frames(clip)[0].parent, folder)
-    return [("unknown", at(layout, folder), "a folder that no row")]
+    return [("unknown", relative(layout, folder), "a folder that no row")]
 
 
 @defect("avss")
 def unknown_uid(layout, clip):
     folder = layout.root / clip.subset / "forgotten"
     shutil.copytree(layout.wav(clip).parent, folder)
-    return [("unknown", at(layout, folder), "a folder that no row")]
+    return [("unknown", relative(layout, folder), "a folder that no row")]
 
 
 @defect()
 def leftover(layout, clip):
     path = layout.wav(clip).with_name(f".{clip.name}.123.part.wav")
     path.write_bytes(b"half")
-    return [("leftover", at(layout, path), "half written")]
+    return [("leftover", relative(layout, path), "half written")]
 
 
 @defect("avss")
@@ -277,7 +278,7 @@ def stray_colour(layout, clip):
     pixels = np.array(Image.open(layout.masks(clip)[0]).convert("RGB"))
     pixels[0, :3] = (1, 2, 3)
     replace_file(layout.masks(clip)[0], picture_bytes(pixels, ".png"))
-    return [("stray colour", at(layout, layout.masks(clip)[0]), "3 pixels")]
+    return [("stray colour", relative(layout, layout.masks(clip)[0]), "3 pixels")]
 
 
 @defect("avss")
@@ -285,14 +286,14 @@ def stray_pixels(layout, clip):
     pixels = np.array(Image.open(layout.masks(clip)[1]).convert("RGB"))
     pixels[0, 0] = pixels[1, 1] = voc_palette()[2]  # touch at a corner: one spot
     replace_file(layout.masks(clip)[1], picture_bytes(pixels, ".png"))
-    return [("stray pixels", at(layout, layout.masks(clip)[1]), "1 spot of 'dog' under 10 pixels (2 in all)")]
+    return [("stray pixels", relative(layout, layout.masks(clip)[1]), "1 spot of 'dog' under 10 pixels (2 in all)")]
 
 
 @defect("avss")
 def class_that_the_label_does_not_name(layout, clip):
     pixels = voc_palette()[np.full((SIZE, SIZE), 3)]
     replace_file(layout.masks(clip)[2], picture_bytes(pixels, ".png"))
-    return [("class", at(layout, layout.masks(clip)[2]), "marks man, the clip's label is 'cat_dog'")]
+    return [("class", relative(layout, layout.masks(clip)[2]), "marks man, the clip's label is 'cat_dog'")]
 
 
 @defect("avss")
@@ -328,5 +329,5 @@ def _topmost(layout: Layout, paths: list[Path]) -> list[str]:
     for path in paths:
         while path.parent not in used:
             path = path.parent
-        tops.append(at(layout, path))
+        tops.append(relative(layout, path))
     return tops

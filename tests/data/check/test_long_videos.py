@@ -1,4 +1,4 @@
-"""A release of long videos: the toy and the hand-written sample are sound; each planted defect is found, alone."""
+"""Checks of LU-AVS releases: toy and hand-written sample have no findings; each planted defect is the only one."""
 
 import json
 import shutil
@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from avseg.data.check import Expected, inspect_set, statistics_of
+from avseg.data.check.inspect import compute_statistics, inspect_set
+from avseg.data.check.published import Expected
 from avseg.data.lu_avs import read_release
-from avseg.data.lu_avs.synthetic.renderer import FilmRecipe
+from avseg.data.lu_avs.synthetic.renderer import SyntheticVideoConfig
 from avseg.data.lu_avs.synthetic.writer import write_release
 from avseg.data.synthetic.toy import ToyCast
 from avseg.media.frame_index import frame_index
@@ -29,7 +30,7 @@ def defect(plant):
 def toy_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A toy release of 3, 2 and 2 videos, some with boxes alone."""
     root = tmp_path_factory.mktemp("check") / "toy"
-    write_release(root, FilmRecipe(ToyCast(), 32, (3, 4), 0.5, seed=4), COUNTS, COUNTS)
+    write_release(root, SyntheticVideoConfig(ToyCast(), 32, (3, 4), 0.5, seed=4), COUNTS, COUNTS)
     return root
 
 
@@ -55,7 +56,7 @@ def save(path, rows):
 def video_missing(root):
     name = sorted(annotations(root))[0]
     (root / f"videos/{name}.mp4").unlink()
-    return {("missing", "seg_train.json", f"'{name}' is nowhere")}
+    return {("missing", "seg_train.json", f"'{name}' was not found")}
 
 
 @defect
@@ -85,14 +86,14 @@ def video_empty(root):
 def segment_folder_missing(root):
     folder = first_array(root).parent
     shutil.rmtree(folder)
-    return {("missing", folder.name, "nowhere below the root")}
+    return {("missing", folder.name, "not found below the root")}
 
 
 @defect
 def array_missing(root):
     path = first_array(root)
     path.unlink()
-    return {("missing", f"annotations/{path.parent.name}/masks.npy", "not there")}
+    return {("missing", f"annotations/{path.parent.name}/masks.npy", "does not exist")}
 
 
 @defect
@@ -140,7 +141,7 @@ def boxes_outside(root):
 
 
 @defect
-def segment_behind_the_end(root):
+def segment_after_the_end(root):
     content = annotations(root)
     name = next(name for name in sorted(content) if content[name]["annotations"])
     segment = content[name]["annotations"][0]
@@ -205,15 +206,15 @@ def the_same_video_in_two_splits(root):
     return {("duplicate", "twin.mp4", f"'{train.stem}' in train"), ("count", "", "test: 3 videos, expected 2")}
 
 
-def test_the_toy_is_sound(toy_release: Path) -> None:
+def test_the_toy_has_no_findings(toy_release: Path) -> None:
     report = inspect_set(toy_release, "lu_avs")
     assert report.findings == []
     assert report.counts == COUNTS == report.expected
 
 
-def test_the_quirks_of_the_release_are_no_faults(tmp_path: Path) -> None:
+def test_the_quirks_of_the_release_are_not_findings(tmp_path: Path) -> None:
     report = inspect_set(make_sample(tmp_path), "lu_avs", Expected())
-    assert {finding.kind for finding in report.findings} == {"duplicate"}  # its videos are all alike
+    assert {finding.issue for finding in report.findings} == {"duplicate"}  # its videos are all alike
 
 
 @pytest.mark.parametrize("name", DEFECTS)
@@ -221,15 +222,18 @@ def test_a_planted_defect_is_found_and_nothing_else(tmp_path: Path, toy_release:
     root = shutil.copytree(toy_release, tmp_path / "toy")
     planted = DEFECTS[name](root)
     report = inspect_set(root, "lu_avs")
-    found = [finding for finding in report.findings if not _follows(name, finding.kind)]
-    assert sorted((one.kind, one.file) for one in found) == sorted((kind, file) for kind, file, _ in planted)
-    for kind, file, words in planted:
-        assert any(words in one.what for one in found if (one.kind, one.file) == (kind, file))
+    findings = [finding for finding in report.findings if not _follows(name, finding.issue)]
+    assert sorted((finding.issue, finding.file) for finding in findings) == sorted(
+        (issue, file) for issue, file, _ in planted
+    )
+    for issue, file, text in planted:
+        messages = [finding.message for finding in findings if (finding.issue, finding.file) == (issue, file)]
+        assert any(text in message for message in messages)
 
 
-def _follows(name: str, kind: str) -> bool:
-    """What a damaged annotation file brings with it: its videos and segments are known no more."""
-    return name == "damaged_json" and kind in ("count", "unknown")
+def _follows(name: str, issue: str) -> bool:
+    """True for the consequences of a damaged annotation file: its videos and segments are unknown."""
+    return name == "damaged_json" and issue in ("count", "unknown")
 
 
 def test_segments_in_seconds_need_no_folders(tmp_path: Path) -> None:
@@ -241,8 +245,8 @@ def test_segments_in_seconds_need_no_folders(tmp_path: Path) -> None:
     segments.append({"segment": [1.0, 9.0], "label": "dog", "label_id": 0})
     (tmp_path / "unav100_annotations.json").write_text(json.dumps({"database": {"a": video}}))
     (finding,) = inspect_set(tmp_path, "lu_avs").findings
-    assert (finding.kind, finding.file) == ("segment", "a.mp4")
-    assert "segment 1-9 of 'dog' ends behind the video's 20 frames" in finding.what
+    assert (finding.issue, finding.file) == ("segment", "a.mp4")
+    assert "segment 1-9 of 'dog' ends after the video's 20 frames" in finding.message
 
 
 def test_a_release_of_which_a_tenth_is_missing_is_complete(tmp_path: Path) -> None:
@@ -257,7 +261,7 @@ def test_a_release_of_which_a_tenth_is_missing_is_complete(tmp_path: Path) -> No
     for there, expected, findings, notes in (
         (900, Expected(), 0, 1),
         (700, Expected(), 300, 0),
-        (999, Expected(made=True), 1, 0),
+        (999, Expected(synthetic=True), 1, 0),
     ):
         report = Report(tmp_path, "lu_avs")
         places = Places(tmp_path, videos={f"v{number}": tmp_path / "x" for number in range(there)})
@@ -266,7 +270,7 @@ def test_a_release_of_which_a_tenth_is_missing_is_complete(tmp_path: Path) -> No
 
 
 def test_statistics_agree_with_the_release_read_by_hand(toy_release: Path) -> None:
-    found = statistics_of(toy_release, "lu_avs")
+    found = compute_statistics(toy_release, "lu_avs")
     release = read_release(toy_release)
     for split in COUNTS:
         videos, here = release.subset(split), found.splits[split]

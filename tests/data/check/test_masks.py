@@ -1,4 +1,4 @@
-"""Masks against slow, plain forms."""
+"""Mask checks against slow reference implementations."""
 
 import numpy as np
 import pytest
@@ -6,49 +6,50 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from avseg.data.avsbench.index import ClipEntry
-from avseg.data.check.masks import MaskRules, check_mask, mask_of, named_classes
+from avseg.data.check.masks import MaskRules, check_mask, decode_mask, named_classes
 from avseg.data.palette import voc_palette
+from avseg.data.setting import ClipEntry
 
 NAMES = ("background", "cat", "dog", "male_speech", "male", "vacuum-cleaner")
 CLIP = ClipEntry("x", "", "train")
 
 
 def flood(labels: np.ndarray, index: int) -> list[int]:
-    """Sizes of the spots of a class, pixel by pixel."""
-    left = {tuple(place) for place in np.argwhere(labels == index).tolist()}
+    """Return the sizes of the spots of a class, pixel by pixel."""
+    remaining = {tuple(pixel) for pixel in np.argwhere(labels == index).tolist()}
     sizes = []
-    while left:
-        edge, size = [left.pop()], 0
+    while remaining:
+        edge, size = [remaining.pop()], 0
         while edge:
             row, column = edge.pop()
             size += 1
-            near = {(row + a, column + b) for a in (-1, 0, 1) for b in (-1, 0, 1)} & left
-            left -= near
-            edge += near
+            neighbours = {(row + a, column + b) for a in (-1, 0, 1) for b in (-1, 0, 1)} & remaining
+            remaining -= neighbours
+            edge += neighbours
         sizes.append(size)
     return sizes
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 12), st.floats(0.02, 0.6))
-def test_small_spots_are_those_of_a_flood_fill(seed: int, least: int, density: float) -> None:
+def test_small_spots_are_those_of_a_flood_fill(seed: int, min_pixels: int, density: float) -> None:
     rng = np.random.default_rng(seed)
     labels = np.where(rng.random((14, 17)) < density, rng.integers(1, 4, (14, 17)), 0).astype(np.uint8)
-    mask = mask_of(Image.fromarray(voc_palette()[labels]), MaskRules(NAMES, least))
+    mask = decode_mask(Image.fromarray(voc_palette()[labels]), MaskRules(NAMES, min_pixels))
     np.testing.assert_array_equal(mask.labels, labels)
     assert mask.share == pytest.approx((labels > 0).mean())
     assert mask.classes == tuple(sorted(set(labels.reshape(-1).tolist()) - {0}))
-    wanted = {}
+    expected = {}
     for index in mask.classes:
-        small = [size for size in flood(labels, index) if size < least]
+        small = [size for size in flood(labels, index) if size < min_pixels]
         if small:
-            wanted[NAMES[index]] = (len(small), sum(small))
-    found = {}
-    for kind, what, _ in check_mask(mask, MaskRules(NAMES, least), CLIP):
-        assert kind == "stray pixels"
-        found[what.split("'")[1]] = (int(what.split()[0]), int(what.split("(")[1].split()[0]))
-    assert found == wanted
+            expected[NAMES[index]] = (len(small), sum(small))
+    reported = {}
+    for finding in check_mask(mask, MaskRules(NAMES, min_pixels), CLIP, "x.png"):
+        assert finding.issue == "stray pixels"
+        count, total = finding.message.split()[0], finding.message.split("(")[1].split()[0]
+        reported[finding.message.split("'")[1]] = (int(count), int(total))
+    assert reported == expected
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,6 @@ def test_values_of_black_and_white_masks(mode: str, values: tuple[int, ...], odd
     pixels = np.resize(np.array(values, np.uint8), (6, 6))
     picture = Image.frombytes("P" if mode == "P" else "L", (6, 6), pixels.tobytes())
     picture = Image.fromarray(pixels.astype(bool)) if mode == "1" else picture
-    mask = mask_of(picture, MaskRules())
-    assert [kind for kind, *_ in check_mask(mask, MaskRules(), CLIP)] == ["mask values"] * odd
+    mask = decode_mask(picture, MaskRules())
+    assert [finding.issue for finding in check_mask(mask, MaskRules(), CLIP, "x.png")] == ["mask values"] * odd
     np.testing.assert_array_equal(mask.labels, pixels > 0)

@@ -1,4 +1,4 @@
-"""Counts and shares against the pixels themselves; the picture is written and shows every split."""
+"""Counts and shares against the pixels themselves; the plot is written and shows every split."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from avseg.data.avsbench.layout import SPLITS
-from avseg.data.check import statistics_of
+from avseg.data.check.inspect import compute_statistics
 from avseg.data.check.statistics import SplitStatistics, Statistics, quantiles
+from avseg.data.setting import SPLITS
 from avseg.draw.statistics import draw_statistics, save_statistics
 from tests.data.check.tree import NAMES, SMALL, make_tree, mask_bytes, replace_file
 
@@ -23,9 +23,9 @@ def test_statistics_are_those_of_the_pixels(tmp_path: Path, setting: str) -> Non
     empty = layout.masks(layout.entries("val")[1])[2]
     replace_file(empty, mask_bytes(setting, (slice(0, 0), slice(0, 0))))
     replace_file(layout.masks(layout.entries("train")[0])[0], mask_bytes(setting, (slice(0, 3), slice(0, 2))))
-    found = statistics_of(layout.root, setting)
+    statistics = compute_statistics(layout.root, setting)
     for split in SPLITS:
-        clips, here = layout.entries(split), found.splits[split]
+        clips, here = layout.entries(split), statistics.splits[split]
         masks = [
             [np.asarray(Image.open(path).convert("RGB")).any(-1).mean() for path in layout.masks(c)] for c in clips
         ]
@@ -39,7 +39,7 @@ def test_statistics_are_those_of_the_pixels(tmp_path: Path, setting: str) -> Non
         assert set(here.seconds) == {float(len(layout.frames(clip))) for clip in clips}
         names = {"s4": {clip.category for clip in clips}, "ms3": set(), "avss": {NAMES[1]}}[setting]
         assert set(here.categories) == names
-    assert found.as_json()["splits"]["test"]["clips"] == SMALL[setting]["test"]
+    assert statistics.as_json()["splits"]["test"]["clips"] == SMALL[setting]["test"]
 
 
 def test_quantiles() -> None:
@@ -48,7 +48,7 @@ def test_quantiles() -> None:
 
 
 @pytest.mark.parametrize("setting", ["ms3", "s4", "lu_avs"])
-def test_the_picture_shows_every_split(tmp_path: Path, setting: str) -> None:
+def test_the_plot_shows_every_split(tmp_path: Path, setting: str) -> None:
     rng = np.random.default_rng(0)
     categories = {} if setting == "ms3" else {f"kind {n}": int(rng.integers(1, 40)) for n in range(35)}
     splits = {

@@ -13,9 +13,10 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from avseg.data.avsbench.layout import SPLITS, AVSSLayout, ClipEntry, Layout, layout_for
+from avseg.data.avsbench.layout import AVSSLayout, Layout, layout_for
 from avseg.data.check.published import PUBLISHED, Expected
 from avseg.data.palette import AVSS_CLASSES, voc_palette
+from avseg.data.setting import SPLITS, ClipEntry
 
 SIZE = 16
 # the same proportions in seconds: 12 / 4 / 4 clips of 4 categories
@@ -59,14 +60,14 @@ def _entries(layout: Layout, counts: dict[str, int]) -> Iterable[ClipEntry]:
     splits = [split for split in SPLITS for _ in range(counts[split])]
     # categories are dealt over all splits: the helicopters must come to the published number
     for number, split in enumerate(splits):
-        subset = ("v1s", "v1m", "v2")[number % 3] if layout.setting == "avss" else ""
+        subset = ("v1s", "v1m", "v2")[number % 3] if layout.setting.semantic else ""
         yield ClipEntry(f"{split}_{number}_0", categories[number * 7 % total], split, float(number), subset)
 
 
 def _categories(layout: Layout, total: int) -> list[str]:
-    if layout.setting == "ms3":
+    if layout.setting.mask_coding == "palette":
         return [""] * total
-    if layout.setting == "avss":
+    if layout.setting.semantic:
         return ["cat_dog"] * total
     names = SMALL_CATEGORIES if total < 100 else PUBLISHED["s4"].categories
     wanted = 5 if total < 100 else PUBLISHED["s4"].clips["helicopter"]
@@ -100,7 +101,7 @@ def _write(layout: Layout, entry: ClipEntry, number: int, links: _Links, log_mel
     own = np.full((SIZE, SIZE, 3), (number % 251, number // 251, 7), np.uint8)
     frames[0].write_bytes(picture_bytes(own, ".png"))  # also under the name of a jpg: it keeps its colour
     for path in masks:
-        links.put(path, f"mask_{layout.setting}.png", lambda: mask_bytes(layout.setting))
+        links.put(path, f"mask_{layout.setting}.png", lambda: mask_bytes(layout.setting.name))
     links.put(layout.wav(entry), f"sound{len(frames)}.wav", lambda: wav_bytes(len(frames)))
     if log_mel:
         links.put(layout.log_mel(entry), "patches.pkl", lambda: log_mel_bytes(len(frames)))

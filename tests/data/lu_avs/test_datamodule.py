@@ -124,7 +124,8 @@ def test_the_shares_of_training_are_of_one_size_and_hold_everything():
 
 
 def test_processes(sample_root, monkeypatch):
-    monkeypatch.setattr(datamodule, "process", lambda: (1, 2))
+    monkeypatch.setattr(datamodule, "get_rank", lambda: 1)
+    monkeypatch.setattr(datamodule, "get_world_size", lambda: 2)
     data = module(sample_root)
     assert sum(map(len, data.train_dataloader())) == 5  # 9 frames by 2 processes
     with pytest.raises(UserError, match="2 processes cannot share 1 videos; use at most 1"):

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from avseg.data.avsbench.dataset import AVSBenchDataset
-from avseg.data.avsbench.layout import SPLITS
 from avseg.data.clip import Clip
 from avseg.data.pack import Embedder, build_pack
+from avseg.data.setting import SPLITS
 from tests.data.fake import make_avss, make_ms3, make_s4
 
 MAKERS = {"s4": make_s4, "ms3": make_ms3, "avss": make_avss}

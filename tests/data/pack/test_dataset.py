@@ -7,19 +7,18 @@ from typing import Any
 import pytest
 import torch
 
-from avseg.data.avsbench.datamodule import AVSBenchDataModule
+from avseg.audio import LogMel
 from avseg.data.avsbench.dataset import AVSBenchDataset
-from avseg.data.avsbench.layout import SPLITS
 from avseg.data.pack import PackedDataset, arrays, build_pack
+from avseg.data.setting import SPLITS
 from avseg.utils.errors import UserError
 from tests.data.fake import make_s4
+from tests.data.modules import avsbench_module
 from tests.data.pack.packs import MAKERS, assert_equal, packed_set
 
 
 def _batches(root: Path, setting: str, packed: bool, **settings: Any) -> dict[str, list[Any]]:
-    module = AVSBenchDataModule(
-        root, setting, **{"image_size": 32, "batch_size": 2, "num_workers": 0, "packed": packed, **settings}
-    )
+    module = avsbench_module(root, setting, **{"batch_size": 2, "packed": packed, **settings})
     module.setup("fit")
     train, batches = module.train_dataloader(), {}
     for epoch in range(2):
@@ -33,13 +32,13 @@ def _batches(root: Path, setting: str, packed: bool, **settings: Any) -> dict[st
     [
         ("s4", {"num_workers": 2}),
         ("ms3", {"batch_size": 3}),
-        ("avss", {"hop": "second"}),
+        ("avss", {"frontend": LogMel("second")}),
         ("ms3", {"image_size": 27}),  # whose masks end within a byte
         ("avss", {"image_size": 20, "num_workers": 1}),
     ],
 )
 def test_batches_are_equal(tmp_path: Path, setting: str, settings: dict[str, Any]) -> None:
-    packed_set(tmp_path, setting, settings.get("image_size", 32), hop=settings.get("hop", "vggish"))
+    packed_set(tmp_path, setting, settings.get("image_size", 32), frontend=settings.get("frontend", LogMel()))
     files, packed = (_batches(tmp_path, setting, choice, **settings) for choice in (False, True))
     for name, clips in files.items():
         assert len(packed[name]) == len(clips) > 0
@@ -50,7 +49,7 @@ def test_batches_are_equal(tmp_path: Path, setting: str, settings: dict[str, Any
 
 def test_the_files_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packed_set(tmp_path)
-    modules = [AVSBenchDataModule(tmp_path, "ms3", 32, num_workers=0, packed=packed) for packed in (True, False)]
+    modules = [avsbench_module(tmp_path, "ms3", packed=packed) for packed in (True, False)]
     packed, files = (module.val_dataloader() for module in modules)  # the opening compares a clip
     monkeypatch.setattr("avseg.data.avsbench.dataset.read_frames", None)
     monkeypatch.setattr("avseg.data.avsbench.dataset.read_wav", None)
@@ -65,7 +64,7 @@ def test_single_clips_any_order_and_repeats(tmp_path: Path) -> None:
     assert len(packed) == len(files) == 4
     for index in (3, 0):
         assert_equal(packed[index], files[index])
-        assert torch.equal(packed.patches(index), files.patches(index))
+        assert torch.equal(packed.sound(index), files.sound(index))
         assert packed.seconds(index) == files.seconds(index)
     assert packed.batch([2, 2, 0]).video_id == [files[2].video_id[0], files[2].video_id[0], files[0].video_id[0]]
 
@@ -106,7 +105,7 @@ def test_pages_that_were_let_go_come_back(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_file_cut_under_way_is_one_line(tmp_path: Path, workers: int) -> None:
     """To read on through the map would kill the process."""
     packed_set(tmp_path)
-    module = AVSBenchDataModule(tmp_path, "ms3", 32, num_workers=workers)
+    module = avsbench_module(tmp_path, "ms3", num_workers=workers)
     loader = module.val_dataloader()
     with (tmp_path / "packed/val-32/frames.bin").open("r+b") as file:
         file.truncate(1000)
@@ -118,12 +117,12 @@ def test_a_file_cut_under_way_is_one_line(tmp_path: Path, workers: int) -> None:
 def test_says_once_what_is_packed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "avseg")
     packed_set(tmp_path, splits=("train", "val"))
-    module = AVSBenchDataModule(tmp_path, "ms3", 32, num_workers=0)
+    module = avsbench_module(tmp_path, "ms3")
     module.setup("fit")
     module.setup("test")
     assert [record.message for record in caplog.records] == [f"data: packed clips of train, val in {tmp_path}/packed"]
     assert not isinstance(module.dataset("test"), PackedDataset)
-    other = AVSBenchDataModule(tmp_path, "ms3", 64)  # no pack of this size
+    other = avsbench_module(tmp_path, "ms3", image_size=64)  # no pack of this size
     other.setup("fit")
     assert len(caplog.records) == 1
 

@@ -11,14 +11,14 @@ from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.pack import build_pack, reason_to_pack, weights_fingerprint
 from avseg.data.pack.embeddings import Embedder
 from avseg.utils.errors import UserError
+from tests.data.modules import avsbench_module
 from tests.data.pack.packs import FAKE_VGGISH, MAKERS, encode
 
 WEIGHTS = FAKE_VGGISH.weights
 
 
 def _module(root: Path, setting: str, **settings: Any) -> AVSBenchDataModule:
-    defaults = {"image_size": 32, "batch_size": 2, "num_workers": 0}
-    return AVSBenchDataModule(root, setting, **{**defaults, **settings})
+    return avsbench_module(root, setting, **{"batch_size": 2, **settings})
 
 
 def _embedded(root: Path, setting: str = "ms3", **settings: Any) -> AVSBenchDataModule:
@@ -40,7 +40,7 @@ def test_embeddings_are_those_of_the_patches(tmp_path: Path, setting: str, seed:
     packed.setup("fit")
     for loader in ("train_dataloader", "val_dataloader", "test_dataloader"):
         for mine, theirs in zip(getattr(packed, loader)(), getattr(files, loader)(), strict=True):
-            assert mine.sound.shape == (len(mine), packed.clip_length, 128)
+            assert mine.sound.shape == (len(mine), packed.setting.clip_length, 128)
             torch.testing.assert_close(mine.sound, encode(theirs.sound))
             assert torch.equal(mine.frames, theirs.frames)
             assert list(mine.controls) == list(theirs.controls)
@@ -77,9 +77,9 @@ def test_refusals(tmp_path: Path) -> None:
         training.test_dataloader()
     with pytest.raises(UserError, match=r"data\.packed_audio=embeddings, but data\.packed is false"):
         _embedded(tmp_path, packed=False)
-    with pytest.raises(UserError, match=r"data\.packed_audio=embeddings, but no VGGish is named"):
+    with pytest.raises(UserError, match=r"data\.packed_audio=embeddings, but the run has no VGGish"):
         _embedded(tmp_path, vggish=None)
-    with pytest.raises(UserError, match=r"packed_audio=embedding is unknown; .*did you mean 'embeddings'"):
+    with pytest.raises(UserError, match=r"packed_audio 'embedding' is unknown; .*did you mean 'embeddings'"):
         _embedded(tmp_path, packed_audio="embedding")
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from avseg.data.avsbench.datamodule import AVSBenchDataModule
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.pack import build_pack
 from tests.data.fake import make_ms3
+from tests.data.modules import avsbench_module
 
 MIB = 2**20
 CLIPS, SIZE, EPOCHS = 160, 224, 5
@@ -28,7 +28,7 @@ def test_memory_stays_flat_over_epochs_with_workers(tmp_path: Path) -> None:
     build_pack(AVSBenchDataset(tmp_path, "ms3", "train", SIZE), "fake", workers=2)
     size = (tmp_path / "packed/train-224/frames.bin").stat().st_size / MIB
     assert size > 100  # half of it for each worker and epoch: whoever kept the pages would be seen
-    loader = AVSBenchDataModule(tmp_path, "ms3", SIZE, num_workers=2).train_dataloader()
+    loader = avsbench_module(tmp_path, "ms3", image_size=SIZE, num_workers=2).train_dataloader()
     seen = []
     for epoch in range(EPOCHS):
         loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]

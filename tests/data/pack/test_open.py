@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from avseg.audio import LogMel
+from avseg.audio import frontend as frontends
 from avseg.data.avsbench import dataset as avsbench
-from avseg.data.avsbench.datamodule import AVSBenchDataModule
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.avsbench.layout import layout_for
 from avseg.data.pack import PackedDataset, build_pack, index, integrity, open_pack, verify_packs
 from avseg.utils.errors import UserError
+from tests.data.modules import avsbench_module
 from tests.data.pack.packs import packed_set
 
 FILES = ("frames.bin", "masks.bin", "patches.bin", "sources.bin", "index.json")
@@ -37,8 +39,8 @@ def _refused(root: Path, match: str, **choices) -> None:
     assert "data.packed=false" in str(caught.value)
     # nor does the data module pass it over
     with pytest.raises(UserError, match=match):
-        AVSBenchDataModule(root, "ms3", 32, **choices).setup("validate")
-    AVSBenchDataModule(root, "ms3", 32, packed=False, **choices).setup("validate")
+        avsbench_module(root, "ms3", **choices).setup("validate")
+    avsbench_module(root, "ms3", packed=False, **choices).setup("validate")
 
 
 def _flip(path: Path, place: int, *, keep_time: bool = False) -> None:
@@ -164,7 +166,9 @@ def test_class_names_that_changed(tmp_path: Path) -> None:
 
 
 def test_other_settings(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _refused(root, "val-32 was packed with hop vggish, and second is asked for.* --hop second`", hop="second")
+    _refused(
+        root, "val-32 was packed with hop vggish, and second is asked for.* --hop second`", frontend=LogMel("second")
+    )
     (root / "packed/val-32").rename(root / "packed/val-64")
     with pytest.raises(UserError, match="packed with image_size 32, and 64 is asked for"):
         PackedDataset(root, "ms3", "val", 64)
@@ -185,23 +189,24 @@ def test_other_settings(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_another_installation_that_reads_otherwise(
     root: Path, monkeypatch: pytest.MonkeyPatch, function: str, change: Callable[..., Any], array: str
 ) -> None:
-    original = getattr(avsbench, function)
-    monkeypatch.setattr(avsbench, function, lambda *given: change(original(*given)))
+    module = frontends if function == "log_mel_patches" else avsbench
+    original = getattr(module, function)
+    monkeypatch.setattr(module, function, lambda *given: change(original(*given)))
     _refused(root, f"this installation reads other {array} from the files of clip 'val-0'")
 
 
 def test_another_processor_rounds_otherwise(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = avsbench.log_mel_patches
-    monkeypatch.setattr(avsbench, "log_mel_patches", lambda *given: original(*given) + 1e-6)
+    original = frontends.log_mel_patches
+    monkeypatch.setattr(frontends, "log_mel_patches", lambda *given: original(*given) + 1e-6)
     open_pack(_files(root))
 
 
 def test_packs_alone_are_asked_for(root: Path) -> None:
-    AVSBenchDataModule(root, "ms3", 32, packed=True).setup("validate")
+    avsbench_module(root, "ms3", packed=True).setup("validate")
     with pytest.raises(UserError, match=r"train-32 is not there; run `avseg data pack .* --setting ms3 --size 32`"):
-        AVSBenchDataModule(root, "ms3", 32, packed=True).setup("fit")
-    with pytest.raises(UserError, match=r"data\.packed=yes is unknown; allowed: auto, true, false"):
-        AVSBenchDataModule(root, "ms3", 32, packed="yes")  # type: ignore[arg-type]
+        avsbench_module(root, "ms3", packed=True).setup("fit")
+    with pytest.raises(UserError, match=r"data\.packed 'yes' is unknown; allowed: auto, true, false"):
+        avsbench_module(root, "ms3", packed="yes")  # type: ignore[arg-type]
 
 
 def test_the_index_tells_what_was_packed(root: Path) -> None:

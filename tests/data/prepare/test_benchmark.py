@@ -1,4 +1,4 @@
-"""AVSBench's raw videos: prepared by the official index, they are read like the released data."""
+"""AVSBench's raw videos, prepared by the official index, are read like the released data."""
 
 import csv
 from pathlib import Path
@@ -8,12 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
-from avseg.data.avsbench.datamodule import AVSBenchDataModule
 from avseg.data.avsbench.dataset import AVSBenchDataset
-from avseg.data.avsbench.layout import SPLITS, ClipEntry, Layout, layout_for
+from avseg.data.avsbench.layout import Layout, layout_for
 from avseg.data.prepare.options import Options
 from avseg.data.prepare.run import prepare
+from avseg.data.setting import SPLITS, ClipEntry
 from avseg.utils.errors import UserError
+from tests.data.modules import avsbench_module
 from tests.media.make_video import make_video, read_number, tone
 
 SIZE = 48
@@ -26,14 +27,14 @@ CLIPS = [
 
 
 def _raw(folder: Path, entry: ClipEntry, nested: bool, seconds: float) -> None:
-    place = folder / entry.split / entry.category if nested else folder
-    place.mkdir(parents=True, exist_ok=True)
+    parent = folder / entry.split / entry.category if nested else folder
+    parent.mkdir(parents=True, exist_ok=True)
     wave = tone(seconds, 16_000, 1, pitch=200.0 + 50 * len(entry.name))
-    make_video(place / f"{entry.name}.mp4", frames=round(24 * seconds), rate=24, waveform=wave)
+    make_video(parent / f"{entry.name}.mp4", frames=round(24 * seconds), rate=24, waveform=wave)
 
 
 def _release(folder: Path, setting: str, clips: list[ClipEntry], out: Path) -> Layout:
-    """Raw videos and the index in `folder`, masks in `out`."""
+    """RawSample videos and the index in `folder`, masks in `out`."""
     layout, source = layout_for(setting, out), layout_for(setting, folder)
     data = folder / f"{setting}_data/raw_videos"
     for entry, seconds in zip(clips, (5.0, 10.0, 4.9, 5.1), strict=False):
@@ -56,20 +57,20 @@ def test_the_prepared_tree_is_read_like_the_release(tmp_path: Path, setting: str
     assert not any(outcome.failed for outcome in outcomes)
     assert layout.index_file.read_bytes() == (raw / layout.index_name).read_bytes()
     assert "rest left out" in outcomes[1].notes
-    data = AVSBenchDataModule(out, setting, image_size=SIZE, batch_size=2, num_workers=0, controls=False)
+    data = avsbench_module(out, setting, image_size=SIZE, batch_size=2, controls=False)
     loaders = (data.train_dataloader, data.val_dataloader, data.test_dataloader)
     seen = [clip for loader in loaders for batch in loader() for clip in batch.video_id]
     assert sorted(seen) == sorted(entry.name for entry in CLIPS)
     for split in SPLITS:
         wav, log_mel = (AVSBenchDataset(out, setting, split, SIZE, audio=audio) for audio in ("wav", "log_mel"))
         for index in range(len(wav)):
-            assert torch.equal(wav.patches(index), log_mel.patches(index))
+            assert torch.equal(wav.sound(index), log_mel.sound(index))
             drawn = [read_number(frame.permute(1, 2, 0).numpy()) for frame in wav[index].frames[0]]
             assert drawn == [22, 46, 70, 94, 117 if wav.entries[index].name == "d_1" else 118]
             assert wav[index].masks.sum() > 0
 
 
-def test_a_missing_video_is_named_and_the_index_stays_whole(tmp_path: Path) -> None:
+def test_a_missing_video_is_named_and_the_index_stays_complete(tmp_path: Path) -> None:
     raw, out = tmp_path / "raw", tmp_path / "out"
     raw.mkdir()
     layout = _release(raw, "ms3", CLIPS[:3], out)

@@ -1,4 +1,4 @@
-"""A folder of raw videos of many kinds, prepared in one go, again, and after having been killed."""
+"""A folder of various raw videos is prepared at once, again, and after having been killed."""
 
 import errno
 import json
@@ -13,17 +13,17 @@ from typing import NamedTuple
 
 import pytest
 
-from avseg.data.avsbench.datamodule import AVSBenchDataModule
 from avseg.data.avsbench.layout import MS3Layout
 from avseg.data.prepare import run
 from avseg.data.prepare.options import Options
-from avseg.data.prepare.pool import ProcessDied
 from avseg.data.prepare.result import Outcome
 from avseg.data.prepare.run import prepare
 from avseg.media.images import read_frames
 from avseg.utils.errors import UserError
-from tests.data.prepare.make_raw import BROKEN, REASONS, Raw, make_folder
-from tests.data.prepare.trees import clip_name, drawn_numbers, expected_numbers, tree
+from avseg.utils.processes import ProcessDied
+from tests.data.modules import avsbench_module
+from tests.data.prepare.prepared_files import clip_name, drawn_numbers, expected_numbers, file_digests
+from tests.data.prepare.raw_samples import BROKEN, REASONS, RawSample, make_folder
 from tests.media.make_video import make_video
 
 OPTIONS = Options(size=48)
@@ -31,14 +31,14 @@ OPTIONS = Options(size=48)
 
 class Prepared(NamedTuple):
     folder: Path
-    raws: list[Raw]
+    raws: list[RawSample]
     out: Path
     outcomes: list[Outcome]
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """Twelve videos, six of them broken, prepared in one go."""
+    """Prepare twelve videos, six of them broken."""
     folder, out = tmp_path_factory.mktemp("raw"), tmp_path_factory.mktemp("prepared") / "out"
     raws = make_folder(folder, 6)
     return Prepared(folder, raws, out, prepare(folder, out, OPTIONS))
@@ -52,12 +52,12 @@ def test_each_second_shows_the_official_frame(prepared: Prepared) -> None:
     assert names == sorted(clip_name(raw) for raw in prepared.raws)
 
 
-def test_pictures_and_sound_load(prepared: Prepared) -> None:
-    dataset = AVSBenchDataModule(prepared.out, "ms3", num_workers=0).dataset("test")
+def test_frames_and_sound_load(prepared: Prepared) -> None:
+    dataset = avsbench_module(prepared.out, "ms3", image_size=224).dataset("test")
     for index, entry in enumerate(dataset.entries):
         frames, sizes = read_frames(dataset.layout.frames(entry), dataset.rule)
         assert (frames.shape, set(sizes)) == ((5, 3, 224, 224), {(48, 48)})
-        assert dataset.patches(index).shape == (5, 1, 96, 64)
+        assert dataset.sound(index).shape == (5, 1, 96, 64)
 
 
 def test_exact_seconds_are_an_option(prepared: Prepared, tmp_path: Path) -> None:
@@ -90,28 +90,28 @@ def test_the_report_says_what_was_handled(prepared: Prepared) -> None:
 
 def test_a_second_run_does_only_what_is_missing(prepared: Prepared, tmp_path: Path) -> None:
     out = shutil.copytree(prepared.out, tmp_path / "out")
-    seen: list[str] = []
-    before = {path: path.stat().st_mtime_ns for path in (out / "ms3_data").rglob("*.*")}
-    lost = out / "ms3_data/visual_frames" / clip_name(prepared.raws[1]) / f"{clip_name(prepared.raws[1])}.mp4_3.png"
-    lost.unlink()
-    prepare(prepared.folder, out, OPTIONS, advance=lambda outcome: seen.append(outcome.file))
-    assert sorted(seen) == sorted([prepared.raws[1].file, *(f"{name}.mp4" for name in BROKEN)])
-    assert tree(out) == tree(prepared.out)
-    changed = [path for path, time in before.items() if path.stat().st_mtime_ns != time]
+    files: list[str] = []
+    times = {path: path.stat().st_mtime_ns for path in (out / "ms3_data").rglob("*.*")}
+    deleted = out / "ms3_data/visual_frames" / clip_name(prepared.raws[1]) / f"{clip_name(prepared.raws[1])}.mp4_3.png"
+    deleted.unlink()
+    prepare(prepared.folder, out, OPTIONS, advance=lambda outcome: files.append(outcome.file))
+    assert sorted(files) == sorted([prepared.raws[1].file, *(f"{name}.mp4" for name in BROKEN)])
+    assert file_digests(out) == file_digests(prepared.out)
+    changed = [path for path, time in times.items() if path.stat().st_mtime_ns != time]
     assert changed
     assert all(clip_name(prepared.raws[1]) in path.as_posix() for path in changed)
 
 
 def _die_at(count: int, folder: Path, out: Path) -> None:
-    """Prepares, and is killed when the count-th file takes its final place."""
-    left = [count]
-    place = Path.replace
+    """Prepare, and die when the count-th file is moved to its final path."""
+    remaining = [count]
+    replace_path = Path.replace
 
     def replaced(self: Path, target: Path) -> Path:
-        left[0] -= 1
-        if left[0] == 0:
+        remaining[0] -= 1
+        if remaining[0] == 0:
             os.kill(os.getpid(), signal.SIGKILL)
-        return place(self, target)
+        return replace_path(self, target)
 
     Path.replace = replaced
     prepare(folder, out, OPTIONS)
@@ -123,23 +123,23 @@ def test_killed_at_any_file_and_run_again_the_bytes_are_the_same(prepared: Prepa
         child.start()
         child.join(60)
         assert child.exitcode == -signal.SIGKILL
-    assert tree(tmp_path) != tree(prepared.out)
+    assert file_digests(tmp_path) != file_digests(prepared.out)
     prepare(prepared.folder, tmp_path, OPTIONS)
-    assert tree(tmp_path) == tree(prepared.out)
+    assert file_digests(tmp_path) == file_digests(prepared.out)
 
 
-def test_other_options_are_refused_unless_all_is_made_again(prepared: Prepared, tmp_path: Path) -> None:
+def test_other_options_are_refused_unless_everything_is_overwritten(prepared: Prepared, tmp_path: Path) -> None:
     out = shutil.copytree(prepared.out, tmp_path / "out")
-    other = replace(OPTIONS, size=40, split="train")
+    options = replace(OPTIONS, size=40, split="train")
     with pytest.raises(UserError, match=r"prepared with size 48 and not 40, split test and not train.*--overwrite"):
-        prepare(prepared.folder, out, other)
-    assert tree(out) == tree(prepared.out)
-    prepare(prepared.folder, out, other, overwrite=True)
-    prepare(prepared.folder, tmp_path / "new", other)
-    assert tree(out) == tree(tmp_path / "new")
+        prepare(prepared.folder, out, options)
+    assert file_digests(out) == file_digests(prepared.out)
+    prepare(prepared.folder, out, options, overwrite=True)
+    prepare(prepared.folder, tmp_path / "new", options)
+    assert file_digests(out) == file_digests(tmp_path / "new")
 
 
-def test_a_changed_source_is_done_again_and_a_broken_one_leaves_nothing(tmp_path: Path) -> None:
+def test_a_changed_video_is_prepared_again_and_a_broken_one_leaves_nothing(tmp_path: Path) -> None:
     path = make_video(tmp_path / "raw.mp4", frames=260)
     folder, out = tmp_path / "videos", tmp_path / "out"
     folder.mkdir()
@@ -175,7 +175,7 @@ def test_damaged_files_are_prepared_on_demand(prepared: Prepared, tmp_path: Path
 
 def test_other_data_is_not_touched(prepared: Prepared, tmp_path: Path) -> None:
     (tmp_path / "ms3_data/visual_frames/x").mkdir(parents=True)
-    with pytest.raises(UserError, match="was not made by avseg data prepare"):
+    with pytest.raises(UserError, match="was not written by avseg data prepare"):
         prepare(prepared.folder, tmp_path, OPTIONS, overwrite=True)
     assert [path.name for path in tmp_path.rglob("*")] == ["ms3_data", "visual_frames", "x"]
 
@@ -183,20 +183,21 @@ def test_other_data_is_not_touched(prepared: Prepared, tmp_path: Path) -> None:
 def test_a_process_that_dies_names_its_video(
     prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def some_die(function, jobs, *_):
-        yield from ((job, ProcessDied() if job.source.file == prepared.raws[0].file else function(job)) for job in jobs)
+    def one_dies(function, jobs, *_):
+        for job in jobs:
+            yield job, ProcessDied() if job.video.file == prepared.raws[0].file else function(job)
 
     with monkeypatch.context() as patch:
-        patch.setattr(run, "run_jobs", some_die)
+        patch.setattr(run, "run_jobs", one_dies)
         outcomes = prepare(prepared.folder, tmp_path, OPTIONS)
     (died,) = [outcome for outcome in outcomes if "died" in outcome.reason]
     assert died.file == prepared.raws[0].file
     assert clip_name(prepared.raws[0]) not in (tmp_path / "ms3_meta_data.csv").read_text()
     prepare(prepared.folder, tmp_path, OPTIONS)
-    assert tree(tmp_path) == tree(prepared.out)
+    assert file_digests(tmp_path) == file_digests(prepared.out)
 
 
-def test_a_full_disk_ends_it_and_another_error_costs_one_video(
+def test_a_full_disk_ends_the_run_and_another_error_costs_one_video(
     prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(number: int) -> None:
@@ -215,10 +216,10 @@ def test_a_full_disk_ends_it_and_another_error_costs_one_video(
 
 
 def test_only_one_process_prepares_a_folder(prepared: Prepared, tmp_path: Path) -> None:
-    def second(total: int, done: int) -> None:
-        with pytest.raises(UserError, match="being prepared by another process"):
+    def prepare_again(total: int, finished: int) -> None:
+        with pytest.raises(UserError, match=f"is being prepared by process {os.getpid()} on "):
             prepare(prepared.folder, tmp_path, OPTIONS)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        prepare(prepared.folder, tmp_path, OPTIONS, started=second)
+        prepare(prepared.folder, tmp_path, OPTIONS, started=prepare_again)

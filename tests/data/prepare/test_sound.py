@@ -1,4 +1,4 @@
-"""The clips' sound: the same samples, as long as there is sound, and patches that the reader would compute."""
+"""The clips' sound: the same samples, up to the end of the sound, and the patches that the reader would compute."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import torch
 from avseg.audio.frontend import fit_to_frames
 from avseg.audio.log_mel import log_mel_patches, read_wav
 from avseg.audio.log_mel_file import read_log_mel
-from avseg.data.prepare.sound import clip_waves, sound_end, write_sound
+from avseg.data.prepare.sound import clip_waveforms, sound_end, write_sound
 from avseg.media.video import probe
 from tests.media.make_video import make_video
 
@@ -30,35 +30,35 @@ def _video(path: Path, seconds: float, wave: np.ndarray, layout: str = "mono") -
 def test_lossless_sound_comes_out_sample_by_sample(tmp_path: Path) -> None:
     wave = _noise(12.0)
     video = probe(_video(tmp_path / "v.mov", 12.0, wave))
-    clips = list(clip_waves(video, sound_end(video), 3, 5))
+    clips = list(clip_waveforms(video, sound_end(video), 3, 5))
     assert [len(clip) for clip in clips] == [5 * RATE, 5 * RATE, 2 * RATE]
-    made = np.concatenate(clips)
+    prepared = np.concatenate(clips)
     written = np.round(wave[0] * 32767)  # the encoder's scale
-    assert np.abs(made - written).max() <= 1
+    assert np.abs(prepared - written).max() <= 1
 
 
 @pytest.mark.parametrize(("layout", "channels"), [("stereo", 2), ("5.1", 6)])
 def test_channels_are_averaged(tmp_path: Path, layout: str, channels: int) -> None:
     wave = _noise(2.0, channels)
     video = probe(_video(tmp_path / "v.mov", 2.0, wave, layout))
-    (clip,) = clip_waves(video, sound_end(video), 1, 5)
+    (clip,) = clip_waveforms(video, sound_end(video), 1, 5)
     assert np.abs(clip - wave.mean(0) * 32767).max() <= 2
 
 
-@pytest.mark.parametrize(("heard", "lengths"), [(2.5, [2.5, 5, 5]), (7.0, [5, 2, 5]), (12.0, [5, 5, 2])])
+@pytest.mark.parametrize(("sound_seconds", "lengths"), [(2.5, [2.5, 5, 5]), (7.0, [5, 2, 5]), (12.0, [5, 5, 2])])
 def test_a_clip_is_as_long_as_its_sound_and_silence_has_full_length(
-    tmp_path: Path, heard: float, lengths: list[float]
+    tmp_path: Path, sound_seconds: float, lengths: list[float]
 ) -> None:
-    video = probe(_video(tmp_path / "v.mov", 12.0, _noise(heard)))
-    clips = list(clip_waves(video, sound_end(video), 3, 5))
+    video = probe(_video(tmp_path / "v.mov", 12.0, _noise(sound_seconds)))
+    clips = list(clip_waveforms(video, sound_end(video), 3, 5))
     assert [len(clip) / RATE for clip in clips] == lengths
-    assert [bool(clip.any()) for clip in clips] == [5 * place < heard for place in range(3)]
+    assert [bool(clip.any()) for clip in clips] == [5 * clip < sound_seconds for clip in range(3)]
 
 
 def test_no_sound_is_silence(tmp_path: Path) -> None:
     video = probe(make_video(tmp_path / "v.mp4", frames=125, sound=None))
     assert sound_end(video) == 0
-    (clip,) = clip_waves(video, 0.0, 1, 5)
+    (clip,) = clip_waveforms(video, 0.0, 1, 5)
     assert (len(clip), clip.any()) == (5 * RATE, False)
 
 

@@ -11,7 +11,7 @@ from avseg.data.synthetic import cutouts
 from avseg.data.synthetic.composer import CutoutCast
 from avseg.data.synthetic.cutouts import fetch_package, obtain_cutouts
 from avseg.utils.errors import UserError
-from tests.data.synthetic.make_cutouts import RATE, tone, write_picture
+from tests.data.synthetic.make_cutouts import RATE, tone, write_image
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb builds and unpacks the package")
 STEMS = ("badger", "beaver", "cello", "dog")
@@ -19,16 +19,16 @@ STEMS = ("badger", "beaver", "cello", "dog")
 
 @pytest.fixture
 def deb(tmp_path, monkeypatch):
-    """A package like the real one, with four stamps, a spoken description and a symbol."""
+    """Build a package like the real one, with four stamps, a spoken description and a symbol."""
     monkeypatch.setattr(cutouts, "_STEMS", STEMS)
     stamps = tmp_path / "tree/usr/share/tuxpaint/stamps/animals"
     stamps.mkdir(parents=True)
-    for place, stem in enumerate((*STEMS, "a_filled")):
-        write_picture(stamps / f"{stem}.png", place)
+    for i, stem in enumerate((*STEMS, "a_filled")):
+        write_image(stamps / f"{stem}.png", i)
         for suffix in ("", "_desc"):
-            soundfile.write(stamps / f"{stem}{suffix}.ogg", tone(400 * (place + 1)), RATE)
-    with Image.open(stamps / "dog.png") as picture:
-        picture.convert("LA").save(stamps / "dog.png")
+            soundfile.write(stamps / f"{stem}{suffix}.ogg", tone(400 * (i + 1)), RATE)
+    with Image.open(stamps / "dog.png") as image:
+        image.convert("LA").save(stamps / "dog.png")
     control = tmp_path / "tree/DEBIAN/control"
     control.parent.mkdir()
     control.write_text(
@@ -72,26 +72,26 @@ def test_a_package_that_lacks_cut_outs_leaves_nothing(deb, tmp_path, monkeypatch
 
 
 @needs_dpkg
-def test_no_package_and_a_folder_in_use_are_told(deb, tmp_path):
+def test_a_missing_package_and_a_folder_in_use_are_reported(deb, tmp_path):
     with pytest.raises(UserError, match=r"--deb .*nowhere.deb does not exist"):
         obtain_cutouts(tmp_path / "out", tmp_path / "nowhere.deb")
-    (tmp_path / "broken.deb").write_bytes(b"no package")
-    with pytest.raises(UserError, match=r"broken.deb is not a whole Debian package"):
+    (tmp_path / "broken.deb").write_bytes(b"not a package")
+    with pytest.raises(UserError, match=r"broken.deb is not a complete Debian package"):
         obtain_cutouts(tmp_path / "out", tmp_path / "broken.deb")
     with pytest.raises(UserError, match="exists and is not empty"):
         obtain_cutouts(tmp_path, deb)
     assert not (tmp_path / "out").exists()
 
 
-def test_without_apt_one_line_says_what_to_do(tmp_path, monkeypatch):
+def test_without_apt_one_line_explains_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda tool: None)
-    with pytest.raises(UserError, match=r"apt-get is not there .* --deb FILE"):
+    with pytest.raises(UserError, match=r"apt-get is not installed.* --deb FILE"):
         fetch_package(tmp_path / "cache")
-    with pytest.raises(UserError, match=r"dpkg-deb is not there"):
+    with pytest.raises(UserError, match=r"dpkg-deb is not installed"):
         obtain_cutouts(tmp_path / "out")
 
 
-def test_a_failing_apt_is_told_and_leaves_no_file(tmp_path, monkeypatch):
+def test_a_failing_apt_is_reported_and_leaves_no_file(tmp_path, monkeypatch):
     failed = subprocess.CompletedProcess([], 100, "", "Reading lists\nE: Unable to locate package")
     monkeypatch.setattr(shutil, "which", lambda tool: tool)
     monkeypatch.setattr(subprocess, "run", lambda *args, **kwargs: failed)
@@ -101,10 +101,10 @@ def test_a_failing_apt_is_told_and_leaves_no_file(tmp_path, monkeypatch):
 
 
 def test_a_fetched_package_is_not_fetched_again(tmp_path, monkeypatch):
-    known = tmp_path / "tuxpaint-stamps-default_1_all.deb"
-    known.write_bytes(b"")
+    cached = tmp_path / "tuxpaint-stamps-default_1_all.deb"
+    cached.write_bytes(b"")
     monkeypatch.setattr(subprocess, "run", lambda *args, **kwargs: pytest.fail("fetched"))
-    assert fetch_package(tmp_path) == known
+    assert fetch_package(tmp_path) == cached
 
 
 def test_the_list_has_78_stems_and_73_classes():

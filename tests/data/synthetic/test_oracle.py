@@ -4,23 +4,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avseg.data.synthetic.oracle import score_frame, score_table, summarise
-from avseg.data.synthetic.schedule import ScriptRules, draw_script, subset_prior
+from avseg.data.synthetic.schedule import ScheduleRules, draw_schedule, subset_prior
 
 
 def official_j(predicted, truth):
-    """J of facts: I / (U + 1e-7); an empty truth counts the common background over all pixels."""
+    """Compute the official J, I / (U + 1e-7); an empty truth counts the common background over all pixels."""
     if not truth.any():
         return (~predicted & ~truth).sum() / (truth.size + 1e-7)
     return (predicted & truth).sum() / ((predicted | truth).sum() + 1e-7)
 
 
-def truth_of(visible, place):
-    members = [mask for i, mask in enumerate(visible) if place >> i & 1]
+def union_of(visible, subset):
+    members = [mask for i, mask in enumerate(visible) if subset >> i & 1]
     return np.any(members, axis=0) if members else np.zeros(visible[0].shape, bool)
 
 
 def expected_j(predicted, visible, prior):
-    return sum(p * official_j(predicted, truth_of(visible, place)) for place, p in enumerate(prior) if p)
+    return sum(p * official_j(predicted, union_of(visible, subset)) for subset, p in enumerate(prior) if p)
 
 
 @st.composite
@@ -41,15 +41,15 @@ def test_no_set_of_pixels_at_all_beats_the_best_union(frame):
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 3))
-def test_the_table_holds_the_official_j(seed, objects):
+def test_the_table_contains_the_official_j(seed, objects):
     rng = np.random.default_rng(seed)
     owner = rng.integers(0, objects + 1, (6, 7))
     visible = np.stack([owner == n + 1 for n in range(objects)])
     table = score_table(visible.sum(axis=(1, 2)), owner.size)
-    for marked in range(2**objects):
+    for predicted in range(2**objects):
         for truth in range(2**objects):
-            j = official_j(truth_of(visible, marked), truth_of(visible, truth))
-            assert table[marked, truth] == pytest.approx(j, abs=1e-12)
+            j = official_j(union_of(visible, predicted), union_of(visible, truth))
+            assert table[predicted, truth] == pytest.approx(j, abs=1e-12)
 
 
 def test_a_hidden_sounding_object_counts_as_an_empty_frame():
@@ -61,23 +61,23 @@ def test_a_hidden_sounding_object_counts_as_an_empty_frame():
     assert frame.everything == pytest.approx(0.5)
 
 
-def test_two_equal_objects_give_two_thirds():
+def test_two_equal_objects_score_two_thirds():
     visible = np.zeros((2, 4, 4), bool)
     visible[0, 0], visible[1, 1] = True, True
-    prior = subset_prior(2, ScriptRules(silent_clips=0, silent_seconds=0))
+    prior = subset_prior(2, ScheduleRules(silent_clips=0, silent_seconds=0))
     frame = score_frame(visible, prior, np.array([True, True]))
     assert frame.oracle == pytest.approx(2 / 3)
     assert frame.biggest == pytest.approx(1 / 2)
     assert frame.oracle_drawn == pytest.approx(1.0)
 
 
-def test_the_expected_score_is_what_drawn_scripts_give():
-    rules = ScriptRules(sounding="second")
+def test_the_expected_score_matches_drawn_schedules():
+    rules = ScheduleRules(sounding="second")
     rng = np.random.default_rng(0)
     visible = np.zeros((3, 16, 16), bool)
     visible[0, :4], visible[1, 4:6], visible[2, 6:9, :8] = True, True, True
     prior = subset_prior(3, rules)
-    drawn = draw_script(rng, 3, 4000, ScriptRules(sounding="second", silent_clips=0, silent_seconds=0.136)).sounding
+    drawn = draw_schedule(rng, 3, 4000, ScheduleRules(sounding="second", silent_clips=0, silent_seconds=0.136)).sounding
     scores = summarise(score_frame(visible, prior, row) for row in drawn)
     assert scores.frames == 4000
     assert scores.oracle_drawn == pytest.approx(scores.oracle, abs=0.02)

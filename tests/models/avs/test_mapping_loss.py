@@ -48,8 +48,8 @@ def test_no_counted_stage_is_zero_with_graph() -> None:
     assert logits.grad is not None
 
 
-def _plain_euclidean(pairing: str) -> float:
-    """Written out frame by frame, in float64."""
+def _reference_euclidean(pairing: str) -> float:
+    """Compute the loss frame by frame, in float64."""
     stages = []
     for stage, size in enumerate(SIZES):
         step = 64 // size
@@ -62,9 +62,9 @@ def _plain_euclidean(pairing: str) -> float:
             visual.append(feature / feature.norm())
         distances = []
         for n in range(10):
-            others = [m for m in range(10) if m != n]
-            near = min(others, key=lambda m: (audio[m] - audio[n]).norm().item())
-            distances.append((visual[n] - (audio[n] if pairing == "own" else visual[near])).norm())
+            rest = [m for m in range(10) if m != n]
+            closest = min(rest, key=lambda m: (audio[m] - audio[n]).norm().item())
+            distances.append((visual[n] - (audio[n] if pairing == "own" else visual[closest])).norm())
         stages.append(torch.stack(distances).mean())
     return torch.stack(stages).mean().item()
 
@@ -72,7 +72,7 @@ def _plain_euclidean(pairing: str) -> float:
 @pytest.mark.parametrize("pairing", ["own", "closest"])
 def test_euclidean_form(pairing: str) -> None:
     loss = AudioVisualMappingLoss(form="euclidean", pairing=pairing)  # type: ignore[arg-type]
-    assert loss(_logits(), _maps(), _audio()).item() == pytest.approx(_plain_euclidean(pairing), rel=1e-5)
+    assert loss(_logits(), _maps(), _audio()).item() == pytest.approx(_reference_euclidean(pairing), rel=1e-5)
 
 
 def test_classes_count_annotated_frames_and_pool_the_foreground() -> None:
@@ -122,13 +122,13 @@ def test_kl_is_never_negative_and_zero_for_equal_features(clips: int, frames: in
     )
 
 
-def test_a_lone_frame_has_no_neighbour() -> None:
+def test_a_single_frame_is_its_own_neighbour() -> None:
     loss = AudioVisualMappingLoss(pairing="closest")
     value = loss(torch.randn(1, 1, 1, 8, 8), [torch.randn(1, 1, 4, 2, 2)], [torch.randn(1, 1, 4)])
     assert value.item() == pytest.approx(0, abs=1e-6)
 
 
-def test_mistakes_are_told() -> None:
+def test_errors() -> None:
     with pytest.raises(UserError, match="did you mean 'euclidean'"):
         AudioVisualMappingLoss(form="euclidian")  # type: ignore[arg-type]
     with pytest.raises(UserError, match="pairing"):

@@ -7,7 +7,7 @@ from torch.nn import functional
 from avseg.models.avs.loss import MaskLoss
 from tests.golden_recipe import arr, blob_masks, golden
 
-EVERY = torch.ones(2, 5, dtype=torch.bool)
+ALL = torch.ones(2, 5, dtype=torch.bool)
 FIRST = torch.tensor([[True, False, False, False, False]] * 2)
 
 
@@ -18,7 +18,7 @@ def _clips() -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_ms3_golden() -> None:
     expected = golden()["loss_ms3_kl_0123"][1].item()
-    assert MaskLoss()(*_clips(), EVERY).item() == pytest.approx(expected, rel=1e-5)
+    assert MaskLoss()(*_clips(), ALL).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_s4_golden() -> None:
@@ -28,7 +28,7 @@ def test_s4_golden() -> None:
 
 def test_any_nonzero_mask_is_sounding() -> None:
     logits, masks = _clips()
-    assert torch.equal(MaskLoss()(logits, masks * 255, EVERY), MaskLoss()(logits, masks, EVERY))
+    assert torch.equal(MaskLoss()(logits, masks * 255, ALL), MaskLoss()(logits, masks, ALL))
 
 
 def test_frames_without_label_pass_no_gradient() -> None:
@@ -66,7 +66,7 @@ def test_no_annotated_frame_is_zero_with_graph(classes: int) -> None:
 
 @pytest.mark.parametrize("classes", [1, 4])
 def test_float32_under_autocast(classes: int) -> None:
-    # 1e-4 beside 1 is lost in bfloat16: the sum over many pixels would drift
+    # 1e-4 next to 1 is lost in bfloat16: the sum over many pixels would drift
     logits = torch.full((1, 1, classes, 64, 64), 0.0).bfloat16()
     masks = torch.zeros(1, 1, 64, 64, dtype=torch.uint8)
     with torch.autocast("cpu", dtype=torch.bfloat16):

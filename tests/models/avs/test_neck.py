@@ -1,4 +1,4 @@
-"""The neck's short cuts against four plain dilated convolutions."""
+"""The neck's shortcuts against four plain dilated convolutions."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from avseg.models.avs import neck as module
 from avseg.models.avs.neck import DILATIONS, Neck
 
 
-def plain(neck: Neck, x: Tensor) -> Tensor:
+def reference(neck: Neck, x: Tensor) -> Tensor:
     maps = [
         F.conv2d(x, branch.weight, branch.bias, padding=d, dilation=d)
         for branch, d in zip(neck.branches, DILATIONS, strict=True)
@@ -41,14 +41,14 @@ def test_equals_four_plain_convolutions_in_values_and_gradients(
     channels_last: bool,
     seed: int,
 ) -> None:
-    """Maps smaller and larger than each dilation; float32 takes the CPU's own way back, float64 torch's."""
+    """Maps smaller and larger than each dilation; float32 uses the custom backward pass, float64 torch's."""
     torch.manual_seed(seed)
     neck = Neck(*channels).to(dtype)
     for parameter in neck.parameters():
         torch.nn.init.normal_(parameter)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     x = torch.randn(count, channels[0], *size, dtype=dtype).to(memory_format=layout).requires_grad_()
-    ours, published = neck(x), plain(neck, x)
+    ours, published = neck(x), reference(neck, x)
     exact = {"rtol": 1e-12, "atol": 1e-12} if dtype == torch.float64 else {"rtol": 1e-4, "atol": 2e-4}
     torch.testing.assert_close(ours, published, **exact)
     weight = torch.randn_like(published)
@@ -57,9 +57,9 @@ def test_equals_four_plain_convolutions_in_values_and_gradients(
 
 
 def test_channels_of_a_real_stage() -> None:
-    """So many that oneDNN's fast kernels are used."""
+    """Enough channels for oneDNN's fast kernels."""
     neck, x = Neck(128, 64), torch.randn(2, 128, 13, 14, requires_grad=True)
-    ours, published = neck(x), plain(neck, x)
+    ours, published = neck(x), reference(neck, x)
     torch.testing.assert_close(ours, published, rtol=1e-4, atol=1e-5)
     weight = torch.randn_like(published)
     for mine, theirs in zip(gradients(neck, x, ours, weight), gradients(neck, x, published, weight), strict=True):
@@ -76,12 +76,12 @@ def test_dilations_beyond_the_map_are_one_product(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("size", [2, 7, 20])
-def test_bfloat16_autocast_gives_bfloat16(size: int) -> None:
+def test_bfloat16_autocast_returns_bfloat16(size: int) -> None:
     neck, x = Neck(16, 8), torch.randn(1, 16, size, size, requires_grad=True)
     with torch.autocast("cpu", torch.bfloat16):
         out = neck(x)
     assert out.dtype == torch.bfloat16
-    torch.testing.assert_close(out.float(), plain(neck, x), rtol=0.05, atol=0.02)
+    torch.testing.assert_close(out.float(), reference(neck, x), rtol=0.05, atol=0.02)
     out.float().sum().backward()
     assert all(torch.isfinite(parameter.grad).all() for parameter in neck.parameters())
 
@@ -97,7 +97,7 @@ def test_gradients_reach_a_frozen_input_and_frozen_weights() -> None:
 def test_a_compiler_sees_plain_operations() -> None:
     neck, x = Neck(4, 4), torch.randn(1, 4, 7, 7)
     compiled = torch.compile(neck, backend="aot_eager", fullgraph=True)(x)
-    torch.testing.assert_close(compiled, plain(neck, x))
+    torch.testing.assert_close(compiled, reference(neck, x))
     compiled.sum().backward()
     assert all(branch.weight.grad is not None for branch in neck.branches)
 
@@ -107,10 +107,10 @@ def test_weights_may_be_computed_or_passed_in() -> None:
     neck, x = Neck(3, 2), torch.randn(1, 3, 20, 20)
     values = {name: torch.randn_like(parameter) for name, parameter in neck.named_parameters()}
     passed = torch.func.functional_call(neck, values, (x,))
-    by_bias = torch.func.grad(lambda given: torch.func.functional_call(neck, given, (x,)).sum())(values)
+    by_bias = torch.func.grad(lambda parameters: torch.func.functional_call(neck, parameters, (x,)).sum())(values)
     assert torch.allclose(by_bias["branches.0.bias"], torch.full((2,), 400.0))
     neck.load_state_dict(values)
-    assert torch.allclose(passed, plain(neck, x), atol=1e-5)
+    assert torch.allclose(passed, reference(neck, x), atol=1e-5)
     prune.l1_unstructured(neck.branches[0], "weight", 0.5)
     parametrizations.weight_norm(neck.branches[1])
-    assert torch.allclose(neck(x), plain(neck, x), atol=1e-5)
+    assert torch.allclose(neck(x), reference(neck, x), atol=1e-5)

@@ -17,7 +17,7 @@ def small(**options) -> AVSModel:
 def model() -> AVSModel:
     torch.manual_seed(0)
     model = small()
-    for block in model.tpavi.values():  # a fresh block does not listen yet
+    for block in model.tpavi.values():  # a new block ignores the sound
         torch.nn.init.ones_(block.W_z[1].weight)
     return model.eval()
 
@@ -43,20 +43,22 @@ def test_shapes(batch: int, frames: int, size: tuple[int, int], stages: set[int]
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-def test_decoding_leaves_the_features_alone_and_listens(model: AVSModel, memory_format: torch.memory_format) -> None:
+def test_decoding_depends_on_the_sound_and_keeps_the_features(
+    model: AVSModel, memory_format: torch.memory_format
+) -> None:
     model = copy.deepcopy(model).to(memory_format=memory_format)
     frames, audio = torch.randn(2, 3, 3, 64, 96), torch.rand(2, 3, 128)
     with torch.no_grad():
         features = model.encode(frames)
-        before = [feature.clone() for feature in features]
+        copies = [feature.clone() for feature in features]
         loud, quiet = model.decode(features, audio), model.decode(features, torch.zeros_like(audio))
-        whole = model(frames, audio)
-    assert all(torch.equal(a, b) for a, b in zip(features, before, strict=True))
-    torch.testing.assert_close(loud.logits, whole.logits)
+        full = model(frames, audio)
+    assert all(torch.equal(a, b) for a, b in zip(features, copies, strict=True))
+    torch.testing.assert_close(loud.logits, full.logits)
     assert not torch.allclose(loud.logits, quiet.logits)
 
 
-def test_clips_of_a_batch_do_not_see_each_other(model: AVSModel) -> None:
+def test_clips_of_a_batch_are_independent(model: AVSModel) -> None:
     frames, audio = torch.randn(3, 2, 3, 32, 64), torch.rand(3, 2, 128)
     with torch.no_grad():
         together = model(frames, audio).logits
@@ -70,12 +72,12 @@ def test_valid_blanks_padded_frames(model: AVSModel) -> None:
     with torch.no_grad():
         out = model(frames, audio, valid)
         changed = model(torch.where(valid[..., None, None, None], frames, torch.ones(())), audio, valid)
-        everything, nothing_said = model(frames, audio, torch.ones_like(valid)), model(frames, audio)
+        everything, default = model(frames, audio, torch.ones_like(valid)), model(frames, audio)
     assert out.logits[:, 2:].abs().max() == 0
     assert all(visual[:, 2:].abs().max() == 0 for visual in out.visual_maps)
     assert out.logits[:, :2].abs().max() > 0
     torch.testing.assert_close(out.logits, changed.logits)
-    torch.testing.assert_close(everything.logits, nothing_said.logits)
+    torch.testing.assert_close(everything.logits, default.logits)
 
 
 def test_returned_maps_are_rectified(model: AVSModel) -> None:
@@ -91,7 +93,7 @@ def test_logits_of_another_size(model: AVSModel) -> None:
 @pytest.mark.parametrize("mode", ["audio", "visual", "both"])
 @pytest.mark.parametrize("stages", [(), (3,), (1, 2, 3, 4)])
 def test_every_trainable_parameter_has_a_gradient(mode: str, stages: tuple[int, ...]) -> None:
-    """Distributed training waits for every one of them."""
+    """Distributed training waits for the gradient of every parameter."""
     net = small(fusion_mode=mode, fusion_stages=stages)
     net(torch.randn(1, 2, 3, 32, 64), torch.rand(1, 2, 128)).logits.sum().backward()
     assert [name for name, p in net.named_parameters() if p.requires_grad and p.grad is None] == []
@@ -126,7 +128,7 @@ def test_bfloat16_autocast() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"fusion_stages": [5]}, r"fusion_stages: .*5.*allowed are 1"),
         ({"fusion_stages": [0, 1]}, "fusion_stages: .*0"),
@@ -134,11 +136,11 @@ def test_bfloat16_autocast() -> None:
         ({"fusion_scope": "clips"}, "fusion_scope 'clips' is unknown.*'clip'"),
         ({"backbone": "resnet5"}, "backbone: 'resnet5'.*did you mean 'resnet50'"),
         ({"backbone": "resnet50.nonsense"}, "backbone: .*'nonsense'.*resnet50.tv_in1k"),
-        ({"backbone": "test_vit"}, "backbone: 'test_vit' gives maps at strides"),
+        ({"backbone": "test_vit"}, "backbone: 'test_vit' has maps at strides"),
     ],
 )
-def test_mistakes_are_told_in_one_line(options: dict, told: str) -> None:
-    with pytest.raises(UserError, match=told) as caught:
+def test_errors_are_one_line(options: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
         small(**options)
     assert "\n" not in str(caught.value)
 

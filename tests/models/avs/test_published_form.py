@@ -1,4 +1,4 @@
-"""The whole model, step by step, against the published form on the same parameters; frames that nobody asks for."""
+"""The whole model against the published form on the same parameters, and decoding of selected frames only."""
 
 import copy
 
@@ -12,7 +12,7 @@ from avseg.models.avs.network import AVSModel
 
 def build(backbone: str, dtype: torch.dtype = torch.float64) -> AVSModel:
     model = AVSModel(backbone, channels=16)
-    for block in model.tpavi.values():  # a fresh block does not listen yet
+    for block in model.tpavi.values():  # a new block ignores the sound
         torch.nn.init.ones_(block.W_z[1].weight)
     return model.to(dtype)
 
@@ -32,13 +32,13 @@ def gradients(model: AVSModel, dtype: torch.dtype) -> tuple[float, dict[str, tor
 
 @pytest.mark.parametrize("backbone", ["test_resnet", "pvt_v2_b0"])
 def test_a_training_step_equals_the_published_one(backbone: str) -> None:
-    """Equal in float64; in float32 (other kernels) up to the gates of ReLUs that rounding opens or shuts."""
+    """Equal in float64; in float32 (other kernels) up to ReLUs that rounding switches."""
     exact = build(backbone, torch.float64)
     ours, published = copy.deepcopy(exact).float(), as_published(copy.deepcopy(exact))
     loss, expected = gradients(published, torch.float64)
     for model, dtype in ((exact, torch.float64), (ours, torch.float32)):
-        found, mine = gradients(model, dtype)
-        assert found == pytest.approx(loss, rel=1e-5)
+        value, mine = gradients(model, dtype)
+        assert value == pytest.approx(loss, rel=1e-5)
         assert mine.keys() == expected.keys()
         for name, gradient in expected.items() if model is exact else ():
             # the losses are float32 in both
@@ -48,29 +48,29 @@ def test_a_training_step_equals_the_published_one(backbone: str) -> None:
         assert (error / size) ** 0.5 < 2e-3
 
 
-def test_frames_that_nobody_asks_for_are_not_decoded() -> None:
+def test_frames_outside_of_the_decode_mask_are_not_decoded() -> None:
     """S4 trains on the first frame: the same loss and the same gradients of every parameter."""
-    whole = build("test_resnet")
-    part = copy.deepcopy(whole)
+    full = build("test_resnet")
+    partial = copy.deepcopy(full)
     frames, audio = torch.randn(2, 3, 3, 32, 64, dtype=torch.float64), torch.rand(2, 3, 128, dtype=torch.float64)
     masks, annotated = torch.randint(0, 2, (2, 3, 32, 64)), torch.tensor([[True, False, False]] * 2)
     decoded: list[int] = []
-    part.decoder.register_forward_hook(lambda _, inputs, __: decoded.append(len(inputs[0][0])))
-    all_logits, some_logits = whole(frames, audio).logits, part(frames, audio, decode_mask=annotated).logits
+    partial.decoder.register_forward_hook(lambda _, inputs, __: decoded.append(len(inputs[0][0])))
+    full_logits, partial_logits = full(frames, audio).logits, partial(frames, audio, decode_mask=annotated).logits
     assert decoded == [2]
-    torch.testing.assert_close(some_logits[annotated], all_logits[annotated])
-    assert some_logits.shape == all_logits.shape
-    assert some_logits[~annotated].abs().max() == 0
-    for net, logits in ((whole, all_logits), (part, some_logits)):
+    torch.testing.assert_close(partial_logits[annotated], full_logits[annotated])
+    assert partial_logits.shape == full_logits.shape
+    assert partial_logits[~annotated].abs().max() == 0
+    for net, logits in ((full, full_logits), (partial, partial_logits)):
         MaskLoss()(logits, masks, annotated).backward()
         assert net.training
-    for (name, mine), theirs in zip(part.named_parameters(), whole.parameters(), strict=True):
+    for (name, mine), theirs in zip(partial.named_parameters(), full.parameters(), strict=True):
         if theirs.grad is not None:
             torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-6, atol=1e-9, msg=name)
 
 
 def test_no_frame_to_decode_still_carries_the_graph() -> None:
-    """A process without a clip of its own takes part in distributed training all the same."""
+    """A rank without clips still takes part in distributed training."""
     model = build("test_resnet", torch.float32)
     out = model(torch.randn(1, 2, 3, 32, 32), torch.rand(1, 2, 128), decode_mask=torch.zeros(1, 2, dtype=torch.bool))
     MaskLoss()(out.logits, torch.zeros(1, 2, 32, 32), torch.zeros(1, 2, dtype=torch.bool)).backward()
@@ -83,6 +83,6 @@ def test_decoding_some_frames_in_evaluation_with_another_size() -> None:
     decode_mask = torch.tensor([[False, True, True]])
     with torch.no_grad():
         features = model.encode(frames)
-        every = model.decode(features, audio, size=(40, 50)).logits
-        some = model.decode(features, audio, size=(40, 50), decode_mask=decode_mask).logits
-    torch.testing.assert_close(some[decode_mask], every[decode_mask])
+        complete = model.decode(features, audio, size=(40, 50)).logits
+        decoded = model.decode(features, audio, size=(40, 50), decode_mask=decode_mask).logits
+    torch.testing.assert_close(decoded[decode_mask], complete[decode_mask])

@@ -97,16 +97,16 @@ def test_linear_form_equals_quadratic_form_in_values_and_gradients(
         )
         for out, net in ((z, block), (expected, reference))
     )
-    for mine, other in zip(ours, theirs, strict=True):
-        if other is not None:
-            torch.testing.assert_close(mine, other, rtol=1e-6, atol=1e-8)
+    for mine, expected_gradient in zip(ours, theirs, strict=True):
+        if expected_gradient is not None:
+            torch.testing.assert_close(mine, expected_gradient, rtol=1e-6, atol=1e-8)
         else:
             assert mine is None
 
 
 @settings(max_examples=20, deadline=None)
 @given(order=st.permutations(range(5)), seed=st.integers(0, 2**16))
-def test_clip_scope_cannot_tell_when_but_frame_scope_can(order: list[int], seed: int) -> None:
+def test_clip_scope_ignores_when_a_sound_occurs_and_frame_scope_does_not(order: list[int], seed: int) -> None:
     torch.manual_seed(seed)
     still = torch.randn(1, 4, 1, 3, 3, dtype=torch.double).expand(-1, -1, 5, -1, -1)
     audio = torch.randn(1, 5, 6, dtype=torch.double)

@@ -60,7 +60,7 @@ def test_parameter_counts(backbone: str, stages: tuple[int, ...]) -> None:
         model = AVSModel(backbone, stages)
     ours = sum(p.numel() for p in model.parameters())
     assert ours == PARAMETERS[backbone, stages] - (UNUSED_COPIES if backbone == "resnet50" else 0)
-    # path4 has a unit for a second input that it never gets: in the official count, in ours, but frozen
+    # path4 has a unit for a second input that is never used: in both counts, frozen in ours
     frozen = [name for name, p in model.named_parameters() if not p.requires_grad]
     assert {re.sub(r"conv\d\.(weight|bias)", "", name) for name in frozen} == {"decoder.paths.3.stage_unit."}
     exported = to_official(model)
@@ -130,20 +130,20 @@ def test_a_classifier_and_missing_counters_are_tolerated(resnet: AVSModel, offic
     assert torch.equal(resnet.backbone.net.conv1.weight, official["resnet.conv1.weight"])
 
 
-def test_what_does_not_fit_is_listed(resnet: AVSModel, official: dict[str, Tensor]) -> None:
+def test_differences_are_listed(resnet: AVSModel, official: dict[str, Tensor]) -> None:
     load_official(resnet, official)
-    before = {name: tensor.clone() for name, tensor in resnet.state_dict().items()}
-    wrong = {name: tensor + 1 for name, tensor in official.items() if not name.startswith("output_conv.0")}
-    wrong |= {"tpavi_b1.g.weight": torch.zeros(1), "output_conv.4.weight": torch.zeros(71, 32, 1, 1)}
+    original = {name: tensor.clone() for name, tensor in resnet.state_dict().items()}
+    changed_weights = {name: tensor + 1 for name, tensor in official.items() if not name.startswith("output_conv.0")}
+    changed_weights |= {"tpavi_b1.g.weight": torch.zeros(1), "output_conv.4.weight": torch.zeros(71, 32, 1, 1)}
     with pytest.raises(UserError) as caught:
-        load_official(resnet, wrong)
-    told = str(caught.value)
-    assert "2 missing" in told
-    assert "decoder.head.0.weight" in told or "output_conv.0.weight" in told
-    assert "1 unexpected (tpavi_b1.g.weight)" in told
-    assert "output_conv.4.weight (71, 32, 1, 1) instead of (1, 8, 1, 1)" in told
-    assert "\n" not in told
-    assert all(torch.equal(tensor, before[name]) for name, tensor in resnet.state_dict().items())
+        load_official(resnet, changed_weights)
+    message = str(caught.value)
+    assert "2 missing" in message
+    assert "decoder.head.0.weight" in message or "output_conv.0.weight" in message
+    assert "1 unexpected (tpavi_b1.g.weight)" in message
+    assert "output_conv.4.weight (71, 32, 1, 1) instead of (1, 8, 1, 1)" in message
+    assert "\n" not in message
+    assert all(torch.equal(tensor, original[name]) for name, tensor in resnet.state_dict().items())
 
 
 def test_another_backbone_has_no_official_names() -> None:

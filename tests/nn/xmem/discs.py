@@ -9,11 +9,11 @@ from tests.golden_recipe import rng
 
 
 def moving_discs(frames: int, height: int, width: int, seed: int, count: int = 3) -> tuple[Tensor, Tensor]:
-    """Normalised frames (T, 3, H, W) and masks of all discs, without what is covered (T, count, H, W) bool."""
+    """Draw normalised frames (T, 3, H, W) and the visible part of each disc (T, count, H, W) bool."""
     r = rng("discs", seed)
     y, x = np.mgrid[:height, :width]
     gradient = np.stack([x / width, y / height, (x + y) / (height + width)])
-    pictures = np.repeat(gradient[None], frames, 0)
+    images = np.repeat(gradient[None], frames, 0)
     masks = np.zeros((frames, count, height, width), bool)
     for k in range(count):
         cy, cx = r.uniform(0.25, 0.75) * height, r.uniform(0.25, 0.75) * width
@@ -21,8 +21,8 @@ def moving_discs(frames: int, height: int, width: int, seed: int, count: int = 3
         radius, colour = r.uniform(0.1, 0.2) * height, r.random(3)
         for i in range(frames):
             disc = (y - cy - vy * i) ** 2 + (x - cx - vx * i) ** 2 < radius**2
-            pictures[i][:, disc] = colour[:, None]
+            images[i][:, disc] = colour[:, None]
             masks[i, :k] &= ~disc
             masks[i, k] = disc
     mean, std = np.array(IMAGENET_MEAN)[:, None, None], np.array(IMAGENET_STD)[:, None, None]
-    return torch.from_numpy(((pictures - mean) / std).astype(np.float32)), torch.from_numpy(masks)
+    return torch.from_numpy(((images - mean) / std).astype(np.float32)), torch.from_numpy(masks)

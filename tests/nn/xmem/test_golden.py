@@ -49,9 +49,9 @@ def test_all_14_frames_equal_the_official(network: XMem, reference: dict[str, Te
     frames, masks = moving_discs(14, 96, 144, 21)
     propagator = Propagator(network, SETTINGS)
     for i, frame in enumerate(frames):
-        given = masks[0, :2] if i == 0 else None
-        probabilities = propagator.step(frame, given, None if given is None else [1, 2])
+        annotation = masks[0, :2] if i == 0 else None
+        probabilities = propagator.step(frame, annotation, None if annotation is None else [1, 2])
         error = (probabilities[:, ::4, ::4] - reference[f"prob_{i:02}"]).abs().max()
         assert error < 1e-4, f"frame {i}: {error}"
     (group,) = propagator._video.groups
-    assert group.bank.long == 32  # two consolidations happened on the way
+    assert group.bank.long == 32  # after two consolidations

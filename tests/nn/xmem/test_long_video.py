@@ -1,4 +1,4 @@
-"""Three objects that come at different times, in memory that stays flat."""
+"""Three objects that appear at different times; the memory stays constant."""
 
 import resource
 from pathlib import Path
@@ -14,7 +14,7 @@ CELLS = 3 * 4
 
 
 def scene(step: int) -> tuple[Tensor, Tensor]:
-    """A frame (3, 48, 64) and the masks (3, 48, 64) of three bars that swing over it."""
+    """Draw a frame (3, 48, 64) and the masks (3, 48, 64) of three bars that swing over it."""
     x = torch.arange(64.0)
     bars = [(x - 32 - 20 * torch.sin(torch.tensor(0.05 * step + 2 * k))).abs() < 5 for k in range(3)]
     masks = torch.stack([bar.expand(48, 64) for bar in bars])
@@ -31,10 +31,10 @@ def advance(propagator: Propagator, step: int, arrivals: dict[int, int]) -> Tens
     return propagator.step(frame, None if name is None else masks[name - 1 : name], name and [name])
 
 
-def expected_elements(frames_remembered: int) -> tuple[int, int]:
-    """Long-term and working elements of a group that remembered so many frames."""
+def expected_elements(frames_memorised: int) -> tuple[int, int]:
+    """Compute the long-term and working elements of a group after a number of memory frames."""
     working, long = 0, 0
-    for _ in range(frames_remembered):
+    for _ in range(frames_memorised):
         working += 1
         if working == SETTINGS.max_mid_term_frames:
             working, long = SETTINGS.min_mid_term_frames, min(long + 8, 40)
@@ -44,21 +44,21 @@ def expected_elements(frames_remembered: int) -> tuple[int, int]:
 def test_stored_elements_are_exactly_bounded() -> None:
     arrivals = {0: 1, 7: 2, 30: 3}
     propagator = Propagator(tiny_xmem(), SETTINGS)
-    remembered, last = {1: 0, 2: 0, 3: 0}, 0
+    memorised, last = {1: 0, 2: 0, 3: 0}, 0
     for step in range(90):
         advance(propagator, step, arrivals)
         if step in arrivals or step - last == SETTINGS.mem_every:
             last = step
             for name in propagator.objects:
-                remembered[name] += 1
+                memorised[name] += 1
         for name, (_, bank) in zip(propagator.objects, propagator._video.groups, strict=True):
-            assert (bank.long, len(bank.elements) - bank.long) == expected_elements(remembered[name])
+            assert (bank.long, len(bank.elements) - bank.long) == expected_elements(memorised[name])
     longs = [bank.long for _, bank in propagator._video.groups]
     assert longs == [40, 40, 40]  # full, so that elements were forgotten in all three groups
 
 
 @pytest.mark.slow
-def test_2000_frames_in_flat_memory() -> None:
+def test_2000_frames_in_constant_memory() -> None:
     arrivals = {0: 1, 300: 2, 700: 3}
     propagator = Propagator(tiny_xmem(), SETTINGS)
     sizes, resident = {}, {}

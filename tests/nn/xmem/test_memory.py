@@ -51,9 +51,9 @@ def small_settings(draw: st.DrawFn) -> MemorySettings:
 
 
 @settings(max_examples=60, deadline=None)
-@given(given_settings=small_settings(), frames=st.integers(1, 30))
-def test_elements_are_exactly_as_many_as_the_settings_say(given_settings: MemorySettings, frames: int) -> None:
-    s = given_settings
+@given(memory_settings=small_settings(), frames=st.integers(1, 30))
+def test_the_number_of_elements_follows_the_settings(memory_settings: MemorySettings, frames: int) -> None:
+    s = memory_settings
     bank = MemoryBank(s, random_elements(CELLS), CELLS)
     run(bank, frames)
     working, long = 1, 0
@@ -68,16 +68,16 @@ def test_elements_are_exactly_as_many_as_the_settings_say(given_settings: Memory
 
 
 @settings(max_examples=30, deadline=None)
-@given(given_settings=small_settings(), frames=st.integers(2, 20))
-def test_the_first_and_the_newest_frames_stay_and_no_cell_is_held_twice(given_settings, frames: int) -> None:
-    bank = MemoryBank(given_settings, random_elements(CELLS), CELLS)
+@given(memory_settings=small_settings(), frames=st.integers(2, 20))
+def test_the_first_and_the_newest_frames_stay_and_cells_are_unique(memory_settings, frames: int) -> None:
+    bank = MemoryBank(memory_settings, random_elements(CELLS), CELLS)
     run(bank, frames)
     working = bank.elements.pick(slice(bank.long, len(bank.elements)))
     count = len(working) // CELLS
     expected = [0, *range(frames - count + 1, frames)]
     assert working.frame.tolist() == [step for step in expected for _ in range(CELLS)]
-    places = list(zip(bank.elements.frame.tolist(), bank.elements.cell.tolist(), strict=True))
-    assert len(set(places)) == len(places)
+    cells_of_frames = list(zip(bank.elements.frame.tolist(), bank.elements.cell.tolist(), strict=True))
+    assert len(set(cells_of_frames)) == len(cells_of_frames)
     assert set(bank.elements.frame[: bank.long].tolist()).isdisjoint(expected)
 
 
@@ -120,25 +120,25 @@ def test_use_is_the_affinity_received() -> None:
     assert bank.elements.life.tolist() == [1] * CELLS
 
 
-def test_objects_of_a_group_read_together_as_each_would_alone() -> None:
-    both = random_elements(30, objects=2)
+def test_objects_of_a_group_read_together_as_alone() -> None:
+    pair = random_elements(30, objects=2)
     query, selection = torch.randn(7, 4), torch.rand(7, 4)
-    together = MemoryBank(MemorySettings(), both, 30)
-    value = together.look_up(query, selection).read(both.value)
+    together = MemoryBank(MemorySettings(), pair, 30)
+    value = together.look_up(query, selection).read(pair.value)
     for i in (0, 1):
-        own = replace(both, value=both.value[:, 3 * i : 3 * i + 3], mask=both.mask[:, i : i + 1])
-        alone = MemoryBank(MemorySettings(), own, 30).look_up(query, selection).read(own.value)
+        single = replace(pair, value=pair.value[:, 3 * i : 3 * i + 3], mask=pair.mask[:, i : i + 1])
+        alone = MemoryBank(MemorySettings(), single, 30).look_up(query, selection).read(single.value)
         torch.testing.assert_close(value[:, 3 * i : 3 * i + 3], alone)
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"top_k": 0}, "top_k: 0 .*1 or more"),
         ({"min_mid_term_frames": 10}, "min_mid_term_frames: 10 must be less than max_mid_term_frames"),
         ({"num_prototypes": 10_000}, "num_prototypes: 10000 must be less than max_long_term_elements"),
     ],
 )
-def test_settings_that_cannot_be(options: dict, told: str) -> None:
-    with pytest.raises(UserError, match=told):
+def test_invalid_settings(options: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         MemorySettings(**options)

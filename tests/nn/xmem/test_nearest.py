@@ -8,37 +8,37 @@ from tests.nn.xmem.discs import moving_discs
 from tests.nn.xmem.test_propagator import CALLS, FRAMES, SHORT, follow
 
 
-def test_the_same_frame_again_is_nearest_to_itself() -> None:
+def test_a_repeated_frame_is_nearest_to_itself() -> None:
     frames, discs = moving_discs(1, 96, 128, 4)
     propagator = Propagator(tiny_xmem(), MemorySettings(top_k=100))
     probabilities = propagator.step(frames[0], discs[0], [4, 7, 2])
     propagator.step(frames[0])
     per_cell = F.avg_pool2d(probabilities[None], 16)[0]
     for channel, name in enumerate((4, 7, 2), 1):
-        found = propagator.nearest(name)
-        assert found.evidence.shape == (6, 8)
-        assert found.affinity.shape == found.label.shape == (48, 6, 8)
-        assert torch.equal(found.cell[0], torch.arange(48).view(6, 8))
-        assert found.frame.unique().tolist() == [0]
-        assert torch.equal(found.label[0], torch.tensor([0, 4, 7, 2])[per_cell.argmax(0)])
+        nearest = propagator.nearest(name)
+        assert nearest.evidence.shape == (6, 8)
+        assert nearest.affinity.shape == nearest.label.shape == (48, 6, 8)
+        assert torch.equal(nearest.cell[0], torch.arange(48).view(6, 8))
+        assert nearest.frame.unique().tolist() == [0]
+        assert torch.equal(nearest.label[0], torch.tensor([0, 4, 7, 2])[per_cell.argmax(0)])
         # every element of this small memory is among the nearest, so the evidence is a plain weighted mean
-        masks = per_cell[channel].flatten()[found.cell]
-        torch.testing.assert_close(found.evidence, (found.affinity * masks).sum(0))
-    assert found.label.unique().tolist() == [0, 2, 4, 7]
+        masks = per_cell[channel].flatten()[nearest.cell]
+        torch.testing.assert_close(nearest.evidence, (nearest.affinity * masks).sum(0))
+    assert nearest.label.unique().tolist() == [0, 2, 4, 7]
 
 
-def test_places_stay_true_through_consolidation() -> None:
-    """The key of every element is the key of the frame and the cell that it says it comes from."""
+def test_frame_and_cell_stay_correct_through_consolidation() -> None:
+    """The key of every element is the key of the frame and the cell that it stores."""
     propagator = Propagator(tiny_xmem(), SHORT)
     follow(propagator)
     assert len(propagator._video.groups) == 3
     for _, bank in propagator._video.groups:
         assert bank.long == 20
         for frame in bank.elements.frame.unique().tolist():
-            here = bank.elements.pick(bank.elements.frame == frame)
+            elements = bank.elements.pick(bank.elements.frame == frame)
             with torch.no_grad():
                 key = propagator.network.encode_key(FRAMES[frame : frame + 1]).key[0].flatten(1).T
-            torch.testing.assert_close(here.key, key[here.cell])
+            torch.testing.assert_close(elements.key, key[elements.cell])
 
 
 def test_each_group_reads_its_own_memory() -> None:
@@ -51,21 +51,21 @@ def test_each_group_reads_its_own_memory() -> None:
 
 
 def test_evidence_is_where_the_object_is() -> None:
-    """A still scene, and an object of 2 x 2 cells; also read from prototypes, which carry the mask on."""
+    """A static scene with an object of 2 x 2 cells; also read from prototypes, which keep the mask."""
     frames, _ = moving_discs(1, 96, 128, 5)
     mask = torch.zeros(1, 96, 128, dtype=torch.bool)
     mask[:, 32:64, 48:80] = True
     propagator = Propagator(tiny_xmem(), SHORT)
     for step in range(12):
         propagator.step(frames[0], mask if step % 2 == 0 else None, [1] if step % 2 == 0 else None)
-    found = propagator.nearest(1)
+    nearest = propagator.nearest(1)
     inside = F.avg_pool2d(mask[None].float(), 16)[0, 0] == 1
     assert inside.sum() == 4
-    assert (found.label[0] == inside).all()
-    # the features of random weights are nearly flat, so much is read from beside the object too
-    assert found.evidence[inside].mean() > 2 * found.evidence[~inside].mean()
-    assert found.evidence.min() >= 0
-    assert found.evidence.max() <= 1 + 1e-6
+    assert (nearest.label[0] == inside).all()
+    # the features of random weights are nearly flat, so much is also read from outside of the object
+    assert nearest.evidence[inside].mean() > 2 * nearest.evidence[~inside].mean()
+    assert nearest.evidence.min() >= 0
+    assert nearest.evidence.max() <= 1 + 1e-6
 
 
 def test_centres_of_cells_are_pixels_of_the_video() -> None:
@@ -81,12 +81,12 @@ def test_centres_of_cells_are_pixels_of_the_video() -> None:
     assert scaled.cell_centres(torch.tensor([0, 8])).tolist() == [[4, 4], [4, 12]]
 
 
-def test_what_was_not_read_is_told() -> None:
+def test_errors() -> None:
     propagator = Propagator(tiny_xmem(), SHORT)
-    with pytest.raises(UserError, match="no place"):
+    with pytest.raises(UserError, match="size is unknown before the first frame"):
         propagator.cell_centres(torch.tensor(0))
     follow(propagator, {0: CALLS[0]}, last=1)
-    with pytest.raises(UserError, match="6 is not followed; known are \\[5\\]"):
+    with pytest.raises(UserError, match="6 is unknown; known are \\[5\\]"):
         propagator.nearest(6)
-    with pytest.raises(UserError, match="5 read nothing from memory on frame 0"):
+    with pytest.raises(UserError, match="5 did not read its memory on frame 0"):
         propagator.nearest(5)

@@ -12,13 +12,13 @@ def network() -> XMem:
     return tiny_xmem()
 
 
-def test_tiny_network_is_small_and_the_same_every_time() -> None:
-    before = torch.get_rng_state()
-    one, two, other = tiny_xmem(1), tiny_xmem(1), tiny_xmem(2)
-    assert torch.equal(torch.get_rng_state(), before)
-    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
-    assert not torch.equal(one.decoder.pred.weight, other.decoder.pred.weight)
-    assert sum(parameter.numel() for parameter in one.parameters()) < 200_000
+def test_tiny_network_is_small_and_reproducible() -> None:
+    rng_state = torch.get_rng_state()
+    first, repeated, differs = tiny_xmem(1), tiny_xmem(1), tiny_xmem(2)
+    assert torch.equal(torch.get_rng_state(), rng_state)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), repeated.parameters(), strict=True))
+    assert not torch.equal(first.decoder.pred.weight, differs.decoder.pred.weight)
+    assert sum(parameter.numel() for parameter in first.parameters()) < 200_000
 
 
 @pytest.mark.parametrize("objects", [1, 3])
@@ -46,22 +46,24 @@ def test_decoding_objects_together_equals_each_alone(network: XMem) -> None:
         readout, hidden = torch.randn(4, 16, 2, 3), torch.randn(4, 8, 2, 3)
         together = network.decode(features, readout, hidden)
         alone = [network.decode(features, readout[i : i + 1], hidden[i : i + 1]) for i in range(4)]
-    for part in (0, 1):
-        torch.testing.assert_close(together[part], torch.cat([one[part] for one in alone]), rtol=1e-4, atol=1e-5)
+    for output in (0, 1):
+        torch.testing.assert_close(
+            together[output], torch.cat([single[output] for single in alone]), rtol=1e-4, atol=1e-5
+        )
 
 
-def test_the_value_of_an_object_knows_the_sum_of_the_others(network: XMem) -> None:
-    """So three objects equal two, of which one is the sum of two; and their order does not matter."""
+def test_the_value_of_an_object_depends_on_the_sum_of_the_other_masks(network: XMem) -> None:
+    """Three objects equal two if one of those is the sum of two, and the order does not matter."""
     with torch.no_grad():
         frame, hidden = torch.randn(1, 3, 32, 48), torch.zeros(3, 8, 2, 3)
         features = network.encode_key(frame)
         masks = torch.rand(3, 32, 48) / 3
         value, _ = network.encode_value(frame, features, masks, hidden)
         merged, _ = network.encode_value(frame, features, torch.stack([masks[0], masks[1] + masks[2]]), hidden[:2])
-        turned, _ = network.encode_value(frame, features, masks.flip(0), hidden)
+        flipped, _ = network.encode_value(frame, features, masks.flip(0), hidden)
         alone, _ = network.encode_value(frame, features, masks[:1], hidden[:1])
     torch.testing.assert_close(merged[0], value[0], rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(turned.flip(0), value, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(flipped.flip(0), value, rtol=1e-4, atol=1e-5)
     assert not torch.allclose(alone[0], value[0])
 
 
@@ -73,6 +75,6 @@ def test_soft_aggregation(values: list[float]) -> None:
     assert (out >= 0).all()
     order = sorted(range(len(values)), key=values.__getitem__)
     assert (out[1:][order].diff() >= -1e-6).all()
-    if len(values) == 1:  # nobody to compete with but the background
+    if len(values) == 1:  # only the background competes
         p = values[0]
         assert out[1] == pytest.approx(p**2 / (p**2 + (1 - p) ** 2), abs=1e-5)

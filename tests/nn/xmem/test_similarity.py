@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from avseg.nn.xmem import similarity as module
 from avseg.nn.xmem.similarity import similarity, top_k_affinity
-from tests.nn.xmem.plain import plain_read
+from tests.nn.xmem.reference import reference_read
 
 
 def memory(elements: int, queries: int, channels: int = 6, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -29,9 +29,9 @@ def test_similarity_is_the_weighted_square_of_the_difference(elements, queries, 
 
 @settings(max_examples=20, deadline=None)
 @given(elements=st.integers(1, 40), k=st.integers(1, 45), seed=st.integers(0, 99))
-def test_reading_equals_the_plain_form(elements: int, k: int, seed: int) -> None:
+def test_reading_equals_the_reference(elements: int, k: int, seed: int) -> None:
     m, values = memory(elements, 5, seed=seed), torch.randn(elements, 7)
-    expected = plain_read(
+    expected = reference_read(
         list(m["key"]), list(m["shrinkage"]), list(values), m["query"].T[None], m["selection"].T[None], k
     )
     affinity = top_k_affinity(**m, k=k)
@@ -41,17 +41,17 @@ def test_reading_equals_the_plain_form(elements: int, k: int, seed: int) -> None
     assert (affinity.weight.diff(dim=1) <= 0).all()
 
 
-def test_queries_in_parts_equal_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_queries_in_chunks_equal_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     m, values = memory(50, 23), torch.randn(50, 3)
-    whole = top_k_affinity(**m, k=8)
+    at_once = top_k_affinity(**m, k=8)
     monkeypatch.setattr(module, "QUERIES_AT_ONCE", 5)
-    parts = top_k_affinity(**m, k=8)
-    assert torch.equal(parts.position, whole.position)
-    torch.testing.assert_close(parts.read(values), whole.read(values))
+    in_chunks = top_k_affinity(**m, k=8)
+    assert torch.equal(in_chunks.position, at_once.position)
+    torch.testing.assert_close(in_chunks.read(values), at_once.read(values))
 
 
 def test_far_queries_still_read() -> None:
-    """Without the softmax's shift all weights would underflow to 0 / 0."""
+    """Without the shift of the softmax all weights would underflow to 0 / 0."""
     m = memory(40, 3)
     m["query"] += 1000
     assert torch.isfinite(top_k_affinity(**m, k=30).weight).all()

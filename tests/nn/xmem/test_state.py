@@ -12,21 +12,21 @@ from tests.nn.xmem.test_propagator import FRAMES, SHORT, follow
 
 
 @pytest.fixture(scope="module")
-def whole() -> tuple[Propagator, list[Tensor]]:
+def full_run() -> tuple[Propagator, list[Tensor]]:
     propagator = Propagator(tiny_xmem(), SHORT)
     return propagator, follow(propagator, last=30)
 
 
 @pytest.mark.parametrize("cut", [0, 1, 3, 4, 11, 25])
-def test_a_video_continues_with_equal_values(cut: int, whole: tuple[Propagator, list[Tensor]], tmp_path: Path) -> None:
-    begun = Propagator(tiny_xmem(), SHORT)
-    follow(begun, last=cut)
-    begun.save(tmp_path / "memory.safetensors")
+def test_a_resumed_video_has_equal_values(cut: int, full_run: tuple[Propagator, list[Tensor]], tmp_path: Path) -> None:
+    interrupted = Propagator(tiny_xmem(), SHORT)
+    follow(interrupted, last=cut)
+    interrupted.save(tmp_path / "memory.safetensors")
     continued = Propagator(tiny_xmem(), SHORT)
     continued.load(tmp_path / "memory.safetensors")
-    assert continued.objects == begun.objects
-    assert all(torch.equal(a, b) for a, b in zip(follow(continued, first=cut, last=30), whole[1][cut:], strict=True))
-    for name, tensor in whole[0].state().items():
+    assert continued.objects == interrupted.objects
+    assert all(torch.equal(a, b) for a, b in zip(follow(continued, first=cut, last=30), full_run[1][cut:], strict=True))
+    for name, tensor in full_run[0].state().items():
         assert torch.equal(tensor, continued.state()[name])
 
 
@@ -41,7 +41,7 @@ def test_a_snapshot_is_not_changed_by_later_steps() -> None:
     assert all(torch.equal(a, b) for a, b in zip(follow(propagator, first=12, last=24), later, strict=True))
 
 
-def test_the_file_is_plain_and_whole(tmp_path: Path) -> None:
+def test_the_file_is_safetensors_without_leftovers(tmp_path: Path) -> None:
     propagator = Propagator(tiny_xmem(), SHORT)
     follow(propagator, last=12)
     propagator.save(tmp_path / "folder" / "memory.safetensors")
@@ -49,7 +49,7 @@ def test_the_file_is_plain_and_whole(tmp_path: Path) -> None:
     assert load_file(tmp_path / "folder" / "memory.safetensors")["objects"].tolist() == [5, 2, 9]
 
 
-def test_what_does_not_fit_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+def test_errors_leave_the_state_unchanged(tmp_path: Path) -> None:
     propagator = Propagator(tiny_xmem(), SHORT)
     follow(propagator, last=12)
     state = propagator.state()
@@ -64,12 +64,12 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(tmp_path: Path) -> Non
         (lambda: propagator.load_state({k: v for k, v in state.items() if k != "group.1.key"}), "group.1.key.*missing"),
         (lambda: propagator.load(broken), "cannot be read"),
         (lambda: propagator.load(tmp_path / "none.safetensors"), "cannot be read"),
-        (lambda: propagator.load(empty), "not a saved one"),
+        (lambda: propagator.load(empty), "not a saved memory"),
     ]
-    for call, told in refused:
-        with pytest.raises(UserError, match=told) as caught:
+    for call, message in refused:
+        with pytest.raises(UserError, match=message) as caught:
             call()
         assert "\n" not in str(caught.value)
-    other = Propagator(tiny_xmem(), SHORT)
-    follow(other, last=12)
-    assert torch.equal(propagator.step(FRAMES[12]), other.step(FRAMES[12]))
+    untouched = Propagator(tiny_xmem(), SHORT)
+    follow(untouched, last=12)
+    assert torch.equal(propagator.step(FRAMES[12]), untouched.step(FRAMES[12]))

@@ -24,11 +24,11 @@ def test_the_network_is_built_from_the_file(prefix: str, tmp_path: Path) -> None
         assert torch.equal(tensor, weights[prefix + name])
 
 
-def test_official_names_give_the_paper_network() -> None:
+def test_official_names_load_into_the_paper_network() -> None:
     shapes = json.loads((GOLDEN / "xmem_keys.json").read_text())
     with torch.device("meta"):
         network = XMem()
-        # old files have no counters of batches
+        # old files lack the BatchNorm counters
         load_weights(network, {n: torch.zeros(s) for n, s in shapes.items() if not n.endswith("num_batches_tracked")})
 
 
@@ -42,16 +42,16 @@ def test_weights_for_single_objects_get_zeros_for_the_other_objects() -> None:
     assert loaded[:, 4].abs().max() == 0
 
 
-def test_what_does_not_fit_is_told_and_changes_nothing() -> None:
+def test_differences_are_listed_and_the_network_is_unchanged() -> None:
     network = tiny_xmem()
-    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    wrong = dict(tiny_xmem(3).state_dict())
-    del wrong["decoder.pred.bias"]
-    wrong["decoder.pred.weight"] = torch.zeros(1, 2, 3, 3)
-    wrong["extra"] = torch.zeros(1)
+    original = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    changed = dict(tiny_xmem(3).state_dict())
+    del changed["decoder.pred.bias"]
+    changed["decoder.pred.weight"] = torch.zeros(1, 2, 3, 3)
+    changed["extra"] = torch.zeros(1)
     with pytest.raises(UserError, match=r"1 missing \(decoder.pred.bias\); 1 unexpected \(extra\); 1 of another shape"):
-        load_weights(network, wrong)
-    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+        load_weights(network, changed)
+    assert all(torch.equal(tensor, original[name]) for name, tensor in network.state_dict().items())
 
 
 def test_files_that_are_not_xmem(tmp_path: Path) -> None:
@@ -60,12 +60,12 @@ def test_files_that_are_not_xmem(tmp_path: Path) -> None:
     sensory = ("decoder.hidden_update", "value_encoder.hidden_reinforce")
     save_file({n: t for n, t in weights.items() if not n.startswith(sensory)}, tmp_path / "without.safetensors")
     torch.save({"network": XMem}, tmp_path / "code.pth")
-    for name, told in {
+    for name, message in {
         "other.safetensors": "other.safetensors: weights: not of XMem.*XMem.pth",
         "without.safetensors": "without sensory memory",
         "code.pth": "more than plain weights",
         "none.pth": "no such weights file",
     }.items():
-        with pytest.raises(UserError, match=told) as caught:
+        with pytest.raises(UserError, match=message) as caught:
             read_xmem(tmp_path / name)
         assert "\n" not in str(caught.value)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from avseg.data.lu_avs.synthetic.renderer import FilmRecipe
+from avseg.data.lu_avs.synthetic.renderer import SyntheticVideoConfig
 from avseg.data.lu_avs.synthetic.writer import write_release
 from avseg.data.synthetic.toy import ToyCast
 from tests.runs_for_tests import Command, avseg
@@ -13,7 +13,7 @@ from tests.training.long.words import BRANCHES, words
 def lu_toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made long videos of 4 to 6 seconds and 32 x 48 pixels, 7 labels; read only."""
     root = tmp_path_factory.mktemp("lu_toy")
-    write_release(root, FilmRecipe(ToyCast(), 32, (4, 6), 0.25), {"train": 4, "val": 2, "test": 4}, {})
+    write_release(root, SyntheticVideoConfig(ToyCast(), 32, (4, 6), 0.25), {"train": 4, "val": 2, "test": 4}, {})
     return root
 
 

@@ -9,7 +9,8 @@ from avseg.data.lu_avs import Chunk, LUVideo, Release, second_targets, stream
 from avseg.media.frame_index import frame_index
 from avseg.models.lu_avs.activity import SoundActivity
 from avseg.models.lu_avs.aggregation import Prediction
-from avseg.predict.long_predictor import LongPredictor, Sound
+from avseg.predict.long_predictor import LongPredictor
+from avseg.predict.prediction import Sound
 
 
 class Known(LongPredictor):
@@ -25,7 +26,8 @@ class Known(LongPredictor):
         self.release, self.region, self.rate = release, region, rate
         self.names, self.knows_classes = release.labels, True
         self.visual = self.audio = None
-        self.settings = {"branch": f"known {region}"}
+        self.model_name = f"known {region}"
+        self.settings = {"branch": self.model_name}
         self.chunks = 0
 
     def listen(self, video: LUVideo) -> Sound:
@@ -33,7 +35,7 @@ class Known(LongPredictor):
         targets = second_targets(self._annotated(video), len(self.names))
         plain = super().listen(video)
         activity = SoundActivity(targets, targets > 0.5)
-        return Sound(plain.wave, plain.levels, activity if self.region != "visual" else None)
+        return Sound(plain.levels, plain.wave, activity if self.region != "visual" else None)
 
     def watch(self, video: LUVideo, sound: Sound) -> Iterator[tuple[Chunk, Prediction]]:
         """The annotations themselves."""

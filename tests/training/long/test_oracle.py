@@ -21,7 +21,7 @@ from avseg.models.lu_avs.build import build_long_data
 from avseg.models.lu_avs.composition import StrongBaselineTask
 from avseg.models.lu_avs.queries import QueryOutput
 from avseg.training.load import load_any
-from tests.metrics import plain_long_video as plain
+from tests.metrics import reference_long_video as reference
 
 RATE = 4.0
 SURE = 20.0
@@ -170,7 +170,7 @@ def expected(truths, names, region, modality, **options):
     for name in names:
         truth, tracks = truths[name], {}
         for label in truth.classes:
-            track, heard = plain.Track({}, {}), truth.heard(label)
+            track, heard = reference.Track({}, {}), truth.heard(label)
             for frame in truth.grid:
                 on = modality == "V" or heard[min(int(truth.times[frame] + 1e-4), len(heard) - 1)]
                 if region == "none":
@@ -189,10 +189,10 @@ def expected(truths, names, region, modality, **options):
                     track.audible.add(frame)
                 track.segments = [(s, e) for c, s, e, *_ in truth.segments if c == label]
             tracks[label] = track
-        videos[name] = plain.Video(truth.grid, tracks)
+        videos[name] = reference.Video(truth.grid, tracks)
     if modality == "V":
         options["predicted_range"] = "first_to_last"
-    found = plain.score(videos, plain.Options(region=region, beta2=Fraction(3, 10), **options))
+    found = reference.score(videos, reference.Options(region=region, beta2=Fraction(3, 10), **options))
     return {key: None if score is None else float(score) for key, score in list(found.items())[:5]}
 
 

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from avseg.data.lu_avs import LUVideo, Release, read_release, stream
+from avseg.draw.boxes import MarkedFrame
 from avseg.draw.labels import class_colour
 from avseg.media.frame_index import frame_index
 from avseg.media.video import UprightRGB, frames, probe
 from avseg.predict.long_predictor import LongPredictor
-from avseg.predict.long_samples import Sample, Tracks
-from avseg.predict.long_writer import _Results, predict_long_video
+from avseg.predict.prediction import FramePrediction
+from avseg.predict.tracks import Tracks
+from avseg.predict.writer import Painter, write_prediction
 from avseg.training.build import build_any_data
 from avseg.training.load import load_any
 from tests.runs_for_tests import avseg
@@ -40,7 +42,7 @@ def _video(release: Release, masks: bool) -> LUVideo:
 
 
 def _predict(known: Known, video: LUVideo, folder: Path, **options: bool) -> dict[str, float]:
-    return predict_long_video(known, video.path, folder, lu_avs=True, **options)
+    return write_prediction(known, probe(video.path), folder, lu_avs=True, **options)
 
 
 def _by_name(video: LUVideo, release: Release, kind: str) -> dict[tuple[int, str], object]:
@@ -101,7 +103,9 @@ def test_masks_without_save_masks_are_boxes(release: Release, tmp_path: Path) ->
 
 def test_pictures_and_scores_of_masks(release: Release, tmp_path: Path) -> None:
     video = _video(release, True)
-    summary = predict_long_video(Known(release, "mask", 4.0), video.path, tmp_path / "film", checkpoint={"path": "me"})
+    summary = write_prediction(
+        Known(release, "mask", 4.0), probe(video.path), tmp_path / "film", checkpoint={"path": "me"}
+    )
     assert {path.name for path in (tmp_path / "film").iterdir()} == FILES | {"masks"}
     truth = _by_name(video, release, "masks")
     index = frame_index(video.path)
@@ -149,6 +153,10 @@ def test_the_overlay_shows_what_is_predicted(release: Release, tmp_path: Path, m
     assert 0.4 < gone / whole < 0.7  # the tint's share is 0.55; colours are coded at half the size
 
 
+def _frame(number: int, boxes: dict[int, np.ndarray]) -> FramePrediction:
+    return FramePrediction(number, 0.0, number, 0, boxes=boxes)
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.dictionaries(st.integers(0, 2), st.integers(1, 3), max_size=3), min_size=1, max_size=8))
 def test_segments_hold_every_box_once(counts: list[dict[int, int]]) -> None:
@@ -158,7 +166,7 @@ def test_segments_hold_every_box_once(counts: list[dict[int, int]]) -> None:
     for place, count in enumerate(counts):
         boxes = {label: rng.uniform(0, 9, (n, 4)).cumsum(1).astype(np.float32) for label, n in count.items()}
         said.append(boxes)
-        tracks.update(Sample(place * step, place * step, 0.0, boxes))
+        tracks.update(_frame(place * step, boxes))
     found = tracks.finish(len(counts) * step)
     assert len({(track.label, track.start, track.end) for track in found}) == len(found)
     rows: dict[tuple[int, int], list[bytes]] = {}
@@ -174,9 +182,9 @@ def test_segments_hold_every_box_once(counts: list[dict[int, int]]) -> None:
 def test_a_box_goes_on_where_it_overlaps() -> None:
     left, right = np.array([[0, 0, 10, 10.0]], np.float32), np.array([[50, 0, 60, 10.0]], np.float32)
     tracks = Tracks()
-    tracks.update(Sample(0, 0, 0.0, {0: np.concatenate([left, right])}))
-    tracks.update(Sample(9, 9, 0.0, {0: np.concatenate([right + 1, left + 1])}))
-    tracks.update(Sample(18, 18, 0.0, {0: right + 2}))
+    tracks.update(_frame(0, {0: np.concatenate([left, right])}))
+    tracks.update(_frame(9, {0: np.concatenate([right + 1, left + 1])}))
+    tracks.update(_frame(18, {0: right + 2}))
     ended, went_on = tracks.finish(27)
     assert [(ended.start, ended.end), (went_on.start, went_on.end)] == [(0, 18), (0, 27)]
     np.testing.assert_array_equal(went_on.rows()[[0, 8, 9, 18, 26], 0], [50, 50, 51, 52, 52])
@@ -264,18 +272,24 @@ def test_only_what_is_shown_is_taken(release: Release) -> None:
     def endless():
         for number in range(0, 10**9, 5):
             asked.append(number)
-            yield Sample(number, number, number / 10, {}, {}, {}, frozenset())
+            yield FramePrediction(number, number / 10, number, number // 10)
 
-    nothing = type("Records", (), {"update": lambda self, sample: None})()
-    results = _Results(Known(release, "mask"), endless(), (8, 8), nothing, None)
+    class Nothing:
+        def add(self, frame):
+            return MarkedFrame((8, 8), [])
+
+        def end_second(self, second):
+            pass
+
+    painter = Painter(endless(), Nothing())
     for frame in frame_index(_video(release, True).path).decode([12, 14, 15]):
-        results.paint(np.zeros((8, 8, 3), np.uint8), frame)
+        painter.paint(np.zeros((8, 8, 3), np.uint8), frame)
         assert asked == [0, 5, 10, 15, 20][: 5 if frame.number == 15 else 4]
 
 
 def test_nothing_half_written(release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     video = _video(release, True)
-    monkeypatch.setattr("avseg.predict.long_writer.save_timeline", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("avseg.predict.long_results.save_timeline", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         _predict(Known(release, "mask", 2.0), video, tmp_path / "out/film")
     assert list((tmp_path / "out").iterdir()) == []

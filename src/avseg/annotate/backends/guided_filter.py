@@ -1,60 +1,70 @@
-"""Clean edges at full size from a small map (fast guided filter: He and Sun, 2015)."""
+"""Upsample a coarse probability map along image edges (fast guided filter: He and Sun, 2015, arXiv 1505.00996)."""
 
 import numpy as np
 import numpy.typing as npt
 
 from avseg.annotate.backends.opencv import cv
-from avseg.annotate.protocols import Picture, Probability
+from avseg.annotate.protocols import Image, Probability
 
 Map = npt.NDArray[np.float32]
+# the upper triangle of a symmetric 3 x 3 matrix, row by row
+_ROWS, _COLUMNS = [0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2]
+_DIAGONAL = [0, 3, 5]
 
 
-def snap(
-    small: Picture, probability: Probability, large: Picture, radius: int = 2, smoothness: float = 1e-3
+def guided_upsample(
+    small: Image, probability: Probability, large: Image, radius: int = 2, smoothness: float = 1e-3
 ) -> Probability:
-    """Enlarges a map so that its edges follow those of the picture.
+    """Upsample a map so that its edges follow those of the image.
 
-    In each window of the small picture the map is explained as a linear function of colour; the function's coefficients
-    are enlarged and applied to the large picture's colours.
+    In each window of the small image the map is fitted as a linear function of colour. The coefficients are upsampled
+    and applied to the colours of the large image.
 
     Args:
         small: (h, w, 3) uint8.
         probability: (h, w), 0 to 1.
-        large: (H, W, 3) uint8, the same picture.
-        radius: of the windows, in pixels of the small picture.
-        smoothness: variance of colour, 0 to 1 per channel, below which a window has no edge.
+        large: (H, W, 3) uint8, the same image at full size.
+        radius: of the windows, in pixels of the small image.
+        smoothness: regularisation: colour variance (channels 0 to 1) below which a window counts as flat.
 
     Returns:
         (H, W), 0 to 1.
     """
     guide = np.asarray(small / 255, np.float32)
-    slope, offset = _explain(guide, probability.astype(np.float32), radius, smoothness)
+    slope, offset = _fit_windows(guide, probability.astype(np.float32), radius, smoothness)
     size = (large.shape[1], large.shape[0])
     value = cv.resize(offset, size, interpolation=cv.INTER_LINEAR)
+    # one channel at a time: full-size maps of all three would triple the memory
     for channel, plane in enumerate(cv.split(large)):
         coefficient = cv.resize(slope[..., channel], size, interpolation=cv.INTER_LINEAR)
         value = cv.add(value, cv.multiply(coefficient, plane, scale=1 / 255, dtype=cv.CV_32F))
     return np.asarray(np.clip(value, 0, 1), np.float32)
 
 
-def _explain(guide: Map, target: Map, radius: int, smoothness: float) -> tuple[Map, Map]:
-    """Slope (h, w, 3) and offset (h, w) of the target over colour, averaged over the windows that hold a pixel."""
+def _fit_windows(guide: Map, target: Map, radius: int, smoothness: float) -> tuple[Map, Map]:
+    """Fit the target (h, w) as a linear function of colour in each window.
+
+    Returns:
+        slope (h, w, 3) and offset (h, w), averaged over the windows that contain a pixel.
+    """
 
     def mean(values: Map) -> Map:
         return np.asarray(cv.blur(values, (2 * radius + 1, 2 * radius + 1), borderType=cv.BORDER_REFLECT))
 
     colour, level = mean(guide), mean(target)
-    products = mean(np.ascontiguousarray(guide[..., [0, 0, 0, 1, 1, 2]] * guide[..., [0, 1, 2, 1, 2, 2]]))
-    products -= colour[..., [0, 0, 0, 1, 1, 2]] * colour[..., [0, 1, 2, 1, 2, 2]]
-    products[..., [0, 3, 5]] += smoothness
-    shared = mean(guide * target[..., None]) - colour * level[..., None]
-    slope = _solve(products, shared)
+    # covariance of the colours, (h, w, 6)
+    covariance = mean(np.ascontiguousarray(guide[..., _ROWS] * guide[..., _COLUMNS]))
+    covariance -= colour[..., _ROWS] * colour[..., _COLUMNS]
+    covariance[..., _DIAGONAL] += smoothness
+    # covariance of colour and target, (h, w, 3)
+    cross = mean(guide * target[..., None]) - colour * level[..., None]
+    slope = _solve_symmetric(covariance, cross)
     offset = level - (slope * colour).sum(-1)
     return mean(slope), mean(offset)
 
 
-def _solve(matrix: Map, right: Map) -> Map:
-    """Solves symmetric 3 x 3 systems; the matrix as (..., 6), upper triangle row by row."""
+def _solve_symmetric(matrix: Map, right: Map) -> Map:
+    """Solve symmetric 3 x 3 systems by cofactors; the matrix as (..., 6), upper triangle row by row."""
     a, b, c, d, e, f = np.moveaxis(matrix, -1, 0)
     x, y, z = np.moveaxis(right, -1, 0)
     # cofactors of the symmetric matrix [[a b c] [b d e] [c e f]]

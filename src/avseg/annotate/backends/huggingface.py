@@ -1,4 +1,4 @@
-"""Models of `transformers`, from a folder on disk or from the Hugging Face hub."""
+"""Load models of `transformers` from a local folder or from the Hugging Face hub."""
 
 from pathlib import Path
 from typing import Any
@@ -9,54 +9,64 @@ from avseg.models.lu_avs.presets import quiet
 from avseg.utils.errors import UserError
 
 
-def load(kind: str, model_name: str, weights: str | Path | None, device: str | None) -> tuple[Any, torch.device]:
-    """Loads a model in eval mode; no code of the weights' author is run.
+def load_model(
+    backend: str, model_name: str, weights: str | Path | None, device: str | None
+) -> tuple[Any, torch.device]:
+    """Load a model in eval mode; code that comes with the weights is never executed.
 
     Args:
-        kind: the backend's name, for messages.
+        backend: name of the backend, for messages.
         model_name: the class in `transformers`.
         weights: a folder with `config.json` and `model.safetensors`, or a hub name "owner/repository".
-        device: where to; None for a GPU where there is one.
+        device: target device; None for a GPU if there is one.
 
     Raises:
-        UserError: no weights named, the package or the weights are missing, or they do not fit the model.
+        UserError: no weights given, missing package or weights, or weights of another model.
     """
-    if weights is None:
-        raise UserError(
-            f"segmenter '{kind}': no weights; give weights=FOLDER (config.json, model.safetensors) or a hub name"
-        )
-    folder = Path(weights).expanduser()
-    local = folder.is_dir()
-    if folder.is_file():
-        raise UserError(
-            f"segmenter '{kind}': weights {weights}: is a file; give a folder with config.json and model.safetensors, "
-            "or a hub name such as facebook/sam-vit-base"
-        )
-    if not local and (folder.is_absolute() or str(weights).count("/") != 1):
-        raise UserError(
-            f"segmenter '{kind}': weights {weights}: no such folder; give one, or a hub name owner/repository"
-        )
+    source, local = _resolve(backend, weights)
     try:
         import transformers
     except ImportError as error:
         raise UserError(
-            f"segmenter '{kind}' needs the package transformers; install it with: pip install 'avseg[lu_avs]'"
+            f"segmenter '{backend}' needs the package transformers; install it with: pip install 'avseg[lu_avs]'"
         ) from error
     try:
         with quiet():
             model, report = getattr(transformers, model_name).from_pretrained(
-                str(folder if local else weights), local_files_only=local, output_loading_info=True, dtype=torch.float32
+                source, local_files_only=local, output_loading_info=True, dtype=torch.float32
             )
     except Exception as error:  # a dozen types, from missing files to broken headers
         reason = str(error).strip().split("\n")[0]
-        if reason.startswith("Weights only load failed"):  # torch's advice would run what is in the file
-            reason = "it holds more than plain weights, which could run code, so it was not loaded"
-        raise UserError(f"segmenter '{kind}': {weights} cannot be read ({reason}); download it again") from error
-    if report["missing_keys"] or report["mismatched_keys"]:
-        wrong = sorted([*report["missing_keys"], *(str(entry[0]) for entry in report["mismatched_keys"])])
+        if reason.startswith("Weights only load failed"):  # following torch's advice would execute code in the file
+            reason = "it contains more than plain weights, which could run code, so it was not loaded"
+        raise UserError(f"segmenter '{backend}': {weights} cannot be read ({reason}); download it again") from error
+    mismatched = [str(entry[0]) for entry in report["mismatched_keys"]]
+    misfits = sorted([*report["missing_keys"], *mismatched])
+    if misfits:
         raise UserError(
-            f"segmenter '{kind}': {weights} is no {model_name}, {len(wrong)} of its parameters are missing or of "
-            f"another size ({', '.join(wrong[:2])}, ...); give weights of this model"
+            f"segmenter '{backend}': {weights} is not a {model_name}: {len(misfits)} of its parameters are missing or "
+            f"have another size ({', '.join(misfits[:2])}, ...); give weights of this model"
         )
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    return model.eval().to(place), place
+    target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return model.eval().to(target), target
+
+
+def _resolve(backend: str, weights: str | Path | None) -> tuple[str, bool]:
+    """Return the folder or hub name, and True if it is a local folder."""
+    if weights is None:
+        raise UserError(
+            f"segmenter '{backend}': no weights; give weights=FOLDER (config.json, model.safetensors) or a hub name"
+        )
+    path = Path(weights).expanduser()
+    if path.is_dir():
+        return str(path), True
+    if path.is_file():
+        raise UserError(
+            f"segmenter '{backend}': weights {weights}: is a file; give a folder with config.json and "
+            "model.safetensors, or a hub name such as facebook/sam-vit-base"
+        )
+    if path.is_absolute() or str(weights).count("/") != 1:
+        raise UserError(
+            f"segmenter '{backend}': weights {weights}: no such folder; give one, or a hub name owner/repository"
+        )
+    return str(weights), False

@@ -1,4 +1,4 @@
-"""OpenCV, which comes with the extra `annotate`."""
+"""Import OpenCV, which comes with the extra `annotate`."""
 
 from typing import Any
 

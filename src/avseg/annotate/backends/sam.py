@@ -1,4 +1,7 @@
-"""Segment Anything (ICCV 2023) through `transformers`: encode once, each click runs the decoder only."""
+"""Segment Anything (Kirillov et al., ICCV 2023) and SAM 2 through `transformers`.
+
+An image is encoded once; each click only runs the mask decoder.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,23 +12,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from avseg.annotate.backends.huggingface import load
-from avseg.annotate.protocols import Box, Candidate, Mask, Picture, Probability
+from avseg.annotate.backends.huggingface import load_model
+from avseg.annotate.protocols import Box, Candidate, Image, Mask, Probability
 from avseg.nn.normalise import normalise
 from avseg.utils.errors import UserError
 
-# SAM takes earlier masks as logits; these are about what it gives for a sure pixel
+# SAM takes prior masks as logits; it predicts about this value for a certain pixel
 PRIOR_LOGITS = 10.0
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A picture's embeddings, and its sizes.
+    """Embeddings of an image.
 
     Attributes:
-        embeddings: as the model takes them back.
-        size: height and width of the picture.
-        placed: height and width that the picture has in the model's square; the rest is border.
+        embeddings: in the form that the model takes back.
+        size: height and width of the image.
+        placed: height and width of the image in the model's square input; the rest is padding.
     """
 
     embeddings: Any
@@ -38,35 +41,33 @@ class Sam:
 
     Args:
         weights: a folder with `config.json` and `model.safetensors`, or a hub name.
-        device: None for a GPU where there is one.
+        device: None for a GPU if there is one.
 
     Raises:
-        UserError: see `hub.load`.
+        UserError: see `huggingface.load_model`.
     """
 
-    kind, model_name = "sam", "SamModel"
+    backend, model_name = "sam", "SamModel"
 
     def __init__(self, weights: str | Path | None = None, device: str | None = None) -> None:
-        self._use(*load(self.kind, self.model_name, weights, device))
+        self._set_model(*load_model(self.backend, self.model_name, weights, device))
 
     @classmethod
     def from_model(cls, model: Any) -> "Sam":
-        """Wraps a model of `transformers` as it is."""
+        """Wrap a model of `transformers` as it is."""
         segmenter = cls.__new__(cls)
-        segmenter._use(model.eval(), next(model.parameters()).device)
+        segmenter._set_model(model.eval(), next(model.parameters()).device)
         return segmenter
 
     @torch.no_grad()
-    def encode(self, picture: Picture) -> Encoded:
-        """Runs the image encoder, which takes nearly all of the time."""
-        height, width = picture.shape[:2]
+    def encode(self, image: Image) -> Encoded:
+        """Run the image encoder, which takes nearly all of the time."""
+        height, width = image.shape[:2]
         placed = self._placed(height, width)
-        frame = torch.tensor(picture, device=self.device).permute(2, 0, 1)[None].float()
-        small = (
-            F.interpolate(frame, placed, mode="bilinear", antialias=True, align_corners=False).round().to(torch.uint8)
-        )
-        side = self.side
-        square = F.pad(normalise(small), (0, side - placed[1], 0, side - placed[0]))
+        frame = torch.tensor(image, device=self.device).permute(2, 0, 1)[None].float()  # (1, 3, H, W)
+        small = F.interpolate(frame, placed, mode="bilinear", antialias=True, align_corners=False)
+        small = small.round().to(torch.uint8)
+        square = F.pad(normalise(small), (0, self.side - placed[1], 0, self.side - placed[0]))
         return Encoded(self.model.get_image_embeddings(square), (height, width), placed)
 
     @torch.no_grad()
@@ -77,27 +78,26 @@ class Sam:
         box: Box | None = None,
         mask: Mask | Probability | None = None,
     ) -> list[Candidate]:
-        """See `Segmenter.predict`: three candidates (whole, part, part of a part), the best first."""
+        """See `Segmenter.predict`: three candidates (whole, part, subpart), best first."""
         prompts = self._prompts(encoded, points, box, mask)
         if not prompts or (box is None and mask is None and not any(point[2] for point in points)):
-            raise UserError("prompt: there is no point on the object, no box and no mask; click on the object first")
-        # one answer alone would be the average of whole and part
+            raise UserError("prompt: no point on the object, no box and no mask; click on the object first")
+        # a single output would average whole and part
         output = self.model(image_embeddings=self._embeddings(encoded), multimask_output=True, **prompts)
-        masks = self._full_size(output.pred_masks[0, 0].float(), encoded)
-        found = [
-            Candidate(one.cpu().numpy(), min(max(float(score), 0.0), 1.0))
-            for one, score in zip(masks > 0, output.iou_scores[0, 0], strict=True)
-        ]
-        return sorted(found, key=lambda candidate: -candidate.score)
+        logits = self._full_size(output.pred_masks[0, 0].float(), encoded)
+        candidates = []
+        for candidate_mask, score in zip(logits > 0, output.iou_scores[0, 0], strict=True):
+            candidates.append(Candidate(candidate_mask.cpu().numpy(), min(max(float(score), 0.0), 1.0)))
+        return sorted(candidates, key=lambda candidate: -candidate.score)
 
-    def _use(self, model: Any, device: torch.device) -> None:
+    def _set_model(self, model: Any, device: torch.device) -> None:
         self.model, self.device = model, device
         self.side = int(model.config.vision_config.image_size)
-        # side of the maps that earlier masks are given as
+        # side of the maps in which the model takes prior masks
         self.prior_side = 4 * int(model.config.prompt_encoder_config.image_size) // 16
 
     def _placed(self, height: int, width: int) -> tuple[int, int]:
-        """The longer side fills the square; the border is to the right and at the bottom."""
+        """The longer side fills the square; the padding is on the right and at the bottom."""
         scale = self.side / max(height, width)
         return int(height * scale + 0.5), int(width * scale + 0.5)
 
@@ -111,14 +111,15 @@ class Sam:
         box: Box | None,
         mask: Mask | Probability | None,
     ) -> dict[str, Tensor]:
-        """Prompts in the model's square; one image, one object."""
-        (height, width), (tall, wide) = encoded.size, encoded.placed
-        scale = torch.tensor([wide / width, tall / height], device=self.device)
+        """Convert prompts to the coordinates of the model's square, for one image and one object."""
+        (height, width), (placed_height, placed_width) = encoded.size, encoded.placed
+        scale = torch.tensor([placed_width / width, placed_height / height], device=self.device)
         prompts = {}
         if points:
-            places = torch.tensor([point[:2] for point in points], dtype=torch.float32, device=self.device)
-            prompts["input_points"] = (places * scale)[None, None]
-            prompts["input_labels"] = torch.tensor([int(point[2]) for point in points], device=self.device)[None, None]
+            positions = torch.tensor([point[:2] for point in points], dtype=torch.float32, device=self.device)
+            labels = torch.tensor([int(point[2]) for point in points], device=self.device)
+            prompts["input_points"] = (positions * scale)[None, None]  # (1, 1, n, 2)
+            prompts["input_labels"] = labels[None, None]
         if box is not None:
             corners = torch.tensor(box, dtype=torch.float32, device=self.device).view(2, 2)
             prompts["input_boxes"] = (corners * scale).view(1, 1, 4)
@@ -127,17 +128,36 @@ class Sam:
         return prompts
 
     def _prior(self, mask: Mask | Probability, encoded: Encoded) -> Tensor:
-        """A mask as logits (1, 1, s, s)."""
-        whole = torch.tensor(mask, dtype=torch.float32, device=self.device)[None, None]
+        """Convert a mask (H, W) to logits (1, 1, s, s)."""
+        full = torch.tensor(mask, dtype=torch.float32, device=self.device)[None, None]
         side = self.prior_side
-        tall, wide = (max(round(length * side / self.side), 1) for length in encoded.placed)
-        small = F.interpolate(whole, (tall, wide), mode="area")
-        small = F.pad(small, (0, side - wide, 0, side - tall))
+        height, width = (max(round(length * side / self.side), 1) for length in encoded.placed)
+        small = F.pad(F.interpolate(full, (height, width), mode="area"), (0, side - width, 0, side - height))
         logits: Tensor = (2 * small - 1) * PRIOR_LOGITS
         return logits
 
     def _full_size(self, logits: Tensor, encoded: Encoded) -> Tensor:
-        """Logits (n, s, s) of the square to (n, H, W) of the picture."""
+        """Resample logits (n, s, s) of the square to (n, H, W) of the image."""
         square = F.interpolate(logits[None], (self.side, self.side), mode="bilinear", align_corners=False)
-        tall, wide = encoded.placed
-        return F.interpolate(square[..., :tall, :wide], encoded.size, mode="bilinear", align_corners=False)[0]
+        height, width = encoded.placed
+        return F.interpolate(square[..., :height, :width], encoded.size, mode="bilinear", align_corners=False)[0]
+
+
+class Sam2(Sam):
+    """SAM 2 (Ravi et al., 2024) for single frames, as `Sam`; `weights` such as `facebook/sam2-hiera-tiny`.
+
+    Images are stretched to the model's square, without padding.
+    """
+
+    backend, model_name = "sam2", "Sam2Model"
+
+    def _set_model(self, model: Any, device: torch.device) -> None:
+        self.model, self.device = model, device
+        self.side = int(model.config.prompt_encoder_config.image_size)
+        self.prior_side = self.side // 4
+
+    def _placed(self, height: int, width: int) -> tuple[int, int]:
+        return self.side, self.side
+
+    def _embeddings(self, encoded: Encoded) -> Any:
+        return list(encoded.embeddings)  # the model may modify the list

@@ -1,4 +1,4 @@
-"""Tiny random models, for tests: they find nothing, quickly."""
+"""Tiny models with random weights, for tests: fast, and their masks are noise."""
 
 import torch
 
@@ -8,16 +8,16 @@ from avseg.nn.xmem import tiny_xmem
 
 
 def tiny_propagator(short_side: int = 64) -> XMemPropagator:
-    """XMem with 173 thousand random parameters."""
+    """Build XMem with 173 thousand random parameters."""
     return XMemPropagator(tiny_xmem(), short_side)
 
 
 def tiny_sam() -> Sam:
-    """SAM with 110 thousand random parameters, for pictures of 256 pixels."""
+    """Build SAM with 110 thousand random parameters, for images of 256 pixels."""
     from transformers import SamConfig, SamMaskDecoderConfig, SamModel, SamPromptEncoderConfig, SamVisionConfig
 
     config = SamConfig(
-        # the default of initializer_range, 1e-10, makes all pictures the same
+        # the default of initializer_range, 1e-10, makes the embeddings of all images equal
         vision_config=SamVisionConfig(
             image_size=256, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, mlp_dim=64, output_channels=32,
             num_pos_feats=16, initializer_range=0.02, global_attn_indexes=[1], window_size=4,

@@ -1,4 +1,4 @@
-"""XMem (ECCV 2022) as propagator: our own implementation with the official weights."""
+"""XMem (Cheng and Schwing, ECCV 2022) as propagator: our implementation with the official weights."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from avseg.annotate.protocols import Affinity, Mask, Picture, Step
+from avseg.annotate.protocols import Affinity, Image, Mask, Step
 from avseg.nn.xmem import MemorySettings, Nearest, XMem
 from avseg.nn.xmem import Propagator as Memory
 from avseg.nn.xmem.weights import read_xmem
@@ -16,72 +16,79 @@ SHORT_SIDE = {"cpu": 240, "cuda": 480}  # a frame at 480 takes 2 seconds on two 
 
 
 class XMemPropagator:
-    """Follows objects by XMem; new ones may enter on any frame.
+    """Follow objects by XMem; new ones may enter in any frame.
 
     Args:
         network: XMem.
-        short_side: pixels of the shorter side to work at; None for 240 on the CPU and 480 (the paper's) on a GPU.
-        settings: how much is remembered; None for the paper's.
+        short_side: shorter side of the working size in pixels; None for 240 on the CPU and 480 (the paper's) on a GPU.
+        settings: capacity of the memory; None for the paper's.
     """
 
     def __init__(self, network: XMem, short_side: int | None = None, settings: MemorySettings | None = None) -> None:
-        device = next(network.parameters()).device
-        side = SHORT_SIDE.get(device.type, SHORT_SIDE["cuda"]) if short_side is None else short_side
-        if side < 16:
-            raise UserError(f"short_side: {side} is less than one cell; give 16 or more")
-        self._memory = Memory(network, settings, side)
-        self._objects: tuple[int, ...] = ()
-
-    @classmethod
-    def from_file(
-        cls, weights: str | Path | None = None, device: str | None = None, short_side: int | None = None
-    ) -> "XMemPropagator":
-        """Reads official weights.
-
-        Args:
-            weights: `XMem.pth`.
-            device: None for a GPU where there is one.
-            short_side: see the class.
-
-        Raises:
-            UserError: no weights named, no such file, or not XMem.
-        """
-        if weights is None:
-            raise UserError(
-                "propagator 'xmem': no weights; give weights=XMem.pth (github.com/hkchengrex/XMem, releases)"
-            )
-        place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(read_xmem(Path(weights).expanduser()).to(place), short_side)
+        if short_side is None:
+            device = next(network.parameters()).device
+            short_side = SHORT_SIDE.get(device.type, SHORT_SIDE["cuda"])
+        if short_side < 16:
+            raise UserError(f"short_side: {short_side} is less than one cell; give 16 or more")
+        self._memory = Memory(network, settings, short_side)
+        self._object_ids: tuple[int, ...] = ()
 
     def reset(self, objects: Sequence[int]) -> None:
         """See `Propagator.reset`."""
         self._memory.reset()
-        self._objects = tuple(objects)
+        self._object_ids = tuple(objects)
 
-    def step(self, picture: Picture, masks: Mapping[int, Mask] | None = None) -> Step:
+    def step(self, image: Image, masks: Mapping[int, Mask] | None = None) -> Step:
         """See `Propagator.step`."""
-        frame = torch.tensor(picture).permute(2, 0, 1)
-        for name in masks or ():
-            if name not in self._objects:
-                raise UserError(f"objects: {name} was not told to reset; known are {list(self._objects)}")
-        # ascending, so that channels do not depend on who was marked first
-        ids = sorted(masks or ())
-        given = torch.tensor(np.stack([masks[name] for name in ids])) if masks else None
-        known = set(self._memory.objects)
-        found = self._memory.step(frame, given, ids or None).float().cpu().numpy()
-        probabilities = {name: found[place] for place, name in enumerate(self._memory.objects, 1)}
-        affinity = {name: self._affinity(name) for name in known if set(known) - set(ids)}
+        masks = masks or {}
+        for object_id in masks:
+            if object_id not in self._object_ids:
+                raise UserError(f"objects: {object_id} was not passed to reset; known are {list(self._object_ids)}")
+        frame = torch.tensor(image).permute(2, 0, 1)  # (3, H, W)
+        # ascending, so that channels do not depend on the order in which objects were marked
+        masked_ids = sorted(masks)
+        stacked = torch.tensor(np.stack([masks[object_id] for object_id in masked_ids])) if masks else None
+        known_before = set(self._memory.objects)
+        # (1 + objects, H, W), the background first
+        output = self._memory.step(frame, stacked, masked_ids or None).float().cpu().numpy()
+        probabilities = {}
+        for channel, object_id in enumerate(self._memory.objects, 1):
+            probabilities[object_id] = output[channel]
+        affinity = {}
+        # the memory is not read if all known objects have a mask
+        if known_before - set(masked_ids):
+            for object_id in known_before:
+                affinity[object_id] = self._affinity(object_id)
         return Step(probabilities, affinity or None)
 
-    def _affinity(self, name: int) -> Affinity:
-        nearest: Nearest = self._memory.nearest(name)
-        weight = nearest.affinity.float().cpu().numpy()
-        count = max(len(weight), 2)
+    def _affinity(self, object_id: int) -> Affinity:
+        nearest: Nearest = self._memory.nearest(object_id)
+        weight = nearest.affinity.float().cpu().numpy()  # (k, rows, columns)
         cells = torch.arange(nearest.evidence.numel()).view(nearest.evidence.shape)
+        entropy = -(weight * np.log(weight + 1e-12)).sum(0) / np.log(max(len(weight), 2))
         return Affinity(
             evidence=nearest.evidence.float().cpu().numpy(),
             strongest=weight[0],
-            entropy=np.asarray(-(weight * np.log(weight + 1e-12)).sum(0) / np.log(count), np.float32),
+            entropy=np.asarray(entropy, np.float32),
             rival=nearest.label[0].cpu().numpy(),
             centres=self._memory.cell_centres(cells).float().cpu().numpy(),
         )
+
+
+def load_xmem_propagator(
+    weights: str | Path | None = None, device: str | None = None, short_side: int | None = None
+) -> XMemPropagator:
+    """Build XMem from the official weights.
+
+    Args:
+        weights: `XMem.pth`.
+        device: None for a GPU if there is one.
+        short_side: see `XMemPropagator`.
+
+    Raises:
+        UserError: no weights given, no such file, or not XMem.
+    """
+    if weights is None:
+        raise UserError("propagator 'xmem': no weights; give weights=XMem.pth (github.com/hkchengrex/XMem, releases)")
+    network = read_xmem(Path(weights).expanduser())
+    return XMemPropagator(network.to(device or ("cuda" if torch.cuda.is_available() else "cpu")), short_side)

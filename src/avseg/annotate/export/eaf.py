@@ -1,6 +1,6 @@
-"""Segments for ELAN: an EAF file with a tier for each object, time-aligned with the video.
+"""Export segments for ELAN: an EAF file with one tier per object, time-aligned with the video.
 
-The format: Max Planck Institute for Psycholinguistics, "ELAN Annotation Format", schema EAFv3.0.xsd.
+Format: Max Planck Institute for Psycholinguistics, "ELAN Annotation Format", schema EAFv3.0.xsd.
 """
 
 import mimetypes
@@ -10,18 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from avseg.annotate.export.source import Source
+from avseg.annotate.export.source import ExportSource
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
-KIND = "audible segment"
+TYPE = "audible segment"
 
 
-def write(folder: Path, source: Source) -> None:
-    """Writes `{video}.eaf`; put the video beside it, and ELAN opens both.
+def write(folder: Path, source: ExportSource) -> None:
+    """Write `{video}.eaf`; with the video next to it, ELAN opens both.
 
-    Boundaries are whole milliseconds: the first in which the frame is on the screen, so that a reader who asks which
-    frame is shown then gets the very frame.
+    Boundaries are whole milliseconds: the first one at which the frame is shown, so that looking up the frame at that
+    time returns the same frame.
     """
     ET.register_namespace("xsi", XSI)
     root = ET.Element(
@@ -35,45 +35,53 @@ def write(folder: Path, source: Source) -> None:
         },
     )
     _add_header(root, source)
-    _add_tiers(root, source)
-    kind = {"LINGUISTIC_TYPE_ID": KIND, "TIME_ALIGNABLE": "true", "GRAPHIC_REFERENCES": "false"}
-    ET.SubElement(root, "LINGUISTIC_TYPE", kind)
+    _add_tiers(root, source, _add_time_slots(root, source))
+    linguistic_type = {"LINGUISTIC_TYPE_ID": TYPE, "TIME_ALIGNABLE": "true", "GRAPHIC_REFERENCES": "false"}
+    ET.SubElement(root, "LINGUISTIC_TYPE", linguistic_type)
     ET.indent(root)
-    ET.ElementTree(root).write(folder / f"{source.id}.eaf", encoding="UTF-8", xml_declaration=True)
+    ET.ElementTree(root).write(folder / f"{source.video_id}.eaf", encoding="UTF-8", xml_declaration=True)
 
 
-def milliseconds(source: Source, frame: int) -> int:
-    """The first whole millisecond at which a frame (or the end of the video) is reached."""
+def milliseconds(source: ExportSource, frame: int) -> int:
+    """Return the first whole millisecond at which a frame (or the end of the video) is reached."""
     return int(np.ceil(round(float(source.film.index.edges()[frame]) * 1000, 3)))
 
 
-def _add_header(root: ET.Element, source: Source) -> None:
+def _add_header(root: ET.Element, source: ExportSource) -> None:
     name = source.film.path.name
     header = ET.SubElement(root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
-    kind = mimetypes.guess_type(name)[0] or "video/mp4"
-    media = {"MEDIA_URL": f"./{name}", "MIME_TYPE": kind, "RELATIVE_MEDIA_URL": f"./{name}"}
+    mime_type = mimetypes.guess_type(name)[0] or "video/mp4"
+    media = {"MEDIA_URL": f"./{name}", "MIME_TYPE": mime_type, "RELATIVE_MEDIA_URL": f"./{name}"}
     ET.SubElement(header, "MEDIA_DESCRIPTOR", media)
-    used = ET.SubElement(header, "PROPERTY", {"NAME": "lastUsedAnnotationId"})
-    used.text = str(len(source.segments))
+    last_id = ET.SubElement(header, "PROPERTY", {"NAME": "lastUsedAnnotationId"})
+    last_id.text = str(len(source.segments))
 
 
-def _add_tiers(root: ET.Element, source: Source) -> None:
+def _add_time_slots(root: ET.Element, source: ExportSource) -> dict[tuple[int, int], str]:
+    """Add all boundaries in order of time; return their ids by segment id and side (0 = start, 1 = end)."""
     order = ET.SubElement(root, "TIME_ORDER")
-    moments = sorted(
-        (milliseconds(source, frame), segment.id, place)
-        for segment in source.segments
-        for place, frame in enumerate((segment.start, segment.end))
-    )
+    boundaries = []
+    for segment in source.segments:
+        boundaries.append((milliseconds(source, segment.start), segment.id, 0))
+        boundaries.append((milliseconds(source, segment.end), segment.id, 1))
     slots: dict[tuple[int, int], str] = {}
-    for number, (moment, segment_id, place) in enumerate(moments, 1):
-        slots[segment_id, place] = f"ts{number}"
-        ET.SubElement(order, "TIME_SLOT", {"TIME_SLOT_ID": f"ts{number}", "TIME_VALUE": str(moment)})
-    numbers = {segment.id: f"a{place}" for place, segment in enumerate(source.segments, 1)}
-    for object, item in source.objects.items():
-        about = {"LINGUISTIC_TYPE_REF": KIND, "TIER_ID": f"{object} {item.name or item.label}"}
-        tier = ET.SubElement(root, "TIER", about)
-        for segment in (segment for segment in source.segments if segment.object_id == object):
-            refs = {"TIME_SLOT_REF1": slots[segment.id, 0], "TIME_SLOT_REF2": slots[segment.id, 1]}
-            marks = {"ANNOTATION_ID": numbers[segment.id], **refs}
-            value = ET.SubElement(ET.SubElement(tier, "ANNOTATION"), "ALIGNABLE_ANNOTATION", marks)
-            ET.SubElement(value, "ANNOTATION_VALUE").text = item.label
+    for index, (time, segment_id, side) in enumerate(sorted(boundaries), 1):
+        slots[segment_id, side] = f"ts{index}"
+        ET.SubElement(order, "TIME_SLOT", {"TIME_SLOT_ID": f"ts{index}", "TIME_VALUE": str(time)})
+    return slots
+
+
+def _add_tiers(root: ET.Element, source: ExportSource, slots: dict[tuple[int, int], str]) -> None:
+    for object_id, item in source.objects.items():
+        attributes = {"LINGUISTIC_TYPE_REF": TYPE, "TIER_ID": f"{object_id} {item.name or item.label}"}
+        tier = ET.SubElement(root, "TIER", attributes)
+        for index, segment in enumerate(source.segments, 1):
+            if segment.object != object_id:
+                continue
+            attributes = {
+                "ANNOTATION_ID": f"a{index}",
+                "TIME_SLOT_REF1": slots[segment.id, 0],
+                "TIME_SLOT_REF2": slots[segment.id, 1],
+            }
+            annotation = ET.SubElement(ET.SubElement(tier, "ANNOTATION"), "ALIGNABLE_ANNOTATION", attributes)
+            ET.SubElement(annotation, "ANNOTATION_VALUE").text = item.label

@@ -1,55 +1,45 @@
-"""A folder that is written beside its place and takes it when it is complete."""
+"""Write an export next to its destination and move it there when it is complete."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from avseg.utils.errors import UserError
-from avseg.utils.files import atomic_folder
+from avseg.utils.files import replace_folder
 
 
 @contextmanager
-def fresh_folder(out: Path, overwrite: bool, video: Path) -> Iterator[Path]:
-    """Gives an empty folder to fill; nothing is seen at `out` before it is full.
+def export_folder(out: Path, overwrite: bool, video: Path) -> Iterator[Path]:
+    """Yield an empty folder to fill; `out` does not change before it is complete.
 
     Args:
-        out: where it goes.
-        overwrite: an earlier export of the video gives way, but nothing else ever; without it `out` must be empty or
-            not there.
-        video: that is exported.
+        out: the destination.
+        overwrite: replace an earlier export of the video, never anything else; without it `out` must be empty or
+            missing.
+        video: the exported one.
 
     Raises:
-        UserError: `out` is a file, or holds something and may not be replaced.
+        UserError: `out` is a file, or is not empty and may not be replaced.
     """
-    out = out.resolve()  # `.` has no name to write beside, and a link is not to be replaced by a folder
+    out = out.resolve()  # a link is followed, never replaced by a folder
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file; name a folder for the export")
-    if not (out.is_dir() and any(out.iterdir())):
-        with atomic_folder(out) as folder:
-            yield folder
-        return
-    if not overwrite:
-        raise UserError(f"{out} exists and is not empty; name another folder, or overwrite it (--overwrite)")
-    _check_replaceable(out, video)
-    fresh, old = out.with_name(f".{out.name}.new"), out.with_name(f".{out.name}.old")
-    shutil.rmtree(fresh, ignore_errors=True)  # of an attempt that was killed
-    with atomic_folder(fresh) as folder:
+    if out.is_dir() and any(out.iterdir()):
+        if not overwrite:
+            raise UserError(f"{out} exists and is not empty; name another folder, or overwrite it (--overwrite)")
+        _check_replaceable(out, video)
+    with replace_folder(out) as folder:
         yield folder
-    shutil.rmtree(old, ignore_errors=True)
-    out.rename(old)
-    fresh.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _check_replaceable(out: Path, video: Path) -> None:
-    """What goes when a folder is overwritten must have come from here: never videos, annotations or a home folder."""
+    """Check that a folder is an export of the video, so that videos or a home folder are never deleted."""
     if video.resolve().is_relative_to(out):
-        raise UserError(f"{out}: holds {video.name} itself and cannot be overwritten; name another folder")
+        raise UserError(f"{out}: contains {video.name} itself and cannot be overwritten; name another folder")
     try:
         exported = json.loads((out / "provenance.json").read_text(encoding="utf-8"))["video"]["file"]
     except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"{out}: is no earlier export and cannot be overwritten; name another folder") from None
+        raise UserError(f"{out}: is not an earlier export and cannot be overwritten; name another folder") from None
     if exported != video.name:
-        raise UserError(f"{out}: holds the export of {exported}, not of {video.name}; name another folder")
+        raise UserError(f"{out}: contains the export of {exported}, not of {video.name}; name another folder")

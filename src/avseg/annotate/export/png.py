@@ -1,48 +1,48 @@
-"""Palette PNGs, one per frame, as in DAVIS: the colour's index is the object's id, 0 nothing."""
+"""Export palette PNGs, one per frame, as in DAVIS: the palette index is the object's id, 0 = background."""
 
 from pathlib import Path
 
 from PIL import Image
 
-from avseg.annotate.export.source import Source, painted
+from avseg.annotate.export.source import ExportSource, flatten_masks
 from avseg.data.palette import voc_palette
 from avseg.utils.errors import UserError
 
 
-def write(folder: Path, source: Source, *, pictures: bool = False) -> None:
-    """Writes `Annotations/{video}/{frame:05d}.png` for every frame of the video, those of silence too.
+def write(folder: Path, source: ExportSource, *, pictures: bool = False) -> None:
+    """Write `Annotations/{video}/{frame:05d}.png` for every frame of the video, including silent ones.
 
-    Where masks overlap the smaller one is on top.
+    Where masks overlap, the smaller one is drawn over the larger one.
 
     Args:
         folder: an empty one.
-        source: what to write.
+        source: the annotations.
         pictures: also write the frames, `JPEGImages/{video}/{frame:05d}.jpg`.
 
     Raises:
         UserError: an object with an id above 255.
     """
     if max(source.objects) > 255:
-        raise UserError(f"object {max(source.objects)}: a palette picture holds ids up to 255; export coco instead")
+        raise UserError(f"object {max(source.objects)}: a palette PNG holds ids up to 255; export coco instead")
     palette = voc_palette(256).reshape(-1).tolist()
-    values = {object: object for object in source.objects}
-    target = folder / "Annotations" / source.id
+    values = {object_id: object_id for object_id in source.objects}
+    target = folder / "Annotations" / source.video_id
     target.mkdir(parents=True)
     for frame in range(source.film.frames):
-        picture = Image.fromarray(painted(source.masks(frame), values, source.size)).convert("P")
-        picture.putpalette(palette)
-        picture.save(target / f"{frame:05d}.png")
+        image = Image.fromarray(flatten_masks(source.masks(frame), values, source.size)).convert("P")
+        image.putpalette(palette)
+        image.save(target / f"{frame:05d}.png")
         if pictures:
-            write_picture(folder, source, frame)
+            write_frame(folder, source, frame)
 
 
-def write_picture(folder: Path, source: Source, frame: int) -> None:
-    """Writes a frame as `JPEGImages/{video}/{frame:05d}.jpg`."""
-    path = folder / picture_name(source, frame)
+def write_frame(folder: Path, source: ExportSource, frame: int) -> None:
+    """Write a frame as `JPEGImages/{video}/{frame:05d}.jpg`."""
+    path = folder / frame_name(source, frame)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(source.film.picture(frame)).save(path, quality=95, subsampling=0)
 
 
-def picture_name(source: Source, frame: int) -> str:
-    """Of a frame, below the export."""
-    return f"JPEGImages/{source.id}/{frame:05d}.jpg"
+def frame_name(source: ExportSource, frame: int) -> str:
+    """Return the path of a frame inside the export."""
+    return f"JPEGImages/{source.video_id}/{frame:05d}.jpg"

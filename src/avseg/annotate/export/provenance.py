@@ -1,24 +1,25 @@
-"""Where every exported mask comes from: segmenter, prompts, propagation, hand; accepted or not; time spent."""
+"""Record the origin of every exported mask: segmenter, prompts, propagation or hand; accepted or not; time spent."""
 
 import json
 from pathlib import Path
-from typing import Any
 
 from avseg import __version__
-from avseg.annotate.export.source import Source
+from avseg.annotate.export.source import ExportSource
 
-INFO = ("source", "accepted", "stale", "points", "box", "score", "terms", "from_frame")
+_MASK_FIELDS = ("source", "accepted", "stale", "points", "box", "score", "terms", "from_frame")
 
 
-def write_provenance(path: Path, source: Source, format: str) -> None:
-    """Writes `provenance.json`: the video, objects and segments, and a line for each mask.
+def write_provenance(path: Path, source: ExportSource, format: str) -> None:
+    """Write `provenance.json`: the video, objects and segments, and one line per mask.
 
     Args:
         path: of the file.
-        source: what was exported.
-        format: how.
+        source: the exported annotations.
+        format: of the export.
     """
     film = source.film
+    document = source.document.snapshot()
+    del document["frames"]
     head = {
         "format": format,
         "tool": f"avseg {__version__} annotate",
@@ -30,27 +31,32 @@ def write_provenance(path: Path, source: Source, format: str) -> None:
             "height": film.height,
             "width": film.width,
         },
-        "left_out": [segment.id for segment in source.left_out],
-        "document": {key: value for key, value in source.document.snapshot().items() if key != "frames"},
+        "left_out": [segment.id for segment in source.rejected],
+        "document": document,
     }
     with path.open("w", encoding="utf-8") as file:
+        # the list of masks is written line by line, because it grows with the video
         file.write(json.dumps(head, indent=1, default=_plain)[:-2] + ',\n "masks": [')
-        between = "\n  "
-        for frame in source.frames():
-            for object in source.marked(frame):
-                row = {"object": object, "frame": frame, **_info(source, object, frame)}
-                file.write(between + json.dumps(row, default=_plain))
-                between = ",\n  "
+        separator = "\n  "
+        for frame in source.sounding_frames():
+            for object_id in source.masked_objects(frame):
+                file.write(separator + json.dumps(_mask_row(source, object_id, frame), default=_plain))
+                separator = ",\n  "
         file.write("\n ]\n}\n")
 
 
-def _info(source: Source, object: int, frame: int) -> dict[str, Any]:
-    info = source.document.frame_info(object, frame)
-    return {name: getattr(info, name) for name in INFO if getattr(info, name, None) not in (None, (), [], {})}
+def _mask_row(source: ExportSource, object_id: int, frame: int) -> dict[str, object]:
+    info = source.document.frame_info(object_id, frame)
+    row: dict[str, object] = {"object": object_id, "frame": frame}
+    for name in _MASK_FIELDS:
+        value = getattr(info, name)
+        if value not in (None, (), [], {}):
+            row[name] = value
+    return row
 
 
-def _plain(value: Any) -> Any:
-    """Values of numpy, and sets."""
+def _plain(value: object) -> object:
+    """Convert numpy values and sets."""
     if hasattr(value, "tolist"):
         return value.tolist()
     return list(value) if isinstance(value, set | frozenset) else str(value)

@@ -1,36 +1,35 @@
-"""Imports of annotations into a document: they become operations, so that they can be undone like any other."""
+"""Import annotations of data sets into a document, as operations that can be undone."""
 
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
-from avseg.annotate.importing import avsbench, lu_avs
-from avseg.annotate.importing.document_writer import Imported, Target, Writable
+from avseg.annotate.document.document import Document
+from avseg.annotate.importing.document_writer import DocumentWriter, Imported
 from avseg.annotate.media.video import Film
-from avseg.utils.errors import UserError, nearest
+from avseg.utils.choices import check_choice
 
-READERS: dict[str, Callable[[Target, Path], None]] = {"lu_avs": lu_avs.read, "avsbench": avsbench.read}
-FORMATS = tuple(READERS)
+# modules of this package, imported on demand: they import torch
+FORMATS = ("lu_avs", "avsbench")
 
 __all__ = ["FORMATS", "Imported", "import_"]
 
 
-def import_(document: Writable, film: Film, format: str, source: Path | str) -> Imported:
-    """Adds what a data set says of a video to its document; what is there already stays.
+def import_(document: Document, film: Film, format: str, source: Path | str) -> Imported:
+    """Add the annotations that a data set has for a video; existing ones stay.
 
     Args:
         document: the annotations.
-        film: the video; it is looked up by its file's name, without the suffix.
+        film: the video; the data set is searched for its file name without suffix.
         format: "lu_avs" or "avsbench".
-        source: the root of the data set.
+        source: root of the data set.
 
     Returns:
         How much was added.
 
     Raises:
-        UserError: an unknown format, no such folder, the video is not in it, or is another one; damaged files.
+        UserError: unknown format, no such folder, the video is missing in it or another one; damaged files.
     """
-    if format not in READERS:
-        raise UserError(f"format '{format}' is unknown; allowed: {', '.join(FORMATS)}{nearest(format, FORMATS)}")
-    target = Target(document, film)
-    READERS[format](target, Path(source))
-    return target.done
+    check_choice("format", format, FORMATS)
+    writer = DocumentWriter(document, film)
+    import_module(f"{__name__}.{format}").read(writer, Path(source))
+    return writer.imported

@@ -1,43 +1,23 @@
-"""Where imports go: objects, segments and masks become operations on a document."""
+"""Add imported objects, segments and masks to a document by operations, so that an import can be undone."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from avseg.annotate.document.document import Document
 from avseg.annotate.document.rle import encode
 from avseg.annotate.media.video import Film
-
-Mask = npt.NDArray[np.bool_]
-
-
-class Writable(Protocol):
-    """The part of a document that an import needs."""
-
-    @property
-    def objects(self) -> Mapping[int, Any]:
-        """Objects by id."""
-
-    @property
-    def segments(self) -> Mapping[int, Any]:
-        """Segments by id."""
-
-    def do(self, op: dict[str, Any]) -> Any:
-        """Does an operation."""
+from avseg.annotate.protocols import Mask
 
 
 @dataclass
 class Imported:
-    """How much was added."""
+    """Numbers of added items."""
 
     objects: int = 0
     segments: int = 0
     masks: int = 0
 
 
-class Target:
+class DocumentWriter:
     """A document to add to.
 
     Args:
@@ -45,43 +25,35 @@ class Target:
         film: the video.
 
     Attributes:
-        done: how much was added so far.
+        imported: how much was added so far.
     """
 
-    def __init__(self, document: Writable, film: Film) -> None:
-        self.document, self.film, self.done = document, film, Imported()
-
-    @property
-    def id(self) -> str:
-        """The video's name, without the suffix."""
-        return self.film.path.stem
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width."""
-        return self.film.height, self.film.width
+    def __init__(self, document: Document, film: Film) -> None:
+        self.document, self.film = document, film
+        self.imported = Imported()
+        self.video_id, self.size = film.path.stem, (film.height, film.width)
 
     def add_object(self, label: str, name: str = "") -> int:
-        """A new object; gives its id."""
-        before = set(self.document.objects)
-        self.document.do({"op": "add_object", "label": label} | ({"name": name} if name else {}))
-        self.done.objects += 1
-        return int((set(self.document.objects) - before).pop())
+        """Add an object and return its id."""
+        op = {"op": "add_object", "label": label}
+        if name:
+            op["name"] = name
+        object_id = self.document.do(op).object
+        assert object_id is not None
+        self.imported.objects += 1
+        return object_id
 
-    def add_segment(self, object: int, start: int, end: int, status: str = "open") -> int:
-        """A new segment; gives its id."""
-        before = set(self.document.segments)
-        self.document.do({"op": "add_segment", "object": object, "start": start, "end": end})
-        segment = int((set(self.document.segments) - before).pop())
+    def add_segment(self, object_id: int, start: int, end: int, status: str = "open") -> None:
+        """Add an audible segment."""
+        segment_id = self.document.do({"op": "add_segment", "object": object_id, "start": start, "end": end}).segment
         if status != "open":
-            self.document.do({"op": "set_segment_status", "segment": segment, "status": status})
-        self.done.segments += 1
-        return segment
+            self.document.do({"op": "set_segment_status", "segment": segment_id, "status": status})
+        self.imported.segments += 1
 
-    def set_mask(self, object: int, frame: int, mask: Mask) -> None:
-        """Marks an object in a frame; a mask without a pixel says nothing."""
+    def set_mask(self, object_id: int, frame: int, mask: Mask) -> None:
+        """Set the mask of an object in a frame; empty masks are skipped."""
         if not mask.any():
             return
-        row = {"op": "set_mask", "object": object, "frame": frame, "mask": encode(mask), "source": "import"}
-        self.document.do(row)
-        self.done.masks += 1
+        op = {"op": "set_mask", "object": object_id, "frame": frame, "mask": encode(mask), "source": "import"}
+        self.document.do(op)
+        self.imported.masks += 1

@@ -1,18 +1,19 @@
-"""From a LU-AVS release: each annotation is a segment with its masks.
+"""Import from a LU-AVS release: each annotation is a segment with its masks.
 
-The release knows labels, not objects. Our own exports say which object an annotation is of; elsewhere the segments of
-a label are one object, and where two of them overlap a second one.
+The release has labels, not objects. Our own exports list the objects of an annotation. In other releases the segments
+of a label become one object, and a further one where two of them overlap.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from avseg.annotate.importing.document_writer import Target
+from avseg.annotate.importing.document_writer import DocumentWriter
+from avseg.annotate.protocols import Mask
 from avseg.data.lu_avs import LUVideo, Segment, read_release
 from avseg.data.lu_avs.ground_truth import MASKS, check_video, segment_masks
 from avseg.data.lu_avs.paths import find_places
@@ -20,63 +21,72 @@ from avseg.media.frame_index import frame_index
 from avseg.utils.errors import UserError
 
 
-class Part(NamedTuple):
-    """A segment of one object: `key` tells objects apart, `file` holds its masks."""
+class ObjectSegment(NamedTuple):
+    """A segment of one object: `key` identifies the object, `file` has its masks."""
 
     key: object
     label: str
     name: str
+    status: str
     segment: Segment
     file: str
+
+
+class ObjectRow(NamedTuple):
+    """An object of an annotation, as our own export lists it."""
+
+    object_id: int
+    label: str
+    name: str
     status: str
 
 
-def read(target: Target, root: Path) -> None:
-    """Adds the video's annotations.
+def read(writer: DocumentWriter, root: Path) -> None:
+    """Add the annotations of a video.
 
     Raises:
         UserError: see `avseg.annotate.importing.import_`.
     """
     release = read_release(root, skip_missing=True)
-    video = release.videos.get(target.id)
+    video = release.videos.get(writer.video_id)
     if video is None:
-        known = ", ".join(sorted(release.videos)[:5]) or "none that is complete"
-        raise UserError(f"{root}: has no video '{target.id}'; it has {known}")
+        existing = ", ".join(sorted(release.videos)[:5]) or "none that is complete"
+        raise UserError(f"{root}: has no video '{writer.video_id}'; it has {existing}")
     index = frame_index(video.path)
-    if len(index) != target.film.frames or (index.video.height, index.video.width) != target.size:
+    film = writer.film
+    if len(index) != film.frames or (index.video.height, index.video.width) != writer.size:
         raise UserError(
             f"{video.path}: {len(index)} frames of {index.video.height}x{index.video.width}, "
-            f"{target.film.path} has {target.film.frames} of {target.size[0]}x{target.size[1]}; it is another video"
+            f"{film.path} has {film.frames} of {film.height}x{film.width}; it is another video"
         )
     check_video(video, index)
-    objects: dict[object, int] = {}
-    for part in _parts(video, release.labels, _annotations(root, video)):
-        if part.key not in objects:
-            objects[part.key] = target.add_object(part.label, part.name)
-        _add(target, objects[part.key], part, video.has_masks)
+    object_ids: dict[object, int] = {}
+    for item in _object_segments(video, release.labels, _annotations(root, video)):
+        if item.key not in object_ids:
+            object_ids[item.key] = writer.add_object(item.label, item.name)
+        _add_segment(writer, object_ids[item.key], item, video.has_masks)
 
 
-def _add(target: Target, object: int, part: Part, has_masks: bool) -> None:
-    segment = part.segment
-    end = min(segment.end, target.film.frames)  # releases are off by one now and then
+def _add_segment(writer: DocumentWriter, object_id: int, item: ObjectSegment, has_masks: bool) -> None:
+    segment = item.segment
+    end = min(segment.end, writer.film.frames)  # releases are sometimes off by one
     if segment.start >= end:
         return
-    target.add_segment(object, segment.start, end, part.status)
+    writer.add_segment(object_id, segment.start, end, item.status)
     if not has_masks or segment.folder is None:
         return
     for frame in range(segment.start, end):
-        target.set_mask(object, frame, _mask(part, frame, target.size))
+        if item.file == MASKS:
+            mask: Mask = np.asarray(segment_masks(segment, np.array([frame]), writer.size)[0])
+        else:
+            mask = _read_mask(segment.folder / item.file, frame - segment.start, writer.size)
+        writer.set_mask(object_id, frame, mask)
 
 
-def _mask(part: Part, frame: int, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    segment = part.segment
-    if part.file == MASKS:
-        return np.asarray(segment_masks(segment, np.array([frame]), size)[0])
-    assert segment.folder is not None
-    path = segment.folder / part.file
+def _read_mask(path: Path, row: int, size: tuple[int, int]) -> Mask:
     try:
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
-        mask: npt.NDArray[np.bool_] = np.asarray(rows[frame - segment.start] != 0)
+        mask: Mask = np.asarray(rows[row] != 0)
     except (OSError, ValueError, EOFError, IndexError) as error:
         raise UserError(f"{path} is not a readable array ({error}); export the video again") from error
     if mask.shape != size:
@@ -84,8 +94,8 @@ def _mask(part: Part, frame: int, size: tuple[int, int]) -> npt.NDArray[np.bool_
     return mask
 
 
-def _annotations(root: Path, video: LUVideo) -> list[dict[str, Any]]:
-    """The video's annotations as they stand in the file, in the order of its segments."""
+def _annotations(root: Path, video: LUVideo) -> list[Mapping[str, object]]:
+    """Return the video's annotations as in the file, in the order of its segments."""
     for path in find_places(root).jsons:
         content = json.loads(path.read_text(encoding="utf-8"))
         entry = content.get("database", content).get(video.id)
@@ -94,30 +104,39 @@ def _annotations(root: Path, video: LUVideo) -> list[dict[str, Any]]:
     return []
 
 
-def _parts(video: LUVideo, labels: list[str], annotations: list[dict[str, Any]]) -> Iterator[Part]:
-    taken: dict[tuple[str, int], list[Segment]] = {}
+def _object_segments(
+    video: LUVideo, labels: list[str], annotations: list[Mapping[str, object]]
+) -> Iterator[ObjectSegment]:
+    segments_of: dict[tuple[str, int], list[Segment]] = {}  # by label and index of the object
     for segment, annotation in zip(video.segments, annotations, strict=True):
-        said = _said(annotation)
-        for item in said:
-            file = MASKS if len(said) == 1 else f"object_{item['object']}.npy"
-            status = "accepted" if item.get("status") == "accepted" else "open"
-            yield Part(item["object"], str(item["label"]), str(item.get("name") or ""), segment, file, status)
-        if not said:
-            label = labels[segment.label]
-            number = next(n for n in range(len(video.segments)) if _free(taken.setdefault((label, n), []), segment))
-            taken[label, number].append(segment)
-            yield Part((label, number), label, "", segment, MASKS, "open")
+        rows = _object_rows(annotation)
+        for row in rows:
+            yield ObjectSegment(*row, segment, MASKS if len(rows) == 1 else f"object_{row.object_id}.npy")
+        if rows:
+            continue
+        label = labels[segment.label]
+        for index in count():
+            segments = segments_of.setdefault((label, index), [])
+            if not any(_overlap(segment, existing) for existing in segments):
+                segments.append(segment)
+                yield ObjectSegment((label, index), label, "", "open", segment, MASKS)
+                break
 
 
-def _said(annotation: dict[str, Any]) -> list[dict[str, Any]]:
-    """The objects that our own export names; none if they make no sense."""
-    said = annotation.get("objects")
-    fine = isinstance(said, list) and all(
-        isinstance(item, dict) and type(item.get("object")) is int and isinstance(item.get("label"), str)
-        for item in said
-    )
-    return said if fine and said else []
+def _object_rows(annotation: Mapping[str, object]) -> list[ObjectRow]:
+    """Read the objects that our own export lists; return an empty list if they are missing or malformed."""
+    items = annotation.get("objects")
+    if not isinstance(items, list):
+        return []
+    rows = []
+    for item in items:
+        # bool is a subclass of int, but not an id
+        if not isinstance(item, dict) or type(item.get("object")) is not int or not isinstance(item.get("label"), str):
+            return []
+        status = "accepted" if item.get("status") == "accepted" else "open"
+        rows.append(ObjectRow(item["object"], item["label"], str(item.get("name") or ""), status))
+    return rows
 
 
-def _free(others: list[Segment], segment: Segment) -> bool:
-    return all(segment.end <= other.start or other.end <= segment.start for other in others)
+def _overlap(first: Segment, second: Segment) -> bool:
+    return first.start < second.end and second.start < first.end

@@ -1,4 +1,4 @@
-"""Builds the application: guard, page, and the routes by what they are about."""
+"""Build the application: security middleware, the page's files, and the routes by purpose."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -12,47 +12,63 @@ from starlette.responses import FileResponse
 from avseg.annotate.project import Project
 from avseg.annotate.server.errors import add_handlers
 from avseg.annotate.server.routes import edit, files, models, read
-from avseg.annotate.server.security import Guard
-from avseg.annotate.server.workspace import Studio
+from avseg.annotate.server.security import SecurityMiddleware
+from avseg.annotate.server.workspace import Workspace
 
 PAGE = Path(__file__).resolve().parents[1] / "page"
-_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_MEDIA_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
-def build(
+def create_app(
     project: Project | Path | str,
     token: str,
-    backend: str,
-    propagator: str | None,
-    hosts: Iterable[str],
-    options: dict[str, Any],
+    backend: str = "default",
+    propagator: str | None = None,
+    hosts: Iterable[str] = (),
+    **options: Any,
 ) -> FastAPI:
-    """See `avseg.annotate.server.create_app`."""
+    """Build the application.
+
+    Args:
+        project: the folder of videos.
+        token: secret that every request must carry.
+        backend: draws masks from points, and propagates them if it can (see `backends`).
+        propagator: propagates masks; None for `backend`.
+        hosts: further host names of the server; those of the loopback are always allowed.
+        options: of the backends.
+
+    Raises:
+        UserError: the folder is missing, or the backend is unknown.
+    """
     project = project if isinstance(project, Project) else Project(Path(project))
-    studio = Studio(project, backend, propagator or backend, options)
+    workspace = Workspace(project, backend, propagator or backend, options)
 
     @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        studio.close()
+        workspace.close()
 
-    app = FastAPI(title="avseg annotate", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.studio = studio
+    app = FastAPI(title="avseg annotate", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.workspace = workspace
     add_handlers(app)
-    for module in (read, edit, models, files):
-        app.include_router(module.router, prefix="/api")
-    page_files = {path.name: path for path in PAGE.iterdir() if path.suffix in _TYPES}
+    for routes in (read, edit, models, files):
+        app.include_router(routes.router, prefix="/api")
+    _add_page(app)
+    app.add_middleware(SecurityMiddleware, token=token, hosts=tuple(hosts))
+    return app
+
+
+def _add_page(app: FastAPI) -> None:
+    page_files = {path.name: path for path in PAGE.iterdir() if path.suffix in _MEDIA_TYPES}
 
     @app.get("/")
     async def _index() -> FileResponse:
         return FileResponse(PAGE / "index.html", media_type="text/html", headers={"cache-control": "no-store"})
 
     @app.get("/{name}")
-    async def _file(name: str) -> FileResponse:
+    async def _page_file(name: str) -> FileResponse:
+        # only names listed at startup: no path of a request ever reaches the file system
         if name not in page_files:
-            raise HTTPException(404, "there is nothing here")
-        kind = _TYPES[page_files[name].suffix]
-        return FileResponse(page_files[name], media_type=kind, headers={"cache-control": "no-cache"})
-
-    app.add_middleware(Guard, token=token, hosts=tuple(hosts))
-    return app
+            raise HTTPException(404, "not found")
+        path = page_files[name]
+        return FileResponse(path, media_type=_MEDIA_TYPES[path.suffix], headers={"cache-control": "no-cache"})

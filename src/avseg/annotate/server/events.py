@@ -1,76 +1,79 @@
-"""What every open tab is told as it happens (server-sent events): changes of the video, progress of a propagation."""
+"""Server-sent events to every open tab: changes of the video and progress of a propagation."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
-_WAITING = 1000  # messages that a tab may be behind
-_ALIVE = 15.0  # seconds between signs of life: a closed tab is noticed when one cannot be sent
+Event = dict[str, object]
+Queue = asyncio.Queue[Event | None]  # None ends the stream
+
+_MAX_BACKLOG = 1000  # events that a tab may be behind
+_KEEPALIVE = 15.0  # seconds; a closed tab is noticed when a comment cannot be sent
 
 
-class Hub:
-    """Passes messages from any thread to the tabs that show one video."""
+class EventHub:
+    """Publish events from any thread to the tabs that show one video."""
 
     def __init__(self) -> None:
-        self._tabs: dict[asyncio.Queue[dict[str, Any] | None], asyncio.AbstractEventLoop] = {}
+        self._tabs: dict[Queue, asyncio.AbstractEventLoop] = {}
         self._closed = False
 
     @property
     def tabs(self) -> int:
-        """How many listen."""
+        """Number of connected tabs."""
         return len(self._tabs)
 
-    def tell(self, kind: str, **values: Any) -> None:
-        """Sends a message to all tabs; may be called from any thread.
+    def publish(self, kind: str, **values: object) -> None:
+        """Send an event to all tabs.
 
         Args:
             kind: "changed", "progress", "finished", ...
             values: plain values.
         """
-        for queue, loop in list(self._tabs.items()):
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_put, queue, {"kind": kind, **values})
+        self._send({"kind": kind, **values})
 
     def close(self) -> None:
-        """Ends all streams, those to come too."""
+        """End all streams, including those that are opened later."""
         self._closed = True
-        for queue, loop in list(self._tabs.items()):
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_put, queue, None)
+        self._send(None)
 
     async def stream(self, version: Callable[[], int] = int) -> AsyncIterator[str]:
-        """The messages for one tab, each in the form of an event stream.
+        """Yield the events of one tab in the format of an event stream.
 
         Args:
-            version: gives that of the document; it is the first message, since something may have changed after the tab
-                has read the document and before it listens.
+            version: returns the document's version. It is the first event, because the document may have changed after
+                the tab has loaded it and before it is connected.
         """
-        queue: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(_WAITING)
+        queue: Queue = asyncio.Queue(_MAX_BACKLOG)
         self._tabs[queue] = asyncio.get_running_loop()
         try:
             yield "retry: 1000\n\n: listening\n\n"
-            yield _event({"kind": "version", "version": version()})
+            yield _format({"kind": "version", "version": version()})
             while not self._closed:
                 try:
-                    message = await asyncio.wait_for(queue.get(), _ALIVE)
+                    event = await asyncio.wait_for(queue.get(), _KEEPALIVE)
                 except TimeoutError:
                     yield ": alive\n\n"
                     continue
-                if message is None:
+                if event is None:
                     return
-                yield _event(message)
+                yield _format(event)
         finally:
             del self._tabs[queue]
 
+    def _send(self, event: Event | None) -> None:
+        for queue, loop in list(self._tabs.items()):
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_put, queue, event)
 
-def _event(message: dict[str, Any]) -> str:
-    return f"data: {json.dumps(message)}\n\n"
+
+def _format(event: Event) -> str:
+    return f"data: {json.dumps(event)}\n\n"
 
 
-def _put(queue: asyncio.Queue[dict[str, Any] | None], message: dict[str, Any] | None) -> None:
-    if queue.full():  # a tab that does not read: it begins anew with what it can still know
+def _put(queue: Queue, event: Event | None) -> None:
+    if queue.full():  # a tab that does not read must reload the document
         while not queue.empty():
             queue.get_nowait()
-        message = {"kind": "lost"}
-    queue.put_nowait(message)
+        event = {"kind": "lost"}
+    queue.put_nowait(event)

@@ -1,4 +1,4 @@
-"""Runs the server: a free port, a token in the address, an end without waiting for open pages."""
+"""Run the server: find a free port, print an address with the token, and stop without waiting for open pages."""
 
 import errno
 import ipaddress
@@ -17,76 +17,91 @@ import uvicorn
 from fastapi import FastAPI
 
 from avseg.annotate.project import Project
-from avseg.annotate.server.app import build
+from avseg.annotate.server.app import create_app
 from avseg.annotate.server.security import LOOPBACK
 from avseg.utils.errors import UserError
 
-_TRIED = 20  # ports, from the one that was asked for
+HOST = "127.0.0.1"
+PORT = 8321
+_MAX_PORTS = 20  # tried from the requested one on
 
 
-def run(
+def serve(
     project: Project | Path | str,
-    host: str,
-    port: int,
-    backend: str,
-    propagator: str | None,
-    video: str | None,
-    open_browser: bool,
-    options: dict[str, Any],
+    *,
+    host: str = HOST,
+    port: int = PORT,
+    backend: str = "default",
+    propagator: str | None = None,
+    video: str | None = None,
+    open_browser: bool = False,
+    **options: Any,
 ) -> None:
-    """See `avseg.annotate.server.serve`."""
+    """Run the application until it is interrupted; print its address, which includes the token.
+
+    Args:
+        project: the folder of videos.
+        host: address to listen on; any but the loopback admits others on the network who know the token.
+        port: 0 = any free one; if it is in use, the next free one is taken.
+        backend: see `create_app`.
+        propagator: see `create_app`.
+        video: opened first.
+        open_browser: whether to open the address in a browser.
+        options: of the backends.
+
+    Raises:
+        UserError: see `create_app`; or there is not any free port.
+    """
     project = project if isinstance(project, Project) else Project(Path(project))
     if video is not None:
         project.path(video)
     token = secrets.token_urlsafe(24)
-    app = build(project, token, backend, propagator, [] if host in LOOPBACK else [host], options)
-    with _listening(host, port) as listener:
-        address = address_of(host, listener.getsockname()[1], token, video)
+    app = create_app(project, token, backend, propagator, [] if host in LOOPBACK else [host], **options)
+    with _listen(host, port) as listener:
+        address = page_address(host, listener.getsockname()[1], token, video)
         sys.stdout.write(f"annotate {project.folder} at {address}\n")
         if host not in LOOPBACK:
-            sys.stdout.write(f"{host} can be reached from the network: whoever knows the address can annotate\n")
-        sys.stdout.write("Ctrl+C ends it; every step is saved already\n")
+            sys.stdout.write(f"{host} can be reached from the network: everybody who knows the address can annotate\n")
+        sys.stdout.write("Ctrl+C stops it; every step is already saved\n")
         sys.stdout.flush()
         if open_browser:
             webbrowser.open(address)
-        Server(config_of(app)).run(sockets=[listener])
+        Server(uvicorn_config(app)).run(sockets=[listener])
 
 
 class Server(uvicorn.Server):
-    """Ends the event streams of open pages first: it would wait for them in vain."""
+    """Close the event streams of open pages first; uvicorn would wait for them until its timeout."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Ends."""
-        self.config.app.state.studio.hush()  # type: ignore[union-attr]
+        """Close the streams, then shut down."""
+        self.config.app.state.workspace.close_event_streams()  # type: ignore[union-attr]
         await super().shutdown(sockets)
 
 
-def config_of(app: FastAPI) -> uvicorn.Config:
-    """How the application is run: quietly, since the first request of each page holds the token."""
+def uvicorn_config(app: FastAPI) -> uvicorn.Config:
+    """Configure the server without an access log, since the first request of each page contains the token."""
     return uvicorn.Config(
         app, log_level=logging.WARNING, access_log=False, timeout_graceful_shutdown=2, server_header=False
     )
 
 
-def address_of(host: str, port: int, token: str, video: str | None = None) -> str:
-    """The address to open."""
-    shown = "127.0.0.1" if host in ("", "0.0.0.0") else "[::1]" if host == "::" else host
-    with suppress(ValueError):  # a name
-        shown = f"[{shown}]" if ipaddress.ip_address(shown).version == 6 else shown
-    return f"http://{shown}:{port}/?token={token}" + (f"#{quote(video)}" if video else "")
+def page_address(host: str, port: int, token: str, video: str | None = None) -> str:
+    """Compose the address to open."""
+    name = "127.0.0.1" if host in ("", "0.0.0.0") else "[::1]" if host == "::" else host
+    with suppress(ValueError):  # a host name, not a number
+        name = f"[{name}]" if ipaddress.ip_address(name).version == 6 else name
+    return f"http://{name}:{port}/?token={token}" + (f"#{quote(video)}" if video else "")
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    """A socket on the port, or on the next one that is free."""
-    for candidate in [port] if port == 0 else range(port, min(port + _TRIED, 65536)):
+def _listen(host: str, port: int) -> socket.socket:
+    """Open a socket on the port, or on the next free one."""
+    for candidate in [port] if port == 0 else range(port, min(port + _MAX_PORTS, 65536)):
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             return socket.create_server((host, candidate), family=family)
         except OSError as error:
-            number = error.errno or 0
-            reason = os.strerror(number) if number in errno.errorcode else str(error.strerror or error)
-            if number not in (errno.EADDRINUSE, errno.EACCES):
-                raise UserError(
-                    f"--host {host}: cannot listen there ({reason}); give an address of this machine"
-                ) from None
-    raise UserError(f"--host {host} --port {port}: cannot listen there ({reason}); choose another port")
+            code = error.errno or 0
+            reason = os.strerror(code) if code in errno.errorcode else str(error.strerror or error)
+            if code not in (errno.EADDRINUSE, errno.EACCES):
+                raise UserError(f"--host {host}: cannot listen ({reason}); give an address of this machine") from None
+    raise UserError(f"--host {host} --port {port}: cannot listen ({reason}); choose another port")

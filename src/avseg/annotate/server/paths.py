@@ -1,29 +1,29 @@
-"""Paths from outside stay inside the project's folder, whatever they say and wherever links lead."""
+"""Confine paths from requests to the project's folder."""
 
 from pathlib import Path
 
 from avseg.utils.errors import UserError
 
-_LONGEST = 200  # bytes of a name; file systems take 255, and ours grow while they are written
-_DEEPEST = 16  # folders in each other
+_MAX_NAME = 200  # bytes; file systems take 255, and temporary names are longer
+_MAX_DEPTH = 16
 
 
-def inside(folder: Path, text: str) -> Path:
-    """A path inside a folder.
+def resolve_inside(folder: Path, text: str) -> Path:
+    """Resolve a path inside a folder.
 
     Args:
         folder: of the project.
-        text: relative to it, as the page sent it.
+        text: relative path, as the page sent it.
 
     Raises:
-        UserError: it is absolute, leads out by `..` or a link, or into the tool's own folder.
+        UserError: it is absolute, leaves the folder by `..` or a link, or enters the tool's own folder.
     """
     parts = Path(text).parts
     if not text.isprintable() or "\\" in text or Path(text).is_absolute() or ".." in parts or not parts:
         raise UserError(f"folder {text!r:.80}: give a path inside the project, without '..'")
-    if any(part.startswith(".") for part in parts):
+    if any(name.startswith(".") for name in parts):
         raise UserError(f"folder {text!r:.80}: hidden folders belong to the tool; choose another name")
-    if any(len(part.encode("utf-8", "replace")) > _LONGEST for part in parts) or len(parts) > _DEEPEST:
+    if any(len(name.encode("utf-8", "replace")) > _MAX_NAME for name in parts) or len(parts) > _MAX_DEPTH:
         raise UserError(f"folder {text!r:.80}...: is too long; choose a shorter name")
     root = folder.resolve()
     try:

@@ -1,31 +1,29 @@
-"""Remembers what each refined mask was made from, so that the page can show a frame as propagated and as refined."""
+"""Record the prior of each refined mask, so that the page can show a frame both as propagated and as refined."""
 
-from collections import OrderedDict
+import threading
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from avseg.annotate.document import rle
-from avseg.annotate.protocols import Box, Candidate, Mask, Picture, Probability, Segmenter
+from avseg.annotate.protocols import Box, Candidate, Image, Mask, Probability, Segmenter
+from avseg.utils.lru import LRUCache
 
-_KEPT = 20_000  # masks; run lengths of a few hundred bytes each
+_MAX_PRIORS = 20_000  # run lengths of a few hundred bytes each
 
 
-class Remembering:
-    """A segmenter that notes, for each mask it draws from another mask, that other one.
-
-    Attributes:
-        before: the run lengths given to the segmenter, by the counts of those it answered.
-    """
+class PriorRecorder:
+    """A segmenter that remembers from which mask it drew each mask."""
 
     def __init__(self, segmenter: Segmenter) -> None:
         self.segmenter = segmenter
-        self.before: OrderedDict[str, rle.RLE] = OrderedDict()
+        self._priors: LRUCache[str, rle.RLE] = LRUCache(_MAX_PRIORS)
+        self._lock = threading.Lock()  # read by the threads that answer requests
 
-    def encode(self, picture: Picture) -> Any:
+    def encode(self, image: Image) -> Any:
         """See `Segmenter`."""
-        return self.segmenter.encode(picture)
+        return self.segmenter.encode(image)
 
     def predict(
         self,
@@ -35,11 +33,15 @@ class Remembering:
         mask: Mask | Probability | None = None,
     ) -> list[Candidate]:
         """See `Segmenter`."""
-        found = self.segmenter.predict(encoded, points, box, mask)
+        candidates = self.segmenter.predict(encoded, points, box, mask)
         if mask is not None:
             prior = rle.encode(np.greater(mask, 0.5))
-            for candidate in found:
-                self.before[rle.encode(candidate.mask)["counts"]] = prior
-            while len(self.before) > _KEPT:
-                self.before.popitem(last=False)
-        return found
+            with self._lock:
+                for candidate in candidates:
+                    self._priors[rle.encode(candidate.mask)["counts"]] = prior
+        return candidates
+
+    def prior_of(self, counts: str) -> rle.RLE | None:
+        """Return the run lengths of the prior of a mask, given by its counts; None if it is not known."""
+        with self._lock:
+            return self._priors.get(counts)

@@ -1,80 +1,74 @@
-"""What the page may send: strict JSON, nothing unknown, every number bounded."""
+"""Request bodies: strict JSON without unknown keys, every number bounded."""
 
 from typing import Annotated, Any, Literal
 
 from annotated_types import Len
 from pydantic import BaseModel, ConfigDict, Field
 
-MOST_OPS = 2000
+MAX_OPERATIONS = 2000
 Id = Annotated[int, Field(ge=0, lt=2**31)]
 Finite = Annotated[float, Field(allow_inf_nan=False, ge=-1e6, le=1e6)]
-Point = Annotated[list[Finite], Len(3, 3)]  # x, y, 1 = on the object or 0 = beside it
+Point = Annotated[list[Finite], Len(3, 3)]  # x, y, 1 = on the object or 0 = off the object
 Box = Annotated[list[Finite], Len(4, 4)]  # left, top, right, bottom
 Points = Annotated[list[Point], Len(0, 200)]
 Text = Annotated[str, Field(min_length=1, max_length=400)]
 
 
 class Strict(BaseModel):
-    """Types are taken as they are, and unknown keys are refused."""
+    """Values are not converted, and unknown keys are refused."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
-class Based(Strict):
-    """What changes the video says which version of it the page knows."""
+class Edit(Strict):
+    """An edit carries the version of the document that the page knows."""
 
     base_version: Id
 
 
-class Ops(Based):
-    """Operations, done one after the other; `avseg.annotate.document.operations` checks each."""
+class Operations(Edit):
+    """Operations in order; `avseg.annotate.document.operations` checks each."""
 
-    ops: Annotated[list[dict[str, Any]], Len(1, MOST_OPS)]
+    ops: Annotated[list[dict[str, Any]], Len(1, MAX_OPERATIONS)]
 
 
-class Steps(Based):
-    """How many steps to undo or redo."""
+class Steps(Edit):
+    """Number of steps to undo or redo."""
 
     steps: Annotated[int, Field(ge=1, le=10_000)] = 1
 
 
-class Click(Based):
-    """All points of a frame, the new one included."""
+class ObjectInFrame(Edit):
+    """An object in a frame."""
 
     object: Id
     frame: Id
+
+
+class Click(ObjectInFrame):
+    """All points of a frame, including the new one."""
+
     points: Points
 
 
-class BoxPrompt(Based):
-    """A box, with the points there are."""
+class BoxPrompt(ObjectInFrame):
+    """A box, with the points of the frame."""
 
-    object: Id
-    frame: Id
     box: Box
     points: Points = Field(default_factory=list)
 
 
 class Rle(Strict):
-    """COCO's run lengths; `avseg.annotate.document.rle` checks them."""
+    """COCO run lengths; `avseg.annotate.document.rle` checks them."""
 
     size: Annotated[list[Annotated[int, Field(ge=1, le=2**15)]], Len(2, 2)]
     counts: Annotated[str, Field(max_length=2**21)]
 
 
-class Brush(Based):
-    """The mask as painted."""
+class Brush(ObjectInFrame):
+    """The painted mask."""
 
-    object: Id
-    frame: Id
     mask: Rle
-
-
-class Place(Based):
-    """An object in a frame."""
-
-    object: Id
-    frame: Id
 
 
 class Propagate(Strict):
@@ -83,18 +77,18 @@ class Propagate(Strict):
     segment: Id
     direction: Literal["both", "forward", "backward"] = "both"
     refine: bool = True
-    frame: Id | None = None  # only the piece around it
-    whole: bool = False  # also what is up to date
+    frame: Id | None = None  # only the span between two anchors around it
+    whole: bool = False  # also frames that are up to date
 
 
-class Look(Strict):
-    """Frames to look at ahead."""
+class Prefetch(Strict):
+    """Frames to encode ahead of time."""
 
     frames: Annotated[list[Id], Len(1, 8)]
 
 
-class Spend(Strict):
-    """Work on a segment."""
+class TimeSpent(Strict):
+    """A person's work on a segment."""
 
     segment: Id
     seconds: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
@@ -102,7 +96,7 @@ class Spend(Strict):
 
 
 class Propose(Strict):
-    """How to find where something sounds; `avseg.annotate.proposals.energy` checks the options."""
+    """A method that proposes audible segments; `avseg.annotate.proposals` checks the options."""
 
     method: Text = "energy"
     options: dict[Text, float | None] = Field(default_factory=dict)
@@ -115,7 +109,7 @@ class Export(Strict):
     out: Text = "exports"
 
 
-class Import(Based):
+class Import(Edit):
     """A format, and a folder inside the project."""
 
     format: Text

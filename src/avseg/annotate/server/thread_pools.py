@@ -1,4 +1,4 @@
-"""Threads of the server: what takes long never stands in the way of the event loop, or of what must be quick."""
+"""Thread pools of the server: slow work never blocks the event loop or fast requests."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,32 +8,32 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Workers:
-    """One thread for all that changes a video, so that changes never overlap; others for reading.
+class ThreadPools:
+    """One thread for edits, so that they never overlap; further threads for reading.
 
-    A propagation has a thread of its own in its session and does not hold up any of these.
+    A propagation runs in a thread of its session and does not block any of these.
     """
 
     def __init__(self) -> None:
         self._edit = ThreadPoolExecutor(1, "edit")
-        self._frames = ThreadPoolExecutor(2, "frames")
+        self._decode = ThreadPoolExecutor(2, "decode")
         self._slow = ThreadPoolExecutor(2, "slow")
 
     async def edit(self, call: Callable[[], T]) -> T:
-        """Changes a video, or reads what changes."""
+        """Run a function that edits a video, or that reads what edits change."""
         return await _run(self._edit, call)
 
-    async def frame(self, call: Callable[[], T]) -> T:
-        """Decodes a picture."""
-        return await _run(self._frames, call)
+    async def decode(self, call: Callable[[], T]) -> T:
+        """Run a function that decodes frames or masks."""
+        return await _run(self._decode, call)
 
     async def slow(self, call: Callable[[], T]) -> T:
-        """Reads a whole file: indexing, sound, export."""
+        """Run a function that reads a whole file: indexing, sound, export."""
         return await _run(self._slow, call)
 
     def close(self) -> None:
-        """Waits for what runs, and drops what waits."""
-        for pool in (self._edit, self._frames, self._slow):
+        """Wait for running functions and drop waiting ones."""
+        for pool in (self._edit, self._decode, self._slow):
             pool.shutdown(wait=True, cancel_futures=True)
 
 

@@ -1,4 +1,4 @@
-"""The videos that are open: film, sound, document, session and the tabs that show them."""
+"""State of the server: the open videos, each with its sound, document, session and connected tabs."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -9,105 +9,93 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
-from avseg.annotate.backends import PROPAGATORS, SEGMENTERS, make_propagator, make_segmenter, options_of
+from avseg.annotate.backends import PROPAGATORS, SEGMENTERS, backend_options, make_propagator, make_segmenter
 from avseg.annotate.document.document import Document
 from avseg.annotate.document.models import Change
 from avseg.annotate.media.sound import Sound
 from avseg.annotate.media.video import Film
 from avseg.annotate.project import Project
-from avseg.annotate.protocols import Segmenter
-from avseg.annotate.server.events import Hub
-from avseg.annotate.server.prior_recorder import Remembering
-from avseg.annotate.server.serialize import key_of
-from avseg.annotate.server.thread_pools import Workers
+from avseg.annotate.protocols import Propagator, Segmenter
+from avseg.annotate.server.events import EventHub
+from avseg.annotate.server.prior_recorder import PriorRecorder
+from avseg.annotate.server.serialize import video_key
+from avseg.annotate.server.thread_pools import ThreadPools
 from avseg.annotate.session import Session
 from avseg.utils.errors import UserError
+from avseg.utils.hashing import file_stamp
 
 
-class Opened:
+class OpenVideo:
     """One open video.
 
     Attributes:
         name: of its file.
         film: its frames.
-        sound: its sound.
+        sound: its sound track.
         document: its annotation.
         session: the models at work on it.
-        remembered: what refined masks were made from.
+        recorder: remembers what refined masks were drawn from.
         hub: the tabs that show it.
-        tag: another one for another file, so that a browser may keep its pictures.
+        tag: differs between files, so that a browser may cache frames.
     """
 
-    def __init__(self, name: str, film: Film, sound: Sound, document: Document, studio: "Studio") -> None:
-        self.name, self.film, self.sound, self.document = name, film, sound, document
-        self.remembered = Remembering(studio.segmenter())
-        self.hub = Hub()
-        state = film.path.stat()
-        self.tag = f"{state.st_size:x}-{state.st_mtime_ns:x}"
-        self.session = Session(document, film, self.remembered, studio.propagator(), on_event=self._told)
-        self._by = threading.local()
-        document.subscribe(self._changed)
+    def __init__(self, name: str, film: Film, document: Document, segmenter: Segmenter, propagator: Propagator) -> None:
+        self.name, self.film, self.document = name, film, document
+        self.sound = Sound(film.path)
+        self.recorder = PriorRecorder(segmenter)
+        self.hub = EventHub()
+        size, modified = file_stamp(film.path)
+        self.tag = f"{size:x}-{modified:x}"
+        self.session = Session(document, film, self.recorder, propagator, on_event=self.hub.publish)
+        self._author = threading.local()
+        document.listen(self._publish_change)
 
     @contextmanager
-    def acting(self, client: str) -> Iterator[None]:
-        """What is done inside is this tab's."""
-        self._by.client = client
+    def edited_by(self, client: str) -> Iterator[None]:
+        """Attribute the changes of this thread to a tab."""
+        self._author.client = client
         try:
             yield
         finally:
-            del self._by.client
+            del self._author.client
 
-    def _changed(self, change: Change) -> None:
-        """Tells the tabs, in the thread that made the change."""
+    def _publish_change(self, change: Change) -> None:
+        """Inform the tabs, in the thread that made the change."""
+        author = getattr(self._author, "client", None)
         ranges = list(change.frames.values())
-        by = getattr(self._by, "client", None)
-        self.hub.tell("changed", by=by, version=change.version, frames=ranges, op=change.op)
+        self.hub.publish("changed", by=author, version=change.version, frames=ranges, op=change.op)
 
-    def _told(self, kind: str, **values: Any) -> None:
-        """Passes on how far a propagation is."""
-        self.hub.tell(kind, **values)
-
-    def queue(self) -> dict[str, Any]:
-        """The segments, the worst first, and the quality of each."""
-        checks = self.session.review_queue()
-        rows = []
-        for check in checks:
-            name = check.segment_id
-            segment = self.document.segments[name]
+    def review_queue(self) -> dict[str, object]:
+        """List the segments, the worst first, and the quality of each."""
+        rows, quality = [], {}
+        for check in self.session.queue():
+            segment_id = int(str(check.segment))
+            quality[str(segment_id)] = asdict(check.quality)
             rows.append(
                 {
-                    "segment": name,
-                    "object": segment.object_id,
+                    "segment": segment_id,
+                    "object": self.document.segments[segment_id].object,
                     "frame": check.frame,
                     "score": check.quality.minimum,
                     "bad": check.bad,
                     "reason": f"{check.bad} of {check.frames + 1} frames look bad",
                 }
             )
-        quality = {str(check.segment_id): asdict(check.quality) for check in checks}
         return {"queue": rows, "quality": quality}
 
-    def facts(self) -> dict[str, Any]:
-        """What the page must know of the video."""
-        film = self.film
-        return {
-            "frames": film.frames,
-            "fps": film.fps,
-            "height": film.height,
-            "width": film.width,
-            "has_sound": film.has_sound,
-            "duration": film.duration,
-            "tag": self.tag,
-        }
+    def properties(self) -> dict[str, object]:
+        """Describe the video for the page."""
+        names = ("frames", "fps", "height", "width", "has_sound", "duration")
+        return {**{name: getattr(self.film, name) for name in names}, "tag": self.tag}
 
 
-class Studio:
-    """All videos of a project, opened when they are asked for.
+class Workspace:
+    """All videos of a project, opened on demand.
 
     Args:
         project: the folder.
-        segmenter: name of the backend that draws masks.
-        propagator: name of the backend that carries them on; the default one where a backend only draws.
+        segmenter: backend that draws masks; the default one if it only propagates.
+        propagator: backend that propagates masks; the default one if it only draws.
         options: of the backends.
     """
 
@@ -118,87 +106,77 @@ class Studio:
             propagator = "default"
         self.project, self.options = project, dict(options)
         self.backend = {"segmenter": segmenter, "propagator": propagator}
-        self.workers = Workers()
-        self._segmenter: Segmenter | None = make_segmenter(segmenter, **self._for(segmenter))
-        self._open: dict[str, Opened] = {}
+        self.pools = ThreadPools()
+        # shared by all videos, since it has no state; a propagator has, so each video gets its own
+        self.segmenter = make_segmenter(segmenter, **backend_options(segmenter, self.options))
+        self._videos: dict[str, OpenVideo] = {}
         self._lock = threading.RLock()
 
-    def segmenter(self) -> Segmenter:
-        """The segmenter that all videos share: it remembers nothing."""
-        assert self._segmenter is not None
-        return self._segmenter
-
-    def propagator(self) -> Any:
-        """A propagator of a video's own: it remembers."""
-        return make_propagator(self.backend["propagator"], **self._for(self.backend["propagator"]))
-
-    def _for(self, name: str) -> dict[str, Any]:
-        return options_of(name, self.options)
-
-    def name_of(self, key: str) -> str:
-        """The video of a key.
+    def video_name(self, key: str) -> str:
+        """Return the name of the video with a key.
 
         Raises:
-            HTTPException: there is none.
+            HTTPException: there is not any.
         """
         for name in self.project.names():
-            if key_of(name) == key:
+            if video_key(name) == key:
                 return name
-        raise HTTPException(404, "there is no such video in the project's folder; reload the page")
+        raise HTTPException(404, "no such video in the project's folder; reload the page")
 
-    def open(self, key: str) -> Opened:
-        """Opens a video, or finds it open. May take long the first time: the file is read for its index."""
-        name = self.name_of(key)
+    def open(self, key: str) -> OpenVideo:
+        """Open a video; slow the first time, because the file is read to index its frames."""
+        name = self.video_name(key)
         with self._lock:
-            if key not in self._open:
-                document = self.project.open(name)
-                film = self.project.film(name)
-                self._open[key] = Opened(name, film, Sound(film.path), document, self)
-            return self._open[key]
+            if key not in self._videos:
+                document, film = self.project.open(name), self.project.film(name)
+                backend = self.backend["propagator"]
+                propagator = make_propagator(backend, **backend_options(backend, self.options))
+                self._videos[key] = OpenVideo(name, film, document, self.segmenter, propagator)
+            return self._videos[key]
 
-    def opened(self, key: str) -> Opened:
-        """A video that is open.
+    def opened(self, key: str) -> OpenVideo:
+        """Return a video that is open.
 
         Raises:
             HTTPException: it is not.
         """
-        found = self._open.get(key)
-        if found is None:
-            self.name_of(key)
+        video = self._videos.get(key)
+        if video is None:
+            self.video_name(key)
             raise HTTPException(409, "this video is not open; open it first")
-        return found
+        return video
 
-    def hush(self) -> None:
-        """Ends the streams to all tabs."""
-        for one in list(self._open.values()):
-            one.hub.close()
+    def close_event_streams(self) -> None:
+        """End the event streams of all tabs."""
+        for video in list(self._videos.values()):
+            video.hub.close()
 
     def close(self) -> None:
-        """Stops what runs and closes all videos."""
-        self.hush()
-        for one in list(self._open.values()):
-            one.session.close()
-        self.workers.close()
+        """Stop running work and close all videos."""
+        self.close_event_streams()
+        for video in list(self._videos.values()):
+            video.session.close()
+        self.pools.close()
         self.project.close()
 
 
-def _studio(request: Request) -> Studio:
-    studio: Studio = request.app.state.studio
-    return studio
+def _workspace(request: Request) -> Workspace:
+    workspace: Workspace = request.app.state.workspace
+    return workspace
 
 
-def _opened(key: str, request: Request) -> Opened:
-    return _studio(request).opened(key)
+def _open_video(key: str, request: Request) -> OpenVideo:
+    return _workspace(request).opened(key)
 
 
 async def _client(request: Request) -> str:
-    """Which tab asks; only to tell it apart from others."""
+    """Return the name of the tab, which only distinguishes it from others."""
     name = request.headers.get("x-avseg-client", "")
     if len(name) > 40 or not name.isascii() or not name.isprintable():
         raise UserError("X-Avseg-Client is not a short name")
     return name
 
 
-StudioOf = Annotated[Studio, Depends(_studio)]
-Video = Annotated[Opened, Depends(_opened)]
-Client = Annotated[str, Depends(_client)]
+WorkspaceDep = Annotated[Workspace, Depends(_workspace)]
+VideoDep = Annotated[OpenVideo, Depends(_open_video)]
+ClientDep = Annotated[str, Depends(_client)]

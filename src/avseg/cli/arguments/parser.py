@@ -65,26 +65,25 @@ def add_verb(
     return parser
 
 
-def take_option(words: Sequence[str], option: str) -> tuple[list[str], list[str]]:
+def take_option(command_line: Sequence[str], option: str) -> tuple[list[str], list[str]]:
     """Remove every `OPTION VALUE` and `OPTION=VALUE` from a command line.
 
     Returns:
         The command line without the option, and the values.
 
     Raises:
-        UserError: the last one has no value.
+        UserError: a value is missing.
     """
-    rest = []
+    remaining = []
     values = []
-    remaining = iter(words)
-    for word in remaining:
-        if word == option:
-            value = next(remaining, "")
-            if not value:
-                raise UserError(f"{option}: a value is missing behind it")
+    arguments = iter(command_line)
+    for argument in arguments:
+        if argument.startswith(f"{option}="):
+            values.append(argument.partition("=")[2])
+        elif argument != option:
+            remaining.append(argument)
+        elif value := next(arguments, ""):
             values.append(value)
-        elif word.startswith(f"{option}="):
-            values.append(word.partition("=")[2])
         else:
-            rest.append(word)
-    return rest, values
+            raise UserError(f"{option}: a value is missing behind it")
+    return remaining, values

@@ -1,4 +1,4 @@
-"""The pictures of AVSBench-semantic: frames of any size, masks with one colour per class."""
+"""The images of AVSBench-semantic: frames of any size, masks with one colour per class."""
 
 import json
 from dataclasses import dataclass
@@ -8,20 +8,23 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from avseg.data.avsbench.layout import Layout
 from avseg.data.palette import AVSS_CLASSES, Stray, class_indices
 from avseg.media.images import squash
 from avseg.utils.errors import UserError
 
 
 @dataclass(frozen=True)
-class SemanticPictures:
-    """Training: short side to the size, then the centre crop. Validation and test: squashed, as the official reader.
+class SemanticImages:
+    """The image rule of AVSS, as in the official reader.
+
+    Training: short side to the size, then the centre crop. Validation and test: squashed.
 
     Attributes:
         image_size: side in pixels.
         classes: number of classes, background included.
         crop: True for training.
-        stray: what to do with colours of no class, see `palette.class_indices`.
+        stray: how to treat colours of no class, see `palette.class_indices`.
     """
 
     image_size: int
@@ -29,35 +32,46 @@ class SemanticPictures:
     crop: bool
     stray: Stray = "background"
 
-    def fit(self, picture: Image.Image, resample: Image.Resampling) -> Image.Image:
-        """The picture at `image_size` x `image_size`."""
-        return (
-            centre_crop(picture, self.image_size, resample) if self.crop else squash(picture, self.image_size, resample)
-        )
+    def fit(self, image: Image.Image, resample: Image.Resampling) -> Image.Image:
+        """Bring an image to `image_size` x `image_size`."""
+        return centre_crop(image, self.image_size, resample) if self.crop else squash(image, self.image_size, resample)
 
     def fit_mask(self, mask: Image.Image) -> Image.Image:
-        """The mask at `image_size` x `image_size`, nearest neighbour."""
+        """Bring a mask to `image_size` x `image_size`, nearest neighbour."""
+        # a palette image would be resized by index otherwise
         return self.fit(mask.convert("RGB"), Image.Resampling.NEAREST)
 
     def labels(self, mask: Image.Image) -> npt.NDArray[np.uint8]:
-        """(H, W) class indices."""
-        return class_indices(np.asarray(mask.convert("RGB")), self.classes, self.stray)
+        """Return the class indices (H, W)."""
+        rgb = np.asarray(mask.convert("RGB"))  # (H, W, 3)
+        return class_indices(rgb, self.classes, self.stray)
 
 
-def centre_crop(picture: Image.Image, size: int, resample: Image.Resampling) -> Image.Image:
-    """The short side brought to `size`, then the central square."""
-    width, height = picture.size
+def centre_crop(image: Image.Image, size: int, resample: Image.Resampling) -> Image.Image:
+    """Resize the short side to `size`, then cut out the central square."""
+    width, height = image.size
+    # rounded down like the official reader, so that crops agree to the pixel
     if width > height:
         width, height = int(width * size / height), size
     else:
         width, height = size, int(height * size / width)
-    picture = picture.resize((width, height), resample)
-    left, top = round((width - size) / 2), round((height - size) / 2)
-    return picture.crop((left, top, left + size, top + size))
+    image = image.resize((width, height), resample)
+    left = round((width - size) / 2)
+    top = round((height - size) / 2)
+    return image.crop((left, top, left + size, top + size))
+
+
+def class_names(layout: Layout) -> tuple[str, ...]:
+    """Return the class names of AVSS by index, background first; () for the other settings.
+
+    Raises:
+        UserError: see `read_class_names`.
+    """
+    return () if layout.label_file is None else read_class_names(layout.label_file)
 
 
 def read_class_names(file: Path) -> tuple[str, ...]:
-    """The class names of `label2idx.json` in the order of their indices.
+    """Read the class names of `label2idx.json` in the order of their indices.
 
     Raises:
         UserError: missing, not a json of name -> index, or the indices are not 0, 1, 2, ...

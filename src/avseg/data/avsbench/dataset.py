@@ -1,39 +1,39 @@
-"""AVSBench as clips: S4, MS3 and AVSS in the official layout, from wav or log-mel files.
+"""AVSBench as clips: S4, MS3 and AVSS in the official layout, with sound from wav or log-mel files.
 
 Zhou et al., "Audio-Visual Segmentation", ECCV 2022, section 3; AVSS: "Audio-Visual Segmentation with Semantics", 2023.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from avseg.audio.frontend import fit_to_frames
-from avseg.audio.log_mel import HOPS, Hop, log_mel_patches, read_wav
+from avseg.audio.frontend import FrontEnd, LogMel, is_released_log_mel
+from avseg.audio.log_mel import read_wav
 from avseg.audio.log_mel_file import read_log_mel
-from avseg.data.avsbench.avss import SemanticPictures, read_class_names
-from avseg.data.avsbench.layout import AVSSLayout, ClipEntry, Layout, layout_for
-from avseg.data.clip import Clip
+from avseg.data.avsbench.avss import SemanticImages, class_names
+from avseg.data.avsbench.config import AudioFiles
+from avseg.data.avsbench.layout import Layout, layout_for
+from avseg.data.dataset import ClipDataset
 from avseg.data.palette import Stray
+from avseg.data.setting import ClipEntry
 from avseg.media.images import ImageRule, read_frames, read_masks, squash
-from avseg.utils.errors import UserError, nearest
+from avseg.utils.choices import check_choice
+from avseg.utils.errors import UserError
 
-Audio = Literal["auto", "wav", "log_mel"]
-AUDIOS = ("auto", "wav", "log_mel")
+# modes of PIL with one value per pixel; in a palette image the index counts, not its colour
 _ONE_CHANNEL = ("1", "L", "P", "I", "I;16")
+_RELEASED_LOG_MEL = LogMel()
 
 
-class AVSBenchDataset(Dataset[Clip]):
-    """Clips of one split; each item is a batch of one.
+class AVSBenchDataset(ClipDataset):
+    """Clips of one split of AVSBench.
 
-    S4 training clips are annotated on the first frame only; AVSS clips of 5 seconds are padded to 10 with black frames,
-    silent patches of zeros and `valid` False, as in the official reader.
+    S4 training clips are annotated on the first frame only; AVSS clips of 5 seconds are padded to 10.
 
     Args:
         root: the folder that holds the index file.
@@ -41,12 +41,15 @@ class AVSBenchDataset(Dataset[Clip]):
         split: "train", "val" or "test".
         image_size: side of frames and masks in pixels; others on disk are resized (frames bilinear, masks nearest).
         audio: "wav", "log_mel" (the released files), or "auto": the wav where there is one, else the log-mel file.
-        hop: "vggish" or "second", see `audio.log_mel_patches`; the released log-mel files have "vggish".
-        stray: AVSS: what to do with colours of no class, see `palette.class_indices`.
+            Released files serve `LogMel` with hop "vggish" alone.
+        frontend: turns sound into the input of the model.
+        stray: AVSS: how to treat colours of no class, see `palette.class_indices`.
 
     Raises:
-        UserError: an unknown choice, missing data, no clip in the split; on reading, any damaged file.
+        UserError: an unknown choice, missing data, or a split without clips; on reading, any damaged file.
     """
+
+    entries: list[ClipEntry]
 
     def __init__(
         self,
@@ -54,76 +57,65 @@ class AVSBenchDataset(Dataset[Clip]):
         setting: str,
         split: str,
         image_size: int = 224,
-        audio: Audio = "auto",
-        hop: Hop = "vggish",
+        audio: AudioFiles = "auto",
+        frontend: FrontEnd = _RELEASED_LOG_MEL,
         stray: Stray = "background",
     ) -> None:
-        _check_choice("audio", audio, AUDIOS)
-        _check_choice("hop", hop, HOPS)
-        if audio == "log_mel" and hop != "vggish":
-            raise UserError("the released log-mel files have hop 'vggish'; set `data.hop=vggish` or `data.audio=wav`")
+        # checked before any file is read
+        check_choice("data.audio", audio, get_args(AudioFiles))
+        if audio == "log_mel" and not is_released_log_mel(frontend):
+            raise UserError(
+                f"data.audio=log_mel: the released files hold {_RELEASED_LOG_MEL.name}, but the model reads "
+                f"{frontend.name}; set data.audio=wav, or the hop of the audio encoder to 'vggish'"
+            )
         if image_size < 1:
-            raise UserError(f"image_size {image_size} is not a number of pixels; 224 is the paper's")
+            raise UserError(f"image_size {image_size} is not a number of pixels; the paper has 224")
         self.layout = layout_for(setting, root)
-        self.split, self.audio, self.hop = split, audio, hop
-        self.entries = self.layout.entries(split)
-        if not self.entries:
+        self.split = split
+        self.audio = audio
+        entries = self.layout.entries(split)
+        if not entries:
             raise UserError(f"{self.layout.index_file} has no clip of split '{split}'; check its column 'split'")
-        self.rule = _rule(self.layout, split, image_size, stray)
-
-    def __len__(self) -> int:
-        """Number of clips."""
-        return len(self.entries)
-
-    @property
-    def clip_length(self) -> int:
-        """T, frames and seconds of a clip: 5, AVSS 10."""
-        return self.layout.clip_length
-
-    def __getitem__(self, index: int) -> Clip:
-        """The clip as a batch of one."""
-        entry = self.entries[index]
-        paths = self.layout.frames(entry)
-        frames, sizes = read_frames(paths, self.rule)
-        masks = read_masks(self.layout.masks(entry), self.rule, sizes)
-        length = self.clip_length
-        return Clip(
-            frames=_padded(frames, length).unsqueeze(0),
-            sound=self.patches(index).unsqueeze(0),
-            masks=_padded(masks, length).unsqueeze(0),
-            annotated=_first(len(masks), length),
-            valid=_first(len(frames), length),
-            video_id=[entry.name],
-            category=[entry.category],
-            index=torch.tensor([index]),
-        )
+        self.rule = _image_rule(self.layout, split, image_size, stray)
+        super().__init__(entries, self.layout.setting, frontend)
 
     def seconds(self, index: int) -> int:
-        """Number of frames that exist."""
+        """Return the number of frames that exist."""
         return len(self.layout.frames(self.entries[index]))
 
-    def patches(self, index: int) -> Tensor:
-        """The clip's sound, (T, 1, 96, 64) float32: one patch for each existing frame, then zeros.
+    def read_images(self, index: int) -> tuple[Tensor, Tensor]:
+        """Read frames (n, 3, H, W) and the masks (m, H, W) of the first m frames; see `ClipDataset`."""
+        entry = self.entries[index]
+        frames, sizes = read_frames(self.layout.frames(entry), self.rule)  # (n, 3, H, W)
+        return frames, read_masks(self.layout.masks(entry), self.rule, sizes)
 
-        Raises:
-            UserError: the file is missing or damaged.
-        """
-        patches = fit_to_frames(self._read_patches(self.entries[index]), self.seconds(index))
-        return _padded(patches, self.clip_length)
+    def read_waveform(self, index: int) -> tuple[Tensor, int]:
+        """Read the wav file; see `ClipDataset`."""
+        return read_wav(self.layout.wav(self.entries[index]))
 
-    def _read_patches(self, entry: ClipEntry) -> Tensor:
-        wav, log_mel = self.layout.wav(entry), self.layout.log_mel(entry)
-        if self.audio == "log_mel" or (self.audio == "auto" and log_mel.is_file() and not wav.is_file()):
-            if self.hop != "vggish":
-                raise UserError(f"{wav} is missing, and {log_mel} has hop 'vggish'; set `data.hop=vggish`")
-            return read_log_mel(log_mel)
-        waveform, rate = read_wav(wav)
-        return log_mel_patches(waveform, rate, self.hop)
+    def read_items(self, index: int) -> Tensor:
+        """Compute the items of the front end from the wav, or read the released log-mel patches."""
+        entry = self.entries[index]
+        if not self.reads_log_mel(entry):
+            return super().read_items(index)
+        path = self.layout.log_mel(entry)
+        if not is_released_log_mel(self.frontend):
+            raise UserError(
+                f"{self.layout.wav(entry)} is missing, and {path} holds {_RELEASED_LOG_MEL.name} instead of "
+                f"{self.frontend.name}; add the wav, or set the hop of the audio encoder to 'vggish'"
+            )
+        return read_log_mel(path)
+
+    def reads_log_mel(self, entry: ClipEntry) -> bool:
+        """True if the sound of a clip comes from its log-mel file instead of its wav."""
+        if self.audio == "auto":
+            return self.layout.log_mel(entry).is_file() and not self.layout.wav(entry).is_file()
+        return self.audio == "log_mel"
 
 
 @dataclass(frozen=True)
-class ObjectPictures:
-    """The pictures of AVSBench-object, squashed to the size; masks are black and white (S4) or of a palette (MS3).
+class ObjectImages:
+    """The image rule of AVSBench-object: everything is squashed to a square; masks say where something sounds.
 
     Attributes:
         image_size: side in pixels.
@@ -134,49 +126,25 @@ class ObjectPictures:
     image_size: int
     black_white: bool
 
-    def fit(self, picture: Image.Image, resample: Image.Resampling) -> Image.Image:
-        """The picture at `image_size` x `image_size`."""
-        return squash(picture, self.image_size, resample)
+    def fit(self, image: Image.Image, resample: Image.Resampling) -> Image.Image:
+        """Resize an image to `image_size` x `image_size`."""
+        return squash(image, self.image_size, resample)
 
     def fit_mask(self, mask: Image.Image) -> Image.Image:
-        """The mask at `image_size` x `image_size`, nearest neighbour."""
+        """Resize a mask to `image_size` x `image_size`, nearest neighbour."""
         return self.fit(mask, Image.Resampling.NEAREST)
 
     def labels(self, mask: Image.Image) -> npt.NDArray[np.uint8]:
-        """(H, W), 1 = sounding."""
+        """Return (H, W), 1 = sounding."""
         if self.black_white:
+            # without dithering, which would scatter grey pixels
             return np.array(mask.convert("1", dither=Image.Dither.NONE), dtype=np.uint8)
         values = np.asarray(mask if mask.mode in _ONE_CHANNEL else mask.convert("RGB"))
-        return np.asarray(values.reshape(mask.height, mask.width, -1).any(-1), dtype=np.uint8)
+        values = values.reshape(mask.height, mask.width, -1)  # (H, W, channels)
+        return np.asarray(values.any(-1), dtype=np.uint8)
 
 
-def class_names(layout: Layout) -> tuple[str, ...]:
-    """AVSS: the class names by index, background first; () for the others.
-
-    Raises:
-        UserError: see `avss.read_class_names`.
-    """
-    return read_class_names(layout.label_file) if isinstance(layout, AVSSLayout) else ()
-
-
-def _rule(layout: Layout, split: str, image_size: int, stray: Stray) -> ImageRule:
-    if isinstance(layout, AVSSLayout):
-        return SemanticPictures(image_size, len(class_names(layout)), crop=split == "train", stray=stray)
-    return ObjectPictures(image_size, black_white=layout.setting == "s4")
-
-
-def _check_choice(key: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise UserError(f"data.{key} '{value}' is unknown; allowed: {', '.join(allowed)}{nearest(value, allowed)}")
-
-
-def _padded(tensor: Tensor, length: int) -> Tensor:
-    """(n, ...) -> (length, ...) with zeros at the end."""
-    if tensor.shape[0] == length:
-        return tensor
-    return torch.cat([tensor, tensor.new_zeros(length - tensor.shape[0], *tensor.shape[1:])])
-
-
-def _first(count: int, length: int) -> Tensor:
-    """(1, length) bool, the first `count` True."""
-    return (torch.arange(length) < count).unsqueeze(0)
+def _image_rule(layout: Layout, split: str, image_size: int, stray: Stray) -> ImageRule:
+    if layout.setting.mask_coding == "class_colours":
+        return SemanticImages(image_size, len(class_names(layout)), crop=split == "train", stray=stray)
+    return ObjectImages(image_size, black_white=layout.setting.mask_coding == "black_white")

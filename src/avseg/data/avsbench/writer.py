@@ -1,9 +1,9 @@
-"""Writes made clips into the official folder tree, so that they are read exactly like the released data."""
+"""Write synthetic clips into the official folder tree, so that they are read exactly like the released data."""
 
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,9 +12,10 @@ import soundfile
 from numpy.typing import NDArray
 from PIL import Image
 
-from avseg.data.avsbench.layout import SPLITS, AVSSLayout, ClipEntry, Layout, layout_for
+from avseg.data.avsbench.layout import AVSSLayout, Layout, layout_for
 from avseg.data.palette import voc_palette
-from avseg.data.synthetic.generate import ClipRecipe, MadeClip, make_clip
+from avseg.data.setting import SPLITS, ClipEntry
+from avseg.data.synthetic.generate import SyntheticClip, SyntheticClipConfig, generate_clip
 from avseg.data.synthetic.oracle import BlindFrame, BlindScores, score_frame, summarise
 from avseg.data.synthetic.soundtrack import SAMPLE_RATE
 from avseg.utils.errors import UserError
@@ -28,62 +29,63 @@ _PNG_LEVEL = 3
 
 def write_set(
     out: Path,
-    recipe: ClipRecipe,
+    config: SyntheticClipConfig,
     counts: Mapping[str, int],
     options: Mapping[str, object],
     advance: Callable[[], None] = lambda: None,
 ) -> dict[str, BlindScores]:
-    """Makes and writes a whole data set; on failure nothing is left.
+    """Generate and write a whole data set; nothing is left on failure.
 
-    Beside the official files it writes `events.csv` (each object of each clip: class, depth, level, and the seconds in
-    which it sounds as 0 and 1), `oracle.json` (what can be reached without hearing) and `generator.json` (the options).
+    Besides the official files it writes `events.csv` (each object of each clip: class, depth, level, and its seconds
+    as 1 where it sounds, else 0), `oracle.json` (scores that are possible without sound) and `generator.json` (the
+    options).
 
     Args:
         out: a folder that does not exist or is empty.
-        recipe: what the clips are made of.
+        config: of the clips.
         counts: clips per split.
         options: recorded in `generator.json`.
         advance: called after each clip.
 
     Returns:
-        The scores of the audio-blind oracle, by split; splits without clips are left out.
+        The scores of the audio-blind oracle by split; splits without clips are left out.
 
     Raises:
-        UserError: `out` is not empty or no folder; no clip asked for; a negative count.
+        UserError: `out` is not an empty folder; a negative number of clips, or no clips at all.
     """
     _check_counts(counts)
     _check_out(out)
     with atomic_folder(out) as folder:
-        layout = layout_for(recipe.rules.setting, folder)
-        scores = _write_clips(layout, recipe, counts, advance)
+        layout = layout_for(config.rules.setting, folder)
+        scores = _write_clips(layout, config, counts, advance)
         _write_json(folder / "oracle.json", {split: asdict(score) for split, score in scores.items()})
         _write_json(folder / "generator.json", dict(options))
     return scores
 
 
-def write_clip(layout: Layout, clip: MadeClip, classes: Mapping[str, int]) -> ClipEntry:
-    """Writes one clip's frames, masks and sound.
+def write_clip(layout: Layout, clip: SyntheticClip, classes: Mapping[str, int]) -> ClipEntry:
+    """Write the frames, masks and sound of a clip.
 
     Args:
-        layout: where.
-        clip: what.
+        layout: paths of the files.
+        clip: the clip.
         classes: AVSS: class indices by category.
 
     Returns:
         Its row of the index file.
     """
-    entry = _entry(layout, clip)
+    entry = _index_entry(layout, clip)
     for path, frame in zip(layout.frames(entry), clip.frames, strict=True):
         _save(Image.fromarray(frame), path)
-    # S4 training clips carry only the mask of the first frame
-    for path, mask in zip(layout.masks(entry), _mask_pictures(layout, clip, classes), strict=False):
+    # S4 training clips have the mask of the first frame only
+    for path, mask in zip(layout.masks(entry), _mask_images(layout, clip, classes), strict=False):
         _save(mask, path)
     write_wav(layout.wav(entry), clip.waveform, SAMPLE_RATE)
     return entry
 
 
 def write_wav(path: Path, wave: NDArray[np.float32], rate: int) -> None:
-    """Writes 16-bit samples; a full disk is an `OSError` here, which soundfile's own files would not give."""
+    """Write 16-bit samples; a full disk raises `OSError`, which soundfile's own files would not."""
     buffer = io.BytesIO()
     soundfile.write(buffer, wave, rate, subtype="PCM_16", format="WAV")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,70 +93,76 @@ def write_wav(path: Path, wave: NDArray[np.float32], rate: int) -> None:
 
 
 def _write_clips(
-    layout: Layout, recipe: ClipRecipe, counts: Mapping[str, int], advance: Callable[[], None]
+    layout: Layout, config: SyntheticClipConfig, counts: Mapping[str, int], advance: Callable[[], None]
 ) -> dict[str, BlindScores]:
-    classes = {name: index for index, name in enumerate(["background", *recipe.cast.categories])}
+    names = ["background", *config.cast.categories]
+    # only AVSS stores class indices
+    classes = dict(zip(names, range(len(names)), strict=True))
     entries: list[ClipEntry] = []
     scores: dict[str, BlindScores] = {}
     with (layout.root / "events.csv").open("w", newline="", encoding="utf-8") as file:
         events = csv.writer(file, lineterminator="\n")
         events.writerow(EVENT_COLUMNS)
-        for split in (split for split in SPLITS if counts.get(split)):
+        for split in SPLITS:
+            if not counts.get(split):
+                continue
             blind: list[BlindFrame] = []
             for index in range(counts[split]):
-                clip = make_clip(recipe, split, index)
+                clip = generate_clip(config, split, index)
                 entries.append(write_clip(layout, clip, classes))
-                events.writerows(_events(clip))
+                events.writerows(_event_rows(clip))
                 blind.extend(blind_frames(clip))
                 advance()
             scores[split] = summarise(blind)
     layout.write_index(entries)
-    if isinstance(layout, AVSSLayout):
+    if layout.label_file is not None:
         _write_json(layout.label_file, classes)
     return scores
 
 
-def blind_frames(clip: MadeClip) -> Iterable[BlindFrame]:
-    """What each frame of a clip adds to the scores of the audio-blind oracle."""
-    seconds = range(len(clip.frames))
-    return (score_frame(clip.visible[s], clip.prior, clip.sounding[s]) for s in seconds)
+def blind_frames(clip: SyntheticClip) -> Iterator[BlindFrame]:
+    """Yield the contribution of each frame to the scores of the audio-blind oracle."""
+    for second in range(len(clip.frames)):
+        yield score_frame(clip.visible[second], clip.prior, clip.sounding[second])
 
 
-def _entry(layout: Layout, clip: MadeClip) -> ClipEntry:
-    category, subset = "", ""
-    if layout.setting == "s4":
+def _index_entry(layout: Layout, clip: SyntheticClip) -> ClipEntry:
+    category = ""
+    subset = ""
+    if layout.setting.single_source:
         category = clip.categories[clip.lead]
     elif isinstance(layout, AVSSLayout):
-        category = "_".join(clip.categories[n] for n in np.flatnonzero(clip.sounding.sum(axis=0)))
+        # the release joins the names of the sounding objects
+        category = "_".join(np.array(clip.categories)[clip.sounding.any(axis=0)])
         subset = "v2" if len(clip.frames) == layout.lengths["v2"] else "v1m"
     return ClipEntry(clip.name, category, clip.split, subset=subset)
 
 
-def _mask_pictures(layout: Layout, clip: MadeClip, classes: Mapping[str, int]) -> Iterable[Image.Image]:
-    if layout.setting == "avss":
-        palette = voc_palette()
-        return (Image.fromarray(palette[labels]) for labels in clip.class_masks(dict(classes)))
-    paint = _palette_picture if layout.setting == "ms3" else Image.fromarray
-    return (paint(mask.astype(np.uint8) * 255) for mask in clip.masks)
+def _mask_images(layout: Layout, clip: SyntheticClip, classes: Mapping[str, int]) -> Iterator[Image.Image]:
+    if layout.setting.mask_coding == "class_colours":
+        palette = voc_palette()  # (71, 3)
+        for labels in clip.class_masks(dict(classes)):
+            yield Image.fromarray(palette[labels])  # (H, W, 3)
+        return
+    for mask in clip.masks:
+        image = Image.fromarray(mask.astype(np.uint8) * 255)
+        if layout.setting.mask_coding == "palette":
+            image = image.convert("L")
+            image.putpalette(_BLACK_WHITE)
+        yield image
 
 
-def _palette_picture(mask: NDArray[np.uint8]) -> Image.Image:
-    picture = Image.fromarray(mask).convert("L")
-    picture.putpalette(_BLACK_WHITE)
-    return picture
+def _event_rows(clip: SyntheticClip) -> Iterator[list[object]]:
+    for index, category in enumerate(clip.categories):
+        seconds = "".join(map(str, clip.sounding[:, index].astype(int)))  # such as 01101
+        level = f"{clip.levels_db[index]:.2f}"
+        yield [clip.split, clip.name, index, category, clip.sources[index], clip.depths[index], level, seconds]
 
 
-def _events(clip: MadeClip) -> Iterable[list[object]]:
-    for n, category in enumerate(clip.categories):
-        seconds = "".join("1" if sounds else "0" for sounds in clip.sounding[:, n])
-        level = f"{clip.levels_db[n]:.2f}"
-        yield [clip.split, clip.name, n, category, clip.sources[n], clip.depths[n], level, seconds]
-
-
-def _save(picture: Image.Image, path: Path) -> None:
+def _save(image: Image.Image, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # each format takes its own options; jpg keeps its colours at full resolution
-    picture.save(path, quality=_JPEG_QUALITY, subsampling=0, compress_level=_PNG_LEVEL)
+    # each format ignores the options of the other one; jpg keeps its colours at full resolution
+    image.save(path, quality=_JPEG_QUALITY, subsampling=0, compress_level=_PNG_LEVEL)
 
 
 def _write_json(path: Path, value: Mapping[str, object]) -> None:
@@ -166,7 +174,7 @@ def _check_counts(counts: Mapping[str, int]) -> None:
         if count < 0:
             raise UserError(f"{split} is {count} clips; give 0 or more")
     if not any(counts.values()):
-        raise UserError("no clip asked for; give at least one of --train, --val, --test")
+        raise UserError("0 clips to generate; give at least one of --train, --val, --test")
 
 
 def _check_out(out: Path) -> None:

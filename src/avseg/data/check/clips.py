@@ -1,56 +1,61 @@
-"""Reads everything of one clip of AVSBench, and tells what is wrong with it and what is in it."""
+"""Read every file of one AVSBench clip; record its defects and the numbers for the statistics."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
 
-from avseg.data.avsbench.index import ClipEntry
 from avseg.data.avsbench.layout import Layout
 from avseg.data.check.findings import Finding, reason, relative
-from avseg.data.check.masks import MaskRules, check_mask, mask_of
-from avseg.data.check.sounds import HeardClip, hear
+from avseg.data.check.masks import MaskRules, check_mask, decode_mask
+from avseg.data.check.sounds import ClipSound, check_sound
+from avseg.data.setting import ClipEntry
 from avseg.media.images import open_image
 from avseg.utils.errors import UserError
+from avseg.utils.processes import map_in_order
 
 Size = tuple[int, int]
+Progress = Callable[[int, int], None]  # finished items, all items
+_EMPTY_MASK = "look at it; if nothing visible sounds there it is correct, otherwise fetch it again"
 
 
 @dataclass(frozen=True)
 class ClipRules:
-    """How the clips of a set are looked at.
+    """Expectations that hold for every clip of a set.
 
     Attributes:
-        layout: where their files are.
-        sounds: which files of sound a clip should have: "wav", "log_mel".
-        masks: what its masks may hold; None for a set without masks.
-        made: whether objects may hide behind each other for a second, as in made sets.
-        seconds: lengths of the sounds where they are more than the frames that are read; 0 = as many.
-        short: whether a sound may be shorter than its clip, as that of a short video (prepared sets).
+        layout: paths of the files.
+        sounds: the sound files a clip should have: "wav", "log_mel".
+        masks: allowed content of the masks; None for a set without masks.
+        synthetic: True if objects may hide behind each other for a second, as in generated sets.
+        seconds: length of the sound if it exceeds the frames that are read; 0 = one second per frame.
+        short: True if a sound may be shorter than its clip, as in prepared sets with short videos.
     """
 
     layout: Layout
     sounds: tuple[str, ...]
     masks: MaskRules | None
-    made: bool = False
+    synthetic: bool = False
     seconds: int = 0
     short: bool = False
 
 
 @dataclass
 class ClipRecord:
-    """What was found in a clip.
+    """The findings and measurements of one clip.
 
     Attributes:
-        entry: its row of the index.
-        findings: what is wrong.
-        frames: how many could be read.
-        size: (width, height) of its frames, the commonest; None if none could be read.
-        digest: of the first frame and the sound; "" if one of them could not be read.
-        marked: for each annotated second the share of the picture that is marked; None where it could not be read.
-        classes: AVSS: the classes of each annotated second.
-        heard: seconds, and which of them are not silent.
+        entry: row of the index.
+        findings: the defects.
+        frames: number of readable frames.
+        size: most common (width, height) of the frames; None if no frame is readable.
+        digest: hash of the first frame and the sound; "" if either is unreadable.
+        marked: per annotated second the share of the image that is marked; None if unreadable.
+        classes: AVSS: class ids in each annotated second.
+        sound: length and loudness of the sound.
     """
 
     entry: ClipEntry
@@ -60,92 +65,114 @@ class ClipRecord:
     digest: str = ""
     marked: list[float | None] = field(default_factory=list)
     classes: list[tuple[int, ...]] = field(default_factory=list)
-    heard: HeardClip = field(default_factory=HeardClip)
+    sound: ClipSound = field(default_factory=ClipSound)
+
+
+def read_clips(rules: ClipRules, entries: Sequence[ClipEntry], jobs: int, progress: Progress) -> list[ClipRecord]:
+    """Check all clips in `jobs` processes; return their records in the same order."""
+    records: list[ClipRecord] = []
+    for record in map_in_order(partial(read_clip, rules), entries, jobs):
+        records.append(record)
+        progress(len(records), len(entries))
+    return records
 
 
 def read_clip(rules: ClipRules, entry: ClipEntry) -> ClipRecord:
-    """Looks at all files of a clip."""
-    record = ClipRecord(entry)
-    root, frames = rules.layout.root, rules.layout.frames(entry)
-    record.heard, findings = hear(rules.layout, entry, rules.sounds, rules.seconds or len(frames), rules.short)
-    record.findings += findings
-    first = _read_frames(record, frames, root)
-    if first and record.heard.digest:
-        record.digest = hashlib.sha256((first + record.heard.digest).encode()).hexdigest()[:16]
+    """Check all files of a clip."""
+    reader = _ClipReader(rules, entry)
+    frames = rules.layout.frames(entry)
+    record = reader.record
+    record.sound = check_sound(
+        rules.layout, entry, rules.sounds, rules.seconds or len(frames), record.findings, short=rules.short
+    )
+    first_frame = reader.read_frames(frames)
+    if first_frame and record.sound.digest:
+        record.digest = hashlib.sha256((first_frame + record.sound.digest).encode()).hexdigest()[:16]
     if rules.masks is not None:
-        _read_masks(record, rules, rules.masks)
+        reader.read_masks(rules.masks)
     return record
 
 
-def _read_frames(record: ClipRecord, paths: list[Path], root: Path) -> str:
-    """Notes sizes and faults; returns the digest of the first frame, "" if it cannot be read."""
-    sizes: dict[Path, Size] = {}
-    first = ""
-    for path in _present(record, paths, root, "frame"):
-        picture = _open(record, path, root, "frame")
-        if picture is not None:
-            sizes[path] = picture.size
+class _ClipReader:
+    """Fills the record of one clip."""
+
+    def __init__(self, rules: ClipRules, entry: ClipEntry) -> None:
+        self.rules = rules
+        self.record = ClipRecord(entry)
+
+    def read_frames(self, paths: list[Path]) -> str:
+        """Decode the frames and compare their sizes; return the digest of the first, "" if it is unreadable."""
+        sizes: dict[Path, Size] = {}
+        digest = ""
+        for path in self._existing(paths, "frame"):
+            image = self._open(path, "frame")
+            if image is None:
+                continue
+            sizes[path] = image.size
             if path == paths[0]:
-                first = hashlib.sha256(picture.convert("RGB").tobytes()).hexdigest()
-    record.frames = len(sizes)
-    record.size = usual = max(sizes.values(), key=list(sizes.values()).count, default=None)
-    for path, size in sizes.items():
-        if usual is not None and size != usual:
-            text = f"is {size[0]} x {size[1]}, the clip's other frames {usual[0]} x {usual[1]}"
-            record.findings.append(Finding("size", relative(path, root), text))
-    return first
+                digest = hashlib.sha256(image.convert("RGB").tobytes()).hexdigest()
+        self.record.frames = len(sizes)
+        if sizes:
+            width, height = self.record.size = max(sizes.values(), key=list(sizes.values()).count)
+        for path, size in sizes.items():
+            if size != self.record.size:
+                self._add("size", path, f"is {size[0]} x {size[1]}, the clip's other frames {width} x {height}")
+        return digest
 
+    def read_masks(self, rules: MaskRules) -> None:
+        """Decode the masks; check size, values and emptiness."""
+        record = self.record
+        paths = self.rules.layout.masks(record.entry)
+        record.marked = [None] * len(paths)
+        for path in self._existing(paths, "mask"):
+            image = self._open(path, "mask")
+            if image is None:
+                continue
+            if record.size is not None and image.size != record.size:
+                text = f"is {image.width} x {image.height}, its frame {record.size[0]} x {record.size[1]}"
+                self._add("size", path, text)
+            mask = decode_mask(image, rules)
+            record.marked[paths.index(path)] = mask.share
+            record.classes.append(mask.classes)
+            record.findings += check_mask(mask, rules, record.entry, relative(path, self.rules.layout.root))
+        self._check_empty(paths)
 
-def _read_masks(record: ClipRecord, rules: ClipRules, masks: MaskRules) -> None:
-    root, paths = rules.layout.root, rules.layout.masks(record.entry)
-    record.marked = [None] * len(paths)
-    for path in _present(record, paths, root, "mask"):
-        picture = _open(record, path, root, "mask")
-        if picture is None:
-            continue
-        if record.size is not None and picture.size != record.size:
-            (width, height), (w, h) = picture.size, record.size
-            text = f"is {width} x {height}, its frame {w} x {h}"
-            record.findings.append(Finding("size", relative(path, root), text))
-        mask = mask_of(picture, masks)
-        record.marked[paths.index(path)] = mask.share
-        record.classes.append(mask.classes)
-        found = check_mask(mask, masks, record.entry)
-        record.findings += [Finding(kind, relative(path, root), what, mend) for kind, what, mend in found]
-    _check_empty(record, rules, paths)
+    def _check_empty(self, paths: list[Path]) -> None:
+        """Check masks that mark nothing.
 
+        An S4 clip has one visible source, so each second that is not silent shows it. In the other settings a single
+        empty second is normal.
+        """
+        loud = self.record.sound.loud
+        empty: list[Path] = []
+        for path, share, is_loud in zip(paths, self.record.marked, loud, strict=False):
+            if share == 0 and is_loud:
+                empty.append(path)
+        if self.rules.layout.setting.single_source and not self.rules.synthetic:
+            for path in empty:
+                self._add("empty mask", path, "marks nothing, though this second is not silent", _EMPTY_MASK)
+        elif empty and not any(share != 0 for share in self.record.marked):
+            text = f"all {len(paths)} masks mark nothing, though the clip is not silent"
+            self._add("empty mask", paths[0].parent, text, _EMPTY_MASK)
 
-def _open(record: ClipRecord, path: Path, root: Path, what: str) -> Image.Image | None:
-    """A decoded picture; None if it cannot be read, which is noted."""
-    try:
-        return open_image(path, what)
-    except UserError as error:
-        text = reason(error, path) if path.stat().st_size else "is empty (0 bytes)"
-        record.findings.append(Finding("unreadable", relative(path, root), text))
-        return None
+    def _open(self, path: Path, noun: str) -> Image.Image | None:
+        """Decode an image; None with a finding if it is unreadable."""
+        try:
+            return open_image(path, noun)
+        except UserError as error:
+            self._add("unreadable", path, reason(error, path) if path.stat().st_size else "is empty (0 bytes)")
+            return None
 
+    def _existing(self, paths: list[Path], noun: str) -> list[Path]:
+        """Return the files that exist; report the others, as one finding if none exists."""
+        existing = [path for path in paths if path.is_file()]
+        if len(paths) > 1 and not existing:
+            self._add("missing", paths[0].parent, f"none of the clip's {len(paths)} {noun}s exists")
+            return []
+        for path in paths:
+            if path not in existing:
+                self._add("missing", path, f"a {noun} of the clip does not exist")
+        return existing
 
-def _check_empty(record: ClipRecord, rules: ClipRules, paths: list[Path]) -> None:
-    """S4 has one visible source: each second that is heard shows it. Elsewhere one second may well be empty."""
-    root, heard = rules.layout.root, record.heard.loud
-    mend = "look at it; where nothing visible sounds all is well, else fetch it again"
-    empty = [n for n, share in enumerate(record.marked) if share == 0 and n < len(heard) and heard[n]]
-    if rules.layout.setting == "s4" and not rules.made:
-        text = "marks nothing, though this second is not silent"
-        record.findings += [Finding("empty mask", relative(paths[n], root), text, mend) for n in empty]
-    elif empty and not any(share != 0 for share in record.marked):
-        text = f"all {len(paths)} masks mark nothing, though the clip is not silent"
-        record.findings.append(Finding("empty mask", relative(paths[0].parent, root), text, mend))
-
-
-def _present(record: ClipRecord, paths: list[Path], root: Path, what: str) -> list[Path]:
-    """The files that are there; the others are noted, all of a clip as one."""
-    missing = [path for path in paths if not path.is_file()]
-    if len(missing) == len(paths) > 1:
-        folder = relative(paths[0].parent, root)
-        record.findings.append(Finding("missing", folder, f"none of the clip's {len(paths)} {what}s is there"))
-    else:
-        record.findings += [
-            Finding("missing", relative(path, root), f"a {what} of the clip is not there") for path in missing
-        ]
-    return [path for path in paths if path not in missing]
+    def _add(self, issue: str, path: Path, message: str, *fix: str) -> None:
+        self.record.findings.append(Finding(issue, relative(path, self.rules.layout.root), message, *fix))

@@ -1,84 +1,85 @@
-"""Compares what the index names with what a set should hold, and one split with another."""
+"""Compare the index with the expected counts, and one split with another."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from avseg.data.avsbench.index import SPLITS, ClipEntry
 from avseg.data.check.clips import ClipRecord
 from avseg.data.check.findings import Finding
 from avseg.data.check.published import Expected
+from avseg.data.setting import SPLITS, ClipEntry
 from avseg.utils.errors import nearest
 
-_COUNT = "fetch the index file again; for a set of your own add --own"
-_TWICE = "leave it out of the training split, or what is tested was trained on"
+_FETCH_INDEX = "fetch the index file again; for a set of your own add --own"
+FIX_DUPLICATE = "remove it from the training split, otherwise test clips are trained on"
 
 
-def split_counts(entries: Iterable[ClipEntry]) -> dict[str, int]:
-    """Clips per split."""
-    found = Counter(entry.split for entry in entries)
-    return {split: found[split] for split in SPLITS}
+def count_splits(splits: Iterable[str]) -> dict[str, int]:
+    """Return the number of clips or videos per split."""
+    counts = dict.fromkeys(SPLITS, 0)
+    for split in splits:
+        counts[split] += 1
+    return counts
 
 
 def check_counts(index: str, entries: list[ClipEntry], expected: Expected) -> Iterator[Finding]:
-    """Clips per split and per category against what is expected.
+    """Compare clips per split and per category with the expected counts.
 
     Args:
-        index: the index file's name, for the findings.
+        index: name of the index file, for the findings.
         entries: all of its rows.
-        expected: the numbers.
+        expected: the counts.
     """
-    counts = split_counts(entries)
-    for split, wanted in expected.splits.items():
-        if abs(counts[split] - wanted) > expected.about * wanted:
-            about = "about " if expected.about else ""
-            text = f"{split}: {counts[split]} clips, expected {about}{wanted} ({expected.source})"
-            yield Finding("count", index, text, _COUNT)
+    counts = count_splits(entry.split for entry in entries)
+    for split, count in expected.splits.items():
+        if abs(counts[split] - count) > expected.tolerance * count:
+            about = "about " if expected.tolerance else ""
+            text = f"{split}: {counts[split]} clips, expected {about}{count} ({expected.source})"
+            yield Finding("count", index, text, _FETCH_INDEX)
     if expected.categories:
         yield from _check_categories(index, Counter(entry.category for entry in entries), expected)
 
 
 def _check_categories(index: str, counts: Mapping[str, int], expected: Expected) -> Iterator[Finding]:
-    known = expected.categories
-    for category in sorted(set(counts) - set(known)):
-        text = f"category '{category}' ({counts[category]} clips) is none of the {len(known)} published"
-        yield Finding("count", index, text + nearest(category, known), _COUNT)
-    for category in sorted(set(known) - set(counts)):
-        yield Finding("count", index, f"category '{category}' has no clip", _COUNT)
-    for category, wanted in expected.clips.items():
-        if counts.get(category, wanted) != wanted:
-            text = f"category '{category}': {counts[category]} clips, expected {wanted}"
-            yield Finding("count", index, text, _COUNT)
+    published = expected.categories
+    for category in sorted(set(counts) - set(published)):
+        text = f"category '{category}' ({counts[category]} clips) is not one of the {len(published)} published"
+        yield Finding("count", index, text + nearest(category, published), _FETCH_INDEX)
+    for category in sorted(set(published) - set(counts)):
+        yield Finding("count", index, f"category '{category}' has no clips", _FETCH_INDEX)
+    for category, count in expected.clips.items():
+        if counts.get(category, count) != count:
+            text = f"category '{category}': {counts[category]} clips, expected {count}"
+            yield Finding("count", index, text, _FETCH_INDEX)
 
 
-def check_twins(records: Iterable[ClipRecord], folders: Mapping[ClipEntry, str]) -> Iterator[Finding]:
-    """Clips that stand in two splits: by their name, or by their first frame and their sound.
+def find_duplicates(records: Iterable[ClipRecord], folders: Mapping[ClipEntry, str]) -> Iterator[Finding]:
+    """Yield clips that are in two splits, by their name or by their first frame and sound.
 
     Args:
         records: of all clips.
-        folders: where a clip's frames are, for the findings.
+        folders: the folder of each clip's frames, for the findings.
     """
     names: dict[str, ClipEntry] = {}
     digests: dict[str, ClipEntry] = {}
     for record in sorted(records, key=lambda record: SPLITS.index(record.entry.split)):
         entry = record.entry
-        for seen, key, what in ((names, entry.name, "the name"), (digests, record.digest, "first frame and sound")):
-            other = seen.setdefault(key, entry) if key else entry
-            if other.split != entry.split:
-                text = f"has {what} of '{other.name}' in {other.split}"
-                yield Finding("duplicate", folders[entry], text, _TWICE)
-                break
+        by_name = names.setdefault(entry.name, entry)
+        by_content = digests.setdefault(record.digest, entry) if record.digest else entry
+        if by_name.split != entry.split:
+            text = f"has the name of '{by_name.name}' in {by_name.split}"
+            yield Finding("duplicate", folders[entry], text, FIX_DUPLICATE)
+        elif by_content.split != entry.split:
+            text = f"has first frame and sound of '{by_content.name}' in {by_content.split}"
+            yield Finding("duplicate", folders[entry], text, FIX_DUPLICATE)
 
 
 def check_sizes(records: Iterable[ClipRecord], folders: Mapping[ClipEntry, str]) -> Iterator[Finding]:
-    """Clips whose frames have another size than those of most clips."""
+    """Yield clips whose frames differ in size from those of most clips."""
     sizes = {record.entry: record.size for record in records if record.size is not None}
-    usual = commonest(sizes.values())
+    if not sizes:
+        return
+    width, height = Counter(sizes.values()).most_common(1)[0][0]
     for entry, size in sizes.items():
-        if usual is not None and size != usual:
-            text = f"frames of {size[0]} x {size[1]}, those of the other clips are {usual[0]} x {usual[1]}"
+        if size != (width, height):
+            text = f"frames of {size[0]} x {size[1]}, those of the other clips are {width} x {height}"
             yield Finding("size", folders[entry], text, "extract it again: `avseg data prepare`")
-
-
-def commonest(sizes: Iterable[tuple[int, int]]) -> tuple[int, int] | None:
-    """The size that occurs most often; None of none."""
-    return next((size for size, _ in Counter(sizes).most_common(1)), None)

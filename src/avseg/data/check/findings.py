@@ -1,66 +1,69 @@
-"""What is wrong with a data set: findings, each of a kind, with the file, what it is and how to mend it."""
+"""Findings of a data set check: the issue, the file, what is wrong with it and how to fix it."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from avseg.utils.errors import UserError
 
 FETCH = "fetch or unpack it again"
 
-# in the order of the screen: what is not there, what cannot be read, what is read but wrong
-KINDS: dict[str, str] = {
+# in the order of the printed report: absent files, unreadable files, readable files with wrong content
+ISSUES = {
     "index": "the index or annotation file cannot be used as it is",
-    "count": "other numbers than expected",
-    "missing": "files that are not there",
+    "count": "counts that differ from the expected ones",
+    "missing": "files that do not exist",
     "unreadable": "empty, truncated or damaged files",
-    "size": "pictures of another size",
+    "size": "images of a different size",
     "mask values": "masks that are not black and white",
-    "empty mask": "masks that mark nothing though something is heard",
-    "length": "sounds of another length",
+    "empty mask": "masks that mark nothing although the sound is not silent",
+    "length": "sound tracks of a different length",
     "duplicate": "the same clip in two splits",
-    "unknown": "files that the index does not know",
+    "unknown": "files that the index does not list",
     "leftover": "temporary files of an interrupted writer",
-    "stray colour": "pixels in colours of no class",
+    "stray colour": "pixels in colours that belong to no class",
     "stray pixels": "spots too small to be an object",
     "class": "classes that the clip's label does not name",
-    "segment": "audible segments outside their video",
+    "segment": "audible segments that end after their video",
     "array": "arrays of masks or boxes that do not fit their segment",
 }
 
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One thing that is wrong.
+    """One defect of a data set.
 
     Attributes:
-        kind: one of `KINDS`.
-        file: relative to the root, with slashes; "" for the whole set.
-        what: what is wrong with it, without the file's name.
-        mend: what the user can do.
+        issue: a key of `ISSUES`.
+        file: path relative to the root, with slashes; "" for the whole set.
+        message: the defect, without the file name.
+        fix: what the user can do about it; in `Report.fixed` what was done.
     """
 
-    kind: str
+    issue: str
     file: str
-    what: str
-    mend: str = FETCH
+    message: str
+    fix: str = FETCH
+
+    def as_json(self) -> dict[str, str]:
+        """Return the finding under the keys of the JSON report."""
+        return {"kind": self.issue, "file": self.file, "what": self.message, "mend": self.fix}
 
 
 @dataclass
 class Report:
-    """All that a check found.
+    """The result of checking one data set.
 
     Attributes:
-        root: the set's folder.
+        root: folder of the set.
         setting: "s4", "ms3", "avss" or "lu_avs".
         counts: clips or videos per split.
-        expected: the same as expected; {} where nothing is known about it.
-        source: where the expectation comes from.
-        facts: further numbers for the screen, by name.
-        notes: what a user should know that is no fault.
-        findings: what is wrong.
-        mended: what `mend` put right, with what it did.
+        expected: the expected counts; {} if unknown.
+        source: the source of the expected counts.
+        facts: further numbers to print, by name.
+        notes: remarks that are not defects.
+        findings: the defects.
+        fixed: the defects that `apply_fixes` removed.
     """
 
     root: Path
@@ -71,56 +74,59 @@ class Report:
     facts: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    mended: list[Finding] = field(default_factory=list)
+    fixed: list[Finding] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
-        """Whether every clip and file that is expected is there."""
-        return not any(finding.kind in ("index", "count", "missing") for finding in self.findings)
+        """True if every expected clip and file exists."""
+        return not any(finding.issue in ("index", "count", "missing") for finding in self.findings)
 
     @property
-    def sound(self) -> bool:
-        """Whether nothing is wrong at all."""
+    def valid(self) -> bool:
+        """True if there are no findings at all."""
         return not self.findings
 
-    def by_kind(self) -> dict[str, list[Finding]]:
-        """The findings in the order of `KINDS`, those of a kind in the order of their files."""
-        kinds = {kind: sorted(one for one in self.findings if one.kind == kind) for kind in KINDS}
-        return {kind: found for kind, found in kinds.items() if found}
+    def by_issue(self) -> dict[str, list[Finding]]:
+        """Group the findings in the order of `ISSUES`, sorted by file within a group."""
+        groups: dict[str, list[Finding]] = {}
+        for finding in sorted(self.findings, key=lambda finding: (list(ISSUES).index(finding.issue), finding)):
+            groups.setdefault(finding.issue, []).append(finding)
+        return groups
 
-    def without(self, kinds: Iterable[str]) -> None:
-        """Leaves kinds of findings out, and notes how many."""
-        for kind in kinds:
-            left_out = [finding for finding in self.findings if finding.kind == kind]
-            if left_out:
-                self.notes.append(f"ignored as asked: {kind} ({len(left_out)})")
-        self.findings = [finding for finding in self.findings if finding.kind not in set(kinds)]
+    def ignore(self, issues: Collection[str]) -> None:
+        """Drop the findings of some issues and note how many were dropped."""
+        for issue, findings in self.by_issue().items():
+            if issue in issues:
+                self.notes.append(f"ignored as requested: {issue} ({len(findings)})")
+        self.findings = [finding for finding in self.findings if finding.issue not in issues]
 
-    def as_json(self) -> dict[str, Any]:
-        """Everything, for `json.dump`."""
-        findings = [asdict(finding) for found in self.by_kind().values() for finding in found]
+    def as_json(self) -> dict[str, object]:
+        """Return the whole report for `json.dump`."""
+        findings: list[dict[str, str]] = []
+        for group in self.by_issue().values():
+            findings += [finding.as_json() for finding in group]
         return {
             "root": str(self.root),
             "setting": self.setting,
             "complete": self.complete,
-            "sound": self.sound,
+            "sound": self.valid,
             "counts": self.counts,
             "expected": self.expected,
             "source": self.source,
             "facts": self.facts,
             "notes": self.notes,
             "findings": findings,
-            "mended": [asdict(finding) for finding in self.mended],
+            "mended": [finding.as_json() for finding in self.fixed],
         }
 
 
 def relative(path: Path, root: Path) -> str:
-    """The path from the root on, with slashes."""
+    """Return the path relative to the root, with slashes."""
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
 def reason(error: UserError, *paths: Path) -> str:
-    """A reader's message without the file's path and without its last part, which says what to do."""
+    """Return a reader's message without the leading paths and without its last part, the advice."""
     text = str(error)
     for path in paths:
         text = text.removeprefix(str(path)).lstrip(": ")

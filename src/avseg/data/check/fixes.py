@@ -1,56 +1,59 @@
-"""Mends where nothing can be lost: removes leftovers of dead writers, computes log-mel files anew from the wav."""
+"""Apply the fixes that cannot lose data: remove leftovers of ended writers, recompute log-mel files from the wav."""
 
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from avseg.data.avsbench.index import ClipEntry
-from avseg.data.avsbench.layout import SETTINGS, layout_for
+import torch
+
+from avseg.audio.frontend import LogMel, fit_to_frames
+from avseg.audio.log_mel import read_wav
+from avseg.data.avsbench.layout import Layout, layout_for
 from avseg.data.check.findings import Finding, Report
-from avseg.data.check.sounds import SLACK, promised_bytes
+from avseg.data.check.sounds import TOLERANCE, declared_bytes
+from avseg.data.setting import SETTINGS, ClipEntry
 from avseg.utils.errors import UserError
 from avseg.utils.files import atomic_file
 
-_REST = 600  # seconds for which a temporary file must have been left alone
+_MIN_AGE = 600  # seconds since the last write to a temporary file
 
 
-def mend(report: Report) -> list[Finding]:
-    """Mends what can be mended; the findings move from `report.findings` to `report.mended`.
+def apply_fixes(report: Report) -> list[Finding]:
+    """Fix what can be fixed safely; fixed findings move from `report.findings` to `report.fixed`.
 
     Returns:
-        What was mended, each with what was done as its `mend`.
+        The fixed findings, with the action taken as their `fix`.
     """
-    clips = _log_mel_clips(report)
+    layout = layout_for(report.setting, report.root) if report.setting in SETTINGS else None
+    clips = {} if layout is None else _clips_of_log_mels(report, layout)
     for finding in list(report.findings):
-        path = report.root / finding.file
-        done = ""
-        if finding.kind == "leftover":
-            done = _remove(path)
-        elif finding.file in clips:
-            done = _rebuild(report, clips[finding.file])
-        if done:
+        action = ""
+        if finding.issue == "leftover":
+            action = _remove_leftover(report.root / finding.file)
+        elif layout is not None and finding.file in clips:
+            action = _recompute_log_mel(layout, clips[finding.file])
+        if action:
             report.findings.remove(finding)
-            report.mended.append(replace(finding, mend=done))
-    return report.mended
+            report.fixed.append(replace(finding, fix=action))
+    return report.fixed
 
 
-def _remove(path: Path) -> str:
-    """Removes a temporary file whose writer is gone; folders stay, since they may hold hours of work."""
-    if not path.is_file() or time.time() - path.stat().st_mtime < _REST or _alive(path):
+def _remove_leftover(path: Path) -> str:
+    """Remove a temporary file whose writer has ended; folders stay, since they may hold hours of work."""
+    if not path.is_file() or time.time() - path.stat().st_mtime < _MIN_AGE or _may_be_running(path):
         return ""
     path.unlink()
-    return "removed: its writer is gone"
+    return "removed: its writer has ended"
 
 
-def _alive(path: Path) -> bool:
-    """Whether the process that a temporary file names lives, as far as this machine knows."""
-    number = path.name.rpartition(".part")[0].rpartition(".")[2]
-    if not number.isdecimal():
+def _may_be_running(path: Path) -> bool:
+    """False only if the process id in the file's name does not exist on this machine."""
+    process_id = path.name.rpartition(".part")[0].rpartition(".")[2]
+    if not process_id.isdecimal():
         return True
     try:
-        os.kill(int(number), 0)
+        os.kill(int(process_id), 0)
     except ProcessLookupError:
         return False
     except (OSError, OverflowError):
@@ -58,32 +61,28 @@ def _alive(path: Path) -> bool:
     return True
 
 
-def _log_mel_clips(report: Report) -> Mapping[str, ClipEntry]:
-    """The clip of each log-mel file with a finding."""
+def _clips_of_log_mels(report: Report, layout: Layout) -> dict[str, ClipEntry]:
+    """Return the clip of each log-mel file that has a finding."""
     files = {finding.file for finding in report.findings if finding.file.endswith(".pkl")}
-    if not files or report.setting not in SETTINGS:
-        return {}
-    layout = layout_for(report.setting, report.root)
-    places = {layout.log_mel(entry).relative_to(layout.root).as_posix(): entry for entry in layout.read_index()}
-    return {file: entry for file, entry in places.items() if file in files}
+    clips: dict[str, ClipEntry] = {}
+    for entry in layout.read_index() if files else ():
+        file = layout.log_mel(entry).relative_to(layout.root).as_posix()
+        if file in files:
+            clips[file] = entry
+    return clips
 
 
-def _rebuild(report: Report, entry: ClipEntry) -> str:
-    """Computes the log-mel patches anew from a wav that is whole and as long as its clip."""
-    import torch
-
-    from avseg.audio.frontend import fit_to_frames
-    from avseg.audio.log_mel import log_mel_patches, read_wav
-
-    layout = layout_for(report.setting, report.root)
-    wav, length = layout.wav(entry), len(layout.frames(entry))
+def _recompute_log_mel(layout: Layout, entry: ClipEntry) -> str:
+    """Compute the log-mel patches from the wav if it is complete and as long as its clip."""
+    wav = layout.wav(entry)
+    length = len(layout.frames(entry))
     try:
         waveform, rate = read_wav(wav)
     except UserError:
         return ""
-    if promised_bytes(wav) > wav.stat().st_size or abs(waveform.shape[-1] / rate - length) > SLACK:
+    if declared_bytes(wav) > wav.stat().st_size or abs(waveform.shape[-1] / rate - length) > TOLERANCE:
         return ""
-    patches = fit_to_frames(log_mel_patches(waveform, rate), length)
+    patches = fit_to_frames(LogMel()(waveform, rate), length)
     with atomic_file(layout.log_mel(entry)) as temporary:
         torch.save(patches, temporary)
-    return f"computed anew from {wav.name}"
+    return f"recomputed from {wav.name}"

@@ -1,4 +1,4 @@
-"""What a mask of AVSBench may hold: two values (S4, MS3), or the colours of classes in spots of some size (AVSS)."""
+"""Check the content of AVSBench masks: two values (S4, MS3), or class colours in spots of some size (AVSS)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,42 +7,43 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from scipy import ndimage
 
-from avseg.data.avsbench.index import ClipEntry
+from avseg.data.check.findings import Finding
 from avseg.data.palette import voc_palette
+from avseg.data.setting import ClipEntry
 
-Fault = tuple[str, str, str]  # kind, what, how to mend it
-_ON = (1, 255)  # what marks a sounding pixel
 _STRAY_CLASS = 255
-_SHOWN = 6  # values that are named
-_STRAY = "train on it as it is, they count as background; or as the nearest class: `data.options.stray=nearest`"
-_SPOT = "leave it, or correct the label; it is part of the data set as released"
-_CLASS = "leave it, or correct the label or the index"
+_MAX_LISTED = 6  # values listed in a message
+_FIX_VALUES = "fetch it again, or save it as black and white without smoothing, never as JPEG"
+_FIX_COLOUR = "train on it as it is (counted as background), or as the nearest class: `data.options.stray=nearest`"
+_FIX_SPOT = "leave it, or correct the label; it is part of the data set as released"
+_FIX_CLASS = "leave it, or correct the label or the index"
 
 
 @dataclass(frozen=True)
 class MaskRules:
-    """What is asked of masks.
+    """Allowed content of the masks of a set.
 
     Attributes:
         names: AVSS: class names by index, background first; () for black and white masks.
-        least: AVSS: the smallest spot of one class that may be an object, in pixels.
-        black_white: S4: brightness decides; MS3: every value but 0 marks.
+        min_pixels: AVSS: smallest spot of one class that counts as an object.
+        by_brightness: True if the bright half of the values marks (S4), False if every value but 0 does (MS3).
     """
 
     names: tuple[str, ...] = ()
-    least: int = 10
-    black_white: bool = False
+    min_pixels: int = 10
+    by_brightness: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """A mask that was read.
+    """A decoded mask.
 
     Attributes:
-        labels: (H, W) class indices, 1 = sounding.
-        odd: the values that a black and white mask should not hold; for AVSS the number of pixels of no class.
-        values: for black and white masks the values found.
+        labels: (H, W) class ids, 1 = sounding.
+        odd: number of values a black and white mask should not hold; for AVSS number of pixels of no class.
+        values: values of a black and white mask.
     """
 
     labels: npt.NDArray[np.uint8]
@@ -56,107 +57,103 @@ class Mask:
 
     @property
     def share(self) -> float:
-        """Share of the picture that is marked."""
+        """Share of the image that is marked."""
         return int(self.pixels[1:].sum()) / max(self.labels.size, 1)
 
     @property
     def classes(self) -> tuple[int, ...]:
-        """The classes that occur, background left out."""
-        return tuple(index for index in np.flatnonzero(self.pixels).tolist() if index)
+        """Ids of the classes that occur, without the background."""
+        return tuple((np.flatnonzero(self.pixels[1:]) + 1).tolist())
 
 
-def mask_of(picture: Image.Image, rules: MaskRules) -> Mask:
-    """A decoded picture as a mask."""
-    return _colour_mask(picture, len(rules.names)) if rules.names else _plain_mask(picture, rules.black_white)
+def decode_mask(image: Image.Image, rules: MaskRules) -> Mask:
+    """Convert a decoded image to a mask."""
+    if rules.names:
+        return _decode_colours(image, len(rules.names))
+    return _decode_black_white(image, rules.by_brightness)
 
 
-def _colour_mask(picture: Image.Image, classes: int) -> Mask:
-    colours = np.asarray(picture.convert("RGB")).astype(np.int32)
-    labels = _class_table(classes)[(colours[..., 0] << 16) | (colours[..., 1] << 8) | colours[..., 2]]
+def _decode_colours(image: Image.Image, classes: int) -> Mask:
+    rgb = np.asarray(image.convert("RGB")).astype(np.int32)  # (H, W, 3)
+    labels = _class_of_colour(classes)[(rgb[..., 0] << 16) | (rgb[..., 1] << 8) | rgb[..., 2]]  # (H, W)
     stray = labels == _STRAY_CLASS
     return Mask(np.where(stray, 0, labels).astype(np.uint8), int(np.count_nonzero(stray)))
 
 
-def _plain_mask(picture: Image.Image, black_white: bool) -> Mask:
-    values = _values(picture)
-    found = np.unique(values).tolist()
-    odd = len([value for value in found if value and value not in _ON]) + int({1, 255} <= set(found))
-    marked = values >= 128 if black_white and found[-1] > 1 else values > 0
-    return Mask(marked.astype(np.uint8), odd, tuple(str(value) for value in found))
+def _decode_black_white(image: Image.Image, by_brightness: bool) -> Mask:
+    pixels = _grey_values(image)
+    values = np.unique(pixels).tolist()
+    # 1 and 255 both mean "sounding", but only one of them may occur
+    odd = len(set(values) - {0, 1, 255}) + int({1, 255} <= set(values))
+    marked = pixels >= 128 if by_brightness and values[-1] > 1 else pixels > 0
+    return Mask(marked.astype(np.uint8), odd, tuple(map(str, values)))
 
 
-def check_mask(mask: Mask, rules: MaskRules, entry: ClipEntry) -> Iterator[Fault]:
-    """What is wrong with the values of a mask."""
+def check_mask(mask: Mask, rules: MaskRules, entry: ClipEntry, file: str) -> Iterator[Finding]:
+    """Yield the defects of a mask's values; `file` is its path for the findings."""
     if not rules.names:
         if mask.odd:
-            more = ", ..." if len(mask.values) > _SHOWN else ""
-            text = f"holds {len(mask.values)} values ({', '.join(mask.values[:_SHOWN])}{more}); expected 0 and 255"
-            yield "mask values", text, "fetch it again, or save it as black and white without smoothing, never as JPEG"
+            listed = ", ".join(mask.values[:_MAX_LISTED]) + (", ..." if len(mask.values) > _MAX_LISTED else "")
+            text = f"holds {len(mask.values)} values ({listed}); expected 0 and 255"
+            yield Finding("mask values", file, text, _FIX_VALUES)
         return
     if mask.odd:
-        yield "stray colour", f"{mask.odd} pixels carry colours of no class", _STRAY
-    yield from _small_spots(mask, rules)
-    yield from _foreign_classes(mask, rules, entry)
+        yield Finding("stray colour", file, f"{mask.odd} pixels have colours that belong to no class", _FIX_COLOUR)
+    for class_id, sizes in _spot_sizes(mask):
+        small = sizes[sizes < rules.min_pixels]
+        if len(small):
+            spots = f"{len(small)} spot{'s' if len(small) > 1 else ''} of '{rules.names[class_id]}'"
+            text = f"{spots} under {rules.min_pixels} pixels ({int(small.sum())} in all)"
+            yield Finding("stray pixels", file, text, _FIX_SPOT)
+    named = named_classes(entry.category, rules.names)
+    if named is not None and not named.issuperset(mask.classes):
+        foreign = ", ".join(rules.names[class_id] for class_id in mask.classes if class_id not in named)
+        yield Finding("class", file, f"marks {foreign}, the clip's label is '{entry.category}'", _FIX_CLASS)
+
+
+def _spot_sizes(mask: Mask) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """Yield each class and the pixel counts of its connected spots (by sides and corners)."""
+    boxes = ndimage.find_objects(mask.labels)
+    for class_id in mask.classes:
+        spots, count = ndimage.label(mask.labels[boxes[class_id - 1]] == class_id, structure=np.ones((3, 3)))
+        yield class_id, np.bincount(spots.reshape(-1), minlength=count + 1)[1:]
 
 
 def named_classes(label: str, names: tuple[str, ...]) -> set[int] | None:
-    """The classes that a clip's label ("dog_man", "cat") names; None where a part of it is no class.
+    """Return the ids of the classes that a clip's label ("dog_man", "cat") names; None if any part is not a class.
 
-    Class names may hold underscores themselves: the longest are taken first.
+    Class names may contain underscores themselves, so the longest names are matched first.
     """
-    rest, found = f"_{_plain(label)}_", set()
-    for index, name in sorted(enumerate(names), key=lambda pair: -len(pair[1])):
-        part = f"_{_plain(name)}_"
-        if index and part in rest:
-            found.add(index)
-            while part in rest:
-                rest = rest.replace(part, "_")
-    return found if found and not rest.strip("_") else None
+    unmatched = f"_{_normalise(label)}_"
+    class_ids: set[int] = set()
+    for class_id in sorted(range(1, len(names)), key=lambda class_id: -len(names[class_id])):
+        name = f"_{_normalise(names[class_id])}_"
+        while name in unmatched:
+            class_ids.add(class_id)
+            unmatched = unmatched.replace(name, "_")
+    return class_ids if class_ids and not unmatched.strip("_") else None
 
 
-def _plain(name: str) -> str:
+def _normalise(name: str) -> str:
     for mark in (" ", "-", ",", ";", "/"):
         name = name.replace(mark, "_")
     return name.lower()
 
 
 @lru_cache(maxsize=2)
-def _class_table(classes: int) -> npt.NDArray[np.uint8]:
-    """(2^24,) the class of each colour: four times as fast as a search among the colours, for whole data sets."""
+def _class_of_colour(classes: int) -> npt.NDArray[np.uint8]:
+    """Return the (2^24,) class of each colour: four times as fast as searching the palette."""
     table = np.full(1 << 24, _STRAY_CLASS, np.uint8)
     red, green, blue = voc_palette(classes).astype(np.int64).T
     table[(red << 16) | (green << 8) | blue] = np.arange(classes)
     return table
 
 
-def _values(picture: Image.Image) -> npt.NDArray[np.int64]:
-    """(H, W) values; a coloured picture by its brightest channel."""
-    if picture.mode == "1":
-        return np.asarray(picture, dtype=np.int64) * 255
-    if picture.mode in ("L", "P", "I", "I;16"):
-        return np.asarray(picture, dtype=np.int64)
-    brightest: npt.NDArray[np.int64] = np.asarray(picture.convert("RGB"), dtype=np.int64).max(-1)
+def _grey_values(image: Image.Image) -> npt.NDArray[np.int64]:
+    """Return (H, W) values; a colour image by its brightest channel."""
+    if image.mode == "1":
+        return np.asarray(image, dtype=np.int64) * 255
+    if image.mode in ("L", "P", "I", "I;16"):
+        return np.asarray(image, dtype=np.int64)
+    brightest: npt.NDArray[np.int64] = np.asarray(image.convert("RGB"), dtype=np.int64).max(-1)
     return brightest
-
-
-def _small_spots(mask: Mask, rules: MaskRules) -> Iterator[Fault]:
-    """Connected pixels (sides and corners) of one class that are fewer than `least`."""
-    from scipy import ndimage
-
-    boxes = ndimage.find_objects(mask.labels)
-    for index in mask.classes:
-        spots, count = ndimage.label(mask.labels[boxes[index - 1]] == index, structure=np.ones((3, 3)))
-        sizes = np.bincount(spots.reshape(-1), minlength=count + 1)[1:]
-        small = sizes[sizes < rules.least]
-        if len(small):
-            what = "spot" if len(small) == 1 else "spots"
-            size = f"under {rules.least} pixels ({int(small.sum())} in all)"
-            text = f"{len(small)} {what} of '{rules.names[index]}' {size}"
-            yield "stray pixels", text, _SPOT
-
-
-def _foreign_classes(mask: Mask, rules: MaskRules, entry: ClipEntry) -> Iterator[Fault]:
-    named = named_classes(entry.category, rules.names)
-    foreign = [rules.names[index] for index in mask.classes if named is not None and index not in named]
-    if foreign:
-        yield "class", f"marks {', '.join(foreign)}, the clip's label is '{entry.category}'", _CLASS

@@ -1,17 +1,16 @@
-"""How many clips a set should hold: the published numbers, or those that the maker of a made set wrote down.
+"""Expected clip counts: the published numbers, or those that the generator of a synthetic set recorded.
 
 AVSBench: Zhou et al., ECCV 2022, section 3.2 and the project page (its example: 311 clips of helicopters); AVSS: Zhou
 et al., "Audio-Visual Segmentation with Semantics", arXiv 2301.13190; LU-AVS: Liu et al., CVPR 2024, table 1, which
-gives no numbers per split, and of which about a tenth was never released.
+has no numbers per split, and of which about a tenth was never released.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from avseg.data.avsbench.index import SPLITS
+from avseg.data.setting import SPLITS
 from avseg.utils.errors import UserError
 
 S4_CATEGORIES = (
@@ -20,39 +19,40 @@ S4_CATEGORIES = (
     *("lions_roaring", "male_speech", "mynah_bird_singing", "playing_acoustic_guitar", "playing_glockenspiel"),
     *("playing_piano", "playing_tabla", "playing_ukulele", "playing_violin", "race_car", "typing_on_computer_keyboard"),
 )
-RELEASED = 0.8  # at least this share of the published videos of LU-AVS must be annotated, and be there
+RELEASED = 0.8  # minimum share of the published LU-AVS videos that must be annotated and exist
+_READ_SECONDS = 5  # of a prepared clip, however long it is
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What a set should hold.
+    """The expected content of a set.
 
     Attributes:
-        splits: clips per split; {} = nothing is known.
-        categories: the names of all categories; () = nothing is known.
+        splits: clips per split; {} if unknown.
+        categories: names of all categories; () if unknown.
         clips: clips of some categories over all splits.
-        source: where the numbers come from, for the screen.
-        masks: False for sets that have none (prepared videos).
-        made: whether our own generators made it.
-        about: share by which counts may differ, where the published numbers are not exact.
-        seconds: of a clip, where they are more than the layout reads (prepared videos); 0 = as many as it reads.
-        videos: long videos "with masks" and with "boxes alone", of which about a tenth was never released.
-        labels: at most so many labels of long videos; 0 = nothing is known.
+        source: origin of the numbers, for the printed report.
+        masks: False for sets without masks (prepared videos).
+        synthetic: True if `avseg data toy` or `compose` generated it.
+        tolerance: share by which counts may differ, where the published numbers are not exact.
+        seconds: length of a clip if the layout reads less of it (prepared videos); 0 if it reads all.
+        videos: number of long videos "with masks" and with "boxes alone", of which about a tenth was never released.
+        labels: maximum number of labels of long videos; 0 if unknown.
     """
 
     splits: Mapping[str, int] = field(default_factory=dict)
     categories: tuple[str, ...] = ()
     clips: Mapping[str, int] = field(default_factory=dict)
-    source: str = "nothing is known about its numbers"
+    source: str = "its expected counts are unknown"
     masks: bool = True
-    made: bool = False
-    about: float = 0.0
+    synthetic: bool = False
+    tolerance: float = 0.0
     seconds: int = 0
     videos: Mapping[str, int] = field(default_factory=dict)
     labels: int = 0
 
 
-OWN = Expected(source="an own set: no published numbers")
+CUSTOM = Expected(source="a set of your own: no published numbers")
 PUBLISHED: dict[str, Expected] = {
     "s4": Expected(
         {"train": 3452, "val": 740, "test": 740},
@@ -61,9 +61,11 @@ PUBLISHED: dict[str, Expected] = {
         "published: ECCV 2022, section 3.2",
     ),
     "ms3": Expected({"train": 296, "val": 64, "test": 64}, source="published: ECCV 2022, section 3.2"),
-    # not compared with a download: only a large difference is a finding
+    # not verified against a download, so only a large difference is a finding
     "avss": Expected(
-        {"train": 8498, "val": 1304, "test": 1554}, source="as reported of arXiv 2301.13190, not verified", about=0.1
+        {"train": 8498, "val": 1304, "test": 1554},
+        source="as reported of arXiv 2301.13190, not verified",
+        tolerance=0.1,
     ),
     "lu_avs": Expected(
         source="published: CVPR 2024, table 1 (no numbers per split)",
@@ -73,43 +75,48 @@ PUBLISHED: dict[str, Expected] = {
 }
 
 
-def expected_of(root: Path, setting: str) -> Expected:
-    """What the set below a root should hold, by its own note if it was made here, else as published.
+def expected_counts(root: Path, setting: str) -> Expected:
+    """Return the expected content of the set at a root: as its generator recorded, otherwise as published.
 
     Raises:
-        UserError: a note that is damaged.
+        UserError: the generator's record is damaged.
     """
     if (root / "generator.json").is_file():
-        return _generated(_read(root / "generator.json"))
+        return _of_generated(_read_json(root / "generator.json"))
     if (root / "prepare.json").is_file():
         report = root / "report.json"
-        return _prepared(_read(root / "prepare.json"), _read(report) if report.is_file() else {}, setting)
+        return _of_prepared(_read_json(root / "prepare.json"), _read_json(report) if report.is_file() else {}, setting)
     return PUBLISHED[setting]
 
 
-def _generated(note: dict[str, Any]) -> Expected:
-    """Options of `avseg data toy` and `compose`: clips per split."""
-    counts = {split: int(note[split]) for split in SPLITS if isinstance(note.get(split), int)}
-    return Expected(counts, source="its own generator.json", made=True)
+def _of_generated(options: Mapping[str, object]) -> Expected:
+    """Read the options of `avseg data toy` and `compose`: clips per split."""
+    counts: dict[str, int] = {}
+    for split in SPLITS:
+        count = options.get(split)
+        if isinstance(count, int):
+            counts[split] = count
+    return Expected(counts, source="its own generator.json", synthetic=True)
 
 
-def _prepared(note: dict[str, Any], report: dict[str, Any], setting: str) -> Expected:
-    """Notes of `avseg data prepare`: own videos in one split, or the clips of AVSBench; both without masks."""
-    if note.get("setting") != "own":
+def _of_prepared(options: Mapping[str, object], report: Mapping[str, object], setting: str) -> Expected:
+    """Read the records of `avseg data prepare`: own videos in one split, or AVSBench clips; both without masks."""
+    if options.get("setting") != "own":
         return replace(PUBLISHED[setting], masks=False)
-    seconds = note.get("clip_seconds", 5)
-    source = "its own report.json" if report else "nothing: prepared, but without the report that ends it"
-    splits = {split: int(report["clips"]) if split == note.get("split") else 0 for split in SPLITS} if report else {}
-    return Expected(splits, source=source, masks=False, seconds=int(seconds) if seconds != 5 else 0)
+    seconds = int(str(options.get("clip_seconds", _READ_SECONDS)))
+    expected = Expected(masks=False, seconds=seconds if seconds != _READ_SECONDS else 0)
+    if not report:
+        return replace(expected, source="unknown: prepared, but report.json, which is written last, does not exist")
+    counts = dict.fromkeys(SPLITS, 0) | {str(options.get("split")): int(str(report["clips"]))}
+    return replace(expected, splits=counts, source="its own report.json")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, object]:
     try:
-        note = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path} is not readable JSON ({error}); remove it, then the published numbers count"
-        ) from error
-    if not isinstance(note, dict):
-        raise UserError(f"{path} holds a {type(note).__name__}; restore or remove it")
-    return note
+        text = f"{path} is not readable JSON ({error}); remove it to compare with the published numbers"
+        raise UserError(text) from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds a {type(content).__name__} instead of an object; restore or remove it")
+    return content

@@ -1,4 +1,4 @@
-"""The sound of a clip: whether it is there, readable and as long as the clip, and which of its seconds are silent."""
+"""Check the sound of a clip: it exists, is readable and has the clip's length; find its silent seconds."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,26 +9,27 @@ import numpy.typing as npt
 
 from avseg.audio.log_mel import LOG_OFFSET, read_wav
 from avseg.audio.log_mel_file import read_log_mel
-from avseg.data.avsbench.index import ClipEntry
 from avseg.data.avsbench.layout import Layout
 from avseg.data.check.findings import FETCH, Finding, reason, relative
+from avseg.data.setting import ClipEntry
 from avseg.utils.errors import UserError
 
-SLACK = 0.5  # seconds that a sound may be longer or shorter than its clip
-_SILENCE = 10 ** (-50 / 20)  # root mean square relative to full scale
-_QUIET_MEL = float(np.log(LOG_OFFSET)) + 0.5  # the loudest band of a silent patch is ln 0.01
-REBUILD = "`avseg data check --fix` computes it anew from the wav"
+TOLERANCE = 0.5  # seconds that a sound may be longer or shorter than its clip
+REBUILD = "`avseg data check --fix` recomputes it from the wav"
+_SILENCE = 10 ** (-50 / 20)  # root mean square relative to full scale: -50 dB
+_SILENT_LOG_MEL = float(np.log(LOG_OFFSET)) + 0.5  # the loudest band of a silent patch is ln 0.01
+_RECUT = "extract it from the video again: `avseg data prepare`"
 
 
 @dataclass(frozen=True)
-class HeardClip:
+class ClipSound:
     """The sound of a clip.
 
     Attributes:
-        seconds: its length; None if there is no wav that can be read.
-        rate: samples per second, 0 without a wav.
-        loud: for each second of the clip whether it is not silent; () if nothing can be read.
-        digest: of what is heard; "" if nothing can be read.
+        seconds: its length; None without a readable wav.
+        rate: samples per second; 0 without a readable wav.
+        loud: for each second of the clip True if it is not silent; () if nothing is readable.
+        digest: hash of the samples or patches; "" if nothing is readable.
     """
 
     seconds: float | None = None
@@ -37,55 +38,61 @@ class HeardClip:
     digest: str = ""
 
 
-def hear(
-    layout: Layout, entry: ClipEntry, sounds: tuple[str, ...], length: int, short: bool = False
-) -> tuple[HeardClip, list[Finding]]:
-    """Reads the wav and the log-mel file of a clip, as far as the set has such files.
+def check_sound(
+    layout: Layout,
+    entry: ClipEntry,
+    sounds: tuple[str, ...],
+    length: int,
+    findings: list[Finding],
+    *,
+    short: bool = False,
+) -> ClipSound:
+    """Read the wav and the log-mel file of a clip, whichever of them the set has.
 
     Args:
-        layout: where.
-        entry: which clip.
-        sounds: "wav" and "log_mel": what a clip of this set should have.
+        layout: paths of the files.
+        entry: the clip.
+        sounds: the files a clip of this set should have: "wav", "log_mel".
         length: seconds of the clip.
-        short: whether the sound may be shorter.
+        findings: extended by the defects.
+        short: True if the sound may be shorter than the clip.
     """
-    findings: list[Finding] = []
-    heard = HeardClip()
-    if "wav" in sounds or not sounds:
-        heard = _read_wav(layout.wav(entry), layout.root, length, short, findings)
+    wav = log_mel = ClipSound()
+    has_wav = "wav" in sounds or not sounds
+    if has_wav:
+        wav = _check_wav(layout.wav(entry), layout.root, length, short, findings)
     if "log_mel" in sounds:
-        patches = _read_log_mel(layout.log_mel(entry), layout.root, length, "wav" in sounds, findings)
-        if "wav" not in sounds:
-            heard = patches
-    return heard, findings
+        fix = REBUILD if has_wav else FETCH
+        log_mel = _check_log_mel(layout.log_mel(entry), layout.root, length, fix, findings)
+    return wav if has_wav else log_mel
 
 
-def _read_wav(path: Path, root: Path, length: int, short: bool, findings: list[Finding]) -> HeardClip:
-    where = relative(path, root)
+def _check_wav(path: Path, root: Path, length: int, short: bool, findings: list[Finding]) -> ClipSound:
+    file = relative(path, root)
     if not path.is_file():
-        findings.append(Finding("missing", where, "the clip's sound is not there"))
-        return HeardClip()
-    said, there = promised_bytes(path), path.stat().st_size
+        findings.append(Finding("missing", file, "the clip's sound does not exist"))
+        return ClipSound()
+    size = path.stat().st_size
+    declared = declared_bytes(path)
     try:
-        if there == 0:
+        if size == 0:
             raise UserError("is empty (0 bytes); fetch it again")
-        if said > there:
-            raise UserError(f"is truncated: {there} of {said} bytes; fetch it again")
+        if declared > size:
+            raise UserError(f"is truncated: {size} of {declared} bytes; fetch it again")
         waveform, rate = read_wav(path)
     except UserError as error:
-        findings.append(Finding("unreadable", where, reason(error, path)))
-        return HeardClip()
-    samples = waveform.mean(0).numpy()
+        findings.append(Finding("unreadable", file, reason(error, path)))
+        return ClipSound()
+    samples = waveform.mean(0).numpy()  # (channels, n) -> (n,)
     seconds = len(samples) / rate
-    if seconds > length + SLACK or (seconds < length - SLACK and not short):
-        text = f"lasts {seconds:.2f} s, its clip {length} s"
-        findings.append(Finding("length", where, text, "cut it anew from the video: `avseg data prepare`"))
+    if seconds > length + TOLERANCE or (seconds < length - TOLERANCE and not short):
+        findings.append(Finding("length", file, f"lasts {seconds:.2f} s, its clip {length} s", _RECUT))
     digest = hashlib.sha256(samples.tobytes()).hexdigest()
-    return HeardClip(seconds, rate, _loud_seconds(samples, rate, length), digest)
+    return ClipSound(seconds, rate, _loud_seconds(samples, rate, length), digest)
 
 
-def promised_bytes(path: Path) -> int:
-    """The length that a RIFF file's header tells; 0 for other files, and where a writer did not know it."""
+def declared_bytes(path: Path) -> int:
+    """Return the file length declared in a RIFF header; 0 for other files and for an unknown length."""
     with path.open("rb") as file:
         header = file.read(8)
     size = int.from_bytes(header[4:8], "little")
@@ -93,23 +100,26 @@ def promised_bytes(path: Path) -> int:
 
 
 def _loud_seconds(samples: npt.NDArray[np.float32], rate: int, length: int) -> tuple[bool, ...]:
-    seconds = [samples[second * rate : (second + 1) * rate] for second in range(length)]
-    return tuple(bool(len(part)) and float(np.sqrt(np.mean(np.square(part)))) > _SILENCE for part in seconds)
+    loud = [False] * length
+    for second in range(length):
+        window = samples[second * rate : (second + 1) * rate]
+        if len(window):
+            loud[second] = float(np.sqrt(np.mean(np.square(window)))) > _SILENCE
+    return tuple(loud)
 
 
-def _read_log_mel(path: Path, root: Path, length: int, can_rebuild: bool, findings: list[Finding]) -> HeardClip:
-    where = relative(path, root)
-    mend = REBUILD if can_rebuild else FETCH
+def _check_log_mel(path: Path, root: Path, length: int, fix: str, findings: list[Finding]) -> ClipSound:
+    file = relative(path, root)
     if not path.is_file():
-        findings.append(Finding("missing", where, "the clip's log-mel patches are not there", mend))
-        return HeardClip()
+        findings.append(Finding("missing", file, "the clip's log-mel patches do not exist", fix))
+        return ClipSound()
     try:
         patches = read_log_mel(path)
     except UserError as error:
         text = reason(error, path) if path.stat().st_size else "is empty (0 bytes)"
-        findings.append(Finding("unreadable", where, text, mend))
-        return HeardClip()
+        findings.append(Finding("unreadable", file, text, fix))
+        return ClipSound()
     if len(patches) != length:
-        findings.append(Finding("length", where, f"holds {len(patches)} patches for {length} seconds", mend))
-    loud = tuple((patches.amax(dim=(1, 2, 3)) > _QUIET_MEL).tolist())
-    return HeardClip(None, 0, loud, hashlib.sha256(patches.numpy().tobytes()).hexdigest())
+        findings.append(Finding("length", file, f"holds {len(patches)} patches for {length} seconds", fix))
+    loud = patches.amax(dim=(1, 2, 3)) > _SILENT_LOG_MEL  # (P, 1, 96, 64) -> (P,)
+    return ClipSound(None, 0, tuple(loud.tolist()), hashlib.sha256(patches.numpy().tobytes()).hexdigest())

@@ -1,30 +1,39 @@
-"""What a data set holds, in numbers that can be drawn."""
+"""Statistics of a data set for tables and plots."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
-from avseg.data.avsbench.index import SPLITS
 from avseg.data.check.clips import ClipRecord
+from avseg.data.setting import SPLITS
+
+
+class Quantiles(TypedDict, total=False):
+    """Summary of a list of numbers."""
+
+    mean: float
+    p10: float
+    median: float
+    p90: float
 
 
 @dataclass
 class SplitStatistics:
-    """One split.
+    """Statistics of one split.
 
     Attributes:
-        clips: clips, or videos.
-        frames: pictures; of long videos all of their frames.
-        annotated: annotated frames, or audible segments of long videos.
-        silent: share of the annotated frames without a mark; of long videos the share of their time.
-        mask_sizes: shares of the picture that are marked, of the annotated frames that are.
-        seconds: lengths of the sounds, or of the videos.
-        segments: lengths of the audible segments in seconds; () where there are none.
-        categories: clips, of long videos segments, by category.
-        by_second: share of the marked frames among those annotated, for each second of the clips.
+        clips: number of clips, or of long videos.
+        frames: number of frames; all frames of long videos.
+        annotated: number of annotated frames, or of audible segments of long videos.
+        silent: share of annotated frames without a mark; share of the time of long videos.
+        mask_sizes: marked share of the image, for each annotated frame with a mark.
+        seconds: lengths of the sounds, or of the long videos.
+        segments: lengths of the audible segments in seconds; [] for clips.
+        categories: number of clips, or of audible segments, by category.
+        by_second: share of annotated frames that have a mark, for each second of a clip.
     """
 
     clips: int = 0
@@ -37,72 +46,82 @@ class SplitStatistics:
     categories: dict[str, int] = field(default_factory=dict)
     by_second: list[float] = field(default_factory=list)
 
+    def as_json(self) -> dict[str, object]:
+        """Return the summary for `json.dump`."""
+        return {
+            "clips": self.clips,
+            "frames": self.frames,
+            "annotated": self.annotated,
+            "silent_share": self.silent,
+            "mask_size": quantiles(self.mask_sizes),
+            "seconds": quantiles(self.seconds),
+            "segment_seconds": quantiles(self.segments),
+            "marked_by_second": self.by_second,
+            "categories": dict(sorted(self.categories.items())),
+        }
+
 
 @dataclass
 class Statistics:
-    """A set.
+    """Statistics of a set.
 
     Attributes:
         setting: "s4", "ms3", "avss" or "lu_avs".
-        splits: by name; those without clips are left out.
+        splits: by name, without the empty ones.
     """
 
     setting: str
     splits: dict[str, SplitStatistics]
 
-    def as_json(self) -> dict[str, Any]:
-        """Summaries of each split, for `json.dump`."""
-        return {"setting": self.setting, "splits": {name: _summary(split) for name, split in self.splits.items()}}
+    def as_json(self) -> dict[str, object]:
+        """Return the summaries of all splits for `json.dump`."""
+        return {"setting": self.setting, "splits": {name: split.as_json() for name, split in self.splits.items()}}
 
 
 def clip_statistics(setting: str, records: Iterable[ClipRecord], names: tuple[str, ...] = ()) -> Statistics:
-    """Sums clips up.
+    """Sum up the records of all clips.
 
     Args:
         setting: of AVSBench.
         records: of all clips.
-        names: AVSS: class names; then categories are counted by the masks that show them.
+        names: AVSS: class names; categories are then counted by the masks that show them.
     """
-    splits = {split: SplitStatistics() for split in SPLITS}
-    empty: Counter[str] = Counter()
-    marked: dict[str, dict[int, list[bool]]] = {split: {} for split in SPLITS}
+    by_split: dict[str, list[ClipRecord]] = {split: [] for split in SPLITS}
     for record in records:
-        split = splits[record.entry.split]
-        split.clips += 1
+        by_split[record.entry.split].append(record)
+    splits = {split: _split_statistics(group, names) for split, group in by_split.items() if group}
+    return Statistics(setting, splits)
+
+
+def _split_statistics(records: list[ClipRecord], names: tuple[str, ...]) -> SplitStatistics:
+    split = SplitStatistics(clips=len(records))
+    categories: Counter[str] = Counter()
+    annotated: Counter[int] = Counter()  # second -> annotated frames
+    marked: Counter[int] = Counter()  # second -> frames with a mark
+    for record in records:
         split.frames += record.frames
-        shares = [share for share in record.marked if share is not None]
-        split.annotated += len(shares)
-        split.mask_sizes += [share for share in shares if share > 0]
-        empty[record.entry.split] += shares.count(0.0)
+        if record.sound.seconds is not None:
+            split.seconds.append(record.sound.seconds)
         for second, share in enumerate(record.marked):
-            if share is not None:
-                marked[record.entry.split].setdefault(second, []).append(share > 0)
-        split.seconds += [] if record.heard.seconds is None else [record.heard.seconds]
-        shown = {names[index] for classes in record.classes for index in classes} if names else {record.entry.category}
-        for category in shown - {""}:
-            split.categories[category] = split.categories.get(category, 0) + 1
-    for name, split in splits.items():
-        split.silent = empty[name] / max(split.annotated, 1)
-        split.by_second = [float(np.mean(marked[name][second])) for second in sorted(marked[name])]
-    return Statistics(setting, {name: split for name, split in splits.items() if split.clips})
+            if share is None:
+                continue
+            annotated[second] += 1
+            if share > 0:
+                marked[second] += 1
+                split.mask_sizes.append(share)
+        if names:
+            categories.update({names[class_id] for class_ids in record.classes for class_id in class_ids})
+        elif record.entry.category:
+            categories[record.entry.category] += 1
+    split.annotated = annotated.total()
+    split.silent = (split.annotated - marked.total()) / max(split.annotated, 1)
+    split.by_second = [marked[second] / annotated[second] for second in sorted(annotated)]
+    split.categories = dict(categories)
+    return split
 
 
-def _summary(split: SplitStatistics) -> dict[str, Any]:
-    return {
-        "clips": split.clips,
-        "frames": split.frames,
-        "annotated": split.annotated,
-        "silent_share": split.silent,
-        "mask_size": quantiles(split.mask_sizes),
-        "seconds": quantiles(split.seconds),
-        "segment_seconds": quantiles(split.segments),
-        "marked_by_second": split.by_second,
-        "categories": dict(sorted(split.categories.items())),
-    }
-
-
-def quantiles(values: list[float]) -> dict[str, float]:
-    """Mean, tenth, fiftieth and ninetieth percentile; {} of none."""
+def quantiles(values: list[float]) -> Quantiles:
+    """Return mean, 10th, 50th and 90th percentile; {} for an empty list."""
     if not values:
         return {}
     p10, median, p90 = np.percentile(values, (10, 50, 90)).tolist()

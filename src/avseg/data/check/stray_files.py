@@ -1,76 +1,87 @@
-"""Files that do not belong: those that the index does not know, and what interrupted writers left."""
+"""Find files that do not belong to a data set: files missing from the index and leftovers of interrupted writers."""
 
 import os
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from avseg.data.avsbench.layout import AVSSLayout, ClipEntry, Layout
+from avseg.data.avsbench.layout import Layout
 from avseg.data.check.findings import Finding, relative
+from avseg.data.setting import ClipEntry
 
-# how avseg.utils.files names what is being written: .name.12345.part.png, .name.k3j9x2ab.part
+# names of files and folders being written by avseg.utils.files: .name.12345.part.png, .name.k3j9x2ab.part
 LEFTOVER = re.compile(r"\..+\.\w+\.part(\.\w+)?")
 _JUNK = re.compile(r"\.DS_Store|Thumbs\.db|desktop\.ini|\._.*|@eaDir|__MACOSX")
-_UNKNOWN = "add it to the index, or remove it"
+_FIX = "add it to the index, or remove it"
 
 
-def data_folders(layout: Layout) -> list[Path]:
-    """The folders that hold nothing but files which the index names."""
-    if isinstance(layout, AVSSLayout):
-        return [layout.root / subset for subset in layout.lengths]
-    kinds = ("visual_frames", "gt_masks", "audio_wav", "audio_log_mel")
-    return [layout.root / f"{layout.setting}_data" / kind for kind in kinds]
+@dataclass
+class _Listed:
+    """Paths that the index accounts for.
+
+    Attributes:
+        files: every file of every clip.
+        folders: all parents of these files.
+        open_folders: folders that may hold further files.
+    """
+
+    files: set[Path] = field(default_factory=set)
+    folders: set[Path] = field(default_factory=set)
+    open_folders: set[Path] = field(default_factory=set)
 
 
 def find_unknown(layout: Layout, entries: Iterable[ClipEntry], *, more_frames: bool = False) -> Iterator[Finding]:
-    """Files and whole folders that the index does not name.
+    """Yield files and whole folders that the index does not list.
 
-    The clip folders of AVSS hold more than is read (`labels_semantic` and the like): only their frames and masks count.
+    AVSS clip folders contain files that are never read (`labels_semantic` and the like): there only the folders of
+    frames and masks are searched.
 
     Args:
-        layout: where.
+        layout: paths of the files.
         entries: all rows of the index.
-        more_frames: prepared clips may have more frames than are read.
+        more_frames: True if clips may have more frames than are read (prepared sets).
     """
-    files: set[Path] = set()
-    own: set[Path] = set()
+    listed = _Listed()
     for entry in entries:
-        paths = [layout.wav(entry), layout.log_mel(entry)]
         frames = layout.frames(entry)
-        if isinstance(layout, AVSSLayout):
-            own.add(paths[0].parent)
+        wav = layout.wav(entry)
+        listed.files.update([wav, layout.log_mel(entry), *frames, *layout.masks(entry)])
+        if layout.setting.semantic:
+            listed.open_folders.add(wav.parent)
         elif more_frames:
-            own.add(frames[0].parent)
-        files.update(paths + frames + layout.masks(entry))
-    folders = {parent for file in {path.parent for path in files} for parent in (file, *file.parents)}
-    for folder in data_folders(layout):
+            listed.open_folders.add(frames[0].parent)
+    for file in listed.files:
+        if file.parent not in listed.folders:
+            listed.folders.update(file.parents)
+    for folder in layout.data_folders():
         if folder.is_dir():
-            yield from _look(folder, layout.root, files, folders, own)
+            yield from _search(folder, layout.root, listed)
 
 
-def _look(folder: Path, root: Path, files: set[Path], folders: set[Path], own: set[Path]) -> Iterator[Finding]:
-    with os.scandir(folder) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
+def _search(folder: Path, root: Path, listed: _Listed) -> Iterator[Finding]:
+    with os.scandir(folder) as iterator:
+        entries = sorted(iterator, key=lambda entry: entry.name)
     for entry in entries:
         path = folder / entry.name
         if _JUNK.fullmatch(entry.name) or LEFTOVER.fullmatch(entry.name):
             continue
-        if entry.is_dir() and path in folders:
-            yield from _look(path, root, files, folders, own)
-        elif path not in files and folder not in own:
-            what = "a folder that no row of the index names" if entry.is_dir() else "no row of the index names it"
-            yield Finding("unknown", relative(path, root), what, _UNKNOWN)
+        if entry.is_dir() and path in listed.folders:
+            yield from _search(path, root, listed)
+        elif path not in listed.files and folder not in listed.open_folders:
+            text = "a folder that no row of the index names" if entry.is_dir() else "no row of the index names it"
+            yield Finding("unknown", relative(path, root), text, _FIX)
 
 
 def find_leftovers(root: Path) -> Iterator[Finding]:
-    """What `avseg.utils.files` was writing when it was interrupted, anywhere below the root."""
-    for folder, folders, files in os.walk(root):
-        parts = [name for name in folders if LEFTOVER.fullmatch(name)]
-        folders[:] = sorted(set(folders) - set(parts))
-        for name in sorted(name for name in files if LEFTOVER.fullmatch(name)):
-            text = "half written by a process that was stopped"
-            mend = "`avseg data check --fix` removes it if its writer is gone"
-            yield Finding("leftover", relative(Path(folder) / name, root), text, mend)
-        for name in sorted(parts):
-            text = "a folder half written by a process that was stopped"
-            yield Finding("leftover", relative(Path(folder) / name, root), text, "remove it if nothing writes there")
+    """Yield temporary files and folders of `avseg.utils.files` anywhere below the root."""
+    for parent, folders, files in os.walk(root):
+        for name in sorted(filter(LEFTOVER.fullmatch, files)):
+            text = "half written by a process that was interrupted"
+            fix = "`avseg data check --fix` removes it if its writer has ended"
+            yield Finding("leftover", relative(Path(parent, name), root), text, fix)
+        for name in sorted(filter(LEFTOVER.fullmatch, folders)):
+            folders.remove(name)  # os.walk does not descend into it
+            text = "a folder half written by a process that was interrupted"
+            yield Finding("leftover", relative(Path(parent, name), root), text, "remove it if nothing writes to it")
+        folders.sort()

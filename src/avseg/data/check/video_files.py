@@ -1,13 +1,14 @@
-"""Reads one long video, and tells what is wrong with it and with the arrays of its segments."""
+"""Check one long video and the arrays of its segments."""
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from avseg.data.check.clips import Progress
 from avseg.data.check.findings import Finding, reason, relative
 from avseg.data.lu_avs.annotations import Entry
 from avseg.data.lu_avs.ground_truth import BOXES, MASKS, check_video, cut_boxes
@@ -16,26 +17,30 @@ from avseg.data.lu_avs.release import has_masks
 from avseg.data.lu_avs.types import LUVideo, Segment
 from avseg.media.frame_index import FrameIndex, frame_index
 from avseg.utils.errors import UserError
+from avseg.utils.hashing import ends_digest
+from avseg.utils.processes import map_in_order
 
-_HEAD = 1 << 20  # bytes at both ends by which the same file is known
-_SLACK = 1.0  # seconds that a video may be shorter than annotated
-_SEGMENT = "fetch the video again, or correct the segment"
-_ARRAY = "download the annotations again"
+_TOLERANCE = 1.0  # seconds that a video may be shorter than annotated
+_MIN_VIDEOS = 100  # per process, below which starting it does not pay
+_FIX_SEGMENT = "fetch the video again, or correct the segment"
+_FIX_ARRAY = "download the annotations again"
+_FIX_EMPTY = "look at it; otherwise download the annotations again"
+Bounds = tuple[int, int, str]  # first frame, last frame + 1, label
 
 
 @dataclass
-class FilmRecord:
-    """What was found in a video.
+class VideoRecord:
+    """The findings and measurements of one video.
 
     Attributes:
         entry: its annotations.
-        findings: what is wrong.
-        digest: of the file.
-        frames: how many it has.
-        seconds: its length.
+        findings: the defects.
+        digest: size of the file and hash of its two ends.
+        frames: number of frames.
+        seconds: length.
         segments: (seconds, label) of each audible segment.
-        silent: seconds in which no segment is active.
-        shares: marked shares of the picture in the rows that were looked at.
+        silent: seconds without an active segment.
+        shares: marked shares of the image in the sampled rows.
     """
 
     entry: Entry
@@ -48,119 +53,114 @@ class FilmRecord:
     shares: list[float] = field(default_factory=list)
 
 
-def read_film(places: Places, entry: Entry) -> FilmRecord:
-    """Looks at a video that is there and at its segments; pictures are not decoded."""
-    record, path = FilmRecord(entry), places.videos[entry.id]
-    root = places.root
-    record.digest = _digest(path)
+def read_videos(tree: Places, entries: Sequence[Entry], jobs: int, progress: Progress) -> list[VideoRecord]:
+    """Check the videos that exist in `jobs` processes; return their records in order."""
+    existing = [entry for entry in entries if entry.id in tree.videos]
+    records: list[VideoRecord] = []
+    for record in map_in_order(partial(read_video, tree), existing, jobs, _MIN_VIDEOS):
+        records.append(record)
+        progress(len(records), len(existing))
+    return records
+
+
+def read_video(tree: Places, entry: Entry) -> VideoRecord:
+    """Check an existing video and its segments without decoding frames."""
+    record = VideoRecord(entry)
+    path = tree.videos[entry.id]
+    file = relative(path, tree.root)
+    record.digest = f"{path.stat().st_size}-{ends_digest(path)}"
     try:
         index = frame_index(path)
     except UserError as error:
         text = "is empty (0 bytes)" if path.stat().st_size == 0 else reason(error, path)
-        record.findings.append(Finding("unreadable", relative(path, root), text))
+        record.findings.append(Finding("unreadable", file, text))
         return record
-    record.frames, record.seconds = len(index), index.video.duration
-    if fault := _cut_short(index, entry):
-        record.findings.append(Finding("unreadable", relative(path, root), fault))
+    record.frames = len(index)
+    record.seconds = index.video.duration
+    if text := _truncation(index, entry):
+        record.findings.append(Finding("unreadable", file, text))
         return record
     if index.video.sound is None:
-        record.findings.append(Finding("length", relative(path, root), "has no sound"))
-    bounds = list(_bounds(record, entry, index, relative(path, root)))
-    _measure(record, index, bounds)
-    if not entry.in_seconds:
-        for start, end, label in bounds:
-            folder = places.folder(entry.id, label, start, end)
-            if folder is not None:
-                _check_arrays(record, index, Segment(start, end, 0, folder), root)
+        record.findings.append(Finding("length", file, "has no sound track"))
+    segments = list(_segments_in_frames(record, index, file))
+    _measure(record, index, segments)
+    for start, end, label in () if entry.in_seconds else segments:
+        folder = tree.folder(entry.id, label, start, end)
+        if folder is not None:
+            _check_arrays(record, index, Segment(start, end, 0, folder), tree.root)
     return record
 
 
-def _cut_short(index: FrameIndex, entry: Entry) -> str:
-    """How a video is shorter than its header or its annotations say; "" if it is not."""
+def _truncation(index: FrameIndex, entry: Entry) -> str:
+    """Describe how a video is shorter than its header or its annotations state; "" if it is not."""
     if index.video.missing:
-        return f"is truncated: the header promises {index.video.missing:.1f} s more"
-    if index.video.duration < entry.duration - _SLACK:
+        return f"is truncated: the header declares {index.video.missing:.1f} s more"
+    if index.video.duration < entry.duration - _TOLERANCE:
         return f"lasts {index.video.duration:.1f} s, annotated are {entry.duration:.1f} s"
     return ""
 
 
-def _bounds(record: FilmRecord, entry: Entry, index: FrameIndex, where: str) -> Iterator[tuple[int, int, str]]:
-    """The segments in frames; one that ends more than a frame behind its video is noted and left out."""
+def _segments_in_frames(record: VideoRecord, index: FrameIndex, file: str) -> Iterator[Bounds]:
+    """Yield the segments in frames; report and skip those that end more than a frame after the video."""
+    entry = record.entry
     fps = entry.fps or index.video.frame_rate
     for start, end, label, _ in entry.segments:
         scale = fps if entry.in_seconds else 1.0
-        first, last = round(start * scale), max(round(end * scale), round(start * scale) + 1)
-        if last > len(index) + (fps if entry.in_seconds else 1):
-            text = f"segment {start:g}-{end:g} of '{label}' ends behind the video's {len(index)} frames"
-            record.findings.append(Finding("segment", where, text, _SEGMENT))
+        first = round(start * scale)
+        stop = max(round(end * scale), first + 1)
+        if stop > len(index) + (fps if entry.in_seconds else 1):
+            text = f"segment {start:g}-{end:g} of '{label}' ends after the video's {len(index)} frames"
+            record.findings.append(Finding("segment", file, text, _FIX_SEGMENT))
         else:
-            yield first, last, label
+            yield first, stop, label
 
 
-def _check_arrays(record: FilmRecord, index: FrameIndex, segment: Segment, root: Path) -> None:
-    """Shape, type and length by the reader's own rule, then the content of a few rows."""
+def _check_arrays(record: VideoRecord, index: FrameIndex, segment: Segment, root: Path) -> None:
+    """Check shape, type and length as the reader does, then the content of a few rows."""
     assert segment.folder is not None
     entry = record.entry
-    path = segment.folder / (MASKS if has_masks(entry) else BOXES)
-    where = relative(path, root)
-    video = LUVideo(entry.id, index.video.path, 1.0, entry.duration, entry.subset, (segment,), has_masks(entry))
+    with_masks = has_masks(entry)
+    path = segment.folder / (MASKS if with_masks else BOXES)
+    file = relative(path, root)
+    video = LUVideo(entry.id, index.video.path, 1.0, entry.duration, entry.subset, (segment,), with_masks)
     if not path.is_file():
-        record.findings.append(Finding("missing", where, "the segment's array is not there", _ARRAY))
+        record.findings.append(Finding("missing", file, "the segment's array does not exist", _FIX_ARRAY))
         return
     try:
         check_video(video, index)
     except UserError as error:
-        kind = "unreadable" if "not a readable" in str(error) else "array"
+        issue = "unreadable" if "not a readable" in str(error) else "array"
         text = reason(error, path, segment.folder, index.video.path)
-        record.findings.append(Finding(kind, where, text, _ARRAY))
+        record.findings.append(Finding(issue, file, text, _FIX_ARRAY))
         return
     rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    shares = _mask_shares(rows) if has_masks(entry) else _box_shares(rows, (index.video.height, index.video.width))
-    if has_masks(entry) and not _black_white(rows):
-        record.findings.append(Finding("mask values", where, "holds more values than 0 and one other", _ARRAY))
+    # first, middle and last: all rows of a release would be terabytes
+    sample = [rows[row] for row in sorted({0, len(rows) // 2, len(rows) - 1})]
+    if with_masks:
+        shares = [np.count_nonzero(mask) / mask.size for mask in sample]
+        if rows.dtype != np.bool_ and len(np.setdiff1d(np.stack(sample), [0])) > 1:
+            record.findings.append(Finding("mask values", file, "holds more values than 0 and one other", _FIX_ARRAY))
+    else:
+        shares = _box_shares(rows, (index.video.height, index.video.width))
     if not any(shares):
-        what = "the first, middle and last mask mark nothing" if has_masks(entry) else "no box lies in the picture"
-        record.findings.append(Finding("empty mask", where, what, "look at it; else download the annotations again"))
+        text = "the first, middle and last mask mark nothing" if with_masks else "no box overlaps the image"
+        record.findings.append(Finding("empty mask", file, text, _FIX_EMPTY))
     record.shares += [share for share in shares if share > 0]
 
 
-def _looks(rows: npt.NDArray[np.generic]) -> list[int]:
-    """The rows whose content is read: first, middle, last. All of them would be terabytes."""
-    return sorted({0, len(rows) // 2, len(rows) - 1})
-
-
-def _mask_shares(rows: npt.NDArray[np.generic]) -> list[float]:
-    return [float(np.count_nonzero(rows[place])) / rows[place].size for place in _looks(rows)]
-
-
-def _black_white(rows: npt.NDArray[np.generic]) -> bool:
-    if rows.dtype == np.bool_:
-        return True
-    values = np.unique(np.concatenate([np.unique(rows[place]) for place in _looks(rows)]))
-    return len(values[values != 0]) <= 1
-
-
 def _box_shares(rows: npt.NDArray[np.generic], size: tuple[int, int]) -> list[float]:
-    boxes = cut_boxes(np.asarray(rows, np.float32), size)
+    boxes = cut_boxes(np.asarray(rows, np.float32), size)  # (frames, 4): left, top, right, bottom
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) / (size[0] * size[1])
-    return [float(area) for area in np.nan_to_num(areas)]
+    shares: list[float] = np.nan_to_num(areas).astype(float).tolist()
+    return shares
 
 
-def _measure(record: FilmRecord, index: FrameIndex, bounds: list[tuple[int, int, str]]) -> None:
-    """Lengths of segments and of silence in seconds, by the frames' own times."""
+def _measure(record: VideoRecord, index: FrameIndex, segments: list[Bounds]) -> None:
+    """Measure segments and silence in seconds by the frames' own times."""
     edges = index.edges()
     silent = np.ones(len(index), np.bool_)
-    for start, end, label in bounds:
+    for start, end, label in segments:
         end = min(end, len(index))
         record.segments.append((float(edges[end] - edges[min(start, end)]), label))
         silent[start:end] = False
     record.silent = float(np.diff(edges)[silent].sum())
-
-
-def _digest(path: Path) -> str:
-    """Of a file's length and both of its ends."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-        file.seek(max(size - _HEAD, 0))
-        return hashlib.sha256(str(size).encode() + head + file.read(_HEAD)).hexdigest()

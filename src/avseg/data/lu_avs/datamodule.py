@@ -10,9 +10,8 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from avseg.data.avsbench.datamodule import default_workers, process
 from avseg.data.clip import collate_clips
-from avseg.data.loader import ShareSampler
+from avseg.data.loader import ShareSampler, default_workers
 from avseg.data.lu_avs.batches import Chunk, collate_frames, collate_sounds
 from avseg.data.lu_avs.frames import FrameDataset
 from avseg.data.lu_avs.loader import GuardedLoader
@@ -24,6 +23,7 @@ from avseg.data.lu_avs.seconds import SecondDataset
 from avseg.data.lu_avs.sound import SoundDataset
 from avseg.data.lu_avs.streaming import stream
 from avseg.data.lu_avs.types import LUVideo, Release
+from avseg.utils.distributed import get_rank, get_world_size
 from avseg.utils.errors import UserError, nearest
 
 Branch = Literal["mask", "box", "audio", "avs"]
@@ -150,12 +150,12 @@ class LUAVSDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> GuardedLoader:
         """Shuffled anew each epoch; the last batch may be smaller."""
         dataset = self.dataset("train")
-        return self._loader(dataset, EpochSampler(dataset, *process(), self.seed))  # type: ignore[arg-type]
+        return self._loader(dataset, EpochSampler(dataset, get_rank(), get_world_size(), self.seed))  # type: ignore[arg-type]
 
     def val_dataloader(self) -> GuardedLoader:
         """This process's share of the validation split: the same frames, seconds and whole sounds each time."""
         dataset = self.dataset("val")
-        return self._loader(dataset, ShareSampler(dataset, *process()))  # type: ignore[arg-type]
+        return self._loader(dataset, ShareSampler(dataset, get_rank(), get_world_size()))  # type: ignore[arg-type]
 
     def test_dataloader(self) -> "DataLoader[str]":
         """The ids of this process's videos of the test split, one at a time, each to be streamed.
@@ -163,7 +163,7 @@ class LUAVSDataModule(pl.LightningDataModule):
         Raises:
             UserError: more processes than videos: one would wait for the others' scores forever.
         """
-        videos, (rank, world_size) = self.videos(self.test_split), process()
+        videos, (rank, world_size) = self.videos(self.test_split), (get_rank(), get_world_size())
         if len(videos) < world_size:
             raise UserError(f"{world_size} processes cannot share {len(videos)} videos; use at most {len(videos)}")
         ids: Any = [video.id for video in videos]
@@ -202,7 +202,7 @@ class LUAVSDataModule(pl.LightningDataModule):
 
     def _batch_size_here(self) -> int:
         """Items per step in this process."""
-        _, world_size = process()
+        world_size = get_world_size()
         if self.batch_size % world_size:
             raise UserError(
                 f"data.batch_size {self.batch_size} cannot be shared by {world_size} processes; "

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from avseg.data.avsbench.dataset import AVSBenchDataset
-from avseg.data.loader import ClipLoader
+from avseg.data.loader import GuardedLoader
 from avseg.data.pack.arrays import Array, ArrayWriter
 from avseg.data.pack.embeddings import EMBEDDING, EmbeddedSounds, Embedder
 from avseg.data.pack.index import PackIndex, write_index
@@ -77,12 +77,12 @@ def _write_arrays(
     advance: Callable[[], None],
 ) -> dict[str, Array]:
     rows = row_shapes(dataset) | dict.fromkeys(
-        embedded.names if embedded else (), ("<f4", (dataset.clip_length, EMBEDDING))
+        embedded.names if embedded else (), ("<f4", (dataset.setting.clip_length, EMBEDDING))
     )
     with ExitStack() as stack:
         files = {n: stack.enter_context(ArrayWriter(array_file(folder, n), *row)) for n, row in rows.items()}
         # a batch of a reading process is one clip; they come in order
-        for index, clip in enumerate(ClipLoader(dataset, batch_size=1, num_workers=workers)):
+        for index, clip in enumerate(GuardedLoader(dataset, batch_size=1, num_workers=workers)):
             for name, values in rows_of(dataset, index, clip).items():
                 files[name].append(values)
             for name, tensor in embedded.rows(index, clip.sound[0]).items() if embedded else ():

@@ -14,6 +14,7 @@ from avseg.audio.frontend import fit_to_frames
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.clip import Clip
 from avseg.data.controls import CONTROLS, WithControls
+from avseg.data.dataset import first_true
 from avseg.data.pack.embeddings import EMBEDDING, noise_array
 from avseg.data.pack.open import open_pack
 from avseg.data.pack.rows import starts
@@ -45,7 +46,7 @@ class PackedDataset(AVSBenchDataset):
         self._seconds, self._labelled = index.seconds, index.labelled
         self._frame_rows, self._mask_rows = starts(index.seconds), starts(index.labelled)
         self._frames, self._masks, self._patches = arrays["frames"], arrays["masks"], arrays["patches"]
-        self._bits = index.setting != "avss"
+        self._bits = not self.setting.semantic
 
     def __getitem__(self, index: int) -> Clip:
         """The clip as a batch of one."""
@@ -61,7 +62,7 @@ class PackedDataset(AVSBenchDataset):
         Args:
             indices: of the clips, in the order of the batch.
         """
-        count, length, size = len(indices), self.clip_length, self.rule.image_size
+        count, length, size = len(indices), self.setting.clip_length, self.rule.image_size
         frames = _new((count, length, 3, size, size), torch.uint8)
         masks = _new((count, length, size, size), torch.uint8)
         audio = _new((count, length, *((EMBEDDING,) if self.embedded else (1, 96, 64))), torch.float32)
@@ -75,8 +76,8 @@ class PackedDataset(AVSBenchDataset):
             frames=frames,
             sound=audio,
             masks=masks,
-            annotated=_first([self._labelled[index] for index in indices], length),
-            valid=_first([self._seconds[index] for index in indices], length),
+            annotated=first_true([self._labelled[index] for index in indices], length),
+            valid=first_true([self._seconds[index] for index in indices], length),
             video_id=[entry.name for entry in entries],
             category=[entry.category for entry in entries],
             index=torch.tensor(indices),
@@ -86,9 +87,9 @@ class PackedDataset(AVSBenchDataset):
         """Number of frames that exist."""
         return self._seconds[index]
 
-    def patches(self, index: int) -> Tensor:
+    def sound(self, index: int) -> Tensor:
         """The clip's sound, (T, 1, 96, 64) log-mel patches, or (T, 128) where clips carry embeddings."""
-        sound = torch.empty(self.clip_length, *((EMBEDDING,) if self.embedded else (1, 96, 64)))
+        sound = torch.empty(self.setting.clip_length, *((EMBEDDING,) if self.embedded else (1, 96, 64)))
         self._copy_sound(index, sound.numpy())
         return sound
 
@@ -137,12 +138,12 @@ class EmbeddedControls(WithControls):
                 f"pack with --seeds {seed}, or set data.packed_audio=patches"
             )
 
-    def sounds(self, index: int, own: Tensor) -> dict[str, Tensor]:
+    def sounds(self, index: int, original: Tensor) -> dict[str, Tensor]:
         """The other sounds of a clip; see `WithControls.sounds`.
 
         Args:
             index: of the clip.
-            own: its own embeddings (T, 128).
+            original: its own embeddings (T, 128).
 
         Returns:
             name -> (T, 128); the padding of AVSS stays as it is.
@@ -151,17 +152,12 @@ class EmbeddedControls(WithControls):
         sounds = {
             "silence": self.dataset.embeddings("silence", index),  # type: ignore[attr-defined]
             "noise": self.dataset.embeddings(noise_array(self.seed), index),  # type: ignore[attr-defined]
-            "shuffled": own[self._order(index, seconds, len(own))],
+            "shuffled": original[self.shuffled_order(index)],
         }
-        other = self.other(index)
+        other = self.other_index(index)
         if other is not None:
-            sounds["other"] = torch.cat([fit_to_frames(self._existing(other), seconds), own[seconds:]])
+            sounds["other"] = torch.cat([fit_to_frames(self._without_padding(other), seconds), original[seconds:]])
         return {name: sounds[name] for name in CONTROLS if name in sounds}
-
-
-def _first(counts: Sequence[int], length: int) -> Tensor:
-    """(B, length) bool, in each row the first so many True."""
-    return torch.arange(length) < torch.tensor(counts).unsqueeze(1)
 
 
 def _new(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:

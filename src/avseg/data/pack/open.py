@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from avseg.audio.frontend import LogMel, is_released_log_mel
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.avsbench.layout import Layout
 from avseg.data.pack.arrays import MappedArray
@@ -53,7 +54,7 @@ def open_pack(dataset: AVSBenchDataset) -> Pack:
         return examine(dataset)
     except UserError as error:
         layout, size = dataset.layout, dataset.rule.image_size
-        hop = "" if dataset.hop == "vggish" else f" --hop {dataset.hop}"
+        hop = "" if is_released_log_mel(dataset.frontend) else " --hop second"
         command = f"avseg data pack {layout.root} --setting {layout.setting} --size {size}{hop}"
         raise UserError(f"{error}; run `{command}`, or set data.packed=false to read the files") from error
 
@@ -70,6 +71,8 @@ def examine(dataset: AVSBenchDataset, *, fully: bool = False) -> Pack:
             changed since, or by a program that reads them otherwise.
     """
     folder = pack_folder(dataset.layout, dataset.split, dataset.rule.image_size)
+    if not isinstance(dataset.frontend, LogMel):
+        raise UserError(f"{folder}: a pack holds log-mel patches, but the model reads {dataset.frontend.name}")
     if not folder.is_dir():
         raise UserError(f"{folder} is not there")
     index = read_index(folder)
@@ -111,12 +114,12 @@ def _check_first_clip(folder: Path, arrays: dict[str, MappedArray], dataset: AVS
 def settings_of(dataset: AVSBenchDataset) -> dict[str, object]:
     """What decides the numbers of a clip, besides its files."""
     return {
-        "setting": dataset.layout.setting,
+        "setting": dataset.setting.name,
         "split": dataset.split,
         "image_size": dataset.rule.image_size,
-        "hop": dataset.hop,
+        "hop": dataset.frontend.hop if isinstance(dataset.frontend, LogMel) else None,
         "stray": getattr(dataset.rule, "stray", ""),
-        "clip_length": dataset.clip_length,
+        "clip_length": dataset.setting.clip_length,
     }
 
 

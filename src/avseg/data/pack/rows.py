@@ -37,7 +37,7 @@ def labelled(dataset: AVSBenchDataset, index: int) -> int:
 
 
 def _semantic(dataset: AVSBenchDataset) -> bool:
-    return dataset.layout.setting == "avss"
+    return dataset.setting.semantic
 
 
 def starts(counts: list[int]) -> list[int]:

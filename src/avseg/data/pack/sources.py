@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from avseg.data.avsbench.dataset import AVSBenchDataset
-from avseg.data.avsbench.layout import AVSSLayout
 
 MISSING = -1
 
@@ -16,7 +15,7 @@ MISSING = -1
 def source_files(dataset: AVSBenchDataset) -> Iterator[Path]:
     """The class names (AVSS), then each clip's frames, masks, wav and log-mel file, whether they exist or not."""
     layout = dataset.layout
-    if isinstance(layout, AVSSLayout):
+    if layout.label_file is not None:
         yield layout.label_file
     for entry in dataset.entries:
         yield from layout.frames(entry)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from avseg.audio.frontend import LogMel
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.avsbench.layout import Layout
 from avseg.data.pack.embeddings import Embedder
@@ -40,8 +41,12 @@ def verify_packs(layout: Layout) -> Iterator[tuple[Path, str | None]]:
     for folder in sorted((layout.root / PACKED).glob("[!.]*")):
         try:
             index = read_index(folder)
-            choices: dict[str, Any] = {"audio": index.audio, "hop": index.hop, "stray": index.stray or "background"}
-            dataset = AVSBenchDataset(layout.root, layout.setting, index.split, index.image_size, **choices)
+            choices: dict[str, Any] = {
+                "audio": index.audio,
+                "frontend": LogMel(index.hop),  # type: ignore[arg-type]
+                "stray": index.stray or "background",
+            }
+            dataset = AVSBenchDataset(layout.root, layout.setting.name, index.split, index.image_size, **choices)
             examine(dataset, fully=True)
         except UserError as error:
             yield folder, str(error)

@@ -1,1 +1,1 @@
-"""From raw videos to the official layout: one frame and one log-mel patch for each second, and the sound."""
+"""Convert raw videos to the official AVSBench layout: one frame and one log-mel patch per second, and the sound."""

@@ -1,4 +1,4 @@
-"""Frames of a video as png files, all in one pass through the file, with every damage noticed."""
+"""Write frames of a video as png files in one pass through the file, detecting all damage."""
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av.error
 import numpy as np
+import numpy.typing as npt
 import torch
 from av.packet import Packet
 from av.stream import Stream
@@ -14,22 +15,22 @@ from PIL import Image
 from torch.nn.functional import interpolate
 
 from avseg.media.container import open_video, packets, video_stream
-from avseg.media.video import FrameClock, UprightRGB, Video
+from avseg.media.video import Frame, FrameClock, UprightRGB, Video
 from avseg.utils.errors import UserError
 
-_PNG_LEVEL = 3
+_PNG_LEVEL = 3  # of zlib
 
 
-class PictureDecoder:
-    """Decodes wanted frames of a video in one pass.
+class FrameDecoder:
+    """Decodes selected frames of a video in one pass.
 
     Args:
-        video: what `frame_index` found.
-        strict: the first damage raises, even one that the decoder would hide by guessing the missing pixels.
+        video: from `frame_index`.
+        strict: True to raise on the first damage, even where the decoder would hide it by guessing pixels.
 
     Attributes:
         damaged: number of packets that could not be decoded.
-        replaced: numbers of wanted frames that did not come out; the one shown before stands in for each.
+        replaced: numbers of the selected frames that were not decoded; each is replaced by the frame before it.
     """
 
     def __init__(self, video: Video, *, strict: bool) -> None:
@@ -38,101 +39,101 @@ class PictureDecoder:
         self.damaged = 0
         self.replaced: list[int] = []
 
-    def pictures(self, wanted: Sequence[int]) -> Iterator[tuple[int, VideoFrame]]:
-        """The frames of these ascending numbers.
+    def decode(self, numbers: Sequence[int]) -> Iterator[tuple[int, VideoFrame]]:
+        """Yield the frames of these ascending numbers.
 
         Raises:
             UserError: the file is damaged and the decoder strict; or nothing at all can be decoded.
         """
-        ahead = iter(wanted)
-        number = next(ahead, None)
-        before: VideoFrame | None = None
-        for at, picture in self._all():
-            while number is not None and number < at:
-                yield number, self._stand_in(number, before or picture)
-                number = next(ahead, None)
-            if number == at:
-                yield number, picture
-                number = next(ahead, None)
-            before = picture
+        selected = iter(numbers)
+        number = next(selected, None)
+        previous: VideoFrame | None = None
+        for frame in self._decode_all():
+            while number is not None and number < frame.number:
+                yield number, self._replace(number, previous or frame.image)
+                number = next(selected, None)
+            if number == frame.number:
+                yield number, frame.image
+                number = next(selected, None)
+            previous = frame.image
         while number is not None:
-            yield number, self._stand_in(number, before)
-            number = next(ahead, None)
+            yield number, self._replace(number, previous)
+            number = next(selected, None)
 
-    def _all(self) -> Iterator[tuple[int, VideoFrame]]:
+    def _decode_all(self) -> Iterator[Frame]:
         clock = FrameClock(self.video)
         with open_video(self.video.path) as container:
             stream = video_stream(container, self.video.path)
-            stream.codec_context.thread_count = 1  # with more FFmpeg keeps the errors to itself
+            stream.codec_context.thread_count = 1  # FFmpeg hides errors when it decodes in several threads
             if self.strict:
                 stream.codec_context.options = {"err_detect": "explode"}
             for packet in packets(container, [stream]):
-                for picture in self._decode(packet):
-                    frame = clock.frame(picture)
-                    yield frame.number, frame.image
+                for image in self._decode_packet(packet):
+                    yield clock.frame(image)
 
-    def _decode(self, packet: "Packet[Stream]") -> list[VideoFrame]:
+    def _decode_packet(self, packet: "Packet[Stream]") -> list[VideoFrame]:
         try:
-            return [picture for picture in packet.decode() if isinstance(picture, VideoFrame)]
+            return [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
         except EOFError:
             return []
         except av.error.FFmpegError as error:
             self.damaged += 1
             if self.strict:
-                when = "" if packet.pts is None else f" near {float(packet.pts * packet.time_base):.2f} s"
-                raise UserError(f"{self.video.path}: is damaged{when} ({error.strerror})") from None
+                time = "" if packet.pts is None else f" near {float(packet.pts * packet.time_base):.2f} s"
+                raise UserError(f"{self.video.path}: is damaged{time} ({error.strerror})") from None
             return []
 
-    def _stand_in(self, number: int, picture: VideoFrame | None) -> VideoFrame:
-        if picture is None:
+    def _replace(self, number: int, previous: VideoFrame | None) -> VideoFrame:
+        if previous is None:
             raise UserError(f"{self.video.path}: none of its frames can be decoded; the file is damaged")
         if self.strict:
             raise UserError(f"{self.video.path}: is damaged (its frame {number} cannot be decoded)")
         self.replaced.append(number)
-        return picture
+        return previous
 
 
-def write_pictures(decoder: PictureDecoder, places: Mapping[int, Sequence[Path]], size: int) -> None:
-    """Writes frames as png.
+def write_frames(decoder: FrameDecoder, paths: Mapping[int, Sequence[Path]], size: int) -> None:
+    """Write frames as square png files.
 
     Args:
         decoder: of the video.
-        places: for each frame number the files that show it.
+        paths: for each frame number the files to write.
         size: side in pixels.
 
     Raises:
-        UserError: see `PictureDecoder.pictures`.
+        UserError: see `FrameDecoder.decode`.
     """
     video = decoder.video
-    upright = UprightRGB(video.rotation, video.height, video.width)
-    for number, picture in decoder.pictures(sorted(places)):
-        content = _png(resize_bilinear(upright(picture), size))
-        for path in places[number]:
+    to_rgb = UprightRGB(video.rotation, video.height, video.width)
+    for number, frame in decoder.decode(sorted(paths)):
+        content = _encode_png(resize_bilinear(to_rgb(frame), size))
+        for path in paths[number]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
 
 
-def resize_bilinear(image: np.ndarray, size: int) -> np.ndarray:
-    """The whole picture at `size` x `size` as the original's cv2.resize makes it: four neighbours, no smoothing.
+def resize_bilinear(image: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    """Resize the whole image to `size` x `size` like cv2.resize in the original code: four neighbours, no smoothing.
 
-    PIL's bilinear filter smooths where it shrinks and would give other pictures than the released ones; values lie
-    within 1 of cv2's, which counts in fixed point.
+    PIL's bilinear filter smooths when it shrinks, so its frames would differ from the released ones. Values are within
+    1 of cv2's fixed-point arithmetic.
 
     Args:
-        image: (H, W, 3) uint8.
+        image: (H, W, 3).
         size: side in pixels.
 
     Returns:
-        (size, size, 3) uint8.
+        (size, size, 3).
     """
     if image.shape[:2] == (size, size):
         return image
-    planes = torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0).float()
+    planes = torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0).float()  # (1, 3, H, W)
     resized = interpolate(planes, (size, size), mode="bilinear", align_corners=False, antialias=False)
-    return resized[0].round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    pixels: npt.NDArray[np.uint8] = resized[0].round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    return pixels
 
 
-def _png(image: np.ndarray) -> bytes:
+def _encode_png(image: npt.NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="png", compress_level=_PNG_LEVEL)
     return buffer.getvalue()

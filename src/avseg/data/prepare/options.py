@@ -1,71 +1,73 @@
-"""What can be chosen when raw videos are prepared; all of it is recorded beside the result."""
+"""Options of `avseg data prepare`; they are recorded next to the result."""
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Literal, get_args
 
-from avseg.data.avsbench.layout import SPLITS, Layout, layout_for
-from avseg.utils.errors import UserError, nearest
+from avseg.data.avsbench.layout import Layout, layout_for
+from avseg.data.setting import SETTINGS as CLIP_SETTINGS
+from avseg.data.setting import SPLITS
+from avseg.utils.choices import check_choice
+from avseg.utils.errors import UserError
+from avseg.utils.hashing import json_digest
 
-Rule = Literal["official", "second"]
-RULES = ("official", "second")
-OWN = "own"
-SETTINGS = (OWN, "s4", "ms3")
-BENCHMARK_SECONDS = 5
-VERSION = 1  # of what is written; a change makes prepared sets stale
+FrameRule = Literal["official", "second"]
+OWN = "own"  # the user's own videos
+OWN_SETTING = CLIP_SETTINGS["ms3"]  # their layout
+SETTINGS = (OWN, *(name for name, setting in CLIP_SETTINGS.items() if not setting.semantic))
+VERSION = 1  # of the written bytes: prepared sets of another version are refused
 
 
 @dataclass(frozen=True)
 class Options:
-    """The choices that decide which bytes are written.
+    """The options that decide which bytes are written.
 
     Attributes:
-        setting: "s4" or "ms3", the clips of AVSBench named by its index file; "own", any videos, laid out as MS3.
-        rule: which frame stands for a second, see `moments.clip_frames`.
-        size: side of the pictures in pixels.
-        clip_seconds: own videos: seconds of each of the consecutive clips; the readers of AVSBench take the first 5.
-        split: own videos: the split that all their clips go to.
-        allow_damaged: prepare what there is of truncated and damaged files; otherwise they fail.
+        setting: "s4" or "ms3", the AVSBench clips listed by its index; "own", any videos, in the layout of MS3.
+        rule: selects the frame of each second, see `clip_frames`.
+        size: side of the frames in pixels.
+        clip_seconds: own videos: length of the consecutive clips; AVSBench readers take their first 5 seconds.
+        split: own videos: the split of all clips.
+        allow_damaged: prepare the readable part of truncated and damaged files, which fail otherwise.
     """
 
     setting: str = OWN
-    rule: Rule = "official"
+    rule: FrameRule = "official"
     size: int = 224
-    clip_seconds: int = BENCHMARK_SECONDS
+    clip_seconds: int = OWN_SETTING.clip_length
     split: str = "test"
     allow_damaged: bool = False
 
     def check(self) -> None:
-        """Raises `UserError` for what is not allowed."""
-        _check_choice("--setting", self.setting, SETTINGS)
-        _check_choice("--frames", self.rule, RULES)
-        _check_choice("--split", self.split, SPLITS)
+        """Check every value.
+
+        Raises:
+            UserError: the first value that is not allowed.
+        """
+        check_choice("--setting", self.setting, SETTINGS)
+        check_choice("--frames", self.rule, get_args(FrameRule))
+        check_choice("--split", self.split, SPLITS)
         if self.size < 1:
             raise UserError(f"--size {self.size} is not a number of pixels; 224 is the paper's")
-        if self.clip_seconds < BENCHMARK_SECONDS:
-            raise UserError(f"--clip-seconds {self.clip_seconds}: clips of AVSBench's layout have at least 5 seconds")
-        if self.setting != OWN and self.clip_seconds != BENCHMARK_SECONDS:
-            raise UserError(f"--clip-seconds {self.clip_seconds}: the clips of {self.setting} have 5 seconds")
+        seconds = OWN_SETTING.clip_length if self.own else CLIP_SETTINGS[self.setting].clip_length
+        if self.clip_seconds < seconds:
+            raise UserError(f"--clip-seconds {self.clip_seconds}: clips of this layout have at least {seconds} seconds")
+        if not self.own and self.clip_seconds != seconds:
+            raise UserError(f"--clip-seconds {self.clip_seconds}: the clips of {self.setting} have {seconds} seconds")
 
     @property
     def own(self) -> bool:
-        """Whether these are the user's own videos."""
+        """True if the videos are the user's own."""
         return self.setting == OWN
 
-    def layout(self, root: object) -> Layout:
-        """The folder tree that the clips go to: own videos to that of MS3."""
-        return layout_for("ms3" if self.own else self.setting, str(root))
+    def layout(self, root: Path) -> Layout:
+        """Return the layout to write."""
+        return layout_for(OWN_SETTING.name if self.own else self.setting, root)
 
     def record(self) -> dict[str, object]:
-        """As plain values, the version of the writer included."""
+        """Return plain values for json, including the version of the writer."""
         return {"version": VERSION, **asdict(self)}
 
     def digest(self) -> str:
-        """16 hexadecimal digits that tell one choice of options from another."""
-        return hashlib.sha256(json.dumps(self.record(), sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _check_choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise UserError(f"{option} '{value}' is unknown; allowed: {', '.join(allowed)}{nearest(value, allowed)}")
+        """Return 16 hexadecimal digits that identify the options."""
+        return json_digest(self.record())[:16]

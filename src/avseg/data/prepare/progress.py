@@ -1,199 +1,204 @@
-"""What is done already: the prepared files, and for each video a mark that is written last.
+"""Keep track of finished videos: their files, and a marker for each video that is written last.
 
-A video's files are made in a folder of their own, moved to their places one by one, and then marked; whatever lies
-there without a mark is made again. So a run that is killed at any instant and started again ends with the same bytes as
-one that was not.
+The files of a video are written to a staging folder, moved to their final paths one by one, and then marked. Files
+without a marker are written again. So a run that is killed at any time and started again produces the same bytes as an
+uninterrupted one.
 """
 
-import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-from avseg.data.avsbench.layout import ClipEntry, Layout
+from avseg.data.avsbench.layout import Layout
 from avseg.data.prepare.options import Options
+from avseg.data.prepare.raw_videos import RawVideo
 from avseg.data.prepare.result import Outcome
-from avseg.data.prepare.sources import Source
+from avseg.data.setting import ClipEntry
 from avseg.utils.errors import UserError
+from avseg.utils.hashing import file_stamp
+from avseg.utils.locks import LockHeldError, ProcessLock
 
 RECORD = "prepare.json"
 REPORT = "report.json"
-_MADE = ("visual_frames", "audio_wav", "audio_log_mel")
+_WRITTEN_FOLDERS = ("visual_frames", "audio_wav", "audio_log_mel")
 
 
-class Store:
-    """The folder that a data set is prepared in.
+class ProgressStore:
+    """The folder in which a data set is prepared.
 
     Args:
         out: the folder.
-        options: what is asked for.
-        folder: the raw videos.
+        options: of this run.
+        videos: folder of the raw videos.
     """
 
-    def __init__(self, out: Path, options: Options, folder: Path) -> None:
+    def __init__(self, out: Path, options: Options, videos: Path) -> None:
         if out.exists() and not out.is_dir():
             raise UserError(f"--out {out} is a file; name a folder")
         self.options = options
         self.layout: Layout = options.layout(out)
         self.root = self.layout.root
-        self.record = {**options.record(), "source": str(folder.resolve())}
+        self.record = {**options.record(), "source": str(videos.resolve())}
         self._hidden = self.root / ".prepare"
         self._work = self._hidden / "work" / str(os.getpid())
 
     @contextmanager
-    def opened(self, *, overwrite: bool, index: Path | None) -> Iterator[None]:
-        """Checks what is there, writes down the options, and keeps other processes out.
+    def open(self, *, overwrite: bool, index: Path | None) -> Iterator[None]:
+        """Check the folder, record the options, and lock the folder against other processes.
 
         Args:
-            overwrite: make everything again, with other options if need be.
-            index: the official index file, which is copied; own videos get theirs at the end.
+            overwrite: prepare everything again, also with other options.
+            index: the official index file, which is copied; the index of own videos is written at the end.
 
         Raises:
-            UserError: the folder holds other data, or was prepared with other options, or is being prepared now.
+            UserError: the folder holds other data, was prepared with other options, or is in use.
         """
-        self._check(overwrite, index)
+        self._check_record(overwrite)
+        own_index = self.layout.index_file
+        if index is not None and own_index.is_file() and own_index.read_bytes() != index.read_bytes():
+            raise UserError(f"{own_index} differs from {index}; remove one or choose another --out")
         self._hidden.mkdir(parents=True, exist_ok=True)
-        with self._locked():
-            shutil.rmtree(self._work.parent, ignore_errors=True)  # of a run that was killed
+        lock = ProcessLock(self._hidden / "lock")
+        try:
+            lock.acquire()
+        except LockHeldError as error:
+            raise UserError(f"{self.root} is being prepared by {error.holder}; wait for it or end it") from None
+        try:
+            shutil.rmtree(self._work.parent, ignore_errors=True)  # left by a killed run
             self._work.mkdir(parents=True)
-            self._write(self.root / RECORD, _json(self.record))
-            if overwrite:
-                self._forget_all()
-            if index is not None and not self.layout.index_file.is_file():
-                self._write(self.layout.index_file, index.read_bytes())
-            try:
-                yield
-            finally:
-                shutil.rmtree(self._work.parent, ignore_errors=True)
+            self._write(self.root / RECORD, _to_json(self.record))
+            for marker in sorted((self._hidden / "done").rglob("*.json")) if overwrite else ():
+                self._remove(marker)
+            if index is not None and not own_index.is_file():
+                self._write(own_index, index.read_bytes())
+            yield
+        finally:
+            shutil.rmtree(self._work.parent, ignore_errors=True)
+            lock.release()
 
-    def staging(self, number: int) -> Path:
-        """A folder to make a video's files in."""
+    def staging_folder(self, number: int) -> Path:
+        """Return a folder for the files of a video in progress."""
         return self._work / str(number)
 
-    def done(self, source: Source) -> Outcome | None:
-        """What became of a video that is prepared already, with these options and unchanged since; else None."""
+    def finished(self, video: RawVideo) -> Outcome | None:
+        """Return the outcome of a video that is finished with these options and unchanged since; otherwise None."""
         try:
-            mark = json.loads(self._mark(source).read_bytes())
-            if mark["options"] != self.options.digest() or mark["state"] != _state(source):
+            marker = json.loads(self._marker(video).read_bytes())
+            if marker["options"] != self.options.digest() or marker["state"] != _stamp(video):
                 return None
-            outcome = Outcome.from_record(mark["outcome"])
-            return outcome if all((self.root / file).is_file() for file in mark["files"]) else None
+            outcome = Outcome.from_record(marker["outcome"])
+            return outcome if all((self.root / file).is_file() for file in marker["files"]) else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def forget(self, source: Source) -> None:
-        """Removes a video's mark, then what was made of it."""
-        self._remove(self._mark(source))
+    def forget(self, video: RawVideo) -> None:
+        """Remove a video's marker, then its files."""
+        self._remove(self._marker(video))
 
-    def publish(self, source: Source, staging: Path, outcome: Outcome) -> None:
-        """Moves a video's files to their places and marks it as done."""
-        files = sorted(path for path in staging.rglob("*") if path.is_file())
-        names = [path.relative_to(staging).as_posix() for path in files]
-        for path, name in zip(files, names, strict=True):
-            place = self.root / name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(place)
+    def publish(self, video: RawVideo, staging: Path, outcome: Outcome) -> None:
+        """Move a video's files to their final paths and mark it as finished."""
+        files: list[str] = []
+        for path in sorted(filter(Path.is_file, staging.rglob("*"))):
+            files.append(path.relative_to(staging).as_posix())
+            target = self.root / files[-1]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
         shutil.rmtree(staging)
-        mark = {"options": self.options.digest(), "state": _state(source), "outcome": outcome.record(), "files": names}
-        self._write(self._mark(source), _json(mark))
+        marker = {
+            "options": self.options.digest(),
+            "state": _stamp(video),
+            "outcome": outcome.record(),
+            "files": files,
+        }
+        self._write(self._marker(video), _to_json(marker))
 
-    def finish(self, outcomes: Iterable[Outcome]) -> None:
-        """Writes the report, and for own videos the index of the clips that there are."""
-        outcomes = list(outcomes)
+    def finish(self, outcomes: Sequence[Outcome]) -> None:
+        """Write the report, and for own videos the index of all clips."""
         if self.options.own:
-            split, layout = self.options.split, self.options.layout(self._work)
-            layout.write_index(ClipEntry(name, "", split) for outcome in outcomes for name in outcome.clips)
+            entries: list[ClipEntry] = []
+            for outcome in outcomes:
+                entries += [ClipEntry(name, "", self.options.split) for name in outcome.clips]
+            layout = self.options.layout(self._work)
+            layout.write_index(entries)
             layout.index_file.replace(self.layout.index_file)
-        self._write(self.root / REPORT, _json(report(self.record, outcomes)))
-
-    def _check(self, overwrite: bool, index: Path | None) -> None:
-        self._check_record(overwrite)
-        mine = self.layout.index_file
-        if index is not None and mine.is_file() and mine.read_bytes() != index.read_bytes():
-            raise UserError(f"{mine} differs from {index}; remove one or choose another --out")
+        self._write(self.root / REPORT, _to_json(make_report(self.record, outcomes)))
 
     def _check_record(self, overwrite: bool) -> None:
         file = self.root / RECORD
         if not file.is_file():
             data = self.root / f"{self.layout.setting}_data"
-            foreign = [data / kind for kind in _MADE if (data / kind).exists()]
-            if self.options.own and self.layout.index_file.exists():
-                foreign.append(self.layout.index_file)
-            if foreign:
-                raise UserError(f"{foreign[0]} was not made by avseg data prepare; choose another --out")
+            for path in (*(data / name for name in _WRITTEN_FOLDERS), self.layout.index_file):
+                # masks and, for AVSBench, the official index may be there before
+                if path.exists() and (self.options.own or path != self.layout.index_file):
+                    raise UserError(f"{path} was not written by avseg data prepare; choose another --out")
             return
         try:
-            before = json.loads(file.read_bytes())
+            recorded = json.loads(file.read_bytes())
         except ValueError:
-            before = {}
-        other = [key for key, value in self.record.items() if before.get(key) != value]
-        if other and not overwrite:
-            changes = ", ".join(f"{key} {before.get(key)} and not {self.record[key]}" for key in other)
-            raise UserError(f"{self.root} was prepared with {changes}; keep to that, or redo all with --overwrite")
+            recorded = {}
+        changes: list[str] = []
+        for key, value in self.record.items():
+            if recorded.get(key) != value:
+                changes.append(f"{key} {recorded.get(key)} and not {value}")
+        if changes and not overwrite:
+            text = f"{self.root} was prepared with {', '.join(changes)}"
+            raise UserError(f"{text}; use the same options, or redo everything with --overwrite")
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with (self._hidden / "lock").open("ab") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(f"{self.root} is being prepared by another process; wait for it or end it") from None
-            except OSError:
-                pass  # this file system has no locks
-            yield
+    def _marker(self, video: RawVideo) -> Path:
+        return self._hidden / "done" / f"{video.key}.json"
 
-    def _mark(self, source: Source) -> Path:
-        return self._hidden / "done" / f"{source.key}.json"
-
-    def _forget_all(self) -> None:
-        for mark in sorted((self._hidden / "done").rglob("*.json")):
-            self._remove(mark)
-
-    def _remove(self, mark: Path) -> None:
+    def _remove(self, marker: Path) -> None:
         try:
-            files = json.loads(mark.read_bytes())["files"]
+            files = json.loads(marker.read_bytes())["files"]
         except (OSError, ValueError, KeyError):
             files = []
-        mark.unlink(missing_ok=True)
-        for path in (self.root / file for file in files):
+        marker.unlink(missing_ok=True)
+        for file in files:
+            path = self.root / file
             path.unlink(missing_ok=True)
             with suppress(OSError):  # not empty
                 path.parent.rmdir()
 
     def _write(self, path: Path, content: bytes) -> None:
-        """In one step; the temporary file lies where the next run removes it, should this one be killed."""
+        """Write a file atomically; the temporary file is in the work folder, which the next run removes."""
         temporary = self._work / "file"
         temporary.write_bytes(content)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.replace(path)
 
 
-def report(record: dict[str, Any], outcomes: list[Outcome]) -> dict[str, Any]:
-    """The content of report.json: options, counts, how often each kind of note was made, and each file's outcome."""
-    kinds = [kind for outcome in outcomes for kind in outcome.notes]
-    failed = [outcome for outcome in outcomes if outcome.failed]
+def make_report(record: Mapping[str, object], outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """Return the content of report.json: options, counts, frequency of each kind of note, outcome of each file."""
+    notes: Counter[str] = Counter()
+    failures: dict[str, str] = {}
+    clips = 0
+    for outcome in outcomes:
+        notes.update(outcome.notes.keys())
+        clips += len(outcome.clips)
+        if outcome.failed:
+            failures[outcome.file] = outcome.reason
+    failed = sum(outcome.failed for outcome in outcomes)
     return {
         "options": record,
-        "prepared": len(outcomes) - len(failed),
-        "failed": len(failed),
-        "clips": sum(len(outcome.clips) for outcome in outcomes),
-        "handled": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
-        "failures": {outcome.file: outcome.reason for outcome in failed},
+        "prepared": len(outcomes) - failed,
+        "failed": failed,
+        "clips": clips,
+        "handled": dict(sorted(notes.items())),
+        "failures": failures,
         "files": [outcome.record() for outcome in outcomes],
     }
 
 
-def _state(source: Source) -> list[int] | None:
-    """Size and time of change of a raw video."""
-    if source.path is None or not source.path.is_file():
+def _stamp(video: RawVideo) -> list[int] | None:
+    """Return size and modification time of a raw video."""
+    if video.path is None or not video.path.is_file():
         return None
-    state = source.path.stat()
-    return [state.st_size, state.st_mtime_ns]
+    return list(file_stamp(video.path))
 
 
-def _json(value: object) -> bytes:
+def _to_json(value: object) -> bytes:
     return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()

@@ -1,4 +1,4 @@
-"""Prepares a folder of raw videos: finds them, shares them out to processes, and keeps what is finished."""
+"""Prepare a folder of raw videos in several processes, skipping finished ones."""
 
 import errno
 import shutil
@@ -11,21 +11,21 @@ import torch
 from avseg.data.avsbench.index import read_index
 from avseg.data.avsbench.layout import Layout
 from avseg.data.prepare.options import Options
-from avseg.data.prepare.pool import ProcessDied, run_jobs
-from avseg.data.prepare.progress import Store
+from avseg.data.prepare.progress import ProgressStore
+from avseg.data.prepare.raw_videos import RawVideo, find_benchmark_videos, find_index, find_own_videos
 from avseg.data.prepare.result import Outcome
-from avseg.data.prepare.sources import Source, benchmark_sources, find_index, own_sources
 from avseg.data.prepare.video import prepare_video
 from avseg.utils.errors import UserError
+from avseg.utils.processes import ProcessDied, run_jobs
 
-_FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # every other video would fail by the same
-_DIED = "the process that read it died (killed, crashed or out of memory); the same command again tries it anew"
+_FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # every other video would fail with the same error
+_DIED = "its process died (killed, crashed or out of memory); the same command retries it"
 
 
 class Job(NamedTuple):
-    """A video to prepare, and where."""
+    """A video to prepare in a staging folder."""
 
-    source: Source
+    video: RawVideo
     options: Options
     staging: Path
 
@@ -38,86 +38,91 @@ def prepare(
     index: Path | None = None,
     jobs: int = 0,
     overwrite: bool = False,
-    started: Callable[[int, int], None] = lambda total, done: None,
+    started: Callable[[int, int], None] = lambda total, finished: None,
     advance: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
-    """Makes a data set in the official layout out of raw videos; finished ones are not done again.
+    """Convert raw videos to a data set in the official layout; finished videos are skipped.
 
     Args:
-        folder: holds the videos.
-        out: stands for the root of the data set. It may hold masks already.
+        folder: folder of the videos.
+        out: root of the data set. It may hold masks already.
         options: see `Options`.
         index: AVSBench: the official index file; default: the one in the folder or above it.
-        jobs: processes; 0 = in this one.
-        overwrite: make everything again.
-        started: called with the number of videos and how many of them are finished already.
+        jobs: number of processes; 0 = run in this one.
+        overwrite: prepare everything again.
+        started: called with the number of videos and of those finished earlier.
         advance: called after each video.
 
     Returns:
-        What became of each video, in the order of their names or of the index.
+        The outcome of each video, in the order of their names or of the index.
 
     Raises:
-        UserError: a wrong option, nothing to prepare, other data in `out`. A video that fails raises nothing.
+        UserError: a wrong option, no videos, other data in `out`. A video that fails raises nothing.
     """
     options.check()
     if jobs < 0:
         raise UserError(f"--jobs {jobs} is not a number of processes; give 1 or more")
-    store = Store(out, options, folder)
-    sources, index = _find(folder, out, options, store.layout, index)
-    with store.opened(overwrite=overwrite, index=index):
-        found = [(source, store.done(source)) for source in sources]
-        outcomes = {source.key: outcome for source, outcome in found if outcome is not None}
-        started(len(sources), len(outcomes))
-        missing = [source for source in sources if source.key not in outcomes]
-        work = [Job(source, options, store.staging(number)) for number, source in enumerate(missing)]
-        for job in work:
-            store.forget(job.source)
-        for job, result in run_jobs(work_on, work, jobs, _one_thread):
-            outcomes[job.source.key] = _keep(store, job, result)
-            advance(outcomes[job.source.key])
-        ordered = [outcomes[source.key] for source in sources]
-        store.finish(ordered)
-    return ordered
+    store = ProgressStore(out, options, folder)
+    videos, index = _find_videos(folder, out, options, store.layout, index)
+    with store.open(overwrite=overwrite, index=index):
+        outcomes: dict[str, Outcome] = {}
+        pending: list[Job] = []
+        for video in videos:
+            outcome = store.finished(video)
+            if outcome is None:
+                pending.append(Job(video, options, store.staging_folder(len(pending))))
+            else:
+                outcomes[video.key] = outcome
+        started(len(videos), len(outcomes))
+        for job in pending:
+            store.forget(job.video)
+        for job, result in run_jobs(run_job, pending, jobs, _use_one_thread):
+            outcome = _publish(store, job, result)
+            outcomes[job.video.key] = outcome
+            advance(outcome)
+        in_order = [outcomes[video.key] for video in videos]
+        store.finish(in_order)
+    return in_order
 
 
-def work_on(job: Job) -> Outcome:
-    """Prepares one video in its staging folder; runs in a process of the pool."""
-    path = job.source.path
+def run_job(job: Job) -> Outcome:
+    """Prepare one video in its staging folder; called in a worker process."""
+    file = job.video.file
     job.staging.mkdir(parents=True, exist_ok=True)
     try:
-        return prepare_video(job.source, job.options, job.staging)
+        return prepare_video(job.video, job.options, job.staging)
     except UserError as error:
-        return Outcome(job.source.file, str(error).removeprefix(f"{path}: "))
+        return Outcome(file, str(error).removeprefix(f"{job.video.path}: "))
     except OSError as error:
         if error.errno in _FATAL:
             raise
-        return Outcome(job.source.file, f"cannot be read ({error.strerror or error})")
-    except Exception as error:  # a defect, or damage that no one foresaw; it costs this video only
-        return Outcome(job.source.file, " ".join(f"unexpected {type(error).__name__}: {error}".split()))
+        return Outcome(file, f"cannot be read ({error.strerror or error})")
+    except Exception as error:  # a bug or unforeseen damage must not stop the other videos
+        return Outcome(file, " ".join(f"unexpected {type(error).__name__}: {error}".split()))
 
 
-def _one_thread() -> None:
-    torch.set_num_threads(1)  # the processes share the processors already
+def _use_one_thread() -> None:
+    torch.set_num_threads(1)  # the processes already use all cores
 
 
-def _find(
+def _find_videos(
     folder: Path, out: Path, options: Options, layout: Layout, index: Path | None
-) -> tuple[list[Source], Path | None]:
+) -> tuple[list[RawVideo], Path | None]:
     if options.own:
         if index is not None:
-            raise UserError(f"--index {index}: own videos get an index of their own; --setting s4 or ms3 reads one")
-        return own_sources(folder, options.split, out), None
+            raise UserError(f"--index {index}: an index is written for own videos; --setting s4 or ms3 reads one")
+        return find_own_videos(folder, options.split, out), None
     if index is not None and not index.is_file():
-        raise UserError(f"--index {index} is no file; name the official {layout.index_name}")
+        raise UserError(f"--index {index} is not a file; name the official {layout.index_name}")
     if index is None:
         index = find_index(folder, layout)
-    return benchmark_sources(folder, layout, read_index(index, layout.columns)), index
+    return find_benchmark_videos(folder, layout, read_index(index, layout.columns)), index
 
 
-def _keep(store: Store, job: Job, result: Outcome | ProcessDied) -> Outcome:
-    outcome = Outcome(job.source.file, _DIED) if isinstance(result, ProcessDied) else result
+def _publish(store: ProgressStore, job: Job, result: Outcome | ProcessDied) -> Outcome:
+    outcome = Outcome(job.video.file, _DIED) if isinstance(result, ProcessDied) else result
     if outcome.failed:
         shutil.rmtree(job.staging, ignore_errors=True)
     else:
-        store.publish(job.source, job.staging, outcome)
+        store.publish(job.video, job.staging, outcome)
     return outcome

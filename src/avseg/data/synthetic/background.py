@@ -1,4 +1,4 @@
-"""What lies behind the objects of a made clip: a drawn texture, or a photo."""
+"""Backgrounds of synthetic clips: a drawn texture, or a crop of a photo."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,70 +10,76 @@ from PIL import Image, UnidentifiedImageError
 from avseg.utils.errors import UserError
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+# (cells per side, standard deviation in grey levels): noise of decreasing scale
+_NOISE_OCTAVES = ((4, 18.0), (9, 12.0), (21, 8.0))
 
 
 def draw_background(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
-    """A pale colour gradient with soft noise at several scales.
+    """Draw a pale colour gradient with soft noise at several scales.
 
     Returns:
         (size, size, 3) uint8.
     """
     corners = _pale_colours(rng, 4).reshape(2, 2, 3)
-    picture = _enlarge(corners, size, Image.Resampling.BILINEAR)
-    for cells, strength in ((4, 18.0), (9, 12.0), (21, 8.0)):
-        picture += _enlarge(rng.normal(0, strength, (cells, cells, 1)), size, Image.Resampling.BICUBIC)
-    picture += rng.normal(0, 3.0, picture.shape)
-    return np.clip(picture, 0, 255).astype(np.uint8)
+    image = _upsample(corners, size, Image.Resampling.BILINEAR)  # (size, size, 3)
+    for cells, deviation in _NOISE_OCTAVES:
+        image += _upsample(rng.normal(0, deviation, (cells, cells, 1)), size, Image.Resampling.BICUBIC)
+    image += rng.normal(0, 3.0, image.shape)
+    return np.clip(image, 0, 255).astype(np.uint8)
 
 
 def find_photos(folder: Path) -> list[Path]:
-    """The pictures in a folder, in order of their names.
+    """List the images in a folder and below, sorted by path.
 
     Raises:
-        UserError: no such folder, or no picture in it.
+        UserError: the folder does not exist or contains no image.
     """
     if not folder.is_dir():
-        raise UserError(f"backgrounds folder {folder} does not exist; leave --backgrounds away for drawn backgrounds")
+        raise UserError(f"backgrounds folder {folder} does not exist; omit --backgrounds for drawn backgrounds")
     photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
     if not photos:
-        raise UserError(f"backgrounds folder {folder} holds no picture ({', '.join(PHOTO_SUFFIXES)})")
+        raise UserError(f"backgrounds folder {folder} contains no image ({', '.join(PHOTO_SUFFIXES)})")
     return photos
 
 
 def photo_background(folder: Path) -> Callable[[np.random.Generator, int], NDArray[np.uint8]]:
-    """Draws backgrounds from the photos in a folder.
+    """Return a function that crops backgrounds from the photos in a folder.
 
     Raises:
-        UserError: see `find_photos`; on drawing, see `crop_photo`.
+        UserError: see `find_photos`; when drawing, see `crop_photo`.
     """
     photos = find_photos(folder)
     return lambda rng, size: crop_photo(photos[int(rng.integers(len(photos)))], rng, size)
 
 
 def crop_photo(path: Path, rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
-    """A random square of a photo, between 60 % of its short side and all of it, (size, size, 3) uint8.
+    """Crop a random square of 60 to 100 % of a photo's short side and resize it to (size, size, 3) uint8.
 
     Raises:
-        UserError: not a readable picture.
+        UserError: the file is not a readable image.
     """
     try:
         with Image.open(path) as file:
             photo = file.convert("RGB")
     except (OSError, UnidentifiedImageError) as error:
-        raise UserError(f"{path} is not a readable picture ({error}); remove it or put a whole one there") from error
+        raise UserError(f"{path} is not a readable image ({error}); remove or replace it") from error
     side = max(1, int(min(photo.size) * rng.uniform(0.6, 1.0)))
-    left, top = (int(rng.integers(0, length - side + 1)) for length in photo.size)
+    left = int(rng.integers(0, photo.width - side + 1))
+    top = int(rng.integers(0, photo.height - side + 1))
     square = photo.resize((size, size), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side))
     return np.asarray(square)
 
 
 def _pale_colours(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-    """(count, 3) colours of low saturation, around one common brightness."""
+    """Draw (count, 3) colours of low saturation around one brightness."""
     grey = rng.uniform(70, 190) + rng.normal(0, 18, (count, 1))
     return np.asarray(grey + rng.normal(0, 12, (count, 3)))
 
 
-def _enlarge(grid: NDArray[np.float64], size: int, how: Image.Resampling) -> NDArray[np.float64]:
-    """Stretches (h, w, c) to (size, size, c)."""
-    planes = [Image.fromarray(grid[..., i].astype(np.float32)).resize((size, size), how) for i in range(grid.shape[2])]
-    return np.dstack([np.asarray(plane, dtype=np.float64) for plane in planes])
+def _upsample(grid: NDArray[np.float64], size: int, resampling: Image.Resampling) -> NDArray[np.float64]:
+    """Resize (h, w, C) to (size, size, C)."""
+    planes = []
+    for channel in range(grid.shape[2]):  # PIL resizes float images of one channel only
+        plane = Image.fromarray(grid[..., channel].astype(np.float32)).resize((size, size), resampling)
+        planes.append(np.asarray(plane, dtype=np.float64))
+    return np.dstack(planes)

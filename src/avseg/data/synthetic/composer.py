@@ -1,4 +1,4 @@
-"""Actors from cut-out pictures with sound files beside them."""
+"""Cast of cut-out images paired with sound files."""
 
 import csv
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from avseg.utils.errors import UserError, nearest
 
 SOUND_SUFFIXES = (".wav", ".ogg", ".flac")
 CLASS_FILE = "classes.csv"
-_MOST_ACTORS = 3
+_MAX_ACTORS = 3
 _SILENT_PEAK = 1e-3
 _BLOCK = SAMPLE_RATE // 50
 _PAUSE_DB = -36.0  # below the loudest block
@@ -28,13 +28,13 @@ _CROSSFADE = SAMPLE_RATE // 50
 
 @dataclass(frozen=True)
 class Cutout:
-    """A picture with its sound.
+    """An image with its sound.
 
     Attributes:
         stem: file name without suffix.
         category: its class.
-        sprite: (h, w, 4) uint8 RGBA, cut to what is not clear.
-        wave: (n,) float32 at 16 kHz, without pauses, root mean square 1.
+        sprite: (h, w, 4) uint8 RGBA, cropped to the opaque pixels.
+        wave: (n,) float32 at 16 kHz, without pauses, RMS 1.
     """
 
     stem: str
@@ -44,17 +44,17 @@ class Cutout:
 
 
 class CutoutCast:
-    """Draws actors of different classes from a folder of cut-outs.
+    """Draw actors of different classes from a folder of cut-outs.
 
     Args:
         folder: pairs X.png and X.wav, X.ogg or X.flac; with a file `classes.csv` (columns `file` and `class`) several
-            files may share a class, otherwise each is its own.
+            files may share a class, otherwise each file is a class.
         classes: use only these; None = all.
-        held_out: share of the classes that only the test split shows (and it shows no others); 0 = all splits alike.
-        seed: decides which classes are held out.
+        held_out: share of the classes reserved for the test split (which then shows only these); 0 = all splits alike.
+        seed: selects the held-out classes.
 
     Raises:
-        UserError: no folder, no pair, a picture without sound or alpha, a silent or unreadable sound, an unknown class,
+        UserError: no folder, no pair, an image without sound or alpha, a silent or unreadable sound, an unknown class,
             fewer than three classes for a split.
     """
 
@@ -65,46 +65,47 @@ class CutoutCast:
     ) -> None:
         if not 0 <= held_out < 1:
             raise UserError(f"held-out is {held_out}; allowed: from 0 up to, not including, 1")
-        self.by_class = _load(folder, classes)
+        self.by_class = _load_cutouts(folder, classes)
         self.held_out = _draw_held_out(self.categories, held_out, seed)
         for split in ("train", "test"):
             count = len(self.pool(split))
-            if count < _MOST_ACTORS:
-                raise UserError(f"{folder}: the {split} split has {count} classes; at least {_MOST_ACTORS} are needed")
+            if count < _MAX_ACTORS:
+                raise UserError(f"{folder}: the {split} split has {count} classes; at least {_MAX_ACTORS} are needed")
 
     @property
     def categories(self) -> list[str]:
-        """All classes in alphabetic order."""
+        """All classes in alphabetical order."""
         return sorted(self.by_class)
 
     def pool(self, split: str) -> list[str]:
-        """The classes of a split."""
+        """Return the classes of a split."""
         if not self.held_out:
             return self.categories
         return [name for name in self.categories if (name in self.held_out) == (split == "test")]
 
     def draw(self, rng: np.random.Generator, count: int, split: str) -> list[Actor]:
-        """Actors of different classes, mirrored at random."""
+        """Draw `count` actors of different classes, mirrored at random."""
         names = rng.choice(self.pool(split), count, replace=False)
         return [self._actor(str(name), rng) for name in names]
 
     def _actor(self, name: str, rng: np.random.Generator) -> Actor:
-        cutout = self.by_class[name][int(rng.integers(len(self.by_class[name])))]
+        cutouts = self.by_class[name]
+        cutout = cutouts[int(rng.integers(len(cutouts)))]
         sprite = cutout.sprite[:, ::-1].copy() if rng.uniform() < 0.5 else cutout.sprite
 
         def voice(sound_rng: np.random.Generator, samples: int) -> NDArray[np.float32]:
-            return loop(cutout.wave, samples, int(sound_rng.integers(len(cutout.wave))))
+            return loop_sound(cutout.wave, samples, int(sound_rng.integers(len(cutout.wave))))
 
         return Actor(category=name, source=cutout.stem, sprite=sprite, voice=voice)
 
 
-def loop(wave: NDArray[np.float32], samples: int, start: int) -> NDArray[np.float32]:
-    """Repeats a sound without clicks: its end fades into its beginning.
+def loop_sound(wave: NDArray[np.float32], samples: int, start: int) -> NDArray[np.float32]:
+    """Repeat a sound without clicks by fading its end into its beginning.
 
     Args:
         wave: (n,).
-        samples: wanted length.
-        start: where in the sound to begin.
+        samples: length of the result.
+        start: first sample within the sound.
     """
     fade = min(_CROSSFADE, len(wave) // 4)
     ramp = np.linspace(0, 1, fade, dtype=np.float32)
@@ -114,27 +115,27 @@ def loop(wave: NDArray[np.float32], samples: int, start: int) -> NDArray[np.floa
 
 
 def read_sound(path: Path) -> NDArray[np.float32]:
-    """A sound at 16 kHz, mono, without pauses (it shall be heard whenever its object sounds), root mean square 1.
+    """Read a sound at 16 kHz, mono, RMS 1, without pauses (it must be audible whenever its object sounds).
 
     Raises:
-        UserError: unreadable, silent, or not all finite.
+        UserError: unreadable, silent, or not finite.
     """
     try:
-        wave, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        wave, rate = soundfile.read(path, dtype="float32", always_2d=True)  # (n, channels)
     except (soundfile.SoundFileError, OSError) as error:
         raise UserError(f"{path} is not a readable sound ({error}); replace it or remove the pair") from error
     mono = wave.mean(axis=1) if len(wave) else np.zeros(1, np.float32)
     if not np.isfinite(mono).all():
-        raise UserError(f"{path} holds values that are no numbers; replace it or remove the pair")
+        raise UserError(f"{path} contains NaN or infinite samples; replace it or remove the pair")
     if float(np.abs(mono).max()) < _SILENT_PEAK:
         raise UserError(f"{path} is silent; replace it or remove the pair")
     resampled = torchaudio.functional.resample(torch.from_numpy(mono), rate, SAMPLE_RATE).numpy()
-    heard = without_pauses(resampled)
-    return np.asarray(heard / np.sqrt(np.mean(heard**2)), dtype=np.float32)
+    audible = without_pauses(resampled)
+    return np.asarray(audible / np.sqrt(np.mean(audible**2)), dtype=np.float32)
 
 
 def without_pauses(wave: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Shortens quiet stretches to 0.1 s and cuts them off at both ends.
+    """Shorten quiet stretches to 0.1 s and trim them at both ends.
 
     Args:
         wave: (n,) at 16 kHz, not silent.
@@ -142,75 +143,85 @@ def without_pauses(wave: NDArray[np.float32]) -> NDArray[np.float32]:
     Returns:
         (m,), a whole number of blocks of 20 ms.
     """
-    blocks = np.pad(wave, (0, -len(wave) % _BLOCK)).reshape(-1, _BLOCK)
+    blocks = np.pad(wave, (0, -len(wave) % _BLOCK)).reshape(-1, _BLOCK)  # (blocks, samples)
     level = np.sqrt((blocks**2).mean(axis=1))
     loud = level > level.max() * 10 ** (_PAUSE_DB / 20)
-    keep, quiet = np.zeros(len(loud), dtype=np.bool_), _LONGEST_PAUSE
+    keep = np.zeros(len(loud), dtype=np.bool_)
+    quiet_blocks = _LONGEST_PAUSE  # trims the start
     for i, is_loud in enumerate(loud):
-        quiet = 0 if is_loud else quiet + 1
-        keep[i] = quiet <= _LONGEST_PAUSE
+        quiet_blocks = 0 if is_loud else quiet_blocks + 1
+        keep[i] = quiet_blocks <= _LONGEST_PAUSE
     keep[np.flatnonzero(loud)[-1] + 1 :] = False
     return np.asarray(blocks[keep].reshape(-1))
 
 
 def read_sprite(path: Path) -> NDArray[np.uint8]:
-    """A cut-out picture, (h, w, 4) uint8 RGBA, cut to what is not clear.
+    """Read a cut-out image as (h, w, 4) uint8 RGBA, cropped to the opaque pixels.
 
     Raises:
-        UserError: unreadable, without an alpha channel, or with one that is all clear or all solid.
+        UserError: unreadable, without an alpha channel, or fully transparent or opaque.
     """
     try:
         with Image.open(path) as file:
             has_alpha = "A" in file.getbands() or "transparency" in file.info
-            picture = file.convert("RGBA")
+            image = file.convert("RGBA")
     except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        raise UserError(f"{path} is not a readable picture ({error}); replace it or remove the pair") from error
-    alpha = np.asarray(picture)[..., 3]
-    if not has_alpha or alpha.min() >= 128 or alpha.max() < 128:
-        state = "no alpha channel" if not has_alpha else "nothing clear" if alpha.min() >= 128 else "nothing solid"
-        raise UserError(f"{path} has {state}; cut the object out (RGBA, clear around it) or remove the pair")
-    return np.asarray(picture.crop(picture.getchannel("A").point(lambda a: 255 if a >= 128 else 0).getbbox()))
+        raise UserError(f"{path} is not a readable image ({error}); replace it or remove the pair") from error
+    opaque = np.asarray(image)[..., 3] >= 128  # (h, w)
+    problem = None
+    if not has_alpha:
+        problem = "has no alpha channel"
+    elif opaque.all():
+        problem = "has no transparent pixel"
+    elif not opaque.any():
+        problem = "has no opaque pixel"
+    if problem:
+        raise UserError(f"{path} {problem}; cut the object out (RGBA, transparent around it) or remove the pair")
+    return np.asarray(image.crop(Image.fromarray(opaque).getbbox()))
 
 
-def _load(folder: Path, classes: Sequence[str] | None) -> dict[str, list[Cutout]]:
-    """The wanted cut-outs by class."""
+def _load_cutouts(folder: Path, classes: Sequence[str] | None) -> dict[str, list[Cutout]]:
+    """Read the cut-outs of the requested classes, by class."""
     pairs = find_pairs(folder)
-    names = read_classes(folder)
-    category = {stem: names.get(stem, stem) for stem in pairs}
-    known = sorted(set(category.values()))
+    class_by_stem = read_classes(folder)
+    category = {stem: class_by_stem.get(stem, stem) for stem in pairs}
+    allowed = sorted(set(category.values()))
     for name in classes or ():
-        if name not in known:
-            raise UserError(f"class '{name}' is not among the cut-outs of {folder}{nearest(name, known)}")
+        if name not in allowed:
+            raise UserError(f"class '{name}' is not among the cut-outs of {folder}{nearest(name, allowed)}")
     by_class: dict[str, list[Cutout]] = {}
-    for stem, (picture, sound) in pairs.items():
+    for stem, (image, sound) in pairs.items():
         if classes is None or category[stem] in classes:
-            cutout = Cutout(stem, category[stem], read_sprite(picture), read_sound(sound))
+            cutout = Cutout(stem, category[stem], read_sprite(image), read_sound(sound))
             by_class.setdefault(cutout.category, []).append(cutout)
     return by_class
 
 
 def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
-    """The pictures of a folder with their sounds, by stem.
+    """Find the images of a folder and their sounds, by stem.
 
     Raises:
-        UserError: no folder, no picture, a picture without sound.
+        UserError: no folder, no image, an image without sound.
     """
     if not folder.is_dir():
-        raise UserError(f"cut-outs folder {folder} does not exist; make one with `avseg data cutouts --out {folder}`")
-    pictures = sorted(folder.glob("*.png"))
-    if not pictures:
-        raise UserError(f"{folder} holds no cut-out (X.png with X.wav); make some with `avseg data cutouts --out DIR`")
+        raise UserError(f"cut-outs folder {folder} does not exist; create it with `avseg data cutouts --out {folder}`")
+    images = sorted(folder.glob("*.png"))
+    if not images:
+        raise UserError(
+            f"{folder} contains no cut-out (X.png with X.wav); create some with `avseg data cutouts --out DIR`"
+        )
     pairs = {}
-    for picture in pictures:
-        sounds = [picture.with_suffix(suffix) for suffix in SOUND_SUFFIXES if picture.with_suffix(suffix).is_file()]
-        if not sounds:
-            raise UserError(f"{picture} has no sound beside it; add {picture.stem}{' or '.join(SOUND_SUFFIXES)}")
-        pairs[picture.stem] = (picture, sounds[0])
+    for image in images:
+        sounds = [image.with_suffix(suffix) for suffix in SOUND_SUFFIXES]
+        sound = next((path for path in sounds if path.is_file()), None)
+        if sound is None:
+            raise UserError(f"{image} has no sound file; add {image.stem}{' or '.join(SOUND_SUFFIXES)}")
+        pairs[image.stem] = (image, sound)
     return pairs
 
 
 def read_classes(folder: Path) -> dict[str, str]:
-    """Class by file stem from `classes.csv`; {} where there is none.
+    """Read the class of each file stem from `classes.csv`; {} if the file does not exist.
 
     Raises:
         UserError: the file lacks the columns `file` and `class`.
@@ -226,6 +237,7 @@ def read_classes(folder: Path) -> dict[str, str]:
 
 
 def _draw_held_out(categories: list[str], share: float, seed: int) -> frozenset[str]:
+    """Draw the classes of the test split."""
     count = round(share * len(categories))
     order = np.random.default_rng(seed).permutation(len(categories))
     return frozenset(categories[int(i)] for i in order[:count])

@@ -1,8 +1,8 @@
-"""Obtains real cut-outs with real sounds: the stamps of Tux Paint, from the Debian package `tuxpaint-stamps-default`.
+"""Obtain real cut-outs with real sounds: the stamps of Tux Paint, from the Debian package `tuxpaint-stamps-default`.
 
-Of its 131 pictures with a sound effect it takes 78 animals, instruments and things; it leaves symbols, drawings, the
+Of its 131 images with a sound effect, 78 animals, instruments and things are used, without symbols, drawings, the
 spoken descriptions (`X_desc.ogg`) and four animals whose sound is a silent placeholder (giraffe, iguana, nandou,
-wombat). Pictures that share a recording (cross-correlation of 0.68 and more) form one class: by ear they are one.
+wombat). Images that share a recording (cross-correlation of 0.68 and more) form one class, as they sound the same.
 The art is under GPL-2 (Bill Kendrick and contributors) and must not be committed.
 """
 
@@ -42,6 +42,7 @@ _STEMS = (
     *("firetruck", "camera_35mm", "kettle", "toilet", "hammer", "mallet_metal", "saw", "rubberduck"),
     *("scissors_small_open", "scissors_small_closed"),
 )
+# class of the stems that share a recording
 _SHARED = {
     "beaver": "badger",
     "mountaingoat": "goat",
@@ -51,54 +52,55 @@ _SHARED = {
     "scissors_small_closed": "scissors",
 }
 _NO_APT = (
-    f"{{tool}} is not there to fetch the Debian package {PACKAGE}; download it from "
-    f"https://packages.debian.org/{PACKAGE} and give its path with --deb FILE"
+    f"apt-get is not installed, so the Debian package {PACKAGE} cannot be fetched; download it from "
+    f"https://packages.debian.org/{PACKAGE} and pass it with --deb FILE"
 )
 
 
 def obtain_cutouts(out: Path, deb: Path | None = None) -> dict[str, list[str]]:
-    """Writes pairs X.png and X.wav, `classes.csv` and a note of the licence into a folder.
+    """Write pairs X.png and X.wav, `classes.csv` and a licence note into a folder.
 
     Args:
         out: a folder that does not exist or is empty.
-        deb: the package file; None = fetch it with apt-get, once, into the user's cache. Nothing is installed.
+        deb: the package file; None = fetch it once with apt-get into the user's cache. Nothing is installed.
 
     Returns:
-        The written stems by class.
+        Written stems by class.
 
     Raises:
-        UserError: `out` is in use, no apt-get or dpkg-deb, no network, not this package.
+        UserError: `out` is not empty, no apt-get or dpkg-deb, no network, not this package.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"--out {out} exists and is not empty; name another folder or remove it")
     if shutil.which("dpkg-deb") is None:
-        raise UserError("dpkg-deb is not there to unpack the Debian package; run this on Debian or Ubuntu")
+        raise UserError("dpkg-deb is not installed, so the Debian package cannot be unpacked; use Debian or Ubuntu")
     package = deb or fetch_package(_cache_folder())
     if not package.is_file():
-        raise UserError(f"--deb {package} does not exist; leave it away to fetch the package with apt-get")
+        raise UserError(f"--deb {package} does not exist; omit it to fetch the package with apt-get")
     with atomic_folder(out) as folder:
-        found = dict(_write_members(package, folder))
-        return _write_notes(folder, package, found)
+        sources = _write_pairs(package, folder)
+        return _write_notes(folder, package, sources)
 
 
 def fetch_package(cache: Path) -> Path:
-    """Fetches the package file with apt-get unless the cache has it.
+    """Fetch the package file with apt-get unless it is cached.
 
     Raises:
         UserError: no apt-get, or it failed.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    for known in sorted(cache.glob(f"{PACKAGE}_*.deb")):
-        return known
+    cached = sorted(cache.glob(f"{PACKAGE}_*.deb"))
+    if cached:
+        return cached[0]
     if shutil.which("apt-get") is None:
-        raise UserError(_NO_APT.format(tool="apt-get"))
+        raise UserError(_NO_APT)
     with tempfile.TemporaryDirectory(dir=cache) as folder:
         command = ["apt-get", "download", PACKAGE]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         files = list(Path(folder).glob("*.deb"))
-        if done.returncode or not files:
-            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise UserError(f"`{' '.join(command)}` failed ({reason}); run `apt-get update`, or give --deb FILE")
+        if result.returncode or not files:
+            reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise UserError(f"`{' '.join(command)}` failed ({reason}); run `apt-get update`, or pass --deb FILE")
         return files[0].replace(cache / files[0].name)
 
 
@@ -106,49 +108,60 @@ def _cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "avseg"
 
 
-def _write_members(package: Path, folder: Path) -> Iterator[tuple[str, str]]:
-    """Writes the wanted pictures and sounds; gives stem and place in the package of each picture."""
-    wanted = {f"{stem}{suffix}" for stem in _STEMS for suffix in (".png", ".ogg")}
-    with subprocess.Popen(
-        ["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as unpacker:
+def _write_pairs(package: Path, folder: Path) -> dict[str, str]:
+    """Write the images and sounds of the stems; return the path inside the package of each image by stem."""
+    sources: dict[str, str] = {}
+    for member, content in _read_stamps(package):
+        path = Path(member)
+        if path.suffix == ".png":
+            _write_image(content, folder / path.name)
+            sources[path.stem] = member
+        elif path.suffix == ".ogg":
+            _write_sound(content, folder / f"{path.stem}.wav")
+    return sources
+
+
+def _read_stamps(package: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield path (below the stamps folder) and content of the files of the stems; streams the 160 MB archive."""
+    command = ["dpkg-deb", "--fsys-tarfile", str(package)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as unpacker:
         try:
             with tarfile.open(fileobj=unpacker.stdout, mode="r|") as archive:
                 for member in archive:
-                    content = archive.extractfile(member) if Path(member.name).name in wanted else None
-                    if content is not None and member.name.startswith(_STAMPS):
-                        yield from _write_member(member.name, content.read(), folder)
+                    is_stamp = member.name.startswith(_STAMPS) and Path(member.name).stem in _STEMS
+                    content = archive.extractfile(member) if is_stamp else None
+                    if content is not None:
+                        yield member.name.removeprefix(_STAMPS), content.read()
         except tarfile.TarError as error:
-            raise UserError(f"{package} is not a whole Debian package ({error}); fetch it again") from error
+            raise UserError(f"{package} is not a complete Debian package ({error}); fetch it again") from error
 
 
-def _write_member(name: str, content: bytes, folder: Path) -> Iterator[tuple[str, str]]:
-    stem = Path(name).stem
-    if name.endswith(".png"):
-        with Image.open(io.BytesIO(content)) as picture:
-            picture.convert("RGBA").save(folder / f"{stem}.png")
-        yield stem, name.removeprefix(_STAMPS)
-    else:
-        wave, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
-        peak = max(1.0, float(np.abs(wave).max()))  # lossy coding overshoots full scale
-        write_wav(folder / f"{stem}.wav", wave.mean(axis=1) / peak, rate)
+def _write_image(content: bytes, path: Path) -> None:
+    with Image.open(io.BytesIO(content)) as image:
+        image.convert("RGBA").save(path)
 
 
-def _write_notes(folder: Path, package: Path, found: dict[str, str]) -> dict[str, list[str]]:
-    """Writes classes.csv and the note of the licence; gives the stems by class."""
-    missing = [stem for stem in _STEMS if stem not in found or not (folder / f"{stem}.wav").is_file()]
+def _write_sound(content: bytes, path: Path) -> None:
+    wave, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)  # (n, channels)
+    peak = max(1.0, float(np.abs(wave).max()))  # lossy coding overshoots full scale
+    write_wav(path, wave.mean(axis=1) / peak, rate)
+
+
+def _write_notes(folder: Path, package: Path, sources: dict[str, str]) -> dict[str, list[str]]:
+    """Write classes.csv and the licence note; return the stems by class."""
+    missing = [stem for stem in _STEMS if stem not in sources or not (folder / f"{stem}.wav").is_file()]
     if missing:
         raise UserError(
-            f"{package} lacks {len(missing)} of {len(_STEMS)} cut-outs ({missing[0]}); give a {PACKAGE} .deb"
+            f"{package} lacks {len(missing)} of {len(_STEMS)} cut-outs ({missing[0]}); pass a {PACKAGE} .deb"
         )
     classes: dict[str, list[str]] = {}
     with (folder / CLASS_FILE).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("file", "class", "licence", "source"))
-        for stem in sorted(found):
+        for stem in sorted(sources):
             category = _SHARED.get(stem, stem)
             classes.setdefault(category, []).append(stem)
-            writer.writerow((stem, category, _LICENCE, f"{package.name}:{found[stem]}"))
-    note = f"Pictures and sounds from {package.name}, {_LICENCE}, Bill Kendrick and contributors. Do not commit them.\n"
+            writer.writerow((stem, category, _LICENCE, f"{package.name}:{sources[stem]}"))
+    note = f"Images and sounds from {package.name}, {_LICENCE}, Bill Kendrick and contributors. Do not commit them.\n"
     (folder / "LICENCE.txt").write_text(note, encoding="utf-8")
     return classes

@@ -1,29 +1,29 @@
-"""Who sounds when: drawn without a look at the picture, so that nothing visible gives it away."""
+"""Sounding schedules of clips, sampled independently of the image so that they cannot be inferred from it."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from avseg.data.avsbench.layout import SETTINGS
-from avseg.utils.errors import UserError, nearest
+from avseg.data.setting import SETTINGS
+from avseg.utils.choices import check_choice
+from avseg.utils.errors import UserError
 
-SOUNDING = ("clip", "second")
+SOUNDING_MODES = ("clip", "second")
 
 
 @dataclass(frozen=True)
-class ScriptRules:
-    """The law by which scripts are drawn.
+class ScheduleRules:
+    """Distribution of the sounding schedules.
 
-    MS3 and AVSS: any non-empty subset of the objects, all equally probable. S4: one object, all equally probable,
-    the same over the clip.
+    MS3 and AVSS: any non-empty subset of the objects, uniformly. S4: one object, uniformly, fixed over the clip.
 
     Attributes:
         setting: "s4", "ms3" or "avss".
-        sounding: "clip" keeps the subset over the clip; "second" draws it anew each second (S4: the one object comes
-            and goes).
-        silent_clips: probability that nothing sounds in the whole clip (not S4, whose clips have a category).
-        silent_seconds: probability that nothing sounds in a second. S4 with `sounding="second"` uses 1/2.
+        sounding: "clip" keeps the subset over the clip; "second" draws a new one each second (S4: the one object is
+            on or off).
+        silent_clips: probability that the whole clip is silent (not S4, whose clips have a category).
+        silent_seconds: probability that a second is silent. S4 with `sounding="second"` uses 1/2.
 
     Raises:
         UserError: unknown setting or mode; a probability outside [0, 1).
@@ -35,67 +35,70 @@ class ScriptRules:
     silent_seconds: float = 0.1
 
     def __post_init__(self) -> None:
-        _check_name("setting", self.setting, SETTINGS)
-        _check_name("sounding", self.sounding, SOUNDING)
-        for name in ("silent_clips", "silent_seconds"):
-            value = getattr(self, name)
-            if not 0 <= value < 1:
-                raise UserError(f"{name} is {value}; allowed: from 0 up to, not including, 1")
+        check_choice("setting", self.setting, SETTINGS)
+        check_choice("sounding", self.sounding, SOUNDING_MODES)
+        for key in ("silent_clips", "silent_seconds"):
+            probability = getattr(self, key)
+            if not 0 <= probability < 1:
+                raise UserError(f"{key} is {probability}; allowed: from 0 up to, not including, 1")
+
+    @property
+    def single_source(self) -> bool:
+        """True if each clip has one category and at most one object sounds (S4)."""
+        return SETTINGS[self.setting].single_source
 
     @property
     def clip_silence(self) -> float:
-        """Probability that the whole clip is silent by plan."""
-        return 0.0 if self.setting == "s4" else self.silent_clips
+        """Probability that the whole clip is drawn silent."""
+        return 0.0 if self.single_source else self.silent_clips
 
     @property
     def second_silence(self) -> float:
-        """Probability that a second of a clip that is not silent by plan is silent."""
-        return 0.5 if (self.setting, self.sounding) == ("s4", "second") else self.silent_seconds
+        """Probability that a second is silent in a clip that was not drawn silent."""
+        return 0.5 if self.single_source and self.sounding == "second" else self.silent_seconds
 
 
 @dataclass(frozen=True)
-class Script:
-    """Who sounds when.
+class Schedule:
+    """Sounding schedule of a clip with N objects and T seconds.
 
     Attributes:
         sounding: (T, N) bool.
-        lead: S4: the object that gives the clip its category; else -1.
+        lead: S4: index of the object that determines the category of the clip; otherwise -1.
     """
 
     sounding: NDArray[np.bool_]
     lead: int = -1
 
 
-def draw_script(rng: np.random.Generator, objects: int, seconds: int, rules: ScriptRules) -> Script:
-    """Draws who of `objects` sounds in each of `seconds`."""
-    lead = int(rng.integers(objects)) if rules.setting == "s4" else -1
+def draw_schedule(rng: np.random.Generator, num_objects: int, seconds: int, rules: ScheduleRules) -> Schedule:
+    """Draw the sounding objects of each second."""
+    lead = int(rng.integers(num_objects)) if rules.single_source else -1
     silent_clip = rng.uniform() < rules.clip_silence
-    subsets = [_draw_subset(rng, objects, lead) for _ in range(seconds)]
+    # one subset per second is drawn in both modes, so that the mode does not shift the random stream
+    subsets = np.stack([_draw_subset(rng, num_objects, lead) for _ in range(seconds)])  # (T, N)
     if rules.sounding == "clip":
-        subsets = [subsets[0]] * seconds
-    sounding = np.stack(subsets) & (rng.uniform(size=(seconds, 1)) >= rules.second_silence)
-    return Script(sounding & (not silent_clip), lead)
+        subsets[:] = subsets[0]
+    sounding = subsets & (rng.uniform(size=(seconds, 1)) >= rules.second_silence)
+    return Schedule(sounding & (not silent_clip), lead)
 
 
-def subset_prior(objects: int, rules: ScriptRules) -> NDArray[np.float64]:
-    """How probable each set of sounding objects is in a second, for one who sees the picture but hears nothing.
+def subset_prior(num_objects: int, rules: ScheduleRules) -> NDArray[np.float64]:
+    """Compute the probability of each set of sounding objects in a second, given the image but not the sound.
 
     Returns:
-        (2**N,) probabilities; bit i of the place says that object i sounds.
+        (2**N,) probabilities; bit i of the index is set if object i sounds.
     """
-    places = np.arange(2**objects)
+    subsets = np.arange(2**num_objects)
     silence = 1 - (1 - rules.clip_silence) * (1 - rules.second_silence)
-    allowed = np.isin(places, 2 ** np.arange(objects)) if rules.setting == "s4" else places > 0
+    # S4: single objects (powers of two) only
+    allowed = np.isin(subsets, 2 ** np.arange(num_objects)) if rules.single_source else subsets > 0
     prior = np.where(allowed, (1 - silence) / allowed.sum(), 0.0)
     prior[0] = silence
     return prior
 
 
-def _draw_subset(rng: np.random.Generator, objects: int, lead: int) -> NDArray[np.bool_]:
-    place = 2**lead if lead >= 0 else int(rng.integers(1, 2**objects))
-    return (place >> np.arange(objects) & 1).astype(np.bool_)
-
-
-def _check_name(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise UserError(f"{name} '{value}' is unknown; allowed: {', '.join(allowed)}{nearest(value, allowed)}")
+def _draw_subset(rng: np.random.Generator, num_objects: int, lead: int) -> NDArray[np.bool_]:
+    """Draw a non-empty subset as (N,) bool; only the lead object if there is one."""
+    bits = 2**lead if lead >= 0 else int(rng.integers(1, 2**num_objects))
+    return (bits >> np.arange(num_objects) & 1).astype(np.bool_)

@@ -50,7 +50,7 @@ class Neck(nn.Module):
         return total if dilated == len(weights) else _centre_conv(x, weights[dilated:]).add_(total)
 
     def _branch_tensors(self, name: str) -> list[Tensor]:
-        # by attribute: a pruned weight is no longer an nn.Parameter
+        # by attribute: a pruned weight is a plain tensor, not an nn.Parameter
         return [getattr(branch, name) for branch in self.branches]
 
 

@@ -41,7 +41,7 @@ class AVSModel(nn.Module):
         backbone: a timm model with strides 4 to 32.
         fusion_stages: encoder stages that carry TPAVI, any subset of 1 (stride 4) to 4 (stride 32); empty for none.
         fusion_mode: "audio" (the paper's), "visual" (self-attention), "both" (their mean).
-        fusion_scope: "clip" (the paper's; cannot tell when) or "frame" (each frame attends to its own sound).
+        fusion_scope: "clip" (the paper's) or "frame" (each frame attends only to its own sound); see `TPAVI`.
         channels: channels after the neck.
         pretrained: weights of the backbone: False, True (timm's hub), "package", or a weights file.
         num_classes: number of logit maps, 1 for sounding or not, 71 for AVSS (whose sound projection has no bias).

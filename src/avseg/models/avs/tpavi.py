@@ -1,14 +1,14 @@
 """TPAVI: temporal pixel-wise audio-visual interaction (AVS, ECCV 2022, section 4.2, equation 2), in linear time.
 
 The published block is a non-local block in the dot-product mode: with theta and g of the visual map x and phi of the
-sound, all (N, C') for N = T*H*W positions, it computes y = (theta phi^T / N) g, an (N, N) product. There is no softmax,
-so the product is associative and y = theta (phi^T g / N), a (C', C') product: the same values up to rounding, and
-neither memory nor time grows with the square of N.
+sound, all (N, C') for N = T*H*W positions, it computes y = (theta phi^T / N) g, an (N, N) product. Without a softmax
+the product is associative, and y = theta (phi^T g / N) is a (C', C') product: the same values up to rounding, with
+memory and time linear in N.
 
 What follows the sum is linear too, so the block is one (C, C) matrix of each clip, computed from its sound, times x.
 
-The sum over all positions of the clip also means that the published block cannot tell *when* a sound occurs: y_t mixes
-the sound of all frames alike. `scope="frame"` sums within each frame only, y_t = theta(x_t) (phi(a_t)^T g(x_t)) /
+The sum over all positions of the clip also makes the published block independent of *when* a sound occurs: y_t mixes
+the sound of all frames equally. `scope="frame"` sums within each frame only, y_t = theta(x_t) (phi(a_t)^T g(x_t)) /
 (H*W), with the same parameters and the same cost.
 """
 

@@ -1,4 +1,4 @@
-"""What the encoders and the decoder of XMem are made of: residual stages, residual units, CBAM, fusion, the GRU."""
+"""Building blocks of XMem's encoders and decoder: residual stages, residual units, CBAM, fusion, the gated update."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 def residual_stage(
     block: type[BasicBlock] | type[Bottleneck], channels_in: int, channels: int, blocks: int, stride: int
 ) -> nn.Sequential:
-    """One stage of a ResNet, under torchvision's names; gives `channels * block.expansion` channels."""
+    """Build one stage of a ResNet with torchvision's names; its output has `channels * block.expansion` channels."""
     channels_out = channels * block.expansion
     shortcut = None
     if stride != 1 or channels_in != channels_out:
@@ -29,14 +29,14 @@ class ResidualUnit(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps (N, `channels_in`, h, w) to (N, `channels`, h, w)."""
+        """Map (N, `channels_in`, h, w) to (N, `channels`, h, w)."""
         update: Tensor = self.conv2(F.relu(self.conv1(F.relu(x))))
         shortcut: Tensor = self.downsample(x)
         return update + shortcut
 
 
 class ChannelGate(nn.Module):
-    """CBAM, section 3.1: which channels count, from their mean and their maximum."""
+    """CBAM, section 3.1: weights of the channels, from their mean and their maximum."""
 
     def __init__(self, channels: int, reduction: int = 16) -> None:
         super().__init__()
@@ -44,22 +44,22 @@ class ChannelGate(nn.Module):
         self.mlp = nn.Sequential(nn.Flatten(), nn.Linear(channels, inner), nn.ReLU(), nn.Linear(inner, channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Weighs the channels of (N, C, h, w)."""
-        gate = self.mlp(F.adaptive_avg_pool2d(x, 1)) + self.mlp(F.adaptive_max_pool2d(x, 1))
+        """Weight the channels of (N, C, h, w)."""
+        gate = self.mlp(F.adaptive_avg_pool2d(x, 1)) + self.mlp(F.adaptive_max_pool2d(x, 1))  # (N, C)
         return x * torch.sigmoid(gate)[..., None, None]
 
 
 class SpatialGate(nn.Module):
-    """CBAM, section 3.2: which positions count, from the maximum and the mean over channels."""
+    """CBAM, section 3.2: weights of the positions, from the maximum and the mean over channels."""
 
     def __init__(self) -> None:
         super().__init__()
-        # the wrapper gives the weight its official name, spatial.conv
+        # in a ModuleDict, so that the weight has its official name, spatial.conv
         self.spatial = nn.ModuleDict({"conv": nn.Conv2d(2, 1, 7, padding=3)})
 
     def forward(self, x: Tensor) -> Tensor:
-        """Weighs the positions of (N, C, h, w)."""
-        pooled = torch.cat([x.amax(1, keepdim=True), x.mean(1, keepdim=True)], 1)
+        """Weight the positions of (N, C, h, w)."""
+        pooled = torch.cat([x.amax(1, keepdim=True), x.mean(1, keepdim=True)], 1)  # (N, 2, h, w)
         return x * torch.sigmoid(self.spatial["conv"](pooled))
 
 
@@ -72,13 +72,13 @@ class CBAM(nn.Module):
         self.SpatialGate = SpatialGate()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Weighs (N, C, h, w)."""
+        """Weight (N, C, h, w)."""
         gated: Tensor = self.SpatialGate(self.ChannelGate(x))
         return gated
 
 
 class FeatureFusion(nn.Module):
-    """Joins the features of a frame, the same for all objects, with those of each object (XMem, section 3.2)."""
+    """Fuse the features of a frame, the same for all objects, with those of each object (XMem, section 3.2)."""
 
     def __init__(self, frame_channels: int, object_channels: int, channels: int) -> None:
         super().__init__()
@@ -87,14 +87,15 @@ class FeatureFusion(nn.Module):
         self.block2 = ResidualUnit(channels, channels)
 
     def forward(self, frame: Tensor, objects: Tensor) -> Tensor:
-        """Fuses `frame` (1, C, h, w) and `objects` (n, C', h, w) into (n, `channels`, h, w)."""
-        x = self.block1(torch.cat([frame.expand(len(objects), -1, -1, -1), objects], 1))
+        """Fuse `frame` (1, C, h, w) and `objects` (n, C', h, w) into (n, `channels`, h, w)."""
+        frame_per_object = frame.expand(len(objects), -1, -1, -1)  # (n, C, h, w)
+        x = self.block1(torch.cat([frame_per_object, objects], 1))
         fused: Tensor = self.block2(x + self.attention(x))
         return fused
 
 
 class Upsample(nn.Module):
-    """Doubles the size of the objects' maps and adds the frame's finer features."""
+    """Double the size of the objects' maps and add the frame's finer features."""
 
     def __init__(self, frame_channels: int, channels_in: int, channels: int) -> None:
         super().__init__()
@@ -102,21 +103,21 @@ class Upsample(nn.Module):
         self.out_conv = ResidualUnit(channels_in, channels)
 
     def forward(self, frame: Tensor, objects: Tensor) -> Tensor:
-        """Joins `frame` (1, C, 2h, 2w) and `objects` (n, C', h, w) into (n, `channels`, 2h, 2w)."""
-        larger = F.interpolate(objects, scale_factor=2, mode="bilinear", align_corners=False)
-        refined: Tensor = self.out_conv(self.skip_conv(frame) + larger)
+        """Fuse `frame` (1, C, 2h, 2w) and `objects` (n, C', h, w) into (n, `channels`, 2h, 2w)."""
+        upsampled = F.interpolate(objects, scale_factor=2, mode="bilinear", align_corners=False)  # (n, C', 2h, 2w)
+        refined: Tensor = self.out_conv(self.skip_conv(frame) + upsampled)
         return refined
 
 
 def gated_update(gates: Tensor, hidden: Tensor) -> Tensor:
-    """The recurrence of the sensory memory: h' = forget * h * (1 - update) + update * new.
+    """Update the sensory memory: h' = forget * h * (1 - update) + update * candidate.
 
     The published weights were trained with this form, in which two gates act on the old state; a usual GRU has one.
 
     Args:
-        gates: (n, 3 CH, h, w): forget, update, new, before their sigmoid, sigmoid and tanh.
+        gates: (n, 3 CH, h, w): forget, update, candidate, before their sigmoid, sigmoid and tanh.
         hidden: (n, CH, h, w).
     """
-    forget, update, new = gates.chunk(3, 1)
+    forget, update, candidate = gates.chunk(3, 1)  # (n, CH, h, w) each
     update = torch.sigmoid(update)
-    return torch.sigmoid(forget) * hidden * (1 - update) + update * torch.tanh(new)
+    return torch.sigmoid(forget) * hidden * (1 - update) + update * torch.tanh(candidate)

@@ -1,4 +1,4 @@
-"""From a video's frames to the size that the network works at, and back."""
+"""Conversion of a video's frames to the working size of the network, and back."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from avseg.nn.xmem.network import STRIDE
 
 
 class Canvas:
-    """Scales frames to a working size and pads them, centred, to multiples of 16.
+    """Scale frames to a working size and pad them, centred, to multiples of 16.
 
     Attributes:
         size: height and width of the video's frames.
@@ -16,7 +16,7 @@ class Canvas:
 
     Args:
         size: height and width of the video's frames.
-        short_side: pixels of the shorter side to work at; None for no scaling.
+        short_side: length of the shorter side of the working size in pixels; None for no scaling.
     """
 
     def __init__(self, size: tuple[int, int], short_side: int | None = None) -> None:
@@ -24,34 +24,36 @@ class Canvas:
         scale = 1.0 if short_side is None else short_side / min(size)
         self.scaled = (max(round(size[0] * scale), 1), max(round(size[1] * scale), 1))
         self.grid = (-(-self.scaled[0] // STRIDE), -(-self.scaled[1] // STRIDE))
-        # the odd pixel goes to the bottom and to the right
-        self.top, self.left = ((cells * STRIDE - side) // 2 for cells, side in zip(self.grid, self.scaled, strict=True))
+        # an odd pixel of padding goes to the bottom and to the right
+        self.top = (self.grid[0] * STRIDE - self.scaled[0]) // 2
+        self.left = (self.grid[1] * STRIDE - self.scaled[1]) // 2
 
     def place_frame(self, frame: Tensor) -> Tensor:
-        """Brings a normalised frame (3, H, W) onto the canvas (1, 3, H', W'), the border zero."""
+        """Scale and pad a normalised frame (3, H, W) to (1, 3, H', W'), with a border of zeros."""
         if self.scaled != self.size:
             frame = F.interpolate(frame[None], self.scaled, mode="bilinear", antialias=True)[0]
         return self._pad(frame)[None]
 
     def place_masks(self, masks: Tensor) -> Tensor:
-        """Brings masks (n, H, W) onto the canvas (n, H', W'), the border zero."""
+        """Scale and pad masks (n, H, W) to (n, H', W'), with a border of zeros."""
         if self.scaled != self.size:
             masks = F.interpolate(masks[None], self.scaled, mode="nearest-exact")[0]
         return self._pad(masks)
 
-    def take(self, maps: Tensor) -> Tensor:
-        """Brings maps (C, H', W') back to the size of the video's frames (C, H, W)."""
+    def restore(self, maps: Tensor) -> Tensor:
+        """Crop and scale maps (C, H', W') to the size of the video's frames (C, H, W)."""
         maps = maps[:, self.top : self.top + self.scaled[0], self.left : self.left + self.scaled[1]]
         if self.scaled != self.size:
             maps = F.interpolate(maps[None], self.size, mode="bilinear", align_corners=False)[0]
         return maps
 
     def centres(self, cells: Tensor) -> Tensor:
-        """Pixel (x, y) at the centre of cells, given as row * w + column; (...) int to (..., 2) float.
+        """Compute the pixel (x, y) at the centre of cells row * w + column; (...) int to (..., 2) float.
 
-        The centre of a cell that is half in the border may lie outside of the frame by up to half a cell.
+        The centre of a cell that is half in the border may be outside of the frame by up to half a cell.
         """
-        row, column = cells // self.grid[1], cells % self.grid[1]
+        row = cells // self.grid[1]
+        column = cells % self.grid[1]
         x = ((column + 0.5) * STRIDE - self.left) * self.size[1] / self.scaled[1]
         y = ((row + 0.5) * STRIDE - self.top) * self.size[0] / self.scaled[0]
         return torch.stack([x, y], -1)

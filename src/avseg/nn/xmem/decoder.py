@@ -1,4 +1,4 @@
-"""The decoder of XMem: what was read from memory, the sensory memory and the frame become mask logits (section 3.2)."""
+"""The decoder of XMem: mask logits from the memory readout, the sensory memory and the frame (section 3.2)."""
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from avseg.nn.xmem.blocks import FeatureFusion, Upsample, gated_update
 
 
 class HiddenUpdater(nn.Module):
-    """Carries the sensory memory on by what the decoder saw at three strides (section 3.4)."""
+    """Update the sensory memory from the decoder's maps at three strides (section 3.4)."""
 
     def __init__(self, g16: int, g8: int, g4: int, inner: int, hidden_channels: int) -> None:
         super().__init__()
@@ -18,13 +18,14 @@ class HiddenUpdater(nn.Module):
         self.transform = nn.Conv2d(inner + hidden_channels, 3 * hidden_channels, 3, padding=1)
 
     def forward(self, g16: Tensor, g8: Tensor, g4: Tensor, hidden: Tensor) -> Tensor:
-        """Maps decoder maps (n, C, ., .) of three strides and hidden (n, CH, h, w) to the next hidden (n, CH, h, w)."""
+        """Map decoder maps (n, C, ., .) of three strides and hidden (n, CH, h, w) to the next hidden (n, CH, h, w)."""
+        # all at stride 16: (n, inner, h, w)
         x = self.g16_conv(g16) + self.g8_conv(F.avg_pool2d(g8, 2)) + self.g4_conv(F.avg_pool2d(g4, 4))
         return gated_update(self.transform(torch.cat([x, hidden], 1)), hidden)
 
 
 class Decoder(nn.Module):
-    """Refines what was read at stride 16 with the frame's features of stride 8 and 4.
+    """Refine the readout at stride 16 with the frame's features of stride 8 and 4.
 
     Args:
         width: channels of the encoders' first convolution, 64 in the paper.
@@ -43,22 +44,23 @@ class Decoder(nn.Module):
     def forward(
         self, features: tuple[Tensor, Tensor, Tensor], readout: Tensor, hidden: Tensor, *, update: bool
     ) -> tuple[Tensor, Tensor]:
-        """Decodes the n objects of one frame; no object sees another.
+        """Decode the n objects of one frame, each independent of the others.
 
         Args:
             features: the key encoder's maps of stride 16, 8 and 4, (1, C, ., .) each.
-            readout: what each object read from memory (n, CV, h, w).
+            readout: memory readout of each object (n, CV, h, w).
             hidden: sensory memory (n, CH, h, w).
-            update: whether the sensory memory moves on (it does not where the value encoder will refresh it).
+            update: also update the sensory memory (false where the value encoder will refresh it).
 
         Returns:
             logits (n, H, W) at the size of the frame, and the sensory memory (n, CH, h, w).
         """
         f16, f8, f4 = features
-        g16 = self.fuser(f16, torch.cat([readout, hidden], 1))
-        g8 = self.up_16_8(f8, g16)
-        g4 = self.up_8_4(f4, g8)
-        logits = self.pred(F.relu(g4))
+        g16 = self.fuser(f16, torch.cat([readout, hidden], 1))  # (n, 8 width, h, w)
+        g8 = self.up_16_8(f8, g16)  # (n, 4 width, 2h, 2w)
+        g4 = self.up_8_4(f4, g8)  # (n, 4 width, 4h, 4w)
+        logits = self.pred(F.relu(g4))  # (n, 1, 4h, 4w)
         if update:
             hidden = self.hidden_update(g16, g8, torch.cat([g4, logits], 1), hidden)
-        return F.interpolate(logits, scale_factor=4, mode="bilinear", align_corners=False).squeeze(1), hidden
+        logits = F.interpolate(logits, scale_factor=4, mode="bilinear", align_corners=False)  # (n, 1, H, W)
+        return logits.squeeze(1), hidden

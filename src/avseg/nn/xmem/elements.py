@@ -23,7 +23,7 @@ class Elements:
         frame: (N,) int64, the step that the element comes from.
         cell: (N,) int64, its position in that frame, row * w + column at stride 16.
         use: (N,), affinity received so far.
-        life: (N,), reads lived through so far.
+        life: (N,), number of reads so far.
     """
 
     key: Tensor
@@ -41,57 +41,60 @@ class Elements:
         return len(self.key)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The tensors by their names."""
+        """Return the tensors by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def pick(self, index: Tensor | slice) -> "Elements":
-        """The elements at `index`, in that order."""
+        """Return the elements at `index`, in that order."""
         return Elements(**{name: tensor[index] for name, tensor in self.tensors().items()})
 
     def usage(self) -> Tensor:
-        """(N,), mean affinity received per read (section 3.3.2, "prototype selection"); 0 before the first read."""
+        """Compute the mean affinity per read (N,) (section 3.3.2, "prototype selection"); 0 before the first read."""
         return self.use / self.life.clamp(min=1)
 
-    def used(self, position: Tensor, weight: Tensor) -> "Elements":
-        """The same elements after one more read, in which those at `position` received `weight`."""
+    def with_read(self, position: Tensor, weight: Tensor) -> "Elements":
+        """Return the elements after one more read, in which those at `position` received `weight`."""
         return replace(self, use=self.use.index_add(0, position.flatten(), weight.flatten()), life=self.life + 1)
 
 
-def join(parts: list[Elements]) -> Elements:
-    """Puts the elements of all parts after each other."""
-    tensors = [part.tensors() for part in parts]
-    return Elements(**{name: torch.cat([part[name] for part in tensors]) for name in tensors[0]})
+def join(groups: list[Elements]) -> Elements:
+    """Concatenate elements."""
+    joined: dict[str, Tensor] = {}
+    for field in fields(Elements):
+        joined[field.name] = torch.cat([getattr(elements, field.name) for elements in groups])
+    return Elements(**joined)
 
 
-def cells(maps: Tensor) -> Tensor:
-    """Turns maps (n, C, h, w) into one row per cell (h * w, n * C)."""
-    # products of views round otherwise than products of their copies, and a saved memory is a copy
+def rows_of_cells(maps: Tensor) -> Tensor:
+    """Reshape maps (n, C, h, w) to one row per cell (h * w, n * C)."""
+    # contiguous: products of views and of copies round differently, and a saved memory is a copy
     return maps.permute(2, 3, 0, 1).flatten(2).flatten(0, 1).contiguous()
 
 
 def frame_elements(
     step: int, features: FrameFeatures, value: Tensor, probabilities: Tensor, group: slice, ids: Tensor
 ) -> Elements:
-    """The elements of one memory frame for one group.
+    """Create the elements of one memory frame for one group.
 
     Args:
         step: index of the frame.
         features: of the frame.
         value: of all objects (n, CV, h, w).
         probabilities: of background and all objects (1 + n, H, W).
-        group: which of the n objects the group has.
+        group: range of the group's objects among all n.
         ids: the ids of all n objects (n,) int64.
     """
-    per_cell = cells(F.avg_pool2d(probabilities[:, None], probabilities.shape[1] // value.shape[2]))
+    stride = probabilities.shape[1] // value.shape[2]
+    per_cell = rows_of_cells(F.avg_pool2d(probabilities[:, None], stride))  # (h * w, 1 + n)
     count = len(per_cell)
-    names = torch.cat([ids.new_zeros(1), ids])
+    ids_with_background = torch.cat([ids.new_zeros(1), ids])
     return Elements(
-        key=cells(features.key).float(),
-        shrinkage=cells(features.shrinkage).flatten().float(),
-        selection=cells(features.selection).float(),
-        value=cells(value[group]).float(),
+        key=rows_of_cells(features.key).float(),
+        shrinkage=rows_of_cells(features.shrinkage).flatten().float(),
+        selection=rows_of_cells(features.selection).float(),
+        value=rows_of_cells(value[group]).float(),
         mask=per_cell[:, 1:][:, group].float(),
-        label=names[per_cell.argmax(1)],
+        label=ids_with_background[per_cell.argmax(1)],
         frame=torch.full((count,), step, device=ids.device),
         cell=torch.arange(count, device=ids.device),
         use=torch.zeros(count, device=ids.device),

@@ -11,7 +11,7 @@ from avseg.nn.xmem.blocks import FeatureFusion, gated_update, residual_stage
 
 
 class KeyEncoder(nn.Module):
-    """A ResNet-50 up to stride 16: its features serve the key and, as skip connections, the decoder.
+    """A ResNet-50 up to stride 16; the key and, by skip connections, the decoder use its features.
 
     Args:
         width: channels of the first convolution, 64 in the paper.
@@ -27,8 +27,9 @@ class KeyEncoder(nn.Module):
         self.layer3 = residual_stage(Bottleneck, 8 * width, 4 * width, blocks[2], 2)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Encodes (B, 3, H, W) into maps of stride 16, 8 and 4 with 16, 8 and 4 times `width` channels."""
-        f4 = self.res2(F.max_pool2d(F.relu(self.bn1(self.conv1(frames))), 3, 2, 1))
+        """Encode (B, 3, H, W) into maps of stride 16, 8 and 4 with 16, 8 and 4 times `width` channels."""
+        x = F.relu(self.bn1(self.conv1(frames)))  # stride 2
+        f4 = self.res2(F.max_pool2d(x, 3, 2, 1))
         f8 = self.layer2(f4)
         return self.layer3(f8), f8, f4
 
@@ -43,7 +44,7 @@ class KeyProjection(nn.Module):
         self.e_proj = nn.Conv2d(channels_in, key_channels, 3, padding=1)
 
     def forward(self, f16: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Projects a map of stride 16 (B, C, h, w).
+        """Project a map of stride 16 (B, C, h, w).
 
         Returns:
             key (B, CK, h, w), shrinkage (B, 1, h, w) of 1 or more, selection (B, CK, h, w) between 0 and 1.
@@ -52,14 +53,14 @@ class KeyProjection(nn.Module):
 
 
 class HiddenReinforcer(nn.Module):
-    """Refreshes the sensory memory from a new value: the deep update (section 3.4)."""
+    """Refresh the sensory memory from a new value: the deep update (section 3.4)."""
 
     def __init__(self, value_channels: int, hidden_channels: int) -> None:
         super().__init__()
         self.transform = nn.Conv2d(value_channels + hidden_channels, 3 * hidden_channels, 3, padding=1)
 
     def forward(self, value: Tensor, hidden: Tensor) -> Tensor:
-        """Maps value (n, CV, h, w) and hidden (n, CH, h, w) to the next hidden (n, CH, h, w)."""
+        """Map value (n, CV, h, w) and hidden (n, CH, h, w) to the next hidden (n, CH, h, w)."""
         return gated_update(self.transform(torch.cat([value, hidden], 1)), hidden)
 
 
@@ -84,7 +85,7 @@ class ValueEncoder(nn.Module):
         self.hidden_reinforce = HiddenReinforcer(value_channels, hidden_channels)
 
     def forward(self, frame: Tensor, f16: Tensor, masks: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Encodes the objects of one frame.
+        """Encode the objects of one frame.
 
         Args:
             frame: (1, 3, H, W), normalised.
@@ -95,9 +96,10 @@ class ValueEncoder(nn.Module):
         Returns:
             value (n, CV, h, w) and the next sensory memory (n, CH, h, w).
         """
-        others = masks.sum(0) - masks
-        x = torch.cat([frame.expand(len(masks), -1, -1, -1), masks[:, None], others[:, None]], 1)
-        # pooled before the ReLU: a maximum commutes with it, so this is only cheaper
-        x = F.relu(F.max_pool2d(self.bn1(self.conv1(x)), 3, 2, 1))
-        value = self.fuser(f16, self.layer3(self.layer2(self.layer1(x))))
+        rival_masks = masks.sum(0) - masks  # (n, H, W), the sum of the other objects' masks
+        frame_per_object = frame.expand(len(masks), -1, -1, -1)
+        x = torch.cat([frame_per_object, masks[:, None], rival_masks[:, None]], 1)  # (n, 5, H, W)
+        # pool before the ReLU: a maximum commutes with it, so this is only cheaper
+        x = F.relu(F.max_pool2d(self.bn1(self.conv1(x)), 3, 2, 1))  # stride 4
+        value = self.fuser(f16, self.layer3(self.layer2(self.layer1(x))))  # (n, CV, h, w)
         return value, self.hidden_reinforce(value, hidden)

@@ -1,13 +1,13 @@
 """Working and long-term memory (XMem, section 3.3): prototype selection, potentiation, forgetting.
 
-Every group of objects that entered the video together has a `MemoryBank` of its own, treated as if the video began with
-them: their first frame is the one that is never forgotten, and their own reads decide what is consolidated and what is
-forgotten. A bank is complete in itself, so nothing has to be matched between groups of different age, any number of
-groups may be consolidated and pruned, and the bound on a bank's elements is a bound on the whole.
+Every group of objects that entered the video together has its own `MemoryBank`, as if the video began with them: their
+first frame is never forgotten, and only their reads decide what is consolidated and what is forgotten. Banks are
+independent of each other, so groups of different age need not be matched, and each bank bounds its elements itself.
 """
 
 from dataclasses import dataclass, fields, replace
 
+import torch
 from torch import Tensor
 
 from avseg.nn.xmem.elements import Elements, join
@@ -17,13 +17,13 @@ from avseg.utils.errors import UserError
 
 @dataclass(frozen=True)
 class MemorySettings:
-    """How much is remembered; the defaults are those of the paper's evaluation.
+    """Sizes of the memory; the defaults are those of the paper's evaluation.
 
     Attributes:
         top_k: memory elements that each query cell reads.
-        mem_every: every so many frames one enters the working memory (10 for long videos).
-        min_mid_term_frames: T_min, frames left in the working memory by a consolidation, the first among them.
-        max_mid_term_frames: T_max, frames in the working memory that start a consolidation.
+        mem_every: interval in frames at which one enters the working memory (10 for long videos).
+        min_mid_term_frames: T_min, frames that a consolidation keeps in the working memory, including the first.
+        max_mid_term_frames: T_max, frames in the working memory at which a consolidation starts.
         num_prototypes: P, elements that a consolidation adds to the long-term memory.
         max_long_term_elements: LT_max, elements of the long-term memory.
 
@@ -42,64 +42,65 @@ class MemorySettings:
         for field in fields(self):
             if getattr(self, field.name) < 1:
                 raise UserError(f"{field.name}: {getattr(self, field.name)} is not allowed; give 1 or more")
-        for small, large in (
-            ("min_mid_term_frames", "max_mid_term_frames"),
-            ("num_prototypes", "max_long_term_elements"),
-        ):
-            if getattr(self, small) >= getattr(self, large):
-                raise UserError(f"{small}: {getattr(self, small)} must be less than {large} ({getattr(self, large)})")
+        _check_less("min_mid_term_frames", self.min_mid_term_frames, "max_mid_term_frames", self.max_mid_term_frames)
+        _check_less("num_prototypes", self.num_prototypes, "max_long_term_elements", self.max_long_term_elements)
+
+
+def _check_less(key: str, value: int, limit_key: str, limit: int) -> None:
+    if value >= limit:
+        raise UserError(f"{key}: {value} must be less than {limit_key} ({limit})")
 
 
 class MemoryBank:
-    """What is remembered of the objects of one group.
+    """The memory of the objects of one group.
 
     Holds at most `max_long_term_elements` elements in the long-term and, between two frames,
     (`max_mid_term_frames` - 1) * h * w in the working memory.
 
     Attributes:
         elements: the long-term memory, then the working memory, frame after frame.
-        long: elements in the long-term memory.
+        long: number of elements in the long-term memory.
 
     Args:
-        settings: how much is remembered.
+        settings: sizes of the memory.
         elements: of the group's first frame, or of a saved bank.
         cells: h * w, elements of one frame.
-        long: how many of the elements are in the long-term memory.
+        long: number of elements in the long-term memory.
     """
 
     def __init__(self, settings: MemorySettings, elements: Elements, cells: int, long: int = 0) -> None:
-        self.settings, self.elements, self.cells, self.long = settings, elements, cells, long
+        self.settings = settings
+        self.elements = elements
+        self.cells = cells
+        self.long = long
 
     def look_up(self, query: Tensor, selection: Tensor) -> Affinity:
-        """Compares the cells of a frame, query and selection (Q, CK), with the memory, and counts the use."""
+        """Compare the cells of a frame, query and selection (Q, CK), with the memory, and count the use."""
         affinity = top_k_affinity(self.elements.key, self.elements.shrinkage, query, selection, self.settings.top_k)
-        self.elements = self.elements.used(*affinity)
+        self.elements = self.elements.with_read(affinity.position, affinity.weight)
         return affinity
 
     def add(self, frame: Elements) -> None:
-        """Puts the elements of a frame into the working memory, and consolidates when that is full."""
+        """Add the elements of a frame to the working memory, and consolidate when that is full."""
         self.elements = join([self.elements, frame])
         if len(self.elements) - self.long >= self.settings.max_mid_term_frames * self.cells:
             self._consolidate()
 
     def _consolidate(self) -> None:
-        """Turns all working frames but the first and the newest into prototypes."""
-        first = self.long + self.cells
-        newest = len(self.elements) - (self.settings.min_mid_term_frames - 1) * self.cells
-        prototypes = potentiate(self.elements.pick(slice(first, newest)), self.settings.num_prototypes)
-        kept = self._worth_keeping(self.settings.max_long_term_elements - len(prototypes))
-        self.elements = join(
-            [
-                kept,
-                prototypes,
-                self.elements.pick(slice(self.long, first)),
-                self.elements.pick(slice(newest, len(self.elements))),
-            ]
-        )
-        self.long = len(kept) + len(prototypes)
+        """Turn all working frames except the first and the newest into prototypes."""
+        # elements: long-term memory | first frame | candidates | newest frames
+        first_end = self.long + self.cells
+        newest_start = len(self.elements) - (self.settings.min_mid_term_frames - 1) * self.cells
+        first_frame = self.elements.pick(slice(self.long, first_end))
+        candidates = self.elements.pick(slice(first_end, newest_start))
+        newest_frames = self.elements.pick(slice(newest_start, len(self.elements)))
+        prototypes = potentiate(candidates, self.settings.num_prototypes)
+        long_term = self._most_used(self.settings.max_long_term_elements - len(prototypes))
+        self.elements = join([long_term, prototypes, first_frame, newest_frames])
+        self.long = len(long_term) + len(prototypes)
 
-    def _worth_keeping(self, count: int) -> Elements:
-        """The `count` most used elements of the long-term memory, in their order; of equals the newer."""
+    def _most_used(self, count: int) -> Elements:
+        """Return the `count` most used elements of the long-term memory, in their order; of equals the newer."""
         long_term = self.elements.pick(slice(0, self.long))
         surplus = self.long - count
         if surplus <= 0:
@@ -109,19 +110,20 @@ class MemoryBank:
 
 
 def potentiate(candidates: Elements, count: int) -> Elements:
-    """Consolidates candidates into `count` prototypes (section 3.3.2).
+    """Consolidate candidates into `count` prototypes (section 3.3.2).
 
     The most used candidates become prototypes; each takes its value, shrinkage and mask from all candidates, by a
-    softmax over the similarity to its key. Keys, and the place that a prototype came from, stay.
+    softmax over the similarity to its key. The key, frame and cell of a prototype stay.
     """
-    chosen = candidates.usage().topk(min(count, len(candidates))).indices
-    prototypes = candidates.pick(chosen)
+    most_used = candidates.usage().topk(min(count, len(candidates))).indices
+    prototypes = candidates.pick(most_used)
+    # (prototypes, candidates)
     affinity = similarity(candidates.key, candidates.shrinkage, prototypes.key, prototypes.selection).softmax(1)
     return replace(
         prototypes,
         value=affinity @ candidates.value,
         mask=affinity @ candidates.mask,
         shrinkage=affinity @ candidates.shrinkage,
-        use=prototypes.use.new_zeros(len(chosen)),
-        life=prototypes.life.new_zeros(len(chosen)),
+        use=torch.zeros_like(prototypes.use),
+        life=torch.zeros_like(prototypes.life),
     )

@@ -1,7 +1,7 @@
 """XMem: the network (ECCV 2022, "Long-Term Video Object Segmentation with an Atkinson-Shiffrin Memory Model").
 
-One video at a time: the batch of everything that belongs to objects is the objects. Names and shapes of the state dict
-are the official ones, so that the published `XMem.pth` loads (`avseg.nn.xmem.weights`).
+One video at a time: the batch dimension counts the objects. Names and shapes of the state dict are the official ones,
+so that the published `XMem.pth` loads (`avseg.nn.xmem.weights`).
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ STRIDE = 16
 
 
 class FrameFeatures(NamedTuple):
-    """What the key encoder says about one frame, the same for all objects.
+    """Features of one frame from the key encoder, the same for all objects.
 
     Attributes:
         key: (1, CK, h, w) at stride 16, as are the next two.
-        shrinkage: (1, 1, h, w), how confident each position is as memory, at least 1.
-        selection: (1, CK, h, w), which channels count when each position is the query, 0 to 1.
+        shrinkage: (1, 1, h, w), confidence of each position as memory, at least 1.
+        selection: (1, CK, h, w), weights of the channels when a position is the query, 0 to 1.
         maps: features of stride 16, 8 and 4 for the decoder.
     """
 
@@ -33,7 +33,7 @@ class FrameFeatures(NamedTuple):
 
 
 class XMem(nn.Module):
-    """The key encoder, the value encoder and the decoder; the memory between them is `Propagator`'s.
+    """The key encoder, the value encoder and the decoder; `Propagator` holds the memory between them.
 
     Args:
         key_channels: CK.
@@ -54,14 +54,16 @@ class XMem(nn.Module):
         value_blocks: Sequence[int] = (2, 2, 2),
     ) -> None:
         super().__init__()
-        self.key_channels, self.value_channels, self.hidden_channels = key_channels, value_channels, hidden_channels
+        self.key_channels = key_channels
+        self.value_channels = value_channels
+        self.hidden_channels = hidden_channels
         self.key_encoder = KeyEncoder(width, key_blocks)
         self.value_encoder = ValueEncoder(width, value_blocks, value_channels, hidden_channels)
         self.key_proj = KeyProjection(16 * width, key_channels)
         self.decoder = Decoder(width, value_channels, hidden_channels)
 
     def encode_key(self, frame: Tensor) -> FrameFeatures:
-        """Encodes a frame (1, 3, H, W), normalised as by `avseg.nn.normalise`; H and W multiples of 16."""
+        """Encode a frame (1, 3, H, W), normalised as by `avseg.nn.normalise`; H and W multiples of 16."""
         maps = self.key_encoder(frame)
         key, shrinkage, selection = self.key_proj(maps[0])
         return FrameFeatures(key, shrinkage, selection, maps)
@@ -69,23 +71,23 @@ class XMem(nn.Module):
     def encode_value(
         self, frame: Tensor, features: FrameFeatures, masks: Tensor, hidden: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Encodes the masks (n, H, W) of n objects into values (n, CV, h, w) and refreshed hidden (n, CH, h, w)."""
+        """Encode the masks (n, H, W) of n objects into values (n, CV, h, w) and refreshed hidden (n, CH, h, w)."""
         value, hidden = self.value_encoder(frame, features.maps[0], masks, hidden)
         return value, hidden
 
     def decode(
         self, features: FrameFeatures, readout: Tensor, hidden: Tensor, *, update: bool = True
     ) -> tuple[Tensor, Tensor]:
-        """Decodes readouts (n, CV, h, w) into logits (n, H, W) and the next hidden (n, CH, h, w); see `Decoder`."""
+        """Decode readouts (n, CV, h, w) into logits (n, H, W) and the next hidden (n, CH, h, w); see `Decoder`."""
         logits, hidden = self.decoder(features.maps, readout, hidden, update=update)
         return logits, hidden
 
 
 def soft_aggregation(probabilities: Tensor) -> Tensor:
-    """Makes the objects compete (section 3.2; from STM, ICCV 2019): softmax over their logits and the background's.
+    """Normalise over the objects (section 3.2; from STM, ICCV 2019): softmax over their logits and the background's.
 
     Args:
-        probabilities: of each object by itself (n, H, W); the background's is the product of all 1 - p.
+        probabilities: independent ones of the objects (n, H, W); the background's is the product of all 1 - p.
 
     Returns:
         (1 + n, H, W), background first, summing to 1.
@@ -95,7 +97,7 @@ def soft_aggregation(probabilities: Tensor) -> Tensor:
 
 
 def tiny_xmem(seed: int = 0) -> XMem:
-    """A narrow network with random weights, for tests: 173 thousand parameters, a few milliseconds per small frame."""
+    """Build a narrow network with random weights for tests: 173 thousand parameters, milliseconds per small frame."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return XMem(8, 16, 8, width=4, key_blocks=(1, 1, 1), value_blocks=(1, 1, 1)).eval()

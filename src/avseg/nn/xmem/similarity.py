@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# queries compared with the memory at once; bounds what is held beside the memory itself
+# number of queries compared with the memory at once; bounds the temporary memory
 QUERIES_AT_ONCE = 512
 
 
 class Affinity(NamedTuple):
-    """Which memory elements each query cell reads, best first; all else has the affinity 0.
+    """The memory elements that each query cell reads, best first; all others have the affinity 0.
 
     Attributes:
         position: (Q, k) int64, positions in the memory.
@@ -23,12 +23,12 @@ class Affinity(NamedTuple):
     weight: Tensor
 
     def read(self, values: Tensor) -> Tensor:
-        """Sums values (N, C) by their weight into (Q, C)."""
+        """Sum values (N, C) by their weight into (Q, C)."""
         return F.embedding_bag(self.position, values, per_sample_weights=self.weight, mode="sum")
 
 
 def similarity(key: Tensor, shrinkage: Tensor, query: Tensor, selection: Tensor) -> Tensor:
-    """Anisotropic L2 similarity: -shrinkage * sum over c of selection_c * (key_c - query_c)^2, over sqrt(CK).
+    """Compute the anisotropic L2 similarity: -shrinkage * sum_c selection_c * (key_c - query_c)^2 / sqrt(CK).
 
     Args:
         key: of the memory (N, CK).
@@ -39,21 +39,22 @@ def similarity(key: Tensor, shrinkage: Tensor, query: Tensor, selection: Tensor)
     Returns:
         (Q, N), 0 or less up to rounding.
     """
-    # the square is written out, as a difference of all pairs would take CK times the memory
+    # expand the square: the differences of all pairs would take CK times the memory
     selected = query * selection
     scores = torch.cat([2 * selected, -selection], 1) @ torch.cat([key, key.square()], 1).T
     return scores.sub_((selected * query).sum(1, keepdim=True)).mul_(shrinkage / math.sqrt(key.shape[1]))
 
 
 def top_k_affinity(key: Tensor, shrinkage: Tensor, query: Tensor, selection: Tensor, k: int) -> Affinity:
-    """Compares each query with the memory and keeps the k most similar elements (all, where there are fewer).
+    """Compare each query with the memory and keep the k most similar elements (all if there are fewer).
 
     Shapes as in `similarity`.
     """
-    k = min(k, len(key))
-    parts = [slice(start, start + QUERIES_AT_ONCE) for start in range(0, len(query), QUERIES_AT_ONCE)]
-    best = [similarity(key, shrinkage, query[part], selection[part]).topk(k, dim=1) for part in parts]
-    return Affinity(
-        position=torch.cat([found.indices for found in best]),
-        weight=torch.cat([found.values.softmax(1) for found in best]),
-    )
+    positions: list[Tensor] = []
+    weights: list[Tensor] = []
+    for start in range(0, len(query), QUERIES_AT_ONCE):
+        chunk = slice(start, start + QUERIES_AT_ONCE)
+        best = similarity(key, shrinkage, query[chunk], selection[chunk]).topk(min(k, len(key)), dim=1)
+        positions.append(best.indices)
+        weights.append(best.values.softmax(1))
+    return Affinity(torch.cat(positions), torch.cat(weights))

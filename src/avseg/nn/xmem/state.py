@@ -1,4 +1,4 @@
-"""What a propagator knows about a video, and the same as plain tensors that can be saved and restored."""
+"""The state of a propagator, and its conversion to and from plain tensors that can be saved."""
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field, fields
@@ -19,7 +19,7 @@ from avseg.utils.files import atomic_file
 
 
 class Group(NamedTuple):
-    """Objects that entered the video on the same frame: which of all objects they are, and their memory."""
+    """Objects that entered the video on the same frame: their range among all objects, and their memory."""
 
     members: slice
     bank: MemoryBank
@@ -31,7 +31,7 @@ class VideoState:
 
     Attributes:
         frame: index of the last frame, -1 before the first.
-        last_memory_frame: index of the last frame that was remembered.
+        last_memory_frame: index of the last frame that entered the memory.
         objects: ids in the order of the channels.
         canvas: None before the first frame.
         hidden: the sensory memory (n, CH, h, w).
@@ -47,7 +47,7 @@ class VideoState:
 
 
 def pack(video: VideoState, settings: MemorySettings, short_side: int | None) -> dict[str, Tensor]:
-    """Tensors by name; none of them is changed by later steps."""
+    """Convert a state to tensors by name; later steps change none of them."""
     size = (0, 0) if video.canvas is None else video.canvas.size
     bounds = [(group.members.start, group.members.stop, group.bank.long) for group in video.groups]
     packed = {
@@ -64,33 +64,33 @@ def pack(video: VideoState, settings: MemorySettings, short_side: int | None) ->
 
 
 def unpack(packed: Mapping[str, Tensor], settings: MemorySettings, short_side: int | None, network: XMem) -> VideoState:
-    """The way back from `pack`, onto the device of the network.
+    """Restore a state from the tensors of `pack`, on the device of the network.
 
     Raises:
         UserError: tensors are missing, or settings or the network's channels are not those that it was saved with.
     """
     try:
-        used = packed["settings"].tolist()
-        wanted = [*astuple(settings), short_side or 0]
-        if used != wanted:
-            raise UserError(f"memory: was saved with settings {_named(used)}, not {_named(wanted)}; use the same")
+        saved = packed["settings"].tolist()
+        expected = [*astuple(settings), short_side or 0]
+        if saved != expected:
+            raise UserError(f"memory: was saved with settings {_named(saved)}, not {_named(expected)}; use the same")
         video = _unpack(packed, settings, short_side, next(network.parameters()).device)
     except UserError:
         raise
     except (KeyError, ValueError, IndexError) as error:
-        raise UserError(f"memory: is not a saved one ({error} is missing or broken); save it again") from error
+        raise UserError(f"memory: not a saved memory ({error} is missing or damaged); save it again") from error
     _check_channels(video, network)
     return video
 
 
 def write(packed: Mapping[str, Tensor], path: Path) -> None:
-    """Writes tensors as safetensors, in one step."""
+    """Write tensors as safetensors, atomically."""
     with atomic_file(path) as temporary:
         save_file({name: tensor.cpu().contiguous() for name, tensor in packed.items()}, temporary)
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """Reads a safetensors file.
+    """Read a safetensors file.
 
     Raises:
         UserError: no such file, or a damaged one.
@@ -112,8 +112,8 @@ def _unpack(
     if "hidden" in packed:
         video.hidden = packed["hidden"].to(device)
     for number, (start, stop, long) in enumerate(packed["groups"].tolist()):
-        names = [element.name for element in fields(Elements)]
-        elements = Elements(**{name: packed[f"group.{number}.{name}"].to(device) for name in names})
+        tensors = {field.name: packed[f"group.{number}.{field.name}"].to(device) for field in fields(Elements)}
+        elements = Elements(**tensors)
         assert video.canvas is not None
         cells = video.canvas.grid[0] * video.canvas.grid[1]
         video.groups.append(Group(slice(start, stop), MemoryBank(settings, elements, cells, long)))
@@ -121,14 +121,15 @@ def _unpack(
 
 
 def _check_channels(video: VideoState, network: XMem) -> None:
-    wanted = (network.key_channels, network.value_channels, network.hidden_channels)
+    expected = (network.key_channels, network.value_channels, network.hidden_channels)
+    hidden = 0 if video.hidden is None else video.hidden.shape[1]
     for members, bank in video.groups:
-        hidden = 0 if video.hidden is None else video.hidden.shape[1]
-        found = (bank.elements.key.shape[1], bank.elements.value.shape[1] // (members.stop - members.start), hidden)
-        if found != wanted:
+        value = bank.elements.value.shape[1] // (members.stop - members.start)
+        saved = (bank.elements.key.shape[1], value, hidden)
+        if saved != expected:
             raise UserError(
-                f"memory: was saved by a network with {found} channels of key, value and sensory memory, not {wanted}; "
-                "use that network"
+                f"memory: was saved by a network with {saved} channels of key, value and sensory memory, "
+                f"not {expected}; use that network"
             )
 
 

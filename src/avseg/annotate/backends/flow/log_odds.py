@@ -1,92 +1,98 @@
-"""How likely each pixel is an object's: by where it was carried to, by its colours, by its memory."""
+"""Log-odds of each pixel to belong to an object, from its warped mask, its colours and its memory."""
 
 import numpy as np
 import numpy.typing as npt
 
-from avseg.annotate.backends.flow.colour_histogram import count
-from avseg.annotate.backends.flow.memory import Read
-from avseg.annotate.backends.flow.tracked_object import AROUND, Looks, Track, distance
+from avseg.annotate.backends.flow.colour_histogram import colour_histogram
+from avseg.annotate.backends.flow.memory import Readout
+from avseg.annotate.backends.flow.tracked_object import SURROUNDINGS, Appearance, TrackedObject, distance_inside
 from avseg.annotate.backends.opencv import cv
 from avseg.annotate.protocols import Mask
 
 Map = npt.NDArray[np.float32]
-SURE = 4.0  # log-odds far from the border of the carried mask
-ANCHOR = 0.5  # share of the accepted masks' colours in the object's; the rest is this frame's
-LOST = 0.03  # share of an object's area below which it is searched for
-FOUND = 2.0  # log of how much more usual a colour must be on an object that comes back than in the picture
+Bins = npt.NDArray[np.int32]
+CERTAIN = 4.0  # log-odds far from the border of the warped mask
+ACCEPTED_WEIGHT = 0.5  # weight of the accepted frames' colours; the rest comes from the current frame
+LOST_SHARE = 0.03  # share of an object's area below which it counts as lost and is searched for
+MIN_COLOUR_RATIO = 2.0  # log ratio by which a colour must be more frequent on a lost object than in the frame
 
 
-def log_odds(track: Track, prior: Map, others: Map, places: npt.NDArray[np.int32], recalled: tuple[Read, Mask]) -> Map:
-    """Log-odds of an object per pixel.
+def pixel_log_odds(obj: TrackedObject, prior: Map, rivals: Map, bins: Bins, recalled: tuple[Readout, Mask]) -> Map:
+    """Compute the log-odds of an object per pixel.
 
     Args:
-        track: the object.
-        prior: (h, w), its probability of the last frame, moved to this one.
-        others: (h, w), the same of all other objects.
-        places: (h, w), the pixels' colours (see `colours.quantise`).
-        recalled: what cells found in the memory, and which cells.
+        obj: the object.
+        prior: (h, w), its last probability, warped to this frame.
+        rivals: (h, w), the maximum of the warped probabilities of all other objects.
+        bins: (h, w), colours of the pixels (see `colour_histogram.colour_bins`).
+        recalled: of `TrackedObject.recall`.
 
     Returns:
         (h, w)
     """
-    looks, inside = track.looks, prior > 0.5
-    if looks is None:
-        return np.full(places.shape, -SURE, np.float32)
+    appearance, inside = obj.appearance, prior > 0.5
+    if appearance is None:
+        return np.full(bins.shape, -CERTAIN, np.float32)
     area = float(np.count_nonzero(inside))
-    if area < max(LOST * looks.area, 1):
-        return _search(looks, others, places)
-    # one that was covered grows back by as much as its whole size allows
-    reach = max(np.sqrt(area), 0.6 * np.sqrt(looks.area))
-    # an object comes out from behind another one on any side of that one
-    beyond = distance(~(inside | _touching(others > 0.5, inside)))
-    carried = np.where(inside, distance(inside), -beyond) / max(0.03 * reach, 0.7)
-    near = beyond < AROUND * reach + 4
-    colour = _colour(looks, prior, others, near & (beyond > 1) & ~inside, places)
-    odds = np.clip(carried, -SURE, SURE) + colour + 2 * (2 * _evidence(recalled, prior.shape) - 1)
-    return np.where(near, odds, -SURE).astype(np.float32)
+    if area < max(LOST_SHARE * appearance.area, 1):
+        return _search(appearance, rivals, bins)
+    # an object that was partly occluded may grow back to its full size
+    reach = max(np.sqrt(area), 0.6 * np.sqrt(appearance.area))
+    # it may reappear on any side of the occluder, so distances are measured from both
+    outside_distance = distance_inside(~(inside | _touching(rivals > 0.5, inside)))
+    signed_distance = np.where(inside, distance_inside(inside), -outside_distance) / max(0.03 * reach, 0.7)
+    nearby = outside_distance < SURROUNDINGS * reach + 4
+    ring = nearby & (outside_distance > 1) & ~inside
+    colour = _colour_log_odds(appearance, prior, rivals, ring, bins)
+    memory = 2 * (2 * _evidence_map(recalled, prior.shape) - 1)
+    odds = np.clip(signed_distance, -CERTAIN, CERTAIN) + colour + memory
+    return np.where(nearby, odds, -CERTAIN).astype(np.float32)
 
 
 def compete(odds: list[Map]) -> list[Map]:
-    """Probabilities of objects and ground that sum to one: a softmax over the objects' odds and zero."""
-    exponent = np.exp(np.clip([cv.GaussianBlur(one, (0, 0), 0.7) for one in odds], -20, 20))
-    total = exponent.sum(0) + 1
-    return [np.asarray(one / total, np.float32) for one in exponent]
+    """Turn log-odds (h, w) of all objects into probabilities: a softmax over the objects and the background (0)."""
+    smooth = [cv.GaussianBlur(object_odds, (0, 0), 0.7) for object_odds in odds]
+    exponents = np.exp(np.clip(smooth, -20, 20))  # (objects, h, w)
+    total = exponents.sum(0) + 1
+    return [np.asarray(exponent / total, np.float32) for exponent in exponents]
 
 
-def _colour(looks: Looks, prior: Map, others: Map, beside: Mask, places: npt.NDArray[np.int32]) -> Map:
-    """Log-odds by colour, those of accepted frames and of this one; (h, w)."""
-    here = count(places, prior * (distance(prior > 0.5) > 1))
-    # what has the object's colours beside the mask is more of it, if the accepted frame had nothing of the kind there
-    odd = 1 / (1 + looks.colours / looks.ground)
-    weight = np.asarray(beside * odd[places] + others, np.float32)
-    ground = ANCHOR * looks.ground + (1 - ANCHOR) * count(places, weight)
-    colours = ANCHOR * looks.colours + (1 - ANCHOR) * here
-    return np.asarray(np.clip(np.log(colours / ground), -3, 3)[places], np.float32)
+def _colour_log_odds(appearance: Appearance, prior: Map, rivals: Map, ring: Mask, bins: Bins) -> Map:
+    """Compute the log-odds by colour, (h, w), from accepted frames and from the current one."""
+    current = colour_histogram(bins, prior * (distance_inside(prior > 0.5) > 1))
+    # object colours in the surrounding ring belong to the object, unless the accepted frames had them there too
+    background_share = 1 / (1 + appearance.colours / appearance.background)
+    weight = np.asarray(ring * background_share[bins] + rivals, np.float32)
+    background = ACCEPTED_WEIGHT * appearance.background + (1 - ACCEPTED_WEIGHT) * colour_histogram(bins, weight)
+    colours = ACCEPTED_WEIGHT * appearance.colours + (1 - ACCEPTED_WEIGHT) * current
+    return np.asarray(np.clip(np.log(colours / background), -3, 3)[bins], np.float32)
 
 
-def _evidence(recalled: tuple[Read, Mask], shape: tuple[int, ...]) -> Map:
-    """What the memory says, per pixel; 0 in cells that did not read."""
-    found, cells = recalled
+def _evidence_map(recalled: tuple[Readout, Mask], shape: tuple[int, ...]) -> Map:
+    """Upsample the evidence of the memory to pixels; 0 in cells that did not read."""
+    readout, cells = recalled
     evidence = np.zeros(cells.shape, np.float32)
-    evidence[cells] = found.evidence
+    evidence[cells] = readout.evidence
     return np.asarray(cv.resize(evidence, shape[::-1], interpolation=cv.INTER_LINEAR), np.float32)
 
 
-def _search(looks: Looks, others: Map, places: npt.NDArray[np.int32]) -> Map:
-    """Log-odds of an object that is out of sight: the largest piece of its colours, if they are rare here."""
-    nothing = np.full(places.shape, -SURE, np.float32)
-    colour = np.log(looks.colours / count(places, np.ones(places.shape, np.float32)))[places]
-    alike = ((colour > FOUND) & (others < 0.5)).astype(np.uint8)
-    pieces, label, stats, _ = cv.connectedComponentsWithStats(alike, connectivity=4)
-    if pieces < 2:
-        return nothing
+def _search(appearance: Appearance, rivals: Map, bins: Bins) -> Map:
+    """Compute the log-odds (h, w) of a lost object: the largest component of its colours, if they are rare here."""
+    frame_colours = colour_histogram(bins, np.ones(bins.shape, np.float32))
+    ratio = np.log(appearance.colours / frame_colours)[bins]
+    similar = ((ratio > MIN_COLOUR_RATIO) & (rivals < 0.5)).astype(np.uint8)
+    components, label, stats, _ = cv.connectedComponentsWithStats(similar, connectivity=4)
+    absent = np.full(bins.shape, -CERTAIN, np.float32)
+    if components < 2:
+        return absent
     largest = 1 + int(stats[1:, cv.CC_STAT_AREA].argmax())
-    enough = stats[largest, cv.CC_STAT_AREA] > 2 * LOST * looks.area
-    return np.where(label == largest, 1.0, -SURE).astype(np.float32) if enough else nothing
+    if stats[largest, cv.CC_STAT_AREA] <= 2 * LOST_SHARE * appearance.area:
+        return absent
+    return np.where(label == largest, 1.0, -CERTAIN).astype(np.float32)
 
 
-def _touching(others: Mask, inside: Mask) -> Mask:
-    """The pieces of `others` that touch `inside`."""
-    _, label = cv.connectedComponents(others.astype(np.uint8), connectivity=4)
+def _touching(rivals: Mask, inside: Mask) -> Mask:
+    """Select the components of `rivals` that touch `inside`."""
+    _, label = cv.connectedComponents(rivals.astype(np.uint8), connectivity=4)
     touched = np.unique(label[cv.dilate(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0])
     return np.asarray(np.isin(label, touched[touched > 0]))

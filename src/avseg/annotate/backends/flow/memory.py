@@ -1,4 +1,4 @@
-"""A memory of an object: cells of frames in which it is known, and which of them those of a frame are near to."""
+"""Memory of an object: the cells of frames in which its mask is known, read by affinity as in XMem."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,18 +7,19 @@ import numpy as np
 import numpy.typing as npt
 
 from avseg.annotate.backends.opencv import cv
-from avseg.annotate.protocols import Picture
+from avseg.annotate.protocols import Image
 
 Map = npt.NDArray[np.float32]
-NEAREST = 16  # memory cells that a cell reads
-BRIGHTNESS = 12.0  # steps of Lab's lightness that are alike
-COLOUR = 9.0  # likewise, of its colours
-TEXTURE = 10.0  # likewise, of the spread of brightness in a cell
-REACH = 0.8  # distance that is near, in lengths of the object
+NEAREST = 16  # memory cells that a query cell attends to
+# differences that count as one unit of distance
+LIGHTNESS_SCALE = 12.0
+CHROMA_SCALE = 9.0
+TEXTURE_SCALE = 10.0  # standard deviation of the gray values in a cell
+POSITION_SCALE = 0.8  # in lengths of the object
 
 
-class Place(NamedTuple):
-    """Where an object is and how large: its centroid in cells, and the root of its area."""
+class Position(NamedTuple):
+    """Centroid of an object in cells, and the square root of its area."""
 
     x: float
     y: float
@@ -26,16 +27,22 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Known:
-    """Cells of one frame: features (n, 6), the object's share (n,), the id that most of each is (n,)."""
+class MemoryFrame:
+    """Cells of one frame.
+
+    Attributes:
+        feature: (n, 6), see `cell_features`.
+        share: (n,), how much of each cell the object covers, 0 to 1.
+        label: (n,), the id of the object that covers most of each cell, 0 for background.
+    """
 
     feature: Map
     share: Map
     label: npt.NDArray[np.int64]
 
 
-class Read(NamedTuple):
-    """What each cell found: see `protocols.Affinity`; (n,) each."""
+class Readout(NamedTuple):
+    """Result of a read for n query cells, (n,) each; see `protocols.Affinity`."""
 
     evidence: Map
     strongest: Map
@@ -43,42 +50,46 @@ class Read(NamedTuple):
     rival: npt.NDArray[np.int64]
 
 
-def describe(picture: Picture, grid: tuple[int, int]) -> Map:
-    """Colour (3) and spread of brightness (1) of the cells, (h, w, 4), in units of what is alike."""
-    small = cv.resize(picture.astype(np.float32) / 255, grid[::-1], interpolation=cv.INTER_AREA)
+def describe_cells(image: Image, grid: tuple[int, int]) -> Map:
+    """Compute colour (3 channels) and texture (1 channel) of the cells of a grid, (rows, columns, 4)."""
+    size = grid[::-1]
+    small = cv.resize(image.astype(np.float32) / 255, size, interpolation=cv.INTER_AREA)
     lab = cv.cvtColor(small, cv.COLOR_RGB2LAB)
-    # more light makes a colour brighter and more colourful at once; the ratio stays
+    # stronger light raises lightness and chroma together; their ratio is stable
     chroma = lab[..., 1:] * (63 / (lab[..., :1] + 24))
-    gray = cv.cvtColor(picture, cv.COLOR_RGB2GRAY).astype(np.float32)
-    mean, square = (cv.resize(one, grid[::-1], interpolation=cv.INTER_AREA) for one in (gray, gray**2))
-    spread = np.sqrt(np.maximum(square - mean**2, 0))
-    return np.dstack([lab[..., :1] / BRIGHTNESS, chroma / COLOUR, spread / TEXTURE]).astype(np.float32)
+    gray = cv.cvtColor(image, cv.COLOR_RGB2GRAY).astype(np.float32)
+    mean = cv.resize(gray, size, interpolation=cv.INTER_AREA)
+    mean_square = cv.resize(gray**2, size, interpolation=cv.INTER_AREA)
+    texture = np.sqrt(np.maximum(mean_square - mean**2, 0))
+    channels = [lab[..., :1] / LIGHTNESS_SCALE, chroma / CHROMA_SCALE, texture / TEXTURE_SCALE]
+    return np.dstack(channels).astype(np.float32)
 
 
-def features(described: Map, place: Place, near: npt.NDArray[np.bool_]) -> Map:
-    """Features (n, 6) of the cells in `near`, with their place relative to the object."""
-    rows, columns = np.nonzero(near)
-    scale = REACH * max(place.length, 1.0)
-    position = np.stack([(columns - place.x) / scale, (rows - place.y) / scale], 1)
-    return np.concatenate([described[near], position], 1).astype(np.float32)
+def cell_features(descriptors: Map, position: Position, nearby: npt.NDArray[np.bool_]) -> Map:
+    """Append the position relative to the object to the descriptors of the cells in `nearby`: (n, 6)."""
+    rows, columns = np.nonzero(nearby)
+    scale = POSITION_SCALE * max(position.length, 1.0)
+    offset = np.stack([(columns - position.x) / scale, (rows - position.y) / scale], 1)
+    return np.concatenate([descriptors[nearby], offset], 1).astype(np.float32)
 
 
-def read(query: Map, memory: list[Known]) -> Read:
-    """Compares cells (n, 6) with those of a memory; softmax of minus half the squared distance over the nearest."""
-    key, share, label = (
-        np.concatenate([getattr(known, name) for known in memory]) for name in ("feature", "share", "label")
-    )
+def read_memory(query: Map, memory: list[MemoryFrame]) -> Readout:
+    """Read a memory of m cells for query cells (n, 6): softmax of -distance^2 / 2 over the nearest memory cells."""
+    key = np.concatenate([frame.feature for frame in memory])
+    share = np.concatenate([frame.share for frame in memory])
+    label = np.concatenate([frame.label for frame in memory])
+    # (n, m) squared distances; only the k nearest cells take part
     distance = (query**2).sum(1)[:, None] + (key**2).sum(1) - 2 * query @ key.T
-    count = min(NEAREST, len(key))
-    nearest = np.argpartition(distance, count - 1, axis=1)[:, :count]
-    kernel = np.exp(-0.5 * np.maximum(np.take_along_axis(distance, nearest, 1), 0))
+    k = min(NEAREST, len(key))
+    nearest = np.argpartition(distance, k - 1, axis=1)[:, :k]
+    kernel = np.exp(-0.5 * np.maximum(np.take_along_axis(distance, nearest, 1), 0))  # (n, k)
     weight = (kernel + 1e-12) / (kernel + 1e-12).sum(1, keepdims=True)
     best = np.take_along_axis(nearest, kernel.argmax(1)[:, None], 1)[:, 0]
-    entropy = -(weight * np.log(weight + 1e-12)).sum(1) / np.log(max(count, 2))
-    # what is like nothing in memory is no evidence for the object
-    known = np.minimum(kernel.max(1) / 0.1, 1)
-    return Read(
-        evidence=((weight * share[nearest]).sum(1) * known).astype(np.float32),
+    entropy = -(weight * np.log(weight + 1e-12)).sum(1) / np.log(max(k, 2))
+    # a cell that resembles nothing in memory is not evidence for the object
+    familiarity = np.minimum(kernel.max(1) / 0.1, 1)
+    return Readout(
+        evidence=((weight * share[nearest]).sum(1) * familiarity).astype(np.float32),
         strongest=kernel.max(1).astype(np.float32),
         entropy=entropy.astype(np.float32),
         rival=label[best],

@@ -1,23 +1,22 @@
-"""A propagator without weights: optical flow carries the masks, colours and a memory of cells correct them.
+"""Propagate masks without learned weights: optical flow warps them, colours and a memory of cells correct them.
 
-Flow: DIS (Kroeger et al., ECCV 2016). The memory is that of XMem in small: cells of accepted frames, read by affinity.
-Nothing is random, and the memory does not grow with the length of the video.
+Flow: DIS (Kroeger et al., ECCV 2016). The memory is a small version of XMem's: cells of accepted frames, read by
+affinity. The result is deterministic, and the memory does not grow with the length of the video.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from avseg.annotate.backends.crop import View, look
-from avseg.annotate.backends.flow.colour_histogram import quantise
-from avseg.annotate.backends.flow.log_odds import compete, log_odds
-from avseg.annotate.backends.flow.memory import Read, describe
-from avseg.annotate.backends.flow.tracked_object import Track, cell_shares
-from avseg.annotate.backends.guided_filter import snap
+from avseg.annotate.backends.crop import Crop, crop_image
+from avseg.annotate.backends.flow.colour_histogram import colour_bins
+from avseg.annotate.backends.flow.log_odds import compete, pixel_log_odds
+from avseg.annotate.backends.flow.memory import Readout, describe_cells
+from avseg.annotate.backends.flow.tracked_object import TrackedObject, cell_shares
+from avseg.annotate.backends.guided_filter import guided_upsample
 from avseg.annotate.backends.opencv import cv
-from avseg.annotate.protocols import Affinity, Mask, Picture, Probability, Step
+from avseg.annotate.protocols import Affinity, Image, Mask, Probability, Step
 from avseg.utils.errors import UserError
 
 Map = npt.NDArray[np.float32]
@@ -25,10 +24,10 @@ CELLS = 40  # along the longer side
 
 
 class FlowAffinity:
-    """See the module.
+    """Propagator by optical flow and affinity.
 
     Args:
-        side: pixels of the longer side that it works at; pictures of less than half of it are enlarged.
+        side: longer side of the working size in pixels; frames of less than half of it are enlarged.
     """
 
     def __init__(self, side: int = 320) -> None:
@@ -40,74 +39,82 @@ class FlowAffinity:
 
     def reset(self, objects: Sequence[int]) -> None:
         """See `Propagator.reset`."""
-        self._objects = tuple(objects)
-        self._tracks: dict[int, Track] = {}
-        self._last: npt.NDArray[np.uint8] | None = None
+        self._object_ids = tuple(objects)
+        self._tracked: dict[int, TrackedObject] = {}
+        self._last_gray: npt.NDArray[np.uint8] | None = None
         self._size: tuple[int, int] | None = None
 
-    def step(self, picture: Picture, masks: Mapping[int, Mask] | None = None) -> Step:
+    def step(self, image: Image, masks: Mapping[int, Mask] | None = None) -> Step:
         """See `Propagator.step`."""
         masks = masks or {}
-        self._check(picture, masks)
-        view = look(picture, self.side, least=self.side // 2)
-        described, places = describe(view.picture, _grid(view.shape)), quantise(view.picture)
-        reads = self._carry(view, described, places)
-        affinity = {name: _affinity(view, found, near) for name, (found, near) in reads.items()}
-        for name, mask in masks.items():
-            self._tracks.setdefault(name, Track(view.shrink(mask))).probability = view.shrink(mask)
-        label = self._label(described.shape[:2])
-        for name in masks:
-            self._tracks[name].remember(described, places, label)
-        self._last = cv.cvtColor(view.picture, cv.COLOR_RGB2GRAY)
-        return Step(self._answer(picture, view, masks), affinity or None)
+        self._check(image, masks)
+        crop = crop_image(image, self.side, min_side=self.side // 2)
+        descriptors, bins = describe_cells(crop.image, _grid(crop.shape)), colour_bins(crop.image)
+        readouts = self._propagate(crop, descriptors, bins)
+        affinity = {}
+        for object_id, (readout, nearby) in readouts.items():
+            affinity[object_id] = _full_grid_affinity(crop, readout, nearby)
+        for object_id, mask in masks.items():
+            small = crop.shrink(mask)
+            self._tracked.setdefault(object_id, TrackedObject(small)).probability = small
+        # all masks are set before any memory is written: a cell's label depends on all objects
+        label = self._cell_labels(descriptors.shape[:2])
+        for object_id in masks:
+            self._tracked[object_id].memorise(descriptors, bins, label)
+        self._last_gray = cv.cvtColor(crop.image, cv.COLOR_RGB2GRAY)
+        return Step(self._full_size(image, crop, masks), affinity or None)
 
-    def _carry(self, view: View, described: Map, places: npt.NDArray[np.int32]) -> dict[int, tuple[Read, Mask]]:
-        """Moves all tracks to this frame; what each read from its memory, and in which cells."""
-        if self._last is None or not self._tracks:
+    def _propagate(self, crop: Crop, descriptors: Map, bins: npt.NDArray[np.int32]) -> dict[int, tuple[Readout, Mask]]:
+        """Move all objects to this frame; return what each read from its memory, and in which cells."""
+        if self._last_gray is None or not self._tracked:
             return {}
-        gray = cv.cvtColor(view.picture, cv.COLOR_RGB2GRAY)
-        moved = _warp([track.probability for track in self._tracks.values()], self._flow.calc(gray, self._last, None))
-        priors = dict(zip(self._tracks, moved, strict=True))
-        reads, odds = {}, []
-        for name, track in self._tracks.items():
-            others = np.zeros(view.shape, np.float32)
-            for other, prior in priors.items():
-                others = others if other == name else np.maximum(others, prior)
-            reads[name] = track.recall(priors[name], described)
-            odds.append(log_odds(track, priors[name], others, places, reads[name]))
-        for track, probability in zip(self._tracks.values(), compete(odds), strict=True):
-            track.probability = probability
-        return reads
+        gray = cv.cvtColor(crop.image, cv.COLOR_RGB2GRAY)
+        flow = self._flow.calc(gray, self._last_gray, None)
+        priors = {object_id: _warp(obj.probability, flow) for object_id, obj in self._tracked.items()}
+        readouts, odds = {}, []
+        for object_id, obj in self._tracked.items():
+            rivals = np.zeros(crop.shape, np.float32)
+            for rival_id, prior in priors.items():
+                if rival_id != object_id:
+                    rivals = np.maximum(rivals, prior)
+            readouts[object_id] = obj.recall(priors[object_id], descriptors)
+            odds.append(pixel_log_odds(obj, priors[object_id], rivals, bins, readouts[object_id]))
+        for obj, probability in zip(self._tracked.values(), compete(odds), strict=True):
+            obj.probability = probability
+        return readouts
 
-    def _label(self, grid: tuple[int, ...]) -> npt.NDArray[np.int64]:
-        """Which object, or 0 for the ground, most of each cell is."""
-        shares = [cell_shares(track.probability, grid) for track in self._tracks.values()]
-        ids = np.array([0, *self._tracks])
-        return np.asarray(ids[np.argmax([np.full(grid, 0.5, np.float32), *shares], axis=0)])
+    def _cell_labels(self, grid: tuple[int, ...]) -> npt.NDArray[np.int64]:
+        """Compute the id of the object that covers most of each cell, 0 for the background; (rows, columns)."""
+        shares = [np.full(grid, 0.5, np.float32)]
+        for obj in self._tracked.values():
+            shares.append(cell_shares(obj.probability, grid))
+        object_ids = np.array([0, *self._tracked])
+        return np.asarray(object_ids[np.argmax(shares, axis=0)])
 
-    def _answer(self, picture: Picture, view: View, masks: Mapping[int, Mask]) -> dict[int, Probability]:
-        answer: dict[int, Probability] = {}
-        for name, track in self._tracks.items():
-            if name in masks:
-                answer[name] = masks[name].astype(np.float32)
-            elif view.shape == picture.shape[:2]:
-                answer[name] = track.probability.copy()
-            elif view.shape[0] > picture.shape[0]:
-                answer[name] = cv.resize(track.probability, picture.shape[1::-1], interpolation=cv.INTER_AREA)
+    def _full_size(self, image: Image, crop: Crop, masks: Mapping[int, Mask]) -> dict[int, Probability]:
+        probabilities: dict[int, Probability] = {}
+        for object_id, obj in self._tracked.items():
+            if object_id in masks:
+                full = masks[object_id].astype(np.float32)
+            elif crop.shape == image.shape[:2]:
+                full = obj.probability.copy()
+            elif crop.shape[0] > image.shape[0]:
+                full = cv.resize(obj.probability, image.shape[1::-1], interpolation=cv.INTER_AREA)
             else:
-                answer[name] = snap(view.picture, track.probability, picture)
-        return answer
+                full = guided_upsample(crop.image, obj.probability, image)
+            probabilities[object_id] = full
+        return probabilities
 
-    def _check(self, picture: Picture, masks: Mapping[int, Mask]) -> None:
-        size = (picture.shape[0], picture.shape[1])
+    def _check(self, image: Image, masks: Mapping[int, Mask]) -> None:
+        size = (image.shape[0], image.shape[1])
         if self._size not in (None, size):
-            raise UserError(f"picture: {size} (height, width) in a video of {self._size}; reset for another video")
+            raise UserError(f"image: {size} (height, width) in a video of {self._size}; reset for another video")
         self._size = size
-        for name, mask in masks.items():
-            if name not in self._objects:
-                raise UserError(f"objects: {name} was not told to reset; known are {list(self._objects)}")
+        for object_id, mask in masks.items():
+            if object_id not in self._object_ids:
+                raise UserError(f"objects: {object_id} was not passed to reset; known are {list(self._object_ids)}")
             if mask.shape != size:
-                raise UserError(f"mask: {mask.shape} does not fit a picture of {size} (height, width)")
+                raise UserError(f"mask: {mask.shape} does not fit an image of {size} (height, width)")
 
 
 def _grid(shape: tuple[int, int]) -> tuple[int, int]:
@@ -115,26 +122,23 @@ def _grid(shape: tuple[int, int]) -> tuple[int, int]:
     return max(round(shape[0] / cell), 1), max(round(shape[1] / cell), 1)
 
 
-def _warp(maps: list[Map], flow: Map) -> list[Map]:
-    """Maps of the last frame, moved to this one; the flow (h, w, 2) leads from this one to the last."""
+def _warp(probability: Map, flow: Map) -> Map:
+    """Warp a map (h, w) of the last frame to this one; the flow (h, w, 2) points from this frame to the last."""
     height, width = flow.shape[:2]
     x = flow[..., 0] + np.arange(width, dtype=np.float32)
     y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    return [cv.remap(one, x, y, cv.INTER_LINEAR, borderMode=cv.BORDER_REPLICATE) for one in maps]
+    return np.asarray(cv.remap(probability, x, y, cv.INTER_LINEAR, borderMode=cv.BORDER_REPLICATE), np.float32)
 
 
-def _affinity(view: View, found: Read, near: Mask) -> Affinity:
-    """What was read, on the whole grid: cells that did not read are like nothing."""
-
-    def whole(values: npt.NDArray[Any], ground: float) -> npt.NDArray[Any]:
-        filled = np.full(near.shape, ground, values.dtype)
-        filled[near] = values
-        return filled
-
-    height, width = near.shape
-    x = (np.arange(width, dtype=np.float32) + 0.5) * view.width / width
-    y = (np.arange(height, dtype=np.float32) + 0.5) * view.height / height
-    centres = np.stack(np.meshgrid(x, y), -1)
-    return Affinity(
-        whole(found.evidence, 0), whole(found.strongest, 0), whole(found.entropy, 1), whole(found.rival, 0), centres
-    )
+def _full_grid_affinity(crop: Crop, readout: Readout, nearby: Mask) -> Affinity:
+    """Spread a readout of the cells in `nearby` over the grid (rows, columns); the others match nothing."""
+    evidence, strongest, entropy, rival = (np.zeros(nearby.shape, values.dtype) for values in readout)
+    entropy[:] = 1
+    evidence[nearby] = readout.evidence
+    strongest[nearby] = readout.strongest
+    entropy[nearby] = readout.entropy
+    rival[nearby] = readout.rival
+    rows, columns = nearby.shape
+    x = (np.arange(columns, dtype=np.float32) + 0.5) * crop.width / columns
+    y = (np.arange(rows, dtype=np.float32) + 0.5) * crop.height / rows
+    return Affinity(evidence, strongest, entropy, rival, centres=np.stack(np.meshgrid(x, y), -1))

@@ -1,4 +1,4 @@
-"""An object that is followed: where it was last, what is remembered of it."""
+"""State of one tracked object: its last probability map, its memory and its colours."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,89 +7,107 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from avseg.annotate.backends.flow.colour_histogram import Histogram, count
-from avseg.annotate.backends.flow.memory import Known, Place, Read, features, read
+from avseg.annotate.backends.flow.colour_histogram import Histogram, colour_histogram
+from avseg.annotate.backends.flow.memory import MemoryFrame, Position, Readout, cell_features, read_memory
 from avseg.annotate.backends.opencv import cv
 from avseg.annotate.protocols import Mask
 
 Map = npt.NDArray[np.float32]
-KEPT = 4  # accepted frames in the memory of an object: the first and the newest
-AROUND = 0.8  # how far the neighbourhood of an object reaches, in roots of its area
+MEMORY_FRAMES = 4  # accepted frames in the memory of an object: the first and the newest
+SURROUNDINGS = 0.8  # width of the surroundings of an object, in square roots of its area
 
 
-class Looks(NamedTuple):
-    """Colours of an object, of what is around it, and its area in pixels, in accepted frames."""
+class Appearance(NamedTuple):
+    """Colours of an object and of its surroundings, and its area in pixels, in accepted frames."""
 
     colours: Histogram
-    ground: Histogram
+    background: Histogram
     area: float
 
 
 @dataclass
-class Track:
-    """An object that is followed.
+class TrackedObject:
+    """An object that is followed through the video.
 
     Attributes:
         probability: (h, w) in the last frame.
         memory: cells of accepted frames.
-        looks: None before an accepted frame in which the object is seen.
+        appearance: None until an accepted frame shows the object.
     """
 
     probability: Map
-    memory: list[Known] = field(default_factory=list)
-    looks: Looks | None = None
+    memory: list[MemoryFrame] = field(default_factory=list)
+    appearance: Appearance | None = None
 
-    def remember(self, described: Map, places: npt.NDArray[np.int32], label: npt.NDArray[np.int64]) -> None:
-        """Takes the frame, in which `probability` is what somebody accepted, into the memory.
+    def memorise(self, descriptors: Map, bins: npt.NDArray[np.int32], label: npt.NDArray[np.int64]) -> None:
+        """Add the current frame, whose `probability` is an accepted mask, to the memory.
 
         Args:
-            described: the frame's cells (see `cells.describe`).
-            places: the pixels' colours (see `colours.quantise`).
-            label: (h, w) of the cells, the id that most of each is.
+            descriptors: of the frame's cells, see `memory.describe_cells`.
+            bins: (h, w), colours of the pixels, see `colour_histogram.colour_bins`.
+            label: (rows, columns), the id that covers most of each cell.
         """
-        share = cell_shares(self.probability, described.shape[:2])
-        near, place = neighbourhood(share)
-        if place is None:
+        share = cell_shares(self.probability, descriptors.shape[:2])
+        nearby, position = neighbourhood(share)
+        if position is None:
             return
-        known = Known(features(described, place, near), share[near], label[near])
-        self.memory = [*self.memory[:1], *self.memory[1:][-(KEPT - 2) :], known]
+        frame = MemoryFrame(cell_features(descriptors, position, nearby), share[nearby], label[nearby])
+        self.memory = [*self.memory[:1], *self.memory[1:][-(MEMORY_FRAMES - 2) :], frame]
         inside, area = self.probability > 0.5, float(self.probability.sum())
-        around = ~inside & (distance(~inside) < AROUND * np.sqrt(area) + 4)
-        colours, ground = (count(places, where.astype(np.float32)) for where in (inside, around))
-        if self.looks is not None:
-            colours, ground = ((a + b) / np.float32(2) for a, b in zip((colours, ground), self.looks[:2], strict=True))
-        self.looks = Looks(colours, ground, area)
+        around = ~inside & (distance_inside(~inside) < SURROUNDINGS * np.sqrt(area) + 4)
+        colours = colour_histogram(bins, inside.astype(np.float32))
+        background = colour_histogram(bins, around.astype(np.float32))
+        if self.appearance is not None:
+            colours = (colours + self.appearance.colours) / np.float32(2)
+            background = (background + self.appearance.background) / np.float32(2)
+        self.appearance = Appearance(colours, background, area)
 
-    def recall(self, prior: Map, described: Map) -> tuple[Read, Mask]:
-        """What the cells around a carried mask (h, w) find in the memory, and which cells these are."""
-        near, place = neighbourhood(cell_shares(prior, described.shape[:2]))
-        if place is None:
-            place = Place(described.shape[1] / 2, described.shape[0] / 2, float(max(described.shape)))
-        query = features(described, place, near)
+    def recall(self, prior: Map, descriptors: Map) -> tuple[Readout, Mask]:
+        """Read the memory for the cells around a warped mask.
+
+        Args:
+            prior: (h, w), the warped probability.
+            descriptors: of the frame's cells.
+
+        Returns:
+            The readout of n cells, and which cells of the grid (rows, columns) these are.
+        """
+        nearby, position = neighbourhood(cell_shares(prior, descriptors.shape[:2]))
+        if position is None:
+            position = Position(descriptors.shape[1] / 2, descriptors.shape[0] / 2, float(max(descriptors.shape)))
+        query = cell_features(descriptors, position, nearby)
         if not self.memory:
-            nothing = np.zeros(len(query), np.float32)
-            return Read(nothing, nothing, nothing + 1, nothing.astype(np.int64)), near
-        return read(query, self.memory), near
+            zeros = np.zeros(len(query), np.float32)
+            return Readout(zeros, zeros, zeros + 1, zeros.astype(np.int64)), nearby
+        return read_memory(query, self.memory), nearby
 
 
 def cell_shares(probability: Map, grid: Sequence[int]) -> Map:
-    """The share of an object in each cell of a grid (rows, columns)."""
+    """Average a probability map over the cells of a grid (rows, columns)."""
     return np.asarray(cv.resize(probability, (grid[1], grid[0]), interpolation=cv.INTER_AREA), np.float32)
 
 
-def neighbourhood(share: Map) -> tuple[Mask, Place | None]:
-    """The cells in and around an object, by its share of each, and where it is; all cells and None where it is not."""
-    everywhere, total = np.ones(share.shape, np.bool_), float(share.sum())
+def neighbourhood(share: Map) -> tuple[Mask, Position | None]:
+    """Select the cells in and around an object.
+
+    Args:
+        share: (rows, columns), how much of each cell the object covers.
+
+    Returns:
+        The cells, and the object's position; all cells and None if it is not visible.
+    """
+    total = float(share.sum())
     rows, columns = np.flatnonzero(share.max(1) > 0.3), np.flatnonzero(share.max(0) > 0.3)
     if total < 0.25 or not len(rows):
-        return everywhere, None
+        return np.ones(share.shape, np.bool_), None
     y, x = np.mgrid[: share.shape[0], : share.shape[1]]
-    place = Place(float((x * share).sum() / total), float((y * share).sum() / total), float(np.sqrt(total)))
-    spare = place.length + 2
-    inside = (y >= rows[0] - spare) & (y <= rows[-1] + spare) & (x >= columns[0] - spare) & (x <= columns[-1] + spare)
-    return inside, place
+    position = Position(float((x * share).sum() / total), float((y * share).sum() / total), float(np.sqrt(total)))
+    margin = position.length + 2
+    in_rows = (y >= rows[0] - margin) & (y <= rows[-1] + margin)
+    in_columns = (x >= columns[0] - margin) & (x <= columns[-1] + margin)
+    return in_rows & in_columns, position
 
 
-def distance(inside: Mask) -> Map:
-    """Of each pixel in a mask to the nearest one that is not, in pixels; 0 outside."""
-    return np.asarray(cv.distanceTransform(inside.astype(np.uint8), cv.DIST_L2, 3), np.float32)
+def distance_inside(mask: Mask) -> Map:
+    """Compute the distance of each pixel of a mask to the nearest pixel outside, in pixels; 0 outside."""
+    return np.asarray(cv.distanceTransform(mask.astype(np.uint8), cv.DIST_L2, 3), np.float32)

@@ -1,6 +1,6 @@
-"""From a click to a region: pieces of even colour join in the order of how easily the click reaches them.
+"""Grow a region from a click: superpixels join in the order of their path cost from the click.
 
-Of all the regions that come about on the way, those whose border is the strongest are objects or parts of objects.
+Among all regions on the way, those with the strongest borders are objects or parts of objects.
 """
 
 from collections.abc import Sequence
@@ -12,96 +12,106 @@ from scipy.sparse.csgraph import dijkstra
 from avseg.annotate.backends.grabcut.superpixels import Superpixels
 from avseg.annotate.protocols import Mask
 
-STRONG = 20.0  # step of colour of a sure edge
-WHOLE = 0.04  # share of the view from which on an object is not taken for a part of one
-LARGEST = 0.7  # share of the view that an object may fill
-MIDDLE = 0.2  # radius of what is taken for the object in a box, share of the box
-DISTINCT = 0.75  # IoU above which two regions are one
+STRONG_STEP = 20.0  # colour difference of a certain edge
+FULL_OBJECT = 0.04  # share of the crop above which a region is not penalised as a part of an object
+LARGEST = 0.7  # share of the crop that an object may fill
+BOX_CENTRE = 0.2  # radius around a box's centre that counts as object, as a share of the box
+SAME_REGION = 0.75  # IoU from which two regions count as the same
+_TRIED, _RETURNED = 40, 3
 
-Members = npt.NDArray[np.bool_]  # (n,), which pieces
+Pixels = Sequence[tuple[int, int]]  # (row, column)
+Members = npt.NDArray[np.bool_]  # (n,), superpixels of a region
+Region = tuple[Members, float]  # with the score of its border
 
 
-def grow(
-    pieces: Superpixels, positive: Sequence[tuple[int, int]], negative: Sequence[tuple[int, int]]
-) -> list[tuple[Mask, float]]:
-    """Regions around points, the best first, none nearly the same as another.
+def grow_regions(superpixels: Superpixels, positive: Pixels, negative: Pixels) -> list[tuple[Mask, float]]:
+    """Grow regions around points.
 
     Args:
-        pieces: of the picture.
-        positive: rows and columns inside of the object, one at least.
-        negative: rows and columns outside of it.
+        superpixels: of the image.
+        positive: pixels on the object, at least one.
+        negative: pixels off the object.
 
     Returns:
-        up to three masks (h, w) with scores, 0 to 1: how strong the border is.
+        Up to three distinct masks (h, w) with scores 0 to 1 (border strength), best first.
     """
-    inside, outside = (sorted({int(pieces.label[place]) for place in places}) for places in (positive, negative))
-    away = np.full(len(pieces.size), np.inf)
-    if ground := [piece for piece in outside if piece not in inside]:
-        away = dijkstra(pieces.cost(), indices=ground, min_only=True)
-    found = _grow(pieces, inside)
+    inside, outside = _superpixels_at(superpixels, positive), _superpixels_at(superpixels, negative)
+    costs = superpixels.path_costs()
+    regions = _grow(superpixels, inside)
     if len(inside) > 1:
-        # each click adds its region: the parts of an object are often unlike
-        alone = [_grow(pieces, [seed])[0] for seed in inside]
-        united = np.logical_or.reduce([members for members, _ in alone])
-        found = [(united, float(np.mean([score for _, score in alone])))] + [
-            entry for entry in found if entry[0][inside].all()
-        ]
-    distinct: list[tuple[Members, float]] = []
-    # a negative click only takes away: what it reaches more easily
-    free = dijkstra(pieces.cost(), indices=inside, min_only=True) < away
-    free[inside] = True
-    for members, score in ((members & free, score) for members, score in found):
-        if all(_overlap(members, other, pieces.size) < DISTINCT for other, _ in distinct):
+        # each click adds its own region: the parts of an object often differ in colour
+        best_per_click = [_grow(superpixels, [seed])[0] for seed in inside]
+        union = np.logical_or.reduce([members for members, _ in best_per_click])
+        containing_all = [region for region in regions if region[0][inside].all()]
+        regions = [(union, float(np.mean([score for _, score in best_per_click]))), *containing_all]
+    negative_cost = np.full(len(superpixels.size), np.inf)
+    if background := [seed for seed in outside if seed not in inside]:
+        negative_cost = dijkstra(costs, indices=background, min_only=True)
+    # a negative click only removes the superpixels that are closer to it
+    allowed = dijkstra(costs, indices=inside, min_only=True) < negative_cost
+    allowed[inside] = True
+    distinct: list[Region] = []
+    for grown, score in regions:
+        members = grown & allowed
+        if all(_iou(members, accepted, superpixels.size) < SAME_REGION for accepted, _ in distinct):
             distinct.append((members, score))
-    return [(members[pieces.label], score) for members, score in distinct[:3]]
+    return [(members[superpixels.label], score) for members, score in distinct[:_RETURNED]]
 
 
-def enclosed(pieces: Superpixels, inside: Mask) -> Mask:
-    """What of a box, (h, w), is likely the object: what its middle reaches more easily than what is outside does."""
-    ground = np.flatnonzero((pieces.share(inside) < 0.5) & (pieces.size > 0))
-    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    y, x = np.ogrid[: inside.shape[0], : inside.shape[1]]
+def box_foreground(superpixels: Superpixels, box: Mask) -> Mask:
+    """Estimate the object in a box (h, w): superpixels closer to the box's centre than to its outside."""
+    background = np.flatnonzero((superpixels.covered_share(box) < 0.5) & (superpixels.size > 0))
+    rows, columns = np.flatnonzero(box.any(1)), np.flatnonzero(box.any(0))
+    y, x = np.ogrid[: box.shape[0], : box.shape[1]]
     (top, bottom), (left, right) = rows[[0, -1]], columns[[0, -1]]
-    off = ((y - (top + bottom) / 2) / (bottom - top + 1)) ** 2 + ((x - (left + right) / 2) / (right - left + 1)) ** 2
-    middle = np.flatnonzero(pieces.share(off < MIDDLE**2) > 0.5)
-    if not len(ground) or not len(middle):
-        return inside
-    from_outside, from_middle = (dijkstra(pieces.cost(), indices=seeds, min_only=True) for seeds in (ground, middle))
-    return np.asarray(inside & (from_middle < from_outside)[pieces.label])
+    y_offset = (y - (top + bottom) / 2) / (bottom - top + 1)
+    x_offset = (x - (left + right) / 2) / (right - left + 1)
+    centre = np.flatnonzero(superpixels.covered_share(y_offset**2 + x_offset**2 < BOX_CENTRE**2) > 0.5)
+    if not len(background) or not len(centre):
+        return box
+    costs = superpixels.path_costs()
+    background_cost = dijkstra(costs, indices=background, min_only=True)
+    centre_cost = dijkstra(costs, indices=centre, min_only=True)
+    return np.asarray(box & (centre_cost < background_cost)[superpixels.label])
 
 
-def _grow(pieces: Superpixels, seeds: Sequence[int]) -> list[tuple[Members, float]]:
-    """Regions on the way out from seeds, the best first."""
-    reach = dijkstra(pieces.cost(), indices=seeds, min_only=True)
-    order = np.argsort(reach, kind="stable")
-    scores = _scores(pieces, order)
+def _superpixels_at(superpixels: Superpixels, pixels: Pixels) -> list[int]:
+    return sorted({int(superpixels.label[pixel]) for pixel in pixels})
+
+
+def _grow(superpixels: Superpixels, seeds: Sequence[int]) -> list[Region]:
+    """Return the regions that appear while growing from seeds, best first."""
+    cost = dijkstra(superpixels.path_costs(), indices=seeds, min_only=True)
+    order = np.argsort(cost, kind="stable")
+    scores = _prefix_scores(superpixels, order)
     regions = []
-    for place in np.argsort(-scores, kind="stable")[:40]:
-        members = np.zeros(len(reach), np.bool_)
-        members[order[: place + 1]] = True
-        regions.append((members, float(scores[place])))
+    for last in np.argsort(-scores, kind="stable")[:_TRIED]:
+        members = np.zeros(len(cost), np.bool_)
+        members[order[: last + 1]] = True
+        regions.append((members, float(scores[last])))
     return regions
 
 
-def _scores(pieces: Superpixels, order: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """For each beginning of the order how strong its border is, with a preference for whole objects."""
-    # beyond STRONG an edge is an edge: a border that is weak here and there is worse than an even one
-    strong = np.minimum(pieces.step, STRONG) / STRONG
-    length, strength = _cut(pieces.border, order), _cut(pieces.border * strong, order)
-    size, edge = pieces.size[order].cumsum() / pieces.size.sum(), pieces.edge[order].cumsum() / pieces.edge.sum()
-    # where the view ends and the picture goes on, there is no border
-    contrast = strength / np.maximum(length + pieces.open[order].cumsum(), 1)
-    compact = np.clip(4 * np.pi * pieces.size[order].cumsum() / np.maximum(length, 1) ** 2, 0.02, 1) ** 0.25
-    # what runs out of the picture on all sides is ground, not an object
-    object_like = np.clip((LARGEST - size) / 0.3, 0, 1) * np.clip(1.4 - 2 * edge, 0, 1)
-    return np.asarray(contrast * compact * object_like * np.clip(size / WHOLE, 0.01, 1) ** 0.25)
+def _prefix_scores(superpixels: Superpixels, order: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Score the region of the first k + 1 superpixels of an order, for every k: border strength times shape priors."""
+    # beyond STRONG_STEP all edges count the same: an even border is better than one with gaps
+    strong = np.minimum(superpixels.step, STRONG_STEP) / STRONG_STEP
+    length, strength = _cut_weights(superpixels.border, order), _cut_weights(superpixels.border * strong, order)
+    pixels = superpixels.size[order].cumsum()
+    size, edge = pixels / superpixels.size.sum(), superpixels.edge[order].cumsum() / superpixels.edge.sum()
+    # where the crop ends but the image continues, the true border is not visible and counts as weak
+    contrast = strength / np.maximum(length + superpixels.open[order].cumsum(), 1)
+    compactness = np.clip(4 * np.pi * pixels / np.maximum(length, 1) ** 2, 0.02, 1) ** 0.25
+    # a region that reaches the image border on all sides is background
+    objectness = np.clip((LARGEST - size) / 0.3, 0, 1) * np.clip(1.4 - 2 * edge, 0, 1)
+    return np.asarray(contrast * compactness * objectness * np.clip(size / FULL_OBJECT, 0.01, 1) ** 0.25)
 
 
-def _cut(weight: npt.NDArray[np.float64], order: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Total weight between the first k + 1 of the order and all others, for every k."""
-    among = np.tril(weight[np.ix_(order, order)], -1).sum(1)
-    return np.asarray((weight[order].sum(1) - 2 * among).cumsum())
+def _cut_weights(weight: npt.NDArray[np.float64], order: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Sum the weight (n, n) between the first k + 1 superpixels of an order and all others, for every k."""
+    within = np.tril(weight[np.ix_(order, order)], -1).sum(1)
+    return np.asarray((weight[order].sum(1) - 2 * within).cumsum())
 
 
-def _overlap(a: Members, b: Members, size: npt.NDArray[np.int64]) -> float:
+def _iou(a: Members, b: Members, size: npt.NDArray[np.int64]) -> float:
     return float(size[a & b].sum() / max(size[a | b].sum(), 1))

@@ -1,56 +1,67 @@
-"""A segmenter without weights: GrabCut (SIGGRAPH 2004) near the prompts, at a small size, with edges at full size."""
+"""Segment objects without learned weights: GrabCut (Rother et al., SIGGRAPH 2004) near the prompts.
+
+The cut runs at a small working size; the edges are then refined at full size.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from avseg.annotate.backends.crop import View, look
-from avseg.annotate.backends.grabcut.region_growing import enclosed, grow
-from avseg.annotate.backends.grabcut.superpixels import Superpixels, cut
-from avseg.annotate.backends.guided_filter import snap
+from avseg.annotate.backends.crop import Crop, crop_image
+from avseg.annotate.backends.grabcut.region_growing import box_foreground, grow_regions
+from avseg.annotate.backends.grabcut.superpixels import Superpixels, split_superpixels
+from avseg.annotate.backends.guided_filter import guided_upsample
 from avseg.annotate.backends.opencv import cv
 from avseg.annotate.propagation.refine import padded_box
-from avseg.annotate.protocols import Box, Candidate, Mask, Picture, Probability
+from avseg.annotate.protocols import Box, Candidate, Image, Mask, Probability
 from avseg.utils.errors import UserError
 
 Clicks = Sequence[tuple[float, float, bool]]
-Trimap = npt.NDArray[np.uint8]  # of cv2.GC_BGD, GC_FGD, GC_PR_BGD, GC_PR_FGD
-CLOSE = (0.35, 0.08)  # of the picture's longer side: closer looks at a click, for small objects
-UNSURE = 0.45  # score of a region below which the object may be too small to be seen
-CONTEXT = 0.2  # of a region's longer side, what is seen around it
-MOST_ADDED, MOST_TAKEN = 3.0, 0.6  # what one click may change of a mask, shares of it
-PARTIAL = 0.05  # pieces of less than this share of the largest one are noise
+Trimap = npt.NDArray[np.uint8]  # (h, w) of cv2.GC_BGD, GC_FGD, GC_PR_BGD, GC_PR_FGD
+CLOSE_UPS = (0.35, 0.08)  # sides of further crops around a click, for small objects; shares of the image's longer side
+UNCERTAIN = 0.45  # region score below which the object may be too small for the current crop
+CONTEXT = 0.2  # context around a region, as a share of its longer side
+MAX_ADDED, MAX_REMOVED = 3.0, 0.6  # how much one click may change a mask, as shares of the mask
+SPECK = 0.05  # components below this share of the largest one are noise
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A picture, and its pieces at a small size."""
+    """An image with a crop of it at working size and the crop's superpixels."""
 
-    picture: Picture
-    view: View
-    pieces: Superpixels
+    image: Image
+    crop: Crop
+    superpixels: Superpixels
+
+
+class _Region(NamedTuple):
+    mask: Mask  # (h, w) of the crop
+    score: float
+    crop: Crop
 
 
 class GrabCut:
-    """Separates an object's colours from those around it.
+    """Separate an object's colours from those around it.
 
-    A click alone first grows a region (see `regions`); a box or a prior mask says where to look. Colours are then
-    learned inside and outside, and the best border between them is found.
+    A single click first grows a region (see `region_growing`); a box or a prior mask gives the location. Colour models
+    inside and outside are then fitted, and the best border between them is found.
 
     Args:
-        side: pixels of the longer side that it works at.
+        side: longer side of the working size in pixels.
     """
 
     def __init__(self, side: int = 160) -> None:
         if side < 16:
             raise UserError(f"side: {side} pixels are too few; give 16 or more")
-        self.side, self._narrow = side, round(0.8 * side)
+        self.side = side
+        self._close_up_side = round(0.8 * side)
 
-    def encode(self, picture: Picture) -> Encoded:
-        """Cuts the picture, (H, W, 3) uint8, into pieces."""
-        return self._look(picture, None, self.side)
+    def encode(self, image: Image) -> Encoded:
+        """Split the image, (H, W, 3) uint8, into superpixels."""
+        return _encode(image, None, self.side)
 
     def predict(
         self, encoded: Encoded, points: Clicks = (), box: Box | None = None, mask: Mask | Probability | None = None
@@ -61,179 +72,193 @@ class GrabCut:
         if box is not None:
             return [self._from_box(encoded, points, box)]
         if not any(positive for *_, positive in points):
-            raise UserError("prompt: there is no point on the object, no box and no mask; click on the object first")
+            raise UserError("prompt: no point on the object, no box and no mask; click on the object first")
         return self._from_points(encoded, points)
 
-    def _look(self, picture: Picture, box: Box | None, side: int) -> Encoded:
-        view = look(picture, side, box)
-        return Encoded(picture, view, cut(view.picture, view.goes_on(picture)))
-
     def _from_points(self, encoded: Encoded, points: Clicks) -> list[Candidate]:
-        """Grows regions in the whole picture and close to the points; the best one gets its border by GrabCut."""
-        longer = max(encoded.picture.shape[:2])
-        found = [(region, score, encoded.view) for region, score in _regions(encoded, points)]
-        for share in CLOSE:
-            near = _around(points, share * longer)
-            spread = max(near[2] - near[0], near[3] - near[1])
-            # the closest look is for what is too small for the others
-            if spread > 0.6 * longer or (share == CLOSE[-1] and max(score for _, score, _ in found) > UNSURE):
+        """Grow regions in the full image and in close-ups; the best one gets its border by GrabCut."""
+        longer = max(encoded.image.shape[:2])
+        regions = _grow(encoded, points)
+        for share in CLOSE_UPS:
+            box = _box_around(points, share * longer)
+            box_side = max(box[2] - box[0], box[3] - box[1])
+            if box_side > 0.6 * longer:
                 continue
-            closer = self._look(encoded.picture, near, self._narrow)
-            found += [(region, score, closer.view) for region, score in _regions(closer, points)]
-        found.sort(key=lambda entry: -entry[1])
-        best, *others = found[:3]
-        return [self._finish(encoded.picture, *best, points)] + [
-            Candidate(_enlarge(encoded.picture, view, region), score / 2) for region, score, view in others
-        ]
+            # the closest one is only for objects that are too small for the others
+            if share == CLOSE_UPS[-1] and max(region.score for region in regions) > UNCERTAIN:
+                continue
+            regions += _grow(_encode(encoded.image, box, self._close_up_side), points)
+        regions.sort(key=lambda region: -region.score)
+        candidates = [self._from_region(encoded.image, regions[0], points)]
+        for region in regions[1:3]:
+            candidates.append(Candidate(_to_full_size(encoded.image, region.crop, region.mask), region.score / 2))
+        return candidates
 
-    def _finish(self, picture: Picture, region: Mask, score: float, view: View, points: Clicks) -> Candidate:
-        """A region of a view becomes a mask of the picture."""
-        whole = np.asarray(view.paste(view.stretch(region), picture.shape[:2]), np.bool_)
-        box = padded_box(whole)
+    def _from_region(self, image: Image, region: _Region, points: Clicks) -> Candidate:
+        """Refine the border of a region of a crop by GrabCut."""
+        coarse = np.asarray(region.crop.paste(region.crop.enlarge(region.mask), image.shape[:2]), np.bool_)
+        box = padded_box(coarse)
         if box is None:
-            return Candidate(whole, 0.0)
-        close = look(picture, self._narrow, box, CONTEXT)
-        # pieces of even colour are coarse: only the innermost is sure
-        trimap = _band(close.shrink(whole), 0.15, 0.35)
-        mask = self._cut(picture, close, trimap, points)
-        # colours that are everywhere around can leave nothing of a region
-        return Candidate(mask if 2 * np.count_nonzero(mask) > np.count_nonzero(whole) else whole, score)
+            return Candidate(coarse, 0.0)
+        crop = crop_image(image, self._close_up_side, box, CONTEXT)
+        # superpixels are coarse: only the innermost pixels are certain
+        trimap = _border_band(crop.shrink(coarse), 0.15, 0.35)
+        mask = self._cut(image, crop, trimap, points)
+        # colours that also surround the object can leave nothing of a region
+        kept = 2 * np.count_nonzero(mask) > np.count_nonzero(coarse)
+        return Candidate(mask if kept else coarse, region.score)
 
     def _from_box(self, encoded: Encoded, points: Clicks, box: Box) -> Candidate:
-        """What is in the box is the object, but for the colours that go on outside of it."""
-        view = look(encoded.picture, self.side, box, CONTEXT)
-        inside = np.zeros(view.shape, np.bool_)
-        (top, left), (bottom, right) = view.place(box[0], box[1]), view.place(box[2] - 1, box[3] - 1)
+        """Take as object what is in the box, except colours that continue outside of it."""
+        crop = crop_image(encoded.image, self.side, box, CONTEXT)
+        inside = np.zeros(crop.shape, np.bool_)
+        top, left = crop.to_crop(box[0], box[1])
+        bottom, right = crop.to_crop(box[2] - 1, box[3] - 1)
         inside[top : bottom + 1, left : right + 1] = True
-        likely = enclosed(cut(view.picture), inside)
+        likely = box_foreground(split_superpixels(crop.image), inside)
         trimap = np.where(likely, cv.GC_PR_FGD, cv.GC_PR_BGD).astype(np.uint8)
         trimap[~inside] = cv.GC_BGD
-        # a box says least about where the object is
-        mask = self._cut(encoded.picture, view, trimap, points, iterations=2)
-        return Candidate(mask, contrast(view, mask))
+        # two iterations: a box is the weakest hint about where the object is
+        mask = self._cut(encoded.image, crop, trimap, points, iterations=2)
+        return Candidate(mask, border_contrast(crop, mask))
 
     def _from_mask(self, encoded: Encoded, points: Clicks, mask: Mask | Probability) -> Candidate:
-        """Finds the border again; a click beside the mask adds the region around it, one inside may take it away."""
-        prior = _changed(encoded, np.asarray(mask > 0.5), points)
+        """Find the border of a prior again; a click off the mask adds its region, one on it may remove its region."""
+        prior = _apply_clicks(encoded, np.asarray(mask > 0.5), points)
         box = padded_box(prior)
         if box is None:
             return Candidate(prior, 0.0)
-        view = look(encoded.picture, self._narrow, box, CONTEXT)
-        trimap = _band(view.shrink(prior), 0.06, 0.06)
-        found = self._cut(encoded.picture, view, trimap, points)
-        return Candidate(found, contrast(view, found))
+        crop = crop_image(encoded.image, self._close_up_side, box, CONTEXT)
+        refined = self._cut(encoded.image, crop, _border_band(crop.shrink(prior), 0.06, 0.06), points)
+        return Candidate(refined, border_contrast(crop, refined))
 
-    def _cut(self, picture: Picture, view: View, trimap: Trimap, points: Clicks, iterations: int = 1) -> Mask:
-        """GrabCut from a trimap of the view; points hold. The mask of the whole picture, its edges snapped."""
+    def _cut(self, image: Image, crop: Crop, trimap: Trimap, points: Clicks, iterations: int = 1) -> Mask:
+        """Run GrabCut from a trimap (h, w) of the crop; points are fixed. Return the full-size mask (H, W)."""
         radius = max(self.side // 60, 1)
+        seeds = []
         for x, y, positive in points:
-            if view.inside(x, y):
-                row, column = view.place(x, y)
+            if crop.contains(x, y):
+                row, column = crop.to_crop(x, y)
                 cv.circle(trimap, (column, row), radius, cv.GC_FGD if positive else cv.GC_BGD, -1)
+                if positive:
+                    seeds.append((row, column))
         inside = (trimap == cv.GC_FGD) | (trimap == cv.GC_PR_FGD)
         if inside.any() and not inside.all():
-            cv.setRNGSeed(0)  # the colour models begin with a random clustering
-            models = np.zeros((1, 65)), np.zeros((1, 65))
-            cv.grabCut(view.picture, trimap, None, *models, iterations, cv.GC_INIT_WITH_MASK)
+            cv.setRNGSeed(0)  # the colour models start from a random clustering
+            background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
+            cv.grabCut(crop.image, trimap, None, background, foreground, iterations, cv.GC_INIT_WITH_MASK)
             inside = (trimap == cv.GC_FGD) | (trimap == cv.GC_PR_FGD)
-        seeds = [view.place(x, y) for x, y, positive in points if positive and view.inside(x, y)]
-        return _enlarge(picture, view, keep_pieces(inside, seeds))
+        return _to_full_size(image, crop, keep_components(inside, seeds))
 
 
-def contrast(view: View, mask: Mask) -> float:
-    """How strong a mask's border is, 0 to 1: by the mean difference of colour across it."""
-    inside = view.shrink(mask) > 0.5
-    lab = cv.cvtColor(cv.GaussianBlur(view.picture, (0, 0), 0.7), cv.COLOR_RGB2LAB).astype(np.float32)
+def border_contrast(crop: Crop, mask: Mask) -> float:
+    """Score a mask (H, W) by the mean colour difference across its border, 0 to 1."""
+    inside = crop.shrink(mask) > 0.5
+    lab = cv.cvtColor(cv.GaussianBlur(crop.image, (0, 0), 0.7), cv.COLOR_RGB2LAB).astype(np.float32)
     steps = []
     for axis in (0, 1):
-        before, after = (np.take(inside, range(start, inside.shape[axis] - 1 + start), axis) for start in (0, 1))
-        colours = [np.take(lab, range(start, lab.shape[axis] - 1 + start), axis) for start in (0, 1)]
-        steps.append(np.sqrt(((colours[1] - colours[0]) ** 2).sum(-1))[before != after])
+        last = inside.shape[axis] - 1
+        crossing = np.take(inside, range(last), axis) != np.take(inside, range(1, last + 1), axis)
+        difference = np.take(lab, range(1, last + 1), axis) - np.take(lab, range(last), axis)
+        steps.append(np.sqrt((difference**2).sum(-1))[crossing])
     across = np.concatenate(steps)
     return float(1 - np.exp(-across.mean() / 10)) if len(across) else 0.0
 
 
-def keep_pieces(mask: Mask, seeds: Sequence[tuple[int, int]]) -> Mask:
-    """The pieces of a mask that hold a seed (row, column); without one, all but specks. Small holes are filled."""
+def keep_components(mask: Mask, seeds: Sequence[tuple[int, int]]) -> Mask:
+    """Keep the components that contain a seed (row, column), or all but specks without seeds; fill small holes."""
     count, label, stats, _ = cv.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     if count <= 1:
         return mask
-    wanted = {int(label[seed]) for seed in seeds} - {0}
-    sizes = stats[1:, cv.CC_STAT_AREA]
-    if not wanted:
-        wanted = {int(place) + 1 for place in np.flatnonzero(sizes >= PARTIAL * sizes.max())}
-    kept = np.isin(label, list(wanted))
-    count, label, stats, _ = cv.connectedComponentsWithStats((~kept).astype(np.uint8), connectivity=4)
+    keep = {int(label[seed]) for seed in seeds} - {0}
+    if not keep:
+        sizes = stats[1:, cv.CC_STAT_AREA]
+        keep.update((np.flatnonzero(sizes >= SPECK * sizes.max()) + 1).tolist())
+    kept = np.isin(label, list(keep))
+    _, label, stats, _ = cv.connectedComponentsWithStats((~kept).astype(np.uint8), connectivity=4)
     small = np.flatnonzero(stats[:, cv.CC_STAT_AREA] < 0.01 * kept.sum())
     return kept | (np.isin(label, small) & ~kept)
 
 
-def _regions(encoded: Encoded, points: Clicks) -> list[tuple[Mask, float]]:
-    inside, outside = (
-        [encoded.view.place(x, y) for x, y, sign in points if bool(sign) is wanted and encoded.view.inside(x, y)]
-        for wanted in (True, False)
-    )
-    return grow(encoded.pieces, inside, outside)
+def _encode(image: Image, box: Box | None, side: int) -> Encoded:
+    crop = crop_image(image, side, box)
+    return Encoded(image, crop, split_superpixels(crop.image, crop.continues(image)))
 
 
-def _changed(encoded: Encoded, prior: Mask, points: Clicks) -> Mask:
-    """The prior with the regions around clicks that contradict it."""
+def _grow(encoded: Encoded, points: Clicks) -> list[_Region]:
+    crop = encoded.crop
+    pixels: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
+    for x, y, positive in points:
+        if crop.contains(x, y):
+            pixels[bool(positive)].append(crop.to_crop(x, y))
+    regions = grow_regions(encoded.superpixels, pixels[True], pixels[False])
+    return [_Region(mask, score, crop) for mask, score in regions]
+
+
+def _apply_clicks(encoded: Encoded, prior: Mask, points: Clicks) -> Mask:
+    """Add or remove the regions around clicks that contradict a prior (H, W)."""
     height, width = prior.shape
     for x, y, positive in points:
         row, column = min(max(int(y), 0), height - 1), min(max(int(x), 0), width - 1)
         if bool(positive) is bool(prior[row, column]):
             continue
-        against = [(*other[:2], False) for other in points if bool(other[2]) is not bool(positive)]
-        wholes = [
-            _enlarge(encoded.picture, encoded.view, region) for region, _ in _regions(encoded, [(x, y, True), *against])
-        ]
+        # grow from this click against all clicks of the opposite sign
+        clicks = [(x, y, True)]
+        for rival_x, rival_y, rival_positive in points:
+            if bool(rival_positive) is not bool(positive):
+                clicks.append((rival_x, rival_y, False))
+        regions = [_to_full_size(encoded.image, region.crop, region.mask) for region in _grow(encoded, clicks)]
         if positive:
-            prior = prior | _fitting(wholes, MOST_ADDED * np.count_nonzero(prior))
+            prior = prior | _first_below(regions, MAX_ADDED * np.count_nonzero(prior))
         else:
-            prior = prior & ~_fitting([whole & prior for whole in wholes], MOST_TAKEN * np.count_nonzero(prior))
+            overlaps = [region & prior for region in regions]
+            prior = prior & ~_first_below(overlaps, MAX_REMOVED * np.count_nonzero(prior))
     return prior
 
 
-def _fitting(regions: list[Mask], most: float) -> Mask:
-    """The first region of fewer than `most` pixels; else the smallest."""
-    fitting = [region for region in regions if np.count_nonzero(region) < most]
-    return (fitting or [min(regions, key=np.count_nonzero)])[0]
+def _first_below(regions: list[Mask], max_pixels: float) -> Mask:
+    """Return the first region of fewer than `max_pixels` pixels, or the smallest one."""
+    for region in regions:
+        if np.count_nonzero(region) < max_pixels:
+            return region
+    return min(regions, key=np.count_nonzero)
 
 
-def _band(likely: Probability, outward: float, inward: float) -> Trimap:
-    """A trimap from a map of the view: sure outside of a band around the border.
+def _border_band(likely: Probability, outward: float, inward: float) -> Trimap:
+    """Build a trimap that is uncertain in a band around the border of a map of the crop.
 
     Args:
         likely: (h, w), 0 to 1.
-        outward: how far the band reaches beyond the border, in roots of the object's area.
-        inward: how far it reaches into the object.
+        outward: width of the band outside the object, in square roots of its area.
+        inward: width of the band inside the object.
     """
     inside = (likely > 0.5).astype(np.uint8)
     length = np.sqrt(inside.sum())
     trimap: Trimap = np.where(inside, cv.GC_PR_FGD, cv.GC_PR_BGD).astype(np.uint8)
     trimap[cv.distanceTransform(1 - inside, cv.DIST_L2, 3) > max(outward * length, 1.5)] = cv.GC_BGD
-    # padded: where the object leaves the picture there is no border to look for
+    # padded, so that an object cut by the image border is certain up to that border
     padded = cv.copyMakeBorder(inside, 1, 1, 1, 1, cv.BORDER_REPLICATE)
     trimap[cv.distanceTransform(padded, cv.DIST_L2, 3)[1:-1, 1:-1] > max(inward * length, 1.5)] = cv.GC_FGD
     return trimap
 
 
-def _enlarge(picture: Picture, view: View, inside: Mask) -> Mask:
-    """A mask of a view as one of the picture, its edges snapped; only what is around it is worked on."""
-    if view.shape == (view.height, view.width):
-        return np.asarray(view.paste(inside, picture.shape[:2]), np.bool_)
-    box = padded_box(inside, 0.0)
-    size = (picture.shape[0], picture.shape[1])
+def _to_full_size(image: Image, crop: Crop, mask: Mask) -> Mask:
+    """Upsample a mask (h, w) of a crop along image edges to (H, W); only its surroundings are computed."""
+    size = (image.shape[0], image.shape[1])
+    if crop.shape == (crop.height, crop.width):
+        return np.asarray(crop.paste(mask, size), np.bool_)
+    box = padded_box(mask, 0.0)
     if box is None:
         return np.zeros(size, np.bool_)
     left, top, right, bottom = (int(side) for side in box)
-    part, region = view.part(max(left - 3, 0), max(top - 3, 0), right + 3, bottom + 3, inside)
-    found = snap(part.picture, region.astype(np.float32), part.crop(picture)) > 0.5
-    return np.asarray(part.paste(found, size), np.bool_)
+    subcrop, region = crop.subcrop(max(left - 3, 0), max(top - 3, 0), right + 3, bottom + 3, mask)
+    probability = guided_upsample(subcrop.image, region.astype(np.float32), subcrop.cut_full_size(image))
+    return np.asarray(subcrop.paste(probability > 0.5, size), np.bool_)
 
 
-def _around(points: Clicks, side: float) -> Box:
-    """The box of the positive points and as much around them that it is `side` or more."""
-    x, y = ([point[axis] for point in points if point[2]] for axis in (0, 1))
-    spare = max(side - max(max(x) - min(x), max(y) - min(y)), side / 2) / 2
-    return min(x) - spare, min(y) - spare, max(x) + spare, max(y) + spare
+def _box_around(points: Clicks, side: float) -> Box:
+    """Compute a box of at least `side` pixels around the positive points."""
+    x = [point[0] for point in points if point[2]]
+    y = [point[1] for point in points if point[2]]
+    margin = max(side - max(max(x) - min(x), max(y) - min(y)), side / 2) / 2
+    return min(x) - margin, min(y) - margin, max(x) + margin, max(y) + margin

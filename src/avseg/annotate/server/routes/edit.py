@@ -1,137 +1,165 @@
 """Routes that change a video: operations, undo and redo, and masks from points, boxes and the brush."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
+from starlette.responses import JSONResponse
 
 from avseg.annotate.document.models import Change
 from avseg.annotate.server import schemas, serialize
-from avseg.annotate.server.errors import Conflict
-from avseg.annotate.server.workspace import Client, Opened, StudioOf, Video
+from avseg.annotate.server.errors import VersionConflict
+from avseg.annotate.server.workspace import ClientDep, OpenVideo, VideoDep, WorkspaceDep
 from avseg.utils.errors import UserError
 
 router = APIRouter()
 
 
-@router.post("/v/{key}/do")
-async def _do(body: schemas.Ops, opened: Video, studio: StudioOf, client: Client) -> dict[str, Any]:
-    def act() -> list[Change]:
-        return _together(opened, body.ops, body.base_version)
+class Editor:
+    """Changes a video on behalf of one tab."""
 
-    return await studio.workers.edit(lambda: answer(opened, client, body, act))
+    def __init__(self, video: VideoDep, workspace: WorkspaceDep, client: ClientDep) -> None:
+        self.video, self.session, self.document = video, video.session, video.document
+        self._pools, self._client = workspace.pools, client
+
+    async def run(
+        self,
+        body: schemas.Edit,
+        make_changes: Callable[[], list[Change]],
+        frame: int | None = None,
+        message: Callable[[], str] | None = None,
+    ) -> JSONResponse:
+        """Make changes in the edit thread and respond with what is different now.
+
+        Args:
+            body: with the version of the document that the tab knows.
+            make_changes: edits the document.
+            frame: its masks are part of the response.
+            message: returns a text for the user; called before the changes.
+
+        Raises:
+            VersionConflict: the change was refused, and the tab does not know the latest version.
+            UserError: it was refused.
+        """
+
+        def edit() -> dict[str, object]:
+            said = {} if message is None else {"said": message()}
+            version = self.document.version
+            try:
+                with self.video.edited_by(self._client):
+                    changes = make_changes()
+            except UserError as error:
+                if body.base_version != version:
+                    raise VersionConflict(self.document.version, str(error)) from error
+                raise
+            return {**self._describe(changes, frame), **said}
+
+        return JSONResponse(await self._pools.edit(edit))
+
+    def _describe(self, changes: list[Change], frame: int | None) -> dict[str, object]:
+        ranges = serialize.touched_ranges(changes)
+        frames = []
+        if frame is not None:
+            frames.append(serialize.frame_masks(self.document, frame, self.video.recorder.prior_of))
+        return {
+            "snapshot": serialize.changed_snapshot(self.document, ranges),
+            "touched": list(ranges.values()),
+            "frames": frames,
+            "added": [change.segment or change.object for change in changes],
+        }
+
+
+EditorDep = Annotated[Editor, Depends()]
+
+
+@router.post("/v/{key}/do")
+async def _do(body: schemas.Operations, editor: EditorDep) -> JSONResponse:
+    return await editor.run(body, lambda: _apply_all(editor.video, body))
 
 
 @router.post("/v/{key}/undo")
-async def _undo(body: schemas.Steps, opened: Video, studio: StudioOf, client: Client) -> dict[str, Any]:
-    return await studio.workers.edit(lambda: _move(opened, client, body, "undo"))
+async def _undo(body: schemas.Steps, editor: EditorDep) -> JSONResponse:
+    undo = editor.document.undo
+    return await editor.run(body, lambda: _repeat(undo, body), message=lambda: _undo_message(editor.video))
 
 
 @router.post("/v/{key}/redo")
-async def _redo(body: schemas.Steps, opened: Video, studio: StudioOf, client: Client) -> dict[str, Any]:
-    return await studio.workers.edit(lambda: _move(opened, client, body, "redo"))
+async def _redo(body: schemas.Steps, editor: EditorDep) -> JSONResponse:
+    redo = editor.document.redo
+    return await editor.run(body, lambda: _repeat(redo, body), message=lambda: _redo_message(editor.video))
 
 
 @router.post("/v/{key}/click")
-async def _click(body: schemas.Click, opened: Video, studio: StudioOf, client: Client) -> dict[str, Any]:
-    def act() -> list[Change]:
-        return [opened.session.click(body.object, body.frame, body.points, base_version=body.base_version)]
+async def _click(body: schemas.Click, editor: EditorDep) -> JSONResponse:
+    def click() -> list[Change]:
+        return [editor.session.click(body.object, body.frame, body.points, base_version=body.base_version)]
 
-    return await studio.workers.edit(lambda: answer(opened, client, body, act, body.frame))
+    return await editor.run(body, click, body.frame)
 
 
 @router.post("/v/{key}/box")
-async def _box(body: schemas.BoxPrompt, opened: Video, studio: StudioOf, client: Client) -> dict[str, Any]:
-    def act() -> list[Change]:
-        base = body.base_version
-        return [opened.session.box(body.object, body.frame, body.box, body.points, base_version=base)]
+async def _box(body: schemas.BoxPrompt, editor: EditorDep) -> JSONResponse:
+    def draw_box() -> list[Change]:
+        base_version = body.base_version
+        return [editor.session.box(body.object, body.frame, body.box, body.points, base_version=base_version)]
 
-    return await studio.workers.edit(lambda: answer(opened, client, body, act, body.frame))
+    return await editor.run(body, draw_box, body.frame)
 
 
 @router.post("/v/{key}/brush")
-async def _brush(body: schemas.Brush, opened: Video, studio: StudioOf, client: Client) -> dict[str, Any]:
-    def act() -> list[Change]:
+async def _brush(body: schemas.Brush, editor: EditorDep) -> JSONResponse:
+    def paint() -> list[Change]:
         mask = body.mask.model_dump()
-        return [opened.session.brush(body.object, body.frame, mask, base_version=body.base_version)]
+        return [editor.session.brush(body.object, body.frame, mask, base_version=body.base_version)]
 
-    return await studio.workers.edit(lambda: answer(opened, client, body, act, body.frame))
+    return await editor.run(body, paint, body.frame)
 
 
 @router.post("/v/{key}/refine")
-async def _refine(body: schemas.Place, opened: Video, studio: StudioOf, client: Client) -> dict[str, Any]:
-    def act() -> list[Change]:
-        return [opened.session.refine(body.object, body.frame, base_version=body.base_version)]
+async def _refine(body: schemas.ObjectInFrame, editor: EditorDep) -> JSONResponse:
+    def refine() -> list[Change]:
+        return [editor.session.refine(body.object, body.frame, base_version=body.base_version)]
 
-    return await studio.workers.edit(lambda: answer(opened, client, body, act, body.frame))
+    return await editor.run(body, refine, body.frame)
 
 
 @router.post("/v/{key}/spend")
-async def _spend(body: schemas.Spend, opened: Video, studio: StudioOf) -> dict[str, Any]:
+async def _spend(body: schemas.TimeSpent, video: VideoDep, workspace: WorkspaceDep) -> dict[str, object]:
     op = {"op": "spend", "segment": body.segment, "seconds": body.seconds, "clicks": body.clicks}
-    await studio.workers.edit(lambda: opened.document.do(op))
+    await workspace.pools.edit(lambda: video.document.do(op))
     return {}
 
 
-def answer(
-    opened: Opened,
-    client: str,
-    body: schemas.Based,
-    act: Callable[[], list[Change]],
-    frame: int | None = None,
-) -> dict[str, Any]:
-    """Does something to a video and says what is different now.
-
-    Args:
-        opened: the video.
-        client: the tab that asks; the others are told.
-        body: with the version that the tab knows.
-        act: does it.
-        frame: whose masks the tab wants at once.
-
-    Raises:
-        Conflict: it was refused, and the tab does not know the latest version.
-        UserError: it was refused.
-    """
-    version = opened.document.version
-    try:
-        with opened.acting(client):
-            changes = act()
-    except UserError as error:
-        if body.base_version != version:
-            raise Conflict(opened.document.version, str(error)) from error
-        raise
-    ranges = serialize.union(changes)
-    shown = [] if frame is None else [serialize.masks(opened.document, frame, opened.remembered.before)]
-    return {
-        "snapshot": serialize.changed(opened.document, ranges),
-        "touched": list(ranges.values()),
-        "frames": shown,
-        "added": [change.segment_id or change.object_id for change in changes],
-    }
-
-
-def _together(opened: Opened, ops: list[dict[str, Any]], base: int) -> list[Change]:
-    """Does operations as one step: all of them or none."""
-    if len(ops) == 1:
-        return [opened.document.do(ops[0], base)]
-    with opened.document.transaction():
-        return [opened.document.do(op, None if place else base) for place, op in enumerate(ops)]
-
-
-def _move(opened: Opened, client: str, body: schemas.Steps, direction: str) -> dict[str, Any]:
-    def act() -> list[Change]:
-        step = opened.document.undo if direction == "undo" else opened.document.redo
-        changes = [step(body.base_version)]
-        for _ in range(body.steps - 1):
-            try:
-                changes.append(step())
-            except UserError:  # there are no more
-                break
+def _apply_all(video: OpenVideo, body: schemas.Operations) -> list[Change]:
+    """Apply operations as one step: all of them or none."""
+    first, *following = body.ops
+    base = {"base_version": body.base_version}
+    if not following:
+        return [video.document.do({**first, **base})]
+    with video.document.together():
+        changes = [video.document.do({**first, **base})]
+        for op in following:
+            # the first operation has made a newer version
+            changes.append(video.document.do({**op, "base_version": None}))
         return changes
 
-    steps = opened.document.history
-    moving = [step for step in steps if step.undone == (direction == "redo")]
-    name = (moving[-1] if direction == "undo" else moving[0]).op.replace("_", " ") if moving else ""
-    found = answer(opened, client, body, act)
-    return {**found, "said": f"{'undone' if direction == 'undo' else 'done again'}: {name}"}
+
+def _repeat(step: Callable[..., Change], body: schemas.Steps) -> list[Change]:
+    """Undo or redo up to a number of steps."""
+    changes = [step(body.base_version)]
+    for _ in range(body.steps - 1):
+        try:
+            changes.append(step())
+        except UserError:  # no further step
+            break
+    return changes
+
+
+def _undo_message(video: OpenVideo) -> str:
+    done = [step["op"] for step in video.document.history if not step["undone"]]
+    return f"undone: {done[-1].replace('_', ' ') if done else ''}"
+
+
+def _redo_message(video: OpenVideo) -> str:
+    undone = [step["op"] for step in video.document.history if step["undone"]]
+    return f"done again: {undone[0].replace('_', ' ') if undone else ''}"

@@ -1,51 +1,46 @@
-"""Routes that write and read other programs' files, inside the project's folder only."""
+"""Routes that export and import data sets, inside the project's folder only."""
 
 from dataclasses import asdict
-from typing import Any
 
 from fastapi import APIRouter
+from starlette.responses import JSONResponse
 
-from avseg.annotate.export import gaps
+from avseg.annotate.export import FORMATS as EXPORT_FORMATS
+from avseg.annotate.export import missing_masks
+from avseg.annotate.importing import FORMATS as IMPORT_FORMATS
 from avseg.annotate.server import schemas
-from avseg.annotate.server.paths import inside
-from avseg.annotate.server.workspace import Client, StudioOf, Video
+from avseg.annotate.server.paths import resolve_inside
+from avseg.annotate.server.workspace import ClientDep, VideoDep, WorkspaceDep
 
 router = APIRouter()
 
 
 @router.get("/formats")
-async def _formats(studio: StudioOf) -> dict[str, list[str]]:
-    """What can be written and read."""
-
-    def names() -> dict[str, list[str]]:
-        # readers bring the data modules with them, for which the page need not wait
-        from avseg.annotate.export import FORMATS as WRITTEN
-        from avseg.annotate.importing import FORMATS as READ
-
-        return {"out": list(WRITTEN), "in": list(READ)}
-
-    return await studio.workers.slow(names)
+async def _formats() -> dict[str, list[str]]:
+    return {"out": list(EXPORT_FORMATS), "in": list(IMPORT_FORMATS)}
 
 
 @router.post("/v/{key}/export")
-async def _export(body: schemas.Export, opened: Video, studio: StudioOf) -> dict[str, Any]:
-    root = studio.project.folder
-    # one folder for each video and format: two exports never meet
-    out = inside(root, f"{body.out}/{body.format}/{opened.name.rsplit('.', 1)[0]}")
-    ours = (out / "provenance.json").is_file()  # only what was exported before gives way
-    path = await studio.workers.slow(lambda: opened.session.export(body.format, out, overwrite=ours))
-    return {
-        "path": path.resolve().relative_to(root.resolve()).as_posix(),
-        "gaps": await studio.workers.slow(lambda: gaps(opened.document, body.format)),
-    }
+async def _export(body: schemas.Export, video: VideoDep, workspace: WorkspaceDep) -> JSONResponse:
+    root = workspace.project.folder
+    # one folder per video and format, so that two exports never collide
+    out = resolve_inside(root, f"{body.out}/{body.format}/{video.name.rsplit('.', 1)[0]}")
+    overwrite = (out / "provenance.json").is_file()  # only an earlier export is replaced
+
+    def export() -> dict[str, object]:
+        path = video.session.export(body.format, out, overwrite=overwrite)
+        relative = path.resolve().relative_to(root.resolve()).as_posix()
+        return {"path": relative, "gaps": missing_masks(video.document, body.format)}
+
+    return JSONResponse(await workspace.pools.slow(export))
 
 
 @router.post("/v/{key}/import")
-async def _import(body: schemas.Import, opened: Video, studio: StudioOf, client: Client) -> dict[str, Any]:
-    source = inside(studio.project.folder, body.source)
+async def _import(body: schemas.Import, video: VideoDep, workspace: WorkspaceDep, client: ClientDep) -> JSONResponse:
+    source = resolve_inside(workspace.project.folder, body.source)
 
-    def take() -> dict[str, Any]:
-        with opened.acting(client):
-            return asdict(opened.session.import_(body.format, source))
+    def read() -> dict[str, object]:
+        with video.edited_by(client):
+            return asdict(video.session.import_(body.format, source))
 
-    return await studio.workers.edit(take)
+    return JSONResponse(await workspace.pools.edit(read))

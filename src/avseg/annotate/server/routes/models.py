@@ -1,46 +1,46 @@
-"""Routes of what the models do over many frames: propagate, stop, what to check first, what is heard where."""
+"""Routes that run models over many frames: propagate, cancel, review queue, prefetch, proposals."""
 
 from dataclasses import asdict
-from typing import Any
 
 from fastapi import APIRouter
+from starlette.responses import JSONResponse
 
 from avseg.annotate.server import schemas
-from avseg.annotate.server.workspace import StudioOf, Video
+from avseg.annotate.server.workspace import VideoDep, WorkspaceDep
 
 router = APIRouter()
 
 
 @router.get("/v/{key}/queue")
-async def _queue(opened: Video, studio: StudioOf) -> dict[str, Any]:
-    return await studio.workers.edit(opened.queue)
+async def _queue(video: VideoDep, workspace: WorkspaceDep) -> JSONResponse:
+    return JSONResponse(await workspace.pools.edit(video.review_queue))
 
 
 @router.post("/v/{key}/propagate")
-async def _propagate(body: schemas.Propagate, opened: Video, studio: StudioOf) -> dict[str, Any]:
-    """Starts; the events tell how far it is."""
+async def _propagate(body: schemas.Propagate, video: VideoDep, workspace: WorkspaceDep) -> JSONResponse:
+    """Start a propagation; the events report its progress."""
 
-    def start() -> dict[str, Any]:
-        run = opened.session.propagate(body.segment, body.direction, body.refine, body.frame, body.whole)
-        return {"total": run.total, "run": run.start_version}
+    def start() -> dict[str, object]:
+        run = video.session.propagate(body.segment, body.direction, body.refine, body.frame, body.whole)
+        return {"total": run.total, "run": run.run}
 
-    return await studio.workers.edit(start)
+    return JSONResponse(await workspace.pools.edit(start))
 
 
 @router.post("/v/{key}/cancel")
-async def _cancel(opened: Video) -> dict[str, Any]:
-    opened.session.cancel()
+async def _cancel(video: VideoDep) -> dict[str, object]:
+    video.session.cancel()
     return {}
 
 
 @router.post("/v/{key}/look")
-async def _look(body: schemas.Look, opened: Video) -> dict[str, Any]:
-    """Frames that are likely to be clicked in: the segmenter looks at them while there is nothing else to do."""
-    opened.session.encode_ahead(frame for frame in body.frames if frame < opened.film.frames)
+async def _prefetch(body: schemas.Prefetch, video: VideoDep) -> dict[str, object]:
+    """Encode frames that are likely to be clicked in as soon as the models are idle."""
+    video.session.look(frame for frame in body.frames if frame < video.film.frames)
     return {}
 
 
 @router.post("/v/{key}/propose")
-async def _propose(body: schemas.Propose, opened: Video, studio: StudioOf) -> dict[str, Any]:
-    found = await studio.workers.slow(lambda: opened.session.propose(body.method, **body.options))
-    return {"proposals": [asdict(one) for one in found]}
+async def _propose(body: schemas.Propose, video: VideoDep, workspace: WorkspaceDep) -> JSONResponse:
+    proposals = await workspace.pools.slow(lambda: video.session.propose(body.method, **body.options))
+    return JSONResponse({"proposals": list(map(asdict, proposals))})

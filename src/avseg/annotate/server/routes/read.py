@@ -1,119 +1,124 @@
-"""Routes that only read: the list, a video, its frames, masks and sound, and what happens to it."""
+"""Routes that only read: the list of videos, a video, its frames, masks and sound, and its events."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Header, Query
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from avseg.annotate.media.spectrogram import tile
 from avseg.annotate.server import serialize
-from avseg.annotate.server.workspace import Opened, StudioOf, Video
+from avseg.annotate.server.workspace import OpenVideo, VideoDep, WorkspaceDep
 
 router = APIRouter()
-MOST_MASKS = 240  # frames in one request
-MOST_WIDTH = 1920  # pixels: more than any window shows
-_KEEP = {"cache-control": "private, max-age=86400, immutable"}
+MAX_MASK_FRAMES = 240  # in one request
+MAX_WIDTH = 1920  # pixels: more than any window shows
+_CACHE_FOREVER = {"cache-control": "private, max-age=86400, immutable"}
+_BINARY = "application/octet-stream"
 Seconds = Annotated[float, Query(ge=-1e5, le=1e6, allow_inf_nan=False)]
 Columns = Annotated[int, Query(ge=1, le=4096)]
 
 
 @router.get("/videos")
-async def _videos(studio: StudioOf) -> dict[str, Any]:
-    entries = await studio.workers.slow(studio.project.videos)
-    rows = [
-        {
-            "key": serialize.key_of(one.name),
-            "name": one.name,
-            "status": one.status,
-            "seconds": one.seconds,
-            "objects": one.objects,
-            "segments": one.segments,
-        }
-        for one in entries
-    ]
-    return {"videos": rows, "backend": studio.backend}
+async def _videos(workspace: WorkspaceDep) -> JSONResponse:
+    rows = []
+    for entry in await workspace.pools.slow(workspace.project.videos):
+        rows.append(
+            {
+                "key": serialize.video_key(entry.name),
+                "name": entry.name,
+                "status": entry.status,
+                "seconds": entry.seconds,
+                "objects": entry.objects,
+                "segments": entry.segments,
+            }
+        )
+    return JSONResponse({"videos": rows, "backend": workspace.backend})
 
 
 @router.post("/v/{key}/open")
-async def _open(key: str, studio: StudioOf) -> dict[str, Any]:
-    opened = await studio.workers.slow(lambda: studio.open(key))
-    snapshot = await studio.workers.edit(lambda: serialize.whole(opened.document))
-    return {"name": opened.name, "film": opened.facts(), "snapshot": snapshot, "note": opened.document.note}
+async def _open(key: str, workspace: WorkspaceDep) -> JSONResponse:
+    video = await workspace.pools.slow(lambda: workspace.open(key))
+    snapshot = await workspace.pools.edit(lambda: serialize.full_snapshot(video.document))
+    content = {"name": video.name, "film": video.properties(), "snapshot": snapshot, "note": video.document.note}
+    return JSONResponse(content)
 
 
 @router.get("/v/{key}/times")
-async def _times(opened: Video) -> Response:
-    """When each frame is shown, and the end of the last: float64, little-endian."""
-    times = np.append(opened.film.times, opened.film.duration).astype("<f8")
-    return Response(times.tobytes(), media_type="application/octet-stream")
+async def _times(video: VideoDep) -> Response:
+    """Presentation time of each frame and the end of the last one: float64, little-endian."""
+    times = np.append(video.film.times, video.film.duration).astype("<f8")
+    return Response(times.tobytes(), media_type=_BINARY)
 
 
 @router.get("/v/{key}/snapshot")
-async def _snapshot(opened: Video, studio: StudioOf) -> dict[str, Any]:
-    return await studio.workers.edit(lambda: serialize.whole(opened.document))
+async def _snapshot(video: VideoDep, workspace: WorkspaceDep) -> JSONResponse:
+    return JSONResponse(await workspace.pools.edit(lambda: serialize.full_snapshot(video.document)))
 
 
-@router.get("/v/{key}/frames/{number}")
+@router.get("/v/{key}/frames/{frame}")
 async def _frame(
-    opened: Video, studio: StudioOf, number: int, if_none_match: Annotated[str | None, Header()] = None
+    video: VideoDep, workspace: WorkspaceDep, frame: int, if_none_match: Annotated[str | None, Header()] = None
 ) -> Response:
-    _check(opened, number)
-    etag = f'"{opened.tag}-{number}"'
+    _check_frame(video, frame)
+    etag = f'"{video.tag}-{frame}"'
+    headers = {**_CACHE_FOREVER, "etag": etag}
     if if_none_match == etag:
-        return Response(status_code=304, headers={**_KEEP, "etag": etag})
-    data = await studio.workers.frame(lambda: opened.film.jpeg(number, 82, min(MOST_WIDTH, opened.film.width)))
-    return Response(data, media_type="image/jpeg", headers={**_KEEP, "etag": etag})
+        return Response(status_code=304, headers=headers)
+    data = await workspace.pools.decode(lambda: video.film.jpeg(frame, 82, min(MAX_WIDTH, video.film.width)))
+    return Response(data, media_type="image/jpeg", headers=headers)
 
 
 @router.get("/v/{key}/masks")
-async def _masks(opened: Video, studio: StudioOf, start: int, end: int) -> dict[str, Any]:
-    _check(opened, start)
-    if not start < end <= start + MOST_MASKS or end > opened.film.frames:
-        raise HTTPException(400, f"masks of frames {start}-{end}: give up to {MOST_MASKS} frames of the video")
-    document, before = opened.document, opened.remembered.before
-    # the document guards itself: masks need not wait for a click that is being answered
-    frames = await studio.workers.frame(lambda: [serialize.masks(document, n, before) for n in range(start, end)])
-    return {"frames": frames}
+async def _masks(video: VideoDep, workspace: WorkspaceDep, start: int, end: int) -> JSONResponse:
+    _check_frame(video, start)
+    if not start < end <= start + MAX_MASK_FRAMES or end > video.film.frames:
+        raise HTTPException(400, f"masks of frames {start}-{end}: give up to {MAX_MASK_FRAMES} frames of the video")
+
+    def read() -> list[serialize.FrameMasks]:
+        prior_of = video.recorder.prior_of
+        return [serialize.frame_masks(video.document, frame, prior_of) for frame in range(start, end)]
+
+    # the document is thread-safe: masks need not wait in the edit thread for a running click
+    return JSONResponse({"frames": await workspace.pools.decode(read)})
 
 
 @router.get("/v/{key}/peaks")
-async def _peaks(opened: Video, studio: StudioOf, start: Seconds, end: Seconds, columns: Columns) -> Response:
+async def _peaks(video: VideoDep, workspace: WorkspaceDep, start: Seconds, end: Seconds, columns: Columns) -> Response:
     """Lowest and highest sample of each column: float32, little-endian."""
-    found = await studio.workers.slow(lambda: opened.sound.peaks(start, end, columns))
-    data = np.ascontiguousarray(found, dtype="<f4").tobytes()
-    return Response(data, media_type="application/octet-stream")
+    peaks = await workspace.pools.slow(lambda: video.sound.peaks(start, end, columns))
+    return Response(np.ascontiguousarray(peaks, dtype="<f4").tobytes(), media_type=_BINARY)
 
 
 @router.get("/v/{key}/spectrogram")
 async def _spectrogram(
-    opened: Video,
-    studio: StudioOf,
+    video: VideoDep,
+    workspace: WorkspaceDep,
     start: Seconds,
     end: Seconds,
     columns: Columns,
     rows: Annotated[int, Query(ge=1, le=512)] = 64,
 ) -> Response:
     """Bytes, row by row from the highest pitch down."""
-    found = await studio.workers.slow(lambda: tile(opened.sound, start, end, columns, rows))
-    return Response(np.ascontiguousarray(found).tobytes(), media_type="application/octet-stream")
+    levels = await workspace.pools.slow(lambda: tile(video.sound, start, end, columns, rows))
+    return Response(np.ascontiguousarray(levels).tobytes(), media_type=_BINARY)
 
 
 @router.get("/v/{key}/sound.wav")
-async def _sound(opened: Video, studio: StudioOf) -> FileResponse:
-    if not opened.film.has_sound:
+async def _sound(video: VideoDep, workspace: WorkspaceDep) -> FileResponse:
+    if not video.film.has_sound:
         raise HTTPException(404, "this video has no sound")
-    path = await studio.workers.slow(opened.sound.wav)
+    path = await workspace.pools.slow(video.sound.wav)
     return FileResponse(path, media_type="audio/wav", headers={"cache-control": "private, no-cache"})
 
 
 @router.get("/v/{key}/events")
-async def _events(opened: Video) -> StreamingResponse:
-    stream = opened.hub.stream(lambda: opened.document.version)
+async def _events(video: VideoDep) -> StreamingResponse:
+    stream = video.hub.stream(lambda: video.document.version)
     return StreamingResponse(stream, media_type="text/event-stream")
 
 
-def _check(opened: Opened, number: int) -> None:
-    if not 0 <= number < opened.film.frames:
-        raise HTTPException(404, f"there is no frame {number}; the video has {opened.film.frames}")
+def _check_frame(video: OpenVideo, frame: int) -> None:
+    if not 0 <= frame < video.film.frames:
+        raise HTTPException(404, f"frame {frame} does not exist; the video has {video.film.frames}")

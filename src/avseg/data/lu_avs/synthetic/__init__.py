@@ -1,1 +1,1 @@
-"""Synthetic long videos in the layout of LU-AVS."""
+"""Synthetic long videos, written as a LU-AVS release."""

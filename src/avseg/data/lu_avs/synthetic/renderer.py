@@ -1,4 +1,4 @@
-"""Makes long videos: objects that move, change, and are seen whether they sound or not."""
+"""Generate synthetic long videos: moving, changing objects that are visible whether they sound or not."""
 
 import math
 from collections.abc import Iterator
@@ -8,34 +8,34 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from avseg.data.avsbench.layout import SPLITS
-from avseg.data.lu_avs.synthetic.schedule import Span, draw_spans, frame_times, mix_spans
+from avseg.data.lu_avs.synthetic.schedule import Span, draw_spans, frame_ticks, mix_spans
+from avseg.data.setting import SPLITS
 from avseg.data.synthetic.background import draw_background
 from avseg.data.synthetic.generate import MAX_SIZE, MIN_SIZE, Actor, Background, Cast
-from avseg.data.synthetic.renderer import SceneObject, draw_motion, render
+from avseg.data.synthetic.renderer import SceneObject, draw_objects, render_scene
 from avseg.data.synthetic.soundtrack import SAMPLE_RATE
 from avseg.utils.errors import UserError
 
-RATES = (Fraction(8), Fraction(10), Fraction(10_000, 1001))  # the last is 29.97 / 3
-_VARYING = 0.15  # share of the videos whose rate varies
-_COUNTS = (2, 3, 3, 4)  # objects of a video, equally probable
-_SCENE, _PLAN, _SOUND = range(3)  # streams of random numbers that know nothing of each other
-_STEP = 8  # frames that are drawn at once
+RATES = (Fraction(8), Fraction(10), Fraction(10_000, 1001))  # ticks per second; the last is 29.97 / 3
+_VARIABLE_RATE = 0.15  # share of the videos
+_OBJECT_COUNTS = (2, 3, 3, 4)  # equally probable
+_SCENE_STREAM, _SCHEDULE_STREAM, _SOUND_STREAM = range(3)  # independent RNG streams
+_FRAMES_PER_STEP = 8  # rendered at once
 
 
 @dataclass(frozen=True)
-class FilmRecipe:
-    """What long videos are made of.
+class SyntheticVideoConfig:
+    """Configuration of synthetic long videos.
 
     Attributes:
-        cast: where actors come from.
-        size: height in pixels, a multiple of 4; the width is half as much again.
+        cast: source of the actors.
+        size: height in pixels, a multiple of 4; the width is 1.5 times the height.
         seconds: shortest and longest duration.
-        hard_share: share of the videos with boxes alone.
-        seed: videos of another seed have nothing in common.
-        object_sizes: smallest and largest mean longer side of an object, shares of the picture's width.
-        level_range_db: levels of the voices are drawn evenly from minus to plus this.
-        background: draws what lies behind.
+        hard_share: share of the "hard" videos, which have boxes only.
+        seed: videos of different seeds have nothing in common.
+        object_sizes: smallest and largest mean longer side of an object, as shares of the image width.
+        level_range_db: the levels of the voices are uniform from minus to plus this value.
+        background: draws the background.
 
     Raises:
         UserError: a value out of range.
@@ -59,7 +59,7 @@ class FilmRecipe:
         if not 0 <= self.hard_share <= 1:
             raise UserError(f"hard is {self.hard_share}; allowed: a share from 0 to 1")
         if self.seed < 0:
-            raise UserError(f"seed is {self.seed}; give 0 or more")
+            raise UserError(f"seed is {self.seed}; use 0 or more")
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -67,27 +67,27 @@ class FilmRecipe:
         return self.size, self.size * 3 // 2
 
     def is_hard(self, index: int) -> bool:
-        """Whether a split's video of this number has boxes alone: evenly spread, at the share asked for."""
+        """True if video `index` of a split has boxes only; hard videos are evenly spread."""
         return math.floor((index + 1) * self.hard_share) > math.floor(index * self.hard_share)
 
 
 @dataclass(frozen=True)
-class Film:
-    """A video that was made, its pictures still to be drawn.
+class SyntheticVideo:
+    """A generated video whose frames are rendered on demand.
 
     Attributes:
-        id: unique in the set; some begin with `-`, as ids of YouTube do.
+        id: unique in the set; some begin with `-`, as YouTube ids do.
         rate: ticks per second.
-        ticks: (N,) when each frame is shown.
-        hard: whether it has boxes alone.
-        actors: the objects.
-        objects: where they are.
-        spans: who sounds when.
+        ticks: (N,) presentation time of each frame.
+        hard: True if it has boxes only.
+        actors: appearance and voice of each object.
+        objects: motion and depth of each object.
+        spans: the sounding schedule.
         levels_db: of the voices.
         waveform: (samples,) float32 at 16 kHz.
         background: (side, side, 3), side = width.
         shape: height and width.
-        glow: of each object, swings per second and phase of its brightness.
+        glow: (objects, 2): swings per second and phase of the brightness.
     """
 
     id: str
@@ -105,65 +105,70 @@ class Film:
 
     @property
     def times(self) -> npt.NDArray[np.float64]:
-        """(N,) seconds, when each frame is shown."""
+        """Presentation time of each frame in seconds, (N,)."""
         return np.asarray(self.ticks / float(self.rate))
 
     @property
     def duration(self) -> float:
-        """Seconds."""
+        """Duration in seconds."""
         return (int(self.ticks[-1]) + 1) / float(self.rate)
 
-    def pictures(self) -> Iterator[tuple[int, npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]:
-        """Draws the frames, a few at a time.
+    def render(self) -> Iterator[tuple[int, npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]:
+        """Render the frames, a few at a time.
 
-        Returns:
-            The number of the first one, frames (n, H, W, 3), and visible pixels of each object (n, N, H, W); no two
-            objects share one.
+        Yields:
+            Index of the first frame; frames (n, H, W, 3); visible pixels of each object (n, N, H, W), disjoint.
         """
-        (height, width), times = self.shape, self.times
-        top = (width - height) // 2
-        for begin in range(0, len(times), _STEP):
-            part = times[begin : begin + _STEP]
-            drawn = render(self._lit(float(part[0])), self.background, list(part))
-            yield begin, drawn.frames[:, top : top + height], drawn.visible[:, :, top : top + height]
+        height, width = self.shape
+        top = (width - height) // 2  # scenes are square: cut to the height
+        for begin in range(0, len(self.ticks), _FRAMES_PER_STEP):
+            times = self.times[begin : begin + _FRAMES_PER_STEP]
+            rendering = render_scene(self._lit_objects(float(times[0])), self.background, list(times))
+            yield begin, rendering.frames[:, top : top + height], rendering.visible[:, :, top : top + height]
 
-    def _lit(self, time: float) -> list[SceneObject]:
-        """The objects in the light of a moment."""
-        lit = []
-        for item, (swings, phase) in zip(self.objects, self.glow, strict=True):
-            light = 0.84 + 0.16 * math.sin(2 * math.pi * swings * time + phase)
-            sprite = np.dstack([(item.sprite[..., :3] * light).astype(np.uint8), item.sprite[..., 3]])
-            lit.append(SceneObject(sprite, item.motion, item.depth))
-        return lit
+    def _lit_objects(self, time: float) -> list[SceneObject]:
+        """Return the objects with their brightness at a time."""
+        lit_objects = []
+        for scene_object, (swings, phase) in zip(self.objects, self.glow, strict=True):
+            brightness = 0.84 + 0.16 * math.sin(2 * math.pi * swings * time + phase)
+            sprite = scene_object.sprite
+            sprite = np.dstack([(sprite[..., :3] * brightness).astype(np.uint8), sprite[..., 3]])
+            lit_objects.append(SceneObject(sprite, scene_object.motion, scene_object.depth))
+        return lit_objects
 
 
-def make_film(recipe: FilmRecipe, split: str, index: int) -> Film:
-    """Makes one video; the same recipe, split and index give the same one."""
-    key = [recipe.seed, SPLITS.index(split), index]
-    scene_rng, plan_rng, sound_rng = (np.random.default_rng([*key, stream]) for stream in (_SCENE, _PLAN, _SOUND))
+def generate_video(config: SyntheticVideoConfig, split: str, index: int) -> SyntheticVideo:
+    """Generate one video; it depends on the configuration, split and index only."""
+    key = [config.seed, SPLITS.index(split), index]
+    scene_rng = np.random.default_rng([*key, _SCENE_STREAM])
+    schedule_rng = np.random.default_rng([*key, _SCHEDULE_STREAM])
+    sound_rng = np.random.default_rng([*key, _SOUND_STREAM])
+
     rate = RATES[int(scene_rng.integers(len(RATES)))]
-    ticks = frame_times(scene_rng, float(rate), scene_rng.uniform(*recipe.seconds), scene_rng.uniform() < _VARYING)
-    edges = np.append(ticks, ticks[-1] + 1) / float(rate)
-    actors = recipe.cast.draw(scene_rng, int(scene_rng.choice(_COUNTS)), split)
-    objects = [
-        SceneObject(actor.sprite, draw_motion(scene_rng, recipe.object_sizes), int(depth))
-        for actor, depth in zip(actors, scene_rng.permutation(len(actors)), strict=True)
-    ]
-    spans = draw_spans(plan_rng, len(actors), edges[:-1], float(edges[-1]))
-    levels = sound_rng.uniform(-recipe.level_range_db, recipe.level_range_db, len(actors))
-    # whole seconds: the voices' Fourier transforms take ten times as long at lengths with large prime factors
+    duration = scene_rng.uniform(*config.seconds)
+    ticks = frame_ticks(scene_rng, float(rate), duration, scene_rng.uniform() < _VARIABLE_RATE)
+    edges = np.append(ticks, ticks[-1] + 1) / float(rate)  # (N + 1,) seconds
+    actors = config.cast.draw(scene_rng, int(scene_rng.choice(_OBJECT_COUNTS)), split)
+    objects = draw_objects(scene_rng, [actor.sprite for actor in actors], config.object_sizes)
+    background = config.background(scene_rng, config.shape[1])
+    frequency = scene_rng.uniform(0.05, 0.4, len(actors))
+    phase = scene_rng.uniform(0, 6.28, len(actors))
+
+    spans = draw_spans(schedule_rng, len(actors), edges[:-1], float(edges[-1]))
+    levels = sound_rng.uniform(-config.level_range_db, config.level_range_db, len(actors))
+    # whole seconds: the Fourier transforms of the voices take ten times as long at lengths with large prime factors
     voices = [actor.voice(sound_rng, math.ceil(edges[-1]) * SAMPLE_RATE) for actor in actors]
-    return Film(
-        id=f"{'-' if index % 7 == 6 else ''}{recipe.cast.prefix}_{split}_{index:05d}",
+    return SyntheticVideo(
+        id=f"{'-' if index % 7 == 6 else ''}{config.cast.prefix}_{split}_{index:05d}",
         rate=rate,
         ticks=ticks,
-        hard=recipe.is_hard(index),
+        hard=config.is_hard(index),
         actors=actors,
         objects=objects,
         spans=spans,
         levels_db=levels,
         waveform=mix_spans(voices, spans, edges, levels, sound_rng),
-        background=recipe.background(scene_rng, recipe.shape[1]),
-        shape=recipe.shape,
-        glow=np.column_stack([scene_rng.uniform(0.05, 0.4, len(actors)), scene_rng.uniform(0, 6.28, len(actors))]),
+        background=background,
+        shape=config.shape,
+        glow=np.column_stack([frequency, phase]),
     )

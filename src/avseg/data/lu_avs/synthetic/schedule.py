@@ -1,69 +1,75 @@
-"""Who sounds when in a made long video: drawn without a look at the picture, so that nothing visible gives it away."""
+"""Sounding schedules of long videos, sampled independently of the image so that they cannot be inferred from it."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from avseg.data.synthetic.soundtrack import REFERENCE_DB, SAMPLE_RATE
+from avseg.data.synthetic.soundtrack import NOISE_DB, REFERENCE_DB, SAMPLE_RATE, fade_window, limit_peak
 
-_SOUNDS = (1.5, 7.0)  # seconds, shortest and longest stretch
+_SOUNDS = (1.5, 7.0)  # seconds, shortest and longest sound
 _PAUSES = (1.5, 6.0)
-_MUTE = 0.15  # share of the objects that are seen and never heard
-_FADE = 0.02  # seconds
-_NOISE_DB = -62.0
+_NEVER_SOUNDING = 0.15  # share of the objects
 
 
 @dataclass(frozen=True)
 class Span:
-    """Object `item` sounds from frame `start` up to, not including, frame `end`."""
+    """Frames [start, end) in which an object sounds."""
 
-    item: int
+    object_id: int
     start: int
     end: int
 
 
-def frame_times(rng: np.random.Generator, rate: float, duration: float, varying: bool) -> npt.NDArray[np.int64]:
-    """When the frames of a video are shown, (N,) in ticks of 1 / rate.
+def frame_ticks(rng: np.random.Generator, rate: float, duration: float, variable: bool) -> npt.NDArray[np.int64]:
+    """Draw the presentation times of the frames of a video, (N,) in ticks of 1 / rate.
 
     Args:
-        rng: draws which frames a varying rate leaves out: about one of six, never two in a row, nor the first.
+        rng: selects the frames that a variable rate drops: about one of six, never the first, never two in a row.
         rate: ticks per second.
         duration: seconds.
-        varying: whether the rate varies.
+        variable: True for a variable frame rate.
     """
     ticks = np.arange(round(duration * rate))
-    gone = rng.uniform(size=len(ticks)) < (0.2 if varying else 0.0)
-    gone[1:] &= ~gone[:-1]
-    gone[0] = False
-    return ticks[~gone]
+    dropped = rng.uniform(size=len(ticks)) < (0.2 if variable else 0.0)
+    dropped[1:] &= ~dropped[:-1]
+    dropped[0] = False
+    return ticks[~dropped]
 
 
-def draw_spans(rng: np.random.Generator, items: int, times: npt.NDArray[np.float64], duration: float) -> list[Span]:
-    """Draws stretches of sound: each object for itself sounds and pauses by turns, some never do; one at least does.
+def draw_spans(
+    rng: np.random.Generator, num_objects: int, times: npt.NDArray[np.float64], duration: float
+) -> list[Span]:
+    """Draw spans: each object alternates between sound and pause independently, or never sounds; at least one span.
 
     Args:
-        rng: draws the spans; it has no part in the picture.
-        items: number of objects.
-        times: (N,) seconds, when each frame is shown.
+        rng: not used for the image.
+        num_objects: number of objects.
+        times: (N,) seconds at which each frame is shown.
         duration: seconds.
     """
-    while True:
-        spans = [span for item in range(items) for span in _draw_item(rng, item, times, duration)]
-        if spans:
-            return spans
-
-
-def _draw_item(rng: np.random.Generator, item: int, times: npt.NDArray[np.float64], duration: float) -> list[Span]:
     spans: list[Span] = []
-    mute, sounds = rng.uniform() < _MUTE, rng.uniform() < 0.5
-    now = 0.0
-    while now < duration:
-        longest = rng.uniform(*(_SOUNDS if sounds else _PAUSES))
-        start, end = (int(np.searchsorted(times, moment)) for moment in (now, now + longest))
-        if sounds and not mute and min(now + longest, duration) - now > 1 and end > start:
-            spans.append(Span(item, start, end))
-        now, sounds = now + longest, not sounds
+    while not spans:
+        for object_id in range(num_objects):
+            spans += _draw_object_spans(rng, object_id, times, duration)
+    return spans
+
+
+def _draw_object_spans(
+    rng: np.random.Generator, object_id: int, times: npt.NDArray[np.float64], duration: float
+) -> list[Span]:
+    spans: list[Span] = []
+    never_sounds = rng.uniform() < _NEVER_SOUNDING
+    sounds = rng.uniform() < 0.5
+    time = 0.0
+    while time < duration:
+        until = time + rng.uniform(*(_SOUNDS if sounds else _PAUSES))
+        start = int(np.searchsorted(times, time))
+        end = int(np.searchsorted(times, until))
+        if sounds and not never_sounds and min(until, duration) - time > 1 and end > start:
+            spans.append(Span(object_id, start, end))
+        time = until
+        sounds = not sounds
     return spans
 
 
@@ -74,23 +80,22 @@ def mix_spans(
     levels_db: npt.NDArray[np.float64],
     rng: np.random.Generator,
 ) -> npt.NDArray[np.float32]:
-    """Adds up voices, each heard exactly while the frames of its spans are shown, and a faint noise.
+    """Add up voices, each audible exactly while the frames of its spans are shown, and faint noise.
 
     Args:
-        voices: of the objects, at 16 kHz with root mean square 1, at least as long as the video.
-        spans: who sounds when.
-        edges: (N + 1,) seconds, when each frame begins, and when the last one ends.
+        voices: waveforms of the objects, at 16 kHz with RMS 1, at least as long as the video.
+        spans: the schedule.
+        edges: (N + 1,) seconds, start of each frame and end of the last one.
         levels_db: of the objects, relative to -20 dB of full scale.
-        rng: draws the noise.
+        rng: generator of the noise.
 
     Returns:
-        (samples,), at most 0.99 in size: a louder mixture is made quieter as a whole.
+        (samples,) float32; the whole mixture is scaled down if its peak exceeds 0.99.
     """
-    wave = rng.standard_normal(round(float(edges[-1]) * SAMPLE_RATE)) * 10 ** (_NOISE_DB / 20)
+    mixture = rng.standard_normal(round(float(edges[-1]) * SAMPLE_RATE)) * 10 ** (NOISE_DB / 20)
     for span in spans:
-        begin, end = (min(round(float(edges[frame]) * SAMPLE_RATE), len(wave)) for frame in (span.start, span.end))
-        distance = np.minimum(np.arange(end - begin), np.arange(end - begin)[::-1])
-        fade = np.minimum(distance / (_FADE * SAMPLE_RATE), 1.0)
-        level = 10 ** ((REFERENCE_DB + levels_db[span.item]) / 20)
-        wave[begin:end] += voices[span.item][begin:end] * fade * level
-    return (wave * min(1.0, 0.99 / float(np.abs(wave).max()))).astype(np.float32)
+        begin = min(round(float(edges[span.start]) * SAMPLE_RATE), len(mixture))
+        end = min(round(float(edges[span.end]) * SAMPLE_RATE), len(mixture))
+        level = 10 ** ((REFERENCE_DB + levels_db[span.object_id]) / 20)
+        mixture[begin:end] += voices[span.object_id][begin:end] * fade_window(end - begin) * level
+    return limit_peak(mixture)

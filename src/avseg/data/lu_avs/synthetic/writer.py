@@ -1,29 +1,46 @@
-"""Writes made long videos as a LU-AVS release, so that they are read exactly like the real one."""
+"""Write synthetic long videos as a LU-AVS release, so that they are read exactly like the real one."""
 
 import csv
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-from avseg.data.avsbench.layout import SPLITS
 from avseg.data.lu_avs.ground_truth import BOXES, MASKS, boxes_around
 from avseg.data.lu_avs.paths import folder_name
 from avseg.data.lu_avs.synthetic.mp4 import create_mp4
-from avseg.data.lu_avs.synthetic.renderer import Film, FilmRecipe, make_film
+from avseg.data.lu_avs.synthetic.renderer import SyntheticVideo, SyntheticVideoConfig, generate_video
+from avseg.data.setting import SPLITS
 from avseg.utils.errors import UserError
 from avseg.utils.files import atomic_folder
 
 EVENT_COLUMNS = ("split", "video", "hard", "object", "category", "source", "depth", "level_db", "frames")
 
 
+class SegmentEntry(TypedDict):
+    """A segment in an annotation file, in frames."""
+
+    segment: list[int]
+    label: str
+    label_id: int
+
+
+class VideoEntry(TypedDict):
+    """A video in an annotation file."""
+
+    duration: float
+    fps: float
+    subset: str
+    annotations: list[SegmentEntry]
+
+
 @dataclass
 class SplitTotals:
-    """What a split holds: videos (hard ones among them), audible segments, seconds, and seconds of silence."""
+    """Totals of a split: videos, hard videos, audible segments, seconds, and seconds of silence."""
 
     videos: int = 0
     hard: int = 0
@@ -31,161 +48,172 @@ class SplitTotals:
     seconds: float = 0.0
     silence: float = 0.0
 
+    def add(self, video: SyntheticVideo) -> None:
+        """Count a video."""
+        frame_seconds = np.diff(np.append(video.times, video.duration))  # (N,)
+        silent = np.ones(len(frame_seconds), np.bool_)
+        for span in video.spans:
+            silent[span.start : span.end] = False
+        self.videos += 1
+        self.hard += video.hard
+        self.segments += len(video.spans)
+        self.seconds += video.duration
+        self.silence += float(frame_seconds[silent].sum())
+
 
 def write_release(
     out: Path,
-    recipe: FilmRecipe,
+    config: SyntheticVideoConfig,
     counts: Mapping[str, int],
     options: Mapping[str, object],
     advance: Callable[[], None] = lambda: None,
 ) -> dict[str, SplitTotals]:
-    """Makes and writes a whole release; on failure nothing is left.
+    """Generate and write a whole release; nothing is left on failure.
 
-    Beside `videos/`, `annotations/` and the annotation files it writes `events.csv` (each object of each video, the
-    silent ones too: class, depth, level, and the frames in which it sounds) and `generator.json` (the options).
+    In addition to `videos/`, `annotations/` and the annotation files it writes `events.csv` (each object of each
+    video, including silent ones: class, depth, level, and the frames in which it sounds) and `generator.json` (the
+    options).
 
     Args:
         out: a folder that does not exist or is empty.
-        recipe: what the videos are made of.
+        config: of the videos.
         counts: videos per split.
         options: recorded in `generator.json`.
         advance: called after each video.
 
     Returns:
-        What was written, by split; splits without videos are left out.
+        Totals by split, without empty splits.
 
     Raises:
-        UserError: `out` is not empty or no folder; no video asked for; a negative count.
+        UserError: `out` is not an empty folder; no video requested; a negative count.
     """
-    _check(out, counts)
+    _check_request(out, counts)
     with atomic_folder(out) as folder:
-        totals = _write_splits(folder, recipe, counts, advance)
+        totals = _write_splits(folder, config, counts, advance)
         _write_json(folder / "generator.json", options)
     return totals
 
 
-def write_film(root: Path, film: Film, label_ids: Mapping[str, int], split: str) -> dict[str, Any]:
-    """Writes one video and the arrays of its segments.
+def write_video(root: Path, video: SyntheticVideo, label_ids: Mapping[str, int], split: str) -> VideoEntry:
+    """Write one video and the arrays of its segments.
 
     Args:
         root: of the release.
-        film: what to write.
-        label_ids: by category, as in the release's annotation files.
+        video: to render and write.
+        label_ids: by label, as in the annotation files of the release.
         split: of the video.
 
     Returns:
         Its entry in the annotation file.
     """
-    names = [_label(actor.category) for actor in film.actors]
-    folders = [
-        root / "annotations" / folder_name(film.id, names[span.item], span.start, span.end) for span in film.spans
-    ]
-    arrays = [_array(folder, film, span.end - span.start) for folder, span in zip(folders, film.spans, strict=True)]
-    untils = np.append(film.ticks[1:], film.ticks[-1] + 1)
-    with create_mp4(_made(root / "videos") / f"{film.id}.mp4", film.shape, film.rate, film.waveform) as video:
-        for first, pictures, visible in film.pictures():
-            for number, picture in enumerate(pictures, first):
-                video.write(picture, int(film.ticks[number]), int(untils[number]))
-            for span, rows in zip(film.spans, arrays, strict=True):
-                _fill(rows, span.start, first, visible[:, span.item])
-    if film.hard:
+    folders: list[Path] = []
+    arrays: list[npt.NDArray[np.generic]] = []
+    annotations: list[SegmentEntry] = []
+    for span in video.spans:
+        label = _label(video.actors[span.object_id].category)
+        folder = root / "annotations" / folder_name(video.id, label, span.start, span.end)
+        folders.append(folder)
+        arrays.append(_create_array(folder, video, span.end - span.start))
+        annotations.append({"segment": [span.start, span.end], "label": label, "label_id": label_ids[label]})
+
+    frame_ends = np.append(video.ticks[1:], video.ticks[-1] + 1)
+    (root / "videos").mkdir(exist_ok=True)
+    with create_mp4(root / "videos" / f"{video.id}.mp4", video.shape, video.rate, video.waveform) as file:
+        for first, frames, visible in video.render():
+            for index, frame in enumerate(frames, first):
+                file.write(frame, int(video.ticks[index]), int(frame_ends[index]))
+            for span, rows in zip(video.spans, arrays, strict=True):
+                _fill_rows(rows, span.start, first, visible[:, span.object_id])
+    if video.hard:  # masks are on disk already
         for folder, rows in zip(folders, arrays, strict=True):
             np.save(folder / BOXES, rows)
-    annotations = [
-        {"segment": [span.start, span.end], "label": names[span.item], "label_id": label_ids[names[span.item]]}
-        for span in film.spans
-    ]
-    fps = round(len(film.ticks) / film.duration, 2)
-    return {"duration": round(film.duration, 2), "fps": fps, "subset": split, "annotations": annotations}
+    return {
+        "duration": round(video.duration, 2),
+        "fps": round(len(video.ticks) / video.duration, 2),
+        "subset": split,
+        "annotations": annotations,
+    }
 
 
 def _write_splits(
-    root: Path, recipe: FilmRecipe, counts: Mapping[str, int], advance: Callable[[], None]
+    root: Path, config: SyntheticVideoConfig, counts: Mapping[str, int], advance: Callable[[], None]
 ) -> dict[str, SplitTotals]:
-    label_ids = _label_ids(recipe)
+    label_ids = _draw_label_ids(config)
     totals: dict[str, SplitTotals] = {}
     with (root / "events.csv").open("w", newline="", encoding="utf-8") as file:
         events = csv.writer(file, lineterminator="\n")
         events.writerow(EVENT_COLUMNS)
-        for split in (split for split in SPLITS if counts.get(split)):
-            entries: dict[bool, dict[str, Any]] = {False: {}, True: {}}
+        for split in SPLITS:
+            if not counts.get(split):
+                continue
             totals[split] = SplitTotals()
+            normal: dict[str, VideoEntry] = {}
+            hard: dict[str, VideoEntry] = {}
             for index in range(counts[split]):
-                film = make_film(recipe, split, index)
-                entries[film.hard][film.id] = write_film(root, film, label_ids, split)
-                events.writerows(_events(film, split))
-                _count(totals[split], film)
+                video = generate_video(config, split, index)
+                entries = hard if video.hard else normal
+                entries[video.id] = write_video(root, video, label_ids, split)
+                events.writerows(_event_rows(video, split))
+                totals[split].add(video)
                 advance()
-            for hard, name in ((False, f"seg_{split}.json"), (True, f"bbox_segs_{split}.json")):
-                if entries[hard]:
-                    _write_json(root / name, entries[hard])
+            if normal:
+                _write_json(root / f"seg_{split}.json", normal)
+            if hard:
+                _write_json(root / f"bbox_segs_{split}.json", hard)
     return totals
 
 
-def _label_ids(recipe: FilmRecipe) -> dict[str, int]:
-    """By label; not in the order of the alphabet and with holes, as in the release."""
-    names = [_label(category) for category in sorted(recipe.cast.categories)]
-    order = np.random.default_rng(recipe.seed).permutation(len(names))
-    return {name: 2 * int(place) + 1 for name, place in zip(names, order, strict=True)}
+def _draw_label_ids(config: SyntheticVideoConfig) -> dict[str, int]:
+    """Draw an id for each label; as in the release, ids are not alphabetical and have gaps."""
+    labels = [_label(category) for category in sorted(config.cast.categories)]
+    order = np.random.default_rng(config.seed).permutation(len(labels))
+    return {label: 2 * int(rank) + 1 for label, rank in zip(labels, order, strict=True)}
 
 
 def _label(category: str) -> str:
     return category.replace("_", " ")
 
 
-def _array(folder: Path, film: Film, length: int) -> npt.NDArray[Any]:
-    """The rows of a segment: masks on disk, to be filled, or boxes in memory."""
+def _create_array(folder: Path, video: SyntheticVideo, length: int) -> npt.NDArray[np.generic]:
+    """Create the array of a segment: masks (length, H, W) on disk, or boxes (length, 4) in memory."""
     folder.mkdir(parents=True)
-    if film.hard:
+    if video.hard:
         return np.full((length, 4), np.nan, np.float32)
-    return np.lib.format.open_memmap(folder / MASKS, mode="w+", dtype=np.bool_, shape=(length, *film.shape))
+    return np.lib.format.open_memmap(folder / MASKS, mode="w+", dtype=np.bool_, shape=(length, *video.shape))
 
 
-def _fill(rows: npt.NDArray[Any], start: int, first: int, masks: npt.NDArray[np.bool_]) -> None:
-    """Puts masks (n, H, W) of the frames from `first` on into the rows of a segment that begins at `start`."""
-    begin, end = max(first, start), min(first + len(masks), start + len(rows))
+def _fill_rows(rows: npt.NDArray[np.generic], start: int, first: int, masks: npt.NDArray[np.bool_]) -> None:
+    """Copy masks (n, H, W) of the frames from `first` on into the rows of a segment that begins at `start`."""
+    begin = max(first, start)
+    end = min(first + len(masks), start + len(rows))
     if begin < end:
-        part = masks[begin - first : end - first]
-        rows[begin - start : end - start] = part if rows.ndim == 3 else boxes_around(part)
+        overlap = masks[begin - first : end - first]
+        rows[begin - start : end - start] = overlap if rows.ndim == 3 else boxes_around(overlap)
 
 
-def _events(film: Film, split: str) -> list[list[object]]:
+def _event_rows(video: SyntheticVideo, split: str) -> list[list[object]]:
+    """Return the rows of events.csv of one video, one for each object."""
     rows: list[list[object]] = []
-    for number, (actor, item) in enumerate(zip(film.actors, film.objects, strict=True)):
-        frames = " ".join(f"{span.start}-{span.end}" for span in film.spans if span.item == number)
-        level = f"{film.levels_db[number]:.2f}"
-        name = _label(actor.category)
-        rows.append([split, film.id, int(film.hard), number, name, actor.source, item.depth, level, frames])
+    for object_id, (actor, scene_object) in enumerate(zip(video.actors, video.objects, strict=True)):
+        frames = " ".join(f"{span.start}-{span.end}" for span in video.spans if span.object_id == object_id)
+        level = f"{video.levels_db[object_id]:.2f}"
+        label = _label(actor.category)
+        rows.append(
+            [split, video.id, int(video.hard), object_id, label, actor.source, scene_object.depth, level, frames]
+        )
     return rows
 
 
-def _count(totals: SplitTotals, film: Film) -> None:
-    lengths = np.diff(np.append(film.times, film.duration))
-    silent = np.ones(len(lengths), np.bool_)
-    for span in film.spans:
-        silent[span.start : span.end] = False
-    totals.videos += 1
-    totals.hard += film.hard
-    totals.segments += len(film.spans)
-    totals.seconds += film.duration
-    totals.silence += float(lengths[silent].sum())
+def _write_json(path: Path, content: Mapping[str, object]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
-def _write_json(path: Path, value: Mapping[str, object]) -> None:
-    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-
-
-def _check(out: Path, counts: Mapping[str, int]) -> None:
+def _check_request(out: Path, counts: Mapping[str, int]) -> None:
     for split, count in counts.items():
         if count < 0:
-            raise UserError(f"{split} is {count} videos; give 0 or more")
+            raise UserError(f"{split} is {count} videos; use 0 or more")
     if not any(counts.values()):
-        raise UserError("no video asked for; give at least one of --train, --val, --test")
+        raise UserError("no video requested; set at least one of --train, --val, --test")
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file; name a folder")
     if out.is_dir() and any(out.iterdir()):

@@ -1,4 +1,4 @@
-"""Toy audio-visual scenes: coloured shapes, each kind with its own kind of sound, made in seconds."""
+"""Toy audio-visual scenes: coloured shapes whose class determines their sound, generated in seconds."""
 
 from avseg.data.synthetic.toy.cast import ToyCast
 

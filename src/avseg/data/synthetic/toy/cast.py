@@ -1,50 +1,57 @@
-"""The toy's actors: which kinds appear together in a clip."""
+"""Cast of toy clips: the coloured shapes that appear together."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avseg.data.synthetic.generate import Actor
-from avseg.data.synthetic.toy.kinds import Kind, draw_sprite, look_alikes, make_kinds
+from avseg.data.synthetic.toy.classes import ToyClass, draw_sprite, look_alikes, make_classes
 from avseg.data.synthetic.toy.sounds import synthesise
 
 
 class ToyCast:
-    """Draws actors of different kinds; look-alikes often meet.
+    """Draw actors of different classes; look-alikes often meet.
 
     Args:
-        kinds: number of kinds, 6 to 12.
-        look_alike_share: probability that the next actor looks like one that is there already.
+        num_classes: 6 to 12.
+        look_alike_share: probability that the next actor looks like one already drawn.
 
     Raises:
-        UserError: number of kinds out of range.
+        UserError: number of classes out of range.
     """
 
     prefix = "toy"
 
-    def __init__(self, kinds: int = 8, look_alike_share: float = 0.5) -> None:
-        self.kinds = make_kinds(kinds)
+    def __init__(self, num_classes: int = 8, look_alike_share: float = 0.5) -> None:
+        self.classes = make_classes(num_classes)
         self.look_alike_share = look_alike_share
 
     @property
     def categories(self) -> list[str]:
-        """Names of the kinds."""
-        return [kind.name for kind in self.kinds]
+        """Names of the classes."""
+        return [toy_class.name for toy_class in self.classes]
 
     def draw(self, rng: np.random.Generator, count: int, split: str) -> list[Actor]:
-        """Actors of different kinds, in no telling order; every split has all kinds."""
-        chosen: list[Kind] = []
-        while len(chosen) < count:
-            pool = [kind for kind in self.kinds if kind not in chosen]
-            alike = [kind for kind in pool if any(kind in look_alikes(other, self.kinds) for other in chosen)]
-            chosen.append(_pick(alike if alike and rng.uniform() < self.look_alike_share else pool, rng))
-        return [self._actor(chosen[i], rng) for i in rng.permutation(count)]
+        """Draw `count` actors of different classes in random order; all splits share all classes."""
+        drawn: list[ToyClass] = []
+        while len(drawn) < count:
+            drawn.append(self._draw_class(drawn, rng))
+        return [self._actor(drawn[i], rng) for i in rng.permutation(count)]
 
-    def _actor(self, kind: Kind, rng: np.random.Generator) -> Actor:
+    def _draw_class(self, drawn: list[ToyClass], rng: np.random.Generator) -> ToyClass:
+        pool = []
+        alike = []
+        for candidate in self.classes:
+            if candidate in drawn:
+                continue
+            pool.append(candidate)
+            if any(candidate in look_alikes(toy_class, self.classes) for toy_class in drawn):
+                alike.append(candidate)
+        if alike and rng.uniform() < self.look_alike_share:
+            pool = alike
+        return pool[int(rng.integers(len(pool)))]
+
+    def _actor(self, toy_class: ToyClass, rng: np.random.Generator) -> Actor:
         def voice(sound_rng: np.random.Generator, samples: int) -> NDArray[np.float32]:
-            return synthesise(kind.index, len(self.kinds), samples, sound_rng)
+            return synthesise(toy_class.index, len(self.classes), samples, sound_rng)
 
-        return Actor(category=kind.name, source=kind.name, sprite=draw_sprite(kind, rng), voice=voice)
-
-
-def _pick(kinds: list[Kind], rng: np.random.Generator) -> Kind:
-    return kinds[int(rng.integers(len(kinds)))]
+        return Actor(category=toy_class.name, source=toy_class.name, sprite=draw_sprite(toy_class, rng), voice=voice)

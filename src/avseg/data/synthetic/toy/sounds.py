@@ -1,8 +1,8 @@
-"""What toy objects sound like: every kind has its own band of the spectrum and its own texture in time.
+"""Sounds of toy objects: each class has its band of the spectrum and its texture in time.
 
-The bands divide what VGGish hears (125 to 7500 Hz, see `avseg.audio.log_mel`) evenly in mel, so kinds stay apart in the
-log-mel patch also when several sound at once. Neighbours in the cycle of kinds, the look-alikes, get bands far from
-each other. Pitch, rates and phases differ from object to object.
+The bands divide the range of VGGish (125 to 7500 Hz) evenly in mel, so classes stay separable in the log-mel patch even
+when several sound at once. Neighbours in the cycle of classes, the look-alikes, get bands far apart. Pitch, rates and
+phases differ from object to object.
 """
 
 import math
@@ -11,37 +11,39 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 16000
-_LOWEST, _HIGHEST = 160.0, 7000.0
+from avseg.data.synthetic.soundtrack import SAMPLE_RATE
+
+_LOWEST, _HIGHEST = 160.0, 7000.0  # Hz
 Wave = NDArray[np.float64]
-Texture = Callable[[Wave, float, float, np.random.Generator], Wave]
+Texture = Callable[[Wave, float, float, np.random.Generator], Wave]  # (time, low, high, rng) -> waveform
 
 
-def synthesise(kind: int, kinds: int, samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """The sound of one object.
+def synthesise(class_id: int, num_classes: int, samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Synthesise the sound of one object.
 
     Args:
-        kind: the kind's place in the cycle.
-        kinds: number of kinds.
+        class_id: position of the class in the cycle.
+        num_classes: length of the cycle.
         samples: length at 16 kHz.
-        rng: draws pitch, rates and phases.
+        rng: generator of pitch, rates and phases.
 
     Returns:
-        (samples,) float32 of root mean square 1.
+        (samples,) float32 with RMS 1.
     """
-    low, high = band(kind, kinds)
+    low, high = frequency_band(class_id, num_classes)
     time = np.arange(samples) / SAMPLE_RATE
-    wave = _TEXTURES[kind % len(_TEXTURES)](time, low, high, rng)
+    wave = _TEXTURES[class_id % len(_TEXTURES)](time, low, high, rng)
     return (wave / math.sqrt(float(np.mean(wave**2)) + 1e-12)).astype(np.float32)
 
 
-def band(kind: int, kinds: int) -> tuple[float, float]:
-    """The kind's band in Hz, (low, high); a guard of a quarter band lies between neighbours."""
-    stride = next(step for step in (5, 3, 7) if math.gcd(step, kinds) == 1)
-    edges = np.linspace(_mel(_LOWEST), _mel(_HIGHEST), kinds + 1)
-    place = kind * stride % kinds
+def frequency_band(class_id: int, num_classes: int) -> tuple[float, float]:
+    """Return the band of a class in Hz, (low, high); a guard of a quarter band separates neighbours."""
+    # a stride coprime to the cycle visits every band once and keeps look-alikes apart
+    stride = next(step for step in (5, 3, 7) if math.gcd(step, num_classes) == 1)
+    edges = np.linspace(_mel(_LOWEST), _mel(_HIGHEST), num_classes + 1)
+    band = class_id * stride % num_classes
     width = float(edges[1] - edges[0])
-    return _hertz(float(edges[place]) + 0.125 * width), _hertz(float(edges[place + 1]) - 0.125 * width)
+    return _hertz(float(edges[band]) + 0.125 * width), _hertz(float(edges[band + 1]) - 0.125 * width)
 
 
 def _mel(hertz: float) -> float:
@@ -53,29 +55,29 @@ def _hertz(mel: float) -> float:
 
 
 def _sweep(frequency: Wave, rng: np.random.Generator) -> Wave:
-    """A sine whose frequency in Hz changes over time."""
+    """Return a sine with the given frequency in Hz at each sample."""
     return np.asarray(np.sin(2 * np.pi * np.cumsum(frequency) / SAMPLE_RATE + rng.uniform(0, 2 * np.pi)))
 
 
 def _wobble(time: Wave, rate: float, rng: np.random.Generator) -> Wave:
-    """A slow sine in [-1, 1] at `rate` Hz with a random phase."""
+    """Return a slow sine in [-1, 1] at `rate` Hz with a random phase."""
     return np.asarray(np.sin(2 * np.pi * rate * time + rng.uniform(0, 2 * np.pi)))
 
 
 def _saw(time: Wave, rate: float, rng: np.random.Generator) -> Wave:
-    """A ramp in [0, 1) at `rate` Hz with a random phase."""
+    """Return a ramp in [0, 1) at `rate` Hz with a random phase."""
     return np.asarray((time * rate + rng.uniform()) % 1.0)
 
 
-def _within(wave: Wave, low: float, high: float) -> Wave:
-    """Keeps what lies between `low` and `high` Hz."""
+def _band_pass(wave: Wave, low: float, high: float) -> Wave:
+    """Keep the frequencies from `low` to `high` Hz."""
     spectrum = np.fft.rfft(wave)
     frequency = np.fft.rfftfreq(len(wave), 1 / SAMPLE_RATE)
     return np.fft.irfft(np.where((frequency >= low) & (frequency <= high), spectrum, 0), len(wave))
 
 
 def _noise(time: Wave, low: float, high: float, rng: np.random.Generator) -> Wave:
-    return _within(rng.standard_normal(len(time)), low, high)
+    return _band_pass(rng.standard_normal(len(time)), low, high)
 
 
 def _tone(time: Wave, low: float, high: float, rng: np.random.Generator) -> Wave:
@@ -96,7 +98,7 @@ def _clicks(time: Wave, low: float, high: float, rng: np.random.Generator) -> Wa
 
 
 def _buzz(time: Wave, low: float, high: float, rng: np.random.Generator) -> Wave:
-    return _within(_saw(time, rng.uniform(70, 100), rng) - 0.5, low, high)
+    return _band_pass(_saw(time, rng.uniform(70, 100), rng) - 0.5, low, high)
 
 
 def _vibrato(time: Wave, low: float, high: float, rng: np.random.Generator) -> Wave:
@@ -106,7 +108,7 @@ def _vibrato(time: Wave, low: float, high: float, rng: np.random.Generator) -> W
 
 def _fm(time: Wave, low: float, high: float, rng: np.random.Generator) -> Wave:
     middle, swing = (low + high) / 2, (high - low) / 2
-    return _within(_sweep(middle + 0.8 * swing * _wobble(time, rng.uniform(35, 55), rng), rng), low, high)
+    return _band_pass(_sweep(middle + 0.8 * swing * _wobble(time, rng.uniform(35, 55), rng), rng), low, high)
 
 
 def _trill(time: Wave, low: float, high: float, rng: np.random.Generator) -> Wave:

@@ -25,9 +25,9 @@ def facts(film):
     return VideoFacts(film.path.name, film.frames, film.fps, film.height, film.width)
 
 
-def drawn_mask(picture):
-    """What is white in a picture: its number."""
-    mask = picture.mean(-1) > 125
+def drawn_mask(image):
+    """Return the white pixels of an image: its number."""
+    mask = image.mean(-1) > 125
     mask[SIZE[0] // 3 - 1 :] = False
     return mask
 
@@ -44,7 +44,7 @@ def ops(document, *rows):
 def add_object(document, label, *spans, name=None):
     """An object with segments; gives its id."""
     op = {"op": "add_object", "label": label} | ({"name": name} if name else {})
-    number = document.do(op).object_id
+    number = document.do(op).object
     for start, end in spans:
         document.do({"op": "add_segment", "object": number, "start": start, "end": end})
     return number
@@ -65,16 +65,16 @@ def blank(film, folder=None):
     return Document(facts(film), folder)
 
 
-def told(document):
+def annotations_of(document):
     """Objects by label and name, with their segments and masks: what an export must keep."""
-    found = []
+    rows = []
     for object in document.objects.values():
-        spans = sorted((span.start, span.end) for span in document.segments.values() if span.object_id == object.id)
+        spans = sorted((span.start, span.end) for span in document.segments.values() if span.object == object.id)
         masks = {
             frame: mask.tobytes()
             for start, end in spans
             for frame in range(start, end)
             if (mask := document.mask(object.id, frame)) is not None and mask.any()
         }
-        found.append((object.label, object.name, spans, masks))
-    return sorted(found, key=repr)
+        rows.append((object.label, object.name, spans, masks))
+    return sorted(rows, key=repr)

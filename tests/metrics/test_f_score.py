@@ -7,7 +7,7 @@ from avseg.metrics import FScore, fscore, fscore_curve
 from avseg.metrics.f_score import THRESHOLDS, _histograms, count_thresholds
 from avseg.utils.errors import UserError
 from tests.golden_recipe import arr, blob_masks, golden
-from tests.metrics import plain
+from tests.metrics import reference
 
 
 def _official() -> tuple[torch.Tensor, torch.Tensor]:
@@ -30,14 +30,14 @@ def test_thresholds_are_the_official_ones() -> None:
 
 
 def _around(values: torch.Tensor, steps: int) -> torch.Tensor:
-    """The values and their nearest float32 neighbours on both sides, within [0, 1]."""
-    found = [values]
+    """Return the values and their nearest float32 neighbours on both sides, within [0, 1]."""
+    values_around = [values]
     for direction in (-1.0, 2.0):
-        near = values
+        neighbour = values
         for _ in range(steps):
-            near = torch.nextafter(near, torch.tensor(direction))
-            found.append(near)
-    return torch.cat(found).clamp(0, 1)
+            neighbour = torch.nextafter(neighbour, torch.tensor(direction))
+            values_around.append(neighbour)
+    return torch.cat(values_around).clamp(0, 1)
 
 
 def test_counting_thresholds_is_exact() -> None:
@@ -60,14 +60,14 @@ def test_not_a_number_reaches_no_threshold() -> None:
     seed=st.integers(0, 999),
 )
 def test_the_255_counts_are_exact(height: int, spread: float, levels: int, seed: int) -> None:
-    logits, target = plain.clips(1, 3, (height, 7), seed)
+    logits, target = reference.clips(1, 3, (height, 7), seed)
     logits = logits * spread
     if levels:  # many ties
         logits = (logits * levels).round() / levels
     histograms = _histograms(logits, target).view(3, 2, 256)
     above = histograms.flip(-1).cumsum(-1).flip(-1)[..., 1:]
     for n in range(3):
-        expected = torch.tensor(plain.threshold_counts(logits[0, n], target[0, n]))
+        expected = torch.tensor(reference.threshold_counts(logits[0, n], target[0, n]))
         assert torch.equal(above[n, 1], expected[:, 0])
         assert torch.equal(above[n].sum(0), expected[:, 1])
 
@@ -75,9 +75,9 @@ def test_the_255_counts_are_exact(height: int, spread: float, levels: int, seed:
 @settings(max_examples=15, deadline=None)
 @given(height=st.integers(1, 9), seed=st.integers(0, 999))
 def test_curve_equals_the_loop(height: int, seed: int) -> None:
-    logits, target = plain.clips(2, 2, (height, 7), seed)
+    logits, target = reference.clips(2, 2, (height, 7), seed)
     curves = fscore_curve(logits, target)
-    expected = [plain.curve(z, g) for z, g in zip(logits.flatten(0, 1), target.flatten(0, 1), strict=True)]
+    expected = [reference.curve(z, g) for z, g in zip(logits.flatten(0, 1), target.flatten(0, 1), strict=True)]
     torch.testing.assert_close(curves, torch.stack(expected), rtol=1e-6, atol=1e-7)
     assert ((curves >= 0) & (curves <= 1)).all()
 
@@ -93,18 +93,19 @@ def test_hard_masks_and_constant_scores() -> None:
 
 @pytest.mark.parametrize("videos", [1, 2, 4, 8, None])
 def test_groups(videos: int | None) -> None:
-    logits, target = plain.clips(7)
+    logits, target = reference.clips(7)
     metric = FScore(videos_per_group=videos)
     metric.update(logits, target, index=torch.arange(7))
     size = videos or 7
     groups = [
-        plain.fscore(logits[i : i + size].flatten(0, 1), target[i : i + size].flatten(0, 1)) for i in range(0, 7, size)
+        reference.fscore(logits[i : i + size].flatten(0, 1), target[i : i + size].flatten(0, 1))
+        for i in range(0, 7, size)
     ]
     assert metric.compute().item() == pytest.approx(sum(groups) / len(groups), rel=1e-6)
 
 
 def test_a_group_with_only_empty_masks_counts_zero() -> None:
-    logits, target = plain.clips(2)
+    logits, target = reference.clips(2)
     metric = FScore(videos_per_group=1)
     metric.update(logits, target, index=torch.arange(2))
     alone = FScore(videos_per_group=1)
@@ -114,7 +115,7 @@ def test_a_group_with_only_empty_masks_counts_zero() -> None:
 
 
 def test_frames_without_index_are_cut_into_videos() -> None:
-    logits, target = plain.clips(6)
+    logits, target = reference.clips(6)
     whole, pieces = FScore(2), FScore(2)
     whole.update(logits, target, index=torch.arange(6))
     for z, g in zip(logits.flatten(0, 1).split(7), target.flatten(0, 1).split(7), strict=True):
@@ -123,11 +124,11 @@ def test_frames_without_index_are_cut_into_videos() -> None:
 
 
 def test_per_clip_is_the_score_of_each_video() -> None:
-    logits, target = plain.clips(3)
+    logits, target = reference.clips(3)
     metric = FScore()
     metric.update(logits, target, index=torch.tensor([4, 9, 2]))
     assert metric.per_clip() == {
-        name: pytest.approx(plain.fscore(logits[n], target[n]), rel=1e-6) for n, name in ((2, 2), (0, 4), (1, 9))
+        name: pytest.approx(reference.fscore(logits[n], target[n]), rel=1e-6) for n, name in ((2, 2), (0, 4), (1, 9))
     }
 
 

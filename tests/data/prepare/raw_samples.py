@@ -1,4 +1,4 @@
-"""A folder of raw videos as people have them: codecs, rates, sizes and sounds of many kinds, and broken files."""
+"""Generate a folder of raw videos with many codecs, rates, sizes and sounds, and of broken files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ _OPTIONS = {
 
 
 @dataclass(frozen=True)
-class Raw:
-    """A video that plays: its file, how many frames, when each is shown, and its sound."""
+class RawSample:
+    """A playable video: file, number and times of its frames, sound."""
 
     file: str
     frames: int
@@ -40,7 +40,7 @@ class Raw:
 
     @property
     def official(self) -> list[int]:
-        """The frames of its five seconds, straight from the rule's words."""
+        """Return the frames of its five seconds by the official rule."""
         if self.variable:
             return [min(range(self.frames), key=lambda i: abs(self.times[i] - (s + 15 / 16))) for s in range(SECONDS)]
         rate = round(self.rate)
@@ -48,76 +48,87 @@ class Raw:
 
     @property
     def exact(self) -> list[int]:
-        """The frames on the screen in the middle of each second."""
+        """Return the frames on the screen in the middle of each second."""
         return [max(i for i in range(self.frames) if self.times[i] <= s + 0.5 + 1e-3) for s in range(SECONDS)]
 
 
-def make_folder(folder: Path, count: int) -> list[Raw]:
-    """Writes `count` videos that play, two folders deep, and all `BROKEN` ones beside them."""
+def make_folder(folder: Path, count: int) -> list[RawSample]:
+    """Write `count` playable videos, two folders deep, and next to them all `BROKEN` ones."""
     raws = [make_raw(folder, number) for number in range(count)]
     for name, make in BROKEN.items():
         make(folder / f"{name}.mp4")
     return raws
 
 
-def make_raw(folder: Path, number: int) -> Raw:
-    """The number-th video: the kinds run through at different paces, so that all pairs come up."""
-    kind = CODECS[number % len(CODECS)]
+def make_raw(folder: Path, number: int) -> RawSample:
+    """Write a video; its properties cycle with different periods, so that all pairs of values occur."""
+    codec = CODECS[number % len(CODECS)]
     rate = RATES[number % len(RATES)]
-    layout, heard = SOUNDS[(number + number // len(SOUNDS)) % len(SOUNDS)]
+    layout, sound_seconds = SOUNDS[(number + number // len(SOUNDS)) % len(SOUNDS)]
     height, width = SIZES[(number // len(CODECS) + number) % len(SIZES)]
-    if kind == "hevc.mp4":
-        height, width = (64, 96) if width > 64 else (48, 64)  # x265 spoils its memory with odd and with narrow ones
-    rotation = ROTATIONS[number % len(ROTATIONS)] if kind.endswith("mp4") else 0
+    if codec == "hevc.mp4":
+        height, width = (64, 96) if width > 64 else (48, 64)  # x265 corrupts its memory with odd and with narrow sizes
+    rotation = ROTATIONS[number % len(ROTATIONS)] if codec.endswith("mp4") else 0
     random = np.random.default_rng(number)
     times = _varying(random) if rate is None else None
     frames = len(times) if times else round(SECONDS * rate)
-    file = Path(f"batch{number % 3}", f"video {number:03d}").with_suffix(Path(kind).suffix)
+    file = Path(f"batch{number % 3}", f"video {number:03d}").with_suffix(Path(codec).suffix)
     (folder / file).parent.mkdir(parents=True, exist_ok=True)
     odd = height % 2 or width % 2
-    sample_rate = 48000 if kind.endswith("webm") else (16000, 44100, 48000)[number % 3]
+    sample_rate = 48000 if codec.endswith("webm") else (16000, 44100, 48000)[number % 3]
+    channels = {"mono": 1, "stereo": 2, "5.1": 6}.get(layout, 1)
     make_video(
         folder / file,
         frames=frames,
         rate=rate or 25,
         size=(height, width),
-        pix_fmt="yuv444p" if odd and kind == "b_frames.mp4" else "yuv420p",
-        sound=layout and ("libopus" if kind.endswith("webm") else "aac"),
+        pix_fmt="yuv444p" if odd and codec == "b_frames.mp4" else "yuv420p",
+        sound=layout and ("libopus" if codec.endswith("webm") else "aac"),
         layout=layout or "mono",
         sample_rate=sample_rate,
-        waveform=tone(heard, sample_rate, {"mono": 1, "stereo": 2, "5.1": 6}.get(layout, 1), 300.0 + 7 * number),
+        waveform=tone(sound_seconds, sample_rate, channels, 300.0 + 7 * number),
         times=times,
         rotation=rotation,
-        **_OPTIONS[kind],
+        **_OPTIONS[codec],
     )
-    shown = tuple(times) if times else tuple(i / float(rate) for i in range(frames))
-    return Raw(file.as_posix(), frames, float(rate or 0), shown, rate is None, (height, width), rotation, layout, heard)
+    shown_at = tuple(times) if times else tuple(i / float(rate) for i in range(frames))
+    return RawSample(
+        file.as_posix(),
+        frames,
+        float(rate or 0),
+        shown_at,
+        rate is None,
+        (height, width),
+        rotation,
+        layout,
+        sound_seconds,
+    )
 
 
 def _varying(random: np.random.Generator) -> list[float]:
-    """Times of 60 frames within five seconds, in whole milliseconds at least 20 apart."""
+    """Return times of 60 frames within five seconds, in whole milliseconds at least 20 apart."""
     slots = np.sort(random.choice(np.arange(1, SECONDS * 50 - 1), 59, replace=False))
     return [0.0, *(float(slot) / 50 for slot in slots)]
 
 
-def _plain(path: Path, **how: object) -> Path:
-    return make_video(path, frames=125, container_options={"movflags": "faststart"}, **how)
+def _make_plain(path: Path, **options: object) -> Path:
+    return make_video(path, frames=125, container_options={"movflags": "faststart"}, **options)
 
 
 def _truncated(path: Path) -> None:
-    content = _plain(path).read_bytes()
+    content = _make_plain(path).read_bytes()
     path.write_bytes(content[: len(content) * 6 // 10])
 
 
 def _header_only(path: Path) -> None:
-    content = _plain(path).read_bytes()
+    content = _make_plain(path).read_bytes()
     path.write_bytes(content[: content.index(b"mdat") + 4])
 
 
 def _sound_only(path: Path) -> None:
     import av
 
-    with av.open(str(_plain(path.with_suffix(".tmp.mp4")))) as source, av.open(str(path), "w") as output:
+    with av.open(str(_make_plain(path.with_suffix(".tmp.mp4")))) as source, av.open(str(path), "w") as output:
         track = output.add_stream_from_template(source.streams.audio[0])
         for packet in source.demux(source.streams.audio[0]):
             if packet.dts is not None:
@@ -127,7 +138,7 @@ def _sound_only(path: Path) -> None:
 
 
 def damage_middle(path: Path, length: int = 400, share: float = 0.6) -> None:
-    """Random bytes in the middle of a file."""
+    """Overwrite the middle of a file with random bytes."""
     content = bytearray(path.read_bytes())
     middle = int(len(content) * share)
     content[middle : middle + length] = np.random.default_rng(5).bytes(length)
@@ -137,10 +148,10 @@ def damage_middle(path: Path, length: int = 400, share: float = 0.6) -> None:
 BROKEN: dict[str, Callable[[Path], object]] = {
     "truncated": _truncated,
     "zero_bytes": Path.touch,
-    "text": lambda path: path.write_text("this is no video\n" * 50),
+    "text": lambda path: path.write_text("this is not a video\n" * 50),
     "sound_only": _sound_only,
     "header_only": _header_only,
-    "random_bytes": lambda path: damage_middle(_plain(path)),
+    "random_bytes": lambda path: damage_middle(_make_plain(path)),
 }
 REASONS = {
     "truncated": "truncated",

@@ -1,4 +1,4 @@
-"""What lies in a prepared folder."""
+"""Read the content of a prepared folder."""
 
 import hashlib
 from pathlib import Path
@@ -6,29 +6,29 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.data.prepare.make_raw import Raw
+from tests.data.prepare.raw_samples import RawSample
 from tests.media.make_video import BITS, read_number
 
 
-def tree(root: Path) -> dict[str, str]:
-    """Each file below a folder with a digest of its content, hidden ones included."""
+def file_digests(root: Path) -> dict[str, str]:
+    """Return a digest of each file below a folder, including hidden ones."""
     files = sorted(path for path in root.rglob("*") if path.is_file())
     return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def drawn_numbers(root: Path, clip: str, rotation: int = 0) -> list[int]:
-    """The numbers drawn in a clip's pictures, in the order of the pictures."""
+    """Return the numbers drawn into a clip's frames, in their order."""
     folder = root / "ms3_data/visual_frames" / clip
     count = len(list(folder.iterdir()))
-    pictures = [np.array(Image.open(folder / f"{clip}.mp4_{second}.png")) for second in range(1, count + 1)]
-    return [read_number(np.rot90(picture, -rotation // 90)) for picture in pictures]
+    images = [np.array(Image.open(folder / f"{clip}.mp4_{second}.png")) for second in range(1, count + 1)]
+    return [read_number(np.rot90(image, -rotation // 90)) for image in images]
 
 
 def expected_numbers(frames: list[int]) -> list[int]:
-    """What is drawn in these frames: 8 bits of their numbers."""
+    """Return the numbers drawn into these frames: 8 bits of their frame numbers."""
     return [number % 2**BITS for number in frames]
 
 
-def clip_name(raw: Raw) -> str:
-    """The name of the one clip of a generated video."""
+def clip_name(raw: RawSample) -> str:
+    """Return the name of the only clip of a generated video."""
     return Path(raw.file).with_suffix("").as_posix().replace("/", "__").replace(" ", "_") + "_000000"

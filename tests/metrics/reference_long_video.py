@@ -1,4 +1,4 @@
-"""The scores of long videos written out the slow way, as docs/metrics_lu_avs.md reads: sets, loops and fractions.
+"""Slow reference implementation of the scores of docs/metrics_lu_avs.md: sets, loops and fractions.
 
 A region is a set of pixels, a tuple of boxes, or a bool; an empty one is false.
 """
@@ -46,9 +46,9 @@ class Options:
 
 def box_iou(a: tuple[int, ...], b: tuple[int, ...]) -> Fraction:
     width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    both = max(width, 0) * max(height, 0)
-    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both
-    return Fraction(both, union) if union else Fraction(0)
+    overlap = max(width, 0) * max(height, 0)
+    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - overlap
+    return Fraction(overlap, union) if union else Fraction(0)
 
 
 def frame_iou(region: str, q: Any, r: Any) -> Fraction:
@@ -58,9 +58,11 @@ def frame_iou(region: str, q: Any, r: Any) -> Fraction:
         return Fraction(len(q & r), len(q | r))
     if region == "none":
         return Fraction(1)
-    few, many = sorted((q, r), key=len)
-    ways = permutations(range(len(many)), len(few))
-    return max(sum(box_iou(few[i], many[j]) for i, j in enumerate(way)) for way in ways) / Fraction(len(many))
+    small, large = sorted((q, r), key=len)
+    assignments = permutations(range(len(large)), len(small))
+    return max(
+        sum(box_iou(small[i], large[j]) for i, j in enumerate(assignment)) for assignment in assignments
+    ) / Fraction(len(large))
 
 
 def frame_f(region: str, q: Any, r: Any, beta2: Fraction) -> Fraction:
@@ -73,22 +75,23 @@ def frame_f(region: str, q: Any, r: Any, beta2: Fraction) -> Fraction:
 
 
 def merged(video: Video, region: str) -> Video:
-    """All classes as class 0."""
+    """Merge all classes into class 0."""
     track = Track({}, {})
-    for one in video.tracks.values():
-        for mine, others in ((track.predicted, one.predicted), (track.target, one.target)):
-            for frame, each in others.items():
-                empty: Any = {"mask": frozenset(), "box": (), "none": False}[region]
-                both = mine.get(frame, empty)
-                mine[frame] = both + each if region == "box" else both | each
-        track.segments += one.segments
-        track.audible |= one.audible
-        track.gate |= one.gate
+    empty: Any = {"mask": frozenset(), "box": (), "none": False}[region]
+    for class_track in video.tracks.values():
+        pairs = ((track.predicted, class_track.predicted), (track.target, class_track.target))
+        for merged_regions, class_regions in pairs:
+            for frame, value in class_regions.items():
+                previous = merged_regions.get(frame, empty)
+                merged_regions[frame] = previous + value if region == "box" else previous | value
+        track.segments += class_track.segments
+        track.audible |= class_track.audible
+        track.gate |= class_track.gate
     return Video(video.grid, {0: track} if video.tracks else {})
 
 
-def when(track: Track, grid: list[int], o: Options) -> tuple[set[int], set[int]]:
-    """G and P."""
+def time_sets(track: Track, grid: list[int], o: Options) -> tuple[set[int], set[int]]:
+    """Return G and P."""
     g = {t for t in grid if track.target.get(t)}
     p = {t for t in grid if track.predicted.get(t)}
     off_screen = {t for t in track.audible if not track.target.get(t)}
@@ -103,8 +106,8 @@ def when(track: Track, grid: list[int], o: Options) -> tuple[set[int], set[int]]
 
 def runs_of(p: set[int], grid: list[int]) -> list[set[int]]:
     runs: list[set[int]] = []
-    for before, t in zip([-1, *grid], grid, strict=False):
-        if t in p and before in p:
+    for previous, t in zip([-1, *grid], grid, strict=False):
+        if t in p and previous in p:
             runs[-1].add(t)
         elif t in p:
             runs.append({t})
@@ -112,8 +115,8 @@ def runs_of(p: set[int], grid: list[int]) -> list[set[int]]:
 
 
 def units_of(track: Track, grid: list[int], o: Options) -> list[tuple[set[int], set[int]]]:
-    """G and P of each unit of a class in a video."""
-    g, p = when(track, grid, o)
+    """Return G and P of each unit of a class in a video."""
+    g, p = time_sets(track, grid, o)
     if o.unit != "segment":
         return [(g, p)]
     segments = [{t for t in g if start <= t < end} for start, end in sorted(set(track.segments))]
@@ -129,36 +132,36 @@ def units_of(track: Track, grid: list[int], o: Options) -> list[tuple[set[int], 
 
 
 def unit_scores(track: Track, g: set[int], p: set[int], o: Options) -> list[Score]:
-    both, union = g & p, g | p
-    sum_j = sum(frame_iou(o.region, track.predicted.get(t), track.target.get(t)) for t in both)
-    sum_f = sum(frame_f(o.region, track.predicted.get(t), track.target.get(t), o.beta2) for t in both)
+    overlap, union = g & p, g | p
+    sum_j = sum(frame_iou(o.region, track.predicted.get(t), track.target.get(t)) for t in overlap)
+    sum_f = sum(frame_f(o.region, track.predicted.get(t), track.target.get(t), o.beta2) for t in overlap)
     if o.region == "none":
-        sum_j = sum_f = Fraction(len(both))
-    t_loc, v_iou = Fraction(len(both), len(union)), sum_j / Fraction(len(union))
+        sum_j = sum_f = Fraction(len(overlap))
+    t_loc, v_iou = Fraction(len(overlap), len(union)), sum_j / Fraction(len(union))
     t_iou, t_f = (x / Fraction(len(g)) if g else Fraction(0) for x in (sum_j, sum_f))
     first = t_loc if o.m_tIoU == "temporal_iou" else t_iou
     above = [int(v_iou > Fraction(3, 10)), int(v_iou > Fraction(1, 2))]
-    return [first, v_iou, t_f, sum_f / Fraction(len(union)), t_loc, Fraction(2 * len(both), len(g) + len(p)), *above]
+    return [first, v_iou, t_f, sum_f / Fraction(len(union)), t_loc, Fraction(2 * len(overlap), len(g) + len(p)), *above]
 
 
 def label_f(pairs: list[tuple[set[int], set[int]]]) -> list[Fraction]:
-    """F1 over the cells (frame, class) in the frames of any G, then of any G or P."""
+    """Compute F1 over the cells (frame, class) in the frames of any G, then of any G or P."""
     any_g = {t for g, _ in pairs for t in g}
     any_gp = any_g | {t for _, p in pairs for t in p}
     result = []
     for frames in (any_g, any_gp):
         cells = [(t in g, t in p) for g, p in pairs for t in frames]
-        right, wrong = cells.count((True, True)), cells.count((True, False)) + cells.count((False, True))
-        result.append(Fraction(2 * right, 2 * right + wrong) if right + wrong else Fraction(0))
+        correct, false = cells.count((True, True)), cells.count((True, False)) + cells.count((False, True))
+        result.append(Fraction(2 * correct, 2 * correct + false) if correct + false else Fraction(0))
     return result
 
 
 def score(videos: dict[str, Video], o: Options) -> dict[str, Score]:
-    """All scores by name, None where there is nothing to average."""
+    """Compute all scores by name, None without a unit."""
     all_units, all_videos = [], []
     for video in videos.values():
         video = merged(video, o.region) if o.merge_classes else video
-        sets = {label: when(track, video.grid, o) for label, track in video.tracks.items()}
+        sets = {label: time_sets(track, video.grid, o) for label, track in video.tracks.items()}
         units = []
         for track in video.tracks.values():
             for g, p in units_of(track, video.grid, o):
@@ -178,9 +181,9 @@ def score(videos: dict[str, Video], o: Options) -> dict[str, Score]:
     if not averaged:
         return dict.fromkeys(NAMES)
     result = dict(zip(NAMES, (mean(column) for column in zip(*averaged, strict=True)), strict=True))
-    for place, name in ((2, "m_tF"), (3, "m_vF")):
+    for column_index, name in ((2, "m_tF"), (3, "m_vF")):
         if o.region == "none":
-            result[name] = mean(each[place] for each in all_videos)
+            result[name] = mean(of_video[column_index] for of_video in all_videos)
         if o.region == "box":
             result[name] = None
     return result

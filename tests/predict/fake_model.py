@@ -1,11 +1,13 @@
-"""A scorer whose answer can be foretold: it tells what it was given."""
+"""A model with a predictable output that remembers its input."""
 
 import torch
 from torch import Tensor
 
+from avseg.audio.frontend import LogMel
 
-class FakeScorer(torch.nn.Module):
-    """Marks the left half of a frame in a clip if its patch is loud; remembers the clips.
+
+class FakeModel(torch.nn.Module):
+    """Marks the left half of a frame if the sound item of its second is loud; remembers the clips.
 
     The probability is 0.9 on the marked half and 0.1 elsewhere.
     """
@@ -14,15 +16,15 @@ class FakeScorer(torch.nn.Module):
         super().__init__()
         self.clip_length = clip_length
         self.image_size = image_size
-        self.hop = "second"
+        self.frontend = LogMel("second")
         self.frames: list[Tensor] = []
         self.loud: list[Tensor] = []
 
-    def predict_clip(self, frames: Tensor, audio: Tensor) -> Tensor:
+    def predict_batch(self, frames: Tensor, sound: Tensor) -> Tensor:
         assert frames.dtype == torch.uint8
         assert frames.shape[1:] == (self.clip_length, 3, self.image_size, self.image_size)
-        assert audio.shape == (len(frames), self.clip_length, 1, 96, 64)
-        loud = audio.amax((2, 3, 4)) > -1
+        assert sound.shape == (len(frames), self.clip_length, 1, 96, 64)
+        loud = sound.amax((2, 3, 4)) > -1
         self.frames.append(frames.clone())
         self.loud.append(loud)
         maps = torch.full((len(frames), self.clip_length, self.image_size, self.image_size), 0.1)

@@ -1,0 +1,57 @@
+"""Arguments of `avseg predict`."""
+
+from pathlib import Path
+
+from avseg.cli.arguments.parser import Commands, add_verb
+
+_EPILOG = """\
+examples:
+  avseg predict holiday.mp4 --out masks
+  avseg predict videos/ --out masks --checkpoint outputs/demo/RUN/seed=123 --every-frame
+
+writes for each video, in DIR/NAME/:
+  overlay.mp4      the video with the sounding objects marked: same sound, size, frame times
+  masks/000000.png one mask for each second (with --every-frame: for each frame), 255 = sounding
+  scores.json      the video's properties, and for each second: frame, mean probability, mask share, sound level
+Each second is scored by one frame (AVSBench's choice: near its end); its other frames show the same mask. The sound is
+that of whole clips, as in the evaluation. --every-frame scores each frame. A partial last second counts as a second.
+
+with a run on long videos (LU-AVS: the strong baseline, one of its branches, or the AVS model's adaptation):
+  overlay.mp4      each class in its own colour with its name, as a tint or a box; "♪ NAME": audible, not visible
+  timeline.png     the waveform, and when each class is predicted
+  segments.json    the same as annotations of LU-AVS: frames of the video, the end excluded
+  masks/LABEL/000000.png or boxes.json   the regions in each scored frame; overlay.mp4 holds them until the next one
+  scores.json      for each second: sound level, audible classes with their probabilities, predicted classes
+Frames are scored at the rate at which the run is evaluated; --rate R or --every-frame score others. --threshold sets
+the probability from which a class counts as audible; for a visual branch alone the score from which a region is shown;
+for the AVS model, which sees five frames of each second, the probability from which a pixel sounds. --batch N: frames.
+--lu-avs adds a folder lu_avs/ in the layout of the data set, with bbox.npy (around masks, too) for each segment;
+--save-masks adds masks.npy for each frame to it: H x W bytes per frame and segment.
+"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the verb."""
+    parser = add_verb(
+        commands,
+        "predict",
+        run="avseg.cli.predict:run",
+        summary="mark the sounding objects in any video",
+        description="Mark the sounding objects in any video: an overlay video with the original sound, masks, scores.",
+        epilog=_EPILOG,
+    )
+    add = parser.add_argument
+    add("videos", nargs="+", type=Path, metavar="VIDEO", help="video files, or folders that are searched for them")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder of the results, with a folder for each video")
+    add("--checkpoint", type=Path, metavar="RUN", help="a run or a checkpoint file (default: newest complete run)")
+    add("--every-frame", action="store_true", help="score every frame, not one for each second")
+    add("--threshold", type=float, metavar="P", help="probability that counts as sounding (default: 0.5, or the run's)")
+    add("--batch", type=int, metavar="N", help="clips per forward pass (default: 1, on a GPU 8); more need more memory")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps, ... (default: auto)")
+    add("--silence", action="store_true", help="also predict videos without a sound track, as if they were silent")
+    add("--allow-truncated", action="store_true", help="predict what is left of files that end too early")
+    add("--overwrite", action="store_true", help="predict again where results exist")
+    long = parser.add_argument_group("with a run on long videos (LU-AVS)")
+    long.add_argument("--rate", type=float, metavar="R", help="frames per second to score (default: the run's)")
+    long.add_argument("--lu-avs", action="store_true", help="also write a folder in the layout of LU-AVS")
+    long.add_argument("--save-masks", action="store_true", help="with the masks of every frame in it; large")

@@ -1,0 +1,48 @@
+"""Progress bars and checks of arguments shared by the subverbs of `avseg data`."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from avseg.utils.errors import UserError
+
+SPLITS = ("train", "val", "test")
+
+
+def progress_bar(text: str, console: Console) -> Progress:
+    """Return a progress bar that counts items and disappears when it ends."""
+    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def check_minimum(arguments: Namespace, **minimum: int) -> None:
+    """Check that numbers are at least as large as given; options that were left out are not checked.
+
+    Raises:
+        UserError: a smaller number.
+    """
+    for name, least in minimum.items():
+        value = getattr(arguments, name)
+        if value is not None and value < least:
+            raise UserError(f"--{name.replace('_', '-')} is {value}; give {least} or more")
+
+
+def check_not_folder(option: str, path: Path | None, file: str) -> None:
+    """Check that an output path is not a folder before hours of work.
+
+    Raises:
+        UserError: it is one.
+    """
+    if path is not None and path.is_dir():
+        raise UserError(f"{option} {path} is a folder; name a {file}")
+
+
+def recorded_options(arguments: Namespace, omitted: tuple[str, ...]) -> dict[str, object]:
+    """Return the options as plain values for generator.json, without the omitted ones."""
+    options: dict[str, object] = {}
+    for name, value in vars(arguments).items():
+        if name not in omitted:
+            options[name] = str(value) if isinstance(value, Path) else value
+    return options

@@ -1,0 +1,174 @@
+"""Find the raw videos and name their clips."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+from avseg.data.avsbench.layout import Layout
+from avseg.data.setting import ClipEntry
+from avseg.media.container import open_video, video_stream
+from avseg.media.video import SUFFIXES
+from avseg.utils.errors import UserError
+
+_MAX_NAME = 180  # bytes; file systems allow 255, and numbers and suffixes are appended
+
+
+@dataclass(frozen=True)
+class RawVideo:
+    """A raw video.
+
+    Attributes:
+        file: path below the folder of raw videos, with "/"; of a missing video the expected one.
+        path: the file; None if it is missing.
+        entry: its clip; for own videos the names of all clips begin with the name of this one.
+    """
+
+    file: str
+    path: Path | None
+    entry: ClipEntry
+
+    @property
+    def key(self) -> str:
+        """Unique relative path."""
+        return "/".join(filter(None, (self.entry.split, self.entry.category, self.entry.name)))
+
+
+def find_own_videos(folder: Path, split: str, out: Path) -> list[RawVideo]:
+    """Return all videos below a folder, in any container that FFmpeg reads, without hidden files and files in `out`.
+
+    A file with the suffix of a video counts even if it cannot be read (it will be reported), another one if it has a
+    video track. Names are the paths without suffix, with folders joined by "__".
+
+    Raises:
+        UserError: unknown folder, no videos, or two videos that would have the same name.
+    """
+    _check_folder(folder)
+    paths: list[Path] = []
+    for path in _visible_files(folder, out):
+        if path.suffix.lower() in SUFFIXES or _has_video_track(path):
+            paths.append(path)
+    if not paths:
+        raise UserError(f"{folder}: no video in this folder; known suffixes: {', '.join(sorted(SUFFIXES))}")
+    files = [path.relative_to(folder) for path in paths]
+    videos: list[RawVideo] = []
+    for path, file, name in zip(paths, files, _unique_names(files), strict=True):
+        videos.append(RawVideo(_printable(file.as_posix()), path, ClipEntry(name, "", split)))
+    return videos
+
+
+def find_benchmark_videos(folder: Path, layout: Layout, entries: Iterable[ClipEntry]) -> list[RawVideo]:
+    """Return the raw video of each clip of an index, found by split and category or all in one folder.
+
+    Args:
+        folder: the folder of videos, or one that holds `raw_videos` or the release's own folders around it.
+        layout: of the setting.
+        entries: rows of the index.
+
+    Raises:
+        UserError: unknown folder, or a clip whose name is not a file name.
+    """
+    _check_folder(folder)
+    base = _raw_folder(folder, layout)
+    paths: dict[str, Path] = {}
+    # mp4 last, so that it is preferred if a clip has several files
+    for path in sorted(base.rglob("*"), key=lambda path: (path.suffix.lower() == ".mp4", path)):
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            paths[_stem(path.relative_to(base))] = path
+    videos: list[RawVideo] = []
+    for entry in entries:
+        _check_names(entry, layout)
+        expected = base / f"{entry.name}.mp4"
+        video = RawVideo(expected.relative_to(folder).as_posix(), None, entry)
+        if existing := paths.get(video.key, paths.get(entry.name)):
+            video = RawVideo(existing.relative_to(folder).as_posix(), existing, entry)
+        videos.append(video)
+    return videos
+
+
+def find_index(folder: Path, layout: Layout) -> Path:
+    """Return the index file of a setting in the folder of raw videos or in one of the two above it.
+
+    Raises:
+        UserError: it does not exist.
+    """
+    releases = (folder / name for name in layout.release_folders)
+    for parent in (folder, *releases, *list(folder.resolve().parents)[:2]):
+        if (parent / layout.index_name).is_file():
+            return parent / layout.index_name
+    raise UserError(f"no {layout.index_name} in {folder} nor above it; name the official index with --index")
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        problem = "is a file" if folder.exists() else "does not exist"
+        raise UserError(f"{folder} {problem}; name the folder that holds the videos")
+
+
+def _visible_files(folder: Path, out: Path) -> Iterator[Path]:
+    """Yield files that are neither hidden nor in `out`; broken links too, so that their videos are reported."""
+    written = None if folder.resolve().is_relative_to(out.resolve()) else out.resolve()
+    for path in sorted(folder.rglob("*")):
+        if any(name.startswith(".") for name in path.relative_to(folder).parts):
+            continue
+        if not path.exists():
+            if path.is_symlink():
+                yield path
+        elif path.is_file() and (written is None or not path.resolve().is_relative_to(written)):
+            yield path
+
+
+def _has_video_track(path: Path) -> bool:
+    try:
+        with open_video(path) as container:
+            video_stream(container, path)
+            return True
+    except (UserError, OSError):
+        return False
+
+
+def _unique_names(files: list[Path]) -> list[str]:
+    """Return a name for each file: without suffix, unless two names would then be equal."""
+    stems = [_clip_name(_stem(file)) for file in files]
+    counts = Counter(map(str.casefold, stems))
+    names: dict[str, Path] = {}  # casefolded, since file systems may ignore case
+    unique: list[str] = []
+    for file, stem in zip(files, stems, strict=True):
+        name = _clip_name(file.as_posix()) if counts[stem.casefold()] > 1 else stem
+        same = names.setdefault(name.casefold(), file)
+        if same != file:
+            raise UserError(f"{same} and {file} would both be called '{name}'; rename one of them")
+        unique.append(name)
+    return unique
+
+
+def _clip_name(path: str) -> str:
+    """Return a name that is valid in the index, a csv of stripped values, and in every file system."""
+    name = re.sub(r"[\s\\:*?\"<>|,]+", "_", _printable(path).replace("/", "__"))
+    if len(name.encode()) <= _MAX_NAME:
+        return name
+    return name.encode()[: _MAX_NAME - 9].decode(errors="ignore") + "-" + sha256(name.encode()).hexdigest()[:8]
+
+
+def _printable(path: str) -> str:
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
+def _stem(path: Path) -> str:
+    return PurePosixPath(path).with_suffix("").as_posix()
+
+
+def _raw_folder(folder: Path, layout: Layout) -> Path:
+    data = f"{layout.setting}_data/raw_videos"
+    for name in ("raw_videos", data, *(f"{release}/{data}" for release in layout.release_folders)):
+        if (folder / name).is_dir():
+            return folder / name
+    return folder
+
+
+def _check_names(entry: ClipEntry, layout: Layout) -> None:
+    for name in (entry.name, entry.category):
+        if "/" in name or "\\" in name or name in (".", ".."):
+            raise UserError(f"{layout.index_name} has a clip '{name}', which is not a file name; correct the row")

@@ -1,0 +1,217 @@
+"""Files of a prediction by a model of long videos: regions of scored frames, scores per second, segments, timeline."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from avseg.draw.boxes import Mark, MarkedFrame
+from avseg.draw.timeline import Lane, Span, save_timeline
+from avseg.predict.long_predictor import LongPredictor
+from avseg.predict.lu_avs_writer import ReleaseWriter, segments_json, write_json
+from avseg.predict.prediction import FramePrediction, VideoPrediction
+from avseg.predict.scores_file import RowsFile, save_mask
+from avseg.predict.tracks import Track, Tracks
+
+_MIN_PROBABILITY = 0.05  # lower ones are omitted unless the class counts as audible
+
+
+class LongResults:
+    """Writes `masks/LABEL/FRAME.png` or `boxes.json`, `scores.json`, `segments.json`, `timeline.png` and `lu_avs/`.
+
+    Args:
+        folder: of the results.
+        video_id: in the layout of LU-AVS.
+        predictor: of the prediction.
+        prediction: of the video.
+        scores: takes a row per second.
+        files: closes the other files.
+        lu_avs: also write a release folder, see `ReleaseWriter`.
+        save_masks: with the masks of every frame in it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        video_id: str,
+        predictor: LongPredictor,
+        prediction: VideoPrediction,
+        scores: RowsFile,
+        files: ExitStack,
+        *,
+        lu_avs: bool = False,
+        save_masks: bool = False,
+    ) -> None:
+        self.folder = folder
+        self.video_id = video_id
+        self.predictor = predictor
+        self.video = prediction.video
+        self.sound = prediction.sound
+        self.size = (self.video.height, self.video.width)
+        self.scores = scores
+        self.boxes: RowsFile | None = None
+        if predictor.region == "box":
+            file = files.enter_context((folder / "boxes.json").open("w", encoding="utf-8"))
+            self.boxes = RowsFile(file, {"labels": list(predictor.names)}, "frames")
+        if predictor.region == "mask":
+            (folder / "masks").mkdir()
+        self.labels = [name.replace("/", "-") for name in predictor.names]  # LU-AVS names folders after them
+        self.release: ReleaseWriter | None = None
+        if lu_avs or save_masks:
+            self.release = ReleaseWriter(folder, video_id, self.labels, self.size if save_masks else None)
+        self.tracks = Tracks()
+        self.current: list[FramePrediction] = []  # scored frames of the current second, without their masks
+        self.shares: list[float] = []  # share of their pixels that are marked
+        self.shown: frozenset[int] = frozenset()  # classes of the last scored frame
+        self.marked = MarkedFrame(self.size, [])
+        self.marked_audible: frozenset[int] | None = None  # the classes in `marked`, if none has a region
+        self.seconds = 0
+        self.sounding = 0
+
+    def add(self, frame: FramePrediction) -> MarkedFrame:
+        """Write the regions of a frame; returns how to draw them."""
+        self.tracks.update(frame)
+        if self.predictor.region == "mask":
+            self._write_masks(frame)
+        if self.boxes is not None:
+            self._write_boxes(self.boxes, frame)
+        if self.release is not None:
+            self.release.update(frame)
+        self.current.append(replace(frame, masks={}))
+        return self._mark(frame)
+
+    def end_second(self, second: int) -> None:
+        """Write the scores of a second."""
+        names = self.predictor.names
+        scores: dict[int, list[float]] = defaultdict(list)
+        for frame in self.current:
+            for label in frame.boxes:
+                scores[label].append(frame.scores.get(label, 0.0))
+        shares: Mapping[int, float] = {label: len(values) / len(self.current) for label, values in scores.items()}
+        if not self.current:  # the last prediction is still shown
+            shares = dict.fromkeys(self.shown, 1.0)
+        row: dict[str, object] = {"second": second, "sound_dbfs": self.sound.levels[second]}
+        row["frames"] = [frame.number for frame in self.current]
+        row["heard"] = self._audible(second)
+        row["classes"] = {names[label]: round(shares[label], 4) for label in sorted(shares)}
+        if self.predictor.region != "none":
+            row["scores"] = {names[label]: round(float(np.mean(scores[label])), 4) for label in sorted(scores)}
+        if self.predictor.region == "mask" and self.shares:
+            row["mask_share"] = round(float(np.mean(self.shares)), 6)
+        row["sounding"] = bool(shares)
+        self.scores.add(row)
+        self.seconds += 1
+        self.sounding += bool(shares)
+        if self.current:
+            self.shown = frozenset(self.current[-1].boxes)
+        self.current = []
+        self.shares = []
+
+    def finish(self) -> dict[str, float]:
+        """Write the files of the whole video.
+
+        Returns:
+            "seconds", "segments", "classes" (predicted ones), "sounding" (seconds in which any class is predicted).
+        """
+        if self.boxes is not None:
+            self.boxes.close()
+        tracks = self.tracks.finish(len(self.video.times))
+        segments = segments_json(self.video_id, self.video, tracks, self.labels)
+        write_json(self.folder / "segments.json", segments)
+        if self.release is not None:
+            self.release.finish(self.video, tracks, segments)
+        self._draw_timeline(tracks)
+        classes = {track.label for track in tracks}
+        return {
+            "seconds": self.seconds,
+            "segments": len(tracks),
+            "classes": len(classes),
+            "sounding": self.sounding,
+        }
+
+    def _write_masks(self, frame: FramePrediction) -> None:
+        union = np.zeros(self.size, np.bool_)
+        for label, mask in frame.masks.items():
+            folder = self.folder / "masks" / self.predictor.names[label].replace(" ", "_").replace("/", "_")
+            folder.mkdir(exist_ok=True)
+            save_mask(mask, folder, frame.number)
+            union |= mask
+        self.shares.append(float(union.mean()))
+
+    def _write_boxes(self, file: RowsFile, frame: FramePrediction) -> None:
+        classes = {}
+        for label, boxes in sorted(frame.boxes.items()):
+            pixels = [[round(value, 2) for value in box] for box in boxes.tolist()]
+            classes[self.predictor.names[label]] = {"score": round(frame.scores[label], 4), "boxes": pixels}
+        file.add({"frame": frame.number, "time": round(frame.time, 6), "classes": classes})
+
+    def _audible(self, second: int) -> dict[str, float]:
+        """Return the probabilities of the classes that are audible in a second, or close to it."""
+        activity = self.sound.activity
+        if activity is None:
+            return {}
+        step = min(second, len(activity.scores) - 1)
+        reported = activity.active[step] | (activity.scores[step] >= _MIN_PROBABILITY)
+        probabilities = {}
+        for label in reported.nonzero()[:, 0].tolist():
+            probabilities[self.predictor.names[label]] = round(float(activity.scores[step, label]), 4)
+        return probabilities
+
+    def _mark(self, frame: FramePrediction) -> MarkedFrame:
+        regions = {} if self.predictor.region == "none" else frame.boxes
+        if regions or frame.audible != self.marked_audible:  # most frames of a sound show the same as the one before
+            self.marked_audible = None if regions else frame.audible
+            marks = [self._mark_class(frame, label) for label in sorted({*regions, *frame.audible})]
+            self.marked = MarkedFrame(self.size, marks)
+        return self.marked
+
+    def _mark_class(self, frame: FramePrediction, label: int) -> Mark:
+        name = self.predictor.names[label]
+        colour = self.predictor.colour(label)
+        if self.predictor.region == "box" and label in frame.boxes:
+            return Mark(name, colour, boxes=frame.boxes[label])
+        return Mark(name, colour, frame.masks.get(label))
+
+    def _draw_timeline(self, tracks: Sequence[Track]) -> None:
+        """Draw a lane for each class that is predicted or audible, in the order in which they begin."""
+        edges = np.append(self.video.times, self.video.duration)
+        spans: dict[int, list[Span]] = defaultdict(list)
+        for track in tracks:
+            spans[track.label].append((float(edges[track.start]), float(edges[track.end])))
+        audible = self._audible_spans() if self.predictor.region != "none" else {}
+        starts = {label: min(spans.get(label, []) + audible.get(label, [])) for label in {*spans, *audible}}
+        lanes = []
+        for label in sorted(starts, key=lambda label: (starts[label], label)):
+            colour = self.predictor.colour(label)
+            lanes.append(Lane(self.predictor.names[label], colour, _merge(spans[label]), audible.get(label, ())))
+        rate = len(self.sound.wave) / max(self.video.seconds, 1)
+        wave = self.sound.wave[: max(round(self.video.duration * rate), 1)]
+        title = f"{self.video.path.name}   {self.video.duration:.1f} s   {self.predictor.model_name}"
+        save_timeline(self.folder / "timeline.png", lanes, wave, self.video.duration, title=title)
+
+    def _audible_spans(self) -> dict[int, list[Span]]:
+        """Return when the audio branch detects each class, in seconds."""
+        activity = self.sound.activity
+        spans: dict[int, list[Span]] = {}
+        if activity is None:
+            return spans
+        for label in activity.active.any(0).nonzero().flatten().tolist():
+            flags = np.pad(activity.active[:, label].cpu().numpy().astype(int), 1)
+            # pairs of first active step and the step after the last one
+            steps = np.flatnonzero(np.diff(flags)).reshape(-1, 2) / activity.rate
+            spans[label] = [(float(start), float(min(end, self.video.duration))) for start, end in steps]
+        return spans
+
+
+def _merge(spans: Sequence[Span]) -> list[Span]:
+    """Merge spans that touch or overlap: two dogs that bark at once are one sound."""
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
