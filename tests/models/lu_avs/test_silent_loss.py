@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from avseg.models.lu_avs.silent_loss import SilentObjectLoss, unannotated
+from avseg.models.lu_avs.silent_loss import SilentObjectLoss, find_unannotated
 from avseg.nn.overlap import centre_box_iou, mask_iou
 from avseg.utils.errors import UserError
 
@@ -200,8 +200,8 @@ def test_float32_under_autocast() -> None:
 def test_the_teachers_unannotated_objects() -> None:
     scores = torch.tensor([0.7, 0.69, 0.9, 0.9])
     overlaps = torch.tensor([[0.1, 0.49], [0.0, 0.0], [0.5, 0.0], [0.0, 0.3]])
-    assert unannotated(scores, overlaps).tolist() == [True, False, False, True]
-    assert unannotated(scores, torch.zeros(4, 0)).tolist() == [True, False, True, True]
+    assert find_unannotated(scores, overlaps).tolist() == [True, False, False, True]
+    assert find_unannotated(scores, torch.zeros(4, 0)).tolist() == [True, False, True, True]
 
 
 def test_mask_iou_counts_pixels() -> None:

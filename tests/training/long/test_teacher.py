@@ -99,7 +99,7 @@ def test_the_loss_excuses_what_the_teacher_sees(coco):
     output = task.net.eval()(frames)
     seen = task._teacher[0](frames, torch.tensor([[64, 64]]))
     nothing = [torch.zeros(0, 64, 64)]
-    unknown = [task.loss._unknown(pair, nothing[0]) for pair in seen]
+    unknown = [task.loss._unannotated_regions(pair, nothing[0]) for pair in seen]
     overlaps = task.loss.overlaps(output, unknown)
     silent = task.loss.silent
     weights = silent.weights(output.class_logits, task.loss.overlaps(output, nothing), None, overlaps)

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from avseg.models.lu_avs.presets import quiet
+from avseg.models.lu_avs.presets import silence_transformers
 from avseg.utils.errors import UserError
 
 
@@ -31,7 +31,7 @@ def load_model(
             f"segmenter '{backend}' needs the package transformers; install it with: pip install 'avseg[lu_avs]'"
         ) from error
     try:
-        with quiet():
+        with silence_transformers():
             model, report = getattr(transformers, model_name).from_pretrained(
                 source, local_files_only=local, output_loading_info=True, dtype=torch.float32
             )

@@ -1,4 +1,4 @@
-"""The strong baseline of LU-AVS (CVPR 2024): what is seen, what is heard, and both together."""
+"""The strong baseline of LU-AVS (CVPR 2024): visual branches, an audio branch, and their aggregation."""
 
 from avseg.models.lu_avs.activity import Smoothing, SoundActivity, sound_activity
 from avseg.models.lu_avs.aggregation import Aggregation, Prediction, aggregate

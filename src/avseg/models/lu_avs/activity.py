@@ -1,4 +1,4 @@
-"""When each class sounds: the audio branch's probabilities smoothed in time (our definition; the paper gives none)."""
+"""Smooth the audio branch's probabilities in time to intervals of sound (our definition; the paper has none)."""
 
 import math
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from avseg.utils.errors import UserError
 
 @dataclass(frozen=True)
 class Smoothing:
-    """How probabilities per second become intervals. Applied in the order of the fields.
+    """Options that turn probabilities per second into intervals, applied in the order of the fields.
 
-    At one step per second the last two change nothing at their defaults: no run or gap is shorter than a second.
+    At one step per second the last two change nothing at their defaults: every run and gap lasts a second or more.
 
     Attributes:
         median: seconds of the median filter on the probabilities; 0 for none.
@@ -36,11 +36,11 @@ class Smoothing:
 
 @dataclass(frozen=True)
 class SoundActivity:
-    """What is heard in a video, step by step.
+    """The sounding classes of a video, step by step.
 
     Attributes:
         scores: (S, K) filtered probabilities a_t(c).
-        active: (S, K) bool, the gate.
+        active: (S, K) bool, the gate: True where a class sounds.
         rate: steps per second.
     """
 
@@ -49,53 +49,55 @@ class SoundActivity:
     rate: float = 1.0
 
     def at(self, seconds: Tensor) -> "SoundActivity":
-        """The steps in which frames at the times (n,) lie; a frame after the end of the sound takes the last step."""
+        """Select the steps of frames at the times (n,); a frame after the end of the sound takes the last step."""
         if not len(self.scores):
             silence = self.scores.new_zeros(len(seconds), self.scores.shape[1])
             return SoundActivity(silence, silence.bool(), self.rate)
-        # a frame's time is a multiple of 1/fps in floating point: 2.9999999 s is the frame at 3 s
+        # times are multiples of 1/fps in floating point: 2.9999999 s means the frame at 3 s
         step = (seconds.double() * self.rate + 1e-6).floor().long().clamp(0, len(self.scores) - 1)
         step = step.to(self.scores.device)
-        return SoundActivity(self.scores[step], self.active[step], self.rate)
+        return SoundActivity(self.scores[step], self.active[step], self.rate)  # (n, K)
 
 
 def sound_activity(probabilities: Tensor, smoothing: Smoothing | None = None, *, rate: float = 1.0) -> SoundActivity:
-    """Smooths and thresholds a whole video's probabilities.
+    """Smooth and threshold the probabilities of a whole video.
 
     Args:
         probabilities: (S, K), 0 to 1, one row per step.
         smoothing: None for the defaults.
         rate: steps per second.
     """
-    how = smoothing or Smoothing()
-    scores = median_filter(probabilities, how.median * rate)
-    active = scores > how.threshold
-    active = active & ~_short_runs(active, how.min_run * rate)
-    active = active | _short_runs(~active, how.min_gap * rate, inner=True)
+    smoothing = smoothing or Smoothing()
+    scores = median_filter(probabilities, smoothing.median * rate)
+    active = scores > smoothing.threshold
+    active = active & ~_short_runs(active, smoothing.min_run * rate)
+    # silence before the first and after the last sound is not a gap
+    active = active | _short_runs(~active, smoothing.min_gap * rate, inner_only=True)
     return SoundActivity(scores, active, rate)
 
 
 def median_filter(values: Tensor, window: float) -> Tensor:
-    """The running median down the rows of (S, K); before the first and after the last row their values go on.
+    """Compute the running median along the rows of (S, K); the first and last row are repeated at the ends.
 
     Args:
         values: (S, K).
-        window: rows; rounded, and an even number to the next odd one.
+        window: number of rows; rounded, and an even number to the next odd one.
     """
     half = round(window) // 2
     if not half or not len(values):
         return values
-    padded = functional.pad(values.T[None], (half, half), mode="replicate")[0].T
-    return padded.unfold(0, 2 * half + 1, 1).median(-1).values
+    padded = functional.pad(values.T[None], (half, half), mode="replicate")[0].T  # (S + 2 half, K)
+    return padded.unfold(0, 2 * half + 1, 1).median(-1).values  # of (S, K, window)
 
 
-def _short_runs(flags: Tensor, least: float, *, inner: bool = False) -> Tensor:
-    """Marks the runs of true in each column of (S, K) with fewer rows than `least`; `inner`: not those at the ends."""
+def _short_runs(flags: Tensor, min_length: float, *, inner_only: bool = False) -> Tensor:
+    """Mark the runs of True shorter than `min_length` rows in each column of (S, K); `inner_only`: not at the ends."""
     marked = torch.zeros_like(flags)
-    edges = functional.pad(flags.T.int(), (1, 1)).diff()
-    starts, ends = (edges == 1).nonzero(), (edges == -1).nonzero()
+    edges = functional.pad(flags.T.int(), (1, 1)).diff()  # (K, S + 1)
+    starts = (edges == 1).nonzero()
+    ends = (edges == -1).nonzero()
     for (column, start), (_, end) in zip(starts.tolist(), ends.tolist(), strict=True):
         at_end = start == 0 or end == len(flags)
-        if end - start < least and not (inner and at_end):
+        if end - start < min_length and not (inner_only and at_end):
             marked[start:end, column] = True
     return marked

@@ -1,4 +1,4 @@
-"""The audio branch's loss: which classes sound in each second (LU-AVS, supplementary text: BCE)."""
+"""Loss of the audio branch: binary cross-entropy of the classes of each second (LU-AVS, supplementary text)."""
 
 from collections.abc import Sequence
 
@@ -11,13 +11,13 @@ class SoundLoss(nn.Module):
     """Binary cross-entropy of every class in every valid second; computed in float32 also under autocast.
 
     Args:
-        pos_weight: how much a sounding class weighs against a silent one, one number or K of them; most classes are
-            silent most of the time. 1 is the paper's.
+        pos_weight: weight of a sounding class relative to a silent one, one number or K of them; most classes are
+            silent most of the time. The paper has 1.
 
     Example:
         >>> import torch
-        >>> heard = torch.ones(1, 1, dtype=torch.bool)
-        >>> SoundLoss()(torch.zeros(1, 1, 2), torch.tensor([[[0.0, 1.0]]]), heard)
+        >>> valid = torch.ones(1, 1, dtype=torch.bool)
+        >>> SoundLoss()(torch.zeros(1, 1, 2), torch.tensor([[[0.0, 1.0]]]), valid)
         tensor(0.6931)
     """
 
@@ -28,7 +28,7 @@ class SoundLoss(nn.Module):
         self.register_buffer("pos_weight", torch.as_tensor(pos_weight, dtype=torch.float32), persistent=False)
 
     def forward(self, logits: Tensor, targets: Tensor, valid: Tensor) -> Tensor:
-        """The mean over the valid seconds and the classes.
+        """Compute the mean over the valid seconds and the classes.
 
         Args:
             logits: (B, S, K).
@@ -36,10 +36,12 @@ class SoundLoss(nn.Module):
             valid: (B, S) bool, false for padded seconds.
 
         Returns:
-            A float32 scalar; without any valid second a zero that still carries the graph, as DDP needs it.
+            A float32 scalar; without any valid second a zero with a graph, which DDP needs.
         """
         with torch.autocast(logits.device.type, enabled=False):
-            chosen, labels = logits[valid].float(), targets[valid].float()
-            if not chosen.shape[0]:
-                return chosen.sum()
-            return functional.binary_cross_entropy_with_logits(chosen, labels, pos_weight=self.pos_weight)
+            valid_logits = logits[valid].float()  # (N, K)
+            if not valid_logits.shape[0]:
+                return valid_logits.sum()
+            return functional.binary_cross_entropy_with_logits(
+                valid_logits, targets[valid].float(), pos_weight=self.pos_weight
+            )

@@ -5,22 +5,21 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from avseg.models.lu_avs.coco import load_coco
-from avseg.models.lu_avs.initialise import initialise
-from avseg.models.lu_avs.presets import BOX_CONFIGS, chosen
+from avseg.models.lu_avs.presets import BOX_CONFIGS, build_config
 from avseg.models.lu_avs.queries import QueryOutput
 from avseg.models.lu_avs.recipe import Recipe
+from avseg.models.lu_avs.weights import initialise, load_coco
 
 COCO_WEIGHTS = {
     "resnet101_dc5": "facebook/detr-resnet-101-dc5",
     "resnet50_dc5": "facebook/detr-resnet-50-dc5",
 }
-# the names of timm, and those of the ResNet of transformers
+# parameter names of the stem and first stage: timm's, and those of the ResNet of transformers
 STEMS = {"timm_backbone": ("conv1.", "bn1.", "layer1."), "resnet": ("embedder.", "encoder.stages.0.")}
 
 
 class BoxBranch(nn.Module):
-    """Finds the objects of a frame that could sound: for each query a class and a box.
+    """Detects the objects of a frame that could sound: a class and a box for each query.
 
     The network is `DetrForObjectDetection` of `transformers`; its loss is `avseg.models.lu_avs.box_loss.BoxQueryLoss`.
 
@@ -29,10 +28,10 @@ class BoxBranch(nn.Module):
         config: "resnet101_dc5" (the paper's; 60 M parameters), "resnet50_dc5", "resnet18_dc5", "toy" (for toy videos)
             or "tiny" (for tests).
         pretrained: False; True for the COCO weights; or a folder or hub name (see `load_coco`).
-        freeze_stem: as in DETR, a ResNet's stem and first stage stay as they are. Its batch norms do in any case.
+        freeze_stem: True to freeze a ResNet's stem and first stage, as in DETR. Its batch norms are always frozen.
 
     Raises:
-        UserError: an unknown config, or weights that cannot be had.
+        UserError: an unknown config, or weights that cannot be loaded.
     """
 
     recipe: ClassVar = Recipe(
@@ -56,22 +55,20 @@ class BoxBranch(nn.Module):
         super().__init__()
         from transformers import DetrForObjectDetection
 
-        settings = chosen("box branch", BOX_CONFIGS, config, num_classes)
-        self.net = load_coco(DetrForObjectDetection, settings, pretrained, COCO_WEIGHTS.get(config))
+        net_config = build_config("box branch", BOX_CONFIGS, config, num_classes)
+        self.net = load_coco(DetrForObjectDetection, net_config, pretrained, COCO_WEIGHTS.get(config))
         if pretrained is False:
-            parts = self.net.model
-            transformer = nn.ModuleList([parts.encoder, parts.decoder])
-            heads = (parts.input_projection, self.net.class_labels_classifier, self.net.bbox_predictor)
-            initialise(transformer, parts.query_position_embeddings, *heads)
-        # transformers freezes the stem of its own ResNet, but with timm's nothing at all
-        stem = STEMS.get(settings.backbone_config.model_type, ())
+            detr = self.net.model
+            transformer = nn.ModuleList([detr.encoder, detr.decoder])
+            heads = (detr.input_projection, self.net.class_labels_classifier, self.net.bbox_predictor)
+            initialise(transformer, detr.query_position_embeddings, *heads)
+        # transformers freezes the stem of its own ResNet, but nothing of timm's
+        stem = STEMS.get(net_config.backbone_config.model_type, ())
         for name, parameter in self.net.model.backbone.model.named_parameters():
             parameter.requires_grad_(not (freeze_stem and name.startswith(stem)))
 
     def forward(self, frames: Tensor, pixel_mask: Tensor | None = None) -> QueryOutput:
-        """Queries for a batch of frames.
-
-        The auxiliary layers are computed while training only.
+        """Compute the queries of a batch of frames; auxiliary layers in training only.
 
         Args:
             frames: (B, 3, H, W) float, normalised as by `avseg.nn.normalise`.
@@ -79,26 +76,31 @@ class BoxBranch(nn.Module):
                 without its padding, as the positions are.
         """
         if self.net.config.num_channels == 5:
-            frames = with_coordinates(frames)
+            frames = with_coordinates(frames)  # (B, 5, H, W)
         output = self.net.model(frames, pixel_mask=pixel_mask, output_hidden_states=self.training)
-        final = self._heads(output.last_hidden_state)
+        final = self._apply_heads(output.last_hidden_state)  # (B, Q, C)
         if not self.training:
             return final
-        # not `auxiliary_loss`: it feeds the normed state to the next layer, which is not DETR
+        # not `auxiliary_loss`: it passes the normalised state to the next layer, unlike DETR
         norm = self.net.model.decoder.layernorm
-        earlier = output.decoder_hidden_states[1:-1]
-        return final._replace(auxiliary=tuple(self._heads(norm(state)) for state in earlier))
+        auxiliary: list[QueryOutput] = []
+        for state in output.decoder_hidden_states[1:-1]:  # without the input and the last layer
+            auxiliary.append(self._apply_heads(norm(state)))
+        return final._replace(auxiliary=tuple(auxiliary))
 
-    def _heads(self, queries: Tensor) -> QueryOutput:
-        """Class and box of each query; queries (B, Q, C)."""
-        return QueryOutput(self.net.class_labels_classifier(queries), boxes=self.net.bbox_predictor(queries).sigmoid())
+    def _apply_heads(self, queries: Tensor) -> QueryOutput:
+        """Compute class and box of each query (B, Q, C)."""
+        boxes = self.net.bbox_predictor(queries).sigmoid()  # (B, Q, 4)
+        return QueryOutput(self.net.class_labels_classifier(queries), boxes=boxes)
 
 
 def with_coordinates(frames: Tensor) -> Tensor:
-    """Appends each pixel's y and x, -1 to 1, to frames (B, 3, H, W), as in CoordConv (Liu et al., NeurIPS 2018).
+    """Append y and x of each pixel, -1 to 1, to frames (B, 3, H, W), as in CoordConv (Liu et al., NeurIPS 2018).
 
-    DETR learns slowly where things are: its positions enter the attention only, never the features. A toy has no time.
+    DETR learns positions slowly, since they enter the attention only, never the features: too slowly for toy runs.
     """
-    y, x = (torch.linspace(-1, 1, size, device=frames.device, dtype=frames.dtype) for size in frames.shape[-2:])
-    grid = torch.stack(torch.meshgrid(y, x, indexing="ij"))
-    return torch.cat([frames, grid.expand(len(frames), -1, -1, -1)], 1)
+    height, width = frames.shape[-2:]
+    y = torch.linspace(-1, 1, height, device=frames.device, dtype=frames.dtype)
+    x = torch.linspace(-1, 1, width, device=frames.device, dtype=frames.dtype)
+    grid = torch.stack(torch.meshgrid(y, x, indexing="ij"))  # (2, H, W)
+    return torch.cat([frames, grid.expand(len(frames), -1, -1, -1)], 1)  # (B, 5, H, W)

@@ -1,4 +1,4 @@
-"""Appearance groups: labels that differ in sound but hardly in looks (our definition, for the aggregation "group")."""
+"""Appearance groups: labels that sound different but look alike (our definition, for the aggregation "group")."""
 
 from collections.abc import Sequence
 
@@ -38,23 +38,25 @@ APPEARANCE: dict[str, tuple[str, ...]] = {
     "emergency vehicle": ("fire truck siren", "police car siren", "ambulance siren"),
     "train": ("train wheels squealing", "train horning"),
 }
-"""Of the 88 labels of LU-AVS; each label that is not listed looks like nothing else, and is a group of its own."""
+"""Groups of the 88 labels of LU-AVS; each label that is not listed is a group by itself."""
 
-GROUP_OF = {label: group for group, labels in APPEARANCE.items() for label in labels}
+GROUP_OF: dict[str, str] = {}
+for _group, _labels in APPEARANCE.items():
+    GROUP_OF |= dict.fromkeys(_labels, _group)
 
 
 def group_names(labels: Sequence[str]) -> list[str]:
-    """The appearance group of each label; the label itself where it is not in `APPEARANCE`."""
+    """Return the appearance group of each label; the label itself where it is not in `APPEARANCE`."""
     return [GROUP_OF.get(label, label) for label in labels]
 
 
 def appearance_groups(labels: Sequence[str]) -> list[int]:
-    """The appearance group of each class as a number, counted from 0 in the order in which groups first occur.
+    """Number the appearance group of each class, from 0 in the order in which groups first occur.
 
     Example:
         >>> appearance_groups(["dog barking", "helicopter", "dog howling"])
         [0, 1, 0]
     """
     names = group_names(labels)
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    return [numbers[name] for name in names]
+    order = list(dict.fromkeys(names))
+    return list(map(order.index, names))

@@ -5,17 +5,16 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from avseg.models.lu_avs.coco import load_coco
-from avseg.models.lu_avs.initialise import initialise
-from avseg.models.lu_avs.presets import MASK_CONFIGS, chosen
+from avseg.models.lu_avs.presets import MASK_CONFIGS, build_config
 from avseg.models.lu_avs.queries import QueryOutput
 from avseg.models.lu_avs.recipe import Recipe
+from avseg.models.lu_avs.weights import UNUSED, initialise, load_coco
 
 COCO_WEIGHTS = {"swin_base": "facebook/maskformer-swin-base-coco"}
 
 
 class MaskBranch(nn.Module):
-    """Finds the objects of a frame that could sound: for each query a class and a mask.
+    """Segments the objects of a frame that could sound: a class and a mask for each query.
 
     The network is `MaskFormerForInstanceSegmentation` of `transformers`; its loss is
     `avseg.models.lu_avs.mask_loss.MaskQueryLoss`.
@@ -26,7 +25,7 @@ class MaskBranch(nn.Module):
         pretrained: False; True for the COCO weights; or a folder or hub name (see `load_coco`).
 
     Raises:
-        UserError: an unknown config, or weights that cannot be had.
+        UserError: an unknown config, or weights that cannot be loaded.
     """
 
     recipe: ClassVar = Recipe(
@@ -44,33 +43,37 @@ class MaskBranch(nn.Module):
         super().__init__()
         from transformers import MaskFormerForInstanceSegmentation
 
-        settings = chosen("mask branch", MASK_CONFIGS, config, num_classes)
-        self.net = load_coco(MaskFormerForInstanceSegmentation, settings, pretrained, COCO_WEIGHTS.get(config))
+        net_config = build_config("mask branch", MASK_CONFIGS, config, num_classes)
+        self.net = load_coco(MaskFormerForInstanceSegmentation, net_config, pretrained, COCO_WEIGHTS.get(config))
         if pretrained is False:
-            parts = self.net.model.transformer_module
-            initialise(parts.decoder, parts.queries_embedder, self.net.class_predictor, self.net.mask_embedder)
-        # the loss is ours; theirs would put its class weights into every checkpoint
+            transformer = self.net.model.transformer_module
+            heads = (self.net.class_predictor, self.net.mask_embedder)
+            initialise(transformer.decoder, transformer.queries_embedder, *heads)
+        # the loss of transformers would add its class weights to every checkpoint
         del self.net.criterion, self.net.matcher
         for name, parameter in self.net.named_parameters():
-            if ".encoder.model.layernorm." in name:  # Swin's last norm is never used: no gradient stops DDP
+            if UNUSED in name:  # DDP stops at a parameter without gradient
                 parameter.requires_grad_(False)
 
     def forward(self, frames: Tensor) -> QueryOutput:
-        """Queries for frames (B, 3, H, W) float, normalised as by `avseg.nn.normalise`, of any size.
+        """Compute the queries of frames (B, 3, H, W) float of any size, normalised as by `avseg.nn.normalise`.
 
-        The auxiliary layers are computed while training only.
+        Auxiliary layers are computed in training only.
         """
         output = self.net.model(frames, output_hidden_states=self.training)
-        pixels = output.pixel_decoder_last_hidden_state
-        final = self._heads(output.transformer_decoder_last_hidden_state, pixels)
+        pixels = output.pixel_decoder_last_hidden_state  # (B, D, h, w)
+        final = self._apply_heads(output.transformer_decoder_last_hidden_state, pixels)
         if not self.training:
             return final
-        # not `use_auxiliary_loss`: it trains on the zeros before the first layer, and leaves out the norm
+        # not `use_auxiliary_loss`: it trains on the zeros before the first layer, and omits the norm
         norm = self.net.model.transformer_module.decoder.layernorm
-        earlier = output.transformer_decoder_hidden_states[1:-1]
-        return final._replace(auxiliary=tuple(self._heads(norm(state), pixels) for state in earlier))
+        auxiliary: list[QueryOutput] = []
+        for state in output.transformer_decoder_hidden_states[1:-1]:  # without the input and the last layer
+            auxiliary.append(self._apply_heads(norm(state), pixels))
+        return final._replace(auxiliary=tuple(auxiliary))
 
-    def _heads(self, queries: Tensor, pixels: Tensor) -> QueryOutput:
-        """Class and mask of each query; queries (B, Q, C), per-pixel embeddings (B, D, h, w)."""
-        masks = torch.einsum("bqc,bchw->bqhw", self.net.mask_embedder(queries), pixels)
+    def _apply_heads(self, queries: Tensor, pixels: Tensor) -> QueryOutput:
+        """Compute class and mask of each query (B, Q, C), given the pixel embeddings (B, D, h, w)."""
+        embeddings = self.net.mask_embedder(queries)  # (B, Q, D)
+        masks = torch.einsum("bqc,bchw->bqhw", embeddings, pixels)
         return QueryOutput(self.net.class_predictor(queries), masks=masks)

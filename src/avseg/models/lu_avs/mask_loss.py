@@ -1,4 +1,4 @@
-"""The loss of the mask branch (MaskFormer: Cheng et al., NeurIPS 2021, section 3.3)."""
+"""Loss of the mask branch (MaskFormer: Cheng et al., NeurIPS 2021, section 3.3)."""
 
 import math
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from avseg.models.lu_avs.queries import QueryOutput
-from avseg.models.lu_avs.query_loss import QueryLoss, Teacher, chosen
+from avseg.models.lu_avs.query_loss import Detections, QueryLoss, select
 from avseg.models.lu_avs.silent_loss import Matches, SilentObjectLoss
 from avseg.nn.overlap import mask_iou
 
 
 class MaskQueryLoss(QueryLoss):
-    """MaskFormer's loss: focal and dice loss of the matched masks, and the classes; weights as upstream.
+    """MaskFormer's loss: focal and dice loss of the matched masks, and the classes; official weights.
 
     Args:
         silent: the classification term; None for the plain one.
@@ -47,10 +47,10 @@ class MaskQueryLoss(QueryLoss):
         classes: Sequence[Tensor],
         *,
         video_classes: Sequence[Tensor] | None = None,
-        teacher: Teacher | None = None,
+        teacher: Sequence[Detections] | None = None,
         elapsed: float = math.inf,
     ) -> dict[str, Tensor]:
-        """The weighted terms "class", "mask", "dice" of each layer; sum them.
+        """Compute the weighted terms "class", "mask", "dice" of each layer; the loss is their sum.
 
         Args:
             output: of `MaskBranch`.
@@ -60,28 +60,30 @@ class MaskQueryLoss(QueryLoss):
             teacher: per frame masks (m, H, W) and scores (m,) of a frozen detector, for the mode "teacher".
             elapsed: training so far, in the unit of the warm-up.
         """
-        return self.terms(output, [mask.float() for mask in masks], classes, video_classes, teacher, elapsed)
+        return self.terms(output, list(map(Tensor.float, masks)), classes, video_classes, teacher, elapsed)
 
-    def queries(self, layer: QueryOutput) -> Tensor:
-        """The mask logits (B, Q, h, w)."""
+    def regions(self, layer: QueryOutput) -> Tensor:
+        """Return the mask logits (B, Q, h, w)."""
         assert layer.masks is not None
         return layer.masks
 
-    def overlap(self, one: Tensor, other: Tensor) -> Tensor:
-        """Mask IoU at the resolution of `one`."""
-        return mask_iou(one, other)
+    def overlap(self, regions: Tensor, targets: Tensor) -> Tensor:
+        """Compute the mask IoU at the resolution of `regions`."""
+        return mask_iou(regions, targets)
 
-    def match(self, layer: QueryOutput, regions: Sequence[Tensor], classes: Sequence[Tensor]) -> Matches:
-        """The matcher of transformers: class, focal and dice costs."""
-        matches: Matches = self.matcher(layer.masks, layer.class_logits, regions, classes)
+    def match(self, layer: QueryOutput, targets: Sequence[Tensor], classes: Sequence[Tensor]) -> Matches:
+        """Match by the costs of class, focal and dice loss, with the matcher of transformers."""
+        matches: Matches = self.matcher(layer.masks, layer.class_logits, targets, classes)
         return matches
 
-    def region_terms(self, layer: QueryOutput, regions: Sequence[Tensor], matches: Matches) -> dict[str, Tensor]:
-        """Focal and dice loss at the size of the annotation."""
-        predicted = chosen(self.queries(layer), [queries for queries, _ in matches])[:, None]
-        annotated = chosen(regions, [objects for _, objects in matches]).flatten(1)
-        predicted = functional.interpolate(predicted, size=regions[0].shape[-2:], mode="bilinear", align_corners=False)
-        return {
-            name: self.weights[name] * loss(predicted.flatten(1), annotated, num_masks=1)
-            for name, loss in self.losses.items()
-        }
+    def region_terms(self, layer: QueryOutput, targets: Sequence[Tensor], matches: Matches) -> dict[str, Tensor]:
+        """Compute focal and dice loss at the size of the annotation."""
+        predicted, annotated = select(self.regions(layer), targets, matches)
+        size = targets[0].shape[-2:]
+        # (N, 1, h, w) -> (N, 1, H, W)
+        predicted = functional.interpolate(predicted[:, None], size=size, mode="bilinear", align_corners=False)
+        terms: dict[str, Tensor] = {}
+        for name, loss in self.losses.items():
+            # the sum over all masks: `terms` divides by their number
+            terms[name] = self.weights[name] * loss(predicted.flatten(1), annotated.flatten(1), num_masks=1)
+        return terms

@@ -1,60 +1,64 @@
-"""The configurations of the visual branches, by name; the library `transformers` is imported when one is asked for.
+"""Named configurations of the visual branches; the optional library `transformers` is imported on use.
 
-A configuration is built anew each time: the models of `transformers` change the one they are given.
+Each call builds a new configuration, since the models of `transformers` modify theirs.
 """
 
 import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from avseg.utils.errors import UserError, nearest
+from avseg.utils.choices import check_choice
+from avseg.utils.errors import UserError
 
 STAGES = ["stage1", "stage2", "stage3", "stage4"]
 
+# from the number of classes K to a configuration of `transformers`
+ConfigBuilder = Callable[[int], Any]
 
-def chosen(branch: str, configs: dict[str, Callable[[int], Any]], name: str, num_classes: int) -> Any:
-    """The configuration `name` of `configs`, for `num_classes` classes.
+
+def build_config(branch: str, configs: dict[str, ConfigBuilder], name: str, num_classes: int) -> Any:
+    """Build the configuration `name` of `configs` for `num_classes` classes.
 
     Raises:
-        UserError: there is none of this name, or no class.
+        UserError: unknown name, or fewer than one class.
     """
-    if name not in configs:
-        raise UserError(f"{branch}: config '{name}' is unknown{nearest(name, configs)}; choose {', '.join(configs)}")
+    check_choice("config", name, configs, branch)
     if num_classes < 1:
         raise UserError(f"{branch}: num_classes is {num_classes}, but must be 1 or more")
-    with quiet():
+    with silence_transformers():
         return configs[name](num_classes)
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keeps `transformers` from telling what nobody can act on, such as that a new head has no weights yet."""
+def silence_transformers() -> Iterator[None]:
+    """Hide warnings of `transformers` that a user cannot act on, such as that a new head has no weights yet."""
     from transformers.utils import logging
 
-    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    verbosity = logging.get_verbosity()
+    shows_bars = logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
         yield
     finally:
-        logging.set_verbosity(before)
-        if bars:
+        logging.set_verbosity(verbosity)
+        if shows_bars:
             logging.enable_progress_bar()
 
 
 def _swin_base(num_classes: int) -> Any:
-    """The paper's: the defaults of MaskFormer are those of `facebook/maskformer-swin-base-coco`."""
+    """Build the paper's network: MaskFormer's defaults are those of `facebook/maskformer-swin-base-coco`."""
     from transformers import MaskFormerConfig
 
     return MaskFormerConfig(num_labels=num_classes)
 
 
 def _toy_mask(num_classes: int) -> Any:
-    """Masks at half the frame's size, for frames of 64 to 128 pixels; learns from nothing in a thousand steps."""
+    """Build a small network for frames of 64 to 128 pixels; it learns from random weights in a thousand steps."""
     from transformers import ConvNextConfig, DetrConfig, MaskFormerConfig
 
     backbone = ConvNextConfig(
-        patch_size=2,
+        patch_size=2,  # masks at half the frame's size
         hidden_sizes=[16, 32, 64, 96],
         depths=[1, 1, 1, 1],
         out_features=STAGES,
@@ -71,7 +75,7 @@ def _toy_mask(num_classes: int) -> Any:
 
 
 def _tiny_mask(num_classes: int) -> Any:
-    """For tests: Swin like the paper's, nothing that could learn much."""
+    """Build a network for tests: a Swin like the paper's, too small to learn much."""
     from transformers import DetrConfig, MaskFormerConfig, SwinConfig
 
     backbone = SwinConfig(
@@ -93,13 +97,13 @@ def _tiny_mask(num_classes: int) -> Any:
     )
 
 
-def _dc5(backbone: str) -> Callable[[int], Any]:
-    """DETR-DC5 with a timm ResNet: the last stage dilated instead of strided, so features at stride 16."""
+def _dc5(backbone: str) -> ConfigBuilder:
+    """Return the builder of DETR-DC5 with a timm ResNet: its last stage is dilated, so features have stride 16."""
 
     def build(num_classes: int) -> Any:
         from transformers import DetrConfig
 
-        # the most explicit form: with a backbone_config the option `dilation` is ignored
+        # with a backbone_config the option `dilation` is ignored
         timm_backbone = {
             "model_type": "timm_backbone",
             "backbone": backbone,
@@ -114,11 +118,11 @@ def _dc5(backbone: str) -> Callable[[int], Any]:
 
 
 def _toy_box(num_classes: int) -> Any:
-    """For frames of 64 to 128 pixels; its backbone also sees the coordinates (see `BoxBranch`)."""
+    """Build a small network for frames of 64 to 128 pixels; its backbone also gets the coordinates (`BoxBranch`)."""
     from transformers import ConvNextConfig, DetrConfig
 
     backbone = ConvNextConfig(
-        num_channels=5,
+        num_channels=5,  # RGB, y, x
         patch_size=2,
         num_stages=3,
         hidden_sizes=[16, 32, 64],
@@ -126,12 +130,12 @@ def _toy_box(num_classes: int) -> Any:
         out_features=["stage3"],
         layer_scale_init_value=1.0,
     )
-    shape = _transformer(width=64, layers=3, queries=10)
-    return DetrConfig(backbone_config=backbone, num_channels=5, num_labels=num_classes, **shape)
+    transformer = _transformer(width=64, layers=3, queries=10)
+    return DetrConfig(backbone_config=backbone, num_channels=5, num_labels=num_classes, **transformer)
 
 
 def _tiny_box(num_classes: int) -> Any:
-    """For tests: a ResNet like the paper's, nothing that could learn much."""
+    """Build a network for tests: a ResNet like the paper's, too small to learn much."""
     from transformers import DetrConfig, ResNetConfig
 
     backbone = ResNetConfig(
@@ -144,7 +148,8 @@ def _tiny_box(num_classes: int) -> Any:
     return DetrConfig(backbone_config=backbone, num_labels=num_classes, **_transformer(width=32, layers=3, queries=7))
 
 
-def _transformer(width: int, layers: int, queries: int) -> dict[str, Any]:
+def _transformer(width: int, layers: int, queries: int) -> dict[str, int | float]:
+    """Return the options of a small DETR transformer."""
     return {
         "d_model": width,
         "encoder_layers": 1,
@@ -158,8 +163,8 @@ def _transformer(width: int, layers: int, queries: int) -> dict[str, Any]:
     }
 
 
-MASK_CONFIGS: dict[str, Callable[[int], Any]] = {"swin_base": _swin_base, "toy": _toy_mask, "tiny": _tiny_mask}
-BOX_CONFIGS: dict[str, Callable[[int], Any]] = {
+MASK_CONFIGS: dict[str, ConfigBuilder] = {"swin_base": _swin_base, "toy": _toy_mask, "tiny": _tiny_mask}
+BOX_CONFIGS: dict[str, ConfigBuilder] = {
     "resnet101_dc5": _dc5("resnet101"),
     "resnet50_dc5": _dc5("resnet50"),
     "resnet18_dc5": _dc5("resnet18"),

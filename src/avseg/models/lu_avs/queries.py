@@ -1,4 +1,4 @@
-"""What a query-based visual branch says about a frame (MaskFormer, section 3; DETR, section 3)."""
+"""Output of a query-based visual branch for a frame (MaskFormer, section 3; DETR, section 3)."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ class QueryOutput(NamedTuple):
         class_logits: (B, Q, K+1), the last entry is "no object".
         masks: mask logits (B, Q, h, w), a quarter of the frame's size for MaskFormer; None for boxes.
         boxes: (B, Q, 4) as centre x, centre y, width, height, relative to the frame (0 to 1); None for masks.
-        auxiliary: while training, the same from each earlier decoder layer, first layer first; else empty.
+        auxiliary: in training, the output of each earlier decoder layer, first layer first; otherwise empty.
     """
 
     class_logits: Tensor
@@ -21,5 +21,5 @@ class QueryOutput(NamedTuple):
     auxiliary: "tuple[QueryOutput, ...]" = ()
 
     def layers(self) -> "tuple[QueryOutput, ...]":
-        """All decoder layers that are trained, the first decoder layer first, this output last."""
+        """Return the outputs of all decoder layers that are trained, in order; this one is last."""
         return (*self.auxiliary, self._replace(auxiliary=()))

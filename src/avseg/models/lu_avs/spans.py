@@ -1,4 +1,4 @@
-"""From the first to the last appearance: the intervals of modality "V" (LU-AVS, supplementary text)."""
+"""Intervals from the first to the last appearance, for modality "V" (LU-AVS, supplementary text)."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from avseg.models.lu_avs.aggregation import Prediction
 
 
 class Spans:
-    """Collects over the chunks of one video in which frames each class has a region.
+    """Collects the frames in which each class has a region, over the chunks of one video.
 
     Example:
         >>> import torch
@@ -21,16 +21,21 @@ class Spans:
         self.spans: dict[int, tuple[int, int]] = {}
 
     def update(self, index: Tensor, prediction: Prediction) -> None:
-        """Adds a chunk, in any order.
+        """Add a chunk, in any order.
 
         Args:
             index: (n,) native frame numbers.
             prediction: for these frames; its masks or boxes count.
         """
-        present = {label: masks.flatten(1).any(1) for label, masks in prediction.masks.items()}
-        present |= {label: torch.tensor([len(k) > 0 for k in boxes]) for label, boxes in prediction.boxes.items()}
-        for label, flags in present.items():
-            seen = index[flags.to(index.device)].tolist()
-            if seen:
-                first, end = self.spans.get(label, (seen[0], seen[0] + 1))
-                self.spans[label] = min(first, *seen), max(end, *(number + 1 for number in seen))
+        for label, masks in prediction.masks.items():
+            self._extend(label, index, masks.flatten(1).any(1))
+        for label, boxes in prediction.boxes.items():
+            self._extend(label, index, torch.tensor(list(map(len, boxes))) > 0)
+
+    def _extend(self, label: int, index: Tensor, has_region: Tensor) -> None:
+        """Extend the span of a class by the frames with a region, (n,) bool."""
+        frames = index[has_region.to(index.device)]
+        if len(frames):
+            first, end = int(frames.min()), int(frames.max()) + 1
+            known_first, known_end = self.spans.get(label, (first, end))
+            self.spans[label] = min(first, known_first), max(end, known_end)

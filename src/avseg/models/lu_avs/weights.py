@@ -1,4 +1,4 @@
-"""COCO weights for the visual branches, from a folder or from the Hugging Face hub, whatever the number of classes."""
+"""Weights of the visual branches: COCO weights for any number of classes, or the random start of the official code."""
 
 import os
 import socket
@@ -8,47 +8,50 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import torch
+from torch import nn
 
-from avseg.models.lu_avs.presets import quiet
+from avseg.models.lu_avs.presets import silence_transformers
 from avseg.utils.errors import UserError
 from avseg.utils.weights_file import cache_folder
 
-# the class heads are trained anew for the labels of the data set; this LayerNorm of MaskFormer's Swin is never used
+# the class heads are trained from scratch for the labels of the data set; MaskFormer never uses this LayerNorm of Swin
 REPLACED = ("class_predictor.", "class_labels_classifier.", "criterion.empty_weight")
 UNUSED = ".encoder.model.layernorm."
 
 
 def load_coco(model_class: Any, config: Any, pretrained: bool | str, repository: str | None) -> Any:
-    """Builds a model of `transformers` and fills all of it but the class head with weights.
+    """Build a model of `transformers` and load all its weights except those of the class head.
 
-    The architecture comes from `config` alone, so that a checkpoint of ours rebuilds it without these weights. No code
-    in a weights file is ever run.
+    The architecture comes from `config` alone, so that a checkpoint can be rebuilt without these weights. Code in a
+    weights file is never run.
 
     Args:
         model_class: a class of `transformers`.
         config: its configuration, with the number of classes of the data set.
         pretrained: False (random); a folder with `model.safetensors` or `pytorch_model.bin`; a hub name
-            "owner/repository"; or True for `repository`, first looked for in avseg's cache folder.
-        repository: the hub name of the published COCO weights of this architecture; None where there are none.
+            "owner/repository"; or True for `repository`, taken from avseg's cache folder if it is there.
+        repository: hub name of the published COCO weights of this architecture; None without any.
 
     Raises:
-        UserError: the weights cannot be had, or do not fit.
+        UserError: the weights cannot be read or downloaded, or do not fit.
     """
-    with quiet():
+    with silence_transformers():
         if pretrained is False:
             return model_class(config)
-        source = _source(pretrained, repository)
+        source = _find_source(pretrained, repository)
         try:
             net, report = model_class.from_pretrained(
                 source, config=config, ignore_mismatched_sizes=True, output_loading_info=True, dtype=torch.float32
             )
-        except Exception as error:  # a dozen types, from missing files to broken headers
+        except Exception as error:  # many types, from missing files to broken headers
             reason = str(error).strip().split("\n")[0]
             raise UserError(
                 f"pretrained: the weights in {source} cannot be read ({reason}); {_advice(source)}"
             ) from error
-    wrong = {*report["missing_keys"], *(str(entry[0]) for entry in report["mismatched_keys"])}
-    wrong = {key for key in wrong if not key.startswith(REPLACED) and UNUSED not in key}
+    wrong: set[str] = set()
+    for key in (*report["missing_keys"], *(str(entry[0]) for entry in report["mismatched_keys"])):
+        if not key.startswith(REPLACED) and UNUSED not in key:
+            wrong.add(key)
     if wrong:
         raise UserError(
             f"pretrained: {source} does not fit this config, {len(wrong)} of its parameters are missing or of another "
@@ -58,24 +61,47 @@ def load_coco(model_class: Any, config: Any, pretrained: bool | str, repository:
 
 
 def coco_classes(pretrained: bool | str, repository: str | None) -> int:
-    """How many classes the weights know, by the config.json beside them; arguments as of `load_coco`.
+    """Read the number of classes of the weights from their config.json; arguments as of `load_coco`.
 
     Raises:
-        UserError: there is none, or it does not say.
+        UserError: the file is missing or does not contain the number.
     """
     from transformers import PretrainedConfig
 
-    source = _source(pretrained, repository)
+    source = _find_source(pretrained, repository)
     try:
-        with quiet():
-            settings, _ = PretrainedConfig.get_config_dict(source)
-        return len(settings["id2label"]) if "id2label" in settings else int(settings["num_labels"])
+        with silence_transformers():
+            config, _ = PretrainedConfig.get_config_dict(source)
+        return len(config["id2label"]) if "id2label" in config else int(config["num_labels"])
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
         raise UserError(f"the number of classes of {source} is not known ({reason}); {_advice(source)}") from error
 
 
-def _source(pretrained: bool | str, repository: str | None) -> str:
+def initialise(transformer: nn.Module, queries: nn.Embedding, *layers: nn.Module) -> None:
+    """Initialise the transformer at random, as the official DETR and MaskFormer do.
+
+    The models of `transformers` draw every weight, the query embeddings too, with a deviation of 0.02: all queries
+    start nearly equal, and without COCO weights a small DETR never leaves the mean box. Here matrices are drawn by
+    Xavier's uniform rule and queries from a unit normal distribution; single layers get PyTorch's defaults.
+
+    Args:
+        transformer: its matrices are drawn; biases and norms stay.
+        queries: the query embeddings.
+        layers: modules whose linear and convolution layers are drawn.
+    """
+    for parameter in transformer.parameters():
+        if parameter.ndim > 1:
+            nn.init.xavier_uniform_(parameter)
+    nn.init.normal_(queries.weight)
+    for layer in layers:
+        for module in layer.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d):
+                module.reset_parameters()
+
+
+def _find_source(pretrained: bool | str, repository: str | None) -> str:
+    """Return a folder, or the name of a repository that can be downloaded."""
     if pretrained is True:
         if repository is None:
             raise UserError("pretrained: this config has no published COCO weights; set pretrained=false, or a folder")
@@ -90,12 +116,11 @@ def _source(pretrained: bool | str, repository: str | None) -> str:
 
 
 def _reachable(repository: str) -> str:
-    """Fails at once without a network, where the hub's client would try again for a minute and a half."""
+    """Fail at once without a network; the client of the hub would retry for a minute and a half."""
     from huggingface_hub import constants, try_to_load_from_cache
 
-    cached = any(
-        isinstance(try_to_load_from_cache(repository, name), str) for name in ("model.safetensors", "pytorch_model.bin")
-    )
+    files = ("model.safetensors", "pytorch_model.bin")
+    cached = any(isinstance(try_to_load_from_cache(repository, name), str) for name in files)
     if cached or getproxies():
         return repository
     hub = urlsplit(constants.ENDPOINT)
