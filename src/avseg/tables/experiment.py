@@ -25,7 +25,7 @@ class Cell:
     row: str
     column: str
     overrides: tuple[str, ...]
-    published: Mapping[str, float] = field(hash=False)
+    published: Mapping[str, float] = field(hash=False)  # dicts cannot be hashed
 
     @property
     def key(self) -> CellKey:
@@ -49,7 +49,7 @@ class Experiment:
 
     def metrics_at(self, key: CellKey) -> list[str]:
         """Return the metric of a cell; in a table of one metric also the others that the paper prints for any cell."""
-        metrics = {self.sweep.metric_at(key): None}
+        metrics = {self.sweep.metric_at(key): None}  # an ordered set
         if not self.sweep.metrics:
             for _, _, metric in self.numbers:
                 metrics[metric] = None
@@ -114,6 +114,7 @@ def read_experiment(name: str | Path) -> Experiment:
 
 def _folder(name: str) -> Path:
     names = experiment_names()
+    # a plain word is a published table even if a folder of that name is in the working directory
     if "/" in name or name in (".", ".."):
         if not (Path(name) / "sweep.yaml").is_file():
             raise UserError(f"{name} holds no sweep.yaml; name a folder that does, or one of {', '.join(names)}")

@@ -23,7 +23,7 @@ def write_table(folder: Path, table: Table) -> None:
 
 
 def _result_row(result: Result) -> list[str]:
-    seeds = clips = runs = ""
+    seeds = clips = runs = ""  # empty until a run is complete
     if result.scores:
         seeds = " ".join(map(str, result.scores.values))
         clips = str(len(result.scores.clips) or "")
@@ -38,11 +38,11 @@ def _comparison_row(item: Comparison) -> list[str]:
 
 
 def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.6g}"
+    return "" if math.isnan(value) else f"{value:.6g}"  # float32 scores have about 7 digits
 
 
 def _write_csv(path: Path, rows: list[list[str]]) -> None:
-    text = io.StringIO()
+    text = io.StringIO()  # csv quotes names with commas, such as "1,2,3,4"
     csv.writer(text, lineterminator="\n").writerows(rows)
     _write(path, text.getvalue())
 

@@ -5,6 +5,7 @@ import math
 from avseg.tables.layout import MISSING, caption, legend, lines, metric_name, number
 from avseg.tables.table import Result, Table
 
+# superscripts behind our number
 MARKS = {"columns": "$^{*}$", "rows": "$^{\\dagger}$"}
 _FORMATS = {"interval": r"{{\scriptsize {}}}", "difference": "${}$"}
 _SPECIAL = str.maketrans(
@@ -12,6 +13,7 @@ _SPECIAL = str.maketrans(
     | {"$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}"}
     | {"±": r"$\pm$", "→": r"$\rightarrow$", "<": "$<$", ">": "$>$"}
 )
+# braces are LaTeX's, so not str.format
 _TEMPLATE = r"""% \usepackage{booktabs}
 \begin{table}
 \centering
@@ -58,6 +60,7 @@ def _legend(table: Table) -> str:
 
 
 def _block(table: Table, row: str) -> str:
+    # with several metrics the row or column names its own
     metric = "" if table.sweep.metrics else f", {metric_name(table)}"
     names = {"ours": f"ours{metric}", "interval": "95 % interval", "paper": "paper", "difference": "difference"}
     block = []

@@ -7,7 +7,7 @@ from avseg.metrics.registry import PERCENT, metric_info
 from avseg.tables.statistics import SIGNIFICANT
 from avseg.tables.table import Comparison, Result, Table
 
-MISSING = "-"
+MISSING = "-"  # no complete run, or not published
 _LEGENDS = {"columns": "the cell that it is compared with in its row", "rows": "that in its column"}
 
 
@@ -40,6 +40,7 @@ def lines(table: Table, row: str, ours: Callable[[Result], str], marks: dict[str
         texts["interval"].append(interval(result))
         texts["paper"].append(number(result.published))
         texts["difference"].append(number(result.difference, sign=True))
+    # a line of dashes would help nobody
     if not table.has_intervals:
         del texts["interval"]
     return texts
@@ -69,7 +70,7 @@ def caption(table: Table) -> list[str]:
         seeds.add(len(result.scores.values))
         if result.scores.clips:
             clips.add(len(result.scores.clips))
-    several = bool(seeds) and max(seeds) > 1
+    several = bool(seeds) and max(seeds) > 1  # cells may have different numbers of seeds while jobs run
     if seeds:
         statistic = "s per cell: mean ± standard deviation" if several else " per cell"
         sentences.append(f"ours: {_span(seeds)} seed{statistic}")

@@ -6,6 +6,7 @@ from avseg.metrics.registry import metric_info
 from avseg.tables.layout import caption, comparison, legend, lines, number
 from avseg.tables.table import Result, Table
 
+# an unescaped star would start emphasis
 MARKS = {"columns": " \\*", "rows": " †"}
 _NAMES = {"ours": "ours", "interval": "95 % interval", "paper": "paper", "difference": "difference"}
 
@@ -16,6 +17,7 @@ def markdown(table: Table) -> str:
     if table.comparisons:
         sentences.append(legend(table, MARKS))
     sections = [f"# {table.sweep.title}", _cells(table), "- " + "\n- ".join(sentences)]
+    # for example F-scores in a table of mIoU
     other_scores = []
     for result in table.results:
         if result.metric != table.sweep.metric_at(result.key) and not math.isnan(result.published):

@@ -41,6 +41,7 @@ def save_plot(path: Path, table: Table, plot: Plot) -> None:
     width, height = _PANEL_SIZE
     if len(plot.panels) == 1:
         width = max(width, _COLUMN_WIDTH * len(table.sweep.columns))
+    # not pyplot, whose global state is not thread-safe
     figure = Figure(figsize=(width * len(plot.panels), height), layout="constrained")
     axes = figure.subplots(1, len(plot.panels), squeeze=False)[0]
     for axis, (name, rows) in zip(axes, plot.panels.items(), strict=True):
@@ -65,7 +66,7 @@ def _draw_panel(axis: Axes, table: Table, name: str, rows: tuple[str, ...], join
     axis.set_xticks(range(len(table.sweep.columns)), [column.replace(" ", "\n") for column in table.sweep.columns])
     axis.set_xlim(-0.5, len(table.sweep.columns) - 0.5)
     axis.grid(axis="y", color="0.9", linewidth=0.8)
-    axis.set_axisbelow(True)
+    axis.set_axisbelow(True)  # the grid behind the markers
     axis.spines[["top", "right"]].set_visible(False)
     # matplotlib lists lines (the paper's) before error bars (ours); the legend fills a column with each
     handles, labels = axis.get_legend_handles_labels()

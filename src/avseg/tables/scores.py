@@ -62,6 +62,7 @@ def _read_value(run: RunDirectory, metric: str) -> float:
     scores = read_json(run.result).get("scores", {}).get("own", {})
     if metric not in scores:
         raise UserError(f"{run.result} holds no '{metric}'; it holds {', '.join(scores) or 'no scores'}")
+    # null: undefined
     return math.nan if scores[metric] is None else metric_info(metric).scale * float(scores[metric])
 
 
@@ -77,6 +78,7 @@ def _read_clips(run: RunDirectory, metric: str, value: float) -> dict[str, float
             clips[row["video_id"]] = scale * float(row[metric])
     except (OSError, KeyError, ValueError) as error:
         raise UserError(f"{run.per_clip} cannot be read ({error!r}); {advice}") from error
+    # the dict keeps one row per video_id
     if len(clips) < len(rows):
         raise UserError(f"{run.per_clip} names a clip twice; give each clip of the test split its own video_id")
     mean = float(np.mean(list(clips.values()))) if clips else math.nan
@@ -86,7 +88,7 @@ def _read_clips(run: RunDirectory, metric: str, value: float) -> dict[str, float
 
 
 def _mean_over_seeds(clips: Mapping[int, Mapping[str, float]], names: Mapping[int, str]) -> dict[str, float]:
-    (first_seed, first), *rest = clips.items()
+    (first_seed, first), *rest = clips.items()  # at least one seed is complete
     for seed, scores in rest:
         if scores.keys() != first.keys():
             raise UserError(

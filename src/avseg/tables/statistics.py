@@ -40,6 +40,7 @@ def clip_interval(scores: ArrayLike) -> tuple[float, float]:
     numbers = np.asarray(scores, dtype=np.float64)
     if len(numbers) < 2:
         return float("nan"), float("nan")
+    # BCa is undefined without variation
     if np.ptp(numbers) == 0:
         return float(numbers[0]), float(numbers[0])
     interval = stats.bootstrap(
@@ -73,7 +74,7 @@ def paired_p(first: ArrayLike, second: ArrayLike) -> float:
     test = stats.permutation_test(
         (a, b),
         _mean_difference,
-        permutation_type="samples",
+        permutation_type="samples",  # swaps the two scores of a clip, which flips the sign of its difference
         vectorized=True,
         n_resamples=RESAMPLES,
         batch=_BATCH,

@@ -123,6 +123,7 @@ def read_published(folder: Path, sweep: SweepFile) -> dict[tuple[str, str, str],
         UserError: the file is missing, or has an unknown row or column or an invalid value.
     """
     path = folder / "published.csv"
+    # an extending experiment may extend another one itself
     while not path.is_file():
         extended = _load(path.parent).get("extends")
         if not extended:
@@ -153,6 +154,7 @@ def _merged(folder: Path) -> dict[str, object]:
     common: list[object] = []
     for overrides in (base_entries.get("common"), entries.get("common")):
         common += overrides if isinstance(overrides, list) else []
+    # the extending file's overrides come last, so they win
     return base_entries | entries | {"common": common}
 
 
@@ -172,7 +174,7 @@ def _load(folder: Path) -> dict[str, object]:
 
 
 def _mapping(file: Path, key: str, entries: Mapping[str, object]) -> dict[str, object]:
-    mapping = entries.get(key, {})
+    mapping = entries.get(key, {})  # `key:` without a value is None, an error
     if not isinstance(mapping, dict):
         raise UserError(f"{file}: {key}: '{mapping}' is not a mapping; write NAME: VALUE lines below {key}")
     return {str(name): value for name, value in mapping.items()}
@@ -230,7 +232,7 @@ def _named_pairs(file: Path, axis: str, compare: Mapping[str, object], names: li
     for pair in value if isinstance(value, list) else [value]:
         if not isinstance(pair, list) or len(pair) != 2:
             raise UserError(f"{where}: '{value}' is neither neighbours nor a list of pairs, [[FIRST, SECOND], ...]")
-        first, second = map(str, pair)
+        first, second = map(str, pair)  # yaml reads the column name 1 as a number
         _check_names(where, (first, second), names)
         pairs.append((first, second))
     return pairs

@@ -41,6 +41,7 @@ class Result:
         if scores is None:
             return cls(key, metric, published)
         mean, sd = mean_and_sd(list(scores.values.values()))
+        # NaN for metrics that are not means over clips
         low, high = clip_interval(list(scores.clips.values()))
         return cls(key, metric, published, scores, mean, sd, low, high)
 
@@ -133,11 +134,13 @@ def compare(pairs: Mapping[str, Sequence[Pair]], scores: Mapping[CellKey, Scores
             second_scores = scores.get(second)
             if not first_scores or not second_scores or not first_scores.clips:
                 continue
+            # paired tests need the same clips
             if first_scores.clips.keys() != second_scores.clips.keys():
                 continue
             a = list(first_scores.clips.values())
             b = [second_scores.clips[video_id] for video_id in first_scores.clips]
             difference = sum(b) / len(b) - sum(a) / len(a)
+            # corrected below, when the whole family is known
             comparisons.append(Comparison(axis, first, second, difference, len(a), paired_p(a, b), math.nan))
     corrected = holm([item.p for item in comparisons])
     return [replace(item, corrected=p) for item, p in zip(comparisons, corrected, strict=True)]

@@ -41,7 +41,7 @@ def wandb_sweeps(experiment: Experiment, overrides: Sequence[str] = ()) -> list[
         job = {}
         for override in (*experiment.overrides(cell, seed), *overrides):
             key, _, value = override.partition("=")
-            job[key] = value
+            job[key] = value  # the last override of a key wins, as in Hydra
         jobs.append(job)
     grids = find_grids(jobs)
     return [_file(experiment, grid, number, len(grids)) for number, grid in enumerate(grids, start=1)]
@@ -58,9 +58,11 @@ def find_grids(jobs: Sequence[Overrides]) -> list[Grid]:
             choices[key] = values
         else:
             common[key] = jobs[0][key]
+    # a key that some jobs lack cannot be a parameter of all
     complete = not any(None in values for values in choices.values())
     if complete and math.prod(map(len, choices.values())) == len(jobs):
         return [Grid(common, {key: tuple(map(str, values)) for key, values in choices.items()})]
+    # few keys vary, so trying each is cheap
     candidates = []
     for key, values in choices.items():
         grids: list[Grid] = []
@@ -75,6 +77,7 @@ def _file(experiment: Experiment, grid: Grid, number: int, count: int) -> str:
     head = f"# {title}\n#   wandb sweep THIS_FILE, then on each set of devices: wandb agent SWEEP\n"
     if "single_source" in (grid.common.get("init"), *grid.choices.get("init", ())):
         head += f"# the Single-source runs must be complete: avseg reproduce {experiment.name} makes them first\n"
+    # macros that the agent expands; Hydra wants key=value without hyphens
     command = ["${env}", "${interpreter}", "-m", "avseg", "train", "logger=wandb"]
     for key, value in grid.common.items():
         command.append(f"{key}={value}")

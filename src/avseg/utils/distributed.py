@@ -26,14 +26,14 @@ def all_gather_object(value: Value) -> list[Value]:
     """Collect a picklable value from every process, in the order of ranks; every process must call it."""
     if not is_distributed():
         return [value]
-    values: list[Value] = [value] * get_world_size()
+    values: list[Value] = [value] * get_world_size()  # overwritten
     distributed.all_gather_object(values, value)
     return values
 
 
 def all_reduce_sum(tensor: Tensor) -> Tensor:
     """Return the sum of a tensor over all processes, without gradient; every process must call it."""
-    total = tensor.detach().clone()
+    total = tensor.detach().clone()  # all_reduce works in place
     if is_distributed():
         distributed.all_reduce(total, op=distributed.ReduceOp.SUM)
     return total

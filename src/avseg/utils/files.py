@@ -15,6 +15,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     The suffix is kept because image and video writers choose the format by it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    # in the same folder, since a rename across file systems is not atomic
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield temporary
@@ -48,6 +49,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
     path = path.resolve()
     with _staging_folder(path) as temporary:
         yield temporary
+        # a folder cannot be renamed onto another one that is not empty
         old = temporary.with_suffix(".old")
         if path.exists():
             path.rename(old)

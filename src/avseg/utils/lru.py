@@ -22,7 +22,7 @@ class LRUCache(Generic[Key, Value]):
         self.capacity = capacity
         self._size = size
         self._total = 0
-        self._entries: OrderedDict[Key, Value] = OrderedDict()
+        self._entries: OrderedDict[Key, Value] = OrderedDict()  # least recently used first
 
     def __contains__(self, key: Key) -> bool:
         return key in self._entries

@@ -15,7 +15,7 @@ from avseg.utils.errors import UserError
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-_MAX_CHUNK = 32
+_MAX_CHUNK = 32  # items per message to a process
 
 
 class ProcessDied(Exception):
@@ -47,7 +47,7 @@ def run_jobs(
         for job in jobs:
             yield job, function(job)
         return
-    waiting = list(reversed(jobs))
+    waiting = list(reversed(jobs))  # popped from the end
     idle = [_new_process(begin) for _ in range(min(processes, len(jobs)))]
     running: dict[Future[Result], tuple[ProcessPoolExecutor, Job]] = {}
     try:
@@ -92,6 +92,7 @@ def map_in_order(
     if processes < 2:
         yield from map(function, items)
         return
+    # at least four chunks per process balance the load
     size = max(1, min(_MAX_CHUNK, len(items) // (4 * processes)))
     chunks = [(start, items[start : start + size]) for start in range(0, len(items), size)]
     finished: dict[int, list[Result]] = {}
@@ -99,6 +100,7 @@ def map_in_order(
     for (start, _), results in run_jobs(partial(_run_chunk, function), chunks, processes):
         if isinstance(results, ProcessDied):
             raise UserError("a worker process was killed (out of memory?); run again with --jobs 1")
+        # chunks finish in any order
         finished[start] = results
         while position in finished:
             yield from finished.pop(position)
