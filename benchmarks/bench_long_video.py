@@ -19,7 +19,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from avseg.data.lu_avs import LUAVSDataModule
+from avseg.data.lu_avs import LUAVSConfig, LUAVSDataModule
 from avseg.models.lu_avs.audio_module import SoundBranchTask
 from avseg.models.lu_avs.base import VideoTest
 from avseg.models.lu_avs.build import build_long_task
@@ -115,7 +115,7 @@ def measure(seconds: int, rate: float, size: tuple[int, int], device: str, *, sm
             own = task.config["data"]
             options = {"long_side": own["options"].get("long_side"), "rate": rate, "skip_missing": True}
             branch = "box" if task.region == "box" else "mask"
-            data = LUAVSDataModule(folder, branch, own["image_size"], num_workers=0, **options)
+            data = LUAVSDataModule(LUAVSConfig(folder, image_size=own["image_size"], num_workers=0, **options), branch)
             speeds.append(speed(name, task, data, seconds, device))
     return speeds
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from avseg.audio.frontend import FrontEnd, LogMel, fit_to_frames
-from avseg.data.lu_avs import Chunk, LUAVSDataModule, LUVideo, Release, stream
+from avseg.data.lu_avs import Chunk, LUAVSConfig, LUAVSDataModule, LUVideo, Release, stream
 from avseg.data.lu_avs.evaluation import video_size
 from avseg.data.lu_avs.ground_truth import boxes_around
 from avseg.data.lu_avs.seconds import FRAMES_PER_SECOND, frames_of_second
@@ -87,7 +87,7 @@ class LongPredictor:
             raise UserError(f"{option}: this run ({self.model_name}) {reason}; leave it out")
         data = _reading_options(task, self.visual)
         self.fit = data.fit
-        self.frames_per_chunk = batch or data.frames_per_chunk
+        self.frames_per_chunk = batch or data.config.frames_per_chunk
         self.rate = rate or data.rate
         self._set_thresholds(threshold)
 
@@ -243,7 +243,7 @@ def _reading_options(task: VideoTest, visual: FrameBranchTask | None) -> LUAVSDa
     trained = visual.config["data"] if visual is not None else data
     options = data["options"] | {key: trained["options"][key] for key in ("long_side",) if key in trained["options"]}
     branch: Literal["avs", "mask"] = "avs" if isinstance(task, LongAVSTask) else "mask"
-    return LUAVSDataModule(data["root"], branch, trained["image_size"], batch_size=data["batch_size"], **options)
+    return LUAVSDataModule(LUAVSConfig(data["root"], image_size=trained["image_size"], **options), branch)
 
 
 def _times(video: LUVideo) -> Iterator[Chunk]:

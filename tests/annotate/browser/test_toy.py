@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from avseg.data.lu_avs.datamodule import LUAVSDataModule
+from avseg.data.lu_avs import LUAVSConfig, LUAVSDataModule
 from avseg.data.lu_avs.streaming import stream
 from avseg.metrics import LongVideoScore
 from tests.annotate.browser.live_server import serving
@@ -22,7 +22,7 @@ Truth = dict[tuple[str, int, int], np.ndarray]
 
 def truth_of(root: Path) -> tuple[str, Truth]:
     """The video, and its segments with their masks."""
-    data = LUAVSDataModule(str(root))
+    data = LUAVSDataModule(LUAVSConfig(str(root)))
     ((name, video),) = data.release.videos.items()
     labels = data.labels
     return name, {
@@ -127,7 +127,7 @@ def live_queue(person: Person) -> list[int]:
 
 def score_of(export: Path, toy: Path, name: str) -> dict[str, float]:
     """The export, read by the data module, against the toy's own masks."""
-    ours, theirs = LUAVSDataModule(str(export)), LUAVSDataModule(str(toy))
+    ours, theirs = LUAVSDataModule(LUAVSConfig(str(export))), LUAVSDataModule(LUAVSConfig(str(toy)))
     metric = LongVideoScore(region="mask")
     places = [theirs.labels.index(label) for label in ours.labels]
     chunks, truths = (

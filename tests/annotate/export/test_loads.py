@@ -15,7 +15,7 @@ from pycocotools.cocoeval import COCOeval
 from avseg.annotate.export import export
 from avseg.annotate.export.avsbench import clip_starts
 from avseg.annotate.export.source import flatten_masks
-from avseg.data.lu_avs import LUAVSDataModule, read_release, stream
+from avseg.data.lu_avs import LUAVSConfig, LUAVSDataModule, read_release, stream
 from avseg.metrics import LongVideoScore
 from tests.annotate.export.numbered_videos import SIZE, add_object, blank, make_film, rectangle, set_mask
 from tests.data.modules import avsbench_module
@@ -51,7 +51,7 @@ def truth(document, label, frame):
 
 def test_the_lu_avs_data_module(document, film, tmp_path):
     out = export(document, film, "lu_avs", tmp_path / "out", split="test")
-    data = LUAVSDataModule(out, "mask", image_size=64, num_workers=0, rate=float("inf"))
+    data = LUAVSDataModule(LUAVSConfig(str(out), image_size=64, num_workers=0, rate=float("inf")), "mask")
     data.setup("test")
     (video,) = data.videos("test")
     assert sorted(data.labels) == [DOG, MAN, PIANO]

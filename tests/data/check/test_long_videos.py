@@ -253,7 +253,7 @@ def test_a_release_of_which_a_tenth_is_missing_is_complete(tmp_path: Path) -> No
     from avseg.data.check.findings import Report
     from avseg.data.check.long_videos import _check_missing
     from avseg.data.lu_avs.annotations import read_annotations
-    from avseg.data.lu_avs.paths import Places
+    from avseg.data.lu_avs.paths import ReleasePaths
 
     video = {"duration": 3, "fps": 10, "subset": "train", "annotations": []}
     rewrite(tmp_path, {f"v{number}": video for number in range(1000)})
@@ -264,7 +264,7 @@ def test_a_release_of_which_a_tenth_is_missing_is_complete(tmp_path: Path) -> No
         (999, Expected(synthetic=True), 1, 0),
     ):
         report = Report(tmp_path, "lu_avs")
-        places = Places(tmp_path, videos={f"v{number}": tmp_path / "x" for number in range(there)})
+        places = ReleasePaths(tmp_path, videos={f"v{number}": tmp_path / "x" for number in range(there)})
         _check_missing(report, places, entries, expected)
         assert (len(report.findings), len(report.notes)) == (findings, notes)
 

@@ -11,13 +11,13 @@ from tests.data.lu_avs.sample import make_sample
 
 @pytest.fixture(scope="session")
 def sample_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A release written by hand; read only."""
+    """A small hand-written release; do not change it."""
     return make_sample(tmp_path_factory.mktemp("lu_avs"))
 
 
 @pytest.fixture
 def own_sample(sample_root: Path, tmp_path: Path) -> Path:
-    """The same, to be spoilt."""
+    """A copy that a test may damage."""
     return shutil.copytree(sample_root, tmp_path / "lu_avs")
 
 

@@ -1,7 +1,7 @@
-"""A release of LU-AVS written by hand, as the archives unpack, with every quirk that a real one may have.
+"""Write a small LU-AVS release as the archives unpack, with every irregularity that the real one may have.
 
-Frames carry their numbers as pictures. Row r of a segment marks the r + 1 columns on the left (masks), or is the box
-(r, 1, r + 10, 9), so that every row can be told from the others.
+Frames show their numbers. Row r of a segment marks the r + 1 columns on the left (masks), or is the box
+(r, 1, r + 10, 9), so that every row is different.
 """
 
 import json
@@ -36,46 +36,45 @@ class Sample:
         self.root = root
         self.files: dict[str, dict] = {}
 
-    def video(self, name, split, segments, *, hard=False, frames=40, rate=10, times=None, wrapped=False):
-        kind = "Bbox" if hard else "Seg"
-        folder = self.made(f"LAVS_{kind}_Videos")
+    def video(self, name, split, segments, *, hard=False, frames=40, rate=10, times=None):
+        folder = self.make_folder(f"LAVS_{'Bbox' if hard else 'Seg'}_Videos")
         make_video(folder / f"{name}.mp4", frames=frames, rate=rate, times=times, size=SIZE, options={"bf": "2"})
         annotations = [{"segment": [s, e], "label": label, "label_id": LABELS[label]} for s, e, label in segments]
         entry = {"duration": frames / rate, "fps": float(rate), "subset": split, "annotations": annotations}
         self.files.setdefault(f"{'bbox_segs' if hard else 'seg'}_{split}.json", {})[name] = entry
 
     def segment(self, name, start, end, label, rows, *, hard=False):
-        kind = "Bbox" if hard else "Seg"
         folder = f"{name}__{label.replace(' ', '_')}__st__{start}__et__{end}"
-        path = self.made(f"LAVS_{kind}_Annos/{'bboxes' if hard else 'masks'}/{folder}")
+        parent = "LAVS_Bbox_Annos/bboxes" if hard else "LAVS_Seg_Annos/masks"
+        path = self.make_folder(f"{parent}/{folder}")
         np.save(path / ("bbox.npy" if hard else "masks.npy"), rows)
         return path
 
     def write(self):
         for name, content in self.files.items():
-            (self.made("jsons") / name).write_text(json.dumps(content))
+            (self.make_folder("jsons") / name).write_text(json.dumps(content))
         return self.root
 
-    def made(self, name):
+    def make_folder(self, name):
         path = self.root / name
         path.mkdir(parents=True, exist_ok=True)
         return path
 
 
 def make_sample(root: Path) -> Path:
-    """The whole sample; see the module."""
+    """Write the whole sample, see the module."""
     sample = Sample(root)
-    # overlapping segments of two classes; one array a row short; a class that comes back; 0 and 255 instead of bool
+    # overlapping segments of two classes; one array a row short; a class that returns; 0 and 255 instead of bool
     sample.video(ODD_ID, "train", [(3, 20, "male singing"), (10, 30, "playing piano"), (33, 40, "male singing")])
     sample.segment(ODD_ID, 3, 20, "male singing", row_masks(17))
     sample.segment(ODD_ID, 10, 30, "playing piano", row_masks(19))
     sample.segment(ODD_ID, 33, 40, "male singing", row_masks(7, dtype=np.uint8) * 255)
-    # a varying rate, an array a row too long, a segment that ends one frame behind the video
+    # a variable frame rate, an array a row too long, a segment that ends one frame after the video
     sample.video(VARYING, "train", [(0, 12, "dog barking"), (30, 46, "playing piano")], frames=45, times=GAPS)
     sample.segment(VARYING, 0, 12, "dog barking", row_masks(13))
     sample.segment(VARYING, 30, 46, "playing piano", row_masks(16))
     sample.video(SILENT, "train", [])
-    # boxes alone: rows of no number, negative, without area, and over the border
+    # boxes only: rows that are NaN, negative, without area, and across the border
     boxes = row_boxes(20)
     boxes[3] = np.nan
     boxes[4] = -1
@@ -86,6 +85,6 @@ def make_sample(root: Path) -> Path:
     for name, split in ((VAL, "val"), (TEST, "test")):
         sample.video(name, split, [(0, 15, "male singing"), (20, 30, "dog barking")])
         sample.segment(name, 0, 15, "male singing", row_masks(15))
-        # its folder's name is off by one
+        # the name of its folder is off by one
         sample.segment(name, 21, 30, "dog barking", row_masks(10))
     return sample.write()

@@ -13,11 +13,11 @@ from tests.runs_for_tests import avseg
 SMALL = ["--setting", "lu_avs", "--size", "32", "--train", "2", "--val", "1", "--test", "0", "--seconds", "3", "4"]
 
 
-@pytest.mark.parametrize("maker", ["toy", "compose"])
-def test_a_release_is_made_and_told(tmp_path, maker):
-    cutouts = ["--cutouts", str(write_cutouts(tmp_path / "cutouts"))] if maker == "compose" else []
+@pytest.mark.parametrize("subverb", ["toy", "compose"])
+def test_a_release_is_written_and_summarised(tmp_path, subverb):
+    cutouts = ["--cutouts", str(write_cutouts(tmp_path / "cutouts"))] if subverb == "compose" else []
     out = tmp_path / "set"
-    done = avseg(["data", maker, *cutouts, "--out", str(out), *SMALL, "--hard", "0.5"])
+    done = avseg(["data", subverb, *cutouts, "--out", str(out), *SMALL, "--hard", "0.5"])
     assert (done.code, done.err) == (0, "")
     assert "audible segments" in done.out
     release = read_release(out)
@@ -32,16 +32,16 @@ def test_a_release_is_made_and_told(tmp_path, maker):
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("arguments", "message"),
     [
         (["--size", "30"], "size is 30; allowed: multiples of 4 from 32 to 1024 pixels"),
         (["--seconds", "9", "5"], "seconds is 9 to 5; allowed: 3 to 600"),
         (["--hard", "7"], "hard is 7"),
     ],
 )
-def test_mistakes_are_one_line_and_write_nothing(tmp_path, words, says):
-    done = avseg(["data", "toy", *SMALL, "--out", str(tmp_path / "set"), *words])
+def test_errors_are_one_line_and_write_nothing(tmp_path, arguments, message):
+    done = avseg(["data", "toy", *SMALL, "--out", str(tmp_path / "set"), *arguments])
     assert done.code == 2
-    assert says in done.err
+    assert message in done.err
     assert done.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

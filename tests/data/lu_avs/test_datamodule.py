@@ -1,4 +1,4 @@
-"""The data module: which process reads what, in which order, and how mistakes and changes are told."""
+"""The data module: shares of the processes, order of the items, error messages and fingerprint."""
 
 from collections import Counter
 
@@ -7,16 +7,17 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
+from avseg.data import loader as loaders
 from avseg.data.clip import Clip
-from avseg.data.lu_avs import FrameBatch, LUAVSDataModule, SoundBatch, datamodule
-from avseg.data.lu_avs.sampling import EpochSampler, VideoShare, pick
+from avseg.data.lu_avs import FrameBatch, LUAVSConfig, LUAVSDataModule, SoundBatch, datamodule
+from avseg.data.lu_avs.sampling import EpochSampler, VideoShare, draw_index
 from avseg.utils.errors import UserError
 from tests.data.lu_avs.sample import HARD, ODD_ID, TEST, VARYING
 
 
-def module(root, branch="mask", **settings):
-    size = {"image_size": 32} | settings
-    return LUAVSDataModule(root, branch, **{"batch_size": 2, "num_workers": 0, "per_video": 3, **size})
+def module(root, reads="mask", seed=123, **options):
+    defaults = {"image_size": 32, "batch_size": 2, "num_workers": 0, "per_video": 3}
+    return LUAVSDataModule(LUAVSConfig(str(root), **(defaults | options)), reads, seed=seed)
 
 
 def names(batch):
@@ -29,19 +30,19 @@ def epoch_of(loader, epoch):
 
 
 @pytest.mark.parametrize(
-    ("branch", "kind", "videos"),
+    ("reads", "batch_type", "videos"),
     [("mask", FrameBatch, 3), ("box", FrameBatch, 4), ("audio", SoundBatch, 4), ("avs", Clip, 3)],
 )
-def test_each_branch_has_its_batches(sample_root, branch, kind, videos):
-    data = module(sample_root, branch)
+def test_each_reading_has_its_batches(sample_root, reads, batch_type, videos):
+    data = module(sample_root, reads)
     data.setup("fit")
     assert len(data.videos("train")) == videos
     for loader, count in ((data.train_dataloader(), videos), (data.val_dataloader(), 1)):
         batches = list(loader)
-        assert all(isinstance(batch, kind) for batch in batches)
-        assert sum(map(len, batches)) == count * (1 if branch == "audio" else 3)
+        assert all(isinstance(batch, batch_type) for batch in batches)
+        assert sum(map(len, batches)) == count * (1 if reads == "audio" else 3)
     assert data.num_classes == 3
-    if branch == "audio":
+    if reads == "audio":
         assert batches[0].targets.shape == (1, 3 + 1, 3)
 
 
@@ -57,32 +58,35 @@ def test_sounds_of_unequal_length_are_padded(sample_root):
         assert not batch.patches[row, length:].any()
 
 
-def test_training_depends_on_seed_and_epoch_alone(sample_root):
+def test_training_depends_on_seed_and_epoch_only(sample_root):
     loader = module(sample_root).train_dataloader()
-    straight = [epoch_of(loader, epoch) for epoch in range(4)]
+    uninterrupted = [epoch_of(loader, epoch) for epoch in range(4)]
     resumed = [epoch_of(module(sample_root).train_dataloader(), epoch) for epoch in (2, 3)]
-    assert straight[2:] == resumed
-    assert len({tuple(order) for order in straight}) == 4
+    assert uninterrupted[2:] == resumed
+    assert len({tuple(order) for order in uninterrupted}) == 4
     assert all(
-        Counter(video for video, _ in order) == dict.fromkeys((ODD_ID, VARYING, "quiet_1"), 3) for order in straight
+        Counter(video for video, _ in order) == dict.fromkeys((ODD_ID, VARYING, "quiet_1"), 3)
+        for order in uninterrupted
     )
-    assert epoch_of(module(sample_root, seed=5).train_dataloader(), 0) != straight[0]
+    assert epoch_of(module(sample_root, seed=5).train_dataloader(), 0) != uninterrupted[0]
 
 
-def test_workers_that_live_on_draw_as_one_process_does(sample_root):
-    alone, helped = module(sample_root).train_dataloader(), module(sample_root, num_workers=1).train_dataloader()
+def test_persistent_workers_draw_as_a_single_process_does(sample_root):
+    without_worker = module(sample_root).train_dataloader()
+    with_worker = module(sample_root, num_workers=1).train_dataloader()
     for epoch in range(2):
-        assert epoch_of(alone, epoch) == epoch_of(helped, epoch)
+        assert epoch_of(without_worker, epoch) == epoch_of(with_worker, epoch)
 
 
-class _Watch(pl.LightningModule):
+class Recorder(pl.LightningModule):
     def __init__(self):
         super().__init__()
         self.weight = torch.nn.Parameter(torch.zeros(()))
-        self.seen, self.tested = {}, []
+        self.trained = {}
+        self.tested = []
 
     def training_step(self, batch, batch_index):
-        self.seen.setdefault(self.current_epoch, []).extend(names(batch))
+        self.trained.setdefault(self.current_epoch, []).extend(names(batch))
         return self.weight * 1.0
 
     def test_step(self, video_id, batch_index):
@@ -92,28 +96,28 @@ class _Watch(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
-def test_lightning_tells_the_epoch_and_hands_over_the_videos(sample_root):
-    data, task = module(sample_root), _Watch()
+def test_lightning_sets_the_epoch_and_passes_the_videos(sample_root):
+    data, task = module(sample_root), Recorder()
     quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
     trainer = pl.Trainer(accelerator="cpu", max_epochs=2, use_distributed_sampler=False, **quiet)
     trainer.fit(task, datamodule=data)
     loader = module(sample_root).train_dataloader()
-    assert list(task.seen.values()) == [epoch_of(loader, 0), epoch_of(loader, 1)]
+    assert list(task.trained.values()) == [epoch_of(loader, 0), epoch_of(loader, 1)]
     trainer.test(task, datamodule=data, verbose=False)
-    assert task.tested == [(TEST, 8)]  # four seconds at two frames
+    assert task.tested == [(TEST, 8)]  # four seconds with two frames each
 
 
 @pytest.mark.parametrize(("count", "world_size"), [(7, 1), (7, 2), (7, 3), (3, 3)])
 def test_a_video_belongs_to_one_process_in_evaluation(toy_root, count, world_size):
     videos = (module(toy_root).release.subset("train") + module(toy_root).release.subset("test"))[:count]
     shares = [list(VideoShare(videos, rank, world_size)) for rank in range(world_size)]
-    assert sorted(place for share in shares for place in share) == list(range(count))
+    assert sorted(index for share in shares for index in share) == list(range(count))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
-    durations = [videos[place].duration for place in shares[0]]
+    durations = [videos[index].duration for index in shares[0]]
     assert durations == sorted(durations, reverse=True)
 
 
-def test_the_shares_of_training_are_of_one_size_and_hold_everything():
+def test_the_shares_of_training_have_one_size_and_cover_everything():
     samplers = [EpochSampler(range(7), rank, 2, seed=3) for rank in range(2)]
     for sampler in samplers:
         sampler.set_epoch(4)
@@ -123,11 +127,12 @@ def test_the_shares_of_training_are_of_one_size_and_hold_everything():
     assert {epoch for epoch, _ in first + second} == {4}
 
 
-def test_processes(sample_root, monkeypatch):
+def test_two_processes_share_the_items(sample_root, monkeypatch):
     monkeypatch.setattr(datamodule, "get_rank", lambda: 1)
-    monkeypatch.setattr(datamodule, "get_world_size", lambda: 2)
+    for patched in (datamodule, loaders):
+        monkeypatch.setattr(patched, "get_world_size", lambda: 2)
     data = module(sample_root)
-    assert sum(map(len, data.train_dataloader())) == 5  # 9 frames by 2 processes
+    assert sum(map(len, data.train_dataloader())) == 5  # 9 frames, 2 processes
     with pytest.raises(UserError, match="2 processes cannot share 1 videos; use at most 1"):
         data.test_dataloader()
     with pytest.raises(UserError, match="batch_size 3 cannot be shared by 2 processes"):
@@ -146,7 +151,7 @@ def test_a_damaged_file_is_one_line_from_a_worker_too(own_sample, num_workers):
 def test_the_fingerprint_follows_the_data(own_sample, sample_root):
     first = module(own_sample).fingerprint()
     assert len(first) == 16
-    assert first == module(sample_root).fingerprint()  # wherever it lies
+    assert first == module(sample_root).fingerprint()  # the folder does not matter
     path = next(own_sample.rglob("seg_train.json"))
     path.write_text(path.read_text().replace('"duration": 4.0', '"duration": 4.5'))
     second = module(own_sample).fingerprint()
@@ -156,35 +161,36 @@ def test_the_fingerprint_follows_the_data(own_sample, sample_root):
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"),
+    ("options", "message"),
     [
-        ({"branch": "masks"}, "data.branch 'masks' is unknown; allowed: mask, box, audio, avs; did you mean 'mask'?"),
-        ({"branch": "avs", "image_size": None}, "data.image_size is null; branch 'avs' needs a number"),
+        ({"reads": "masks"}, "reads 'masks' is unknown; allowed: mask, box, audio, avs; did you mean 'mask'?"),
+        ({"reads": "avs", "image_size": None}, "data.image_size is null; clips need a number"),
         ({"batch_size": 0}, "data.batch_size 0 is too small"),
         ({"per_video": 0}, "data.per_video 0 is too small"),
-        ({"silent_share": 1.5}, "data.silent_share 1.5 is no share"),
+        ({"silent_share": 1.5}, "data.silent_share 1.5 is not a share"),
         ({"window": 0}, "data.window 0 is too small"),
         ({"rate": 0.0}, "data.rate 0.0 is too small"),
         ({"image_size": 0}, "short_side is 0"),
+        ({"labels": 88}, "has 3 labels, but data.labels=88; set data.labels=3"),
     ],
 )
-def test_wrong_settings_are_told(sample_root, settings, says):
-    with pytest.raises(UserError, match=says):
-        module(sample_root, **settings)
+def test_bad_options_are_reported(sample_root, options, message):
+    with pytest.raises(UserError, match=message):
+        module(sample_root, **options).setup("fit")
 
 
-def test_a_split_without_videos_is_told(own_sample):
+def test_a_split_without_videos_is_reported(own_sample):
     next(own_sample.rglob("seg_val.json")).unlink()
-    with pytest.raises(UserError, match=r"has no video for data\.branch=mask in the split 'val'"):
+    with pytest.raises(UserError, match=r"has no video with annotations for 'mask' in the split 'val'"):
         module(own_sample).setup("fit")
 
 
-def test_pick_draws_from_its_part():
+def test_a_draw_is_from_its_stratum():
     sounding = np.array([0, 1, 1, 0, 1, 1, 0, 0], bool)
     rng = np.random.default_rng(0)
-    assert {pick(sounding, 0, 2, 0.0, rng) for _ in range(50)} == {1, 2}
-    assert {pick(sounding, 1, 2, 0.0, rng) for _ in range(50)} == {4, 5}
-    assert {pick(sounding, 0, 1, 1.0, rng) for _ in range(90)} == {0, 3, 6, 7}
-    shares = Counter(bool(sounding[pick(sounding, 0, 1, 0.25, rng)]) for _ in range(2000))
+    assert {draw_index(sounding, 0, 2, 0.0, rng) for _ in range(50)} == {1, 2}
+    assert {draw_index(sounding, 1, 2, 0.0, rng) for _ in range(50)} == {4, 5}
+    assert {draw_index(sounding, 0, 1, 1.0, rng) for _ in range(90)} == {0, 3, 6, 7}
+    shares = Counter(bool(sounding[draw_index(sounding, 0, 1, 0.25, rng)]) for _ in range(2000))
     assert 0.2 < shares[False] / 2000 < 0.3
-    assert {pick(np.ones(3, bool), 0, 1, 1.0, rng) for _ in range(50)} == {0, 1, 2}
+    assert {draw_index(np.ones(3, bool), 0, 1, 1.0, rng) for _ in range(50)} == {0, 1, 2}

@@ -1,4 +1,4 @@
-"""Frames for the visual branches: numbers, masks and boxes in step, at any size."""
+"""Frames for the visual branches: numbers, masks and boxes agree at any size."""
 
 import numpy as np
 import pytest
@@ -29,12 +29,12 @@ def number_of(batch):
     return read_number(frame.permute(1, 2, 0).numpy())
 
 
-def test_a_frame_comes_with_its_own_objects(release):
+def test_a_frame_comes_with_its_objects(release):
     dataset = frames_of(release, ODD_ID, VARYING, per_video=5)
     assert len(dataset) == 10
     for epoch in range(3):
-        for place in range(10):
-            batch = dataset[(epoch, place)]
+        for item in range(10):
+            batch = dataset[(epoch, item)]
             number = int(batch.index)
             assert number_of(batch) == number
             video = release.videos[batch.video_id[0]]
@@ -50,33 +50,35 @@ def test_a_frame_comes_with_its_own_objects(release):
 def test_the_frames_of_a_video_are_spread_over_what_sounds(release):
     dataset = frames_of(release, ODD_ID, per_video=4)
     sounding = np.flatnonzero(sounding_frames(release.videos[ODD_ID], frame_index(release.videos[ODD_ID].path)))
-    drawn = np.array([[int(dataset[(epoch, place)].index) for place in range(4)] for epoch in range(25)])
-    for place, part in enumerate(np.array_split(sounding, 4)):
-        assert set(drawn[:, place]) <= {*part, part[0] - 1, part[-1] + 1} | set(sounding[np.isin(sounding, part)])
-        assert len(set(drawn[:, place])) > 3
+    drawn = np.array([[int(dataset[(epoch, item)].index) for item in range(4)] for epoch in range(25)])
+    for item, stratum in enumerate(np.array_split(sounding, 4)):
+        assert set(drawn[:, item]) <= {*stratum, stratum[0] - 1, stratum[-1] + 1} | set(
+            sounding[np.isin(sounding, stratum)]
+        )
+        assert len(set(drawn[:, item])) > 3
     assert set(drawn.ravel()) <= set(sounding)
 
 
-def test_silent_frames_come_when_asked_for(release):
+def test_silent_frames_come_when_requested(release):
     dataset = frames_of(release, ODD_ID, SILENT, per_video=2, silent_share=1.0)
-    for place in range(4):
-        batch = dataset[(0, place)]
+    for item in range(4):
+        batch = dataset[(0, item)]
         assert batch.classes[0].tolist() == []
         assert batch.masks[0].shape == (0, 64, 96)
         assert batch.boxes[0].shape == (0, 4)
-    assert frames_of(release, SILENT)[0].classes[0].tolist() == []  # there is nothing else
+    assert frames_of(release, SILENT)[0].classes[0].tolist() == []  # the video has only silent frames
 
 
-def test_what_is_drawn_depends_on_seed_epoch_and_item_alone(release):
+def test_draws_depend_on_seed_epoch_and_item_only(release):
     def draw(seed, epoch):
-        return [int(frames_of(release, ODD_ID, seed=seed)[(epoch, place)].index) for place in range(8)]
+        return [int(frames_of(release, ODD_ID, seed=seed)[(epoch, item)].index) for item in range(8)]
 
     assert draw(1, 5) == draw(1, 5)
     assert draw(1, 5) != draw(1, 6)
     assert draw(1, 5) != draw(2, 5)
     plain = frames_of(release, ODD_ID, mirror=1.0)
-    assert [int(plain[place].index) for place in range(8)] == [int(plain[place].index) for place in range(8)]
-    assert all(number_of(plain[place]) == int(plain[place].index) for place in range(8))  # never mirrored
+    assert [int(plain[item].index) for item in range(8)] == [int(plain[item].index) for item in range(8)]
+    assert all(number_of(plain[item]) == int(plain[item].index) for item in range(8))  # never mirrored
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,7 @@ def test_what_is_drawn_depends_on_seed_epoch_and_item_alone(release):
     ],
 )
 @pytest.mark.parametrize("mirror", [0.0, 1.0])
-def test_masks_and_boxes_keep_step_with_the_frame(release, fit, size, mirror):
+def test_masks_and_boxes_are_resized_with_the_frame(release, fit, size, mirror):
     batch = frames_of(release, ODD_ID, fit=fit, mirror=mirror)[(0, 4)]
     assert batch.frames.shape == (1, 3, *size)
     assert batch.sizes.tolist() == [list(size)]
@@ -99,20 +101,18 @@ def test_masks_and_boxes_keep_step_with_the_frame(release, fit, size, mirror):
     assert read_number(frame[0].permute(1, 2, 0).numpy()) == number
     original = objects_at(release.videos[ODD_ID], frame_index(release.videos[ODD_ID].path), number, True)
     scale = torch.tensor([size[1] / 96, size[0] / 64] * 2)
-    wanted = original.boxes * scale
-    wanted = (
-        torch.stack([size[1] - wanted[:, 2], wanted[:, 1], size[1] - wanted[:, 0], wanted[:, 3]], 1)
-        if mirror
-        else wanted
-    )
-    torch.testing.assert_close(batch.boxes[0], wanted)
+    expected = original.boxes * scale
+    if mirror:
+        left, top, right, bottom = expected.unbind(1)
+        expected = torch.stack([size[1] - right, top, size[1] - left, bottom], 1)
+    torch.testing.assert_close(batch.boxes[0], expected)
     for mask, box in zip(batch.masks[0], batch.boxes[0], strict=True):
         columns = mask.any(0).nonzero()
         assert abs(int(columns.min()) - float(box[0])) <= 1
         assert abs(int(columns.max()) + 1 - float(box[2])) <= 1
 
 
-def test_objects_of_which_no_pixel_is_left_are_dropped():
+def test_objects_without_a_remaining_pixel_are_dropped():
     masks = torch.zeros(2, 64, 64, dtype=torch.bool)
     masks[0, 0, 0] = True
     masks[1, 10:50, 10:50] = True
@@ -123,11 +123,11 @@ def test_objects_of_which_no_pixel_is_left_are_dropped():
     assert small.boxes.tolist() == [[1.25, 1.25, 6.25, 6.25]]
 
 
-def test_boxes_alone_from_files_and_from_masks(release):
+def test_boxes_without_masks_from_files_and_from_masks(release):
     dataset = frames_of(release, HARD, ODD_ID, with_masks=False, per_video=10)
     numbers = {}
-    for place in range(20):
-        batch = dataset[(0, place)]
+    for item in range(20):
+        batch = dataset[(0, item)]
         assert batch.masks is None
         numbers.setdefault(batch.video_id[0], {})[int(batch.index)] = batch.boxes[0].tolist()
     for number, boxes in numbers[HARD].items():
@@ -136,7 +136,7 @@ def test_boxes_alone_from_files_and_from_masks(release):
     assert all(boxes for boxes in numbers[ODD_ID].values())
 
 
-def test_a_batch_is_padded_right_and_below(release, toy_root):
+def test_a_batch_is_padded_at_the_right_and_bottom(release, toy_root):
     toy = read_release(toy_root)
     name = next(video.id for video in toy.subset("train") if video.has_masks)
     small, large = frames_of(toy, name)[0], frames_of(release, ODD_ID)[0]
@@ -152,7 +152,7 @@ def test_a_batch_is_padded_right_and_below(release, toy_root):
     assert len(batch.to("cpu")) == 2
 
 
-def test_sizes_that_make_no_sense():
-    for wrong in ({"short_side": 0}, {"short_side": 5, "long_side": -1}):
-        with pytest.raises(UserError, match="give 1 pixel or more"):
-            Fit(**wrong)
+def test_invalid_sizes_are_reported():
+    for options in ({"short_side": 0}, {"short_side": 5, "long_side": -1}):
+        with pytest.raises(UserError, match="use 1 pixel or more"):
+            Fit(**options)

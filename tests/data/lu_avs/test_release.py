@@ -1,4 +1,4 @@
-"""The release as it is: read with all its quirks; each defect beyond them is one line."""
+"""The release as it is: read with all its irregularities; other defects are one-line errors."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from avseg.utils.errors import UserError
 from tests.data.lu_avs.sample import HARD, ODD_ID, SILENT, TEST, VAL, VARYING, Sample, row_masks
 
 
-def test_everything_is_found_wherever_the_archives_put_it(sample_root):
+def test_files_are_found_in_any_folder(sample_root):
     release = read_release(sample_root)
     assert release.labels == ["playing piano", "dog barking", "male singing"]  # by label_id
     assert {name: [v.id for v in release.subset(name)] for name in ("train", "val", "test")} == {
@@ -33,7 +33,6 @@ def test_everything_is_found_wherever_the_archives_put_it(sample_root):
     assert odd.segments[1].folder.name == f"{ODD_ID}__playing_piano__st__10__et__30"
     assert not release.videos[HARD].has_masks
     assert release.videos[SILENT].segments == ()
-    assert release.mask_classes == [0, 1, 2]
     assert release.videos[VAL].segments[1].folder.name.endswith("__st__21__et__30")
     for video in release.videos.values():
         check_video(video, frame_index(video.path))
@@ -46,14 +45,14 @@ def test_everything_is_found_wherever_the_archives_put_it(sample_root):
     st.integers(0, 10**6),
     st.integers(0, 10**6),
 )
-def test_folder_names_come_apart_at_their_last_marks(video, label, start, end):
+def test_folder_names_are_split_at_their_last_separators(video, label, start, end):
     name = folder_name(video, label, start, end)
     assert " " not in name
     assert parse_folder_name(name) == (f"{video}__{label.replace(' ', '_')}", start, end)
 
 
 @pytest.mark.parametrize("name", ["masks", "a__st__1", "a__et__1__st__2", "a__st__x__et__2", "a__st__1__et__"])
-def test_other_folders_are_no_segments(name):
+def test_different_folders_are_not_segments(name):
     assert parse_folder_name(name) is None
 
 
@@ -69,7 +68,9 @@ def test_unav100_has_segments_in_seconds_and_no_masks(tmp_path):
     release = read_release(tmp_path)
     a, b = release.videos["a"], release.videos["b"]
     assert [(s.start, s.end, s.label, s.folder) for s in a.segments] == [(10, 25, 1, None)]
-    assert [(s.start, s.end, s.label, s.folder) for s in b.segments] == [(10, 11, 0, None)]  # the file's own rate
+    assert [(s.start, s.end, s.label, s.folder) for s in b.segments] == [
+        (10, 11, 0, None)
+    ]  # at the frame rate of the file
     assert (a.has_masks, b.subset, b.fps) == (False, "val", 25.0)
     chunk = next(stream(a, release, 2.0))
     assert (chunk.masks, chunk.boxes[1][2].shape, chunk.sounding[1].tolist()[:4]) == (
@@ -79,8 +80,8 @@ def test_unav100_has_segments_in_seconds_and_no_masks(tmp_path):
     )
 
 
-def annotation(start, end, label="male singing", number=46):
-    return {"segment": [start, end], "label": label, "label_id": number}
+def annotation(start, end, label="male singing", label_id=46):
+    return {"segment": [start, end], "label": label, "label_id": label_id}
 
 
 def change(root, file, edit):
@@ -107,23 +108,23 @@ def edit_annotation(**values):
 
 
 BAD_JSON = {
-    "frames of no number": (
+    "frames that are not numbers": (
         edit_segment(["a", 5]),
         "annotation 0 has segment .* expected .start, end. in whole frames",
     ),
     "half frames": (edit_segment([1.5, 5]), "expected .start, end. in whole frames"),
     "the end first": (edit_segment([20, 3]), "start < end"),
-    "nothing": (edit_segment([3, 3]), "start < end"),
-    "below zero": (edit_segment([-1, 3]), "start < end"),
-    "no number at all": (edit_segment([float("nan"), 3]), "start < end"),
+    "an empty segment": (edit_segment([3, 3]), "start < end"),
+    "a negative start": (edit_segment([-1, 3]), "start < end"),
+    "NaN": (edit_segment([float("nan"), 3]), "start < end"),
     "three numbers": (edit_segment([1, 2, 3]), "start < end"),
-    "endless": (edit_segment([1, 10**400]), "start < end"),
+    "a huge end": (edit_segment([1, 10**400]), "start < end"),
     "no fps": (edit_entry(fps=None), "fps None; expected a number above 0"),
     "no duration": (edit_entry(duration=0), "duration 0; expected a number above 0"),
     "unknown subset": (edit_entry(subset="trian"), "subset 'trian'; allowed: train, val, test; did you mean 'train'"),
-    "other subset": (edit_entry(subset="test"), "subset 'test' in a file of 'train'"),
+    "subset of another file": (edit_entry(subset="test"), "subset 'test' in a file of 'train'"),
     "no annotations": (edit_entry(annotations=None), "has no list 'annotations'"),
-    "no annotation": (edit_entry(annotations=[3]), "annotation 0 is a int"),
+    "an annotation that is a number": (edit_entry(annotations=[3]), "annotation 0 is a int"),
     "no label": (edit_annotation(label=""), "annotation 0 has label ''; expected a name"),
     "no label_id": (edit_annotation(label_id="46"), "annotation 0 has label_id '46'"),
     "two ids": (
@@ -134,18 +135,18 @@ BAD_JSON = {
         edit_annotation(label="dog barking"),
         "'dog barking' has label_id 46, elsewhere 12; one id must mean one label",
     ),
-    "a taken id": (edit_annotation(label="cat meowing", label_id=12), "label_id 12 is 'cat meowing', elsewhere 'dog"),
-    "no folder": (edit_segment([3, 25]), "male_singing__st__3__et__25 is nowhere below"),
-    "boundaries off by two": (edit_segment([3, 22]), "male_singing__st__3__et__22 is nowhere below"),
-    "no object": (lambda content: content.update({ODD_ID: 3}), "has no list 'annotations'"),
+    "an id in use": (edit_annotation(label="cat meowing", label_id=12), "label_id 12 is 'cat meowing', elsewhere 'dog"),
+    "no folder": (edit_segment([3, 25]), "male_singing__st__3__et__25 was not found below"),
+    "boundaries off by two": (edit_segment([3, 22]), "male_singing__st__3__et__22 was not found below"),
+    "an entry that is a number": (lambda content: content.update({ODD_ID: 3}), "has no list 'annotations'"),
 }
 
 
 @pytest.mark.parametrize("case", BAD_JSON)
 def test_a_bad_annotation_is_one_line(own_sample, case):
-    edit, says = BAD_JSON[case]
+    edit, message = BAD_JSON[case]
     change(own_sample, "seg_train.json", edit)
-    with pytest.raises(UserError, match=says) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         read_release(own_sample)
     assert "\n" not in str(caught.value)
     assert ".json" in str(caught.value)
@@ -154,13 +155,13 @@ def test_a_bad_annotation_is_one_line(own_sample, case):
 
 def test_broken_json_is_one_line(own_sample):
     path = next(own_sample.rglob("seg_val.json"))
-    for content, says in [
+    for content, message in [
         ('{"a": {', "not readable JSON"),
-        ("[1]", "holds a list"),
-        ('{"database": 3}', "holds a int"),
+        ("[1]", "contains a list"),
+        ('{"database": 3}', "contains a int"),
     ]:
         path.write_text(content)
-        with pytest.raises(UserError, match=says) as caught:
+        with pytest.raises(UserError, match=message) as caught:
             read_release(own_sample)
         assert "\n" not in str(caught.value)
     path.write_bytes(b"\xff\xfe\x00")
@@ -168,29 +169,29 @@ def test_broken_json_is_one_line(own_sample):
         read_release(own_sample)
 
 
-def test_a_video_twice_and_missing_things(own_sample):
+def test_a_video_listed_twice_and_missing_files(own_sample):
     next(own_sample.rglob("seg_val.json")).with_name("seg_test.json").write_text(
         next(own_sample.rglob("seg_val.json")).read_text().replace('"val"', '"test"')
     )
     with pytest.raises(UserError, match=r"seg_val.json: video 'val_1' is in seg_test.json already"):
         read_release(own_sample)
-    with pytest.raises(UserError, match="is no folder; download"):
+    with pytest.raises(UserError, match="is not a folder; download"):
         read_release(own_sample / "gone")
     (own_sample / "empty").mkdir()
-    with pytest.raises(UserError, match="holds no annotation file"):
+    with pytest.raises(UserError, match="has no annotation file"):
         read_release(own_sample / "empty")
 
 
-def test_missing_videos_are_told_or_left_out(own_sample):
+def test_missing_videos_are_reported_or_skipped(own_sample):
     next(own_sample.rglob(f"{ODD_ID}.mp4")).unlink()
-    with pytest.raises(UserError, match=rf"video '{ODD_ID}' is nowhere below .*skip_missing"):
+    with pytest.raises(UserError, match=rf"video '{ODD_ID}' was not found below .*skip_missing"):
         read_release(own_sample)
     assert ODD_ID not in read_release(own_sample, skip_missing=True).videos
     shutil.rmtree(folder(own_sample, f"{VARYING}__dog"))
     release = read_release(own_sample, skip_missing=True)
     assert {ODD_ID, VARYING}.isdisjoint(release.videos)
     assert release.labels == read_release(own_sample, skip_missing=True).labels
-    assert len(release.labels) == 3  # the list of classes stays as it is
+    assert len(release.labels) == 3  # the classes do not depend on the downloaded videos
 
 
 def check(root, name):
@@ -208,14 +209,19 @@ BAD_ARRAYS = {
     ),
     "two rows long": (ODD_FOLDER, "masks.npy", row_masks(19), "holds 19 rows for a segment of 17 frames"),
     "no rows": (ODD_FOLDER, "masks.npy", row_masks(0), "holds 0 rows"),
-    "other size": (
+    "another size": (
         ODD_FOLDER,
         "masks.npy",
         row_masks(17, (64, 95)),
         r"shape \(17, 64, 95\); expected \(frames, 64, 96\)",
     ),
-    "flat": (ODD_FOLDER, "masks.npy", np.zeros(17, bool), r"shape \(17,\)"),
-    "other type": (ODD_FOLDER, "masks.npy", row_masks(17).astype(np.float32), "holds float32; expected bool or whole"),
+    "one dimension": (ODD_FOLDER, "masks.npy", np.zeros(17, bool), r"shape \(17,\)"),
+    "another type": (
+        ODD_FOLDER,
+        "masks.npy",
+        row_masks(17).astype(np.float32),
+        "contains float32; expected bool or whole",
+    ),
     "objects": (ODD_FOLDER, "masks.npy", np.array([None] * 17), "not a readable array"),
     "short boxes": (HARD_FOLDER, "bbox.npy", np.zeros((17, 4), np.float32), "holds 17 rows for a segment of 20 frames"),
     "five numbers": (
@@ -224,16 +230,16 @@ BAD_ARRAYS = {
         np.zeros((20, 5), np.float32),
         r"shape \(20, 5\); expected \(frames, 4\)",
     ),
-    "words": (HARD_FOLDER, "bbox.npy", np.full((20, 4), "x"), "expected numbers"),
+    "text": (HARD_FOLDER, "bbox.npy", np.full((20, 4), "x"), "expected numbers"),
 }
 
 
 @pytest.mark.parametrize("case", BAD_ARRAYS)
 def test_a_bad_array_is_one_line(own_sample, case):
-    where, file, array, says = BAD_ARRAYS[case]
-    path = folder(own_sample, where) / file
+    folder_start, file, array, message = BAD_ARRAYS[case]
+    path = folder(own_sample, folder_start) / file
     np.save(path, array, allow_pickle=True)
-    with pytest.raises(UserError, match=says) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         check(own_sample, HARD if "bbox" in file else ODD_ID)
     assert "\n" not in str(caught.value)
     assert str(path.parent) in str(caught.value)
@@ -241,22 +247,22 @@ def test_a_bad_array_is_one_line(own_sample, case):
 
 def test_missing_and_damaged_arrays_are_one_line(own_sample):
     path = folder(own_sample, ODD_FOLDER) / "masks.npy"
-    for damage, says in [
+    for damage, message in [
         (lambda: path.write_bytes(path.read_bytes()[:5000]), "not a readable array"),
         (lambda: path.write_bytes(b""), "not a readable array"),
         (lambda: path.write_bytes(b"\x93NUMPY\x01\x00garbage" * 9), "not a readable array"),
         (path.unlink, "is missing; unpack"),
     ]:
         damage()
-        with pytest.raises(UserError, match=says) as caught:
+        with pytest.raises(UserError, match=message) as caught:
             check(own_sample, ODD_ID)
         assert "\n" not in str(caught.value)
 
 
-def test_a_segment_may_end_one_frame_behind_the_video_and_no_more(own_sample):
+def test_a_segment_may_end_one_frame_after_the_video_at_most(own_sample):
     check(own_sample, VARYING)
     longer = folder(own_sample, f"{VARYING}__playing")
     longer.rename(longer.with_name(longer.name.replace("__et__46", "__et__47")))
     change(own_sample, "seg_train.json", lambda content: content[VARYING]["annotations"][1].update(segment=[30, 47]))
-    with pytest.raises(UserError, match=re.escape("segment 30-47 ends behind the video's 45 frames")):
+    with pytest.raises(UserError, match=re.escape("segment 30-47 ends after the video's 45 frames")):
         check(own_sample, VARYING)

@@ -1,5 +1,6 @@
 """Streams: the right frame with the right row of the right array, in bounded memory."""
 
+import json
 import math
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from avseg.data.lu_avs import Fit, read_release, stream
 from avseg.data.lu_avs.ground_truth import boxes_around, cut_boxes
 from avseg.utils.errors import UserError
 from tests.data.lu_avs.sample import HARD, ODD_ID, SILENT, SIZE, VAL, VARYING, row_boxes, row_masks
-from tests.media.make_video import read_number
+from tests.media.make_video import make_video, read_number
 
 
 @pytest.fixture(scope="module")
@@ -20,15 +21,15 @@ def release(sample_root):
     return read_release(sample_root)
 
 
-def read(release, name, rate=math.inf, **settings):
-    """Everything of a stream: frames, and by class masks, boxes and who sounds, for each frame number."""
+def read(release, name, rate=math.inf, **options):
+    """Read a whole stream: frames by number; masks, boxes and sounding classes by number and class."""
     frames, masks, boxes, sounding = {}, {}, {}, set()
-    for chunk in stream(release.videos[name], release, rate, **settings):
-        for place, number in enumerate(chunk.index.tolist()):
-            frames[number] = chunk.frames[place]
-            masks |= {(number, label): rows[place] for label, rows in chunk.masks.items()}
-            boxes |= {(number, label): rows[place] for label, rows in chunk.boxes.items()}
-            sounding |= {(number, label) for label, rows in chunk.sounding.items() if rows[place]}
+    for chunk in stream(release.videos[name], release, rate, **options):
+        for i, number in enumerate(chunk.index.tolist()):
+            frames[number] = chunk.frames[i]
+            masks |= {(number, label): rows[i] for label, rows in chunk.masks.items()}
+            boxes |= {(number, label): rows[i] for label, rows in chunk.boxes.items()}
+            sounding |= {(number, label) for label, rows in chunk.sounding.items() if rows[i]}
     return frames, masks, boxes, sounding
 
 
@@ -49,18 +50,18 @@ def test_masks_are_the_rows_of_their_frames(release, rate, chunk):
         **dict(zip(range(3, 20), row_masks(17), strict=True)),
         **dict(zip(range(33, 40), row_masks(7), strict=True)),
     }
-    # a row short: the last one stands for two frames
+    # a row short: the last one is repeated
     piano = dict(zip(range(10, 30), row_masks(19)[[*range(19), 18]], strict=True))
-    for label, wanted in ((2, singing), (0, piano)):
+    for label, expected in ((2, singing), (0, piano)):
         for number in frames:
-            found = masks.get((number, label), torch.zeros(SIZE)).numpy()
-            np.testing.assert_array_equal(found, wanted.get(number, np.zeros(SIZE)))
-            assert ((number, label) in sounding) == (number in wanted)
+            mask = masks.get((number, label), torch.zeros(SIZE)).numpy()
+            np.testing.assert_array_equal(mask, expected.get(number, np.zeros(SIZE)))
+            assert ((number, label) in sounding) == (number in expected)
             box = boxes.get((number, label), torch.zeros(0, 4)).tolist()
-            assert box == ([[0, 0, wanted[number].sum() // SIZE[0], SIZE[0]]] if number in wanted else [])
+            assert box == ([[0, 0, expected[number].sum() // SIZE[0], SIZE[0]]] if number in expected else [])
 
 
-def test_a_row_too_many_is_left_out_and_a_last_frame_too_many_too(release):
+def test_a_surplus_row_and_a_surplus_last_frame_are_ignored(release):
     frames, masks, *_ = read(release, VARYING)
     np.testing.assert_array_equal(masks[11, 1].numpy(), row_masks(12)[11])
     assert not masks[12, 1].any()  # in the same chunk as the last of the segment
@@ -68,14 +69,14 @@ def test_a_row_too_many_is_left_out_and_a_last_frame_too_many_too(release):
     assert max(frames) == 44
 
 
-def test_boxes_alone_and_rows_that_mean_nothing(release):
+def test_boxes_without_masks_and_invalid_rows(release):
     _, masks, boxes, sounding = read(release, HARD)
     assert masks == {}
     assert {number for number, _ in sounding} == set(range(5, 25))
     rows = row_boxes(20)
     for row in range(20):
-        wanted = {3: [], 4: [], 5: [], 6: [[0, 0, 96, 9]]}.get(row, [rows[row].tolist()])
-        assert boxes[5 + row, 1].tolist() == wanted
+        expected = {3: [], 4: [], 5: [], 6: [[0, 0, 96, 9]]}.get(row, [rows[row].tolist()])
+        assert boxes[5 + row, 1].tolist() == expected
 
 
 def test_a_silent_video_has_no_ground_truth(release):
@@ -84,7 +85,7 @@ def test_a_silent_video_has_no_ground_truth(release):
     assert empty == [{}, {}, set()]
 
 
-def test_frames_may_be_smaller_while_masks_stay(release):
+def test_frames_may_be_resized_while_masks_keep_their_size(release):
     frames, masks, *_ = read(release, ODD_ID, 2.0, fit=Fit(short_side=32))
     assert frames[0].shape == (3, 32, 48)
     assert masks[5, 2].shape == SIZE
@@ -97,19 +98,19 @@ def test_times_are_those_of_the_frames(release):
 
 
 def test_a_video_of_another_release(release, toy_root):
-    other = next(iter(read_release(toy_root).videos.values()))
+    foreign = next(iter(read_release(toy_root).videos.values()))
     with pytest.raises(UserError, match="is not in this release of 6 videos"):
-        next(stream(other, release, 1.0))
+        next(stream(foreign, release, 1.0))
 
 
-def test_boxes_around_masks_and_cut_to_the_picture():
+def test_boxes_around_masks_and_clipped_to_the_image():
     masks = np.zeros((3, 6, 8), bool)
     masks[0, 2:4, 1:7] = True
     masks[2, 5, 0] = True
     np.testing.assert_array_equal(boxes_around(masks), [[1, 2, 7, 4], [np.nan] * 4, [0, 5, 1, 6]])
     boxes = np.array([[-3, -2, 4, 5], [8, 0, 9, 2], [1, 1, 1, 3], [np.inf, 0, 1, 1], [0.5, 0.5, 2, 2]], np.float32)
-    nothing = [np.nan] * 4
-    np.testing.assert_array_equal(cut_boxes(boxes, (6, 8)), [[0, 0, 4, 5], nothing, nothing, nothing, [0.5, 0.5, 2, 2]])
+    empty = [np.nan] * 4
+    np.testing.assert_array_equal(cut_boxes(boxes, (6, 8)), [[0, 0, 4, 5], empty, empty, empty, [0.5, 0.5, 2, 2]])
 
 
 PEAK = """
@@ -129,11 +130,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path):
 
 
 def peak(root, seconds):
-    """Peak memory in KB of streaming a 720p video with a mask on each frame, in a process of its own."""
-    import json
-
-    from tests.media.make_video import make_video
-
+    """Measure the peak memory in KB of streaming a 720p video with a mask on each frame, in a separate process."""
     frames, size = seconds * 2, (720, 1280)
     (root / "a__x__st__0__et__0").parent.mkdir(parents=True)
     make_video(root / "a.mp4", frames=frames, rate=2, size=size, options={"preset": "ultrafast"})
@@ -142,9 +139,11 @@ def peak(root, seconds):
     (root / "seg_test.json").write_text(json.dumps({"a": video}))
     folder = root / f"a__x__st__0__et__{frames}"
     folder.mkdir()
-    # a file with holes: it takes no room on the disk
+    # a sparse file takes no space on disk
     np.lib.format.open_memmap(folder / "masks.npy", mode="w+", dtype=bool, shape=(frames, *size))[:, 0, 0] = True
-    done = subprocess.run([sys.executable, "-c", PEAK, root], capture_output=True, text=True, check=True, timeout=110)
-    pixels, kilobytes = map(int, done.stdout.split())
+    process = subprocess.run(
+        [sys.executable, "-c", PEAK, root], capture_output=True, text=True, check=True, timeout=110
+    )
+    pixels, kilobytes = map(int, process.stdout.split())
     assert pixels == seconds * 2
     return kilobytes

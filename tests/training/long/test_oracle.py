@@ -15,6 +15,7 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
+from avseg.audio.frontend import LogMel
 from avseg.config.compose import compose
 from avseg.data.lu_avs import sound_patches, stream
 from avseg.models.lu_avs.build import build_long_data
@@ -153,7 +154,7 @@ def with_oracles(task, data, truths):
                             found.append((label, torch.tensor(box)))
                 seen[frame.numpy().tobytes()] = found
         rows = torch.tensor([truth.heard(label) for label in truth.classes]).T
-        for patch, row in zip(sound_patches(video), rows, strict=False):
+        for patch, row in zip(sound_patches(video, LogMel("second")), rows, strict=False):
             logits = torch.full((data.num_classes,), -SURE)
             logits[truth.classes] = torch.where(row, SURE, -SURE)
             heard[patch.numpy().tobytes()] = logits

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from avseg.audio.frontend import LogMel
 from avseg.data.lu_avs import Chunk, FrameBatch, LUVideo, SoundBatch, read_release
 from avseg.data.lu_avs.evaluation import annotated_seconds
 from avseg.data.lu_avs.resize import Fit
@@ -104,7 +105,7 @@ def test_a_missing_release_is_told(tmp_path, branch):
     command = avseg(["train", f"branch={branch}", f"paths.data={tmp_path}/data", f"paths.outputs={tmp_path}/outputs"])
     assert command.code == 2
     (line,) = command.err.strip().splitlines()
-    assert f"{tmp_path}/data/LU-AVS is no folder; download LU-AVS there or run `avseg data toy" in line
+    assert f"{tmp_path}/data/LU-AVS is not a folder; download LU-AVS there or run `avseg data toy" in line
     assert not list(tmp_path.iterdir())
 
 
@@ -152,5 +153,7 @@ def test_a_frame_that_two_seconds_show_counts_once(tmp_path):
     folder.mkdir()
     np.save(folder / "masks.npy", np.ones((5, 32, 48), bool))
     release = read_release(tmp_path)
-    seconds = [chunk.index.tolist() for chunk, _ in annotated_seconds(release.videos["a"], Fit(32, square=True))]
+    seconds = [
+        chunk.index.tolist() for chunk, _ in annotated_seconds(release.videos["a"], Fit(32, square=True), LogMel())
+    ]
     assert [number for second in seconds for number in second] == [0, 1, 2, 3, 4]

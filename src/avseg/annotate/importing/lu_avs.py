@@ -16,7 +16,7 @@ from avseg.annotate.importing.document_writer import DocumentWriter
 from avseg.annotate.protocols import Mask
 from avseg.data.lu_avs import LUVideo, Segment, read_release
 from avseg.data.lu_avs.ground_truth import MASKS, check_video, segment_masks
-from avseg.data.lu_avs.paths import find_places
+from avseg.data.lu_avs.paths import find_paths
 from avseg.media.frame_index import frame_index
 from avseg.utils.errors import UserError
 
@@ -96,7 +96,7 @@ def _read_mask(path: Path, row: int, size: tuple[int, int]) -> Mask:
 
 def _annotations(root: Path, video: LUVideo) -> list[Mapping[str, object]]:
     """Return the video's annotations as in the file, in the order of its segments."""
-    for path in find_places(root).jsons:
+    for path in find_paths(root).annotation_files:
         content = json.loads(path.read_text(encoding="utf-8"))
         entry = content.get("database", content).get(video.id)
         if entry is not None:

@@ -14,7 +14,7 @@ from avseg.data.check.published import Expected, expected_counts
 from avseg.data.check.sounds import TOLERANCE
 from avseg.data.check.statistics import Statistics, clip_statistics
 from avseg.data.check.stray_files import find_leftovers, find_unknown
-from avseg.data.lu_avs.paths import find_places
+from avseg.data.lu_avs.paths import find_paths
 from avseg.data.setting import SETTINGS, ClipEntry
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
@@ -55,7 +55,7 @@ def _indexed_settings(root: Path) -> list[str]:
 
 def _is_lu_avs(root: Path) -> bool:
     try:
-        find_places(root)
+        find_paths(root)
     except UserError:
         return False
     return True

@@ -12,7 +12,7 @@ from avseg.data.check.statistics import SplitStatistics, Statistics
 from avseg.data.check.stray_files import find_leftovers
 from avseg.data.check.video_files import VideoRecord, read_videos
 from avseg.data.lu_avs.annotations import Entry, read_annotations
-from avseg.data.lu_avs.paths import Places, find_places, folder_name
+from avseg.data.lu_avs.paths import ReleasePaths, find_paths, folder_name
 from avseg.data.lu_avs.release import has_masks
 from avseg.data.setting import SPLITS
 from avseg.utils.errors import UserError
@@ -26,7 +26,7 @@ _MIN_RELEASE = 1000  # annotated videos from which a set is taken for the publis
 
 def inspect_long_videos(root: Path, expected: Expected, jobs: int, progress: Progress) -> Report:
     """Check a release; see `avseg.data.check.inspect.inspect_set`."""
-    tree = find_places(root)
+    tree = find_paths(root)
     report = Report(root, "lu_avs", expected=dict(expected.splits), source=expected.source)
     report.findings += find_leftovers(root)
     entries = list(read_entries(tree, report.findings))
@@ -51,7 +51,7 @@ def inspect_long_videos(root: Path, expected: Expected, jobs: int, progress: Pro
 
 def long_statistics(root: Path, jobs: int, progress: Progress) -> Statistics:
     """Compute the statistics of a release; see `avseg.data.check.inspect.compute_statistics`."""
-    tree = find_places(root)
+    tree = find_paths(root)
     by_split: dict[str, list[VideoRecord]] = {split: [] for split in SPLITS}
     for record in read_videos(tree, list(read_entries(tree, [])), jobs, progress):
         by_split[record.entry.subset].append(record)
@@ -77,10 +77,10 @@ def _split_statistics(records: list[VideoRecord]) -> SplitStatistics:
     return split
 
 
-def read_entries(tree: Places, findings: list[Finding]) -> Iterator[Entry]:
+def read_entries(tree: ReleasePaths, findings: list[Finding]) -> Iterator[Entry]:
     """Yield the videos of all annotation files; report unusable files and videos that are listed twice."""
     files: dict[str, Path] = {}  # video -> annotation file
-    for path in tree.jsons:
+    for path in tree.annotation_files:
         file = relative(path, tree.root)
         try:
             entries = read_annotations(path)
@@ -96,7 +96,7 @@ def read_entries(tree: Places, findings: list[Finding]) -> Iterator[Entry]:
             yield entry
 
 
-def _check_labels(tree: Places, entries: list[Entry]) -> Iterator[Finding]:
+def _check_labels(tree: ReleasePaths, entries: list[Entry]) -> Iterator[Finding]:
     """Check that label ids and labels correspond one to one.
 
     The most frequent pairs count as correct; contradictions are reported once per video.
@@ -133,7 +133,7 @@ def _check_counts(
         yield Finding("count", "", f"{labels} labels, published are {expected.labels}", _FIX_JSON)
 
 
-def _check_missing(report: Report, tree: Places, entries: list[Entry], expected: Expected) -> None:
+def _check_missing(report: Report, tree: ReleasePaths, entries: list[Entry], expected: Expected) -> None:
     """Report missing videos and segment folders; in the published release some videos may be missing."""
     missing = [entry for entry in entries if entry.id not in tree.videos]
     is_release = not expected.synthetic and len(entries) >= _MIN_RELEASE
@@ -153,7 +153,7 @@ def _check_missing(report: Report, tree: Places, entries: list[Entry], expected:
                 report.findings.append(Finding("missing", name, text, "unpack the annotations below the root"))
 
 
-def _find_duplicates(records: Iterable[VideoRecord], tree: Places) -> Iterator[Finding]:
+def _find_duplicates(records: Iterable[VideoRecord], tree: ReleasePaths) -> Iterator[Finding]:
     """Yield videos that are in two splits under different names."""
     first_entries: dict[str, Entry] = {}
     for record in sorted(records, key=lambda record: SPLITS.index(record.entry.subset)):
@@ -164,7 +164,7 @@ def _find_duplicates(records: Iterable[VideoRecord], tree: Places) -> Iterator[F
             yield Finding("duplicate", relative(tree.videos[entry.id], tree.root), text, FIX_DUPLICATE)
 
 
-def _find_unknown(tree: Places, entries: list[Entry]) -> Iterator[Finding]:
+def _find_unknown(tree: ReleasePaths, entries: list[Entry]) -> Iterator[Finding]:
     listed = {entry.id for entry in entries}
     for name in sorted(set(tree.videos) - listed):
         text = "no annotation file names this video"
@@ -173,6 +173,6 @@ def _find_unknown(tree: Places, entries: list[Entry]) -> Iterator[Finding]:
     for entry in entries:
         for start, end, label, _ in () if entry.in_seconds else entry.segments:
             used.add(tree.folder(entry.id, label, int(start), int(end)))
-    for folders in tree.folders.values():
+    for folders in tree.segment_folders.values():
         for path in sorted(set(folders.values()) - used):
             yield Finding("unknown", relative(path, tree.root), "no annotation names this segment", _FIX_UNKNOWN)

@@ -12,7 +12,7 @@ from avseg.data.check.clips import Progress
 from avseg.data.check.findings import Finding, reason, relative
 from avseg.data.lu_avs.annotations import Entry
 from avseg.data.lu_avs.ground_truth import BOXES, MASKS, check_video, cut_boxes
-from avseg.data.lu_avs.paths import Places
+from avseg.data.lu_avs.paths import ReleasePaths
 from avseg.data.lu_avs.release import has_masks
 from avseg.data.lu_avs.types import LUVideo, Segment
 from avseg.media.frame_index import FrameIndex, frame_index
@@ -53,7 +53,7 @@ class VideoRecord:
     shares: list[float] = field(default_factory=list)
 
 
-def read_videos(tree: Places, entries: Sequence[Entry], jobs: int, progress: Progress) -> list[VideoRecord]:
+def read_videos(tree: ReleasePaths, entries: Sequence[Entry], jobs: int, progress: Progress) -> list[VideoRecord]:
     """Check the videos that exist in `jobs` processes; return their records in order."""
     existing = [entry for entry in entries if entry.id in tree.videos]
     records: list[VideoRecord] = []
@@ -63,7 +63,7 @@ def read_videos(tree: Places, entries: Sequence[Entry], jobs: int, progress: Pro
     return records
 
 
-def read_video(tree: Places, entry: Entry) -> VideoRecord:
+def read_video(tree: ReleasePaths, entry: Entry) -> VideoRecord:
     """Check an existing video and its segments without decoding frames."""
     record = VideoRecord(entry)
     path = tree.videos[entry.id]

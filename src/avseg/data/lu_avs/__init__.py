@@ -4,6 +4,7 @@
 """
 
 from avseg.data.lu_avs.batches import Chunk, FrameBatch, SoundBatch
+from avseg.data.lu_avs.config import LUAVSConfig
 from avseg.data.lu_avs.datamodule import LUAVSDataModule
 from avseg.data.lu_avs.release import read_release
 from avseg.data.lu_avs.resize import Fit
@@ -16,6 +17,7 @@ __all__ = [
     "Chunk",
     "Fit",
     "FrameBatch",
+    "LUAVSConfig",
     "LUAVSDataModule",
     "LUVideo",
     "Release",

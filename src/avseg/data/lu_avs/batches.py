@@ -1,28 +1,56 @@
-"""What the branches learn from, and what they are evaluated on: frames, seconds of sound, chunks of a stream."""
+"""Batches of long videos: single frames and sounds for training, chunks of a stream for evaluation."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Self
 
 import torch
 from torch import Tensor
 
-Batch = TypeVar("Batch")
+
+class _TensorBatch:
+    """Device transfer of a dataclass of tensors and lists of tensors."""
+
+    video_id: list[str]
+
+    def __len__(self) -> int:
+        """Return the number of items."""
+        return len(self.video_id)
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
+        """Return the batch on another device."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Self:
+        """Return the batch in page-locked memory; called by the DataLoader."""
+        return self._map(lambda tensor: tensor.pin_memory())
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """Apply a function to every tensor."""
+        values: dict[str, object] = {}
+        for item in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
+            value = getattr(self, item.name)
+            if isinstance(value, Tensor):
+                value = function(value)
+            elif isinstance(value, list):
+                value = [function(entry) if isinstance(entry, Tensor) else entry for entry in value]
+            values[item.name] = value
+        return type(self)(**values)
 
 
 @dataclass
-class FrameBatch:
-    """B annotated frames, for the visual branches.
+class FrameBatch(_TensorBatch):
+    """B annotated frames for the visual branches.
 
     Attributes:
-        frames: (B, 3, H, W) uint8 RGB, normalised on the device; smaller ones are padded right and below with 0.
-        masks: B tensors (n_i, H, W) bool, one for each sounding object that is seen; None in batches for boxes.
+        frames: (B, 3, H, W) uint8 RGB, normalised on the device; zero-padded at the right and bottom to one size.
+        masks: B tensors (n_i, H, W) bool, one mask for each visible sounding object; None in batches of boxes.
         boxes: B tensors (n_i, 4) float32, left, top, right, bottom in pixels.
         classes: B tensors (n_i,) int64.
         video_classes: B tensors (m_i,) int64, all classes that sound anywhere in the video.
         video_id: B names.
-        index: (B,) int64, the frames' numbers in their videos.
-        sizes: (B, 2) int64, height and width of each frame without the padding.
+        index: (B,) int64, frame number in the video.
+        sizes: (B, 2) int64, height and width of each frame without padding.
     """
 
     frames: Tensor
@@ -34,27 +62,15 @@ class FrameBatch:
     index: Tensor
     sizes: Tensor
 
-    def __len__(self) -> int:
-        """Number of frames."""
-        return len(self.video_id)
-
-    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "FrameBatch":
-        """The same batch on another device."""
-        return _mapped(self, lambda tensor: tensor.to(device, non_blocking=non_blocking))
-
-    def pin_memory(self) -> "FrameBatch":
-        """The same batch in page-locked memory; called by the DataLoader."""
-        return _mapped(self, lambda tensor: tensor.pin_memory())
-
 
 @dataclass
-class SoundBatch:
-    """B stretches of sound of S seconds, for the audio branch.
+class SoundBatch(_TensorBatch):
+    """B sounds of S seconds for the audio branch.
 
     Attributes:
-        patches: (B, S, 1, 96, 64) float32, the log-mel patch of each exact second.
-        targets: (B, S, K) float32, 1 where a class sounds for at least the given share of that second.
-        valid: (B, S) bool, seconds that exist; the others are padded with 0.
+        patches: (B, S, *shape) float32, the item of the front end for each exact second, such as (1, 96, 64).
+        targets: (B, S, K) float32, 1 where a class sounds for at least the configured share of the second.
+        valid: (B, S) bool, False for padded seconds.
         video_id: B names.
     """
 
@@ -63,32 +79,20 @@ class SoundBatch:
     valid: Tensor
     video_id: list[str]
 
-    def __len__(self) -> int:
-        """Number of stretches."""
-        return len(self.video_id)
-
-    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "SoundBatch":
-        """The same batch on another device."""
-        return _mapped(self, lambda tensor: tensor.to(device, non_blocking=non_blocking))
-
-    def pin_memory(self) -> "SoundBatch":
-        """The same batch in page-locked memory; called by the DataLoader."""
-        return _mapped(self, lambda tensor: tensor.pin_memory())
-
 
 @dataclass
 class Chunk:
     """A few frames of a video with their ground truth, for evaluation.
 
     Attributes:
-        video_id: the video.
-        index: (n,) int64, the frames' numbers, ascending.
-        seconds: (n,) float64, when they are shown, from the first frame.
-        frames: (n, 3, h, w) uint8 RGB, at the video's size unless a short side was asked for.
-        masks: by class that sounds in one of these frames, (n, H, W) bool at the video's own size; empty where the
-            video has boxes alone.
-        boxes: by class, n tensors (k, 4) float32 in pixels of the video's own size; k = 0 where none is seen.
-        sounding: by class, (n,) bool: whether it is annotated as audible, seen or not.
+        video_id: name of the video.
+        index: (n,) int64, frame numbers, ascending.
+        seconds: (n,) float64, presentation times relative to the first frame.
+        frames: (n, 3, h, w) uint8 RGB, at the size of the video unless resized.
+        masks: by class that sounds in one of these frames, (n, H, W) bool at the size of the video; empty if the video
+            has boxes only.
+        boxes: by class, n tensors (k, 4) float32 in pixels of the video; k = 0 where the class is not visible.
+        sounding: by class, (n,) bool: True where it is annotated as audible, visible or not.
     """
 
     video_id: str
@@ -101,49 +105,55 @@ class Chunk:
 
 
 def collate_frames(batches: Sequence[FrameBatch]) -> FrameBatch:
-    """Joins frame batches; frames and masks are padded right and below to the largest of them."""
-    height, width = (max(batch.frames.shape[axis] for batch in batches) for axis in (2, 3))
-    masks = [_padded(mask, height, width) for batch in batches for mask in batch.masks or ()]
+    """Join frame batches; frames and masks are padded at the right and bottom to the largest size."""
+    height = max(batch.frames.shape[2] for batch in batches)
+    width = max(batch.frames.shape[3] for batch in batches)
+    frames: list[Tensor] = []
+    masks: list[Tensor] = []
+    boxes: list[Tensor] = []
+    classes: list[Tensor] = []
+    video_classes: list[Tensor] = []
+    video_id: list[str] = []
+    for batch in batches:
+        frames.append(_pad_size(batch.frames, height, width))
+        for mask in batch.masks or ():
+            masks.append(_pad_size(mask, height, width))
+        boxes += batch.boxes
+        classes += batch.classes
+        video_classes += batch.video_classes
+        video_id += batch.video_id
     return FrameBatch(
-        frames=torch.cat([_padded(batch.frames, height, width) for batch in batches]),
+        frames=torch.cat(frames),
         masks=None if batches[0].masks is None else masks,
-        boxes=[boxes for batch in batches for boxes in batch.boxes],
-        classes=[classes for batch in batches for classes in batch.classes],
-        video_classes=[classes for batch in batches for classes in batch.video_classes],
-        video_id=[name for batch in batches for name in batch.video_id],
+        boxes=boxes,
+        classes=classes,
+        video_classes=video_classes,
+        video_id=video_id,
         index=torch.cat([batch.index for batch in batches]),
         sizes=torch.cat([batch.sizes for batch in batches]),
     )
 
 
 def collate_sounds(batches: Sequence[SoundBatch]) -> SoundBatch:
-    """Joins sound batches; shorter ones are padded with seconds that are not valid."""
-    longest = max(batch.valid.shape[1] for batch in batches)
-
-    def joined(parts: list[Tensor]) -> Tensor:
-        return torch.cat(
-            [torch.cat([p, p.new_zeros(len(p), longest - p.shape[1], *p.shape[2:])], dim=1) for p in parts]
-        )
-
+    """Join sound batches; shorter ones are padded with invalid seconds."""
+    seconds = max(batch.valid.shape[1] for batch in batches)
+    video_id: list[str] = []
+    for batch in batches:
+        video_id += batch.video_id
     return SoundBatch(
-        patches=joined([batch.patches for batch in batches]),
-        targets=joined([batch.targets for batch in batches]),
-        valid=joined([batch.valid for batch in batches]),
-        video_id=[name for batch in batches for name in batch.video_id],
+        patches=torch.cat([_pad_seconds(batch.patches, seconds) for batch in batches]),
+        targets=torch.cat([_pad_seconds(batch.targets, seconds) for batch in batches]),
+        valid=torch.cat([_pad_seconds(batch.valid, seconds) for batch in batches]),
+        video_id=video_id,
     )
 
 
-def _padded(pictures: Tensor, height: int, width: int) -> Tensor:
-    """(..., h, w) -> (..., height, width) with zeros right and below."""
-    return torch.nn.functional.pad(pictures, (0, width - pictures.shape[-1], 0, height - pictures.shape[-2]))
+def _pad_size(images: Tensor, height: int, width: int) -> Tensor:
+    """(..., h, w) -> (..., height, width) with zeros at the right and bottom."""
+    return torch.nn.functional.pad(images, (0, width - images.shape[-1], 0, height - images.shape[-2]))
 
 
-def _mapped(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
-    """The batch with every tensor in it changed."""
-
-    def change(value: Any) -> Any:
-        if isinstance(value, list):
-            return [change(entry) for entry in value]
-        return function(value) if isinstance(value, Tensor) else value
-
-    return type(batch)(**{item.name: change(getattr(batch, item.name)) for item in fields(batch)})  # type: ignore[arg-type]
+def _pad_seconds(tensor: Tensor, seconds: int) -> Tensor:
+    """(B, s, ...) -> (B, seconds, ...) with zeros at the end."""
+    padding = tensor.new_zeros(len(tensor), seconds - tensor.shape[1], *tensor.shape[2:])
+    return torch.cat([tensor, padding], dim=1)

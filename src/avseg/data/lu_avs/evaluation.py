@@ -1,4 +1,4 @@
-"""What the evaluation of a long video needs beside its stream: its size, its time line, its seconds."""
+"""Inputs of the evaluation of a long video in addition to its stream: size, timeline and seconds."""
 
 from collections.abc import Iterator
 
@@ -6,68 +6,68 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from avseg.audio.frontend import FrontEnd
 from avseg.data.lu_avs.batches import Chunk
-from avseg.data.lu_avs.ground_truth import active, check_video
+from avseg.data.lu_avs.ground_truth import check_video, is_sounding
 from avseg.data.lu_avs.resize import Fit
 from avseg.data.lu_avs.seconds import frames_of_second
 from avseg.data.lu_avs.sound import sound_patches
-from avseg.data.lu_avs.streaming import add_ground_truth, read_frames
+from avseg.data.lu_avs.streaming import add_ground_truth, frame_numbers, make_chunk, read_frames
 from avseg.data.lu_avs.types import LUVideo
 from avseg.media.frame_index import FrameReader, frame_index
 
 
 def video_size(video: LUVideo) -> tuple[int, int]:
-    """Height and width of the upright pictures."""
-    found = frame_index(video.path).video
-    return found.height, found.width
+    """Return height and width of the upright frames."""
+    info = frame_index(video.path).video
+    return info.height, info.width
 
 
 def timeline(video: LUVideo, rate: float) -> Chunk:
-    """Who sounds at each frame of the stream at that rate; no picture is decoded, so the chunk has none.
+    """Return the sounding classes at each frame of the stream; the chunk has no frames, as nothing is decoded.
 
     Args:
-        video: any.
+        video: with or without masks.
         rate: frames per second, see `avseg.data.lu_avs.stream`.
 
     Raises:
         UserError: the video file is missing or damaged.
     """
     index = frame_index(video.path)
-    numbers = np.arange(len(index)) if rate == np.inf else index.at_rate(rate)
-    sounding: dict[int, Tensor] = {}
+    numbers = frame_numbers(index, rate)
+    chunk = make_chunk(video, index, numbers, torch.zeros(0, 3, 1, 1, dtype=torch.uint8))
     for segment in video.segments:
-        on = torch.from_numpy(active(segment, numbers))
-        sounding[segment.label] = sounding.get(segment.label, torch.zeros_like(on)) | on
-    times = torch.from_numpy(index.video.times[numbers])
-    return Chunk(
-        video.id, torch.from_numpy(numbers), times, torch.zeros(0, 3, 1, 1, dtype=torch.uint8), sounding=sounding
-    )
+        on = torch.from_numpy(is_sounding(segment, numbers))
+        chunk.sounding[segment.label] = chunk.sounding.get(segment.label, torch.zeros_like(on)) | on
+    return chunk
 
 
-def annotated_seconds(video: LUVideo, fit: Fit) -> Iterator[tuple[Chunk, Tensor]]:
-    """Each second as the AVS model takes it, with the ground truth at the video's own size.
+def annotated_seconds(video: LUVideo, fit: Fit, frontend: FrontEnd) -> Iterator[tuple[Chunk, Tensor]]:
+    """Yield each second as the AVS model reads it, with the ground truth at the size of the video.
 
     Args:
         video: with masks.
-        fit: the size of the frames.
+        fit: size of the frames.
+        frontend: of the model.
 
-    Returns:
-        Five frames (fewer where the video has fewer in that second), and the second's patch (1, 96, 64).
+    Yields:
+        Five frames (fewer if the video has fewer in that second), and the item of the second (*shape).
 
     Raises:
-        UserError: the video's file or its arrays are missing, damaged or do not belong together.
+        UserError: the video or its arrays are missing, damaged or inconsistent.
     """
     index = frame_index(video.path)
     check_video(video, index)
-    size, last = video_size(video), -1
+    size = video_size(video)
+    last = -1
     with FrameReader(index) as reader:
-        for second, patch in enumerate(sound_patches(video)):
+        for second, patch in enumerate(sound_patches(video, frontend)):
             numbers = np.unique(frames_of_second(index, second))
-            numbers = numbers[numbers > last]  # at a low rate a frame may be shown in two seconds; it counts once
+            numbers = numbers[numbers > last]  # at a low rate two seconds may show the same frame; it counts once
             if not len(numbers):
                 continue
             last = numbers[-1]
             frames = read_frames(index, numbers, fit.size(*size), reader)
-            chunk = Chunk(video.id, torch.from_numpy(numbers), torch.from_numpy(index.video.times[numbers]), frames)
+            chunk = make_chunk(video, index, numbers, frames)
             add_ground_truth(chunk, video, size)
             yield chunk, patch

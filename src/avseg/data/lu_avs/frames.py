@@ -1,4 +1,4 @@
-"""Annotated frames: what the visual branches learn from."""
+"""Annotated frames for the training of the visual branches."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,9 @@ import torch
 from torch.utils.data import Dataset
 
 from avseg.data.lu_avs.batches import FrameBatch
-from avseg.data.lu_avs.ground_truth import active, check_video, segment_boxes, segment_masks
+from avseg.data.lu_avs.ground_truth import check_video, is_sounding, segment_boxes, segment_masks
 from avseg.data.lu_avs.resize import Fit, Objects
-from avseg.data.lu_avs.sampling import Key, drawing, pick
+from avseg.data.lu_avs.sampling import Key, draw_index, split_key
 from avseg.data.lu_avs.sound import sounding_frames
 from avseg.data.lu_avs.streaming import read_frames
 from avseg.data.lu_avs.types import LUVideo
@@ -17,16 +17,16 @@ from avseg.media.frame_index import FrameIndex, frame_index
 
 
 class FrameDataset(Dataset[FrameBatch]):
-    """Single frames with the masks or boxes of what sounds in them.
+    """Single frames with the masks or boxes of their sounding objects.
 
     Args:
-        videos: for masks, those that have them.
-        fit: the size of the frames.
-        with_masks: masks and boxes, or boxes alone.
+        videos: must have masks if `with_masks`.
+        fit: size of the frames.
+        with_masks: masks and boxes, or boxes only.
         per_video: frames of each video in an epoch, spread over it.
-        silent_share: probability of a frame in which nothing sounds.
-        mirror: probability that left and right are swapped, in training.
-        seed: of all that is drawn.
+        silent_share: probability of a frame without a sounding object.
+        mirror: probability of a horizontal flip in training.
+        seed: of all random draws.
     """
 
     def __init__(
@@ -40,33 +40,40 @@ class FrameDataset(Dataset[FrameBatch]):
         mirror: float = 0.0,
         seed: int = 0,
     ) -> None:
-        self.videos, self.fit, self.with_masks, self.per_video = videos, fit, with_masks, per_video
-        self.silent_share, self.mirror, self.seed = silent_share, mirror, seed
+        self.videos = videos
+        self.fit = fit
+        self.with_masks = with_masks
+        self.per_video = per_video
+        self.silent_share = silent_share
+        self.mirror = mirror
+        self.seed = seed
 
     def __len__(self) -> int:
-        """Frames in an epoch."""
+        """Return the number of frames in an epoch."""
         return len(self.videos) * self.per_video
 
     def __getitem__(self, key: Key) -> FrameBatch:
-        """One frame.
+        """Read one frame.
 
         Raises:
-            UserError: the video or its arrays are missing, damaged or do not belong together.
+            UserError: the video or its arrays are missing, damaged or inconsistent.
         """
-        number, rng = drawing(self.seed, key)
-        video = self.videos[number // self.per_video]
+        position, rng = split_key(self.seed, key)
+        video = self.videos[position // self.per_video]
         index = frame_index(video.path)
         check_video(video, index)
         sounding = sounding_frames(video, index)
-        frame = pick(sounding, number % self.per_video, self.per_video, self.silent_share, rng)
-        return self._batch(video, index, frame, isinstance(key, tuple) and bool(rng.uniform() < self.mirror))
+        number = draw_index(sounding, position % self.per_video, self.per_video, self.silent_share, rng)
+        in_training = isinstance(key, tuple)
+        return self._read(video, index, number, in_training and bool(rng.uniform() < self.mirror))
 
-    def _batch(self, video: LUVideo, index: FrameIndex, number: int, mirror: bool) -> FrameBatch:
+    def _read(self, video: LUVideo, index: FrameIndex, number: int, mirror: bool) -> FrameBatch:
         size = self.fit.size(index.video.height, index.video.width)
-        frame = read_frames(index, np.array([number]), size)
+        frame = read_frames(index, np.array([number]), size)  # (1, 3, H, W)
         objects = objects_at(video, index, number, self.with_masks).resized(size)
         if mirror:
-            frame, objects = frame.flip(-1), objects.mirrored()
+            frame = frame.flip(-1)
+            objects = objects.mirrored()
         return FrameBatch(
             frames=frame,
             masks=None if objects.masks is None else [objects.masks],
@@ -80,29 +87,33 @@ class FrameDataset(Dataset[FrameBatch]):
 
 
 def objects_at(video: LUVideo, index: FrameIndex, number: int, with_masks: bool) -> Objects:
-    """The sounding objects that are seen in a frame, one for each segment, at the video's own size.
+    """Return the visible sounding objects of a frame, one for each segment, at the size of the video.
 
     Args:
         video: with its segments.
-        index: the video's table.
-        number: of the frame.
-        with_masks: masks and boxes, or boxes alone.
+        index: frame index of the video.
+        number: frame number.
+        with_masks: masks and boxes, or boxes only.
     """
     size = (index.video.height, index.video.width)
     frames = np.array([number])
-    masks, boxes, classes = [], [], []
+    masks = [torch.zeros(0, *size, dtype=torch.bool)]
+    boxes = [torch.zeros(0, 4)]
+    classes: list[int] = []
     for segment in video.segments:
-        if segment.folder is None or not active(segment, frames)[0]:
+        if segment.folder is None or not is_sounding(segment, frames)[0]:
             continue
-        mask = segment_masks(segment, frames, size) if video.has_masks else None
-        box = segment_boxes(segment, frames, size, mask)
-        if np.isfinite(box).all() and (mask is None or mask.any()):
+        mask = segment_masks(segment, frames, size) if video.has_masks else None  # (1, H, W)
+        box = segment_boxes(segment, frames, size, mask)  # (1, 4)
+        is_visible = np.isfinite(box).all() and (mask is None or mask.any())
+        if is_visible:
             boxes.append(torch.from_numpy(box))
             classes.append(segment.label)
-            masks.extend([torch.from_numpy(mask)] if mask is not None else [])
+            if mask is not None:
+                masks.append(torch.from_numpy(mask))
     return Objects(
-        masks=torch.cat([*masks, torch.zeros(0, *size, dtype=torch.bool)]) if with_masks else None,
-        boxes=torch.cat([*boxes, torch.zeros(0, 4)]),
+        masks=torch.cat(masks) if with_masks else None,
+        boxes=torch.cat(boxes),
         classes=torch.tensor(classes, dtype=torch.int64),
         size=size,
     )

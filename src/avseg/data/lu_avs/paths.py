@@ -1,4 +1,4 @@
-"""Where things lie below the root of a LU-AVS download, whatever its archives were unpacked as."""
+"""Locate the files below the root of a LU-AVS download, whatever folders its archives were unpacked to."""
 
 import os
 import re
@@ -8,84 +8,92 @@ from pathlib import Path
 from avseg.media.video import SUFFIXES
 from avseg.utils.errors import UserError
 
-JSON_NAME = re.compile(r"(seg|bbox_segs)_(train|val|test)\.json|unav100.*\.json")
-_DEEPEST = 4  # folders below the root; segment folders hold nothing further
+ANNOTATION_FILE = re.compile(r"(seg|bbox_segs)_(train|val|test)\.json|unav100.*\.json")
+_MAX_DEPTH = 4  # folders below the root; segment folders have no subfolders
 
 
 @dataclass(frozen=True)
-class Places:
-    """What was found below a root.
+class ReleasePaths:
+    """Files below a root.
 
     Attributes:
         root: the folder.
-        jsons: the annotation files, in order of their names.
-        videos: video files by id, the file's name without its suffix.
-        folders: segment folders by "{video}__{label}", then by (start, end).
+        annotation_files: sorted by name.
+        videos: video files by id, the file name without its suffix.
+        segment_folders: by "{video}__{label}", then by (start, end).
     """
 
     root: Path
-    jsons: list[Path] = field(default_factory=list)
+    annotation_files: list[Path] = field(default_factory=list)
     videos: dict[str, Path] = field(default_factory=dict)
-    folders: dict[str, dict[tuple[int, int], Path]] = field(default_factory=dict)
+    segment_folders: dict[str, dict[tuple[int, int], Path]] = field(default_factory=dict)
 
     def folder(self, video: str, label: str, start: int, end: int) -> Path | None:
-        """The folder of a segment; boundaries may differ by one frame. None where there is none."""
-        found = self.folders.get(f"{video}__{label.replace(' ', '_')}", {})
-        near = sorted((abs(s - start) + abs(e - end), s, e) for s, e in found if abs(s - start) <= 1 >= abs(e - end))
-        return found[near[0][1:]] if near else None
+        """Return the folder of a segment; its boundaries may differ by one frame. None if it does not exist."""
+        folders = self.segment_folders.get(f"{video}__{label.replace(' ', '_')}", {})
+        candidates: list[tuple[int, int, int]] = []
+        for first, stop in folders:
+            if abs(first - start) <= 1 and abs(stop - end) <= 1:
+                candidates.append((abs(first - start) + abs(stop - end), first, stop))
+        return folders[min(candidates)[1:]] if candidates else None
 
 
 def folder_name(video: str, label: str, start: int, end: int) -> str:
-    """The name of a segment's folder: "{video}__{label, spaces as _}__st__{start}__et__{end}"."""
+    """Return the name of a segment folder: "{video}__{label, spaces as _}__st__{start}__et__{end}"."""
     return f"{video}__{label.replace(' ', '_')}__st__{start}__et__{end}"
 
 
 def parse_folder_name(name: str) -> tuple[str, int, int] | None:
-    """Takes a segment folder's name apart at its last marks: ids may hold `_`, `-`, even `__st__`.
+    """Split the name of a segment folder at its last separators: ids may contain `_`, `-`, even `__st__`.
 
     Returns:
-        "{video}__{label}", start, end; None if it is no such name.
+        "{video}__{label}", start, end; None for other folders.
     """
-    rest, mark, end = name.rpartition("__et__")
-    stem, other, start = rest.rpartition("__st__")
-    return (stem, int(start), int(end)) if mark and other and start.isdecimal() and end.isdecimal() else None
+    head, end_mark, end = name.rpartition("__et__")
+    stem, start_mark, start = head.rpartition("__st__")
+    if end_mark and start_mark and start.isdecimal() and end.isdecimal():
+        return stem, int(start), int(end)
+    return None
 
 
-def find_places(root: Path) -> Places:
-    """Looks through the folders below a root, four deep; each thing may lie anywhere.
+def find_paths(root: Path) -> ReleasePaths:
+    """Search the folders below a root, four levels deep.
 
-    Of two files with one name the one nearer to the root counts, then the first by name.
+    Of two files with the same name the one nearer to the root is used, then the first in alphabetical order.
 
     Raises:
-        UserError: no such folder, or no annotation file in it.
+        UserError: the folder does not exist, or has no annotation file.
     """
     if not root.is_dir():
         raise UserError(
-            f"{root} is no folder; download LU-AVS there or run `avseg data toy --setting lu_avs --out {root}`"
+            f"{root} is not a folder; download LU-AVS there or run `avseg data toy --setting lu_avs --out {root}`"
         )
-    places = Places(root)
+    paths = ReleasePaths(root)
     level = [root]
-    for _ in range(_DEEPEST):
-        level = [folder for parent in level for folder in _look(parent, places)]
-    places.jsons.sort(key=lambda path: path.name)
-    if not places.jsons:
-        raise UserError(f"{root} holds no annotation file; expected seg_train.json, bbox_segs_train.json, ...")
-    return places
+    for _ in range(_MAX_DEPTH):
+        subfolders: list[Path] = []
+        for folder in level:
+            subfolders += _scan_folder(folder, paths)
+        level = subfolders
+    paths.annotation_files.sort(key=lambda path: path.name)
+    if not paths.annotation_files:
+        raise UserError(f"{root} has no annotation file; expected seg_train.json, bbox_segs_train.json, ...")
+    return paths
 
 
-def _look(parent: Path, places: Places) -> list[Path]:
-    """Notes what lies in a folder; gives the folders to look into next."""
-    deeper = []
-    with os.scandir(parent) as entries:
-        for entry in sorted(entries, key=lambda found: found.name):
-            path = parent / entry.name
+def _scan_folder(folder: Path, paths: ReleasePaths) -> list[Path]:
+    """Add the content of a folder to `paths`; return the subfolders to search."""
+    subfolders = []
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            path = folder / entry.name
             if entry.is_dir():
                 if parsed := parse_folder_name(entry.name):
-                    places.folders.setdefault(parsed[0], {}).setdefault(parsed[1:], path)
+                    paths.segment_folders.setdefault(parsed[0], {}).setdefault(parsed[1:], path)
                 elif not entry.name.startswith("."):
-                    deeper.append(path)
-            elif JSON_NAME.fullmatch(entry.name):
-                places.jsons.append(path)
+                    subfolders.append(path)
+            elif ANNOTATION_FILE.fullmatch(entry.name):
+                paths.annotation_files.append(path)
             elif path.suffix.lower() in SUFFIXES:
-                places.videos.setdefault(path.stem, path)
-    return deeper
+                paths.videos.setdefault(path.stem, path)
+    return subfolders

@@ -1,4 +1,4 @@
-"""The size that frames get, and masks and boxes with them."""
+"""Resize frames together with their masks and boxes."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ from avseg.utils.errors import UserError
 
 @dataclass(frozen=True)
 class Fit:
-    """How large a frame becomes.
+    """Rule for the size of a resized frame.
 
     Attributes:
-        short_side: pixels of the shorter side; None leaves frames as they are.
-        long_side: at most so many pixels of the longer side (DETR: 1333); None = as the shape wants.
-        square: squash to `short_side` x `short_side` whatever the shape, as in AVSBench.
+        short_side: pixels of the shorter side; None keeps the original size.
+        long_side: upper limit of the longer side in pixels (DETR: 1333); None = without limit.
+        square: True for `short_side` x `short_side` regardless of the aspect ratio, as in AVSBench.
 
     Raises:
         UserError: a side that is not positive.
@@ -29,13 +29,13 @@ class Fit:
     square: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("short_side", "long_side"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"{name} is {value}; give 1 pixel or more, or null")
+        for key in ("short_side", "long_side"):
+            side = getattr(self, key)
+            if side is not None and side < 1:
+                raise UserError(f"{key} is {side}; use 1 pixel or more, or null")
 
     def size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width that a frame of this size gets."""
+        """Return height and width of a resized frame."""
         if self.short_side is None:
             return height, width
         if self.square:
@@ -48,13 +48,13 @@ class Fit:
 
 @dataclass
 class Objects:
-    """The sounding objects that are seen in a frame.
+    """Visible sounding objects of a frame.
 
     Attributes:
-        masks: (n, H, W) bool, or None where boxes are enough.
+        masks: (n, H, W) bool, or None if only boxes are needed.
         boxes: (n, 4) float32, left, top, right, bottom in pixels.
         classes: (n,) int64.
-        size: (H, W) of the picture.
+        size: (H, W) of the frame.
     """
 
     masks: Tensor | None
@@ -63,19 +63,19 @@ class Objects:
     size: tuple[int, int]
 
     def resized(self, size: tuple[int, int]) -> "Objects":
-        """The same in a picture of another size (masks: nearest); objects of which no pixel is left are dropped."""
+        """Return the objects at another frame size (masks: nearest), without objects that have no pixel left."""
         if size == self.size:
             return self
         boxes = v2.resize(self._tv_boxes(), list(size)).as_subclass(Tensor)
         if self.masks is None:
             return Objects(None, boxes, self.classes, size)
-        # not as tv_tensors.Mask: its nearest takes the upper left pixel, which shifts masks against their frame
+        # not as tv_tensors.Mask: its nearest takes the upper left pixel, which shifts masks relative to their frame
         masks = v2.resize_image(self.masks.byte(), list(size), InterpolationMode.NEAREST_EXACT, antialias=False).bool()
-        left = masks.flatten(1).any(1)
-        return Objects(masks[left], boxes[left], self.classes[left], size)
+        is_left = masks.flatten(1).any(1)  # (n,)
+        return Objects(masks[is_left], boxes[is_left], self.classes[is_left], size)
 
     def mirrored(self) -> "Objects":
-        """The same with left and right swapped."""
+        """Return the objects flipped horizontally."""
         boxes = v2.horizontal_flip(self._tv_boxes()).as_subclass(Tensor)
         masks = None if self.masks is None else v2.horizontal_flip(tv_tensors.Mask(self.masks)).as_subclass(Tensor)
         return Objects(masks, boxes, self.classes, self.size)

@@ -1,4 +1,4 @@
-"""Which frame, second or video is read next, by whom: from the seed and the epoch alone."""
+"""Samplers of frames, seconds and videos, and random draws that depend on seed, epoch and item only."""
 
 from collections.abc import Iterator, Sequence, Sized
 from typing import Any, TypeAlias
@@ -9,13 +9,14 @@ from torch.utils.data import DistributedSampler, Sampler
 
 from avseg.data.lu_avs.types import LUVideo
 
+# (epoch, index) in training, index otherwise
 Key: TypeAlias = "int | tuple[int, int]"
 
 
 class EpochSampler(DistributedSampler[Any]):
-    """Gives out (epoch, index) in an order of its own each epoch; what is drawn at random follows from the two.
+    """Yield (epoch, index) in a new order each epoch; all random draws of an item follow from the two.
 
-    The epoch travels with the index since workers that live on are told nothing else. In several processes the last
+    The epoch travels with the index because persistent workers receive nothing else. In several processes the last
     indices are repeated to make their shares equal, as training needs; evaluation has `VideoShare`.
     """
 
@@ -23,51 +24,54 @@ class EpochSampler(DistributedSampler[Any]):
         super().__init__(dataset, world_size, rank, shuffle=True, seed=seed)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """This process's share of the epoch."""
-        return ((self.epoch, index) for index in super().__iter__())
+        """Yield this process's share of the epoch."""
+        for index in super().__iter__():
+            yield self.epoch, index
 
 
 class VideoShare(Sampler[int]):
-    """This process's videos in evaluation: each one whole, by one process alone, none twice; the longest first.
+    """Videos of this process in evaluation: each video belongs to exactly one process; the longest come first.
 
     Args:
         videos: of the split.
-        rank: this process, from 0.
+        rank: of this process, from 0.
         world_size: number of processes.
     """
 
     def __init__(self, videos: Sequence[LUVideo], rank: int, world_size: int) -> None:
-        order = sorted(range(len(videos)), key=lambda place: (-videos[place].duration, videos[place].id))
-        self.places = order[rank::world_size]
+        order = sorted(range(len(videos)), key=lambda i: (-videos[i].duration, videos[i].id))
+        self.indices = order[rank::world_size]
 
     def __iter__(self) -> Iterator[int]:
-        """Places in the list of videos."""
-        return iter(self.places)
+        """Return the indices into the list of videos."""
+        return iter(self.indices)
 
     def __len__(self) -> int:
-        """Size of the share."""
-        return len(self.places)
+        """Return the size of the share."""
+        return len(self.indices)
 
 
-def drawing(seed: int, key: Key) -> tuple[int, np.random.Generator]:
-    """The index inside a key, and the random numbers for it; a plain index always has the same ones."""
+def split_key(seed: int, key: Key) -> tuple[int, np.random.Generator]:
+    """Return the index of a key and the generator of its random draws; without an epoch they are always the same."""
     epoch, index = key if isinstance(key, tuple) else (-1, key)
     return index, np.random.default_rng([seed, epoch + 1, index])
 
 
-def pick(sounding: npt.NDArray[np.bool_], part: int, parts: int, silent_share: float, rng: np.random.Generator) -> int:
-    """Draws a place: one where something sounds, or with a probability of `silent_share` one of silence.
+def draw_index(
+    sounding: npt.NDArray[np.bool_], stratum: int, strata: int, silent_share: float, rng: np.random.Generator
+) -> int:
+    """Draw the index of a sounding frame or second, or with probability `silent_share` of a silent one.
 
     Args:
-        sounding: (n,), n >= 1. If all of it is silent, or none, there is no choice.
-        part: the places to choose from are cut into `parts` equal parts in order; this one counts.
-        parts: how many, so that several draws from one video are spread over it.
+        sounding: (n,), n >= 1. If all or none of it is silent, there is only one choice.
+        stratum: the candidates are divided into `strata` equal parts in order; the draw is from this one.
+        strata: number of parts, so that several draws from one video are spread over it.
         silent_share: in [0, 1].
-        rng: draws.
+        rng: generator of the draw.
     """
     silent = bool(rng.uniform() < silent_share)
-    places = np.flatnonzero(sounding != silent)
-    if not len(places):
-        places = np.arange(len(sounding))
-    at = rng.uniform(len(places) * part / parts, len(places) * (part + 1) / parts)
-    return int(places[min(int(at), len(places) - 1)])
+    candidates = np.flatnonzero(sounding != silent)
+    if not len(candidates):
+        candidates = np.arange(len(sounding))
+    position = rng.uniform(len(candidates) * stratum / strata, len(candidates) * (stratum + 1) / strata)
+    return int(candidates[min(int(position), len(candidates) - 1)])

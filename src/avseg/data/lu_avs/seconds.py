@@ -1,4 +1,4 @@
-"""The AVS model's adaptation to long videos: one second of sound and five frames of it.
+"""Clips of one second of sound and five frames: the adaptation of the AVS model to long videos.
 
 LU-AVS, section of the compared methods: "AVS: one second of audio and five frames uniformly sampled in that second".
 """
@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from avseg.audio.frontend import FrontEnd
 from avseg.data.clip import Clip
 from avseg.data.lu_avs.ground_truth import check_video, segment_masks
 from avseg.data.lu_avs.resize import Fit
-from avseg.data.lu_avs.sampling import Key, drawing, pick
+from avseg.data.lu_avs.sampling import Key, draw_index, split_key
 from avseg.data.lu_avs.sound import PatchCache, second_targets, sound_patches
 from avseg.data.lu_avs.streaming import read_frames
 from avseg.data.lu_avs.types import LUVideo
@@ -23,15 +24,16 @@ FRAMES_PER_SECOND = 5
 
 
 class SecondDataset(Dataset[Clip]):
-    """The AVS model's adaptation to long videos: one second of sound and five frames of it.
+    """Seconds of videos, each with five frames and the union of the sounding masks.
 
     Args:
-        videos: those with masks.
+        videos: with masks.
         labels: names of the classes.
-        fit: the size of the frames; they must all get the same, so `square` or videos of one shape.
+        fit: size of the frames; it must be the same for all, so `square` or videos of one shape.
+        frontend: of the model.
         per_video: seconds of each video in an epoch, spread over it.
-        silent_share: probability of a second in which nothing sounds.
-        seed: of all that is drawn.
+        silent_share: probability of a silent second.
+        seed: of all random draws.
     """
 
     def __init__(
@@ -39,42 +41,47 @@ class SecondDataset(Dataset[Clip]):
         videos: Sequence[LUVideo],
         labels: Sequence[str],
         fit: Fit,
+        frontend: FrontEnd,
         *,
         per_video: int = 8,
         silent_share: float = 0.0,
         seed: int = 0,
     ) -> None:
-        self.videos, self.labels, self.fit, self.per_video = videos, labels, fit, per_video
-        self.silent_share, self.seed = silent_share, seed
-        self.cache = PatchCache()
+        self.videos = videos
+        self.labels = labels
+        self.fit = fit
+        self.per_video = per_video
+        self.silent_share = silent_share
+        self.seed = seed
+        self.cache = PatchCache(frontend)
 
     def __len__(self) -> int:
-        """Seconds in an epoch."""
+        """Return the number of seconds in an epoch."""
         return len(self.videos) * self.per_video
 
     def __getitem__(self, key: Key) -> Clip:
-        """One second.
+        """Read one second.
 
         Raises:
-            UserError: the video or its arrays are missing, damaged or do not belong together.
+            UserError: the video or its arrays are missing, damaged or inconsistent.
         """
-        number, rng = drawing(self.seed, key)
-        video = self.videos[number // self.per_video]
-        targets = second_targets(video, len(self.labels))
-        part = number % self.per_video
-        second = pick(targets.any(1).numpy(), part, self.per_video, self.silent_share, rng)
-        category = ", ".join(self.labels[label] for label in targets[second].nonzero()[:, 0].tolist())
+        position, rng = split_key(self.seed, key)
+        video = self.videos[position // self.per_video]
+        targets = second_targets(video, len(self.labels))  # (S, K)
+        sounding = targets.any(1).numpy()
+        second = draw_index(sounding, position % self.per_video, self.per_video, self.silent_share, rng)
         check_video(video, frame_index(video.path))
         clip = second_clip(video, second, self.cache.patches(video)[second], self.fit)
-        clip.category, clip.index = [category], torch.tensor([number])
+        clip.category = [", ".join(self.labels[label] for label in targets[second].nonzero()[:, 0].tolist())]
+        clip.index = torch.tensor([position])
         return clip
 
 
-def second_clips(video: LUVideo, fit: Fit) -> Iterator[tuple[Tensor, Clip]]:
-    """All seconds of a video in order, as the AVS model is evaluated.
+def second_clips(video: LUVideo, fit: Fit, frontend: FrontEnd) -> Iterator[tuple[Tensor, Clip]]:
+    """Yield all seconds of a video in order, as the AVS model is evaluated.
 
-    Returns:
-        The numbers (5,) of the frames of each second, and its clip.
+    Yields:
+        Frame numbers (5,) of a second, and its clip.
 
     Raises:
         UserError: see `SecondDataset`.
@@ -82,25 +89,25 @@ def second_clips(video: LUVideo, fit: Fit) -> Iterator[tuple[Tensor, Clip]]:
     index = frame_index(video.path)
     check_video(video, index)
     with FrameReader(index) as reader:
-        for second, patch in enumerate(sound_patches(video)):
+        for second, patch in enumerate(sound_patches(video, frontend)):
             numbers = torch.from_numpy(frames_of_second(index, second))
             yield numbers, second_clip(video, second, patch, fit, reader)
 
 
 def frames_of_second(index: FrameIndex, second: int) -> np.ndarray:
-    """The five frames that stand for a second, (5,): those on the screen in the middle of each fifth of it."""
+    """Return the numbers of the five frames of a second, (5,): those on screen in the middle of each fifth of it."""
     return index.shown_at(second + (np.arange(FRAMES_PER_SECOND) + 0.5) / FRAMES_PER_SECOND)
 
 
 def second_clip(video: LUVideo, second: int, patch: Tensor, fit: Fit, reader: FrameReader | None = None) -> Clip:
-    """One second of a video as a batch of one clip of five frames, each with the sound of the whole second.
+    """Read one second of a video as a batch of one clip of five frames, each with the sound of the whole second.
 
     Args:
-        video: with masks, or the clip is not annotated.
+        video: without masks the clip is not annotated.
         second: from 0.
-        patch: (1, 96, 64), its sound.
-        fit: the size of the frames.
-        reader: of the video, where it is open already.
+        patch: item of the front end for the second, (*shape).
+        fit: size of the frames.
+        reader: an open reader of the video, if there is one.
     """
     index = frame_index(video.path)
     numbers = frames_of_second(index, second)
@@ -108,17 +115,17 @@ def second_clip(video: LUVideo, second: int, patch: Tensor, fit: Fit, reader: Fr
     sounding = np.zeros((FRAMES_PER_SECOND, *size), np.bool_)
     for segment in video.segments if video.has_masks else ():
         sounding |= segment_masks(segment, numbers, size)
-    frames = read_frames(index, numbers, fit.size(*size), reader)
-    masks = torch.from_numpy(sounding)[None]
+    frames = read_frames(index, numbers, fit.size(*size), reader)  # (5, 3, h, w)
+    masks = torch.from_numpy(sounding)[None]  # (1, 5, H, W)
     if fit.size(*size) != size:
         masks = torch.nn.functional.interpolate(masks.byte(), fit.size(*size), mode="nearest-exact")
-    exists = torch.ones(1, FRAMES_PER_SECOND, dtype=torch.bool)
+    valid = torch.ones(1, FRAMES_PER_SECOND, dtype=torch.bool)
     return Clip(
         frames=frames[None],
-        sound=patch.expand(1, FRAMES_PER_SECOND, *patch.shape).contiguous(),
+        sound=patch.expand(1, FRAMES_PER_SECOND, *patch.shape).contiguous(),  # (1, 5, *shape)
         masks=masks.byte(),
-        annotated=exists & video.has_masks,
-        valid=exists,
+        annotated=valid & video.has_masks,
+        valid=valid,
         video_id=[video.id],
         category=[""],
         index=torch.tensor([second]),

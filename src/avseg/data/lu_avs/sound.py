@@ -1,6 +1,5 @@
-"""The sound of a long video second by second, and who sounds in each second: what the audio branch learns from."""
+"""Sound of long videos second by second with the sounding classes, for the training of the audio branch."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,57 +7,66 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from avseg.audio.log_mel import SAMPLE_RATE, log_mel_patches
+from avseg.audio.frontend import FrontEnd, fit_to_frames
 from avseg.data.lu_avs.batches import SoundBatch
-from avseg.data.lu_avs.sampling import Key, drawing
+from avseg.data.lu_avs.sampling import Key, split_key
 from avseg.data.lu_avs.types import LUVideo
 from avseg.media.frame_index import FrameIndex, frame_index
-from avseg.media.sound_reader import sound_seconds
+from avseg.media.sound_reader import RATE, sound_seconds
+from avseg.utils.lru import LRUCache
 
 
-def sound_patches(video: LUVideo) -> Tensor:
-    """The log-mel patch of each second: exactly one for each, so that they never drift against the frames.
+def sound_patches(video: LUVideo, frontend: FrontEnd) -> Tensor:
+    """Compute the item of the front end for each second, such as the log-mel patch: exactly one, so without drift.
+
+    Args:
+        video: silent if it has no sound track.
+        frontend: of the model; it gets the sound of one second at a time.
 
     Returns:
-        (S, 1, 96, 64) float32, S = `frame_index(video.path).video.seconds`. A video without sound is silent.
+        (S, *shape) float32, S = `frame_index(video.path).video.seconds`.
 
     Raises:
         UserError: the file is missing or damaged.
     """
-    # a second at a time: all at once the front end holds half a megabyte of double precision for each
-    seconds = sound_seconds(frame_index(video.path).video)
-    return torch.cat([log_mel_patches(torch.from_numpy(wave), SAMPLE_RATE, "second") for wave in seconds])
+    # one second at a time: for all at once the log-mel front end needs half a megabyte per second
+    items = []
+    for waveform in sound_seconds(frame_index(video.path).video):
+        items.append(fit_to_frames(frontend(torch.from_numpy(waveform), RATE), 1))  # (1, *shape)
+    return torch.cat(items)
 
 
 def second_targets(video: LUVideo, num_classes: int, share: float = 0.5) -> Tensor:
-    """Which classes sound in each second.
+    """Compute the classes that sound in each second.
 
     Args:
         video: with its segments.
         num_classes: K.
-        share: of the second (of what there is of the last one) that a class must sound to count.
+        share: share of the second (of the existing part of the last one) that a class must sound to count.
 
     Returns:
         (S, K) float32 of 0 and 1.
     """
-    return (coverage(video, num_classes) >= share - 1e-6).float()
+    return (class_coverage(video, num_classes) >= share - 1e-6).float()
 
 
-def coverage(video: LUVideo, num_classes: int) -> Tensor:
-    """The share of each second in which a class sounds, (S, K) float32; overlapping segments of a class count once."""
+def class_coverage(video: LUVideo, num_classes: int) -> Tensor:
+    """Compute the share of each second in which a class sounds, (S, K) float32; overlapping segments count once."""
     index = frame_index(video.path)
-    edges, seconds = index.edges(), index.video.seconds
+    edges = index.edges()  # (N + 1,) seconds
+    seconds = index.video.seconds
     bounds = np.minimum(np.arange(seconds + 1), edges[-1])
-    there = np.maximum(np.diff(bounds), 1e-9)
+    lengths = np.maximum(np.diff(bounds), 1e-9)  # of each second; the last one may be shorter
     shares = np.zeros((seconds, num_classes), np.float32)
     for label in video.classes:
-        heard = np.append(0.0, np.cumsum(np.diff(edges) * sounding_frames(video, index, label)))
-        shares[:, label] = np.diff(np.interp(bounds, edges, heard)) / there
+        frame_lengths = np.diff(edges) * sounding_frames(video, index, label)
+        sounding_time = np.append(0.0, np.cumsum(frame_lengths))  # up to each edge
+        shares[:, label] = np.diff(np.interp(bounds, edges, sounding_time)) / lengths
     return torch.from_numpy(shares)
 
 
 def sounding_frames(video: LUVideo, index: FrameIndex, label: int | None = None) -> np.ndarray:
-    """Whether a class (None: any) sounds in each frame of a video, (N,) bool."""
+    """Return True for each frame of a video in which a class (None: any class) sounds, (N,) bool."""
     sounding = np.zeros(len(index), np.bool_)
     for segment in video.segments:
         if label is None or segment.label == label:
@@ -67,64 +75,67 @@ def sounding_frames(video: LUVideo, index: FrameIndex, label: int | None = None)
 
 
 class PatchCache:
-    """Keeps the patches of the videos heard last: epochs of the audio branch see each video again.
+    """Keep the items of recent videos: the epochs of the audio branch read each video again.
 
     Args:
-        videos: how many to keep; a minute of sound takes 1.5 MB.
+        frontend: of the model.
+        videos: number of videos to keep; a minute of log-mel patches takes 1.5 MB.
     """
 
-    def __init__(self, videos: int = 128) -> None:
-        self.videos = videos
-        self.kept: OrderedDict[str, Tensor] = OrderedDict()
+    def __init__(self, frontend: FrontEnd, videos: int = 128) -> None:
+        self.frontend = frontend
+        self.cached: LRUCache[str, Tensor] = LRUCache(videos)
 
     def patches(self, video: LUVideo) -> Tensor:
-        """See `sound_patches`."""
-        if video.id not in self.kept:
-            self.kept[video.id] = sound_patches(video)
-        self.kept.move_to_end(video.id)
-        while len(self.kept) > max(self.videos, 1):
-            self.kept.popitem(last=False)
-        return self.kept[video.id]
+        """Return the items (S, *shape) of a video, see `sound_patches`."""
+        return self.cached.get_or_compute(video.id, lambda: sound_patches(video, self.frontend))
 
 
 class SoundDataset(Dataset[SoundBatch]):
-    """The sound of videos, whole or in windows, with the classes of each second.
+    """Sounds of videos, whole or in windows, with the classes of each second.
 
     Args:
-        videos: any.
+        videos: with or without masks.
         num_classes: K.
-        window: seconds, drawn anew in each epoch; None = whole videos.
+        frontend: of the model.
+        window: seconds, at a new position in each epoch; None = whole videos.
         share: of a second that a class must sound, see `second_targets`.
         seed: of the windows.
-        cache: videos whose patches are kept in memory.
+        cache: number of videos whose items are kept in memory.
     """
 
     def __init__(
         self,
         videos: Sequence[LUVideo],
         num_classes: int,
+        frontend: FrontEnd,
         *,
         window: int | None = None,
         share: float = 0.5,
         seed: int = 0,
         cache: int = 128,
     ) -> None:
-        self.videos, self.num_classes, self.window, self.share, self.seed = videos, num_classes, window, share, seed
-        self.cache = PatchCache(cache)
+        self.videos = videos
+        self.num_classes = num_classes
+        self.window = window
+        self.share = share
+        self.seed = seed
+        self.cache = PatchCache(frontend, cache)
 
     def __len__(self) -> int:
-        """Number of videos."""
+        """Return the number of videos."""
         return len(self.videos)
 
     def __getitem__(self, key: Key) -> SoundBatch:
-        """One video.
+        """Read one video.
 
         Raises:
             UserError: the video is missing or damaged.
         """
-        number, rng = drawing(self.seed, key)
-        video = self.videos[number]
-        patches, targets = self.cache.patches(video), second_targets(video, self.num_classes, self.share)
+        position, rng = split_key(self.seed, key)
+        video = self.videos[position]
+        patches = self.cache.patches(video)  # (S, *shape)
+        targets = second_targets(video, self.num_classes, self.share)  # (S, K)
         length = min(self.window or len(patches), len(patches))
         begin = int(rng.integers(len(patches) - length + 1))
         return SoundBatch(

@@ -1,4 +1,4 @@
-"""A long video a few frames at a time, with its ground truth: memory does not grow with its length."""
+"""Stream a long video a few frames at a time, with its ground truth: memory is independent of its length."""
 
 from collections.abc import Iterator
 
@@ -8,71 +8,80 @@ import torch
 from torch import Tensor
 
 from avseg.data.lu_avs.batches import Chunk
-from avseg.data.lu_avs.ground_truth import active, check_video, segment_boxes, segment_masks
+from avseg.data.lu_avs.ground_truth import check_video, is_sounding, segment_boxes, segment_masks
 from avseg.data.lu_avs.resize import Fit
 from avseg.data.lu_avs.types import LUVideo, Release
 from avseg.media.frame_index import FrameIndex, FrameReader, frame_index
 from avseg.media.video import UprightRGB
 from avseg.utils.errors import UserError
 
-WHOLE = Fit()
+ORIGINAL_SIZE = Fit()
 
 
 def stream(
-    video: LUVideo, release: Release, rate: float, *, frames_per_chunk: int = 8, fit: Fit = WHOLE
+    video: LUVideo, release: Release, rate: float, *, frames_per_chunk: int = 8, fit: Fit = ORIGINAL_SIZE
 ) -> Iterator[Chunk]:
-    """Frames on a regular time grid with their masks and boxes.
+    """Yield frames on a regular time grid with their masks and boxes.
 
     Args:
-        video: what to read.
-        release: the one that the video is of.
+        video: to read.
+        release: that the video belongs to.
         rate: frames per second; `math.inf` = every frame. See `FrameIndex.at_rate`.
-        frames_per_chunk: the most frames held at once.
-        fit: the size of the frames; masks and boxes stay at the video's own size, at which they are scored.
+        frames_per_chunk: maximum number of frames in memory.
+        fit: size of the frames; masks and boxes keep the size of the video, at which they are scored.
 
     Raises:
-        UserError: the video is not of this release; its file or its arrays are missing, damaged or do not belong
-            together.
+        UserError: the video is not in this release; its file or its arrays are missing, damaged or inconsistent.
     """
     if video.id not in release.videos:
         raise UserError(f"video '{video.id}' is not in this release of {len(release.videos)} videos")
     index = frame_index(video.path)
     check_video(video, index)
-    numbers = np.arange(len(index)) if rate == np.inf else index.at_rate(rate)
+    numbers = frame_numbers(index, rate)
     size = (index.video.height, index.video.width)
     with FrameReader(index, cache=2) as reader:
         for begin in range(0, len(numbers), frames_per_chunk):
-            part = numbers[begin : begin + frames_per_chunk]
-            frames = read_frames(index, part, fit.size(*size), reader)
-            chunk = Chunk(video.id, torch.from_numpy(part), torch.from_numpy(index.video.times[part]), frames)
+            chunk_numbers = numbers[begin : begin + frames_per_chunk]
+            frames = read_frames(index, chunk_numbers, fit.size(*size), reader)
+            chunk = make_chunk(video, index, chunk_numbers, frames)
             add_ground_truth(chunk, video, size)
             yield chunk
+
+
+def frame_numbers(index: FrameIndex, rate: float) -> npt.NDArray[np.int64]:
+    """Return the numbers of the frames on a regular time grid, (n,); every frame for an infinite rate."""
+    return np.arange(len(index)) if rate == np.inf else index.at_rate(rate)
+
+
+def make_chunk(video: LUVideo, index: FrameIndex, numbers: npt.NDArray[np.int64], frames: Tensor) -> Chunk:
+    """Make a chunk of frames (n, 3, h, w) with their numbers and times, without ground truth."""
+    return Chunk(video.id, torch.from_numpy(numbers), torch.from_numpy(index.video.times[numbers]), frames)
 
 
 def read_frames(
     index: FrameIndex, numbers: npt.NDArray[np.int64], size: tuple[int, int], reader: FrameReader | None = None
 ) -> Tensor:
-    """Frames by number, upright.
+    """Read upright frames by number.
 
     Args:
-        index: the video's table.
+        index: frame index of the video.
         numbers: (n,).
         size: height and width of the result.
-        reader: of the video, where it is open already.
+        reader: an open reader of the video, if there is one.
 
     Returns:
         (n, 3, H, W) uint8 RGB, bilinear where the size differs.
     """
     upright = UprightRGB(index.video.rotation, *size)
-    pictures = torch.empty(len(numbers), 3, *size, dtype=torch.uint8)
+    images = torch.empty(len(numbers), 3, *size, dtype=torch.uint8)
     frames = index.decode(numbers) if reader is None else reader.decode(numbers)
-    for picture, frame in zip(pictures, frames, strict=True):
-        picture.copy_(torch.from_numpy(upright(frame.image)).permute(2, 0, 1))
-    return pictures
+    for image, frame in zip(images, frames, strict=True):
+        image.copy_(torch.from_numpy(upright(frame.image)).permute(2, 0, 1))
+    return images
 
 
 def add_ground_truth(chunk: Chunk, video: LUVideo, size: tuple[int, int]) -> None:
-    """Fills a chunk's masks, boxes and who sounds, for the classes that sound in one of its frames.
+    """Add masks, boxes and audibility of the classes that sound in a chunk.
 
     Args:
         chunk: with its frame numbers.
@@ -80,23 +89,23 @@ def add_ground_truth(chunk: Chunk, video: LUVideo, size: tuple[int, int]) -> Non
         size: height and width of the video.
     """
     frames = chunk.index.numpy()
-    boxes: dict[int, list[list[npt.NDArray[np.float32]]]] = {}
+    boxes: dict[int, list[list[npt.NDArray[np.float32]]]] = {}  # by class, then by frame
     for segment in video.segments:
-        on = active(segment, frames)
+        on = is_sounding(segment, frames)
         if not on.any():
             continue
         label = segment.label
-        chunk.sounding[label] = chunk.sounding.get(label, torch.zeros(len(frames), dtype=torch.bool)) | _tensor(on)
-        masks = segment_masks(segment, frames, size) if video.has_masks else None
+        if label not in chunk.sounding:
+            chunk.sounding[label] = torch.zeros(len(frames), dtype=torch.bool)
+            boxes[label] = [[] for _ in frames]
+        chunk.sounding[label] |= torch.from_numpy(on)
+        masks = segment_masks(segment, frames, size) if video.has_masks else None  # (n, H, W)
         if masks is not None:
             union = chunk.masks.setdefault(label, torch.from_numpy(masks))
             union |= torch.from_numpy(masks)
-        found = segment_boxes(segment, frames, size, masks)
-        for rows, box in zip(boxes.setdefault(label, [[] for _ in frames]), found, strict=True):
-            rows.extend([box] if np.isfinite(box).all() else [])
-    for label, lists in boxes.items():
-        chunk.boxes[label] = [_tensor(np.array(found, np.float32).reshape(-1, 4)) for found in lists]
-
-
-def _tensor(array: npt.NDArray[np.generic]) -> Tensor:
-    return torch.from_numpy(array)
+        for i, box in enumerate(segment_boxes(segment, frames, size, masks)):
+            if np.isfinite(box).all():
+                boxes[label][i].append(box)
+    for label, boxes_of_frames in boxes.items():
+        arrays = [np.array(frame_boxes, np.float32).reshape(-1, 4) for frame_boxes in boxes_of_frames]
+        chunk.boxes[label] = [torch.from_numpy(array) for array in arrays]

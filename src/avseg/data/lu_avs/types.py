@@ -1,7 +1,7 @@
-"""What LU-AVS is made of: long videos with audible segments.
+"""Videos, segments and labels of LU-AVS.
 
-"Benchmarking Audio Visual Segmentation for Long-Untrimmed Videos", CVPR 2024. A class is a place 0..K-1 in the list of
-labels; frames are counted from 0 at the video's own rate, in the order of showing.
+"Benchmarking Audio Visual Segmentation for Long-Untrimmed Videos", CVPR 2024. A class is an index 0..K-1 into the list
+of labels; frames are numbered from 0 in presentation order, at the frame rate of the video.
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Segment:
-    """An audible segment: one object that sounds from frame `start` up to, not including, frame `end`.
+    """An audible segment: one object that sounds in the frames [start, end).
 
     Attributes:
         start: first frame.
-        end: the frame after the last.
+        end: frame after the last.
         label: its class, 0..K-1.
-        folder: where its masks.npy or bbox.npy lies; None in releases of sound alone (UnAV-100).
+        folder: holds its masks.npy or bbox.npy; None in releases with sound labels only (UnAV-100).
     """
 
     start: int
@@ -30,13 +30,13 @@ class LUVideo:
     """A long video.
 
     Attributes:
-        id: its name in the annotations.
+        id: name in the annotations.
         path: the video file.
         fps: frames per second, as annotated.
-        duration: seconds, as annotated; the file itself is asked for exact times.
+        duration: seconds, as annotated; exact times are read from the file.
         subset: "train", "val" or "test".
         segments: in the order of the annotations; they may overlap and repeat a class.
-        has_masks: whether its segments have masks ("normal"), or boxes alone ("hard").
+        has_masks: True if its segments have masks ("normal"), False if they have boxes only ("hard").
     """
 
     id: str
@@ -49,13 +49,13 @@ class LUVideo:
 
     @property
     def classes(self) -> list[int]:
-        """The classes that sound anywhere in it, ascending."""
+        """Classes that sound anywhere in the video, ascending."""
         return sorted({segment.label for segment in self.segments})
 
 
 @dataclass(frozen=True)
 class Release:
-    """A whole data set.
+    """A complete data set.
 
     Attributes:
         labels: names of the classes, by ascending label_id.
@@ -66,10 +66,5 @@ class Release:
     videos: dict[str, LUVideo]
 
     def subset(self, name: str) -> list[LUVideo]:
-        """The videos of "train", "val" or "test", in the order of their ids."""
-        return [self.videos[key] for key in sorted(self.videos) if self.videos[key].subset == name]
-
-    @property
-    def mask_classes(self) -> list[int]:
-        """The classes with masks (78 of the 88 in the release), ascending."""
-        return sorted({label for video in self.videos.values() if video.has_masks for label in video.classes})
+        """Return the videos of "train", "val" or "test", sorted by id."""
+        return [self.videos[video_id] for video_id in sorted(self.videos) if self.videos[video_id].subset == name]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.classification import MultilabelF1Score
 
-from avseg.data.lu_avs import LUAVSDataModule, SoundBatch, sound_patches
+from avseg.data.lu_avs import LUAVSDataModule, SoundBatch
 from avseg.data.lu_avs.evaluation import timeline
 from avseg.models.lu_avs.activity import Smoothing, SoundActivity, sound_activity
 from avseg.models.lu_avs.aggregation import aggregate
@@ -75,5 +75,5 @@ class SoundBranchTask(LongTask):
         """When each class is heard; no picture is decoded."""
         video = data.release.videos[video_id]
         chunk = timeline(video, data.rate)
-        heard = self.activity(sound_patches(video), self.smoothing)
+        heard = self.activity(data.sound_items(video), self.smoothing)
         yield chunk, aggregate(None, chunk.seconds, (0, 0), heard, self.aggregation)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from avseg.audio.vggish import VGGish
-from avseg.data.lu_avs import LUAVSDataModule
+from avseg.data.lu_avs import LUAVSConfig, LUAVSDataModule
 from avseg.models.lu_avs.audio_branch import AudioBranch
 from avseg.models.lu_avs.audio_loss import SoundLoss
 from avseg.models.lu_avs.audio_module import SoundBranchTask
@@ -31,18 +31,13 @@ def build_long_data(config: dict[str, Any]) -> LUAVSDataModule:
         UserError: an unknown option, or a release with other labels than `data.labels` says.
     """
     data, branch = config["data"], config["branch"]["name"]
-    settings = {key: data[key] for key in ("root", "image_size", "batch_size", "num_workers")}
+    settings = {key: data[key] for key in ("root", "image_size", "batch_size", "num_workers", "labels")}
     try:
-        module = LUAVSDataModule(
-            **settings, branch=_READ_AS.get(branch, branch), seed=config["seed"], **data["options"]
-        )
+        options = LUAVSConfig(**settings, **data["options"])
     except TypeError as error:
-        raise UserError(f"data.options={data['options']}: {error}; see `avseg.data.lu_avs.LUAVSDataModule`") from error
-    if module.num_classes != data["labels"]:
-        raise UserError(
-            f"{data['root']} has {module.num_classes} labels, but data.labels={data['labels']}; "
-            f"set data.labels={module.num_classes}"
-        )
+        raise UserError(f"data.options={data['options']}: {error}; see `avseg.data.lu_avs.LUAVSConfig`") from error
+    module = LUAVSDataModule(options, _READ_AS.get(branch, branch), seed=config["seed"])
+    module.release  # noqa: B018  # checks the number of labels before anything starts
     return module
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from avseg.data.lu_avs import LUAVSDataModule, sound_patches
+from avseg.data.lu_avs import LUAVSDataModule
 from avseg.data.lu_avs.evaluation import video_size
 from avseg.models.lu_avs.aggregation import aggregate
 from avseg.models.lu_avs.audio_module import SoundBranchTask
@@ -43,7 +43,7 @@ class StrongBaselineTask(LongTask):
     def predict_video(self, data: LUAVSDataModule, video_id: str) -> Predictions:
         """The sound of the whole video first, then its frames a few at a time."""
         video = data.release.videos[video_id]
-        heard, size = self.audio.activity(sound_patches(video), self.smoothing), video_size(video)
+        heard, size = self.audio.activity(data.sound_items(video), self.smoothing), video_size(video)
         for chunk in data.stream(video_id):
             queries = self.visual(chunk.frames.to(self.device))
             yield chunk, aggregate(queries, chunk.seconds, size, heard, self.aggregation)

@@ -39,7 +39,7 @@ class LongAVSTask(VideoTest, AVSTask):  # type: ignore[misc]  # it is tested on 
     def predict_video(self, data: LUAVSDataModule, video_id: str) -> Predictions:
         """Second by second."""
         video = data.release.videos[video_id]
-        for chunk, sound in annotated_seconds(video, data.fit):
+        for chunk, sound in annotated_seconds(video, data.fit, data.frontend):
             yield chunk, self.predict_chunk(chunk, sound, video_size(video))
 
     def predict_chunk(self, chunk: Chunk, sound: Tensor, size: tuple[int, int]) -> Prediction:
