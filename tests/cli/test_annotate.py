@@ -25,8 +25,8 @@ def video(tmp_path_factory):
 
 
 @pytest.fixture
-def films(tmp_path, video):
-    folder = tmp_path / "films"
+def videos(tmp_path, video):
+    folder = tmp_path / "videos"
     folder.mkdir()
     (folder / "one.mp4").write_bytes(video.read_bytes())
     (folder / "two.mp4").write_bytes(video.read_bytes())
@@ -61,71 +61,71 @@ def plan(path: Path, out: Path) -> Path:
 def test_help_has_the_backends_and_an_example(capsys):
     with pytest.raises(SystemExit):
         main(["annotate", "--help"])
-    said = capsys.readouterr().out
-    assert "avseg annotate videos dog.mp4" in said
-    assert "xmem" in said
+    text = capsys.readouterr().out
+    assert "avseg annotate videos dog.mp4" in text
+    assert "xmem" in text
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["none"], "no such folder"),
-        (["films/one.mp4"], "is a file"),
-        (["films", "oen.mp4"], "did you mean 'one.mp4'"),
-        (["films", "--backend", "sma"], "did you mean 'sam'"),
-        (["films", "--backend", "sam"], "needs weights, as --backend sam=PATH"),
-        (["films", "--weights", "x"], "the default backend has none"),
-        (["films", "--backend", "sam=a", "--backend", "sam2=b"], "sam and sam2: both draw masks; choose one"),
-        (["films", "--backend", "sam", "--backend", "xmem", "--weights", "a"], "--weights a: say whose they are"),
-        (["films", "--port", "70000"], "between 0 and 65535"),
-        (["films", "--device", "gpu"], "--device gpu: cannot be used here"),
-        (["films", "--device", "cuda:99"], "--device cuda:99: cannot be used here"),
-        (["films", "--export", "png"], "give both"),
-        (["films", "one.mp4", "--export", "pgn", "--out", "o"], "did you mean 'png'"),
-        (["films", "--export", "pgn", "--out", "o"], "error: --export pgn: unknown"),  # once, not for each video
-        (["films", "--import", "lu", "none"], "error: --import lu: unknown; allowed: lu_avs, avsbench"),
-        (["films", "one.mp4", "--export", "png", "--out", "o"], "no audible segment"),
-        (["films", "--import", "lu_avs", "none"], "2 of 2 videos failed"),
-        (["films", "--headless", "none.yaml"], "cannot be read"),
+        (["videos/one.mp4"], "is a file"),
+        (["videos", "oen.mp4"], "did you mean 'one.mp4'"),
+        (["videos", "--backend", "sma"], "did you mean 'sam'"),
+        (["videos", "--backend", "sam"], "needs weights, as --backend sam=PATH"),
+        (["videos", "--weights", "x"], "the default backend has none"),
+        (["videos", "--backend", "sam=a", "--backend", "sam2=b"], "sam and sam2: both draw masks; choose one"),
+        (["videos", "--backend", "sam", "--backend", "xmem", "--weights", "a"], "--weights a: name its backend"),
+        (["videos", "--port", "70000"], "between 0 and 65535"),
+        (["videos", "--device", "gpu"], "--device gpu: cannot be used here"),
+        (["videos", "--device", "cuda:99"], "--device cuda:99: cannot be used here"),
+        (["videos", "--export", "png"], "give both"),
+        (["videos", "one.mp4", "--export", "pgn", "--out", "o"], "did you mean 'png'"),
+        (["videos", "--export", "pgn", "--out", "o"], "error: --export 'pgn' is unknown"),  # once, not for each video
+        (["videos", "--import", "lu", "none"], "error: --import 'lu' is unknown; allowed: lu_avs, avsbench"),
+        (["videos", "one.mp4", "--export", "png", "--out", "o"], "no audible segment"),
+        (["videos", "--import", "lu_avs", "none"], "2 of 2 videos failed"),
+        (["videos", "--headless", "none.yaml"], "cannot be read"),
     ],
 )
-def test_mistakes(films, monkeypatch, words, told):
-    monkeypatch.chdir(films.parent)
-    assert told in error_of(*words)
+def test_errors_are_reported_in_one_line(videos, monkeypatch, words, message):
+    monkeypatch.chdir(videos.parent)
+    assert message in error_of(*words)
 
 
-def test_without_the_extra(films, monkeypatch):
-    there = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "fastapi" else there(name))
-    assert "needs fastapi: pip install 'avseg[annotate]'" in error_of(films)
+def test_without_the_extra(videos, monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "fastapi" else find_spec(name))
+    assert "needs fastapi: pip install 'avseg[annotate]'" in error_of(videos)
 
 
-def test_a_plan_an_export_and_an_import(films, tmp_path):
+def test_a_plan_an_export_and_an_import(videos, tmp_path):
     path = plan(tmp_path / "plan.yaml", tmp_path / "out")
-    done = avseg(["annotate", str(films), "--headless", str(path)])
+    done = avseg(["annotate", str(videos), "--headless", str(path)])
     assert done.code == 0, done.err
     assert "one.mp4: propagate: segment 1, 6 frames" in done.out
     with next((tmp_path / "out" / "one").glob("*.csv")).open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == ["dog"]
-    again = avseg(["annotate", str(films), "--headless", str(path)])
+    again = avseg(["annotate", str(videos), "--headless", str(path)])
     assert "all 6 steps were done before" in again.out
 
     out = tmp_path / "lu"
-    words = ["annotate", str(films), "one.mp4", "--export", "lu_avs", "--out", str(out)]
+    words = ["annotate", str(videos), "one.mp4", "--export", "lu_avs", "--out", str(out)]
     assert avseg(words).code == 0
     assert "overwrite" in error_of(*words[1:])
     assert avseg([*words, "--overwrite"]).code == 0
     again = avseg([*words[:3], "--export", "png", "--out", str(tmp_path / "png")])
     assert again.out.count("have no mask") == 0, again
-    with Project(films) as project:
+    with Project(videos) as project:
         project.open("one.mp4").do({"op": "clear_mask", "object": 1, "frame": 3})
-    for format, told in (("png", "png (1 of 7 frames have no mask yet)\n"), ("csv", "csv\n")):
+    for format, message in (("png", "png (1 of 7 frames have no mask yet)\n"), ("csv", "csv\n")):
         out_of = str(tmp_path / "lacking" / format)
-        assert avseg([*words[:3], "--export", format, "--out", out_of]).out.endswith(told)
-    with Project(films) as project:
+        assert avseg([*words[:3], "--export", format, "--out", out_of]).out.endswith(message)
+    with Project(videos) as project:
         project.open("one.mp4").undo()
-    (films / "one.mp4").rename(tmp_path / "moved.mp4")  # the same video in another project
+    (videos / "one.mp4").rename(tmp_path / "moved.mp4")  # the same video in another project
     other = tmp_path / "other"
     other.mkdir()
     (tmp_path / "moved.mp4").rename(other / "one.mp4")
@@ -136,8 +136,8 @@ def test_a_plan_an_export_and_an_import(films, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_server_says_its_address_and_ends_on_ctrl_c(films):
-    words = [sys.executable, "-m", "avseg.cli.main", "annotate", str(films), "--no-browser"]
+def test_the_server_prints_its_address_and_stops_on_ctrl_c(videos):
+    words = [sys.executable, "-m", "avseg.cli.main", "annotate", str(videos), "--no-browser"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     try:
@@ -154,8 +154,8 @@ def test_the_server_says_its_address_and_ends_on_ctrl_c(films):
 
 
 @pytest.mark.slow
-def test_sam_draws_and_xmem_carries(films, tmp_path):
-    """The paper's tool: SAM for the first masks and for refinement, XMem between; tiny random ones stand for both."""
+def test_sam_draws_and_xmem_propagates(videos, tmp_path):
+    """The paper's tool: SAM for the first masks and for refinement, XMem between; tiny random models replace both."""
     from avseg.annotate.backends import make_segmenter
     from avseg.nn.xmem import tiny_xmem
 
@@ -166,9 +166,9 @@ def test_sam_draws_and_xmem_carries(films, tmp_path):
     steps[4]["propagate"]["refine"] = True
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(steps, sort_keys=False))
     backends = ["--backend", f"sam={tmp_path / 'sam'}", "--backend", f"xmem={tmp_path / 'XMem.pth'}"]
-    said = avseg(["annotate", str(films), *backends, "--device", "cpu", "--headless", str(tmp_path / "plan.yaml")])
-    assert said.code == 0, said.err
-    with Project(films) as project:
+    command = avseg(["annotate", str(videos), *backends, "--device", "cpu", "--headless", str(tmp_path / "plan.yaml")])
+    assert command.code == 0, command.err
+    with Project(videos) as project:
         document = project.open("one.mp4")
         models = [document.frame_info(1, frame).model for frame in range(2, 9)]
     assert models[1] == "Sam"

@@ -1,0 +1,61 @@
+"""Arguments of `avseg annotate`."""
+
+from pathlib import Path
+
+from avseg.cli.arguments.parser import Commands, add_verb
+
+SEGMENTERS = ("sam", "sam2")
+PROPAGATORS = ("xmem",)
+BACKENDS = ("default", *SEGMENTERS, *PROPAGATORS)
+
+_EPILOG = """\
+Opens a page on this machine: the waveform, the audible segments of each object and its masks on one time line. Points,
+boxes and a brush make the mask of a frame, a propagation fills the rest of the segment, and the frames that look worst
+are listed first for review. Every step is saved at once, in FOLDER/.avseg; undo reaches back to the beginning.
+
+backends: default needs no weights; sam and sam2 draw masks with Segment Anything (weights: a folder or a hub name),
+xmem propagates them with XMem (weights: XMem.pth). The paper's tool is one of each.
+
+examples:
+  avseg annotate videos
+  avseg annotate videos dog.mp4 --backend sam=models/sam-vit-base --backend xmem=XMem.pth
+  avseg annotate videos --headless plan.yaml
+  avseg annotate videos dog.mp4 --export lu_avs --out exports/dog
+  avseg annotate videos --import lu_avs data/lu_avs
+
+a plan, each step an operation; steps that are done are skipped when it is run again:
+  - video: dog.mp4
+  - add_object: {label: dog}
+  - propose: {object: 1}
+  - click: {object: 1, frame: 30, points: [[120, 80, 1], [10, 10, 0]]}
+  - propagate: {segment: 1}
+  - accept: {segment: 1}
+  - export: {format: lu_avs, out: "exports/{video}"}
+"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the verb."""
+    parser = add_verb(
+        commands,
+        "annotate",
+        run="avseg.cli.annotate:run",
+        summary="the mask annotation tool: mark what sounds, by hand and by models",
+        description="The mask annotation tool: mark what sounds where and when, on a page, by a plan, or by import.",
+        epilog=_EPILOG,
+    )
+    add = parser.add_argument
+    add("folder", type=Path, metavar="FOLDER", help="the folder of videos")
+    add("videos", nargs="*", metavar="VIDEO", help="names of videos in it (default: all)")
+    add("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
+    add("--port", type=int, default=0, help="0 = any free one (default: 0)")
+    add("--no-browser", action="store_true", help="only print the address")
+    backends = f"{', '.join(BACKENDS)}; repeat it to combine one that draws and one that propagates (default: default)"
+    add("--backend", action="append", metavar="NAME[=WEIGHTS]", help=backends)
+    add("--weights", metavar="PATH", help="weights of a single backend: a folder, a file or a hub name")
+    add("--device", help="of the backends: cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
+    add("--headless", type=Path, metavar="PLAN", help="run a plan (yaml) without a page")
+    add("--import", nargs=2, dest="source", metavar=("FORMAT", "SOURCE"), help="add the annotations of a data set")
+    add("--export", metavar="FORMAT", help="lu_avs, avsbench, coco, png, csv or eaf; needs --out")
+    add("--out", type=Path, metavar="DIR", help="folder of the export; several videos get a folder each")
+    add("--overwrite", action="store_true", help="replace an earlier export in --out")
