@@ -1,7 +1,11 @@
-"""Pixel counts per frame and class, from which the scores per class are computed."""
+"""Pixel counts per frame and class, and the metrics that keep them."""
+
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from avseg.metrics.frames import FrameMetric, check_shapes
 
 
 def class_areas(predicted: Tensor, target: Tensor, num_classes: int) -> Tensor:
@@ -37,3 +41,34 @@ def _areas(classes: Tensor, counted: Tensor, num_classes: int) -> Tensor:
     bins = bins + torch.arange(len(bins), device=bins.device)[:, None] * (num_classes + 1)
     areas = torch.bincount(bins.flatten(), minlength=len(bins) * (num_classes + 1))
     return areas.view(-1, num_classes + 1)[:, :num_classes]
+
+
+class ClassMetric(FrameMetric):
+    """A metric over frames that counts the areas of every class, background included.
+
+    Args:
+        num_classes: K.
+        state: see `FrameMetric`.
+        kwargs: see `torchmetrics.Metric`.
+    """
+
+    def __init__(self, num_classes: int, state: str, **kwargs: Any) -> None:
+        super().__init__(counts=3 * num_classes, state=state, **kwargs)
+        self.num_classes = num_classes
+
+    def per_class(self) -> Tensor:
+        """Compute the score of each class, (K,) float32. With several processes all of them must call it."""
+        with self.sync_context():
+            return self._class_scores().float()
+
+    def _count(self, logits: Tensor, target: Tensor) -> Tensor:
+        predicted = logits.argmax(-3)  # (N, H, W) or (B, T, H, W)
+        return self._count_areas(predicted, target)
+
+    def _count_areas(self, predicted: Tensor, target: Tensor) -> Tensor:
+        check_shapes(predicted, target)
+        areas = class_areas(predicted.flatten(0, -3), target.flatten(0, -3), self.num_classes)
+        return areas.flatten(1)  # (N, 3 * K)
+
+    def _class_scores(self) -> Tensor:
+        raise NotImplementedError

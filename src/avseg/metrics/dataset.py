@@ -7,13 +7,14 @@ from typing import Any
 
 from torch import Tensor
 
-from avseg.metrics.areas import class_areas
+from avseg.metrics.areas import ClassMetric
 from avseg.metrics.f_score import BETA2
-from avseg.metrics.frames import FrameMetric, check_shapes
 
 
-class DatasetIoU(FrameMetric):
-    """IoU of each class over all pixels of the split, averaged over the classes; a class that never occurs scores 0.
+class DatasetIoU(ClassMetric):
+    """IoU of each class over all pixels of the split, averaged over the classes.
+
+    A class that never occurs scores 0, and NaN in `per_class`.
 
     Args:
         num_classes: 2 (silent, sounding) takes one logit per pixel, more take one logit per class.
@@ -31,28 +32,16 @@ class DatasetIoU(FrameMetric):
     """
 
     def __init__(self, num_classes: int = 2, **kwargs: Any) -> None:
-        super().__init__(counts=3 * num_classes, state="areas", **kwargs)
-        self.num_classes = num_classes
+        super().__init__(num_classes, state="areas", **kwargs)
 
     def _count(self, logits: Tensor, target: Tensor) -> Tensor:
         if self.num_classes == 2:
-            check_shapes(logits, target)
-            predicted = logits.float().sigmoid() > 0.5
-            target = target != 0
-        else:
-            predicted = logits.argmax(-3)
-            check_shapes(predicted, target)
-        areas = class_areas(predicted.flatten(0, -3), target.flatten(0, -3), self.num_classes)
-        return areas.flatten(1)  # (N, 3 * K)
+            return self._count_areas(logits.float().sigmoid() > 0.5, target != 0)
+        return super()._count(logits, target)
 
     def compute(self) -> Tensor:
         """Compute the mean over the classes, a float32 scalar in [0, 1]."""
         return self._class_scores().nan_to_num(nan=0.0).mean().float().to(self.device)
-
-    def per_class(self) -> Tensor:
-        """Compute the score of each class, (K,) float32, NaN where it never occurs. All processes must call it."""
-        with self.sync_context():
-            return self._class_scores().float()
 
     def _class_scores(self) -> Tensor:
         correct, predicted, labelled = self._areas()
@@ -88,6 +77,6 @@ class DatasetFScore(DatasetIoU):
 
     def _class_scores(self) -> Tensor:
         correct, predicted, labelled = self._areas()
-        missed = labelled - correct
-        false = predicted - correct
+        missed = labelled - correct  # false negatives
+        false = predicted - correct  # false positives
         return (1 + BETA2) * correct / ((1 + BETA2) * correct + BETA2 * missed + false)

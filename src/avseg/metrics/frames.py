@@ -65,7 +65,7 @@ class FrameMetric(Metric):
 
     def _add(self, counts: Tensor, leading: Sequence[int], index: Tensor | None, keep: Tensor | None = None) -> None:
         """Append the counts (N, counts) of frames shaped `leading`, (N,) or (B, T), where `keep` (N,) is true."""
-        keys = frame_keys(leading, index).to(counts.device)
+        keys = frame_keys(leading, index).to(counts.device)  # (N, 2)
         rows = torch.cat([keys, counts], dim=1)  # (N, 2 + counts)
         if keep is not None:
             rows = rows[keep.flatten()]
@@ -114,6 +114,7 @@ def frame_keys(leading: Sequence[int], index: Tensor | None) -> Tensor:
     if index is None:
         index = torch.full((clips,), -1)
     elif len(leading) == 1 and len(index) and clips % len(index) == 0:
+        # frames (N, H, W) of B clips, such as the annotated ones
         clips, length = len(index), clips // len(index)
     if index.shape != (clips,):
         raise ValueError(f"index of shape {tuple(index.shape)} does not number {clips} clips")
@@ -144,8 +145,8 @@ def in_order(rows: Tensor, frames_per_video: int = 1) -> tuple[Tensor, Tensor]:
         return rows[:, 0], rows[:, 2:]
     clip = rows[:, 0].clone()
     frame = rows[:, 1].clone()
-    unknown = clip < 0
-    stream = frame[unknown] < 0
+    unknown = clip < 0  # clips without an index
+    stream = frame[unknown] < 0  # frames that did not come as clips
     frame[unknown] = torch.where(stream, (stream.cumsum(0) - 1) % frames_per_video, frame[unknown])
     # frame 0 starts the next clip
     clip[unknown] = clip.max() + (frame[unknown] == 0).cumsum(0)
@@ -154,7 +155,7 @@ def in_order(rows: Tensor, frames_per_video: int = 1) -> tuple[Tensor, Tensor]:
     key, order = key.sort(stable=True)
     first = torch.ones_like(key, dtype=torch.bool)
     first[1:] = key[1:] != key[:-1]
-    order = order[first]
+    order = order[first]  # a distributed sampler repeats clips
     return clip[order], rows[order, 2:]
 
 

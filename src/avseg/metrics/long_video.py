@@ -116,6 +116,7 @@ class LongVideoScore(SpanMetric):
         check_choice("LongVideoScore: m_tIoU", m_tIoU, get_args(TIoU))
         if not 0 < beta2 < float("inf"):
             raise UserError(f"LongVideoScore: beta2 {beta2} must be a positive number")
+        # metrics that make the same rows share one table in a collection
         region_id = get_args(Region).index(region)
         row_settings = [region_id, unit == "segment", beta2, drop_empty_gt, gate_only_counts, merge_classes]
         super().__init__(row_settings, **kwargs)
@@ -173,6 +174,7 @@ class LongVideoScore(SpanMetric):
         if self.unit == "segment":
             check_inside(numbers[state & SOUNDING > 0], cuts, class_)
         key = video_key(video)
+        # spans of one state are not joined across the boundary of a segment
         cell = np.searchsorted(np.unique(cuts), numbers, "right")
         rows = join(frame_rows(key, class_, numbers, state, cell, overlap.scores), {key: video})
         self._keep(rows if len(rows) else no_frames(key), np.insert(cuts, [0, 0], [key, class_], axis=1), [video])

@@ -47,9 +47,8 @@ def mask_overlap(predicted: Tensor, target: Tensor, beta2: float = BETA2) -> tup
         >>> iou, f
         (tensor([0.3333, 0.0000], dtype=torch.float64), tensor([0.5000, 0.0000], dtype=torch.float64))
     """
-    overlap = overlap_of_masks(predicted, target, len(predicted), beta2)
-    iou, f = map(torch.from_numpy, overlap.scores)
-    return iou, f
+    iou, f = overlap_of_masks(predicted, target, len(predicted), beta2).scores
+    return torch.from_numpy(iou), torch.from_numpy(f)
 
 
 def box_overlap(predicted: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
@@ -133,6 +132,7 @@ def merge_regions(region: str, regions: Sequence[Regions]) -> Regions | None:
         ValueError: they are not of the same frames, or not binarised.
     """
     if region != "box" or not regions:
+        # masks and activity are bool tensors
         return merge_flags("regions", regions)
     lengths = [len(boxes) for boxes in regions]
     if len(set(lengths)) > 1:
@@ -194,7 +194,7 @@ def _boxes(name: str, boxes: Regions | None, frames: int) -> tuple[NDArray[np.fl
             raise ValueError(f"{name}[{position}] of {_shape(values)} must be (k, 4) corners x1 <= x2, y1 <= y2")
         corners.append(values.reshape(-1, 4))  # an empty set may have any shape
     sizes = np.array(list(map(len, corners)), dtype=np.int64)
-    padded = np.zeros((frames, int(sizes.max(initial=0)), 4))
+    padded = np.zeros((frames, int(sizes.max(initial=0)), 4))  # (n, largest k, 4)
     for frame in np.flatnonzero(sizes):
         padded[frame, : sizes[frame]] = corners[frame]
     return padded, sizes
@@ -209,7 +209,7 @@ def _pairwise_iou(q: NDArray[np.float64], r: NDArray[np.float64]) -> NDArray[np.
     q = q[:, :, None]  # (n, k, 1, 4)
     r = r[:, None]  # (n, 1, m, 4)
     sides = np.minimum(q[..., 2:], r[..., 2:]) - np.maximum(q[..., :2], r[..., :2])
-    intersection = sides.clip(min=0).prod(-1)
+    intersection = sides.clip(min=0).prod(-1)  # (n, k, m)
     q_area = (q[..., 2:] - q[..., :2]).prod(-1)
     r_area = (r[..., 2:] - r[..., :2]).prod(-1)
     return _ratio(intersection, q_area + r_area - intersection)

@@ -101,6 +101,7 @@ def segment_counts(pair: Pair, segments: Rows) -> list[list[int]]:
     """
     first = pair.sounding[:, FIRST]
     last = pair.sounding[:, LAST]
+    # (spans, segments, start and end)
     crossed = (first[:, None, None] < segments) & (segments <= last[:, None, None])
     if crossed.any():
         raise ValueError(f"segments of class {pair.label} in video '{pair.video}' must be the same in every update")
@@ -125,6 +126,7 @@ def unit_scores(counts: Rows, ignore_false: bool) -> Scores:
         counts: (units, 5), |G|, |P|, |I|, sum of J, sum of F.
         ignore_false: leave out the units that never sound.
     """
+    # units without frames do not exist; those that never sound are false positives
     counts = counts[(counts[:, 0] > 0) | ((counts[:, 1] > 0) & (not ignore_false))]
     target, predicted, overlap, iou, f = counts.astype(np.float64).T
     iou, f = iou / ONE, f / ONE

@@ -148,14 +148,7 @@ def register_metric(
     classes logits (B, T, K, H, W) and masks (B, T, H, W) of class indices. `index` (B,) holds the clips' positions in
     the split. `compute()` returns a scalar over all processes.
 
-    Args:
-        key: see `MetricInfo`, as for the other arguments.
-        title: name in tables.
-        factory: builds the metric for a data set.
-        unit: "percent" for values in [0, 1].
-        higher_is_better: False for errors.
-        per_clip: the metric has `per_clip() -> dict[int, float]`.
-        mean_over_clips: the score is the mean over the clips; needs `per_clip`.
+    The arguments are the attributes of `MetricInfo`.
 
     Raises:
         UserError: the key is taken by another metric or cannot be a column name.

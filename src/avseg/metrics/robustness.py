@@ -95,4 +95,5 @@ def g_miou(j_plus: Tensor | float, j_minus: Tensor | float) -> float:
     """
     plus = float(j_plus)
     rejection = 1 - float(j_minus)
+    # both 0: the harmonic mean is 0
     return 2 * plus * rejection / (plus + rejection) if plus + rejection > 0 else 0.0

@@ -4,15 +4,14 @@ from typing import Any, Literal, get_args
 
 from torch import Tensor
 
-from avseg.metrics.areas import class_areas
+from avseg.metrics.areas import ClassMetric
 from avseg.metrics.f_score import BETA2
-from avseg.metrics.frames import FrameMetric, check_shapes
 from avseg.utils.choices import check_choice
 
 Score = Literal["iou", "f_score"]
 
 
-class SemanticScore(FrameMetric):
+class SemanticScore(ClassMetric):
     """mIoU or F-score of AVSS.
 
     A class's score is the mean over those frames where it is predicted or labelled. The result is the mean over all
@@ -43,9 +42,8 @@ class SemanticScore(FrameMetric):
     def __init__(self, score: Score = "iou", num_classes: int = 71, count_padded: bool = True, **kwargs: Any) -> None:
         check_choice("SemanticScore: score", score, get_args(Score))
         # metrics that count other frames must not share a table
-        super().__init__(counts=3 * num_classes, state="areas" if count_padded else "valid_areas", **kwargs)
+        super().__init__(num_classes, state="areas" if count_padded else "valid_areas", **kwargs)
         self.score = score
-        self.num_classes = num_classes
         self.count_padded = count_padded
 
     def update(self, logits: Tensor, target: Tensor, index: Tensor | None = None, valid: Tensor | None = None) -> None:
@@ -68,19 +66,11 @@ class SemanticScore(FrameMetric):
             raise ValueError(
                 f"logits {tuple(logits.shape)} must be (N, K, H, W) or (B, T, K, H, W), K {self.num_classes}"
             )
-        predicted = logits.argmax(-3)  # (N, H, W) or (B, T, H, W)
-        check_shapes(predicted, target)
-        areas = class_areas(predicted.flatten(0, -3), target.flatten(0, -3), self.num_classes)
-        return areas.flatten(1)  # (N, 3 * K)
+        return super()._count(logits, target)
 
     def compute(self) -> Tensor:
         """Compute the mean over all classes, a float32 scalar in [0, 1]."""
         return self._class_scores().mean().float().to(self.device)
-
-    def per_class(self) -> Tensor:
-        """Compute the score of each class, (K,) float32. With several processes all of them must call it."""
-        with self.sync_context():
-            return self._class_scores().float()
 
     def _class_scores(self) -> Tensor:
         _, counts = self._frames()

@@ -78,6 +78,7 @@ class SpanMetric(Metric):
         rows, segments, names = self._tables()
         videos: list[tuple[str, Rows, Rows]] = []
         if len(rows):
+            # rows are sorted by video: split where the video changes
             for video_rows in np.split(rows, np.flatnonzero(np.diff(rows[:, VIDEO])) + 1):
                 key = int(video_rows[0, VIDEO])
                 videos.append((names[key], video_rows, segments[segments[:, VIDEO] == key]))

@@ -74,7 +74,7 @@ def frame_rows(
 def no_frames(video: int) -> Rows:
     """Create the row of a video without frames, (1, COLUMNS)."""
     rows = frame_rows(video, NO_LABEL, *np.zeros((3, 1), np.int64))
-    rows[:, LAST] = -1
+    rows[:, LAST] = -1  # from 0 to -1: no frame
     return rows
 
 
@@ -104,7 +104,7 @@ def join(rows: Rows, names: Mapping[int, str]) -> Rows:
     _check_unique(right[same_pair & (left[:, LAST] >= right[:, FIRST]) & (right[:, LABEL] != NO_LABEL)], names)
     same_state = (left[:, [STATE, CELL]] == right[:, [STATE, CELL]]).all(1)
     continues = same_pair & same_state & (left[:, LAST] + 1 == right[:, FIRST])
-    starts = np.flatnonzero(np.append(True, ~continues))
+    starts = np.flatnonzero(np.append(True, ~continues))  # first row of each joined span
     joined = rows[starts]
     joined[:, LAST] = rows[np.append(starts[1:], len(rows)) - 1, LAST]
     joined[:, [IOU, F]] = np.add.reduceat(rows[:, [IOU, F]], starts)

@@ -43,7 +43,8 @@ class Backbone(nn.Module):
                 "choose a backbone with stages, such as resnet50 or pvt_v2_b5"
             )
         # if a stride occurs twice, take the later, deeper map
-        self.indices = [len(strides) - 1 - strides[::-1].index(stride) for stride in STRIDES]
+        index_of = {stride: index for index, stride in enumerate(strides)}
+        self.indices = [index_of[stride] for stride in STRIDES]
         self.channels: list[int] = [self.net.feature_info.channels()[index] for index in self.indices]
         self.channels_last = str(getattr(self.net, "output_fmt", "NCHW")).endswith("NHWC")
         self._match_normalisation()
@@ -54,6 +55,7 @@ class Backbone(nn.Module):
         mean = config.get("mean", IMAGENET_MEAN)
         std = config.get("std", IMAGENET_STD)
         scale = shift = None
+        # (x * std_imagenet + mean_imagenet - mean) / std = x * scale + shift
         if tuple(mean) != IMAGENET_MEAN or tuple(std) != IMAGENET_STD:
             scale = (torch.tensor(IMAGENET_STD) / torch.tensor(std)).view(3, 1, 1)
             shift = ((torch.tensor(IMAGENET_MEAN) - torch.tensor(mean)) / torch.tensor(std)).view(3, 1, 1)
@@ -65,6 +67,8 @@ class Backbone(nn.Module):
         if self.scale is not None and self.shift is not None:
             images = images * self.scale + self.shift
         maps = self.net(images)
-        stages = [maps[index] for index in self.indices]
-        # Swin and its relatives return (N, h, w, C)
-        return [stage.permute(0, 3, 1, 2) for stage in stages] if self.channels_last else stages
+        stages: list[Tensor] = []
+        for index in self.indices:
+            # Swin and its relatives return (N, h, w, C)
+            stages.append(maps[index].permute(0, 3, 1, 2) if self.channels_last else maps[index])
+        return stages

@@ -49,7 +49,7 @@ def package_file(backbone: str) -> Path:
 
 def to_timm(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the package's parameters to those of timm's `tf_efficientnet_lite0`, without the classifier."""
-    blocks: list[str] = []
+    blocks: list[str] = []  # "stage.index" of each block of the package's flat list
     for stage, count in enumerate(BLOCKS_PER_STAGE):
         blocks.extend(f"{stage}.{index}" for index in range(count))
     renamed: dict[str, Tensor] = {}
@@ -61,9 +61,9 @@ def to_timm(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _rename(name: str, blocks: list[str]) -> str:
     if not name.startswith("_blocks."):
-        layer, parameter = name.split(".", 1)
+        layer, parameter = name.split(".", 1)  # _bn0.weight
         return f"{STEM_LAYERS[layer]}.{parameter}"
-    _, number, layer, parameter = name.split(".", 3)
+    _, number, layer, parameter = name.split(".", 3)  # _blocks.3._bn1.weight
     block = blocks[int(number)]
     layers = DEPTHWISE_LAYERS if block.startswith("0.") else INVERTED_LAYERS
     return f"blocks.{block}.{layers[layer]}.{parameter}"

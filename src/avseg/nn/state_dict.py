@@ -30,10 +30,16 @@ def load_exactly(
         UserError: lists what is missing, unexpected or of another shape.
     """
     expected = network.state_dict()
-    weights = {name: tensor for name, tensor in expected.items() if name.endswith("num_batches_tracked")}
-    weights.update(state_dict)
+    weights = dict(state_dict)
     names = original_names or {}
-    missing = [name for name in expected if name not in weights]
+    missing: list[str] = []
+    for name, tensor in expected.items():
+        if name in weights:
+            continue
+        if name.endswith("num_batches_tracked"):
+            weights[name] = tensor  # keep the network's counter
+        else:
+            missing.append(name)
     unexpected: list[str] = []
     reshaped: list[str] = []
     for name, tensor in weights.items():

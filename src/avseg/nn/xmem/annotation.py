@@ -42,9 +42,9 @@ def read_annotation(mask: Tensor | None, objects: Sequence[int] | None, size: tu
     if objects is None:
         if mask.ndim == 3:
             raise UserError("mask: the form (n, H, W) needs `objects`, the id of each mask")
-        objects = [int(value) for value in torch.unique(mask) if value != 0]
-    ids = tuple(int(object_id) for object_id in objects)
-    if len(set(ids)) != len(ids) or any(object_id < 1 for object_id in ids):
+        objects = torch.unique(mask[mask != 0]).tolist()
+    ids = tuple(map(int, objects))
+    if len(set(ids)) != len(ids) or min(ids, default=1) < 1:
         raise UserError(f"objects: {list(ids)} is not allowed; give distinct ids of 1 or more")
     if not ids:
         return None

@@ -15,8 +15,10 @@ def residual_stage(
     if stride != 1 or channels_in != channels_out:
         projection = nn.Conv2d(channels_in, channels_out, 1, stride, bias=False)
         shortcut = nn.Sequential(projection, nn.BatchNorm2d(channels_out))
-    first = block(channels_in, channels, stride, shortcut)
-    return nn.Sequential(first, *(block(channels_out, channels) for _ in range(blocks - 1)))
+    stage = nn.Sequential(block(channels_in, channels, stride, shortcut))
+    for _ in range(blocks - 1):
+        stage.append(block(channels_out, channels))
+    return stage
 
 
 class ResidualUnit(nn.Module):
@@ -90,7 +92,7 @@ class FeatureFusion(nn.Module):
         """Fuse `frame` (1, C, h, w) and `objects` (n, C', h, w) into (n, `channels`, h, w)."""
         frame_per_object = frame.expand(len(objects), -1, -1, -1)  # (n, C, h, w)
         x = self.block1(torch.cat([frame_per_object, objects], 1))
-        fused: Tensor = self.block2(x + self.attention(x))
+        fused: Tensor = self.block2(x + self.attention(x))  # (n, channels, h, w)
         return fused
 
 

@@ -23,6 +23,7 @@ class Canvas:
         self.size = size
         scale = 1.0 if short_side is None else short_side / min(size)
         self.scaled = (max(round(size[0] * scale), 1), max(round(size[1] * scale), 1))
+        # rounded up to whole cells
         self.grid = (-(-self.scaled[0] // STRIDE), -(-self.scaled[1] // STRIDE))
         # an odd pixel of padding goes to the bottom and to the right
         self.top = (self.grid[0] * STRIDE - self.scaled[0]) // 2
@@ -54,6 +55,7 @@ class Canvas:
         """
         row = cells // self.grid[1]
         column = cells % self.grid[1]
+        # undo the padding, then the scaling
         x = ((column + 0.5) * STRIDE - self.left) * self.size[1] / self.scaled[1]
         y = ((row + 0.5) * STRIDE - self.top) * self.size[0] / self.scaled[0]
         return torch.stack([x, y], -1)

@@ -21,7 +21,8 @@ class HiddenUpdater(nn.Module):
         """Map decoder maps (n, C, ., .) of three strides and hidden (n, CH, h, w) to the next hidden (n, CH, h, w)."""
         # all at stride 16: (n, inner, h, w)
         x = self.g16_conv(g16) + self.g8_conv(F.avg_pool2d(g8, 2)) + self.g4_conv(F.avg_pool2d(g4, 4))
-        return gated_update(self.transform(torch.cat([x, hidden], 1)), hidden)
+        gates = self.transform(torch.cat([x, hidden], 1))  # (n, 3 CH, h, w)
+        return gated_update(gates, hidden)
 
 
 class Decoder(nn.Module):
@@ -55,7 +56,7 @@ class Decoder(nn.Module):
         Returns:
             logits (n, H, W) at the size of the frame, and the sensory memory (n, CH, h, w).
         """
-        f16, f8, f4 = features
+        f16, f8, f4 = features  # maps of the frame are broadcast over the objects
         g16 = self.fuser(f16, torch.cat([readout, hidden], 1))  # (n, 8 width, h, w)
         g8 = self.up_16_8(f8, g16)  # (n, 4 width, 2h, 2w)
         g4 = self.up_8_4(f4, g8)  # (n, 4 width, 4h, 4w)

@@ -61,7 +61,7 @@ def join(groups: list[Elements]) -> Elements:
     """Concatenate elements."""
     joined: dict[str, Tensor] = {}
     for field in fields(Elements):
-        joined[field.name] = torch.cat([getattr(elements, field.name) for elements in groups])
+        joined[field.name] = torch.cat([getattr(elements, field.name) for elements in groups])  # along N
     return Elements(**joined)
 
 
@@ -93,7 +93,7 @@ def frame_elements(
         shrinkage=rows_of_cells(features.shrinkage).flatten().float(),
         selection=rows_of_cells(features.selection).float(),
         value=rows_of_cells(value[group]).float(),
-        mask=per_cell[:, 1:][:, group].float(),
+        mask=per_cell[:, 1:][:, group].float(),  # without the background
         label=ids_with_background[per_cell.argmax(1)],
         frame=torch.full((count,), step, device=ids.device),
         cell=torch.arange(count, device=ids.device),

@@ -29,9 +29,10 @@ class KeyEncoder(nn.Module):
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Encode (B, 3, H, W) into maps of stride 16, 8 and 4 with 16, 8 and 4 times `width` channels."""
         x = F.relu(self.bn1(self.conv1(frames)))  # stride 2
-        f4 = self.res2(F.max_pool2d(x, 3, 2, 1))
-        f8 = self.layer2(f4)
-        return self.layer3(f8), f8, f4
+        f4 = self.res2(F.max_pool2d(x, 3, 2, 1))  # (B, 4 width, 4h, 4w)
+        f8 = self.layer2(f4)  # (B, 8 width, 2h, 2w)
+        f16 = self.layer3(f8)  # (B, 16 width, h, w)
+        return f16, f8, f4
 
 
 class KeyProjection(nn.Module):

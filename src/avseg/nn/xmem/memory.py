@@ -83,6 +83,7 @@ class MemoryBank:
     def add(self, frame: Elements) -> None:
         """Add the elements of a frame to the working memory, and consolidate when that is full."""
         self.elements = join([self.elements, frame])
+        # the working memory is full
         if len(self.elements) - self.long >= self.settings.max_mid_term_frames * self.cells:
             self._consolidate()
 
@@ -105,6 +106,7 @@ class MemoryBank:
         surplus = self.long - count
         if surplus <= 0:
             return long_term
+        # ascending and stable: of equal elements the older, which come first, are dropped
         by_use = long_term.usage().argsort(stable=True)
         return long_term.pick(by_use[surplus:].sort().values)
 

@@ -36,7 +36,7 @@ def nearest_elements(affinity: Affinity, elements: Elements, grid: tuple[int, in
     """Collect the elements that the cells of a frame, `grid` = (h, w), read; the evidence is of the group (n, h, w)."""
 
     def as_maps(rows: Tensor) -> Tensor:
-        return rows.T.reshape(-1, *grid)
+        return rows.T.reshape(-1, *grid)  # (cells, k) to (k, h, w)
 
     return Nearest(
         evidence=as_maps(affinity.read(elements.mask)),

@@ -64,7 +64,7 @@ class XMem(nn.Module):
 
     def encode_key(self, frame: Tensor) -> FrameFeatures:
         """Encode a frame (1, 3, H, W), normalised as by `avseg.nn.normalise`; H and W multiples of 16."""
-        maps = self.key_encoder(frame)
+        maps = self.key_encoder(frame)  # strides 16, 8 and 4
         key, shrinkage, selection = self.key_proj(maps[0])
         return FrameFeatures(key, shrinkage, selection, maps)
 
@@ -92,7 +92,8 @@ def soft_aggregation(probabilities: Tensor) -> Tensor:
     Returns:
         (1 + n, H, W), background first, summing to 1.
     """
-    background = (1 - probabilities).prod(0, keepdim=True)
+    background = (1 - probabilities).prod(0, keepdim=True)  # (1, H, W)
+    # clamped: the logit of 0 or 1 is infinite
     return torch.cat([background, probabilities]).clamp(1e-7, 1 - 1e-7).logit().softmax(0)
 
 

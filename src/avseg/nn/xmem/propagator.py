@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from avseg.nn.normalise import normalise
@@ -13,8 +15,9 @@ from avseg.nn.xmem.elements import frame_elements, rows_of_cells
 from avseg.nn.xmem.memory import MemoryBank, MemorySettings
 from avseg.nn.xmem.nearest import Nearest, nearest_elements
 from avseg.nn.xmem.network import FrameFeatures, XMem, soft_aggregation
-from avseg.nn.xmem.state import Group, VideoState, pack, read, unpack, write
+from avseg.nn.xmem.state import Group, VideoState, pack, unpack
 from avseg.utils.errors import UserError
+from avseg.utils.files import atomic_file
 
 
 class Propagator:
@@ -113,15 +116,20 @@ class Propagator:
 
     def save(self, path: Path) -> None:
         """Write `state()` as safetensors, atomically."""
-        write(self.state(), path)
+        with atomic_file(path) as temporary:
+            save_file({name: tensor.cpu().contiguous() for name, tensor in self.state().items()}, temporary)
 
     def load(self, path: Path) -> None:
         """Continue from a saved file.
 
         Raises:
-            UserError: no such file, or it does not fit; the memory is unchanged then.
+            UserError: no such file, a damaged one, or it does not fit; the memory is unchanged then.
         """
-        self.load_state(read(path))
+        try:
+            state = load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{path}: cannot be read as a saved memory ({error}); save it again") from error
+        self.load_state(state)
 
     def _canvas_for(self, frame: Tensor) -> Canvas:
         if frame.ndim != 3 or len(frame) != 3:

@@ -41,6 +41,7 @@ def similarity(key: Tensor, shrinkage: Tensor, query: Tensor, selection: Tensor)
     """
     # expand the square: the differences of all pairs would take CK times the memory
     selected = query * selection
+    # s (k - q)^2 = 2 s q k - s k^2 - s q^2, the last term per query
     scores = torch.cat([2 * selected, -selection], 1) @ torch.cat([key, key.square()], 1).T
     return scores.sub_((selected * query).sum(1, keepdim=True)).mul_(shrinkage / math.sqrt(key.shape[1]))
 

@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field, fields
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from avseg.nn.xmem.canvas import Canvas
@@ -15,7 +12,6 @@ from avseg.nn.xmem.elements import Elements
 from avseg.nn.xmem.memory import MemoryBank, MemorySettings
 from avseg.nn.xmem.network import XMem
 from avseg.utils.errors import UserError
-from avseg.utils.files import atomic_file
 
 
 class Group(NamedTuple):
@@ -48,8 +44,10 @@ class VideoState:
 
 def pack(video: VideoState, settings: MemorySettings, short_side: int | None) -> dict[str, Tensor]:
     """Convert a state to tensors by name; later steps change none of them."""
-    size = (0, 0) if video.canvas is None else video.canvas.size
-    bounds = [(group.members.start, group.members.stop, group.bank.long) for group in video.groups]
+    size = (0, 0) if video.canvas is None else video.canvas.size  # (0, 0) before the first frame
+    bounds: list[tuple[int, int, int]] = []
+    for group in video.groups:
+        bounds.append((group.members.start, group.members.stop, group.bank.long))
     packed = {
         "settings": torch.tensor([*astuple(settings), short_side or 0]),
         "video": torch.tensor([video.frame, video.last_memory_frame, *size]),
@@ -59,7 +57,9 @@ def pack(video: VideoState, settings: MemorySettings, short_side: int | None) ->
     if video.hidden is not None:
         packed["hidden"] = video.hidden
     for number, group in enumerate(video.groups):
-        packed |= {f"group.{number}.{name}": tensor for name, tensor in group.bank.elements.tensors().items()}
+        # elements are replaced, never changed, so they need no copy
+        for name, tensor in group.bank.elements.tensors().items():
+            packed[f"group.{number}.{name}"] = tensor
     return packed
 
 
@@ -81,25 +81,6 @@ def unpack(packed: Mapping[str, Tensor], settings: MemorySettings, short_side: i
         raise UserError(f"memory: not a saved memory ({error} is missing or damaged); save it again") from error
     _check_channels(video, network)
     return video
-
-
-def write(packed: Mapping[str, Tensor], path: Path) -> None:
-    """Write tensors as safetensors, atomically."""
-    with atomic_file(path) as temporary:
-        save_file({name: tensor.cpu().contiguous() for name, tensor in packed.items()}, temporary)
-
-
-def read(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file.
-
-    Raises:
-        UserError: no such file, or a damaged one.
-    """
-    try:
-        packed: dict[str, Tensor] = load_file(path)
-        return packed
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path}: cannot be read as a saved memory ({error}); save it again") from error
 
 
 def _unpack(
@@ -134,5 +115,5 @@ def _check_channels(video: VideoState, network: XMem) -> None:
 
 
 def _named(values: list[int]) -> str:
-    names = [*(setting.name for setting in fields(MemorySettings)), "short_side"]
+    names = [setting.name for setting in fields(MemorySettings)] + ["short_side"]
     return ", ".join(f"{name}={value}" for name, value in zip(names, values, strict=True))

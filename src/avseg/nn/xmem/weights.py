@@ -66,14 +66,17 @@ def _build(state_dict: Mapping[str, Tensor]) -> XMem:
             value_channels=len(weights["value_encoder.fuser.block2.conv2.weight"]),
             hidden_channels=len(weights["decoder.hidden_update.transform.weight"]) // 3,
             width=len(weights["key_encoder.conv1.weight"]),
-            key_blocks=[_blocks(weights, f"key_encoder.{stage}") for stage in ("res2", "layer2", "layer3")],
-            value_blocks=[_blocks(weights, f"value_encoder.layer{stage}") for stage in (1, 2, 3)],
+            key_blocks=_blocks(weights, "key_encoder.res2", "key_encoder.layer2", "key_encoder.layer3"),
+            value_blocks=_blocks(weights, "value_encoder.layer1", "value_encoder.layer2", "value_encoder.layer3"),
         )
     except KeyError as error:
         raise UserError(f"weights: not of XMem ({error} is missing); use XMem.pth") from error
 
 
-def _blocks(weights: Mapping[str, Tensor], stage: str) -> int:
-    """Count the residual blocks of a stage."""
-    matches = [re.match(rf"{re.escape(stage)}\.(\d+)\.", name) for name in weights]
-    return len({match[1] for match in matches if match})
+def _blocks(weights: Mapping[str, Tensor], *stages: str) -> list[int]:
+    """Count the residual blocks of each stage."""
+    counts: list[int] = []
+    for stage in stages:
+        pattern = re.compile(rf"{re.escape(stage)}\.(\d+)\.")
+        counts.append(len({match[1] for match in map(pattern.match, weights) if match}))
+    return counts
