@@ -1,4 +1,4 @@
-"""`avseg dashboards`: what it writes, and its mistakes in one line."""
+"""`avseg dashboards`: the files that it writes, and its one-line errors."""
 
 import json
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_several_grids_are_several_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "reason"),
+    ("arguments", "reason"),
     [
         (["--sweep", "tabel_a1"], "did you mean 'table_a1'"),
         (["--sweep", "table_a1", "backbonne=tiny"], "did you mean 'backbone'"),
@@ -46,9 +46,9 @@ def test_several_grids_are_several_files(tmp_path: Path) -> None:
         (["--out", "."], "is a folder; name a file"),
     ],
 )
-def test_mistakes(words: list[str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mistakes(arguments: list[str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    command = avseg(["dashboards", *words])
+    command = avseg(["dashboards", *arguments])
     assert command.code == 2
     assert reason in command.err
     assert len(command.err.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""`avseg demo`: the whole job from nothing, once in small; the checks of `avseg demo listening` at their borders."""
+"""`avseg demo` with few clips, and the checks of `avseg demo listening` at their limits."""
 
 import json
 import re
@@ -14,39 +14,40 @@ from avseg.media.video import probe
 from avseg.runs import RunDirectory
 from tests.runs_for_tests import Command, avseg
 
-# appended to the demo's own words: the last one counts
+# appended to the demo's arguments: the last one counts
 FEW = ["--train", "5", "--val", "2", "--test", "3"]
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The demos as they are, but for the number of clips that are made."""
+    """The demonstrations with fewer clips."""
     monkeypatch.setattr(demos, "_TOY", (*demos._TOY, *FEW))
 
 
-def demo(folder: Path, *words: str) -> Command:
-    return avseg(["demo", *words, "--data", str(folder / "data"), "--out", str(folder / "out")], folder / "out")
+def demo(folder: Path, *arguments: str) -> Command:
+    return avseg(["demo", *arguments, "--data", str(folder / "data"), "--out", str(folder / "out")], folder / "out")
 
 
 @pytest.mark.usefixtures("small")
-def test_the_main_job(tmp_path: Path) -> None:
+def test_the_complete_workflow(tmp_path: Path) -> None:
     done = demo(tmp_path)
     assert done.code == 0, done.err
-    # what it does are commands that could be typed
+    # it runs commands that could be typed
     commands = re.findall(r"^\$ avseg (\w+)", done.out, flags=re.MULTILINE)
     assert commands == ["data", "train", "predict"]
     scores = json.loads((done.run / "result.json").read_text())["scores"]
     for sound in ("its own sound", "silence", "white noise", "another clip's sound", "own, shuffled in time"):
         assert sound in done.out
-    # the last table is followed by what lies where
+    # the paths of the results follow the last table
     end = done.out[done.out.rindex("its own sound") :]
     assert f"{100 * scores['own']['miou']:.2f}" in end
     oracle = json.loads((tmp_path / "data" / "demo" / "oracle.json").read_text())["test"]["oracle"]
     assert f"an audio-blind oracle reaches at most {100 * oracle:.1f}" in end
-    picture, video = (Path(re.findall(rf"^{what}: (.*)$", end, re.MULTILINE)[0]) for what in ("image", "video.*"))
-    with Image.open(picture) as panel:
+    (image,) = re.findall(r"^image: (.*)$", end, re.MULTILINE)
+    (video,) = re.findall(r"^video.*: (.*)$", end, re.MULTILINE)
+    with Image.open(image) as panel:
         assert np.asarray(panel).std() > 10
-    overlay = probe(video)
+    overlay = probe(Path(video))
     assert overlay.sound is not None
     assert overlay.duration == pytest.approx(5, abs=0.1)
 
@@ -54,14 +55,14 @@ def test_the_main_job(tmp_path: Path) -> None:
     assert again.code == 0, again.err
     assert "exists already" in again.out
     assert again.run == done.run
-    # neither data nor a run are made a second time; the scores are shown again
+    # neither data nor a run are created again; the scores are shown again
     assert re.findall(r"^\$ avseg (\w+)", again.out, flags=re.MULTILINE) == ["train", "predict"]
     assert again.out[again.out.rindex("its own sound") :] == end
     assert '"resumed"' not in (done.run / "manifest.json").read_text()
 
 
 @pytest.mark.usefixtures("small")
-def test_data_of_another_recipe_is_not_taken(tmp_path: Path) -> None:
+def test_data_of_another_recipe_are_not_used(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "demo"
     folder.mkdir(parents=True)
     (folder / "generator.json").write_text('{"subverb": "toy", "train": 3}')
@@ -72,12 +73,12 @@ def test_data_of_another_recipe_is_not_taken(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_in_a_step_ends_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demos, "avseg", lambda words: 130)
+    monkeypatch.setattr(demos, "avseg", lambda command: 130)
     assert demo(tmp_path).code == 130
 
 
 def test_a_step_that_fails_ends_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demos, "avseg", lambda words: 2)
+    monkeypatch.setattr(demos, "avseg", lambda command: 2)
     done = demo(tmp_path)
     assert done.code == 2
     assert "avseg data toy" in done.err
@@ -98,7 +99,7 @@ def result(folder: Path, own: float, other: float = 0.2, shuffled: float = 0.2) 
 
 
 def checked(folder: Path, capsys: pytest.CaptureFixture[str], **changed: float) -> tuple[bool, list[str]]:
-    """Whether all is passed, and the answer of each row; without changes every check is at its border."""
+    """Return whether all checks are passed, and the answer of each row; by default every check is at its limit."""
     miou = {
         "no fusion": 0.4,
         "clip": 0.5,
@@ -120,7 +121,7 @@ def checked(folder: Path, capsys: pytest.CaptureFixture[str], **changed: float) 
     return passed, [line.strip(" │┃|").split()[-1] for line in rows]
 
 
-def test_listening_is_passed_at_the_border(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_listening_is_passed_at_the_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert checked(tmp_path, capsys) == (True, ["yes"] * 4)
 
 
@@ -142,18 +143,18 @@ def test_one_check_that_fails_fails_all(
     assert [answer == "NO" for answer in answers] == [number == row for number in range(4)]
 
 
-def test_the_picture_of_both_scopes(trained: Command, tmp_path: Path) -> None:
+def test_the_image_of_both_scopes(trained: Command, tmp_path: Path) -> None:
     run = RunDirectory(trained.run)
     draw_scopes(run, run, tmp_path / "scopes.png")
-    with Image.open(tmp_path / "scopes.png") as picture:
-        assert min(picture.size) > 200
-        assert np.asarray(picture).std() > 10
+    with Image.open(tmp_path / "scopes.png") as image:
+        assert min(image.size) > 200
+        assert np.asarray(image).std() > 10
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_listening_from_nothing(tmp_path: Path) -> None:
-    """Five clips teach nobody to listen: the table and the picture are there, and the answer is no."""
+    """Five clips are too few: the table and the image are written, and the answer is no."""
     done = demo(tmp_path, "listening")
     assert done.code == 2
     assert "a check of listening failed" in done.err
@@ -164,7 +165,7 @@ def test_listening_from_nothing(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("out/listening_*/*/seed=*/result.json"))) == 4
 
 
-def test_obtaining_the_cutouts_twice_is_no_mistake() -> None:
+def test_the_cutouts_are_obtained_only_once() -> None:
     # `make demo-cutouts` depends on them, and the verb refuses a folder that is not empty
     makefile = (Path(__file__).parents[2] / "Makefile").read_text()
     (recipe,) = re.findall(r"^data-cutouts:.*\n\t@(.*)$", makefile, flags=re.MULTILINE)

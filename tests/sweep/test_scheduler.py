@@ -1,4 +1,4 @@
-"""The engine with fake processes; nothing here trains."""
+"""The scheduler with fake processes; nothing here trains."""
 
 import contextlib
 import os
@@ -14,10 +14,11 @@ from avseg.utils.errors import UserError
 from tests.sweep.fake import COMPLETE, job, shell
 
 
-def telling(at_once: int) -> str:
-    """Each process writes down when it begins, what it may use, and when it ends: not before so many have begun."""
-    meet = f"for i in $(seq 1000); do [ $(grep -c + {{outputs}}/told) -ge {at_once} ] && break; sleep 0.01; done; "
-    return f'echo "+ {{seed}} $CUDA_VISIBLE_DEVICES" >> {{outputs}}/told; {meet}echo "- {{seed}}" >> {{outputs}}/told; '
+def recording(at_once: int) -> str:
+    """A process that records its start, its devices and its end, which waits until `at_once` have started."""
+    wait = f"for i in $(seq 1000); do [ $(grep -c + {{outputs}}/record) -ge {at_once} ] && break; sleep 0.01; done; "
+    start = 'echo "+ {seed} $CUDA_VISIBLE_DEVICES" >> {outputs}/record; '
+    return start + wait + 'echo "- {seed}" >> {outputs}/record; '
 
 
 @pytest.fixture
@@ -30,11 +31,12 @@ def _folder(outputs: Path) -> None:
     outputs.mkdir()
 
 
-def told(outputs: Path) -> tuple[int, dict[int, str]]:
-    """How many jobs ran at once at most, and the GPUs of each; no two that ran at once may share one."""
+def read_record(outputs: Path) -> tuple[int, dict[int, str]]:
+    """The largest number of jobs at a time, and the GPUs of each; jobs that overlap must not share one."""
     running: dict[int, str] = {}
-    most, devices = 0, {}
-    for line in (outputs / "told").read_text().splitlines():
+    devices: dict[int, str] = {}
+    most = 0
+    for line in (outputs / "record").read_text().splitlines():
         sign, seed, *gpus = line.split()
         if sign == "-":
             del running[int(seed)]
@@ -53,7 +55,7 @@ def attempts(outcome) -> int:
 def test_a_failing_and_a_killed_job_stop_no_other(outputs):
     jobs = [job(outputs, seed) for seed in (1, 2, 3, 4)]
     fates = {
-        2: "echo progress; echo 'ValueError: the third clip is empty' >&2; echo goodbye; exit 1",
+        2: "echo progress; echo 'ValueError: the third clip is empty' >&2; echo the end; exit 1",
         3: "echo half; kill -9 $$",
     }
     outcomes = run_jobs(jobs, command=shell(lambda job: fates.get(job.config["seed"], COMPLETE)))
@@ -80,16 +82,16 @@ def test_a_process_without_a_result_has_failed(outputs):
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_no_more_jobs_at_once_than_asked_for(outputs, at_once):
     jobs = [job(outputs, seed) for seed in range(6)]
-    run_jobs(jobs, jobs_at_once=at_once, command=shell(telling(at_once) + COMPLETE))
-    most, devices = told(outputs)
+    run_jobs(jobs, jobs_at_once=at_once, command=shell(recording(at_once) + COMPLETE))
+    most, devices = read_record(outputs)
     assert most == at_once
     assert set(devices.values()) == {""}  # a job on the CPU sees no GPU
 
 
 def test_jobs_never_share_a_gpu(outputs):
     jobs = [job(outputs, seed, accelerator="gpu") for seed in range(5)]
-    run_jobs(jobs, devices=["4", "GPU-7"], command=shell(telling(2) + COMPLETE))
-    most, devices = told(outputs)
+    run_jobs(jobs, devices=["4", "GPU-7"], command=shell(recording(2) + COMPLETE))
+    most, devices = read_record(outputs)
     assert most == 2
     assert set(devices.values()) == {"4", "GPU-7"}
 
@@ -97,12 +99,12 @@ def test_jobs_never_share_a_gpu(outputs):
 @pytest.mark.parametrize(("asked", "most", "leases"), [(2, 2, {"0,1", "2,3"}), (-1, 1, {"0,1,2,3"})])
 def test_a_job_of_several_gpus_has_them_for_itself(outputs, asked, most, leases):
     jobs = [job(outputs, seed, accelerator="gpu", devices=asked) for seed in range(3)]
-    run_jobs(jobs, devices=4, command=shell(telling(most) + COMPLETE))
-    assert told(outputs)[0] == most
-    assert set(told(outputs)[1].values()) <= leases
+    run_jobs(jobs, devices=4, command=shell(recording(most) + COMPLETE))
+    assert read_record(outputs)[0] == most
+    assert set(read_record(outputs)[1].values()) <= leases
 
 
-def test_more_gpus_than_there_are_is_told_before_anything_starts(outputs):
+def test_too_few_gpus_are_an_error_before_anything_starts(outputs):
     jobs = [job(outputs, 1), job(outputs, 2, accelerator="gpu", devices=4)]
     with pytest.raises(UserError, match=r"trainer\.devices=4: a job needs 4 GPUs and 2 are found"):
         run_jobs(jobs, devices=2, command=shell(COMPLETE))
@@ -127,7 +129,7 @@ def test_a_job_whose_source_failed_is_blocked_and_others_go_on(outputs, capsys):
     assert "[1/3] seed=1: blocked (needs seed=9, which is not complete)" in capsys.readouterr().out
 
 
-def test_a_source_that_is_nowhere_is_told_before_anything_starts(outputs):
+def test_a_missing_source_is_an_error_before_anything_starts(outputs):
     other = job(outputs, 1, needs="toy_s4-x-none-scratch-00000000-s1")
     other.config["init"]["command"] = "avseg train data=toy_s4"
     with pytest.raises(UserError, match="not complete; make it with: avseg train data=toy_s4"):
@@ -150,7 +152,7 @@ def test_a_run_that_another_process_trains_is_left_alone(outputs):
     assert f"in process {os.getpid()} on " in outcomes[0].reason
 
 
-def test_of_two_sweeps_at_once_the_later_one_writes_no_end(outputs):
+def test_the_later_of_two_sweeps_records_no_end(outputs):
     """Both start a process for the run before either holds it; one is refused by the lock."""
     with contextlib.ExitStack() as other:
 
@@ -177,7 +179,7 @@ def test_nothing_is_left_of_a_job_that_has_ended(outputs):
 
 
 def ended(pid: int) -> bool:
-    """Whether a process has ended, though perhaps nobody has asked for its exit code."""
+    """True if a process has ended; it may not be reaped yet."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -185,7 +187,7 @@ def ended(pid: int) -> bool:
     return re.search(r"State:\s+[ZX]", status) is not None
 
 
-def test_the_processors_are_shared_out(outputs, monkeypatch):
+def test_the_cores_are_shared(outputs, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("avseg.sweep.devices.found_cores", lambda: 8)
     write = "echo $OMP_NUM_THREADS > {outputs}/threads{seed}; " + COMPLETE
@@ -198,7 +200,7 @@ def test_the_processors_are_shared_out(outputs, monkeypatch):
     assert (outputs / "threads9").read_text() == "3\n"
 
 
-def test_every_job_done_starts_nothing(outputs, capsys):
+def test_complete_jobs_start_nothing(outputs, capsys):
     done = job(outputs, 1)
     write_json(done.run.result, {})
     (outcome,) = run_jobs([done], command=shell("exit 1"))

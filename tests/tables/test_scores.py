@@ -1,4 +1,4 @@
-"""Cells from run directories made by hand."""
+"""Scores of cells, read from run directories written by hand."""
 
 import csv
 import json
@@ -18,8 +18,10 @@ def make_run(folder: Path, clips: dict[str, float], miou: float | None = None, *
         writer = csv.writer(file)
         writer.writerow(["index", "video_id", "category", "miou", "fscore"])
         writer.writerows([index, name, "dog", score, 0.9] for index, (name, score) in enumerate(clips.items()))
-    own = {"miou": sum(clips.values()) / len(clips) if miou is None else miou} | more
-    (folder / "result.json").write_text(json.dumps({"split": "test", "scores": {"own": own, "silence": {"miou": 0.1}}}))
+    scores = {"miou": sum(clips.values()) / len(clips) if miou is None else miou} | more
+    (folder / "result.json").write_text(
+        json.dumps({"split": "test", "scores": {"own": scores, "silence": {"miou": 0.1}}})
+    )
     return RunDirectory(folder)
 
 
@@ -59,7 +61,7 @@ def test_seeds_on_different_clips_are_no_cell(tmp_path):
         read_scores(runs, "miou")
 
 
-def test_damaged_runs_are_told(tmp_path):
+def test_damaged_runs_are_errors(tmp_path):
     run = make_run(tmp_path / "1", {"a": 0.6})
     with pytest.raises(UserError, match="holds no 'mio'; it holds miou"):
         read_scores({1: ("run", run)}, "mio")
@@ -77,7 +79,7 @@ def test_damaged_runs_are_told(tmp_path):
 def test_a_run_of_the_command_itself(trained):
     """The very files that a training writes: the cell is the mean of its clips."""
     scores = read_scores({123: ("run", RunDirectory(trained.run))}, "miou")
-    own = json.loads((trained.run / "result.json").read_text())["scores"]["own"]
-    assert scores.values[123] == pytest.approx(100 * own["miou"])
-    assert sum(scores.clips.values()) / 7 == pytest.approx(100 * own["miou"], abs=1e-3)
+    expected = json.loads((trained.run / "result.json").read_text())["scores"]["own"]
+    assert scores.values[123] == pytest.approx(100 * expected["miou"])
+    assert sum(scores.clips.values()) / 7 == pytest.approx(100 * expected["miou"], abs=1e-3)
     assert len(scores.clips) == 7

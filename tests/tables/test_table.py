@@ -133,7 +133,7 @@ def test_latex_can_be_set(table):
     assert r"50 \% data" in text
     assert r"54.50 {\scriptsize $\pm$0.71}$^{\dagger}$" in text
     assert "$-2.50$" in text
-    # nothing that LaTeX reads as a command or a comment stands unescaped
+    # everything that LaTeX reads as a command or a comment is escaped
     assert not re.search(r"(?<!\\)[%#]", text.split("\n", 1)[1])
     assert text.count("$") % 2 == 0
     assert text.isascii()

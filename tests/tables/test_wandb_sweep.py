@@ -15,7 +15,7 @@ from avseg.tables.wandb_sweep import find_grids, wandb_sweeps
 
 
 def expand(content: str) -> list[list[str]]:
-    """The overrides of each job of a sweep: the grid by itertools, the words by wandb's own function."""
+    """The overrides of each job of a sweep: the grid by itertools, the arguments by a function of wandb."""
     sweep = yaml.safe_load(content)
     assert sweep["method"] == "grid"
     command = sweep["command"]
@@ -42,18 +42,20 @@ def test_the_same_overrides(name: str, files: int, count: int) -> None:
     contents = wandb_sweeps(read_experiment(name))
     jobs = [job for content in contents for job in expand(content)]
     assert (len(contents), len(jobs)) == (files, count)
-    assert sorted(sorted(job) for job in jobs) == sorted(sorted([*words, "logger=wandb"]) for words in plain(name))
+    assert sorted(sorted(job) for job in jobs) == sorted(
+        sorted([*overrides, "logger=wandb"]) for overrides in plain(name)
+    )
 
 
 def test_the_same_runs() -> None:
-    """In the toy A2 the pretrained cells carry a word more, so that it is no product."""
+    """In the toy A2 the pretrained cells have an additional override, so that it is not a product."""
 
-    def where(words: list[str]) -> tuple[str, RunDirectory]:
-        config = training_config(words)
+    def run_of(overrides: list[str]) -> tuple[str, RunDirectory]:
+        config = training_config(overrides)
         return run_id(config), RunDirectory.of(config)
 
     jobs = [job for content in wandb_sweeps(read_experiment("toy_table_a2")) for job in expand(content)]
-    assert sorted(map(where, jobs), key=str) == sorted(map(where, plain("toy_table_a2")), key=str)
+    assert sorted(map(run_of, jobs), key=str) == sorted(map(run_of, plain("toy_table_a2")), key=str)
 
 
 def test_further_overrides_win() -> None:
