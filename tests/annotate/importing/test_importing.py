@@ -122,7 +122,7 @@ def test_single_source_clips(tmp_path):
     ("format", "damage", "message"),
     [
         ("luavs", lambda out: None, "did you mean 'lu_avs'"),
-        ("lu_avs", shutil.rmtree, "is no folder"),
+        ("lu_avs", shutil.rmtree, "is not a folder"),
         ("lu_avs", lambda out: (out / "seg_train.json").write_text("{"), "not readable JSON"),
         ("lu_avs", lambda out: (out / "seg_train.json").write_text("{}"), "has no video 'constant'"),
         ("lu_avs", lambda out: next(out.rglob("masks.npy")).write_bytes(b"1"), "masks.npy"),

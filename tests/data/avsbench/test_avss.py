@@ -40,7 +40,7 @@ def test_stray_colours() -> None:
     rgb[0, 0] += np.array([3, 0, 2], dtype=np.uint8)
     assert class_indices(rgb).tolist() == [[0, 9, 0]]
     assert class_indices(rgb, stray="nearest").tolist() == [[5, 9, 0]]
-    with pytest.raises(UserError, match=r"1 pixels carry colours of no class, such as \(131, 0, 130\)"):
+    with pytest.raises(UserError, match=r"1 pixels have colours of no class, such as \(131, 0, 130\)"):
         class_indices(rgb, stray="error")
     with pytest.raises(UserError, match="did you mean 'nearest'"):
         class_indices(rgb, stray="neares")  # type: ignore[arg-type]

@@ -1,12 +1,12 @@
-"""The AVS model's adaptation: one second of sound and five frames of it."""
+"""Clips of one second of sound and five frames of it, for the AVS model."""
 
 import numpy as np
 import pytest
 import torch
 
 from avseg.audio.frontend import LogMel
-from avseg.data.lu_avs import Fit, read_release, second_clips, sound_patches, stream
-from avseg.data.lu_avs.seconds import SecondDataset
+from avseg.data.lu_avs import Fit, read_release, sound_patches, stream
+from avseg.data.lu_avs.seconds import SecondDataset, frames_of_second, second_clip
 from avseg.media.frame_index import frame_index
 from tests.data.lu_avs.sample import HARD, ODD_ID, SILENT, VARYING
 from tests.media.make_video import read_number
@@ -26,13 +26,13 @@ def test_every_second_has_five_frames_and_the_union_of_the_sounding_masks(releas
         for i, number in enumerate(chunk.index.tolist()):
             masks = [rows[i] for rows in chunk.masks.values()]
             truth[number] = torch.stack(masks).any(0) if masks else torch.zeros(64, 96, dtype=torch.bool)
-    seconds = list(second_clips(video, Fit(), LogMel()))
-    assert len(seconds) == index.video.seconds == len(patches)
-    for second, (numbers, clip) in enumerate(seconds):
+    assert len(patches) == index.video.seconds
+    for second, patch in enumerate(patches):
+        clip = second_clip(video, second, patch, Fit())
         shown = [read_number(frame.permute(1, 2, 0).numpy()) for frame in clip.frames[0]]
-        assert shown == numbers.tolist()
+        assert shown == frames_of_second(index, second).tolist()
         assert torch.equal(clip.masks[0].bool(), torch.stack([truth[number] for number in shown]))
-        assert torch.equal(clip.sound, patches[second].expand(1, 5, 1, 96, 64))
+        assert torch.equal(clip.sound, patch.expand(1, 5, 1, 96, 64))
         assert clip.valid.all()
         assert clip.annotated.all()
         # the frames on screen in the middle of each fifth
@@ -40,11 +40,12 @@ def test_every_second_has_five_frames_and_the_union_of_the_sounding_masks(releas
             assert index.video.times[number] <= time + 2e-3
             assert number + 1 == len(index) or index.video.times[number + 1] > time
     if name == ODD_ID:
-        assert seconds[1][0].tolist() == [11, 13, 15, 17, 19]
+        assert frames_of_second(index, 1).tolist() == [11, 13, 15, 17, 19]
 
 
 def test_a_video_without_masks_is_not_annotated(release):
-    _, clip = next(second_clips(release.videos[HARD], Fit(), LogMel()))
+    video = release.videos[HARD]
+    clip = second_clip(video, 0, sound_patches(video, LogMel())[0], Fit())
     assert not clip.annotated.any()
     assert not clip.masks.any()
 

@@ -212,7 +212,7 @@ def test_nothing_is_written_on_an_error(tmp_path):
     for out, counts, message in [
         (tmp_path / "full", COUNTS, "is not empty"),
         (tmp_path / "full" / "x", COUNTS, "is a file"),
-        (tmp_path / "new", {"train": 0}, "no video requested"),
+        (tmp_path / "new", {"train": 0}, "0 videos to generate"),
         (tmp_path / "new", {"train": -1}, "train is -1 videos"),
     ]:
         with pytest.raises(UserError, match=message):

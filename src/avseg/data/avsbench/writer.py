@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -17,8 +16,8 @@ from avseg.data.palette import voc_palette
 from avseg.data.setting import SPLITS, ClipEntry
 from avseg.data.synthetic.generate import SyntheticClip, SyntheticClipConfig, generate_clip
 from avseg.data.synthetic.oracle import BlindFrame, BlindScores, score_frame, summarise
+from avseg.data.synthetic.output import check_counts, check_new_folder, write_json
 from avseg.data.synthetic.soundtrack import SAMPLE_RATE
-from avseg.utils.errors import UserError
 from avseg.utils.files import atomic_folder
 
 EVENT_COLUMNS = ("split", "clip", "object", "category", "source", "depth", "level_db", "seconds")
@@ -53,13 +52,13 @@ def write_set(
     Raises:
         UserError: `out` is not an empty folder; a negative number of clips, or no clips at all.
     """
-    _check_counts(counts)
-    _check_out(out)
+    check_counts(counts, "clips")
+    check_new_folder(out)
     with atomic_folder(out) as folder:
         layout = layout_for(config.rules.setting, folder)
         scores = _write_clips(layout, config, counts, advance)
-        _write_json(folder / "oracle.json", {split: asdict(score) for split, score in scores.items()})
-        _write_json(folder / "generator.json", dict(options))
+        write_json(folder / "oracle.json", {split: asdict(score) for split, score in scores.items()})
+        write_json(folder / "generator.json", dict(options))
     return scores
 
 
@@ -116,7 +115,7 @@ def _write_clips(
             scores[split] = summarise(blind)
     layout.write_index(entries)
     if layout.label_file is not None:
-        _write_json(layout.label_file, classes)
+        write_json(layout.label_file, classes)
     return scores
 
 
@@ -163,22 +162,3 @@ def _save(image: Image.Image, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # each format ignores the options of the other one; jpg keeps its colours at full resolution
     image.save(path, quality=_JPEG_QUALITY, subsampling=0, compress_level=_PNG_LEVEL)
-
-
-def _write_json(path: Path, value: Mapping[str, object]) -> None:
-    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-
-
-def _check_counts(counts: Mapping[str, int]) -> None:
-    for split, count in counts.items():
-        if count < 0:
-            raise UserError(f"{split} is {count} clips; give 0 or more")
-    if not any(counts.values()):
-        raise UserError("0 clips to generate; give at least one of --train, --val, --test")
-
-
-def _check_out(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise UserError(f"--out {out} is a file; name a folder")
-    if out.is_dir() and any(out.iterdir()):
-        raise UserError(f"--out {out} exists and is not empty; name another folder or remove it")

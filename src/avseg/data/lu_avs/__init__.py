@@ -8,7 +8,6 @@ from avseg.data.lu_avs.config import LUAVSConfig
 from avseg.data.lu_avs.datamodule import LUAVSDataModule
 from avseg.data.lu_avs.release import read_release
 from avseg.data.lu_avs.resize import Fit
-from avseg.data.lu_avs.seconds import second_clips
 from avseg.data.lu_avs.sound import second_targets, sound_patches
 from avseg.data.lu_avs.streaming import stream
 from avseg.data.lu_avs.types import LUVideo, Release, Segment
@@ -24,7 +23,6 @@ __all__ = [
     "Segment",
     "SoundBatch",
     "read_release",
-    "second_clips",
     "second_targets",
     "sound_patches",
     "stream",

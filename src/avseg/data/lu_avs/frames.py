@@ -1,6 +1,7 @@
 """Annotated frames for the training of the visual branches."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,10 +17,11 @@ from avseg.data.lu_avs.types import LUVideo
 from avseg.media.frame_index import FrameIndex, frame_index
 
 
+@dataclass(eq=False, repr=False)
 class FrameDataset(Dataset[FrameBatch]):
     """Single frames with the masks or boxes of their sounding objects.
 
-    Args:
+    Attributes:
         videos: must have masks if `with_masks`.
         fit: size of the frames.
         with_masks: masks and boxes, or boxes only.
@@ -29,24 +31,13 @@ class FrameDataset(Dataset[FrameBatch]):
         seed: of all random draws.
     """
 
-    def __init__(
-        self,
-        videos: Sequence[LUVideo],
-        fit: Fit,
-        *,
-        with_masks: bool,
-        per_video: int = 8,
-        silent_share: float = 0.0,
-        mirror: float = 0.0,
-        seed: int = 0,
-    ) -> None:
-        self.videos = videos
-        self.fit = fit
-        self.with_masks = with_masks
-        self.per_video = per_video
-        self.silent_share = silent_share
-        self.mirror = mirror
-        self.seed = seed
+    videos: Sequence[LUVideo]
+    fit: Fit
+    with_masks: bool
+    per_video: int = 8
+    silent_share: float = 0.0
+    mirror: float = 0.0
+    seed: int = 0
 
     def __len__(self) -> int:
         """Return the number of frames in an epoch."""

@@ -3,7 +3,8 @@
 LU-AVS, section of the compared methods: "AVS: one second of audio and five frames uniformly sampled in that second".
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,18 +16,19 @@ from avseg.data.clip import Clip
 from avseg.data.lu_avs.ground_truth import check_video, segment_masks
 from avseg.data.lu_avs.resize import Fit
 from avseg.data.lu_avs.sampling import Key, draw_index, split_key
-from avseg.data.lu_avs.sound import PatchCache, second_targets, sound_patches
+from avseg.data.lu_avs.sound import PatchCache, second_targets
 from avseg.data.lu_avs.streaming import read_frames
 from avseg.data.lu_avs.types import LUVideo
-from avseg.media.frame_index import FrameIndex, FrameReader, frame_index
+from avseg.media.frame_index import FrameIndex, frame_index
 
 FRAMES_PER_SECOND = 5
 
 
+@dataclass(eq=False, repr=False)
 class SecondDataset(Dataset[Clip]):
     """Seconds of videos, each with five frames and the union of the sounding masks.
 
-    Args:
+    Attributes:
         videos: with masks.
         labels: names of the classes.
         fit: size of the frames; it must be the same for all, so `square` or videos of one shape.
@@ -36,24 +38,16 @@ class SecondDataset(Dataset[Clip]):
         seed: of all random draws.
     """
 
-    def __init__(
-        self,
-        videos: Sequence[LUVideo],
-        labels: Sequence[str],
-        fit: Fit,
-        frontend: FrontEnd,
-        *,
-        per_video: int = 8,
-        silent_share: float = 0.0,
-        seed: int = 0,
-    ) -> None:
-        self.videos = videos
-        self.labels = labels
-        self.fit = fit
-        self.per_video = per_video
-        self.silent_share = silent_share
-        self.seed = seed
-        self.cache = PatchCache(frontend)
+    videos: Sequence[LUVideo]
+    labels: Sequence[str]
+    fit: Fit
+    frontend: FrontEnd
+    per_video: int = 8
+    silent_share: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self.cache = PatchCache(self.frontend)
 
     def __len__(self) -> int:
         """Return the number of seconds in an epoch."""
@@ -77,29 +71,12 @@ class SecondDataset(Dataset[Clip]):
         return clip
 
 
-def second_clips(video: LUVideo, fit: Fit, frontend: FrontEnd) -> Iterator[tuple[Tensor, Clip]]:
-    """Yield all seconds of a video in order, as the AVS model is evaluated.
-
-    Yields:
-        Frame numbers (5,) of a second, and its clip.
-
-    Raises:
-        UserError: see `SecondDataset`.
-    """
-    index = frame_index(video.path)
-    check_video(video, index)
-    with FrameReader(index) as reader:
-        for second, patch in enumerate(sound_patches(video, frontend)):
-            numbers = torch.from_numpy(frames_of_second(index, second))
-            yield numbers, second_clip(video, second, patch, fit, reader)
-
-
 def frames_of_second(index: FrameIndex, second: int) -> np.ndarray:
     """Return the numbers of the five frames of a second, (5,): those on screen in the middle of each fifth of it."""
     return index.shown_at(second + (np.arange(FRAMES_PER_SECOND) + 0.5) / FRAMES_PER_SECOND)
 
 
-def second_clip(video: LUVideo, second: int, patch: Tensor, fit: Fit, reader: FrameReader | None = None) -> Clip:
+def second_clip(video: LUVideo, second: int, patch: Tensor, fit: Fit) -> Clip:
     """Read one second of a video as a batch of one clip of five frames, each with the sound of the whole second.
 
     Args:
@@ -107,7 +84,6 @@ def second_clip(video: LUVideo, second: int, patch: Tensor, fit: Fit, reader: Fr
         second: from 0.
         patch: item of the front end for the second, (*shape).
         fit: size of the frames.
-        reader: an open reader of the video, if there is one.
     """
     index = frame_index(video.path)
     numbers = frames_of_second(index, second)
@@ -115,7 +91,7 @@ def second_clip(video: LUVideo, second: int, patch: Tensor, fit: Fit, reader: Fr
     sounding = np.zeros((FRAMES_PER_SECOND, *size), np.bool_)
     for segment in video.segments if video.has_masks else ():
         sounding |= segment_masks(segment, numbers, size)
-    frames = read_frames(index, numbers, fit.size(*size), reader)  # (5, 3, h, w)
+    frames = read_frames(index, numbers, fit.size(*size))  # (5, 3, h, w)
     masks = torch.from_numpy(sounding)[None]  # (1, 5, H, W)
     if fit.size(*size) != size:
         masks = torch.nn.functional.interpolate(masks.byte(), fit.size(*size), mode="nearest-exact")

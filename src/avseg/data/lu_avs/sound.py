@@ -1,6 +1,7 @@
 """Sound of long videos second by second with the sounding classes, for the training of the audio branch."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -91,36 +92,28 @@ class PatchCache:
         return self.cached.get_or_compute(video.id, lambda: sound_patches(video, self.frontend))
 
 
+@dataclass(eq=False, repr=False)
 class SoundDataset(Dataset[SoundBatch]):
     """Sounds of videos, whole or in windows, with the classes of each second.
 
-    Args:
+    Attributes:
         videos: with or without masks.
         num_classes: K.
         frontend: of the model.
         window: seconds, at a new position in each epoch; None = whole videos.
         share: of a second that a class must sound, see `second_targets`.
         seed: of the windows.
-        cache: number of videos whose items are kept in memory.
     """
 
-    def __init__(
-        self,
-        videos: Sequence[LUVideo],
-        num_classes: int,
-        frontend: FrontEnd,
-        *,
-        window: int | None = None,
-        share: float = 0.5,
-        seed: int = 0,
-        cache: int = 128,
-    ) -> None:
-        self.videos = videos
-        self.num_classes = num_classes
-        self.window = window
-        self.share = share
-        self.seed = seed
-        self.cache = PatchCache(frontend, cache)
+    videos: Sequence[LUVideo]
+    num_classes: int
+    frontend: FrontEnd
+    window: int | None = None
+    share: float = 0.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self.cache = PatchCache(self.frontend)
 
     def __len__(self) -> int:
         """Return the number of videos."""

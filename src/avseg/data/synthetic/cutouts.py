@@ -22,6 +22,7 @@ from PIL import Image
 
 from avseg.data.avsbench.writer import write_wav
 from avseg.data.synthetic.composer import CLASS_FILE
+from avseg.data.synthetic.output import check_new_folder
 from avseg.utils.errors import UserError
 from avseg.utils.files import atomic_folder
 
@@ -70,8 +71,7 @@ def obtain_cutouts(out: Path, deb: Path | None = None) -> dict[str, list[str]]:
     Raises:
         UserError: `out` is not empty, no apt-get or dpkg-deb, no network, not this package.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"--out {out} exists and is not empty; name another folder or remove it")
+    check_new_folder(out)
     if shutil.which("dpkg-deb") is None:
         raise UserError("dpkg-deb is not installed, so the Debian package cannot be unpacked; use Debian or Ubuntu")
     package = deb or fetch_package(_cache_folder())

@@ -1,7 +1,6 @@
 """Write synthetic long videos as a LU-AVS release, so that they are read exactly like the real one."""
 
 import csv
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from avseg.data.lu_avs.paths import folder_name
 from avseg.data.lu_avs.synthetic.mp4 import create_mp4
 from avseg.data.lu_avs.synthetic.renderer import SyntheticVideo, SyntheticVideoConfig, generate_video
 from avseg.data.setting import SPLITS
-from avseg.utils.errors import UserError
+from avseg.data.synthetic.output import check_counts, check_new_folder, write_json
 from avseg.utils.files import atomic_folder
 
 EVENT_COLUMNS = ("split", "video", "hard", "object", "category", "source", "depth", "level_db", "frames")
@@ -85,12 +84,13 @@ def write_release(
         Totals by split, without empty splits.
 
     Raises:
-        UserError: `out` is not an empty folder; no video requested; a negative count.
+        UserError: `out` is not an empty folder; a negative number of videos, or no videos at all.
     """
-    _check_request(out, counts)
+    check_counts(counts, "videos")
+    check_new_folder(out)
     with atomic_folder(out) as folder:
         totals = _write_splits(folder, config, counts, advance)
-        _write_json(folder / "generator.json", options)
+        write_json(folder / "generator.json", options)
     return totals
 
 
@@ -157,9 +157,9 @@ def _write_splits(
                 totals[split].add(video)
                 advance()
             if normal:
-                _write_json(root / f"seg_{split}.json", normal)
+                write_json(root / f"seg_{split}.json", normal)
             if hard:
-                _write_json(root / f"bbox_segs_{split}.json", hard)
+                write_json(root / f"bbox_segs_{split}.json", hard)
     return totals
 
 
@@ -202,19 +202,3 @@ def _event_rows(video: SyntheticVideo, split: str) -> list[list[object]]:
             [split, video.id, int(video.hard), object_id, label, actor.source, scene_object.depth, level, frames]
         )
     return rows
-
-
-def _write_json(path: Path, content: Mapping[str, object]) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
-def _check_request(out: Path, counts: Mapping[str, int]) -> None:
-    for split, count in counts.items():
-        if count < 0:
-            raise UserError(f"{split} is {count} videos; use 0 or more")
-    if not any(counts.values()):
-        raise UserError("no video requested; set at least one of --train, --val, --test")
-    if out.exists() and not out.is_dir():
-        raise UserError(f"--out {out} is a file; name a folder")
-    if out.is_dir() and any(out.iterdir()):
-        raise UserError(f"--out {out} exists and is not empty; name another folder or remove it")
