@@ -1,4 +1,4 @@
-"""One process trains a run: checked with second processes, since a process may lock its own files twice."""
+"""The lock of a run directory and the record of its last attempt, tested with second processes."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from avseg.runs import RunDirectory
 from avseg.runs.lock import lock
 with lock(RunDirectory(Path(sys.argv[1]))):
     if "fork" in sys.argv and (child := os.fork()) == 0:
-        print(os.getpid(), flush=True)  # a reading process, which outlives its parent
+        print(os.getpid(), flush=True)  # a data loading process that outlives its parent
         time.sleep(1000)
     elif "fork" not in sys.argv:
         print(os.getpid(), flush=True)
@@ -37,22 +37,22 @@ def run(tmp_path):
 
 @pytest.fixture
 def other(run, request):
-    """A process that holds the lock; its first line says that it does."""
+    """A process that holds the lock and prints its number, or that of its forked child, once it does."""
     command = [sys.executable, "-c", HOLD, str(run.path), *getattr(request, "param", ())]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    process.said = int(process.stdout.readline())
+    process.printed_pid = int(process.stdout.readline())
     yield process
     process.kill()
     process.wait()
 
 
-def begun(run):
+def start(run):
     run.path.mkdir(parents=True, exist_ok=True)
     run.config.write_text("{}\n")
 
 
-def test_a_second_process_is_told_who_trains_the_run(run, other):
-    begun(run)
+def test_the_error_names_the_process_that_trains_the_run(run, other):
+    start(run)
     with pytest.raises(UserError) as caught, lock(run):
         pass
     assert f"is being trained by process {other.pid} on {platform.node()}" in str(caught.value)
@@ -62,7 +62,7 @@ def test_a_second_process_is_told_who_trains_the_run(run, other):
 
 
 def test_a_killed_process_holds_nothing(run, other):
-    begun(run)
+    start(run)
     other.send_signal(signal.SIGKILL)
     other.wait()
     assert holder(run) is None
@@ -77,26 +77,26 @@ def test_a_reader_that_outlives_a_killed_process_holds_nothing(run, other):
     try:
         other.send_signal(signal.SIGKILL)
         other.wait()
-        os.kill(other.said, 0)  # it lives
+        os.kill(other.printed_pid, 0)  # it is alive
         assert holder(run) is None
     finally:
-        os.kill(other.said, signal.SIGKILL)
+        os.kill(other.printed_pid, signal.SIGKILL)
 
 
-def test_nothing_is_left_when_nothing_was_begun(run, tmp_path):
+def test_no_folder_remains_if_training_did_not_start(run, tmp_path):
     with pytest.raises(ValueError, match="early"), lock(run):
         raise ValueError("early")
     assert not list(tmp_path.iterdir())
     (tmp_path / "outputs").mkdir()
     with lock(run):
         pass
-    assert list(tmp_path.iterdir()) == [tmp_path / "outputs"]  # which was there before
+    assert list(tmp_path.iterdir()) == [tmp_path / "outputs"]  # existed before
 
 
 def test_states(run):
     assert state_of(run) is State.MISSING
     with lock(run):
-        begun(run)
+        start(run)
     assert state_of(run) is State.INTERRUPTED
     with pytest.raises(ValueError, match="broken"), lock(run):
         raise ValueError("broken\nin two lines")
@@ -114,7 +114,7 @@ def test_states(run):
     assert state_of(run) is State.COMPLETE
 
 
-def test_the_record_lies_beside_the_log(run, tmp_path):
+def test_the_record_is_next_to_the_log(run, tmp_path):
     record_end(run, 1, "x")
     (path,) = tmp_path.rglob("*.json")
     assert path == tmp_path / "outputs" / "try" / "logs" / "slug-01234567-s1.json"
