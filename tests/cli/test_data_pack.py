@@ -1,4 +1,4 @@
-"""`avseg data pack` from the command line, and runs that read what it wrote."""
+"""`avseg data pack` from the command line, and runs that read its packs."""
 
 import shutil
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_packs_every_split_once(root: Path) -> None:
     assert again[:3] == [f"{split}: packed already" for split in ("train", "val", "test")]
     assert again[3].startswith("packed: 0 clips, 0.0 MiB")
     assert _pack(root, "--splits", "val", "--hop", "second").out.splitlines()[0] == (
-        f"val: packed again, since {root}/packed/val-32 was packed with hop vggish, and second is asked for"
+        f"val: packed again, since {root}/packed/val-32 was packed with hop vggish, but second is requested"
     )
 
 

@@ -1,6 +1,5 @@
-"""A pack appears whole or not at all, whatever happens while it is made."""
+"""A pack appears complete or not at all, whatever happens while it is built."""
 
-import fcntl
 import hashlib
 import json
 import os
@@ -15,6 +14,7 @@ from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.avsbench.layout import layout_for
 from avseg.data.pack import build_pack, open_pack
 from avseg.utils.errors import UserError
+from avseg.utils.locks import ProcessLock
 from tests.data.fake import make_ms3, make_s4
 from tests.data.pack.packs import packed_set
 
@@ -34,7 +34,7 @@ def _content(folder: Path) -> dict[str, bytes]:
 
 
 def _killed_at(files: AVSBenchDataset, clip: int) -> None:
-    """Packs in another process that is killed after some clips."""
+    """Pack in another process that is killed after some clips."""
     done = 0
 
     def advance() -> None:
@@ -51,7 +51,7 @@ def _killed_at(files: AVSBenchDataset, clip: int) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
 
-def test_the_bytes_are_those_of_the_pictures(tmp_path: Path) -> None:
+def test_the_bytes_are_those_of_the_images(tmp_path: Path) -> None:
     layout = make_s4(tmp_path, {"train": 2, "test": 1})
     folder = build_pack(AVSBenchDataset(tmp_path, "s4", "train", 32), "fake")
     frames = np.fromfile(folder / "frames.bin", np.uint8).reshape(2, 5, 3, 32, 32)
@@ -60,7 +60,7 @@ def test_the_bytes_are_those_of_the_pictures(tmp_path: Path) -> None:
         for second, path in enumerate(layout.frames(entry)):
             assert (frames[number, second].transpose(1, 2, 0) == np.asarray(Image.open(path))).all()
         (path,) = layout.masks(entry)
-        # PIL gives pictures of mode "1" as bits too
+        # PIL returns images of mode "1" as bits too
         assert masks[128 * number : 128 * (number + 1)].tobytes() == Image.open(path).tobytes()
     index = json.loads((folder / "index.json").read_text())
     for name, array in index["arrays"].items():
@@ -79,14 +79,14 @@ def test_processes_write_the_same_bytes(files: AVSBenchDataset) -> None:
 def test_killed_in_the_middle(files: AVSBenchDataset, clip: int) -> None:
     _killed_at(files, clip)
     assert not (_packed(files) / "train-32").exists()
-    with pytest.raises(UserError, match="is not there"):
+    with pytest.raises(UserError, match="does not exist"):
         open_pack(files)
     build_pack(files, "fake")
     assert [path.name for path in _packed(files).iterdir()] == ["train-32"]
     open_pack(files)
 
 
-def test_killed_beside_an_older_pack(files: AVSBenchDataset) -> None:
+def test_killed_next_to_an_older_pack(files: AVSBenchDataset) -> None:
     before = _content(build_pack(files, "old"))
     _killed_at(files, 3)
     assert _content(_packed(files) / "train-32") == before
@@ -99,13 +99,13 @@ def test_killed_beside_an_older_pack(files: AVSBenchDataset) -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_damaged_file_leaves_nothing(files: AVSBenchDataset, workers: int) -> None:
-    files.layout.frames(files.entries[3])[2].write_bytes(b"no picture")
+    files.layout.frames(files.entries[3])[2].write_bytes(b"not an image")
     with pytest.raises(UserError, match=r"train-3\.mp4_3\.png is not a readable frame"):
         build_pack(files, "fake", workers)
     assert not _packed(files).exists()
 
 
-def test_a_file_that_changes_meanwhile(files: AVSBenchDataset) -> None:
+def test_a_file_that_changes_while_it_is_packed(files: AVSBenchDataset) -> None:
     sound = files.layout.wav(files.entries[0])
     with pytest.raises(UserError, match=r"train-0\.wav has changed while it was packed"):
         build_pack(files, "fake", advance=lambda: os.utime(sound, ns=(0, sound.stat().st_mtime_ns + 1)))
@@ -114,15 +114,15 @@ def test_a_file_that_changes_meanwhile(files: AVSBenchDataset) -> None:
 
 def test_one_process_at_a_time(files: AVSBenchDataset) -> None:
     _packed(files).mkdir()
-    descriptor = os.open(_packed(files), os.O_RDONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    with pytest.raises(UserError, match="another process is packing there now"):
+    with (
+        ProcessLock(_packed(files) / ".lock"),
+        pytest.raises(UserError, match=f"packed: process {os.getpid()} on .* is packing; wait for it"),
+    ):
         build_pack(files, "fake")
-    os.close(descriptor)
     build_pack(files, "fake")
 
 
-def test_sizes_and_splits_lie_beside_each_other(tmp_path: Path) -> None:
+def test_sizes_and_splits_are_packed_next_to_each_other(tmp_path: Path) -> None:
     packed_set(tmp_path, "avss", 32)
     build_pack(AVSBenchDataset(tmp_path, "avss", "test", 24), "fake")
     names = {path.name for path in (tmp_path / "packed").iterdir()}

@@ -1,4 +1,4 @@
-"""Clips out of a pack equal those of the files, bit for bit, however they are read."""
+"""Clips from a pack equal those of the files, bit for bit, however they are read."""
 
 import pickle
 from pathlib import Path
@@ -42,15 +42,15 @@ def test_batches_are_equal(tmp_path: Path, setting: str, settings: dict[str, Any
     files, packed = (_batches(tmp_path, setting, choice, **settings) for choice in (False, True))
     for name, clips in files.items():
         assert len(packed[name]) == len(clips) > 0
-        for mine, theirs in zip(packed[name], clips, strict=True):
-            assert_equal(mine, theirs)
+        for clip, expected in zip(packed[name], clips, strict=True):
+            assert_equal(clip, expected)
     assert set(packed["test"][0].controls) == {"silence", "noise", "other", "shuffled"}
 
 
 def test_the_files_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packed_set(tmp_path)
     modules = [avsbench_module(tmp_path, "ms3", packed=packed) for packed in (True, False)]
-    packed, files = (module.val_dataloader() for module in modules)  # the opening compares a clip
+    packed, files = (module.val_dataloader() for module in modules)  # opening compares a clip
     monkeypatch.setattr("avseg.data.avsbench.dataset.read_frames", None)
     monkeypatch.setattr("avseg.data.avsbench.dataset.read_wav", None)
     assert len(list(packed)) == 1
@@ -60,7 +60,7 @@ def test_the_files_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_single_clips_any_order_and_repeats(tmp_path: Path) -> None:
     packed_set(tmp_path, "s4")
-    files, packed = (kind(tmp_path, "s4", "train", 32) for kind in (AVSBenchDataset, PackedDataset))
+    files, packed = (make(tmp_path, "s4", "train", 32) for make in (AVSBenchDataset, PackedDataset))
     assert len(packed) == len(files) == 4
     for index in (3, 0):
         assert_equal(packed[index], files[index])
@@ -81,11 +81,11 @@ def test_log_mel_files(tmp_path: Path) -> None:
     packed = PackedDataset(tmp_path, "s4", "val", 32)
     for index in range(2):
         assert_equal(packed[index], files[index])
-    with pytest.raises(UserError, match="was packed with audio auto, and log_mel means other files here"):
+    with pytest.raises(UserError, match="was packed with audio auto, but log_mel reads other files"):
         PackedDataset(tmp_path, "s4", "val", 32, audio="log_mel")
 
 
-def test_a_process_that_is_not_forked_maps_the_files_itself(tmp_path: Path) -> None:
+def test_a_spawned_process_maps_the_files_itself(tmp_path: Path) -> None:
     packed_set(tmp_path, "avss")
     packed = PackedDataset(tmp_path, "avss", "test", 32)
     content = pickle.dumps(packed)
@@ -93,28 +93,28 @@ def test_a_process_that_is_not_forked_maps_the_files_itself(tmp_path: Path) -> N
     assert_equal(pickle.loads(content)[1], packed[1])  # noqa: S301
 
 
-def test_pages_that_were_let_go_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_released_pages_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packed_set(tmp_path)
-    monkeypatch.setattr(arrays, "_KEPT_PAGES", 1)
-    files, packed = (kind(tmp_path, "ms3", "train", 32) for kind in (AVSBenchDataset, PackedDataset))
+    monkeypatch.setattr(arrays, "_MAX_TOUCHED", 1)
+    files, packed = (make(tmp_path, "ms3", "train", 32) for make in (AVSBenchDataset, PackedDataset))
     for index in (0, 1, 0, 3):
         assert_equal(packed[index], files[index])
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_file_cut_under_way_is_one_line(tmp_path: Path, workers: int) -> None:
-    """To read on through the map would kill the process."""
+def test_a_file_truncated_while_it_is_read_is_one_line(tmp_path: Path, workers: int) -> None:
+    """Reading on through the map would kill the process."""
     packed_set(tmp_path)
     module = avsbench_module(tmp_path, "ms3", num_workers=workers)
     loader = module.val_dataloader()
     with (tmp_path / "packed/val-32/frames.bin").open("r+b") as file:
         file.truncate(1000)
-    with pytest.raises(UserError, match=r"frames\.bin was cut or overwritten while it is read") as caught:
+    with pytest.raises(UserError, match=r"frames\.bin was truncated or overwritten while it was read") as caught:
         list(loader)
     assert "\n" not in str(caught.value)
 
 
-def test_says_once_what_is_packed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_names_packed_splits_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "avseg")
     packed_set(tmp_path, splits=("train", "val"))
     module = avsbench_module(tmp_path, "ms3")

@@ -1,4 +1,4 @@
-"""Packed embeddings of a frozen encoder: those of the clips' patches, for every sound, or a refusal."""
+"""Packed embeddings of a frozen encoder equal those of the clips' patches, for every sound, or are refused."""
 
 from pathlib import Path
 from typing import Any
@@ -39,23 +39,23 @@ def test_embeddings_are_those_of_the_patches(tmp_path: Path, setting: str, seed:
     packed, files = _embedded(tmp_path, setting, seed=seed), _module(tmp_path, setting, packed=False, seed=seed)
     packed.setup("fit")
     for loader in ("train_dataloader", "val_dataloader", "test_dataloader"):
-        for mine, theirs in zip(getattr(packed, loader)(), getattr(files, loader)(), strict=True):
-            assert mine.sound.shape == (len(mine), packed.setting.clip_length, 128)
-            torch.testing.assert_close(mine.sound, encode(theirs.sound))
-            assert torch.equal(mine.frames, theirs.frames)
-            assert list(mine.controls) == list(theirs.controls)
-            for name, sound in theirs.controls.items():
-                torch.testing.assert_close(mine.controls[name], encode(sound))
-    assert set(mine.controls) == {"silence", "noise", "other", "shuffled"}
+        for clip, expected in zip(getattr(packed, loader)(), getattr(files, loader)(), strict=True):
+            assert clip.sound.shape == (len(clip), packed.setting.clip_length, 128)
+            torch.testing.assert_close(clip.sound, encode(expected.sound))
+            assert torch.equal(clip.frames, expected.frames)
+            assert list(clip.controls) == list(expected.controls)
+            for name, sound in expected.controls.items():
+                torch.testing.assert_close(clip.controls[name], encode(sound))
+    assert set(clip.controls) == {"silence", "noise", "other", "shuffled"}
 
 
-def test_pictures_of_runs_still_see_patches(tmp_path: Path) -> None:
+def test_plots_of_runs_still_read_patches(tmp_path: Path) -> None:
     _pack(tmp_path)
     assert _embedded(tmp_path).dataset("test")[0].sound.shape == (1, 5, 1, 96, 64)
 
 
 def test_equal_sounds_have_equal_embeddings(tmp_path: Path) -> None:
-    """No rounding may tell a foreign sound from an own one."""
+    """Rounding must not reveal the sound of another clip."""
     _pack(tmp_path)
     clips = next(iter(_embedded(tmp_path, batch_size=3).test_dataloader()))
     own = {sound.numpy().tobytes() for sound in clips.sound.flatten(0, 1)}
@@ -66,9 +66,11 @@ def test_equal_sounds_have_equal_embeddings(tmp_path: Path) -> None:
 def test_refusals(tmp_path: Path) -> None:
     _pack(tmp_path)
     other = _embedded(tmp_path, vggish="another")
-    with pytest.raises(UserError, match=r"holds those of VGGish 01234.*, and the run has VGGish another; pack"):
+    with pytest.raises(
+        UserError, match=r"holds the embeddings of VGGish 01234.*, but the run has VGGish another; pack"
+    ):
         other.setup("fit")
-    with pytest.raises(UserError, match=r"embedded noise of seeds 123, 5, and .* have seed 6; pack with"):
+    with pytest.raises(UserError, match=r"embedded noise of seeds 123, 5, but .* have seed 6; pack with"):
         _embedded(tmp_path, seed=6).setup("fit")
     _embedded(tmp_path, seed=6, controls=False).test_dataloader()
     training = _embedded(tmp_path)
@@ -88,7 +90,7 @@ def test_a_pack_without_embeddings(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no embeddings"):
         _embedded(tmp_path).setup("fit")
     (tmp_path / "packed/val-32").rename(tmp_path / "elsewhere")
-    with pytest.raises(UserError, match="val-32 is not there; run `avseg data pack"):
+    with pytest.raises(UserError, match="val-32 does not exist; run `avseg data pack"):
         _embedded(tmp_path).val_dataloader()
 
 
@@ -106,7 +108,7 @@ def test_when_to_pack_again(tmp_path: Path) -> None:
     assert reason_to_pack(AVSBenchDataset(tmp_path, "ms3", "val", 64)) == ""
 
 
-def test_fingerprints_tell_weights_apart() -> None:
+def test_fingerprints_distinguish_weights() -> None:
     weights = {"a": torch.arange(6.0).view(2, 3), "b": torch.ones(2)}
     same = {"b": torch.ones(2), "a": torch.arange(6.0).view(3, 2).reshape(2, 3)}
     assert weights_fingerprint(weights) == weights_fingerprint(same)
@@ -116,4 +118,4 @@ def test_fingerprints_tell_weights_apart() -> None:
         {"a": weights["a"], "c": weights["b"]},
         {**weights, "b": torch.ones(2, dtype=torch.int32)},
     ]
-    assert len({weights_fingerprint(each) for each in (weights, *others)}) == 5
+    assert len({weights_fingerprint(tensors) for tensors in (weights, *others)}) == 5

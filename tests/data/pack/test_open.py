@@ -1,4 +1,4 @@
-"""A pack that is damaged, old or made otherwise is refused in one line, never used."""
+"""A pack that is damaged, stale or built with other options is refused in one line."""
 
 import json
 import os
@@ -37,31 +37,31 @@ def _refused(root: Path, match: str, **choices) -> None:
     assert "\n" not in str(caught.value)
     assert "run `avseg data pack" in str(caught.value)
     assert "data.packed=false" in str(caught.value)
-    # nor does the data module pass it over
+    # the data module does not ignore it either
     with pytest.raises(UserError, match=match):
         avsbench_module(root, "ms3", **choices).setup("validate")
     avsbench_module(root, "ms3", packed=False, **choices).setup("validate")
 
 
-def _flip(path: Path, place: int, *, keep_time: bool = False) -> None:
+def _flip(path: Path, position: int, *, keep_time: bool = False) -> None:
     times = path.stat()
     content = bytearray(path.read_bytes())
-    content[place] ^= 1 << place % 8
+    content[position] ^= 1 << position % 8
     path.write_bytes(content)
-    # a coarse clock may give the time of the last look again
+    # a coarse clock may return the time of the last check again
     later = times.st_mtime_ns if keep_time else times.st_mtime_ns + 1_000_000
     os.utime(path, ns=(times.st_atime_ns, later))
 
 
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("looked_before", [False, True])
-def test_every_flipped_byte_is_found(root: Path, name: str, looked_before: bool) -> None:
+@pytest.mark.parametrize("opened_before", [False, True])
+def test_every_flipped_byte_is_found(root: Path, name: str, opened_before: bool) -> None:
     path = root / "packed/val-32" / name
     content, chance = path.read_bytes(), random.Random(name)
-    for place in (0, len(content) - 2, *(chance.randrange(len(content)) for _ in range(6))):
-        if looked_before:
+    for position in (0, len(content) - 2, *(chance.randrange(len(content)) for _ in range(6))):
+        if opened_before:
             open_pack(_files(root))
-        _flip(path, place)
+        _flip(path, position)
         _refused(root, f"{name} is damaged|{name} is of format|index.json is damaged")
         path.write_bytes(content)
     open_pack(_files(root))
@@ -71,9 +71,9 @@ def test_every_flipped_byte_is_found(root: Path, name: str, looked_before: bool)
 def test_a_flip_that_hides_its_time_is_found_by_verifying(
     root: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    original = integrity._state
+    original = integrity._status
     # a disk that flips a bit by itself changes no time at all, not even that of the last change of the times
-    monkeypatch.setattr(integrity, "_state", lambda path, array: original(path, array)[:2])
+    monkeypatch.setattr(integrity, "_status", lambda path, array: original(path, array)[:2])
     open_pack(_files(root))
     layout = layout_for("ms3", root)
     assert [problem for _, problem in verify_packs(layout)] == [None]
@@ -86,7 +86,7 @@ def test_a_flip_that_hides_its_time_is_found_by_verifying(
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("cut", ["half", "one byte", "empty", "gone", "longer"])
-def test_a_cut_file_is_found(root: Path, name: str, cut: str) -> None:
+def test_a_truncated_file_is_found(root: Path, name: str, cut: str) -> None:
     path = root / "packed/val-32" / name
     size = path.stat().st_size
     if cut == "gone":
@@ -98,9 +98,9 @@ def test_a_cut_file_is_found(root: Path, name: str, cut: str) -> None:
     _refused(root, f"{name} is (damaged|missing)")
 
 
-def test_sound_files_are_read_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, original = [], integrity._sha256
-    monkeypatch.setattr(integrity, "_sha256", lambda path: (read.append(path.stem), original(path))[1])
+def test_valid_files_are_read_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, original = [], integrity.file_digest
+    monkeypatch.setattr(integrity, "file_digest", lambda path: (read.append(path.stem), original(path))[1])
     for _ in range(3):
         open_pack(_files(root))
     assert sorted(read) == ["frames", "masks", "patches", "sources"]
@@ -112,7 +112,7 @@ def test_sound_files_are_read_once(root: Path, monkeypatch: pytest.MonkeyPatch) 
     assert len(read) == 9
 
 
-def test_where_nothing_can_be_remembered(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_written(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
@@ -161,16 +161,16 @@ def test_class_names_that_changed(tmp_path: Path) -> None:
     label_file.write_text(label_file.read_text() + " ")
     with pytest.raises(UserError, match=r"label2idx\.json has changed"):
         PackedDataset(tmp_path, "avss", "val", 32)
-    with pytest.raises(UserError, match="packed with stray background, and nearest is asked for"):
+    with pytest.raises(UserError, match="packed with stray background, but nearest is requested"):
         PackedDataset(tmp_path, "avss", "val", 32, stray="nearest")
 
 
 def test_other_settings(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _refused(
-        root, "val-32 was packed with hop vggish, and second is asked for.* --hop second`", frontend=LogMel("second")
+        root, "val-32 was packed with hop vggish, but second is requested.* --hop second`", frontend=LogMel("second")
     )
     (root / "packed/val-32").rename(root / "packed/val-64")
-    with pytest.raises(UserError, match="packed with image_size 32, and 64 is asked for"):
+    with pytest.raises(UserError, match="packed with image_size 32, but 64 is requested"):
         PackedDataset(root, "ms3", "val", 64)
     (root / "packed/val-64").rename(root / "packed/val-32")
     open_pack(_files(root, audio="wav"))  # every sound is a wav here, so auto meant the same
@@ -182,37 +182,37 @@ def test_other_settings(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("function", "change", "array"),
     [
         ("log_mel_patches", lambda patches: patches + 1e-3, "patches"),
-        ("read_frames", lambda found: (found[0] ^ 1, found[1]), "frames"),
+        ("read_frames", lambda images: (images[0] ^ 1, images[1]), "frames"),
         ("read_masks", lambda masks: 1 - masks, "masks"),
     ],
 )
-def test_another_installation_that_reads_otherwise(
+def test_another_installation_that_reads_differently(
     root: Path, monkeypatch: pytest.MonkeyPatch, function: str, change: Callable[..., Any], array: str
 ) -> None:
     module = frontends if function == "log_mel_patches" else avsbench
     original = getattr(module, function)
-    monkeypatch.setattr(module, function, lambda *given: change(original(*given)))
+    monkeypatch.setattr(module, function, lambda *arguments: change(original(*arguments)))
     _refused(root, f"this installation reads other {array} from the files of clip 'val-0'")
 
 
-def test_another_processor_rounds_otherwise(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_processor_rounds_differently(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = frontends.log_mel_patches
-    monkeypatch.setattr(frontends, "log_mel_patches", lambda *given: original(*given) + 1e-6)
+    monkeypatch.setattr(frontends, "log_mel_patches", lambda *arguments: original(*arguments) + 1e-6)
     open_pack(_files(root))
 
 
-def test_packs_alone_are_asked_for(root: Path) -> None:
+def test_packs_can_be_required(root: Path) -> None:
     avsbench_module(root, "ms3", packed=True).setup("validate")
-    with pytest.raises(UserError, match=r"train-32 is not there; run `avseg data pack .* --setting ms3 --size 32`"):
+    with pytest.raises(UserError, match=r"train-32 does not exist; run `avseg data pack .* --setting ms3 --size 32`"):
         avsbench_module(root, "ms3", packed=True).setup("fit")
     with pytest.raises(UserError, match=r"data\.packed 'yes' is unknown; allowed: auto, true, false"):
         avsbench_module(root, "ms3", packed="yes")  # type: ignore[arg-type]
 
 
-def test_the_index_tells_what_was_packed(root: Path) -> None:
+def test_the_index_records_what_was_packed(root: Path) -> None:
     values = json.loads((root / "packed/val-32/index.json").read_text())
-    wanted = {"format": 1, "setting": "ms3", "split": "val", "image_size": 32, "hop": "vggish", "audio": "auto"}
-    assert {key: values[key] for key in wanted} == wanted
+    expected = {"format": 1, "setting": "ms3", "split": "val", "image_size": 32, "hop": "vggish", "audio": "auto"}
+    assert {key: values[key] for key in expected} == expected
     assert [clip[0] for clip in values["clips"]] == ["val-0", "val-1", "val-2"]
     assert (values["seconds"], values["labelled"], values["fingerprint"]) == ([5] * 3, [5] * 3, "fake")
 

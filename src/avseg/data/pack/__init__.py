@@ -1,4 +1,4 @@
-"""Data packed for speed: one folder per split with memory-mapped arrays, whose clips equal those of the files."""
+"""Packed data sets: one folder of memory-mapped arrays per split, with the same clips as the files."""
 
 from avseg.data.pack.build import build_pack
 from avseg.data.pack.dataset import EmbeddedControls, PackedDataset

@@ -1,4 +1,4 @@
-"""The frozen VGGish on every clip once, instead of in every step."""
+"""Run a frozen VGGish once on every clip when packing, instead of in every training step."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -7,20 +7,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from avseg.audio.frontend import LogMel
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.controls import WithControls
 
-EMBEDDING = 128
+EMBEDDING_DIM = LogMel.dim
 
 
 @dataclass(frozen=True)
 class Embedder:
-    """A frozen sound encoder.
+    """A frozen audio encoder.
 
     Attributes:
-        encode: log-mel patches (B, T, 1, 96, 64) to embeddings (B, T, 128).
+        encode: maps log-mel patches (B, T, 1, 96, 64) to embeddings (B, T, 128).
         weights: its fingerprint, see `weights_fingerprint`.
-        seeds: the noise of these seeds is embedded too, for clips of "val" and "test" (`avseg.data.controls`).
+        seeds: the control noise of these seeds is embedded too, for clips of "val" and "test" (`avseg.data.controls`).
     """
 
     encode: Callable[[Tensor], Tensor]
@@ -28,13 +29,13 @@ class Embedder:
     seeds: tuple[int, ...] = ()
 
     def __call__(self, patches: Tensor) -> Tensor:
-        """(T, 1, 96, 64) to (T, 128) float32, always as one batch of T, so that equal sounds have equal embeddings."""
+        """Embed (T, 1, 96, 64) as (T, 128) float32, always as one batch of T: equal sounds get equal embeddings."""
         with torch.inference_mode():
             return self.encode(patches.unsqueeze(0))[0].float()
 
 
 def weights_fingerprint(weights: Mapping[str, Tensor]) -> str:
-    """16 hexadecimal digits that tell one set of weights from another, whatever file they came in."""
+    """Return 16 hexadecimal digits that identify a set of weights, independent of their file."""
     digest = hashlib.sha256()
     for name in sorted(weights):
         tensor = weights[name].detach().cpu().contiguous()
@@ -44,7 +45,7 @@ def weights_fingerprint(weights: Mapping[str, Tensor]) -> str:
 
 
 class EmbeddedSounds:
-    """The embeddings of each clip's own sound, and of the control sounds that no other clip has.
+    """Embeddings of each clip's sound and of its control sounds that are not sounds of other clips.
 
     Args:
         dataset: the clips.
@@ -52,37 +53,43 @@ class EmbeddedSounds:
     """
 
     def __init__(self, dataset: AVSBenchDataset, embedder: Embedder) -> None:
-        self._dataset, self._embedder = dataset, embedder
-        # training clips carry no controls
-        self._controls = {} if dataset.split == "train" else {s: WithControls(dataset, s) for s in embedder.seeds}
-        self._silence: dict[int, Tensor] = {}  # by the number of seconds
+        self._dataset = dataset
+        self._embedder = embedder
+        self._controls: dict[int, WithControls] = {}  # by seed
+        if dataset.split != "train":  # training clips have no controls
+            for seed in embedder.seeds:
+                self._controls[seed] = WithControls(dataset, seed)
+        self._silence: dict[int, Tensor] = {}  # by number of seconds
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds whose noise is embedded."""
+        """Seeds whose noise is embedded."""
         return list(self._controls)
 
     @property
     def names(self) -> list[str]:
-        """The arrays that each clip has a row in."""
-        return ["embeddings", *(["silence"] if self._controls else []), *map(noise_array, self._controls)]
+        """Names of the arrays in which each clip has a row."""
+        silence = ["silence"] if self._controls else []
+        return ["embeddings", *silence, *map(noise_array, self._controls)]
 
     def rows(self, index: int, patches: Tensor) -> dict[str, Tensor]:
-        """The clip's row of each array, (1, T, 128).
+        """Return the clip's row (1, T, 128) of each array.
 
         Args:
             index: of the clip.
-            patches: its own (T, 1, 96, 64); the padding of AVSS is embedded like any other patch.
+            patches: its sound (T, 1, 96, 64); the padding of AVSS is embedded like any other patch.
         """
-        found = {"embeddings": self._embedder(patches)}
+        rows = {"embeddings": self._embedder(patches).unsqueeze(0)}
+        seconds = self._dataset.seconds(index)
         for seed, controls in self._controls.items():
-            seconds, sounds = self._dataset.seconds(index), controls.sounds(index, patches)
+            sounds = controls.sounds(index, patches)
             if seconds not in self._silence:
-                self._silence[seconds] = self._embedder(sounds["silence"])
-            found |= {"silence": self._silence[seconds], noise_array(seed): self._embedder(sounds["noise"])}
-        return {name: rows.unsqueeze(0) for name, rows in found.items()}
+                self._silence[seconds] = self._embedder(sounds["silence"]).unsqueeze(0)
+            rows["silence"] = self._silence[seconds]
+            rows[noise_array(seed)] = self._embedder(sounds["noise"]).unsqueeze(0)
+        return rows
 
 
 def noise_array(seed: int) -> str:
-    """The name of the array with the noise of a seed."""
+    """Return the name of the array with the noise of a seed."""
     return f"noise-{seed}"

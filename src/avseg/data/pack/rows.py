@@ -1,45 +1,43 @@
-"""What a clip is in a pack: a row for each frame, each mask and each second of sound that exists."""
+"""Row layout of a pack: a row for each existing frame, mask and second of sound."""
 
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from avseg.audio.log_mel import BANDS, PATCH_FRAMES
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.clip import Clip
 
+RowType = tuple[str, tuple[int, ...]]  # dtype, shape
 
-def row_shapes(dataset: AVSBenchDataset) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Type and shape of a row of each array: a frame, a mask, a second of sound."""
-    size, pixels = dataset.rule.image_size, dataset.rule.image_size**2
+
+def row_types(dataset: AVSBenchDataset) -> dict[str, RowType]:
+    """Return type and shape of a row of each array."""
+    size = dataset.rule.image_size
+    mask_bytes = size**2 if dataset.setting.semantic else -(-(size**2) // 8)
     return {
         "frames": ("|u1", (3, size, size)),
-        "masks": ("|u1", (pixels if _semantic(dataset) else -(-pixels // 8),)),
-        "patches": ("<f4", (1, PATCH_FRAMES, BANDS)),
+        "masks": ("|u1", (mask_bytes,)),
+        "patches": ("<f4", dataset.frontend.shape),
     }
 
 
-def rows_of(dataset: AVSBenchDataset, index: int, clip: Clip) -> dict[str, npt.NDArray[Any]]:
-    """What exists of a clip: no padding, no mask of a frame without label; the pixels of two classes as bits."""
+def clip_rows(dataset: AVSBenchDataset, index: int, clip: Clip) -> dict[str, npt.NDArray[Any]]:
+    """Return the rows of a clip without padding and without masks of unlabelled frames; binary masks as bits."""
     seconds = dataset.seconds(index)
-    masks = clip.masks[0, : labelled(dataset, index)].flatten(1).numpy()
+    masks = clip.masks[0, : count_masks(dataset, index)].flatten(1).numpy()  # (m, H W)
     return {
         "frames": clip.frames[0, :seconds].numpy(),
-        "masks": masks if _semantic(dataset) else np.packbits(masks, axis=1),
+        "masks": masks if dataset.setting.semantic else np.packbits(masks, axis=1),
         "patches": clip.sound[0, :seconds].numpy(),
     }
 
 
-def labelled(dataset: AVSBenchDataset, index: int) -> int:
-    """How many of the clip's first frames have a mask."""
+def count_masks(dataset: AVSBenchDataset, index: int) -> int:
+    """Return the number of the clip's first frames that have a mask."""
     return len(dataset.layout.masks(dataset.entries[index]))
 
 
-def _semantic(dataset: AVSBenchDataset) -> bool:
-    return dataset.setting.semantic
-
-
-def starts(counts: list[int]) -> list[int]:
-    """Where the rows of each clip begin when clips have so many rows."""
+def first_rows(counts: list[int]) -> list[int]:
+    """Return the first row of each clip, and the total, for clips with these numbers of rows."""
     return [0, *np.cumsum(counts).tolist()]

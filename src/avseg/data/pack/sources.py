@@ -1,6 +1,5 @@
-"""The files that a pack was made from: their sizes and times tell whether it is still what they hold."""
+"""Detect changes of the files that a pack was built from, by their sizes and modification times."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,12 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from avseg.data.avsbench.dataset import AVSBenchDataset
+from avseg.utils.hashing import file_stamp
 
-MISSING = -1
+MISSING = (-1, -1)  # stamp of a file that does not exist
 
 
 def source_files(dataset: AVSBenchDataset) -> Iterator[Path]:
-    """The class names (AVSS), then each clip's frames, masks, wav and log-mel file, whether they exist or not."""
+    """Yield the class names (AVSS) and each clip's frames, masks, wav and log-mel file, even if they do not exist."""
     layout = dataset.layout
     if layout.label_file is not None:
         yield layout.label_file
@@ -24,41 +24,38 @@ def source_files(dataset: AVSBenchDataset) -> Iterator[Path]:
         yield layout.log_mel(entry)
 
 
-def states(dataset: AVSBenchDataset) -> npt.NDArray[np.int64]:
-    """(files, 2): size in bytes and time of the last change in ns of each source file; `MISSING` where none is."""
-    return np.array([_state(path) for path in source_files(dataset)], dtype="<i8")
+def source_stamps(dataset: AVSBenchDataset) -> npt.NDArray[np.int64]:
+    """Return (files, 2): size in bytes and modification time in ns of each source file."""
+    stamps: list[tuple[int, int]] = []
+    for path in source_files(dataset):
+        try:
+            stamps.append(file_stamp(path))
+        except OSError:
+            stamps.append(MISSING)
+    return np.array(stamps, dtype="<i8")
 
 
 def first_difference(
-    dataset: AVSBenchDataset, before: npt.NDArray[np.int64], now: npt.NDArray[np.int64]
+    dataset: AVSBenchDataset, packed: npt.NDArray[np.int64], current: npt.NDArray[np.int64]
 ) -> tuple[Path, str] | None:
-    """The first source file that is not as it was, and what happened to it; None when all are."""
-    if len(before) != len(now):
+    """Return the first source file that has changed, and how; None if none has."""
+    if len(packed) != len(current):
         return dataset.layout.index_file, "names other files"
-    changed = np.flatnonzero((before != now).any(axis=1))
-    if not len(changed):
-        return None
-    place = int(changed[0])
-    path = next(path for number, path in enumerate(source_files(dataset)) if number == place)
-    if now[place, 0] == MISSING:
-        return path, "is gone"
-    return path, "is new" if before[place, 0] == MISSING else "has changed"
+    for path, old, new in zip(source_files(dataset), packed.tolist(), current.tolist(), strict=True):
+        if old != new:
+            if tuple(new) == MISSING:
+                return path, "is gone"
+            return path, "is new" if tuple(old) == MISSING else "has changed"
+    return None
 
 
-def sound_kinds(dataset: AVSBenchDataset, audio: str) -> list[str]:
-    """Which sound file of each clip a choice of `audio` means, by the rule of `AVSBenchDataset`: wav or log_mel."""
-    if audio != "auto":
-        return [audio] * len(dataset)
+def sound_files(dataset: AVSBenchDataset, audio: str) -> list[Path]:
+    """Return the sound file of each clip that a choice of `audio` selects, by the rule of `AVSBenchDataset`."""
     layout = dataset.layout
-    return [
-        "log_mel" if layout.log_mel(entry).is_file() and not layout.wav(entry).is_file() else "wav"
-        for entry in dataset.entries
-    ]
-
-
-def _state(path: Path) -> tuple[int, int]:
-    try:
-        found = os.stat(path)  # noqa: PTH116  a data set has many files
-    except OSError:
-        return MISSING, MISSING
-    return found.st_size, found.st_mtime_ns
+    files: list[Path] = []
+    for entry in dataset.entries:
+        wav = layout.wav(entry)
+        log_mel = layout.log_mel(entry)
+        prefers_log_mel = audio == "auto" and log_mel.is_file() and not wav.is_file()
+        files.append(log_mel if audio == "log_mel" or prefers_log_mel else wav)
+    return files

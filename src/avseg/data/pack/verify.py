@@ -1,4 +1,4 @@
-"""What there is of packs already: is one needed, and are those that are there whole?"""
+"""Examine existing packs: whether one must be built, and whether all are valid."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from avseg.utils.errors import UserError
 
 
 def reason_to_pack(dataset: AVSBenchDataset, embedder: Embedder | None = None) -> str | None:
-    """Why a split must be packed: in one line, empty when it never was; None when a pack with all of this is there."""
+    """Return why a split must be packed: "" if it never was; None if a valid pack with all requested content exists."""
     folder = pack_folder(dataset.layout, dataset.split, dataset.rule.image_size)
     if not folder.is_dir():
         return ""
@@ -25,28 +25,29 @@ def reason_to_pack(dataset: AVSBenchDataset, embedder: Embedder | None = None) -
     if embedder and index.vggish != embedder.weights:
         return f"{folder} has no embeddings of these weights"
     if embedder and dataset.split != "train" and not set(embedder.seeds) <= set(index.seeds):
-        return f"{folder} has not the embedded noise of all these seeds"
+        return f"{folder} lacks the embedded noise of some of these seeds"
     return None
 
 
 def verify_packs(layout: Layout) -> Iterator[tuple[Path, str | None]]:
-    """Reads every byte of every pack of a data set.
+    """Read every byte of every pack of a data set.
 
     Args:
         layout: of the data set.
 
     Yields:
-        The folder of each pack, and in one line what is wrong with it; None when nothing is.
+        The folder of each pack, and the first problem in one line; None if it is valid.
     """
     for folder in sorted((layout.root / PACKED).glob("[!.]*")):
         try:
             index = read_index(folder)
-            choices: dict[str, Any] = {
+            identity = index.identity
+            options: dict[str, Any] = {
                 "audio": index.audio,
-                "frontend": LogMel(index.hop),  # type: ignore[arg-type]
-                "stray": index.stray or "background",
+                "frontend": LogMel(identity.hop),  # type: ignore[arg-type]
+                "stray": identity.stray or "background",
             }
-            dataset = AVSBenchDataset(layout.root, layout.setting.name, index.split, index.image_size, **choices)
+            dataset = AVSBenchDataset(layout.root, layout.setting.name, identity.split, identity.image_size, **options)
             examine(dataset, fully=True)
         except UserError as error:
             yield folder, str(error)
