@@ -1,4 +1,4 @@
-"""Tiny fake AVSBench trees in the official layout: random pictures, discs as masks, a tone per clip."""
+"""Tiny fake AVSBench trees in the official layout: random frames, discs as masks, a tone per clip."""
 
 import json
 from pathlib import Path
@@ -64,8 +64,8 @@ def make_avss(root: Path, height: int = 36, width: int = 64) -> AVSSLayout:
     return layout
 
 
-def pictures(number: int, count: int, height: int, width: int) -> np.ndarray:
-    """(count, height, width, 3) uint8, random but always the same for a clip number."""
+def random_frames(number: int, count: int, height: int, width: int) -> np.ndarray:
+    """(count, height, width, 3) uint8, random, but fixed by the clip number."""
     return np.random.default_rng([number, 1]).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
 
 
@@ -92,13 +92,13 @@ def tone(number: int, seconds: float, rate: int = 16_000) -> np.ndarray:
 
 def _write_clip(layout: Layout, entry: ClipEntry, number: int, size: tuple[int, int]) -> None:
     paths = layout.frames(entry)
-    for path, pixels in zip(paths, pictures(number, len(paths), *size), strict=True):
+    for path, pixels in zip(paths, random_frames(number, len(paths), *size), strict=True):
         _save(Image.fromarray(pixels), path)
     wav = layout.wav(entry)
     wav.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(wav, tone(number, len(paths)), 16_000, subtype="PCM_16")
 
 
-def _save(picture: Image.Image, path: Path) -> None:
+def _save(image: Image.Image, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path)
+    image.save(path)

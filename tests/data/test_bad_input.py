@@ -1,4 +1,4 @@
-"""Every damaged or missing file is told in one line that names it."""
+"""Every damaged or missing file raises a one-line error that names it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,9 +33,9 @@ def _corrupt(path: Path) -> None:
 DAMAGES: dict[str, tuple[Damage, str]] = {
     "missing": (Path.unlink, "is missing"),
     "empty": (lambda path: path.write_bytes(b""), "is not a readable"),
-    "no such format": (lambda path: path.write_bytes(b"plain text " * 99), "is not a readable"),
+    "unknown format": (lambda path: path.write_bytes(b"plain text " * 99), "is not a readable"),
 }
-PICTURE_DAMAGES: dict[str, tuple[Damage, str]] = {
+IMAGE_DAMAGES: dict[str, tuple[Damage, str]] = {
     **DAMAGES,
     "truncated": (_cut, "is not a readable"),
     "corrupt": (_corrupt, "is not a readable"),
@@ -51,21 +51,21 @@ def _check(dataset: AVSBenchDataset, path: Path, reason: str) -> None:
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("damage", PICTURE_DAMAGES)
+@pytest.mark.parametrize("damage", IMAGE_DAMAGES)
 def test_frame(damage: str, tmp_path: Path) -> None:
     dataset = _dataset(tmp_path)
     path = dataset.layout.frames(dataset.entries[0])[3]
-    harm, reason = PICTURE_DAMAGES[damage]
-    harm(path)
+    apply_damage, reason = IMAGE_DAMAGES[damage]
+    apply_damage(path)
     _check(dataset, path, reason)
 
 
-@pytest.mark.parametrize("damage", PICTURE_DAMAGES)
+@pytest.mark.parametrize("damage", IMAGE_DAMAGES)
 def test_mask(damage: str, tmp_path: Path) -> None:
     dataset = _dataset(tmp_path)
     path = dataset.layout.masks(dataset.entries[0])[0]
-    harm, reason = PICTURE_DAMAGES[damage]
-    harm(path)
+    apply_damage, reason = IMAGE_DAMAGES[damage]
+    apply_damage(path)
     _check(dataset, path, reason)
 
 
@@ -92,8 +92,8 @@ WAV_DAMAGES: dict[str, tuple[Damage, str]] = {
 def test_wav(damage: str, tmp_path: Path) -> None:
     dataset = _dataset(tmp_path)
     path = dataset.layout.wav(dataset.entries[0])
-    harm, reason = WAV_DAMAGES[damage]
-    harm(path)
+    apply_damage, reason = WAV_DAMAGES[damage]
+    apply_damage(path)
     _check(dataset, path, reason)
 
 

@@ -1,4 +1,4 @@
-"""The control sounds: what they are, and that nothing but seed and index decides them."""
+"""Control sounds: their content, and that they depend on seed and index alone."""
 
 from pathlib import Path
 
@@ -69,12 +69,12 @@ def test_a_single_clip_has_no_other(tmp_path: Path) -> None:
 def test_shuffled_is_a_derangement(s4: AVSBenchDataset) -> None:
     for index in range(7):
         clip = WithControls(s4)[index]
-        own, shuffled = clip.sound[0], clip.controls["shuffled"][0]
-        assert _sorted_patches(own) == _sorted_patches(shuffled)
-        assert not any(torch.equal(a, b) for a, b in zip(own, shuffled, strict=True))
+        original, shuffled = clip.sound[0], clip.controls["shuffled"][0]
+        assert _sorted_patches(original) == _sorted_patches(shuffled)
+        assert not any(torch.equal(a, b) for a, b in zip(original, shuffled, strict=True))
 
 
-def test_padding_stays_silent_and_in_its_place(tmp_path: Path) -> None:
+def test_padding_stays_silent_at_the_end(tmp_path: Path) -> None:
     make_avss(tmp_path)
     controls = WithControls(AVSBenchDataset(tmp_path, "avss", "test", 24))
     for index, seconds in enumerate((5, 5, 10)):
@@ -98,4 +98,4 @@ def test_the_seed_changes_what_is_drawn(s4: AVSBenchDataset) -> None:
     for name in ("noise", "other", "shuffled"):
         assert not torch.equal(first.controls[name], second.controls[name])
     noise = first.controls["noise"]
-    assert not torch.equal(noise[0], noise[1])  # each clip has its own
+    assert not torch.equal(noise[0], noise[1])  # clips differ

@@ -1,4 +1,4 @@
-"""The data module: who sees which clip, in which order, and how data are told apart."""
+"""The data module: which process reads which clip, in which order; fingerprints and errors."""
 
 import gc
 import os
@@ -44,22 +44,22 @@ def test_training_order_depends_on_seed_and_epoch_alone(root: Path) -> None:
     assert _order(_module(root, seed=5).train_dataloader(), 0) != straight[0]
 
 
-def test_lightning_tells_the_sampler_the_epoch(root: Path) -> None:
-    seen = _fit(_module(root), 2)
+def test_lightning_sets_the_epoch_of_the_sampler(root: Path) -> None:
+    indices = _fit(_module(root), 2)
     loader = _module(root).train_dataloader()
-    assert seen == [_order(loader, 0), _order(loader, 1)]
+    assert indices == [_order(loader, 0), _order(loader, 1)]
 
 
-class _Watch(pl.LightningModule):
-    """Notes the clips of each epoch."""
+class _Recorder(pl.LightningModule):
+    """Records the clips of each epoch."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weight = torch.nn.Parameter(torch.zeros(()))
-        self.seen: dict[int, list[int]] = {}
+        self.indices: dict[int, list[int]] = {}
 
     def training_step(self, clip: Clip, batch_index: int) -> torch.Tensor:
-        self.seen.setdefault(self.current_epoch, []).extend(clip.index.tolist())
+        self.indices.setdefault(self.current_epoch, []).extend(clip.index.tolist())
         return self.weight * 1.0
 
     def validation_step(self, clip: Clip, batch_index: int) -> None:
@@ -79,9 +79,9 @@ def _fit(data: AVSBenchDataModule, epochs: int) -> list[list[int]]:
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    task = _Watch()
+    task = _Recorder()
     trainer.fit(task, datamodule=data)
-    return list(task.seen.values())
+    return list(task.indices.values())
 
 
 @pytest.mark.parametrize(("count", "world_size"), [(5, 1), (5, 2), (8, 3), (2, 2)])
@@ -96,18 +96,18 @@ def test_no_process_is_idle() -> None:
 
 
 def test_two_processes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: dict[str, list[int]] = {"train": [], "val": [], "test": []}
+    indices: dict[str, list[int]] = {"train": [], "val": [], "test": []}
     for rank in range(2):
         monkeypatch.setattr(datamodule, "get_rank", lambda rank=rank: rank)
         for module in (datamodule, loader):
             monkeypatch.setattr(module, "get_world_size", lambda: 2)
         module = _module(root)
-        for name in seen:
+        for name in indices:
             batches = list(getattr(module, f"{name}_dataloader")())
-            assert max(len(clip) for clip in batches) == 2  # four over both processes together
-            seen[name] += [index for clip in batches for index in clip.index.tolist()]
-    assert sorted(seen["val"]) == sorted(seen["test"]) == list(range(5))
-    assert set(seen["train"]) == set(range(9))
+            assert max(len(clip) for clip in batches) == 2  # four over both processes
+            indices[name] += [index for clip in batches for index in clip.index.tolist()]
+    assert sorted(indices["val"]) == sorted(indices["test"]) == list(range(5))
+    assert set(indices["train"]) == set(range(9))
     with pytest.raises(UserError, match=r"batch_size 3 cannot be shared by 2 processes"):
         _module(root, batch_size=3).setup("fit")
 
@@ -126,7 +126,7 @@ def test_another_split_for_the_test(root: Path) -> None:
     assert next(iter(module.test_dataloader())).video_id[0].startswith("val")
 
 
-def test_what_the_settings_are(tmp_path: Path) -> None:
+def test_settings(tmp_path: Path) -> None:
     make_s4(tmp_path / "s4")
     make_ms3(tmp_path / "ms3")
     make_avss(tmp_path / "avss")
@@ -140,16 +140,16 @@ def test_fingerprint(root: Path, tmp_path_factory: pytest.TempPathFactory) -> No
     twin = tmp_path_factory.mktemp("twin")
     make_s4(twin, {"train": 9, "val": 5, "test": 5}, size=32)
     fingerprint = _module(root).fingerprint()
-    assert fingerprint == _module(twin).fingerprint()  # the place does not count
-    picture = next((twin / "s4_data" / "visual_frames" / "train").rglob("*.png"))
-    picture.write_bytes(picture.read_bytes() + b"\0")
+    assert fingerprint == _module(twin).fingerprint()  # the location does not count
+    image = next((twin / "s4_data" / "visual_frames" / "train").rglob("*.png"))
+    image.write_bytes(image.read_bytes() + b"\0")
     assert fingerprint != _module(twin).fingerprint()
     make_s4(twin, {"train": 8, "val": 5, "test": 5}, size=32)
     assert fingerprint != _module(twin).fingerprint()
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_mistake_in_a_worker_is_one_line(root: Path, workers: int) -> None:
+def test_an_error_in_a_worker_is_one_line(root: Path, workers: int) -> None:
     module = _module(root, num_workers=workers)
     module.layout.wav(module.dataset("train").entries[4]).write_bytes(b"")
     with pytest.raises(UserError) as caught:
@@ -170,19 +170,19 @@ def test_lightning_may_rebuild_the_loader(root: Path) -> None:
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    task = _Watch()
+    task = _Recorder()
     trainer.fit(task, datamodule=_module(root))
-    assert list(task.seen.values()) == [[0, 1, 2, 3], [0, 1, 2, 3]]
+    assert list(task.indices.values()) == [[0, 1, 2, 3], [0, 1, 2, 3]]
 
 
 @pytest.mark.parametrize("settings", [{"batch_size": 0}, {"num_workers": -1}])
-def test_numbers_that_make_no_sense(root: Path, settings: dict[str, int]) -> None:
+def test_numbers_that_are_too_small(root: Path, settings: dict[str, int]) -> None:
     with pytest.raises(UserError, match="too small"):
         _module(root, **settings)
 
 
-def test_a_reading_process_frees_nothing_of_its_parent(tmp_path):
-    """A decoder of FFmpeg, freed in a fork, waits for ever for threads that are not there."""
+def test_a_worker_does_not_free_objects_of_its_parent(tmp_path):
+    """Freeing a decoder of FFmpeg in a fork would wait forever for threads that do not exist there."""
     parent = os.getpid()
 
     class Decoder:

@@ -13,7 +13,7 @@ from avseg.audio import LogMel
 from avseg.audio.log_mel import log_mel_patches, read_wav
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.utils.errors import UserError
-from tests.data.fake import discs, make_ms3, make_s4, pictures
+from tests.data.fake import discs, make_ms3, make_s4, random_frames
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_s4_validation_clip(s4: Path) -> None:
     clip = AVSBenchDataset(s4, "s4", "val", image_size=32)[1]
     number = 4 + 1  # after the four training clips
     assert clip.frames.dtype == clip.masks.dtype == torch.uint8
-    np.testing.assert_array_equal(clip.frames[0].permute(0, 2, 3, 1), pictures(number, 5, 32, 32))
+    np.testing.assert_array_equal(clip.frames[0].permute(0, 2, 3, 1), random_frames(number, 5, 32, 32))
     np.testing.assert_array_equal(clip.masks[0], discs(number, 5, 32, 32))
     assert clip.annotated.all()
     assert clip.valid.all()
@@ -50,7 +50,7 @@ def test_s4_training_clip_is_annotated_once(s4: Path) -> None:
 
 def test_ms3_clip(ms3: Path) -> None:
     clip = AVSBenchDataset(ms3, "ms3", "train", image_size=32)[3]
-    np.testing.assert_array_equal(clip.frames[0].permute(0, 2, 3, 1), pictures(3, 5, 32, 32))
+    np.testing.assert_array_equal(clip.frames[0].permute(0, 2, 3, 1), random_frames(3, 5, 32, 32))
     np.testing.assert_array_equal(clip.masks[0], discs(3, 5, 32, 32))
     assert clip.annotated.all()
     assert clip.category == [""]
@@ -83,7 +83,7 @@ def test_s4_masks_sound_from_half_brightness(s4: Path) -> None:
 @pytest.mark.parametrize("size", [16, 64])  # no ties of the nearest neighbour
 def test_resizing(s4: Path, size: int) -> None:
     clip = AVSBenchDataset(s4, "s4", "val", image_size=size)[0]
-    for frame, pixels in zip(clip.frames[0], pictures(4, 5, 32, 32), strict=True):
+    for frame, pixels in zip(clip.frames[0], random_frames(4, 5, 32, 32), strict=True):
         expected = Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR)
         np.testing.assert_array_equal(frame.permute(1, 2, 0), np.asarray(expected))
     for mask, disc in zip(clip.masks[0], discs(4, 5, 32, 32), strict=True):
@@ -91,7 +91,7 @@ def test_resizing(s4: Path, size: int) -> None:
         np.testing.assert_array_equal(mask, disc[rows][:, rows])
 
 
-def test_own_sound(s4: Path) -> None:
+def test_sound_of_the_wav(s4: Path) -> None:
     dataset = AVSBenchDataset(s4, "s4", "test", image_size=32)
     expected = log_mel_patches(*read_wav(dataset.layout.wav(dataset.entries[2])))
     assert torch.equal(dataset[2].sound[0], expected)
@@ -102,10 +102,10 @@ def test_short_sound_repeats_its_last_patch(s4: Path) -> None:
     wav = dataset.layout.wav(dataset.entries[0])
     samples, rate = soundfile.read(wav)
     soundfile.write(wav, samples[: 3 * rate], rate)
-    audio = dataset[0].sound[0]
-    assert torch.equal(audio[3], audio[2])
-    assert torch.equal(audio[4], audio[2])
-    assert not torch.equal(audio[1], audio[2])
+    sound = dataset[0].sound[0]
+    assert torch.equal(sound[3], sound[2])
+    assert torch.equal(sound[4], sound[2])
+    assert not torch.equal(sound[1], sound[2])
 
 
 def _write_log_mel(dataset: AVSBenchDataset, value: float) -> torch.Tensor:
@@ -117,7 +117,7 @@ def _write_log_mel(dataset: AVSBenchDataset, value: float) -> torch.Tensor:
 
 
 def test_audio_choice(ms3: Path) -> None:
-    auto, wav, log_mel = (AVSBenchDataset(ms3, "ms3", "val", 32, audio=kind) for kind in ("auto", "wav", "log_mel"))
+    auto, wav, log_mel = (AVSBenchDataset(ms3, "ms3", "val", 32, audio=choice) for choice in ("auto", "wav", "log_mel"))
     patches = _write_log_mel(auto, 0.25)
     assert torch.equal(log_mel.sound(0), patches)
     assert torch.equal(auto.sound(0), wav.sound(0))

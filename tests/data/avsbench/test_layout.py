@@ -58,7 +58,7 @@ def test_index_round_trip(setting: str, tmp_path: Path) -> None:
     assert layout.entries("train") == ENTRIES[setting][:1]
 
 
-def test_names_and_starts_of_unknown_headers_go_by_place(tmp_path: Path) -> None:
+def test_names_and_starts_of_unknown_headers_go_by_position(tmp_path: Path) -> None:
     (tmp_path / "s4_meta_data.csv").write_text("﻿youtube,second,category,split\nabc,3,cat,val\n", encoding="utf-8")
     assert S4Layout(tmp_path).entries("val") == [ClipEntry("abc", "cat", "val", 3.0)]
 
@@ -74,7 +74,7 @@ def test_folder_of_the_release_is_accepted(tmp_path: Path) -> None:
     assert len(S4Layout(tmp_path).read_index()) == 2
 
 
-def test_the_place_that_the_help_names_is_found_from_above(tmp_path: Path) -> None:
+def test_the_folder_of_the_documentation_is_found_from_above(tmp_path: Path) -> None:
     for setting in ("s4", "ms3", "avss"):
         place = Path(read_sources()[setting].folder).name
         layout_for(setting, tmp_path / place).write_index(ENTRIES[setting])
@@ -102,7 +102,7 @@ def test_bad_index(text: str, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_index_that_is_no_text(tmp_path: Path) -> None:
+def test_index_that_is_not_text(tmp_path: Path) -> None:
     (tmp_path / "s4_meta_data.csv").write_bytes(b"\xff\xfe\x00\x81" * 9)
     with pytest.raises(UserError, match="not a readable csv"):
         S4Layout(tmp_path).read_index()

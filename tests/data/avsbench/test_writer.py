@@ -34,7 +34,7 @@ def written(request, tmp_path_factory):
     return root, recipe, write_set(root, recipe, COUNTS, {"seed": 0})
 
 
-def test_the_reader_gives_back_what_was_made(written):
+def test_the_reader_returns_what_was_written(written):
     root, recipe, _ = written
     setting = recipe.rules.setting
     classes = {name: index for index, name in enumerate(["background", *recipe.cast.categories])}
@@ -53,7 +53,7 @@ def test_the_reader_gives_back_what_was_made(written):
             assert item.sound[0, : recipe.seconds].std() > 0
 
 
-def test_the_record_tells_who_sounds(written):
+def test_events_list_the_sounding_seconds(written):
     root, recipe, scores = written
     with (root / "events.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -69,7 +69,7 @@ def test_the_record_tells_who_sounds(written):
     assert json.loads((root / "generator.json").read_text()) == {"seed": 0}
 
 
-def test_ms3_masks_read_alike_in_both_ways(tmp_path):
+def test_ms3_masks_are_equal_by_index_and_by_brightness(tmp_path):
     write_set(tmp_path / "set", recipe_for("ms3", sounding="clip"), {"test": 3}, {})
     layout = layout_for("ms3", tmp_path / "set")
     for path in [path for entry in layout.entries("test") for path in layout.masks(entry)]:
@@ -79,7 +79,7 @@ def test_ms3_masks_read_alike_in_both_ways(tmp_path):
             assert set(np.unique(np.asarray(mask))) <= {0, 255}
 
 
-def test_the_same_options_give_the_same_bytes(tmp_path):
+def test_equal_options_write_equal_bytes(tmp_path):
     for name in ("one", "two"):
         write_set(tmp_path / name, recipe_for("ms3"), COUNTS, {})
     files = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file()]
@@ -89,7 +89,7 @@ def test_the_same_options_give_the_same_bytes(tmp_path):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
-def test_nothing_half_written_is_left(tmp_path, error):
+def test_a_failure_leaves_nothing(tmp_path, error):
     calls = []
 
     def advance():
@@ -102,7 +102,7 @@ def test_nothing_half_written_is_left(tmp_path, error):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_is_noticed_when_sound_is_written(tmp_path, monkeypatch):
+def test_a_full_disk_raises_an_error_while_writing_sound(tmp_path, monkeypatch):
     def full(self, data):
         raise OSError(errno.ENOSPC, "No space left on device", str(self))
 

@@ -26,12 +26,12 @@ def test_windows_are_odd(window: float, used: int) -> None:
 
 
 def _active(pattern: str, smoothing: Smoothing, rate: float = 1.0) -> str:
-    values = torch.tensor([0.9 if mark == "#" else 0.1 for mark in pattern])[:, None]
+    values = torch.tensor([0.9 if symbol == "#" else 0.1 for symbol in pattern])[:, None]
     return "".join("#" if on else "." for on in sound_activity(values, smoothing, rate=rate).active[:, 0].tolist())
 
 
 def test_median_of_three_seconds_drops_single_seconds() -> None:
-    assert _active(".#..##.##..#", Smoothing()) == "....#####..#"  # the last second goes on after the end
+    assert _active(".#..##.##..#", Smoothing()) == "....#####..#"  # the last second is repeated after the end
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_median_of_three_seconds_drops_single_seconds() -> None:
         ("#.##.###.", 2, 0, "..##.###."),
         ("#.##.###.", 3, 0, ".....###."),
         ("##.##...#", 0, 2, "#####...#"),
-        ("..#..#...", 0, 4, "..####..."),  # the gaps at the ends are no gaps
+        ("..#..#...", 0, 4, "..####..."),  # silence at the ends is not a gap
         ("#..##..#", 2, 3, "...##..."),  # runs are dropped before gaps are filled
         ("########", 9, 0, "........"),
     ],
@@ -62,7 +62,7 @@ def test_threshold_is_exclusive_and_the_scores_are_the_filtered_ones() -> None:
     torch.testing.assert_close(sound_activity(values).scores[:, 0], torch.tensor([0.5, 0.5, 0.51, 0.6]))
 
 
-def test_frames_take_the_second_in_which_they_lie() -> None:
+def test_frames_take_their_second() -> None:
     activity = sound_activity(torch.tensor([[0.0], [1.0], [0.0]]), Smoothing(median=0))
     seconds = torch.tensor([0.0, 0.999, 1.0, 1.0 - 1e-9, 30 / 29.97, 59 / 29.97, 2.0, 7.3])
     assert activity.at(seconds).active[:, 0].tolist() == [False, False, True, True, True, True, False, False]
@@ -76,6 +76,6 @@ def test_a_video_without_sound_is_silent() -> None:
     assert not activity.active.any()
 
 
-def test_mistakes_are_told() -> None:
+def test_negative_seconds() -> None:
     with pytest.raises(UserError, match="smoothing: median is -1"):
         Smoothing(median=-1)

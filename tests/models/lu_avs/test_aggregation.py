@@ -24,13 +24,13 @@ def _queries(*probabilities: list[float]) -> QueryOutput:
     return QueryOutput(torch.tensor(probabilities).log()[None], masks=masks)
 
 
-def _heard(*scores: float, threshold: float = 0.5) -> SoundActivity:
+def _sound(*scores: float, threshold: float = 0.5) -> SoundActivity:
     a = torch.tensor([scores])
     return SoundActivity(a, a > threshold)
 
 
 def _columns(prediction: Prediction) -> dict[int, list[int]]:
-    """Which of the four columns, 4 pixels wide, each class's mask of the only frame covers."""
+    """Return the columns of 4 pixels that the mask of each class covers in the only frame."""
     return {
         label: [column for column in range(4) if mask[0, 6, 4 * column + 1]]
         for label, mask in prediction.masks.items()
@@ -38,47 +38,47 @@ def _columns(prediction: Prediction) -> dict[int, list[int]]:
     }
 
 
-def _run(queries: QueryOutput, heard: SoundActivity | None, **options: object) -> dict[int, list[int]]:
-    return _columns(aggregate(queries, torch.tensor([0.2]), SIZE, heard, Aggregation(**options)))  # type: ignore[arg-type]
+def _run(queries: QueryOutput, sound: SoundActivity | None, **options: object) -> dict[int, list[int]]:
+    return _columns(aggregate(queries, torch.tensor([0.2]), SIZE, sound, Aggregation(**options)))  # type: ignore[arg-type]
 
 
-# a dog that looks like barking, a car, nothing, a second and less sure dog
+# a dog that looks as if it barks, a car, no object, a second dog with a lower score
 SCENE = ([0.7, 0.1, 0.1, 0.1], [0.1, 0.0, 0.8, 0.1], [0.05, 0.05, 0.0, 0.9], [0.45, 0.15, 0.0, 0.4])
 
 
-def test_argmax_keeps_every_query_whose_likeliest_class_is_heard() -> None:
+def test_argmax_keeps_every_query_whose_most_probable_class_sounds() -> None:
     queries = _queries(*SCENE)
-    assert _run(queries, _heard(0.9, 0.9, 0.9), mode="argmax") == {BARK: [0, 3], ENGINE: [1]}
-    assert _run(queries, _heard(0.9, 0.9, 0.1), mode="argmax") == {BARK: [0, 3]}
-    assert _run(queries, _heard(0.1, 0.9, 0.1), mode="argmax") == {}  # the dog looks like barking: recall is lost
-    assert _run(queries, _heard(0.9, 0.9, 0.9), mode="argmax", threshold=0.5) == {BARK: [0], ENGINE: [1]}
+    assert _run(queries, _sound(0.9, 0.9, 0.9), mode="argmax") == {BARK: [0, 3], ENGINE: [1]}
+    assert _run(queries, _sound(0.9, 0.9, 0.1), mode="argmax") == {BARK: [0, 3]}
+    assert _run(queries, _sound(0.1, 0.9, 0.1), mode="argmax") == {}  # the dog looks as if it barks: recall is lost
+    assert _run(queries, _sound(0.9, 0.9, 0.9), mode="argmax", threshold=0.5) == {BARK: [0], ENGINE: [1]}
 
 
-def test_product_relabels_to_the_class_that_is_heard() -> None:
+def test_product_relabels_to_the_sounding_class() -> None:
     queries = _queries(*SCENE)
-    assert _run(queries, _heard(0.1, 0.9, 0.1)) == {HOWL: [3]}  # 0.15 there, 0.1 on the surer dog
-    assert _run(queries, _heard(0.9, 0.1, 0.9)) == {BARK: [0], ENGINE: [1]}
-    assert _run(queries, _heard(0.9, 0.1, 0.9), keep="all", threshold=0.3) == {BARK: [0, 3], ENGINE: [1]}
-    assert _run(queries, _heard(0.9, 0.1, 0.9), threshold=0.65) == {ENGINE: [1]}  # 0.63 and 0.72
+    assert _run(queries, _sound(0.1, 0.9, 0.1)) == {HOWL: [3]}  # 0.15 there, 0.1 on the dog with the higher score
+    assert _run(queries, _sound(0.9, 0.1, 0.9)) == {BARK: [0], ENGINE: [1]}
+    assert _run(queries, _sound(0.9, 0.1, 0.9), keep="all", threshold=0.3) == {BARK: [0, 3], ENGINE: [1]}
+    assert _run(queries, _sound(0.9, 0.1, 0.9), threshold=0.65) == {ENGINE: [1]}  # 0.63 and 0.72
 
 
 def test_group_finds_the_dog_that_looks_like_another_sound() -> None:
     queries = _queries(*SCENE)
-    assert _run(queries, _heard(0.1, 0.9, 0.1), mode="group", groups=GROUPS) == {HOWL: [0]}  # 0.7 + 0.1 looks a dog
-    assert _run(queries, _heard(0.1, 0.9, 0.1), mode="group", groups=GROUPS, keep="all", threshold=0.3) == {
+    assert _run(queries, _sound(0.1, 0.9, 0.1), mode="group", groups=GROUPS) == {HOWL: [0]}  # 0.7 + 0.1 for dogs
+    assert _run(queries, _sound(0.1, 0.9, 0.1), mode="group", groups=GROUPS, keep="all", threshold=0.3) == {
         HOWL: [0, 3]
     }
-    assert _run(queries, _heard(0.9, 0.9, 0.1), mode="group", groups=GROUPS) == {BARK: [0], HOWL: [0]}
+    assert _run(queries, _sound(0.9, 0.9, 0.1), mode="group", groups=GROUPS) == {BARK: [0], HOWL: [0]}
 
 
-def test_seeing_alone_keeps_the_likeliest_class_whatever_is_heard() -> None:
+def test_modality_v_keeps_the_most_probable_class_for_any_sound() -> None:
     queries = _queries(*SCENE)
     for mode in ("argmax", "product"):
         assert _run(queries, None, modality="V", mode=mode) == {BARK: [0, 3], ENGINE: [1]}
     assert aggregate(queries, torch.tensor([0.0]), SIZE, None, Aggregation(modality="V")).sounding == {}
 
 
-def test_hearing_alone_gives_intervals() -> None:
+def test_modality_a_returns_intervals() -> None:
     activity = SoundActivity(torch.rand(3, 2), torch.tensor([[True, False], [False, False], [True, True]]))
     seconds = torch.tensor([0.0, 0.5, 1.0, 2.9])
     prediction = aggregate(None, seconds, SIZE, activity, Aggregation(modality="A"))
@@ -110,34 +110,34 @@ options = st.builds(
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10_000), how=options, box=st.booleans())
-def test_nothing_is_kept_of_a_class_that_is_not_heard(seed: int, how: Aggregation, box: bool) -> None:
+@given(seed=st.integers(0, 10_000), rules=options, box=st.booleans())
+def test_silent_classes_have_no_regions(seed: int, rules: Aggregation, box: bool) -> None:
     queries, activity, seconds = _random(seed, box=box)
-    prediction = aggregate(queries, seconds, SIZE, activity, how)
-    heard = activity.at(seconds).active
+    prediction = aggregate(queries, seconds, SIZE, activity, rules)
+    sounding = activity.at(seconds).active
     for label, masks in prediction.masks.items():
-        assert not masks[~heard[:, label]].any()
+        assert not masks[~sounding[:, label]].any()
         assert masks.any()
     for label, boxes in prediction.boxes.items():
-        assert all(len(k) == 0 for k, on in zip(boxes, heard[:, label], strict=True) if not on)
+        assert all(len(k) == 0 for k, on in zip(boxes, sounding[:, label], strict=True) if not on)
         assert any(map(len, boxes))
     silence = SoundActivity(activity.scores, torch.zeros_like(activity.active))
-    assert aggregate(queries, seconds, SIZE, silence, how) == Prediction()
+    assert aggregate(queries, seconds, SIZE, silence, rules) == Prediction()
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10_000), how=options, box=st.booleans())
-def test_chunks_give_what_the_whole_gives(seed: int, how: Aggregation, box: bool) -> None:
+@given(seed=st.integers(0, 10_000), rules=options, box=st.booleans())
+def test_chunks_equal_the_whole_video(seed: int, rules: Aggregation, box: bool) -> None:
     queries, activity, seconds = _random(seed, frames=4, box=box)
-    whole = aggregate(queries, seconds, SIZE, activity, how)
+    video = aggregate(queries, seconds, SIZE, activity, rules)
     for frame in range(4):
-        one = QueryOutput(*(None if x is None else x[frame : frame + 1] for x in queries[:3]))  # type: ignore[arg-type]
-        part = aggregate(one, seconds[frame : frame + 1], SIZE, activity, how)
-        assert set(part.masks) == {label for label, masks in whole.masks.items() if masks[frame].any()}
-        assert all(torch.equal(masks[0], whole.masks[label][frame]) for label, masks in part.masks.items())
-        assert set(part.boxes) == {label for label, boxes in whole.boxes.items() if len(boxes[frame])}
-        assert all(torch.equal(boxes[0], whole.boxes[label][frame]) for label, boxes in part.boxes.items())
-        assert all(part.scores[label][0] == whole.scores[label][frame] for label in part.scores)
+        chunk = QueryOutput(*(None if x is None else x[frame : frame + 1] for x in queries[:3]))  # type: ignore[arg-type]
+        prediction = aggregate(chunk, seconds[frame : frame + 1], SIZE, activity, rules)
+        assert set(prediction.masks) == {label for label, masks in video.masks.items() if masks[frame].any()}
+        assert all(torch.equal(masks[0], video.masks[label][frame]) for label, masks in prediction.masks.items())
+        assert set(prediction.boxes) == {label for label, boxes in video.boxes.items() if len(boxes[frame])}
+        assert all(torch.equal(boxes[0], video.boxes[label][frame]) for label, boxes in prediction.boxes.items())
+        assert all(prediction.scores[label][0] == video.scores[label][frame] for label in prediction.scores)
 
 
 @settings(max_examples=40, deadline=None)
@@ -165,25 +165,25 @@ def test_regions_in_pixels() -> None:
     masks = to_pixels(logits, (4, 8))
     assert masks.dtype == torch.bool
     assert masks[0].tolist() == [[True] * 4 + [False] * 4] * 4
-    # the probabilities are interpolated, not the logits: a sure pixel does not outweigh a doubtful one
+    # the probabilities are interpolated, not the logits: a certain pixel does not outweigh an uncertain one
     assert to_pixels(torch.tensor([[[0.5, -50.0]]]), (1, 4))[0].tolist() == [[True, False, False, False]]
     assert to_pixels(logits[:0], (4, 8)).shape == (0, 4, 8)
     corners = to_corners(torch.tensor([[0.5, 0.5, 0.5, 1.0], [0.0, 0.0, 1.0, 0.5]]), (100, 200))
     assert corners.tolist() == [[50, 0, 150, 100], [0, 0, 100, 25]]
 
 
-def test_spans_reach_from_the_first_to_the_last_region() -> None:
+def test_spans_extend_from_the_first_to_the_last_region() -> None:
     masks = torch.zeros(3, 2, 2, dtype=torch.bool)
     masks[1] = True
     spans = Spans()
     spans.update(torch.tensor([30, 36, 42]), Prediction(masks={4: masks}))
     spans.update(torch.tensor([12, 18, 24]), Prediction(masks={4: masks, 7: masks}))
-    one, none = torch.ones(1, 4), torch.ones(0, 4)
-    spans.update(torch.tensor([0, 6, 48]), Prediction(boxes={2: [none, none, one], 9: [none] * 3}))
+    box, no_box = torch.ones(1, 4), torch.ones(0, 4)
+    spans.update(torch.tensor([0, 6, 48]), Prediction(boxes={2: [no_box, no_box, box], 9: [no_box] * 3}))
     assert spans.spans == {4: (18, 37), 7: (18, 19), 2: (48, 49)}
 
 
-def test_mistakes_are_told() -> None:
+def test_invalid_options() -> None:
     queries, activity, seconds = _random(0)
     with pytest.raises(UserError, match=r"mode 'products' is unknown; allowed: .*did you mean 'product'"):
         Aggregation(mode="products")  # type: ignore[arg-type]

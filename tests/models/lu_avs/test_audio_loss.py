@@ -20,7 +20,7 @@ def test_mean_over_valid_seconds_and_classes_in_loops() -> None:
     assert SoundLoss(weights)(logits, targets, valid).item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_padded_seconds_pass_no_gradient() -> None:
+def test_padded_seconds_have_no_gradient() -> None:
     logits = torch.randn(1, 3, 2, requires_grad=True)
     SoundLoss()(logits, torch.ones(1, 3, 2), torch.tensor([[True, False, False]])).backward()
     assert logits.grad is not None
@@ -43,5 +43,5 @@ def test_float32_under_autocast() -> None:
     assert loss.item() == pytest.approx(3 * math.log(2))
 
 
-def test_the_weight_is_no_part_of_a_checkpoint() -> None:
+def test_the_weight_is_not_in_checkpoints() -> None:
     assert SoundLoss([1.0, 2.0]).state_dict() == {}

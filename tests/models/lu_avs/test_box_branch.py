@@ -8,7 +8,7 @@ from avseg.models.lu_avs.presets import BOX_CONFIGS
 from avseg.models.lu_avs.recipe import param_groups
 from avseg.models.lu_avs.silent_loss import SilentObjectLoss
 from avseg.utils.errors import UserError
-from tests.models.lu_avs.pictures import SIZE, two_frames
+from tests.models.lu_avs.sample_frames import SIZE, two_frames
 
 K = 4
 
@@ -42,8 +42,8 @@ def test_equals_the_model_of_transformers(branch: BoxBranch) -> None:
     torch.testing.assert_close(branch.train()(frames).boxes, output.boxes)
 
 
-def test_auxiliary_layers_are_the_normed_states_of_the_earlier_layers() -> None:
-    """Cut the decoder after its first layer: what was auxiliary is then the output."""
+def test_auxiliary_layers_are_the_normalised_states_of_the_earlier_layers() -> None:
+    """Cut the decoder after its first layer: its auxiliary output is then the output."""
     branch, frames = BoxBranch(K, "tiny").train(), torch.randn(1, 3, 64, 64)
     torch.nn.init.uniform_(branch.net.model.decoder.layernorm.weight, 0.5, 2)
     first = branch(frames).auxiliary[0]
@@ -73,20 +73,20 @@ def test_only_the_stem_and_first_stage_of_a_resnet_are_frozen() -> None:
     assert all(p.requires_grad for p in BoxBranch(K, "toy").parameters())
 
 
-def _annotated(kind: str) -> tuple[list[Tensor], list[Tensor]]:
+def _annotations(case: str) -> tuple[list[Tensor], list[Tensor]]:
     _, _, boxes, classes = two_frames()
     empty = (torch.zeros(0, 4), torch.zeros(0, dtype=torch.long))
-    if kind == "one empty":
+    if case == "one empty":
         return [boxes[0], empty[0]], [classes[0], empty[1]]
-    return ([empty[0]] * 2, [empty[1]] * 2) if kind == "all empty" else (boxes, classes)
+    return ([empty[0]] * 2, [empty[1]] * 2) if case == "all empty" else (boxes, classes)
 
 
-@pytest.mark.parametrize("kind", ["full", "one empty", "all empty"])
+@pytest.mark.parametrize("case", ["full", "one empty", "all empty"])
 @pytest.mark.parametrize("config", ["tiny", "toy", "resnet18_dc5"])
-def test_every_trainable_parameter_gets_a_gradient(config: str, kind: str) -> None:
+def test_every_trainable_parameter_gets_a_gradient(config: str, case: str) -> None:
     """DDP without `find_unused_parameters` needs it."""
     branch = BoxBranch(K, config).train()
-    boxes, classes = _annotated(kind)
+    boxes, classes = _annotations(case)
     output = branch(two_frames()[0])
     loss = torch.stack(list(BoxQueryLoss(SilentObjectLoss())(output, boxes, classes, (SIZE, SIZE)).values())).sum()
     loss.backward()
@@ -111,22 +111,22 @@ def test_learns_two_frames() -> None:
     assert last < 0.5 * first, (first, last)
 
 
-def test_padding_is_not_looked_at(branch: BoxBranch) -> None:
+def test_padding_is_ignored(branch: BoxBranch) -> None:
     frames = torch.randn(1, 3, 64, 320)
     mask = torch.ones(1, 64, 320, dtype=torch.long)
     mask[..., 64:] = 0
     plain, masked = branch.eval()(frames), branch(frames, mask)
     assert not torch.allclose(plain.boxes, masked.boxes, atol=1e-4)
-    other = frames.clone()
-    other[..., 300:] = 3  # far inside the padding: the convolutions do not carry it to the valid part
-    torch.testing.assert_close(branch(other, mask).boxes, masked.boxes)
-    assert not torch.allclose(branch(other).boxes, plain.boxes, atol=1e-6)
+    changed = frames.clone()
+    changed[..., 300:] = 3  # far inside the padding: the convolutions do not carry it to the valid part
+    torch.testing.assert_close(branch(changed, mask).boxes, masked.boxes)
+    assert not torch.allclose(branch(changed).boxes, plain.boxes, atol=1e-6)
 
 
 def test_state_dict_round_trip(branch: BoxBranch) -> None:
-    other, frames = BoxBranch(K, "tiny"), torch.randn(1, 3, 64, 64)
-    other.load_state_dict(branch.state_dict())
-    assert torch.equal(branch.eval()(frames).boxes, other.eval()(frames).boxes)
+    copy, frames = BoxBranch(K, "tiny"), torch.randn(1, 3, 64, 64)
+    copy.load_state_dict(branch.state_dict())
+    assert torch.equal(branch.eval()(frames).boxes, copy.eval()(frames).boxes)
 
 
 def test_bfloat16_autocast(branch: BoxBranch) -> None:
@@ -143,7 +143,7 @@ def test_coordinates() -> None:
     assert frames[1, 4, 2].tolist() == [-1, -0.5, 0, 0.5, 1]
 
 
-def test_an_unknown_config_is_told() -> None:
+def test_unknown_config() -> None:
     with pytest.raises(UserError, match=r"config 'resnet101' is unknown; allowed: .*did you mean 'resnet101_dc5'"):
         BoxBranch(K, "resnet101")
 

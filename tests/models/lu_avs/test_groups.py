@@ -16,9 +16,9 @@ hair dryer drying, telephone bell ringing, hammering nails, sea waves, fireworks
 
 
 def _labels() -> list[str]:
-    words = [name.strip() for name in PERSON.replace("\n", " ").split(",")]
-    words += ["playing " + name.strip() for name in INSTRUMENTS.replace("\n", " ").split(",")]
-    return words + [name.strip() for name in OTHERS.replace("\n", " ").split(",")]
+    labels = [name.strip() for name in PERSON.replace("\n", " ").split(",")]
+    labels += ["playing " + name.strip() for name in INSTRUMENTS.replace("\n", " ").split(",")]
+    return labels + [name.strip() for name in OTHERS.replace("\n", " ").split(",")]
 
 
 def test_every_grouped_label_is_one_of_the_88() -> None:
@@ -29,7 +29,7 @@ def test_every_grouped_label_is_one_of_the_88() -> None:
     assert set(grouped) <= set(labels)
 
 
-def test_groups_follow_the_labels_whatever_their_order() -> None:
+def test_groups_follow_the_labels_in_any_order() -> None:
     labels = _labels()
     names = dict(zip(labels, group_names(labels), strict=True))
     assert names["male singing"] == names["people coughing"] == "person"
@@ -42,6 +42,6 @@ def test_groups_follow_the_labels_whatever_their_order() -> None:
     assert backwards["dog barking"] == backwards["dog howling"] != backwards["cat meowing"]
 
 
-def test_unknown_labels_are_groups_of_their_own() -> None:
+def test_unknown_labels_are_separate_groups() -> None:
     assert appearance_groups(["siren", "dog barking", "whirr", "dog howling"]) == [0, 1, 2, 1]
     assert appearance_groups([]) == []

@@ -9,7 +9,7 @@ from avseg.models.lu_avs.recipe import param_groups
 from avseg.models.lu_avs.silent_loss import SilentObjectLoss
 from avseg.nn.overlap import mask_iou
 from avseg.utils.errors import UserError
-from tests.models.lu_avs.pictures import two_frames
+from tests.models.lu_avs.sample_frames import two_frames
 
 K = 4
 
@@ -46,8 +46,8 @@ def test_equals_the_model_of_transformers() -> None:
     torch.testing.assert_close(branch.train()(frames).class_logits, output.class_logits)
 
 
-def test_auxiliary_layers_are_the_normed_states_of_the_earlier_layers() -> None:
-    """Cut the decoder after its first layer: what was auxiliary is then the output."""
+def test_auxiliary_layers_are_the_normalised_states_of_the_earlier_layers() -> None:
+    """Cut the decoder after its first layer: its auxiliary output is then the output."""
     branch, frames = MaskBranch(K, "tiny").train(), torch.randn(1, 3, 64, 64)
     torch.nn.init.uniform_(branch.net.model.transformer_module.decoder.layernorm.weight, 0.5, 2)
     first = branch(frames).auxiliary[0]
@@ -58,20 +58,20 @@ def test_auxiliary_layers_are_the_normed_states_of_the_earlier_layers() -> None:
     torch.testing.assert_close(first.masks, cut.masks)
 
 
-def _annotated(kind: str) -> tuple[list[Tensor], list[Tensor]]:
+def _annotations(case: str) -> tuple[list[Tensor], list[Tensor]]:
     _, masks, _, classes = two_frames()
     empty = (torch.zeros(0, 64, 64, dtype=torch.bool), torch.zeros(0, dtype=torch.long))
-    if kind == "one empty":
+    if case == "one empty":
         return [masks[0], empty[0]], [classes[0], empty[1]]
-    return ([empty[0]] * 2, [empty[1]] * 2) if kind == "all empty" else (masks, classes)
+    return ([empty[0]] * 2, [empty[1]] * 2) if case == "all empty" else (masks, classes)
 
 
-@pytest.mark.parametrize("kind", ["full", "one empty", "all empty"])
+@pytest.mark.parametrize("case", ["full", "one empty", "all empty"])
 @pytest.mark.parametrize("config", ["tiny", "toy"])
-def test_every_trainable_parameter_gets_a_gradient(config: str, kind: str) -> None:
+def test_every_trainable_parameter_gets_a_gradient(config: str, case: str) -> None:
     """DDP without `find_unused_parameters` needs it."""
     branch = MaskBranch(K, config).train()
-    masks, classes = _annotated(kind)
+    masks, classes = _annotations(case)
     loss = torch.stack(list(MaskQueryLoss(SilentObjectLoss())(branch(two_frames()[0]), masks, classes).values())).sum()
     loss.backward()
     assert torch.isfinite(loss)
@@ -102,15 +102,16 @@ def test_learns_two_frames() -> None:
 
 def test_state_dict_round_trip(branch: MaskBranch) -> None:
     assert not any("criterion" in name for name in branch.state_dict())
-    other, frames = MaskBranch(K, "tiny"), torch.randn(1, 3, 64, 64)
-    other.load_state_dict(branch.state_dict())
-    first, second = (net.eval()(frames) for net in (branch, other))
+    copy = MaskBranch(K, "tiny")
+    copy.load_state_dict(branch.state_dict())
+    frames = torch.randn(1, 3, 64, 64)
+    first, second = branch.eval()(frames), copy.eval()(frames)
     assert torch.equal(first.class_logits, second.class_logits)
     assert torch.equal(first.masks, second.masks)
 
 
 def test_two_branches_do_not_share_a_configuration() -> None:
-    """The models of transformers rewrite the configuration that they are given."""
+    """The models of transformers modify the configuration that they get."""
     assert MaskBranch(2, "tiny").eval()(torch.randn(1, 3, 64, 64)).class_logits.shape[-1] == 3
     assert MaskBranch(9, "tiny").eval()(torch.randn(1, 3, 64, 64)).class_logits.shape[-1] == 10
 
@@ -125,7 +126,7 @@ def test_bfloat16_autocast(branch: MaskBranch) -> None:
     torch.stack(list(terms.values())).sum().backward()
 
 
-def test_mistakes_are_told() -> None:
+def test_invalid_options() -> None:
     with pytest.raises(UserError, match=r"config 'swin_bas' is unknown; allowed: .*did you mean 'swin_base'"):
         MaskBranch(K, "swin_bas")
     with pytest.raises(UserError, match="num_classes is 0"):

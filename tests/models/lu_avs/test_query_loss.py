@@ -12,18 +12,18 @@ from avseg.models.lu_avs.silent_loss import SilentObjectLoss
 B, Q, K, SIZE = 3, 6, 4, (32, 48)
 
 
-def _output(kind: str, layers: int = 2) -> QueryOutput:
+def _output(region: str, layers: int = 2) -> QueryOutput:
     generator = torch.Generator().manual_seed(1)
 
-    def one() -> QueryOutput:
+    def layer() -> QueryOutput:
         logits = torch.randn(B, Q, K + 1, generator=generator).requires_grad_()
-        if kind == "mask":
+        if region == "mask":
             return QueryOutput(logits, masks=torch.randn(B, Q, 8, 12, generator=generator).requires_grad_())
         centres = torch.rand(B, Q, 4, generator=generator) * 0.3 + torch.tensor([0.4, 0.4, 0.1, 0.1])
         return QueryOutput(logits, boxes=centres.requires_grad_())
 
-    earlier = tuple(one() for _ in range(layers))
-    return one()._replace(auxiliary=earlier)
+    earlier = tuple(layer() for _ in range(layers))
+    return layer()._replace(auxiliary=earlier)
 
 
 def _annotated() -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
@@ -44,12 +44,14 @@ def _their_maskformer(output: QueryOutput) -> dict[str, Tensor]:
         {"masks_queries_logits": layer.masks, "class_queries_logits": layer.class_logits} for layer in output.auxiliary
     ]
     loss = MaskFormerLoss(K, matcher, {}, 0.1)
-    found: dict[str, Tensor] = loss(output.masks, output.class_logits, [m.float() for m in masks], classes, auxiliary)
+    their_terms: dict[str, Tensor] = loss(
+        output.masks, output.class_logits, list(map(Tensor.float, masks)), classes, auxiliary
+    )
     scale = {"loss_mask": 20.0, "loss_dice": 1.0, "loss_cross_entropy": 1.0}
     names = {"loss_mask": "mask", "loss_dice": "dice", "loss_cross_entropy": "class"}
     return {
         key.replace(prefix, names[prefix]): value * scale[prefix]
-        for key, value in found.items()
+        for key, value in their_terms.items()
         for prefix in names
         if key.startswith(prefix)
     }
@@ -63,29 +65,29 @@ def _their_detr(output: QueryOutput) -> dict[str, Tensor]:
     auxiliary = [{"logits": layer.class_logits, "pred_boxes": layer.boxes} for layer in output.auxiliary]
     outputs = {"logits": output.class_logits, "pred_boxes": output.boxes, "auxiliary_outputs": auxiliary}
     targets = [{"class_labels": c, "boxes": to_relative(b, SIZE)} for c, b in zip(classes, boxes, strict=True)]
-    found: dict[str, Tensor] = loss(outputs, targets)
+    their_terms: dict[str, Tensor] = loss(outputs, targets)
     names, scale = {"loss_ce": "class", "loss_bbox": "box", "loss_giou": "giou"}, {"box": 5, "giou": 2, "class": 1}
     return {
         key.replace(prefix, name): value * scale[name]
-        for key, value in found.items()
+        for key, value in their_terms.items()
         for prefix, name in names.items()
         if key.startswith(prefix)
     }
 
 
-def _ours(kind: str, output: QueryOutput, silent: SilentObjectLoss | None = None) -> dict[str, Tensor]:
+def _ours(region: str, output: QueryOutput, silent: SilentObjectLoss | None = None) -> dict[str, Tensor]:
     masks, boxes, classes = _annotated()
-    if kind == "mask":
+    if region == "mask":
         terms: dict[str, Tensor] = MaskQueryLoss(silent)(output, masks, classes)
         return terms
     terms = BoxQueryLoss(silent)(output, boxes, classes, SIZE)
     return terms
 
 
-@pytest.mark.parametrize("kind", ["mask", "box"])
-def test_off_is_the_loss_of_transformers_in_all_layers(kind: str) -> None:
-    output = _output(kind)
-    ours, theirs = _ours(kind, output), _their_maskformer(output) if kind == "mask" else _their_detr(output)
+@pytest.mark.parametrize("region", ["mask", "box"])
+def test_off_is_the_loss_of_transformers_in_all_layers(region: str) -> None:
+    output = _output(region)
+    ours, theirs = _ours(region, output), _their_maskformer(output) if region == "mask" else _their_detr(output)
     assert set(ours) == set(theirs)
     assert len(ours) == 9
     for name, value in ours.items():
@@ -93,41 +95,41 @@ def test_off_is_the_loss_of_transformers_in_all_layers(kind: str) -> None:
     leaves = [leaf for layer in output.layers() for leaf in (layer.class_logits, layer.masks, layer.boxes)]
     leaves = [leaf for leaf in leaves if leaf is not None]
     first, second = (torch.autograd.grad(torch.stack(list(t.values())).sum(), leaves) for t in (ours, theirs))
-    for one, other in zip(first, second, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+    for gradient, expected in zip(first, second, strict=True):
+        torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["mask", "box"])
-def test_soft_changes_the_class_terms_of_every_layer_and_nothing_else(kind: str) -> None:
-    output = _output(kind)
-    off, soft = _ours(kind, output), _ours(kind, output, SilentObjectLoss("soft"))
+@pytest.mark.parametrize("region", ["mask", "box"])
+def test_soft_changes_only_the_class_terms_of_every_layer(region: str) -> None:
+    output = _output(region)
+    off, soft = _ours(region, output), _ours(region, output, SilentObjectLoss("soft"))
     assert {name for name in off if off[name] != soft[name]} == {"class", "class_0", "class_1"}
 
 
-@pytest.mark.parametrize("kind", ["mask", "box"])
-def test_the_teacher_excuses_its_unannotated_objects_only(kind: str) -> None:
-    """The teacher sees the annotated object a little off, a silent one surely and another one not surely.
+@pytest.mark.parametrize("region", ["mask", "box"])
+def test_the_teacher_excuses_its_unannotated_objects_only(region: str) -> None:
+    """The teacher detects the annotated object slightly shifted, a silent one, and another one with a low score.
 
-    A query on what the teacher sees of the annotated object is not excused, though it is no duplicate of it.
+    A query on the shifted detection of the annotated object keeps its weight, though it is not a duplicate.
     """
-    annotated, off, beside = [0.0, 0, 28, 8], [4.0, 0, 32, 8], [12.0, 0, 36, 8]
-    silent, unsure = [16.0, 12, 28, 20], [32.0, 16, 44, 28]
-    boxes = torch.tensor([annotated, silent, unsure, beside, off])
+    annotated, shifted, further = [0.0, 0, 28, 8], [4.0, 0, 32, 8], [12.0, 0, 36, 8]
+    silent, uncertain = [16.0, 12, 28, 20], [32.0, 16, 44, 28]
+    boxes = torch.tensor([annotated, silent, uncertain, further, shifted])
     masks = torch.zeros(5, *SIZE, dtype=torch.bool)
     for mask, (x0, y0, x1, y1) in zip(masks, boxes.int().tolist(), strict=True):
         mask[y0:y1, x0:x1] = True
-    regions, loss = (masks, MaskQueryLoss) if kind == "mask" else (boxes, BoxQueryLoss)
+    regions, loss = (masks, MaskQueryLoss) if region == "mask" else (boxes, BoxQueryLoss)
     queries = QueryOutput(torch.zeros(1, 4, K + 1), masks=torch.where(masks, 8.0, -8.0)[None, :4, ::4, ::4])
-    if kind == "box":
+    if region == "box":
         queries = QueryOutput(queries.class_logits, boxes=to_relative(boxes[:4], SIZE)[None])
-    seen: list[Tensor] = []
+    used: list[Tensor] = []
     silent_loss = SilentObjectLoss("teacher")
     weights = silent_loss.weights
-    silent_loss.weights = lambda *given: seen.append(weights(*given)) or seen[-1]  # type: ignore[method-assign, func-returns-value]
-    arguments = () if kind == "mask" else (SIZE,)
+    silent_loss.weights = lambda *arguments: used.append(weights(*arguments)) or used[-1]  # type: ignore[method-assign, func-returns-value]
+    arguments = () if region == "mask" else (SIZE,)
     teacher = [(regions[[4, 1, 2]], torch.tensor([0.9, 0.9, 0.6]))]
     loss(silent_loss)(queries, [regions[:1]], [torch.tensor([0])], *arguments, teacher=teacher)
-    assert seen[0][0].tolist() == [1.0, pytest.approx(0.05), 1.0, 1.0]
+    assert used[0][0].tolist() == [1.0, pytest.approx(0.05), 1.0, 1.0]
 
 
 def test_relative_boxes() -> None:
@@ -136,24 +138,24 @@ def test_relative_boxes() -> None:
     assert to_relative(box[:0], SIZE).shape == (0, 4)
 
 
-@pytest.mark.parametrize("kind", ["mask", "box"])
-def test_warm_up_reaches_the_classification(kind: str) -> None:
+@pytest.mark.parametrize("region", ["mask", "box"])
+def test_warm_up_reaches_the_classification(region: str) -> None:
     masks, boxes, classes = _annotated()
-    output, silent = _output(kind), SilentObjectLoss("soft", warmup=3)
+    output, silent = _output(region), SilentObjectLoss("soft", warmup=3)
     values = []
     for elapsed in (0.0, 2.9, 3.0, math.inf):
-        if kind == "mask":
+        if region == "mask":
             terms = MaskQueryLoss(silent)(output, masks, classes, elapsed=elapsed)
         else:
             terms = BoxQueryLoss(silent)(output, boxes, classes, SIZE, elapsed=elapsed)
         values.append(terms["class_0"].item())
-    assert values[0] == values[1] == _ours(kind, output)["class_0"].item()
-    assert values[2] == values[3] == _ours(kind, output, SilentObjectLoss("soft"))["class_0"].item()
+    assert values[0] == values[1] == _ours(region, output)["class_0"].item()
+    assert values[2] == values[3] == _ours(region, output, SilentObjectLoss("soft"))["class_0"].item()
     assert values[1] != values[2]
 
 
 def test_mask_overlaps_are_exact_under_autocast() -> None:
-    """A count of 257 pixels is not a number of bfloat16."""
+    """bfloat16 cannot represent a count of 257 pixels."""
     logits = torch.full((1, 1, 32, 32), -1.0)
     logits.view(-1)[:257] = 1
     annotated = torch.zeros(1, 32, 32)
@@ -163,14 +165,14 @@ def test_mask_overlaps_are_exact_under_autocast() -> None:
     assert overlap[0].item() == pytest.approx(1 / 3)
 
 
-@pytest.mark.parametrize("kind", ["mask", "box"])
-def test_each_layer_is_weighed_by_its_own_regions(kind: str) -> None:
-    """An earlier layer doubles an object, the last one does not: as if each were alone."""
+@pytest.mark.parametrize("region", ["mask", "box"])
+def test_each_layer_is_weighted_by_its_regions(region: str) -> None:
+    """An earlier layer duplicates an object, the last one does not: both terms are those of the single layers."""
     masks, boxes, classes = _annotated()
-    silent, loss = SilentObjectLoss("soft"), MaskQueryLoss if kind == "mask" else BoxQueryLoss
-    arguments = (masks, classes) if kind == "mask" else (boxes, classes, SIZE)
-    output = _output(kind, layers=1)
-    if kind == "mask":
+    silent, loss = SilentObjectLoss("soft"), MaskQueryLoss if region == "mask" else BoxQueryLoss
+    arguments = (masks, classes) if region == "mask" else (boxes, classes, SIZE)
+    output = _output(region, layers=1)
+    if region == "mask":
         small = torch.nn.functional.interpolate(masks[0][:1, None].float(), size=(8, 12))[0] * 16 - 8
         doubled = output.auxiliary[0]._replace(masks=small.expand(B, Q, 8, 12))
     else:

@@ -21,17 +21,17 @@ def _case() -> tuple[Tensor, list[Tensor], list[Tensor], list[Tensor]]:
     generator = torch.Generator().manual_seed(3)
     logits = 2 * torch.randn(2, Q, K + 1, generator=generator)
     overlaps = [torch.rand(Q, 2, generator=generator) * 0.4, torch.rand(Q, 1, generator=generator) * 0.4]
-    overlaps[0][2, 1] = 0.5  # a duplicate, just so
+    overlaps[0][2, 1] = 0.5  # a duplicate, at the threshold
     overlaps[1][3, 0] = 0.7
     teacher = [torch.zeros(Q, 0), torch.zeros(Q, 3)]
-    teacher[1][1, 2] = 0.5  # excused, just so
-    teacher[1][3, 0] = 0.9  # a duplicate all the same
+    teacher[1][1, 2] = 0.5  # weight 0, at the threshold
+    teacher[1][3, 0] = 0.9  # still a duplicate
     teacher[1][4, 1] = 0.49
     return logits, overlaps, teacher, [torch.tensor([0, 2]), torch.tensor([1, 2])]
 
 
-def _by_hand(mode: str, elsewhere: bool, floor: float, gamma: float = 1.0, tau: float = 0.5) -> float:
-    """The equation in loops over float64 numbers."""
+def _loss_in_loops(mode: str, elsewhere: bool, floor: float, gamma: float = 1.0, tau: float = 0.5) -> float:
+    """Compute the equation in loops over float64 numbers."""
     logits, overlaps, teacher, video_classes = _case()
     top = bottom = 0.0
     for frame in range(2):
@@ -68,12 +68,12 @@ def test_equals_the_equation_in_loops(mode: str, elsewhere: bool, floor: float) 
     logits, overlaps, teacher, video_classes = _case()
     loss = SilentObjectLoss(mode, floor=floor, sounding_elsewhere=elsewhere)  # type: ignore[arg-type]
     value = loss(logits, CLASSES, MATCHES, overlaps, video_classes=video_classes, teacher_overlaps=teacher)
-    assert value.item() == pytest.approx(_by_hand(mode, elsewhere, floor), rel=1e-5)
+    assert value.item() == pytest.approx(_loss_in_loops(mode, elsewhere, floor), rel=1e-5)
 
 
 def test_the_modes_differ_in_this_case() -> None:
-    values = {_by_hand(mode, e, 0.05) for mode in ("soft", "ignore", "teacher", "off") for e in (False, True)}
-    # "off" stays off with `sounding_elsewhere`, and "ignore" excuses a query of any likeliest class anyhow
+    values = {_loss_in_loops(mode, e, 0.05) for mode in ("soft", "ignore", "teacher", "off") for e in (False, True)}
+    # "off" stays off with `sounding_elsewhere`, and "ignore" does so for any most probable class
     assert len(values) == 6
 
 
@@ -82,11 +82,11 @@ def test_gamma_and_tau(gamma: float, tau: float) -> None:
     logits, overlaps, _, _ = _case()
     for mode in ("soft", "ignore"):
         loss = SilentObjectLoss(mode, gamma=gamma, tau=tau)  # type: ignore[arg-type]
-        expected = _by_hand(mode, False, 0.05, gamma, tau)
+        expected = _loss_in_loops(mode, False, 0.05, gamma, tau)
         assert loss(logits, CLASSES, MATCHES, overlaps).item() == pytest.approx(expected, rel=1e-5)
 
 
-def _upstream(name: str, logits: Tensor) -> Tensor:
+def _their_loss(name: str, logits: Tensor) -> Tensor:
     """The classification loss of `transformers` for the same matching."""
     if name == "maskformer":
         from transformers.models.maskformer.modeling_maskformer import MaskFormerHungarianMatcher, MaskFormerLoss
@@ -106,7 +106,7 @@ def _upstream(name: str, logits: Tensor) -> Tensor:
 def test_off_is_the_loss_of_transformers(name: str) -> None:
     logits, overlaps, _, _ = _case()
     ours, theirs = (logits.clone().requires_grad_() for _ in range(2))
-    value, expected = SilentObjectLoss("off")(ours, CLASSES, MATCHES, overlaps), _upstream(name, theirs)
+    value, expected = SilentObjectLoss("off")(ours, CLASSES, MATCHES, overlaps), _their_loss(name, theirs)
     value.backward()
     expected.backward()
     torch.testing.assert_close(value, expected, rtol=1e-6, atol=0)
@@ -143,11 +143,11 @@ def test_gradient_flows_through_the_cost_and_not_through_w() -> None:
     torch.testing.assert_close(logits.grad, constant.grad)
 
 
-def test_the_floor_keeps_a_fresh_head_from_collapsing() -> None:
-    """All queries sure of an object: with a floor they are still drawn to "no object", without one hardly."""
+def test_the_floor_keeps_a_new_head_from_collapsing() -> None:
+    """All queries are certain of an object: only a floor still pulls them to "no object"."""
     logits = torch.zeros(1, Q, K + 1)
     logits[..., 0] = 9.0
-    none: tuple[list[Tensor], list[tuple[Tensor, Tensor]], list[Tensor]] = (
+    unmatched: tuple[list[Tensor], list[tuple[Tensor, Tensor]], list[Tensor]] = (
         [torch.zeros(0, dtype=torch.long)],
         [(torch.zeros(0, dtype=torch.long),) * 2],
         [torch.zeros(Q, 0)],
@@ -160,8 +160,8 @@ def test_the_floor_keeps_a_fresh_head_from_collapsing() -> None:
         assert leaf.grad is not None
         pulls.append(-leaf.grad[0, 1:, K].sum().item())
     assert pulls[1] > 50 * pulls[0] > 0
-    assert SilentObjectLoss("ignore", floor=0.0)(logits, *none).item() == 0  # not nan
-    assert SilentObjectLoss("soft").weights(logits, none[2]).min() == pytest.approx(0.05)
+    assert SilentObjectLoss("ignore", floor=0.0)(logits, *unmatched).item() == 0  # not nan
+    assert SilentObjectLoss("soft").weights(logits, unmatched[2]).min() == pytest.approx(0.05)
 
 
 @pytest.mark.parametrize("mode", ["soft", "off"])
@@ -177,7 +177,7 @@ def test_frames_without_objects(mode: str) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 999), mode=st.sampled_from(["soft", "ignore", "off"]), floor=st.floats(0, 1))
-def test_weights_lie_between_floor_and_one(seed: int, mode: str, floor: float) -> None:
+def test_weights_are_between_floor_and_one(seed: int, mode: str, floor: float) -> None:
     generator = torch.Generator().manual_seed(seed)
     logits = 5 * torch.randn(2, Q, K + 1, generator=generator)
     overlaps = [torch.rand(Q, 2, generator=generator), torch.rand(Q, 0, generator=generator)]
@@ -197,7 +197,7 @@ def test_float32_under_autocast() -> None:
     assert torch.equal(value, exact)
 
 
-def test_the_teachers_unannotated_objects() -> None:
+def test_unannotated_objects_of_the_teacher() -> None:
     scores = torch.tensor([0.7, 0.69, 0.9, 0.9])
     overlaps = torch.tensor([[0.1, 0.49], [0.0, 0.0], [0.5, 0.0], [0.0, 0.3]])
     assert find_unannotated(scores, overlaps).tolist() == [True, False, False, True]
@@ -214,13 +214,13 @@ def test_mask_iou_counts_pixels() -> None:
 
 
 def test_box_iou_of_centres_and_sizes() -> None:
-    one = torch.tensor([[0.5, 0.5, 1.0, 1.0], [0.2, 0.2, 0.0, 0.0]])
-    other = torch.tensor([[0.25, 0.5, 0.5, 1.0], [0.2, 0.2, 0.0, 0.0]])
-    torch.testing.assert_close(centre_box_iou(one, other), torch.tensor([[0.5, 0.0], [0.0, 0.0]]))
-    assert centre_box_iou(one, other[:0]).shape == (2, 0)
+    boxes = torch.tensor([[0.5, 0.5, 1.0, 1.0], [0.2, 0.2, 0.0, 0.0]])
+    targets = torch.tensor([[0.25, 0.5, 0.5, 1.0], [0.2, 0.2, 0.0, 0.0]])
+    torch.testing.assert_close(centre_box_iou(boxes, targets), torch.tensor([[0.5, 0.0], [0.0, 0.0]]))
+    assert centre_box_iou(boxes, targets[:0]).shape == (2, 0)
 
 
-def test_mistakes_are_told() -> None:
+def test_invalid_options() -> None:
     with pytest.raises(UserError, match="did you mean 'soft'"):
         SilentObjectLoss("sof")  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"floor is 1\.5"):

@@ -12,7 +12,7 @@ from avseg.utils.errors import UserError
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Random weights of 13 classes, saved by transformers, which writes the names of the published checkpoints."""
+    """Random weights of 13 classes, saved by transformers, which uses the names of the published checkpoints."""
     from transformers import DetrForObjectDetection, MaskFormerForInstanceSegmentation
 
     root = tmp_path_factory.mktemp("coco")
@@ -22,29 +22,29 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {"mask": root / "mask", "box": root / "box"}
 
 
-def _heads(name: str) -> bool:
+def _is_class_head(name: str) -> bool:
     return name.startswith(("net.class_predictor.", "net.class_labels_classifier."))
 
 
-@pytest.mark.parametrize("kind", ["mask", "box"])
+@pytest.mark.parametrize("region", ["mask", "box"])
 @pytest.mark.parametrize("classes", [4, 13])
 def test_all_but_the_class_head_is_loaded(
-    folders: dict[str, Path], kind: str, classes: int, capfd: pytest.CaptureFixture[str]
+    folders: dict[str, Path], region: str, classes: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    build, config = (MaskBranch, "tiny") if kind == "mask" else (BoxBranch, "resnet18_dc5")
+    build, config = (MaskBranch, "tiny") if region == "mask" else (BoxBranch, "resnet18_dc5")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         branches = []
         for seed in (0, 1):
             torch.manual_seed(seed)
-            branches.append(build(classes, config, str(folders[kind])))
+            branches.append(build(classes, config, str(folders[region])))
     first, second = (branch.state_dict() for branch in branches)
     random = {name for name, tensor in first.items() if not torch.equal(tensor, second[name])}
-    assert all(map(_heads, random))
+    assert all(map(_is_class_head, random))
     assert len(random) == (1 if classes == 4 else 0)  # the weight; the bias starts at 0
     plain = build(classes, config).state_dict()
     assert sum(not torch.equal(first[name], plain[name]) for name in first) > 20
-    assert first[next(name for name in first if _heads(name))].shape[0] == classes + 1
+    assert first[next(name for name in first if _is_class_head(name))].shape[0] == classes + 1
     assert capfd.readouterr() == ("", "")
 
 
@@ -53,7 +53,7 @@ def test_weights_of_another_config_are_refused(folders: dict[str, Path]) -> None
         MaskBranch(4, "toy", str(folders["mask"]))
 
 
-def test_an_empty_or_damaged_folder_is_told(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_an_empty_or_damaged_folder(folders: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read"):
         MaskBranch(4, "tiny", str(tmp_path))
     (tmp_path / "model.safetensors").write_bytes((folders["mask"] / "model.safetensors").read_bytes()[:1000])
@@ -63,7 +63,7 @@ def test_an_empty_or_damaged_folder_is_told(folders: dict[str, Path], tmp_path: 
     assert "\n" not in str(raised.value)
 
 
-def test_missing_weights_tell_what_to_put_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_weights_name_the_files_and_their_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AVSEG_CACHE", str(tmp_path))
     expected = (
         rf"facebook/maskformer-swin-base-coco cannot be downloaded .* model.safetensors .*{tmp_path}/maskformer-swin"
@@ -79,7 +79,7 @@ def test_missing_weights_tell_what_to_put_where(tmp_path: Path, monkeypatch: pyt
         BoxBranch(4, "tiny", "/no/such/folder")
 
 
-def test_the_cache_folder_comes_first(
+def test_the_cache_folder_has_priority(
     folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AVSEG_CACHE", str(tmp_path))

@@ -81,7 +81,7 @@ def _entry(layout: Layout, source: ExportSource, start: int, frames: Sequence[in
         for object_id in source.sounding_objects(frame):
             labels.add(source.objects[object_id].label)
     category = "_".join(sorted(labels)) or "silence"
-    subset = ("v2" if len(frames) == 10 else "v1m") if layout.setting.semantic else ""
+    subset = layout.subset(len(frames))
     return ClipEntry(f"{source.video_id}_{start}", category, split, start=start, subset=subset)
 
 

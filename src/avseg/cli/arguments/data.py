@@ -4,9 +4,10 @@ import argparse
 from pathlib import Path
 
 from avseg.cli.arguments.parser import Commands, add_verb
+from avseg.data.setting import SETTINGS, SPLITS
 
-_SPLITS = ("train", "val", "test")
-_CLIP_SETTINGS = ("s4", "ms3", "avss")
+_SPLITS = SPLITS
+_CLIP_SETTINGS = tuple(SETTINGS)
 _SETTINGS = (*_CLIP_SETTINGS, "lu_avs")
 
 _EPILOG = """\

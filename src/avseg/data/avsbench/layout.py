@@ -81,6 +81,10 @@ class Layout(ABC):
         data = self.root / f"{self.setting}_data"
         return [data / name for name in ("visual_frames", "gt_masks", "audio_wav", "audio_log_mel")]
 
+    def subset(self, seconds: int) -> str:
+        """Return the subset of a new clip; AVSS alone has subsets."""
+        return ""
+
     @abstractmethod
     def frames(self, entry: ClipEntry) -> list[Path]:
         """Return the clip's images, one per second."""
@@ -220,6 +224,10 @@ class AVSSLayout(Layout):
     def log_mel(self, entry: ClipEntry) -> Path:
         """Return `{subset}/{uid}/audio.pkl`; not part of the release."""
         return self._folder(entry) / "audio.pkl"
+
+    def subset(self, seconds: int) -> str:
+        """Return "v2" for 10 seconds, else "v1m", whose clips are annotated in every split."""
+        return "v2" if seconds == self.lengths["v2"] else "v1m"
 
     def data_folders(self) -> list[Path]:
         """Return the folders of the subsets, whose clip folders hold other files too."""

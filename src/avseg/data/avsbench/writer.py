@@ -11,7 +11,7 @@ import soundfile
 from numpy.typing import NDArray
 from PIL import Image
 
-from avseg.data.avsbench.layout import AVSSLayout, Layout, layout_for
+from avseg.data.avsbench.layout import Layout, layout_for
 from avseg.data.palette import voc_palette
 from avseg.data.setting import SPLITS, ClipEntry
 from avseg.data.synthetic.generate import SyntheticClip, SyntheticClipConfig, generate_clip
@@ -127,14 +127,12 @@ def blind_frames(clip: SyntheticClip) -> Iterator[BlindFrame]:
 
 def _index_entry(layout: Layout, clip: SyntheticClip) -> ClipEntry:
     category = ""
-    subset = ""
     if layout.setting.single_source:
         category = clip.categories[clip.lead]
-    elif isinstance(layout, AVSSLayout):
+    elif layout.setting.semantic:
         # the release joins the names of the sounding objects
         category = "_".join(np.array(clip.categories)[clip.sounding.any(axis=0)])
-        subset = "v2" if len(clip.frames) == layout.lengths["v2"] else "v1m"
-    return ClipEntry(clip.name, category, clip.split, subset=subset)
+    return ClipEntry(clip.name, category, clip.split, subset=layout.subset(len(clip.frames)))
 
 
 def _mask_images(layout: Layout, clip: SyntheticClip, classes: Mapping[str, int]) -> Iterator[Image.Image]:
