@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from avseg.models.lu_avs.build import build_long_task
 from rich.console import Console
 from rich.table import Table
 
 from avseg.data.lu_avs import LUAVSConfig, LUAVSDataModule
 from avseg.models.lu_avs.audio_module import SoundBranchTask
 from avseg.models.lu_avs.base import VideoTest
-from avseg.models.lu_avs.build import build_long_task
 from avseg.models.lu_avs.composition import StrongBaselineTask
 from avseg.models.lu_avs.frame_module import FrameBranchTask
 from avseg.runs.configure import training_config
@@ -32,11 +32,15 @@ from avseg.utils.memory import return_free_memory
 from benchmarks.bench_predict import write_video
 
 LABELS = [f"class {number}" for number in range(88)]
-PAPER = {"mask": ["branch=mask"], "box": ["branch=box"], "audio": ["branch=audio", "audio.weights=random"]}
+PAPER = {
+    "mask": ["model=lu_avs_mask"],
+    "box": ["model=lu_avs_box"],
+    "audio": ["model=lu_avs_audio", "audio.weights=random"],
+}
 SMALL = {
-    "mask": ["branch=toy_mask", "data.image_size=64"],
-    "box": ["branch=toy_box", "data.image_size=64"],
-    "audio": ["branch=toy_audio"],
+    "mask": ["model=toy_lu_avs_mask", "data.image_size=64"],
+    "box": ["model=toy_lu_avs_box", "data.image_size=64"],
+    "audio": ["model=toy_lu_avs_audio"],
 }
 
 
@@ -115,7 +119,9 @@ def measure(seconds: int, rate: float, size: tuple[int, int], device: str, *, sm
             own = task.config["data"]
             options = {"long_side": own["options"].get("long_side"), "rate": rate, "skip_missing": True}
             branch = "box" if task.region == "box" else "mask"
-            data = LUAVSDataModule(LUAVSConfig(folder, image_size=own["image_size"], num_workers=0, **options), branch)
+            data = LUAVSDataModule(
+                LUAVSConfig(root=folder, image_size=own["image_size"], num_workers=0, **options), branch
+            )
             speeds.append(speed(name, task, data, seconds, device))
     return speeds
 

@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.measure import Comparison
 
 SIZE, RATE = (720, 1280), 25
-TRAIN = "data=toy_ms3 data.image_size=64 backbone=tiny audio=mel task.channels=8 trainer=cpu data.epochs=1"
+TRAIN = "data=toy_ms3 data.image_size=64 backbone=tiny audio=mel model.channels=8 trainer=cpu trainer.max_epochs=1"
 PEAK = """
 import re, sys
 from avseg.cli.main import main

@@ -33,5 +33,5 @@ def ms3_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(ms3_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
     """A complete run of two epochs on that set, by the command itself."""
     outputs = tmp_path_factory.mktemp("outputs")
-    words = ["train", *SMALL, f"data.root={ms3_root}", f"paths.outputs={outputs}", "data.epochs=2"]
+    words = ["train", *SMALL, f"data.root={ms3_root}", f"paths.outputs={outputs}", "trainer.max_epochs=2"]
     return avseg(words, outputs)

@@ -15,7 +15,7 @@ SMALL = [
     "data.batch_size=3",
     "backbone=tiny",
     "audio=mel",
-    "task.channels=8",
+    "model.channels=8",
     "trainer=cpu",
     "trainer.enable_progress_bar=false",
 ]

@@ -8,9 +8,9 @@ import shlex
 import pytest
 import pytorch_lightning as pl
 import torch
+from avseg.config.instantiate import instantiate
 
 from avseg.config.experiments import experiment_names, experiments_folder
-from avseg.config.instantiate import instantiate
 from avseg.runs.configure import training_config
 from avseg.sweep import plan
 from avseg.tables.experiment import read_experiment

@@ -158,7 +158,7 @@ def test_toy_train_evaluate_predict(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """The README's own words, made small: data, a run, its evaluation, a video; each finds what the one before made."""
     monkeypatch.chdir(tmp_path)
     make_video(tmp_path / "video.mp4", frames=24, rate=8, size=(48, 64))
-    small = ["task.channels=8", "data.epochs=1", "data.image_size=32", "trainer=cpu"]
+    small = ["model.channels=8", "trainer.max_epochs=1", "data.image_size=32", "trainer=cpu"]
     bar = "trainer.enable_progress_bar=false"
     toy, train = command("data", "toy"), command("train", "data=toy_ms3")
     steps = [[*toy, "--train", "6", "--val", "3", "--test", "5", "--size", "32"], [*train, *small, bar]]

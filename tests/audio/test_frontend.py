@@ -22,7 +22,7 @@ def test_log_mel_front_end(hop: Hop, window: float) -> None:
 
 
 def test_unknown_hop() -> None:
-    with pytest.raises(UserError, match=r"data.hop 'seconds' is unknown; allowed: vggish, second; did you mean"):
+    with pytest.raises(UserError, match=r"audio.hop 'seconds' is unknown; allowed: vggish, second; did you mean"):
         LogMel("seconds")  # type: ignore[arg-type]
 
 

@@ -24,7 +24,7 @@ MODEL = [
     "backbone.name=pvt_v2_b0",
     "audio=mel",
     "fusion=stages_34",
-    "task.channels=8",
+    "model.channels=8",
 ]
 BAR = "trainer.enable_progress_bar=false"
 
@@ -76,7 +76,7 @@ def test_a_full_disk_is_one_line(converted: Path, tmp_path: Path, monkeypatch: p
 @pytest.mark.slow  # few seconds, but the smaller model above takes the same way
 def test_resnet50_there_and_back(tmp_path: Path) -> None:
     """The official file carries copies of two stages that nothing uses; they come back as copies of the used ones."""
-    model = ["data=toy_ms3", "backbone=resnet50", "audio=mel", "fusion=stage_4", "task.channels=8"]
+    model = ["data=toy_ms3", "backbone=resnet50", "audio=mel", "fusion=stage_4", "model.channels=8"]
     source, ours, back = (tmp_path / name for name in ("official.pth", "ours.ckpt", "back.pth"))
     shapes = {name: tensor.shape for name, tensor in to_official(AVSModel("resnet50", (4,), channels=8)).items()}
     given = fill_official(shapes, 7)
@@ -140,7 +140,7 @@ def test_a_backbone_without_official_names(trained: Command, tmp_path: Path) -> 
     [
         ("fusion=stages_1234", "missing"),
         ("fusion=none", "unexpected"),
-        ("task.channels=16", "of another shape"),
+        ("model.channels=16", "of another shape"),
         ("data=toy_avss", "of another shape"),
         ("backbone.name=resnet50", "unexpected"),
         ("backbone.name=test_efficientnet", "resnet50 or pvt_v2_b*"),
@@ -175,7 +175,7 @@ def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
 
 def test_a_run_needs_no_description(trained: Command, tmp_path: Path) -> None:
     """Overrides describe official weights; beside a run they would be ignored, so they are refused."""
-    assert "task.channels=3" in error_of(["convert", trained.run, "--out", tmp_path / "x.pth", "task.channels=3"])
+    assert "model.channels=3" in error_of(["convert", trained.run, "--out", tmp_path / "x.pth", "model.channels=3"])
 
 
 def test_a_folder_is_no_file_to_write(official: Path, tmp_path: Path) -> None:

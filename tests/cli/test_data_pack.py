@@ -61,7 +61,7 @@ def test_verify_reads_every_byte(root: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--hop", "seconds"], "data.hop 'seconds' is unknown"),
+        (["--hop", "seconds"], "audio.hop 'seconds' is unknown"),
         (["--audio", "mp3"], "data.audio 'mp3' is unknown"),
         (["--size", "0"], "--size 0 is not a number of pixels; give 1 or more"),
         (["--workers", "-1"], "--workers is -1; give 0 or more"),
@@ -80,7 +80,14 @@ def test_a_run_on_packs_is_the_same_run(root: Path, trained: Command, tmp_path: 
     """The same identity, and the same numbers to the last digit."""
     _pack(root)
     outputs = tmp_path / "outputs"
-    words = ["train", *SMALL, f"data.root={root}", f"paths.outputs={outputs}", "data.epochs=2", "data.packed=true"]
+    words = [
+        "train",
+        *SMALL,
+        f"data.root={root}",
+        f"paths.outputs={outputs}",
+        "trainer.max_epochs=2",
+        "data.packed=true",
+    ]
     said = avseg(words, outputs)
     assert said.code == 0, said.err
     assert said.run.parent.name == trained.run.parent.name
@@ -103,7 +110,7 @@ def test_a_run_on_packs_is_the_same_run(root: Path, trained: Command, tmp_path: 
         (["data.packed_audio=embedding"], r"data\.packed_audio=embedding is not one of .*'embeddings'"),
         (["data.packed_audio=embeddings", "audio=mel"], "needs audio=vggish"),
         (["data.packed_audio=embeddings", "audio.weights=random"], "needs audio=vggish"),
-        (["data=toy_lu_avs", "branch=mask", "data.packed=true"], "leave them out for lu_avs"),
+        (["data=toy_lu_avs", "model=lu_avs_mask", "data.packed=true"], "leave them out for lu_avs"),
     ],
 )
 def test_settings_that_cannot_be(words: list[str], message: str) -> None:
@@ -121,7 +128,13 @@ def test_a_run_on_packed_embeddings(tmp_path: Path) -> None:
     scores = {}
     for sound in ("patches", "embeddings"):
         outputs = tmp_path / sound
-        words = [*SMALL, "audio=vggish", f"audio.weights={weights}", "data.epochs=1", f"data.packed_audio={sound}"]
+        words = [
+            *SMALL,
+            "audio=vggish",
+            f"audio.weights={weights}",
+            "trainer.max_epochs=1",
+            f"data.packed_audio={sound}",
+        ]
         said = avseg(["train", *words, f"data.root={tmp_path / 'set'}", f"paths.outputs={outputs}"], outputs)
         assert said.code == 0, said.err
         scores[sound] = [

@@ -152,7 +152,7 @@ def avss_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def train(outputs: Path, *words: object) -> Command:
     """One epoch without pictures; complete."""
-    settings = [*SMALL, f"paths.outputs={outputs}", "data.epochs=1", "callbacks=none", *map(str, words)]
+    settings = [*SMALL, f"paths.outputs={outputs}", "trainer.max_epochs=1", "callbacks=none", *map(str, words)]
     done = avseg(["train", *settings], outputs)
     assert done.code == 0, done.err
     return done

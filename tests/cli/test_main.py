@@ -159,7 +159,8 @@ def test_a_checkpoint_of_another_version(trained, tmp_path, config):
 
 
 @pytest.mark.parametrize(
-    "mistake", ["trainer.precision=abc", "callbacks.panels.clips=0", "init.checkpoint=/nope", "loss.mapping_form=x"]
+    "mistake",
+    ["trainer.precision=abc", "callbacks.panels.clips=0", "init.checkpoint=/nope", "model.loss.mapping_form=x"],
 )
 def test_a_mistake_leaves_no_run_behind(ms3_root, tmp_path, mistake):
     error_of(["train", *SMALL, f"data.root={ms3_root}", f"paths.outputs={tmp_path}/out", mistake])
@@ -185,7 +186,7 @@ def test_a_full_disk_is_one_line(monkeypatch, ms3_root, tmp_path):
             file.flush()
 
     monkeypatch.setattr("avseg.training.callbacks.write_rows", full)
-    words = ["train", *SMALL, f"data.root={ms3_root}", f"paths.outputs={tmp_path}/out", "data.epochs=1"]
+    words = ["train", *SMALL, f"data.root={ms3_root}", f"paths.outputs={tmp_path}/out", "trainer.max_epochs=1"]
     assert "no space left" in error_of(words)
     assert not list(tmp_path.glob("out/*/*/*/result.json"))
     assert not list(tmp_path.rglob("*.part*"))
@@ -199,7 +200,7 @@ def test_ctrl_c_is_told_in_one_line_and_can_be_continued(ms3_root, tmp_path):
         *SMALL,
         f"data.root={ms3_root}",
         f"paths.outputs={tmp_path}/out",
-        "data.epochs=500",
+        "trainer.max_epochs=500",
         "callbacks=none",
     ]
     process = subprocess.Popen(

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from avseg.models.lu_avs.build import build_long_task
 
 from avseg.data.lu_avs import read_release
 from avseg.media.video import probe
 from avseg.models.lu_avs.base import VideoTest
-from avseg.models.lu_avs.build import build_long_task
 from avseg.runs.configure import training_config
 from tests.media.make_video import make_video, tone
 from tests.predict.fake_model import FakeModel
@@ -19,10 +19,10 @@ from tests.runs_for_tests import avseg
 
 LABELS = ["dog barking", "man speaking", "rain/wind"]
 WORDS = {
-    "mask": ["branch=toy_mask", "branch.model=tiny", "data.options.rate=4"],
-    "box": ["branch=toy_box", "branch.model=tiny"],
-    "audio": ["branch=toy_audio", "branch.smoothing.median=0"],
-    "tpavi": ["branch=toy_tpavi", "data.image_size=32", "task.channels=8"],
+    "mask": ["model=toy_lu_avs_mask", "model.network=tiny", "data.rate=4"],
+    "box": ["model=toy_lu_avs_box", "model.network=tiny"],
+    "audio": ["model=toy_lu_avs_audio", "model.smoothing.median=0"],
+    "tpavi": ["model=toy_avs_long", "data.image_size=32", "model.channels=8"],
 }
 
 

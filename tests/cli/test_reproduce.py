@@ -25,14 +25,14 @@ SIZES = {"train": 4, "val": 2, "test": 5}
 SWEEP = """
 title: A small table
 note: Not the paper's.
-common: [recipe=toy, task.channels=4, data.image_size=32, data.epochs=1, data.num_workers=0, callbacks=none,
+common: [recipe=toy, model.channels=4, data.image_size=32, trainer.max_epochs=1, data.num_workers=0, callbacks=none,
          trainer.enable_progress_bar=false]
 rows:
   audio-blind: [fusion=none]
   TPAVI: [fusion=stage_4]
 columns:
   scratch: [init=scratch]
-  pretrained: [init=single_source, "init.source=[data=toy_s4,data.epochs=1]"]
+  pretrained: [init=single_source, "init.source=[data=toy_s4,trainer.max_epochs=1]"]
 compare: {columns: neighbours, rows: neighbours}
 picture: {name: drawn}
 """
@@ -161,7 +161,7 @@ def test_nothing_is_run_twice_and_sources_serve_other_tables(whole: Command, fol
     shown = reproduce(folder, "--dry-run")
     assert "6 jobs, 0 to run" in shown.out
     # a word that the table says already changes nothing
-    assert "6 jobs, 0 to run" in reproduce(folder, "--dry-run", "data.epochs=1", "data.num_workers=1").out
+    assert "6 jobs, 0 to run" in reproduce(folder, "--dry-run", "trainer.max_epochs=1", "data.num_workers=1").out
     other = reproduce(folder, "--dry-run", "experiment=other", "optimizer.weight_decay=0.0")
     # the cells are to be run under the new name; the two sources are there
     assert "6 jobs, 4 to run" in other.out
@@ -183,7 +183,10 @@ def test_the_table_alone(whole: Command, folder: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["data.epochs=2"], "data.epochs=2 changes the results of small; give the changed table a name of its own"),
+        (
+            ["trainer.max_epochs=2"],
+            "trainer.max_epochs=2 changes the results of small; give the changed table a name of its own",
+        ),
         (["trainer=gpu", "data.num_workers=1"], "trainer=gpu changes the results"),
         (["optimzer.lr=1"], "did you mean 'optimizer.lr'"),
         (["seed=3"], "--seeds 3"),
@@ -192,7 +195,7 @@ def test_the_table_alone(whole: Command, folder: Path, monkeypatch: pytest.Monke
         (["--seeds", "1,²"], "give whole numbers"),
         (["--jobs", "0"], "--jobs 0: at least one"),
         (["--jobs", "0", "--dry-run"], "--jobs 0: at least one"),
-        (["experiment=toy_table_a1", "data.epochs=2"], "experiment=toy_table_a1 is another table"),
+        (["experiment=toy_table_a1", "trainer.max_epochs=2"], "experiment=toy_table_a1 is another table"),
         (["experiment=../small"], "do not begin with '.'"),
     ],
 )

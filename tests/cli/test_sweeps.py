@@ -66,7 +66,7 @@ def test_a_sweep_runs_every_combination_once(words, tmp_path):
     config.write_text(config.read_text().replace("channels: 8", "channels: 16"))
     edited = avseg(["train", *words[2:-1], "fusion=stage_4"])
     assert edited.code == 2
-    assert "task.channels is 16 there and 8 in this command" in edited.err
+    assert "model.channels is 16 there and 8 in this command" in edited.err
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_dry_run_starts_nothing(words, tmp_path):
 
 @pytest.mark.slow
 def test_one_raises_one_is_killed_the_others_finish_and_only_these_run_again(words, tmp_path):
-    words = [*words, "data.epochs=6", "logger=wandb_offline", "seed=1,2,3,4"]
+    words = [*words, "trainer.max_epochs=6", "logger=wandb_offline", "seed=1,2,3,4"]
     stone = stumbling_stone([*words[2:-1], "seed=2"])
     sweep = start(words)
     kill_when_it_trains(sweep, tmp_path, "seed=3")
@@ -169,7 +169,7 @@ def kill_when_it_trains(sweep: "subprocess.Popen[str]", tmp_path: Path, name: st
 
 @pytest.mark.slow
 def test_ctrl_c_ends_every_process_and_the_same_command_continues(words, tmp_path):
-    words = [*words, "data.epochs=3", "trainer=ddp_cpu", "data.batch_size=4", "seed=1,2", "data.num_workers=1"]
+    words = [*words, "trainer.max_epochs=3", "trainer=ddp_cpu", "data.batch_size=4", "seed=1,2", "data.num_workers=1"]
     sweep = start(words)
     deadline = time.monotonic() + 200
     while time.monotonic() < deadline and not list(tmp_path.glob("out/*/*/*/checkpoints/last.ckpt")):
@@ -219,7 +219,7 @@ def test_slurms_tasks_are_the_processes_of_one_run(words, tmp_path, monkeypatch)
     """What `srun` gives each of two tasks on one machine; Lightning starts no process of its own then."""
     job = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "avseg", "SLURM_NODELIST": "localhost", "SLURM_NODEID": "0"}
     job |= {"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2"}
-    plain = ["train", *words[2:], "data.epochs=1", "data.batch_size=4", "trainer=ddp_cpu"]
+    plain = ["train", *words[2:], "trainer.max_epochs=1", "data.batch_size=4", "trainer=ddp_cpu"]
     tasks = []
     for rank in ("0", "1"):
         for key, value in (job | {"SLURM_PROCID": rank, "SLURM_LOCALID": rank}).items():
@@ -233,7 +233,7 @@ def test_slurms_tasks_are_the_processes_of_one_run(words, tmp_path, monkeypatch)
 
 @pytest.mark.slow
 def test_two_processes_do_not_train_one_run(words, tmp_path):
-    plain = ["train", *words[2:], "data.epochs=200"]
+    plain = ["train", *words[2:], "trainer.max_epochs=200"]
     first = start(plain)
     try:
         deadline = time.monotonic() + 120
@@ -242,7 +242,7 @@ def test_two_processes_do_not_train_one_run(words, tmp_path):
         second = avseg(plain)
         assert second.code == 2
         assert f"is being trained by process {first.pid} on " in second.err
-        sweep = avseg([*words, "data.epochs=200"])
+        sweep = avseg([*words, "trainer.max_epochs=200"])
         assert sweep.code == 1
         assert f"in process {first.pid} on " in sweep.err
     finally:

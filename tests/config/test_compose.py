@@ -3,11 +3,11 @@ import inspect
 import pytest
 import pytorch_lightning as pl
 import torch
+from avseg.config.instantiate import instantiate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avseg.config.compose import compose
-from avseg.config.instantiate import instantiate
 from avseg.config.paths import groups, options
 from avseg.config.schema import validate
 from avseg.training.build import build_data, build_task
@@ -19,7 +19,7 @@ OPTIONS = [(group, option) for group in groups() for option in options(group)]
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_composes_and_is_valid(group, option):
     more = ["init.checkpoint=runs/s4"] if (group, option) == ("init", "checkpoint") else []
-    more += ["branch=mask"] if group == "data" and option.endswith("lu_avs") else []
+    more += ["model=lu_avs_mask"] if group == "data" and option.endswith("lu_avs") else []
     config = compose("train", [f"{group}={option}", *more])
     validate(config)
     assert config["trainer"]["_target_"] == "pytorch_lightning.Trainer"
@@ -119,14 +119,14 @@ def test_a_typo_fails_in_one_line_that_names_the_nearest(override, says):
         (["data=toy_avss", "data.num_classes=1"], "more than 1"),
         (["seed=-1"], "seed=-1 must be a whole number, at least 0"),
         (["seed=4294967296"], "too large"),
-        (["task.channels=0"], "task.channels=0"),
+        (["model.channels=0"], "model.channels=0"),
         (["audio.hidden=-1"], "audio.hidden=-1"),
         (["data.num_classes=0"], "data.num_classes=0"),
         (["optimizer.lr=-1"], "optimizer.lr=-1"),
         (["optimizer.lr=nan"], "optimizer.lr=nan"),
         (["trainer.max_epochs=0"], "trainer.max_epochs=0"),
         (["trainer.max_epochs=abc"], "trainer.max_epochs=abc"),
-        (["data=toy_ms3", "fusion=stage_4", "loss.mapping_stages=[1]"], "stages [1] carry no TPAVI"),
+        (["data=toy_ms3", "fusion=stage_4", "model.loss.mapping_stages=[1]"], "stages [1] carry no TPAVI"),
     ],
 )
 def test_values_that_no_type_can_check(overrides, says):

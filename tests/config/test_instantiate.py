@@ -1,7 +1,7 @@
 import pytest
 import torch
-
 from avseg.config.instantiate import instantiate
+
 from avseg.utils.errors import UserError
 
 

@@ -32,8 +32,8 @@ def test_the_parts_are_the_branches_themselves(composed, toy):
 
 
 def test_the_commands_make_the_parts():
-    words = ["data=toy_lu_avs", "data.root=/a place/lu", "seed=5", "trainer=cpu", "data.epochs=2"]
-    config = training_config(["branch=strong_mask", *words, "experiment=x", "logger=wandb", "data.options.rate=1"])
+    words = ["data=toy_lu_avs", "data.root=/a place/lu", "seed=5", "trainer=cpu", "trainer.max_epochs=2"]
+    config = training_config(["model=lu_avs_strong_mask", *words, "experiment=x", "logger=wandb", "data.rate=1"])
     for part, branch in (("visual", "mask"), ("audio", "audio")):
         command = shlex.split(config["branch"][f"{part}_command"])
         assert command == ["avseg", "train", *words, f"branch={branch}"]
@@ -41,7 +41,7 @@ def test_the_commands_make_the_parts():
     assert config["data"]["options"]["rate"] == 1  # the composition's own
 
 
-OWN = ["branch=toy_strong_mask"]
+OWN = ["model=toy_lu_avs_strong_mask"]
 
 
 @functools.cache
@@ -53,10 +53,10 @@ def own():
     "words",
     [
         ["optimizer.lr=2e-4"],
-        ["data.epochs=3"],
+        ["trainer.max_epochs=3"],
         ["trainer.precision=bf16-mixed"],
-        ["branch.visual=[branch=toy_mask,branch.silent.mode=off]"],
-        ["branch.audio=[branch=toy_audio,branch.heads=two_heads]"],
+        ["model.visual=[model=toy_lu_avs_mask,model.silent.mode=off]"],
+        ["model.audio=[model=toy_lu_avs_audio,model.heads=two_heads]"],
     ],
 )
 def test_another_part_is_another_composition(words):
@@ -67,7 +67,7 @@ def test_another_part_is_another_composition(words):
 
 @pytest.mark.parametrize(
     "word",
-    ["branch.aggregation.mode=argmax", "branch.smoothing.median=0", "branch.score.unit=segment", "data.options.rate=1"],
+    ["model.aggregation.mode=argmax", "model.smoothing.median=0", "model.score.unit=segment", "data.rate=1"],
 )
 def test_another_evaluation_is_another_composition_of_the_same_parts(word):
     plain, other = own(), training_config([*OWN, word])
@@ -84,7 +84,7 @@ def test_another_evaluation_is_another_composition_of_the_same_parts(word):
         "data.num_workers=3",
         "experiment=other",
         "paths.outputs=/elsewhere",
-        "+data.options.frames_per_chunk=2",
+        "+data.frames_per_chunk=2",
     ],
 )
 def test_where_and_how_it_runs_changes_nothing(word):
@@ -99,17 +99,17 @@ def test_the_seed_is_that_of_both_parts():
     assert [run.rpartition("-s")[2] for run in parts(other).values()] == ["9", "9"]
 
 
-@pytest.mark.parametrize("word", ["branch.silent.mode=off", "branch.model=tiny", "branch.heads=two_heads"])
+@pytest.mark.parametrize("word", ["model.silent.mode=off", "model.network=tiny", "model.heads=two_heads"])
 def test_what_only_a_branch_reads_is_refused(word):
     with pytest.raises(
-        UserError, match=r"is read by the branches, .* such as branch.visual=\[branch=toy_mask,"
+        UserError, match=r"is read by the branches, .* such as model.visual=\[model=toy_lu_avs_mask,"
     ) as error:
         training_config([*OWN, word])
     assert "\n" not in str(error.value)
 
 
 def test_what_follows_is_not_given():
-    with pytest.raises(UserError, match=r"branch.visual_run follows from branch.visual and branch.audio; leave it out"):
+    with pytest.raises(UserError, match=r"branch.visual_run follows from model.visual and model.audio; leave it out"):
         training_config([*OWN, "branch.visual_run=x"])
 
 
@@ -117,7 +117,7 @@ def test_a_mistake_in_a_part_is_told_with_its_place():
     with pytest.raises(
         UserError, match=r"branch\.visual: the key 'brunch' does not exist in train; did you mean 'branch'"
     ):
-        training_config([*OWN, "branch.visual=[brunch=mask]"])
+        training_config([*OWN, "model.visual=[brunch=mask]"])
 
 
 @pytest.mark.parametrize("composed", PARTS)
@@ -129,6 +129,6 @@ def test_a_composition_sees_what_its_visual_branch_has_learnt_to_see(composed, t
 
 
 def test_a_size_that_the_visual_branch_alone_was_given_is_the_composition_s():
-    visual = "branch.visual=[branch=toy_box,data.image_size=40,data.options.long_side=60]"
-    data = training_config(["branch=toy_strong_box", visual])["data"]
+    visual = "model.visual=[model=toy_lu_avs_box,data.image_size=40,data.long_side=60]"
+    data = training_config(["model=toy_lu_avs_strong_box", visual])["data"]
     assert (data["image_size"], data["options"]["long_side"]) == (40, 60)

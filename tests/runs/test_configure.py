@@ -31,7 +31,13 @@ def test_table_a2_begins_from_table_a1(backbone, fusion):
 
 
 def test_the_recipe_stays_and_the_explicit_data_set_wins():
-    words = ["recipe=toy", "data.root=/a place/ms3", "data.epochs=3", "data.image_size=32", "logger=wandb_offline"]
+    words = [
+        "recipe=toy",
+        "data.root=/a place/ms3",
+        "trainer.max_epochs=3",
+        "data.image_size=32",
+        "logger=wandb_offline",
+    ]
     config = training_config([*words, "seed=1", "paths.outputs=/an output", START, "init.source=[data=toy_s4]"])
     command = shlex.split(config["init"]["command"])
     # paths.outputs stays: there the run is looked for
@@ -46,7 +52,7 @@ def test_the_recipe_stays_and_the_explicit_data_set_wins():
 
 
 def test_the_source_may_have_settings_and_a_seed_of_its_own():
-    source = "init.source=[data=toy_s4,data.epochs=2,'loss.mapping_stages=[1,2]',data.root=/a=b]"
+    source = "init.source=[data=toy_s4,trainer.max_epochs=2,'model.loss.mapping_stages=[1,2]',data.root=/a=b]"
     config = training_config(["data=toy_ms3", "seed=5", START, source, "init.seed=9"])
     made = compose("train", shlex.split(config["init"]["command"])[2:])
     assert (made["seed"], made["data"]["epochs"], made["loss"]["mapping_stages"]) == (9, 2, [1, 2])
@@ -58,13 +64,18 @@ def test_the_source_may_have_settings_and_a_seed_of_its_own():
 def test_the_own_data_loss_and_epochs_are_not_the_source_s():
     """Variants of L_AVM on MS3 begin from one Single-source run, which has no L_AVM."""
     plain = training_config([*OWN, START])
-    for more in ("loss.mapping_form=euclidean", "data.epochs=5", "trainer.max_epochs=5", "data.mapping_weight=0.1"):
+    for more in (
+        "model.loss.mapping_form=euclidean",
+        "trainer.max_epochs=5",
+        "trainer.max_epochs=5",
+        "model.loss.mapping_weight=0.1",
+    ):
         other = training_config([*OWN, START, more])
         assert other["init"]["run"] == plain["init"]["run"]
         assert run_hash(other) != run_hash(plain)
 
 
-SCIENCE = ["optimizer.lr=2e-4", "task.channels=64", "data.image_size=32", "trainer.precision=bf16-mixed", "audio=mel"]
+SCIENCE = ["optimizer.lr=2e-4", "model.channels=64", "data.image_size=32", "trainer.precision=bf16-mixed", "audio=mel"]
 INFRASTRUCTURE = ["logger=wandb", "data.num_workers=3", "callbacks=none", "paths.data=elsewhere", "data.root=there"]
 
 
@@ -97,7 +108,7 @@ def test_the_hash_follows_the_source():
         for words in (
             [],
             [START],
-            [START, "init.source=[data=avsbench_s4,data.epochs=3]"],
+            [START, "init.source=[data=avsbench_s4,trainer.max_epochs=3]"],
             [START, "init.source=[data=toy_s4]"],
             [START, "init.seed=1"],
         )

@@ -46,7 +46,7 @@ def test_infrastructure_does_not_change_the_hash(override):
         "data.batch_size=8",
         "trainer.max_epochs=3",
         "trainer=gpu",
-        "loss.mapping_form=euclidean",
+        "model.loss.mapping_form=euclidean",
         "trainer.limit_test_batches=1",
         "trainer.limit_val_batches=1",
         "+trainer.max_steps=10",

@@ -4,9 +4,9 @@ import copy
 import json
 
 import pytest
+from avseg.sweep.override_drift import scientific_words
 
 from avseg.sweep import Job, run_jobs
-from avseg.sweep.override_drift import scientific_words
 from avseg.utils.errors import UserError
 from tests.sweep.fake import COMPLETE, job, shell
 

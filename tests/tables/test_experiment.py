@@ -59,7 +59,7 @@ def test_pairs(tmp_path):
 
 
 def test_one_that_extends_states_only_what_differs(tmp_path):
-    text = "extends: table_a2\ncommon: [seed=1]\nreplace:\n  backbone=resnet50: [backbone=tiny, task.channels=8]\n"
+    text = "extends: table_a2\ncommon: [seed=1]\nreplace:\n  backbone=resnet50: [backbone=tiny, model.channels=8]\n"
     experiment, base = read_experiment(write(tmp_path / "twin", text, None)), read_experiment("table_a2")
     assert experiment.numbers == base.numbers
     assert experiment.sweep.pairs == base.sweep.pairs
@@ -70,7 +70,7 @@ def test_one_that_extends_states_only_what_differs(tmp_path):
         "fusion=stages_1234",
         "init=single_source",
         "backbone=tiny",
-        "task.channels=8",
+        "model.channels=8",
     )
     assert experiment.cell("with TPAVI", "pretrained PVT-v2").overrides[-1] == "backbone=pvt_v2_b5"
 

@@ -10,7 +10,7 @@ from tests.training.wandb_file import OfflineRun, folders, read_offline_run
 def logged(ms3_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
     """A complete run of two epochs with `logger=wandb_offline`."""
     outputs = tmp_path_factory.mktemp("logged")
-    words = ["train", *SMALL, f"data.root={ms3_root}", f"paths.outputs={outputs}", "data.epochs=2"]
+    words = ["train", *SMALL, f"data.root={ms3_root}", f"paths.outputs={outputs}", "trainer.max_epochs=2"]
     return avseg([*words, "logger=wandb_offline"], outputs)
 
 

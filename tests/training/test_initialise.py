@@ -32,8 +32,14 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def words(ms3_root: Path, s4_root: Path, outputs: Path, *more: str) -> list[str]:
     # the own rate of zero leaves the weights as they were taken
-    source = f"init.source=[data=toy_s4,data.root={s4_root},data.epochs=1,optimizer.lr=1e-4]"
-    own = [f"data.root={ms3_root}", "data.epochs=1", "experiment=tables/a2", "optimizer.lr=0", "init=single_source"]
+    source = f"init.source=[data=toy_s4,data.root={s4_root},trainer.max_epochs=1,optimizer.lr=1e-4]"
+    own = [
+        f"data.root={ms3_root}",
+        "trainer.max_epochs=1",
+        "experiment=tables/a2",
+        "optimizer.lr=0",
+        "init=single_source",
+    ]
     return [*SMALL, *own, source, f"paths.outputs={outputs}", "callbacks=none", *more]
 
 
@@ -85,7 +91,7 @@ def test_an_unfinished_source_is_continued_by_the_command_that_is_named(source, 
     source.parents[1].rename(moved)
     run = RunDirectory(moved / source.parent.name / source.name)
     run.result.unlink()
-    told = avseg(["train", *words(ms3_root, s4_root, outputs, "data.epochs=2")])
+    told = avseg(["train", *words(ms3_root, s4_root, outputs, "trainer.max_epochs=2")])
     assert told.code == 2
     assert "is not finished" in told.err
     done = avseg(command_in(told.err))

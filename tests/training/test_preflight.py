@@ -53,7 +53,7 @@ def test_the_processes_share_the_batch_evenly():
 
 
 def test_the_nearest_sound_of_a_batch_is_for_one_process():
-    together(1, "loss.mapping_pairing=closest")
-    together(2, "loss.mapping_pairing=closest", "loss.mapping_weight=0")
+    together(1, "model.loss.mapping_pairing=closest")
+    together(2, "model.loss.mapping_pairing=closest", "model.loss.mapping_weight=0")
     with pytest.raises(UserError, match="mapping_pairing=closest"):
-        together(2, "loss.mapping_pairing=closest")
+        together(2, "model.loss.mapping_pairing=closest")

@@ -61,7 +61,7 @@ def compare(one: Path, two: Path) -> None:
 CASES = {
     "ms3, L_AVM, three left": ("ms3", 7, ["fusion=stages_34"]),
     "ms3, L_AVM, one left": ("ms3", 5, ["fusion=none", "backbone=tiny_convnext"]),
-    "s4, euclidean": ("s4", 7, ["loss.mapping_weight=0.5", "loss.mapping_form=euclidean"]),
+    "s4, euclidean": ("s4", 7, ["model.loss.mapping_weight=0.5", "model.loss.mapping_form=euclidean"]),
     "avss": ("avss", 3, ["fusion=stage_4"]),
 }
 
@@ -75,7 +75,15 @@ def test_two_processes_train_as_one(case, tmp_path):
         make_avss(root)
     else:
         MAKE[setting](root, {"train": clips, "val": 3, "test": 5})
-    words = [*SMALL, *QUIET, f"data=toy_{setting}", f"data.root={root}", "data.epochs=2", "data.batch_size=4", *more]
+    words = [
+        *SMALL,
+        *QUIET,
+        f"data=toy_{setting}",
+        f"data.root={root}",
+        "trainer.max_epochs=2",
+        "data.batch_size=4",
+        *more,
+    ]
     words += ["backbone=tiny"] if "backbone=tiny_convnext" not in more else []
     one = avseg(["train", *words, f"paths.outputs={tmp_path}/one"], tmp_path / "one")
     assert one.code == 0, one.err
@@ -89,7 +97,14 @@ def test_two_processes_train_as_one(case, tmp_path):
 @pytest.mark.slow
 def test_a_sweep_trains_in_two_processes(ms3_root, tmp_path):
     """Each job starts its second process anew; both write into one directory, and equal a job of one process."""
-    words = [*SMALL, *QUIET, "data.batch_size=4", f"data.root={ms3_root}", "data.epochs=1", "logger=wandb_offline"]
+    words = [
+        *SMALL,
+        *QUIET,
+        "data.batch_size=4",
+        f"data.root={ms3_root}",
+        "trainer.max_epochs=1",
+        "logger=wandb_offline",
+    ]
     two = tmp_path / "two"
     done = command("train", "-m", *words, "trainer=ddp_cpu", f"paths.outputs={two}", "seed=1,2")
     assert done.returncode == 0, done.stderr

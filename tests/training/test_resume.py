@@ -13,7 +13,14 @@ from tests.runs_for_tests import SMALL, avseg
 
 
 def _words(ms3_root, outputs):
-    return ["train", *SMALL, f"data.root={ms3_root}", f"paths.outputs={outputs}", "data.epochs=4", "callbacks=none"]
+    return [
+        "train",
+        *SMALL,
+        f"data.root={ms3_root}",
+        f"paths.outputs={outputs}",
+        "trainer.max_epochs=4",
+        "callbacks=none",
+    ]
 
 
 def _kill_after_epochs(words, outputs, epochs):

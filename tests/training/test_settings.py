@@ -78,7 +78,7 @@ def test_only_weights_that_fit_are_taken(trained: Command) -> None:
 
 
 def test_training_goes_on_from_them(trained: Command, ms3_root: Path, tmp_path: Path) -> None:
-    start = ("init=checkpoint", f"init.checkpoint={trained.run}", "data.epochs=1")
+    start = ("init=checkpoint", f"init.checkpoint={trained.run}", "trainer.max_epochs=1")
     fine = train(ms3_root, tmp_path / "fine", *start)
     assert "-checkpoint-" in fine.run.parent.name
     first, scratch = epochs(fine.run)[0], epochs(trained.run)
@@ -112,7 +112,7 @@ def test_one_batch(ms3_root: Path, tmp_path: Path) -> None:
 
 
 def test_overfit_repeats_two_batches(ms3_root: Path, tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
-    done = train(ms3_root, tmp_path, "debug=overfit", "data.epochs=12", "optimizer.lr=0.01")
+    done = train(ms3_root, tmp_path, "debug=overfit", "trainer.max_epochs=12", "optimizer.lr=0.01")
     rows = epochs(done.run)
     assert [int(row["step"]) for row in rows] == list(range(2, 26, 2))
     assert not [warning for warning in recwarn if "overfit" in str(warning.message)]  # it was asked for

@@ -38,7 +38,7 @@ def loss_and_gradients(task: AVSTask, clip: Clip) -> tuple[Tensor, dict[str, Ten
 
 
 def test_s4_decodes_the_annotated_frames_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    task, clip = task_and_clip(tmp_path, "loss.mapping_weight=0")
+    task, clip = task_and_clip(tmp_path, "model.loss.mapping_weight=0")
     loss, gradients, seen = loss_and_gradients(task, clip)
     assert seen == [3]  # one of five frames of each clip
     forward = AVSTask.forward
@@ -52,7 +52,7 @@ def test_s4_decodes_the_annotated_frames_alone(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_mapping_loss_reads_every_frame(tmp_path: Path) -> None:
-    task, clip = task_and_clip(tmp_path, "loss.mapping_weight=0.5")
+    task, clip = task_and_clip(tmp_path, "model.loss.mapping_weight=0.5")
     assert loss_and_gradients(task, clip)[2] == [15]
 
 

@@ -209,7 +209,7 @@ def test_numbers_out_of_range(ms3_root: Path, tmp_path: Path, word: str) -> None
 @pytest.mark.slow
 def test_killed_and_continued_is_one_run(ms3_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WANDB_SERVICE", raising=False)  # else the killed process has used that of this one
-    command = words(ms3_root, tmp_path, "data.epochs=4", "logger.clips=1", "logger.table=1", "logger.videos=0")
+    command = words(ms3_root, tmp_path, "trainer.max_epochs=4", "logger.clips=1", "logger.table=1", "logger.videos=0")
     _kill_after_epochs(command, tmp_path, 2)
     again = avseg(command, tmp_path)
     assert again.code == 0, again.err
@@ -221,7 +221,7 @@ def test_killed_and_continued_is_one_run(ms3_root: Path, tmp_path: Path, monkeyp
 
 @pytest.mark.slow
 def test_two_processes_open_one_run(ms3_root: Path, tmp_path: Path) -> None:
-    small = ["trainer=ddp_cpu", "trainer.enable_progress_bar=false", "data.batch_size=4", "data.epochs=1"]
+    small = ["trainer=ddp_cpu", "trainer.enable_progress_bar=false", "data.batch_size=4", "trainer.max_epochs=1"]
     command = [sys.executable, "-m", "avseg", *words(ms3_root, tmp_path, *small)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr

@@ -65,7 +65,7 @@ class LogMel:
     per_frame = True
 
     def __init__(self, hop: Hop = "vggish") -> None:
-        check_choice("data.hop", hop, HOPS)
+        check_choice("audio.hop", hop, HOPS)
         self.hop = hop
         self.name = f"log_mel-{hop}"
         # with hop "second" the last, incomplete second is padded

@@ -9,18 +9,18 @@ from avseg.cli.demo_listening import check_listening, draw_scopes
 from avseg.cli.main import build_parser
 from avseg.cli.main import main as avseg
 from avseg.cli.scores_table import show_scores
-from avseg.config.compose import compose
 from avseg.media.video_writer import make_clip_video
 from avseg.runs import RunDirectory, read_json
+from avseg.runs.configure import training_config
 from avseg.training.build import build_data
-from avseg.training.load import load_task
+from avseg.training.load import load_model, saved_config
 from avseg.utils.errors import UserError
 
 _TOY = ("--setting", "ms3", "--size", "64", "--val", "40", "--test", "80")
 # all 73 classes need more clips than two cores can train on in minutes
 _CUTOUT_CLASSES: tuple[str, ...] = ("dog", "cow", "duck", "rooster", "sheep", "lion", "elephant", "owl")
 _CUTOUT_CLASSES += ("violin", "drumkit", "firetruck", "frog")
-_SHORT = ("data.epochs=12", "callbacks.panels.every_n_epochs=4")
+_SHORT = ("trainer.max_epochs=12", "callbacks.panels.every_n_epochs=4")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,7 +35,7 @@ def run_main(data: Path, outputs: Path) -> None:
     data_root = data / "demo"
     out = outputs / "demo"
     make_data(data_root, ["toy", "--train", "400", *_TOY])
-    trained = _train(data_root, outputs, "demo", "data.epochs=8", "callbacks.panels.every_n_epochs=4")
+    trained = _train(data_root, outputs, "demo", "trainer.max_epochs=8", "callbacks.panels.every_n_epochs=4")
     video = out / "clip.mp4"
     _write_test_clip(trained, video)
     _run_command(["predict", video, "--out", out / "prediction", "--checkpoint", trained.path, "--overwrite"])
@@ -116,7 +116,7 @@ def _train(root: Path, outputs: Path, experiment: str, *overrides: str, recipe: 
     all_overrides = [f"recipe={recipe}", f"experiment={experiment}", f"data.root={root}", f"paths.outputs={outputs}"]
     all_overrides += overrides
     _run_command(["train", *all_overrides])
-    return RunDirectory.of(compose("train", all_overrides))
+    return RunDirectory.of(training_config(all_overrides))
 
 
 def _run_command(arguments: Sequence[object]) -> None:
@@ -137,7 +137,7 @@ def _run_command(arguments: Sequence[object]) -> None:
 
 def _write_test_clip(trained: RunDirectory, path: Path) -> None:
     """Write the first test clip as a video with sound, to predict on."""
-    dataset = build_data(load_task(trained.path).config).dataset("test")
+    dataset = build_data(saved_config(load_model(trained.path).record)).dataset("test")
     waveform, sample_rate = read_wav(dataset.layout.wav(dataset.entries[0]))
     frames = dataset[0].frames[0].permute(0, 2, 3, 1).numpy()  # (T, H, W, 3)
     make_clip_video(frames, waveform.numpy(), path, sample_rate=sample_rate)

@@ -11,10 +11,10 @@ from avseg.cli.scores_table import print_table
 from avseg.data.clip import Clip
 from avseg.draw.panel import save_comparison
 from avseg.metrics import mask_iou
-from avseg.models.avs.module import AVSTask
+from avseg.models.base import AVSegModule
 from avseg.runs import RunDirectory, read_json
 from avseg.training.build import build_data
-from avseg.training.load import load_task
+from avseg.training.load import load_clip_model, saved_config
 
 # least differences of mIoU in points, where sounds stay over the clip and where they change every second
 _MIN_GAIN_CLIP = 10
@@ -92,8 +92,8 @@ def draw_scopes(clip_scope: RunDirectory, frame_scope: RunDirectory, path: Path,
         path: the image to write.
         max_clips: number of test clips among which the median is taken.
     """
-    models = {"clip scope": load_task(clip_scope.path), "frame scope": load_task(frame_scope.path)}
-    dataset = build_data(models["clip scope"].config).dataset("test")
+    models = {"clip scope": load_clip_model(clip_scope.path), "frame scope": load_clip_model(frame_scope.path)}
+    dataset = build_data(saved_config(models["clip scope"].record)).dataset("test")
     views = []
     for index in range(min(max_clips, len(dataset))):
         views.append(_View(dataset[index], models))
@@ -120,12 +120,12 @@ class _View:
         gain: sum of J of the second model minus that of the first.
     """
 
-    def __init__(self, clip: Clip, models: dict[str, AVSTask]) -> None:
+    def __init__(self, clip: Clip, models: dict[str, AVSegModule]) -> None:
         self.clip = clip
         self.maps: dict[str, Tensor] = {}
         self.scores: dict[str, list[float]] = {}
         for name, model in models.items():
-            probabilities = model.predict_clip(clip.frames, clip.sound)[0]
+            probabilities = model.predict_batch(clip.frames, clip.sound)[0]
             self.maps[name] = probabilities
             self.scores[name] = mask_iou(torch.logit(probabilities, eps=1e-6), clip.masks[0]).tolist()
         first, second = self.scores.values()

@@ -10,14 +10,13 @@ from rich.table import Table
 from avseg.cli.predict_inputs import choose_folders, find_videos, has_results
 from avseg.cli.scores_table import print_table
 from avseg.media.video import Video, probe
-from avseg.models.lu_avs.composition import StrongBaselineTask
 from avseg.predict.api import make_predictor
 from avseg.predict.clip_predictor import ClipPredictor
 from avseg.predict.device import find_device
 from avseg.predict.long_predictor import LongPredictor
 from avseg.predict.writer import write_prediction
 from avseg.runs.find import checkpoint_of, newest_complete_run
-from avseg.training.load import load_any
+from avseg.training.load import load_model
 from avseg.utils.errors import UserError
 from avseg.utils.hashing import file_digest
 
@@ -124,9 +123,9 @@ def _load(arguments: argparse.Namespace) -> tuple[ClipPredictor | LongPredictor,
             "or pass a run or a checkpoint file with --checkpoint"
         )
     device = find_device(arguments.device)
-    task = load_any(source)
+    model = load_model(source)
     predictor = make_predictor(
-        task.to(device),
+        model.to(device),
         every_frame=arguments.every_frame,
         threshold=arguments.threshold,
         batch=arguments.batch,
@@ -134,9 +133,9 @@ def _load(arguments: argparse.Namespace) -> tuple[ClipPredictor | LongPredictor,
         device=device,
     )
     _check_long_options(predictor, arguments)
-    if isinstance(task, StrongBaselineTask):  # a composition of two runs, without weights of its own
-        branch = task.config["branch"]
-        return predictor, {"path": str(source), "visual_run": branch["visual_run"], "audio_run": branch["audio_run"]}
+    if not model.config.trained:  # a composition of finished runs, without weights of its own
+        runs = {f"{role}_run": run.run for role, run in model.config.sources().items()}
+        return predictor, {"path": str(source), **runs}
     file = checkpoint_of(source)
     return predictor, {"path": str(file), "sha256": file_digest(file)}
 
@@ -146,7 +145,7 @@ def _check_long_options(predictor: ClipPredictor | LongPredictor, arguments: arg
         for option, value in (("--lu-avs", arguments.lu_avs), ("--save-masks", arguments.save_masks)):
             if value:
                 raise UserError(
-                    f"{option} is for runs on long videos (branch=...), and this is an AVS model; leave it out"
+                    f"{option} is for runs on long videos of LU-AVS; this is a model of short clips; leave it out"
                 )
     elif arguments.save_masks and predictor.region != "mask":
         regions = {"box": "boxes", "none": "no regions"}[predictor.region]

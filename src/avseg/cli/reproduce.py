@@ -52,7 +52,7 @@ def _prepare_data(experiment: Experiment, jobs: Sequence[Job]) -> None:
     settings: dict[Path, str] = {}
     for job in jobs:
         if not job.run.complete:
-            settings[Path(job.config["data"]["root"])] = str(job.config["data"]["setting"])
+            settings[Path(job.config.data.root)] = job.config.data.setting
     for root, setting in settings.items():
         if arguments := experiment.sweep.prepare.get(root.name):
             make_data(root, arguments)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from avseg.config.branch import COMPOSED
 from avseg.config.experiments import experiment_names
 from avseg.runs import RunDirectory, run_hash
 from avseg.runs.find import complete_run, runs_of
@@ -81,7 +80,7 @@ class Reproduction:
     def folder(self) -> Path:
         """Folder of the table's files."""
         job = next(iter(self.cells.values()))
-        return Path(job.config["paths"]["outputs"]).expanduser() / self.experiment.name / "table"
+        return Path(job.config.paths.outputs).expanduser() / self.experiment.name / "table"
 
     def table(self) -> Table:
         """Build the table of the runs that are complete now.
@@ -153,11 +152,11 @@ def _refuse_changed_results(experiment: Experiment, jobs: Sequence[Job], overrid
     suspects = [override for override in overrides if override.partition("=")[0].split(".")[0] not in _NO_SCIENCE]
     if not suspects:
         return
-    plain_jobs = plan([job.words[: -len(overrides)] for job in jobs])
+    plain_jobs = plan([job.overrides[: -len(overrides)] for job in jobs])
     for plain, job in zip(plain_jobs, jobs, strict=True):
         if run_hash(plain.config) == run_hash(job.config):
             continue
-        guilty = [override for override in suspects if plan([[*plain.words, override]])[0].run_id != plain.run_id]
+        guilty = [override for override in suspects if plan([[*plain.overrides, override]])[0].run_id != plain.run_id]
         raise UserError(
             f"{' '.join(guilty or suspects)} changes the results of {experiment.name}; "
             "give the changed table a name of its own with experiment=NAME"
@@ -171,14 +170,14 @@ def _source_jobs(experiment: Experiment, jobs: Sequence[Job], overrides: Sequenc
     commands: dict[str, list[str]] = {}
     names = []
     for job in jobs:
-        outputs = Path(job.config["paths"]["outputs"]).expanduser()
+        outputs = Path(job.config.paths.outputs).expanduser()
         for run_id, command in job.needs.items():
             if run_id in planned or run_id in commands:
                 continue
             existing = complete_run(outputs, run_id) or next(iter(runs_of(outputs, run_id)), None)
             name = existing.path.parents[1].relative_to(outputs).as_posix() if existing else experiment.name
             commands[run_id] = [f"experiment={name}", *shlex.split(command)[2:], *logger]
-            source = "a branch" if job.config["branch"]["name"] in COMPOSED else "Single-source"
+            source = "Single-source" if job.config.model.trained else "a branch"
             names.append(f"{source} for {job.name}")
     return plan(list(commands.values()), names)
 

@@ -5,18 +5,25 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch.distributed as processes
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from avseg.cli.scores_table import show_result
+from avseg.config.multirun import as_written, combinations, hydra_settings, multirun
+from avseg.runs.configure import training_config
+from avseg.sweep import Job, Outcome, plan, run_jobs
+from avseg.sweep.jobs import make_pool, refuse_changed_jobs, refuse_too_large, remember_jobs
+from avseg.sweep.launchers import is_slurm, outcomes_of, refuse_launcher
+from avseg.sweep.plan_table import failures, show_plan
+from avseg.training.fit import train
 from avseg.utils.errors import UserError
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
-    from avseg.sweep import Job, Outcome
-
-
-def sweep(overrides: list[str], dry_run: bool = False) -> int:
-    """Runs the jobs that the overrides stand for.
+def run_sweep(overrides: list[str], *, dry_run: bool = False) -> int:
+    """Run the jobs that the overrides stand for.
 
     Args:
         overrides: Hydra overrides, some with several values.
@@ -28,50 +35,38 @@ def sweep(overrides: list[str], dry_run: bool = False) -> int:
     Raises:
         UserError: a mistake in any of the jobs, or a launcher that cannot run them; nothing was started.
     """
-    from avseg.config.multirun import combinations, hydra_settings
-    from avseg.sweep import plan
-    from avseg.sweep.jobs import make_pool, refuse_too_large
-    from avseg.sweep.launchers import refuse_launcher
-    from avseg.sweep.plan_table import show_plan
-
     settings = hydra_settings(overrides)
-    commands = combinations(overrides, settings)
-    jobs = plan(commands)
+    jobs = plan(combinations(overrides, settings))
     refuse_launcher(settings, jobs)
-    own = settings["launcher"] if settings["name"] == "isolated" else {}
-    pool = make_pool(jobs, own.get("jobs_at_once"), own.get("devices"))
-    if dry_run or own.get("dry_run"):
+    isolated = settings["launcher"] if settings["name"] == "isolated" else {}
+    pool = make_pool(jobs, isolated.get("jobs_at_once"), isolated.get("devices"))
+    if dry_run or isolated.get("dry_run"):
         show_plan(jobs, pool)
         return 0
-    if own:
+    if isolated:
         refuse_too_large(jobs, pool)
-    return conclude(_launch(overrides, jobs, settings))
+    return report_failures(_launch(overrides, jobs, settings))
 
 
-def conclude(outcomes: Sequence["Outcome"]) -> int:
-    """Says which jobs are not complete, and why; the exit code."""
-    from avseg.sweep.plan_table import failures
-
+def report_failures(outcomes: Sequence[Outcome]) -> int:
+    """Print the jobs that are not complete, and the reasons; returns the exit code."""
     lines = failures(outcomes)
     for line in lines:
         print(line, file=sys.stderr)
     return 1 if lines else 0
 
 
-def _launch(overrides: list[str], jobs: Sequence["Job"], settings: dict[str, Any]) -> Sequence["Outcome"]:
-    """Through Hydra; another launcher than ours is believed only what lies in the run directories."""
-    from avseg.config.multirun import multirun
-    from avseg.sweep.launchers import is_slurm, outcomes_of
-    from avseg.sweep.override_drift import refuse_changed_words, remember_words
-
+def _launch(overrides: list[str], jobs: Sequence[Job], settings: dict[str, Any]) -> Sequence[Outcome]:
+    """Launch through Hydra; the outcomes of a foreign launcher are read from the run directories alone."""
     folder = jobs[0].run.path.parents[1] / "logs"
-    words = [f"hydra.sweep.dir={folder}", "hydra.sweep.subdir=.", *overrides]
+    arguments = [f"hydra.sweep.dir={folder}", "hydra.sweep.subdir=.", *overrides]
     if settings["name"] == "isolated":
-        return multirun(words, run_here)
-    refuse_changed_words(jobs)
-    remember_words(jobs)
+        return multirun(arguments, run_here)
+    refuse_changed_jobs(jobs)
+    remember_jobs(jobs)
+    in_process = settings["name"] == "basic" or is_slurm(settings)
     try:
-        multirun(words, run_here if settings["name"] == "basic" or is_slurm(settings) else run_in_child)
+        multirun(arguments, run_here if in_process else run_in_child)
     except UserError:
         raise
     except Exception as error:  # a worker was killed: the launcher knows no more, the run directories do
@@ -79,42 +74,34 @@ def _launch(overrides: list[str], jobs: Sequence["Job"], settings: dict[str, Any
     return outcomes_of(jobs)
 
 
-def run_here(_: "DictConfig") -> None:
-    """A job in the process that the launcher gives it; under SLURM each of its tasks calls this."""
-    from avseg.cli.train import train_and_show
-
-    words = _words()
+def run_here(_: DictConfig) -> None:
+    """Run a job in the process that the launcher chose; under SLURM each of its tasks calls this."""
+    overrides = _job_overrides()
     program = sys.argv[0]
-    # a job is the plain command of its own: so says its manifest
-    sys.argv = [program, "train", *words]
+    # the manifest records the plain command of the job
+    sys.argv = [program, "train", *overrides]
     try:
-        with _as_if_alone():
-            train_and_show(words)
+        with _isolated_environment():
+            show_result(train(training_config(overrides)).path)
     except UserError as error:
         print(f"this job failed: {error}", file=sys.stderr)
-    except Exception:  # stops no other job; the run directory remembers it
+    except Exception:  # does not stop the other jobs; the run directory records it
         traceback.print_exc()
 
 
-def run_in_child(_: "DictConfig") -> None:
-    """A job as a fresh process below the launcher's worker, which may run several one after another."""
-    from avseg.sweep import plan, run_jobs
-
-    run_jobs(plan([_words()]), jobs_at_once=1)
+def run_in_child(_: DictConfig) -> None:
+    """Run a job as a fresh process below the launcher's worker, which may run several one after another."""
+    run_jobs(plan([_job_overrides()]), jobs_at_once=1)
 
 
-def _words() -> list[str]:
-    from hydra.core.hydra_config import HydraConfig
-    from omegaconf import OmegaConf
-
-    return [str(word) for word in OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False) or ()]
+def _job_overrides() -> list[str]:
+    overrides = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False) or ()
+    return [as_written(str(override)) for override in overrides]
 
 
 @contextmanager
-def _as_if_alone() -> Iterator[None]:
-    """Takes back what a job leaves in the process, by which the next one would think that it is one of several."""
-    import torch.distributed as processes
-
+def _isolated_environment() -> Iterator[None]:
+    """Restore what a job leaves in the process and would make the next job believe that it is a DDP rank."""
     before = dict(os.environ)
     try:
         yield

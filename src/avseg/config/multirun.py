@@ -14,7 +14,6 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from avseg.config import schema
 from avseg.config.compose import explain, readable
 from avseg.config.paths import conf_folder
 from avseg.utils.errors import UserError, nearest
@@ -72,7 +71,7 @@ def combinations(overrides: list[str], settings: dict[str, Any]) -> list[list[st
         parsed = parser.parse_overrides([readable(word) for word in words])
         jobs: list[list[str]]
         (jobs,) = BasicSweeper.split_arguments([word for word in parsed if not word.is_hydra_override()], None)
-    return jobs
+    return [[as_written(override) for override in job] for job in jobs]
 
 
 def multirun(overrides: list[str], function: Callable[[Any], Any]) -> list[Any]:
@@ -90,6 +89,11 @@ def multirun(overrides: list[str], function: Callable[[Any], Any]) -> list[Any]:
     return [job.return_value for batch in batches for job in batch]
 
 
+def as_written(override: str) -> str:
+    """An override without the mark that `readable` adds, and without the quotes that the user need not write."""
+    return override.removeprefix("++")
+
+
 def _hydra(overrides: list[str]) -> dict[str, Any]:
     with _hydra_of_ours(overrides) as hydra:
         words = [readable(word) for word in overrides]
@@ -101,7 +105,6 @@ def _hydra(overrides: list[str]) -> dict[str, Any]:
 @contextmanager
 def _hydra_of_ours(overrides: list[str]) -> Iterator[Any]:
     """Hydra on `conf/`; its errors in one line."""
-    schema.register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf_folder()), version_base="1.3", job_name="avseg"):
         try:

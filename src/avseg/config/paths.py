@@ -1,25 +1,43 @@
-"""Where `conf/` lies and what groups it has; imports nothing heavy, since `--help` uses it."""
+"""The folders of configurations, those of plugins included; imports nothing heavy."""
 
 from pathlib import Path
 
+from avseg.config.plugins import plugins
+
+
+def shipped_folder(name: str) -> Path:
+    """A folder inside the package when installed from a wheel, else at the top of the checkout."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / name
+    return inside if inside.is_dir() else package.parents[1] / name
+
 
 def conf_folder() -> Path:
-    """The folder of yaml files: inside the package when installed from a wheel, at the top of a checkout else."""
-    package = Path(__file__).resolve().parents[1]
-    shipped = package / "conf"
-    return shipped if shipped.is_dir() else package.parents[1] / "conf"
+    """The yaml files of avseg."""
+    return shipped_folder("conf")
+
+
+def conf_folders() -> list[Path]:
+    """The yaml files of avseg and of every plugin."""
+    return [conf_folder(), *(plugin.conf for plugin in plugins() if plugin.conf.is_dir())]
+
+
+def groups() -> list[str]:
+    """The configuration groups; `hydra` is Hydra's own."""
+    names: set[str] = set()
+    for folder in conf_folders():
+        names.update(path.name for path in folder.iterdir() if path.is_dir() and path.name != "hydra")
+    return sorted(names)
+
+
+def options(group: str) -> list[str]:
+    """The options of a group."""
+    names: set[str] = set()
+    for folder in conf_folders():
+        names.update(path.stem for path in (folder / group).glob("*.yaml"))
+    return sorted(names)
 
 
 def groups_help() -> str:
     """A line per group with its options."""
     return "\n".join(f"  {group:10s} {', '.join(options(group))}" for group in groups())
-
-
-def options(group: str) -> list[str]:
-    """The options of a group."""
-    return sorted(path.stem for path in (conf_folder() / group).glob("*.yaml"))
-
-
-def groups() -> list[str]:
-    """The groups; `hydra` is Hydra's own."""
-    return sorted(path.name for path in conf_folder().iterdir() if path.is_dir() and path.name != "hydra")

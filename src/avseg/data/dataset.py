@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -61,6 +62,15 @@ class ClipDataset(Dataset[Clip], ABC):
             UserError: the file is missing or damaged.
         """
         return clip_sound(self.read_items(index), self.frontend, self.seconds(index), self.setting.clip_length)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes by index; empty for sounding or not."""
+        return ()
+
+    def sound_file(self, index: int) -> Path | None:
+        """The wav file of a clip, for dashboards; None if there is none."""
+        return None
 
     def __len__(self) -> int:
         """Return the number of clips."""

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from avseg.audio.frontend import LogMel
 from avseg.draw.overlay import upsample
 from avseg.media.video import Video, probe
-from avseg.models.avs.module import AVSTask
-from avseg.models.lu_avs.base import VideoTest
+from avseg.models.lu_avs.base import LongVideoModule
 from avseg.predict.clip_predictor import ClipPredictor
 from avseg.predict.long_predictor import LongPredictor
 from avseg.predict.prediction import FramePrediction
@@ -43,13 +41,11 @@ def make_predictor(
         UserError: an option that the model does not have.
     """
     device = torch.device(device)
-    if isinstance(model, VideoTest):
+    if isinstance(model, LongVideoModule):
         rate = math.inf if every_frame else rate
         return LongPredictor(model, rate=rate, threshold=threshold, batch=batch, device=device)
     if rate is not None:
-        raise UserError("--rate is for runs on long videos (branch=...), and this is an AVS model; leave it out")
-    if isinstance(model, AVSTask):
-        model = _TaskModel(model)
+        raise UserError("--rate is for runs on long videos of LU-AVS; this is a model of short clips; leave it out")
     return ClipPredictor(
         model,  # type: ignore[arg-type]
         batch=batch or (8 if device.type == "cuda" else 1),
@@ -137,20 +133,6 @@ def predict(
         model, every_frame=every_frame, threshold=threshold, batch=batch, rate=rate, device=device
     )
     return Result(predictor, probe(Path(video)))
-
-
-class _TaskModel(nn.Module):
-    """Gives an `AVSTask` the interface of `ClipModel`."""
-
-    def __init__(self, task: AVSTask) -> None:
-        super().__init__()
-        self.task = task
-        self.frontend = LogMel(task.hop)  # type: ignore[arg-type]
-        self.clip_length = task.clip_length
-        self.image_size = task.image_size
-
-    def predict_batch(self, frames: Tensor, sound: Tensor) -> Tensor:
-        return self.task.predict_clip(frames, sound)
 
 
 def _region_map(frame: FramePrediction, height: int, width: int) -> np.ndarray:

@@ -1,13 +1,12 @@
 """Predict a video with a model of long videos: its sound first, then its frames a few at a time.
 
-A prediction equals an evaluation (`VideoTest.predict_video`) without annotations. Memory does not grow with the length
-of the video, since its sound is also read in parts.
+A prediction equals an evaluation (`LongVideoModule.predict_video`) without annotations. Memory does not grow with the
+length of the video, since its sound is also read in parts.
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from typing import Literal
 
 import numpy as np
 import torch
@@ -15,9 +14,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from avseg.audio.frontend import FrontEnd, LogMel, fit_to_frames
-from avseg.data.lu_avs import Chunk, LUAVSConfig, LUAVSDataModule, LUVideo, Release, stream
+from avseg.data.lu_avs import Chunk, LUVideo, Release, stream
 from avseg.data.lu_avs.evaluation import video_size
 from avseg.data.lu_avs.ground_truth import boxes_around
+from avseg.data.lu_avs.resize import Fit
 from avseg.data.lu_avs.seconds import FRAMES_PER_SECOND, frames_of_second
 from avseg.data.lu_avs.streaming import read_frames
 from avseg.draw.labels import class_colour
@@ -28,11 +28,11 @@ from avseg.media.sound_reader import RATE, sound_seconds
 from avseg.media.video import Video, second_of
 from avseg.models.lu_avs.activity import sound_activity
 from avseg.models.lu_avs.aggregation import Prediction, aggregate
-from avseg.models.lu_avs.audio_module import SoundBranchTask
-from avseg.models.lu_avs.base import LongTask, VideoTest
-from avseg.models.lu_avs.composition import StrongBaselineTask
-from avseg.models.lu_avs.frame_module import FrameBranchTask
-from avseg.models.lu_avs.tpavi_module import LongAVSTask
+from avseg.models.lu_avs.audio_module import AudioModule
+from avseg.models.lu_avs.base import BranchModule, LongVideoModule
+from avseg.models.lu_avs.composition import StrongModule
+from avseg.models.lu_avs.frame_module import FrameModule
+from avseg.models.lu_avs.tpavi_module import LongAVSModule
 from avseg.predict.clip_predictor import batched
 from avseg.predict.device import inference
 from avseg.predict.prediction import FramePrediction, Sound, VideoPrediction, sound_level
@@ -66,7 +66,7 @@ class LongPredictor:
 
     def __init__(
         self,
-        task: VideoTest,
+        task: LongVideoModule,
         *,
         rate: float | None = None,
         threshold: float | None = None,
@@ -77,23 +77,23 @@ class LongPredictor:
         self.device = torch.device(device)
         self.region = task.region
         self.visual, self.audio = _branches(task)
-        self.knows_classes = not isinstance(task, LongAVSTask)
+        self.knows_classes = not isinstance(task, LongAVSModule)
         self.names = task.labels if self.knows_classes else ["sounding"]
-        self.frontend: FrontEnd = LogMel("second")
-        self.model_name = str(task.config["branch"]["name"])
+        self.frontend: FrontEnd = task.frontend or LogMel("second")
+        self.model_name = task.config.name
         if rate is not None and self.visual is None:
             reason = "hears whole seconds" if self.knows_classes else "sees five frames of each second"
             option = f"--rate {rate:g}" if math.isfinite(rate) else "--every-frame"
             raise UserError(f"{option}: this run ({self.model_name}) {reason}; leave it out")
-        data = _reading_options(task, self.visual)
-        self.fit = data.fit
-        self.frames_per_chunk = batch or data.config.frames_per_chunk
-        self.rate = rate or data.rate
+        data = task.record["data"]
+        self.fit = _frame_fit(task, self.visual)
+        self.frames_per_chunk = batch or data["frames_per_chunk"]
+        self.rate = rate or data["rate"]
         self._set_thresholds(threshold)
 
     def _set_thresholds(self, threshold: float | None) -> None:
-        self.settings: dict[str, object] = {"branch": self.model_name}
-        if not isinstance(self.task, LongTask):
+        self.settings: dict[str, object] = {"model": self.model_name}
+        if not isinstance(self.task, BranchModule):
             self.pixel_threshold = 0.5 if threshold is None else threshold
             self.settings |= {"rate": FRAMES_PER_SECOND, "threshold": self.pixel_threshold, "labels": self.names}
             return
@@ -187,10 +187,10 @@ class LongPredictor:
 
     def _sounding_pixels(self, frames: Tensor, item: Tensor, size: tuple[int, int]) -> Tensor:
         """Predict the sounding pixels (n, H, W) of n frames (n, 3, h, w) with the item (1, *shape) of their second."""
-        assert isinstance(self.task, LongAVSTask)
+        assert isinstance(self.task, LongAVSModule)
         sound = item.expand(1, len(frames), *item.shape[1:]).to(self.device)
         with inference(self.device):
-            maps = self.task.predict_clip(frames[None].to(self.device), sound)  # (1, n, h, w)
+            maps = self.task.predict_batch(frames[None].to(self.device), sound)  # (1, n, h, w)
             return (
                 functional.interpolate(maps, size=size, mode="bilinear", align_corners=False)[0] > self.pixel_threshold
             )
@@ -230,20 +230,17 @@ class LongPredictor:
         )
 
 
-def _branches(task: VideoTest) -> tuple[FrameBranchTask | None, SoundBranchTask | None]:
+def _branches(task: LongVideoModule) -> tuple[FrameModule | None, AudioModule | None]:
     """Return the visual and the audio branch."""
-    if isinstance(task, StrongBaselineTask):
+    if isinstance(task, StrongModule):
         return task.visual, task.audio
-    return task if isinstance(task, FrameBranchTask) else None, task if isinstance(task, SoundBranchTask) else None
+    return task if isinstance(task, FrameModule) else None, task if isinstance(task, AudioModule) else None
 
 
-def _reading_options(task: VideoTest, visual: FrameBranchTask | None) -> LUAVSDataModule:
-    """Return how a run reads frames, at the size that the visual branch was trained with; no data is read."""
-    data = task.config["data"]
-    trained = visual.config["data"] if visual is not None else data
-    options = data["options"] | {key: trained["options"][key] for key in ("long_side",) if key in trained["options"]}
-    branch: Literal["avs", "mask"] = "avs" if isinstance(task, LongAVSTask) else "mask"
-    return LUAVSDataModule(LUAVSConfig(data["root"], image_size=trained["image_size"], **options), branch)
+def _frame_fit(task: LongVideoModule, visual: FrameModule | None) -> Fit:
+    """Return the size of frames that the model, or the visual branch of a composition, was trained with."""
+    data = (visual or task).record["data"]
+    return Fit(data["image_size"], data["long_side"], square=isinstance(task, LongAVSModule))
 
 
 def _times(video: LUVideo) -> Iterator[Chunk]:

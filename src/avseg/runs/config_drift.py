@@ -1,5 +1,6 @@
-"""Refuses a run directory whose configuration is not the one asked for: results are never mixed or overwritten."""
+"""Refuse to mix results: a run directory, or the overrides of a sweep, whose configuration has changed since."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,77 +8,129 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from avseg.runs.directory import RunDirectory
+from avseg.config.read import override_key, train_config
+from avseg.config.schema import Plain, TrainConfig, TrainerConfig
+from avseg.runs.directory import RunDirectory, read_json, write_json
 from avseg.runs.identity import science
 from avseg.utils.errors import UserError
 
 _MISSING = "(nothing)"
-# every version has written these
-_ALWAYS = ("data", "trainer", "init", "seed")
-# with a schema, so that a key that is not there is one of a later version; the others hold what their class takes
-_GROUPS = ("task", "data", "backbone", "audio", "fusion", "init", "loss", "optimizer", "branch")
+# overrides that say where and how, not what; `trainer=` itself chooses the precision, and counts
+_INFRASTRUCTURE_GROUPS = ("hydra", "logger", "paths", "experiment", "seed", "metrics")
 
 
-def refuse_changed(run: RunDirectory, config: dict[str, Any]) -> None:
-    """Checks that `config.yaml` of a run that was begun means the same science.
+def refuse_changed(run: RunDirectory, config: TrainConfig) -> None:
+    """Check that `config.yaml` of a run that was begun means the same science.
 
     Raises:
         UserError: it was edited by hand, is damaged, or belongs to other science with the same hash.
     """
     if not run.config.is_file():
         return
-    if changed := first_change(run.config, config):
-        key, before, now = changed
+    if change := first_change(run.config, config):
+        key, before, now = change
         raise UserError(
             f"{run.config}: {key} is {before} there and {now} in this command; undo the change in the file, "
             "give this run another name with experiment=NAME, or delete the old folder"
         )
 
 
-def first_change(written: Path, config: dict[str, Any]) -> tuple[str, Any, Any] | None:
+def first_change(written: Path, config: TrainConfig) -> tuple[str, Plain, Plain] | None:
     """The first key of the science that differs from a written configuration: `(key, before, now)`, or None.
 
     Args:
         written: a `config.yaml`.
-        config: the resolved configuration of now.
+        config: the current configuration.
 
     Raises:
-        UserError: the file is no configuration.
+        UserError: the file is not a configuration.
     """
     try:
-        loaded: Any = OmegaConf.to_container(OmegaConf.load(written))
-        if missing := set(_ALWAYS) - loaded.keys():
-            raise KeyError(*missing)
-        before = science(_filled(loaded, config))
-    except (yaml.YAMLError, OmegaConfBaseException, OSError, KeyError, TypeError, AttributeError) as error:
+        values: Any = OmegaConf.to_container(OmegaConf.load(written))
+        before = science(train_config(values))
+    except (yaml.YAMLError, OmegaConfBaseException, OSError, TypeError, AttributeError, UserError) as error:
+        reason = str(error) if isinstance(error, UserError) else type(error).__name__
         raise UserError(
-            f"{written} is no configuration of a run ({type(error).__name__}); "
+            f"{written} is not a configuration of a run ({reason}); "
             "give this run another name with experiment=NAME, or delete the old folder"
         ) from error
-    old, new = _flat(before), _flat(science(config))
+    old = _flat(before)
+    new = _flat(science(config))
     for key in dict.fromkeys((*new, *old)):
         if old.get(key, _MISSING) != new.get(key, _MISSING):
             return key, old.get(key, _MISSING), new.get(key, _MISSING)
     return None
 
 
-def _filled(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """With the keys that there were not yet when the run was begun; those that change its science change its hash."""
-    filled = dict(before)
-    for key, value in now.items():
-        if key not in before:
-            filled[key] = value
-        elif isinstance(value, dict) and isinstance(before[key], dict) and key in _GROUPS:
-            filled[key] = {**value, **before[key]}
-    return filled
+def scientific_overrides(overrides: Sequence[str], config: TrainConfig) -> str:
+    """The overrides that can change a result, sorted: the key of a job in `sweep.json`.
+
+    Args:
+        overrides: of a job.
+        config: what they compose to; it knows which keys of its groups are infrastructure.
+    """
+    infrastructure = {f"trainer.{key}" for key in TrainerConfig.infrastructure_keys()}
+    infrastructure |= {f"data.{key}" for key in type(config.data).infrastructure_keys()}
+    infrastructure.add("callbacks.panels")
+    kept: list[str] = []
+    for override in overrides:
+        key = override_key(override).replace("/", ".")
+        ignored = any(key == name or key.startswith(f"{name}.") for name in infrastructure)
+        if key.split(".")[0] not in _INFRASTRUCTURE_GROUPS and not ignored:
+            kept.append(override)
+    return " ".join(sorted(kept))
 
 
-def _flat(node: Any, prefix: str = "") -> dict[str, Any]:
+class SweepRecord:
+    """`outputs/<experiment>/sweep.json`: the folder of the run that each job's overrides meant.
+
+    Args:
+        file: the json file.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.runs: dict[str, str] = read_json(file).get("runs", {}) if file.is_file() else {}
+
+    def refuse_changed(self, name: str, overrides: Sequence[str], config: TrainConfig) -> None:
+        """Check that the overrides of a job mean what they meant when its run was begun.
+
+        Raises:
+            UserError: a file of `conf/`, or this program, has changed since; with the first key that differs.
+        """
+        current = RunDirectory.of(config).path.parent
+        before = self.runs.get(scientific_overrides(overrides, config), current.name)
+        if before == current.name:
+            return
+        folder = current.parent / before
+        # an old folder that is gone, or in which nothing was begun, mixes with nothing
+        for written in sorted(folder.glob("seed=*/config.yaml")):
+            change = first_change(written, config)
+            key, old, new = change or ("the meaning of these overrides", folder.name, current.name)
+            raise UserError(
+                f"{name}: {key} was {old} when {folder} was begun and is {new} now, by a change in conf/ or of "
+                f"avseg; give the new runs a name of their own with experiment=NAME, or delete {folder}"
+            )
+
+    def remember(self, jobs: Sequence[tuple[Sequence[str], TrainConfig]]) -> None:
+        """Write what the overrides of jobs mean now."""
+        runs = dict(self.runs)
+        for overrides, config in jobs:
+            runs[scientific_overrides(overrides, config)] = RunDirectory.of(config).path.parent.name
+        if runs != self.runs:
+            write_json(self.file, {"runs": runs})
+            self.runs = runs
+
+
+def _flat(node: Plain, prefix: str = "") -> dict[str, Plain]:
     """Dotted keys of the leaves."""
     if isinstance(node, dict) and node:
-        pairs = [(str(key), value) for key, value in node.items()]
+        children = [(str(key), value) for key, value in node.items()]
     elif isinstance(node, list) and any(isinstance(entry, dict) for entry in node):
-        pairs = [(str(place), value) for place, value in enumerate(node)]
+        children = [(str(index), value) for index, value in enumerate(node)]
     else:
         return {prefix: node}
-    return {key: leaf for name, value in pairs for key, leaf in _flat(value, f"{prefix}.{name}".strip(".")).items()}
+    leaves: dict[str, Plain] = {}
+    for name, value in children:
+        leaves |= _flat(value, f"{prefix}.{name}".strip("."))
+    return leaves

@@ -1,114 +1,126 @@
-"""The configuration of a training command, and of the Single-source run that it may begin from (Table A2)."""
+"""The configuration of a training command, with the runs that it depends on.
+
+These are the Single-source run that it begins from (Table A2), and the branches of a composition (LU-AVS).
+"""
 
 import shlex
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
-from avseg.config.branch import COMPOSED
-from avseg.config.compose import compose
+from avseg.config.compose import compose_train
+from avseg.config.read import override_key
+from avseg.config.schema import InitConfig, SourceRun, TrainConfig
+from avseg.models.lu_avs.config import StrongConfig
 from avseg.runs.identity import run_id
 from avseg.utils.errors import UserError
 
-# what belongs to the own run alone: its start, its name, its data set with that data set's recipe, its dashboard
-_OWN = ("init", "experiment", "logger", "hydra", "loss", "trainer.max_epochs")
-# of the strong baseline: what a composition decides itself, of its branches and of its evaluation
-_OF_COMPOSITION = ("aggregation", "smoothing", "score", "visual", "audio")
-_OF_EVALUATION = ("data.options.rate", "data.options.frames_per_chunk")
-_OWN_DATA = ("root", "name", "setting", "num_classes", "epochs", "mapping_weight", "options")
+# overrides of this run alone: its start, its name, its data set, its dashboard, the recipe that depends on the data
+_NOT_OF_SOURCE = ("init", "experiment", "logger", "hydra", "model.loss", "trainer.max_epochs")
+_DATA_OF_SOURCE = ("root", "name", "setting")
+# overrides of a composition that its branches do not read
+_OF_COMPOSITION = ("model", "experiment", "logger", "hydra", "data.rate", "data.frames_per_chunk")
+# options of a composition that it reads itself
+_COMPOSITION_OPTIONS = ("aggregation", "smoothing", "score", "visual", "audio")
 
 
-def training_config(overrides: list[str]) -> dict[str, Any]:
-    """Composes the configuration of `avseg train OVERRIDE...`.
+def training_config(overrides: Sequence[str]) -> TrainConfig:
+    """Compose the configuration of `avseg train OVERRIDE...`.
 
     With `init=single_source`, `init.run` becomes the id of the run to begin from, and `init.command` the command that
-    makes it. Whether that run exists is not asked here (see `avseg.runs.find.complete_run`).
+    makes it; the sources of a composition likewise. Whether these runs exist is not asked here.
 
     Args:
         overrides: Hydra overrides.
 
     Raises:
-        UserError: see `avseg.config.compose.compose`; or `init.source` describes no run.
+        UserError: see `avseg.config.compose.compose_train`; or a source that is not a run.
     """
-    config = compose("train", overrides)
-    init = config["init"]
-    if init["run"] or init["command"]:
+    config = compose_train(overrides)
+    if config.init.run or config.init.command:
         raise UserError("init.run and init.command follow from init.source and init.seed; leave them out")
-    if init["name"] == "single_source":
-        words = source_words(overrides, init["source"], init["seed"])
-        init |= {"run": run_id(_source_config(words)), "command": shlex.join(["avseg", "train", *words])}
-    if config["branch"]["name"] in COMPOSED:
-        _fill_parts(config, overrides)
+    if config.init.name == "single_source":
+        config = replace(config, init=_with_source(config.init, overrides))
+    if isinstance(config.model, StrongConfig):
+        config = _with_branches(config, config.model, overrides)
     return config
 
 
-def _fill_parts(whole: dict[str, Any], overrides: list[str]) -> None:
-    """The two runs that a composition of the strong baseline is of, by identity, and the commands that make them."""
-    branch = whole["branch"]
-    for word in overrides:
-        _refuse_of_parts(word, branch["visual"])
-    for part in ("visual", "audio"):
-        words = [*(word for word in overrides if not _is_of_composition(word)), *branch[part]]
-        try:
-            config = compose("train", words)
-        except UserError as error:
-            raise UserError(f"branch.{part}: {error}") from error
-        branch |= {f"{part}_run": run_id(config), f"{part}_command": shlex.join(["avseg", "train", *words])}
-        if part == "visual":
-            _see_alike(whole["data"], config["data"])
+def _with_source(init: InitConfig, overrides: Sequence[str]) -> InitConfig:
+    source = source_overrides(overrides, init.source, init.seed)
+    try:
+        config = compose_train(source)
+    except UserError as error:
+        raise UserError(f"init.source: {error}") from error
+    if config.init.name == "single_source":
+        raise UserError("init.source: the run to begin from may not begin from a Single-source run itself")
+    return replace(init, run=run_id(config), command=shlex.join(["avseg", "train", *source]))
 
 
-def _see_alike(whole: dict[str, Any], visual: dict[str, Any]) -> None:
-    """A composition gives its visual branch frames of the size that it has learnt to see."""
-    whole["image_size"] = visual["image_size"]
-    if "long_side" in visual["options"]:
-        whole["options"] = whole["options"] | {"long_side": visual["options"]["long_side"]}
-
-
-def _is_of_composition(word: str) -> bool:
-    """Whether a word is about the composition alone: a part keeps the data, the seed, the paths, the machine."""
-    key = word.partition("=")[0].lstrip("+~")
-    return key.split(".")[0] in ("branch", "experiment", "logger", "hydra") or key in _OF_EVALUATION
-
-
-def _refuse_of_parts(word: str, visual: list[str]) -> None:
-    """A setting of a branch would change nothing in the composition but its name."""
-    key = word.partition("=")[0].lstrip("+~")
-    _, _, name = key.partition("branch.")
-    if name.rpartition("_")[2] in ("run", "command"):
-        raise UserError(f"{key} follows from branch.visual and branch.audio; leave it out")
-    if key.startswith("branch.") and name.split(".")[0] not in _OF_COMPOSITION:
-        raise UserError(
-            f"{key} is read by the branches, not by their composition; say it to the one that reads it, such as "
-            f"branch.visual=[{','.join([*visual, word])}], and train that"
-        )
-
-
-def source_words(overrides: list[str], source: list[str], seed: int | None = None) -> list[str]:
+def source_overrides(overrides: Sequence[str], source: Sequence[str], seed: int | None = None) -> list[str]:
     """The overrides of the run to begin from.
 
     Args:
-        overrides: those of the own run.
+        overrides: those of this run.
         source: those that turn them into the source's.
-        seed: of the source; None keeps the own.
+        seed: of the source; None keeps this run's.
 
-    >>> source_words(["data=avsbench_ms3", "fusion=none", "seed=1", "init=single_source"], ["data=avsbench_s4"])
+    >>> source_overrides(["data=avsbench_ms3", "fusion=none", "seed=1", "init=single_source"], ["data=avsbench_s4"])
     ['fusion=none', 'seed=1', 'data=avsbench_s4']
     """
-    left_out = _OWN if seed is None else (*_OWN, "seed")
-    kept = [word for word in overrides if not _is_own(word.partition("=")[0].lstrip("+~"), left_out)]
-    return [*kept, *source, *([] if seed is None else [f"seed={seed}"])]
+    kept: list[str] = []
+    for override in overrides:
+        key = override_key(override)
+        if not _is_of_this_run(key) and not (key == "seed" and seed is not None):
+            kept.append(override)
+    kept += source
+    return kept if seed is None else [*kept, f"seed={seed}"]
 
 
-def _is_own(key: str, left_out: tuple[str, ...]) -> bool:
+def _is_of_this_run(key: str) -> bool:
     group, _, name = key.partition(".")
-    own_data = group == "data" and (not name or name.split(".")[0] in _OWN_DATA)
-    return own_data or group in left_out or key in left_out
+    if group == "data":
+        return not name or name in _DATA_OF_SOURCE
+    return any(key == prefix or key.startswith(f"{prefix}.") for prefix in _NOT_OF_SOURCE)
 
 
-def _source_config(words: list[str]) -> dict[str, Any]:
+def _with_branches(config: TrainConfig, model: StrongConfig, overrides: Sequence[str]) -> TrainConfig:
+    """The runs of the two branches by identity, and the frames that the visual branch was trained on."""
+    for override in overrides:
+        _refuse_option_of_branch(override, model)
+    visual = _branch_config("visual", model.visual, overrides)
+    audio = _branch_config("audio", model.audio, overrides)
+    data = replace(config.data, image_size=visual[0].data.image_size)
+    if hasattr(data, "long_side"):
+        data = replace(data, long_side=visual[0].data.long_side)  # type: ignore[attr-defined, call-arg]
+    model = replace(model, visual_source=visual[1], audio_source=audio[1])
+    return replace(config, data=data, model=model)
+
+
+def _branch_config(role: str, changes: Sequence[str], overrides: Sequence[str]) -> tuple[TrainConfig, SourceRun]:
+    kept = [override for override in overrides if not _is_of_composition(override_key(override))]
+    kept += changes
     try:
-        config = compose("train", words)
+        config = compose_train(kept)
     except UserError as error:
-        raise UserError(f"init.source: {error}") from error
-    if config["init"]["name"] == "single_source":
-        raise UserError("init.source: the run to begin from may not begin from a Single-source run itself")
-    return config
+        raise UserError(f"model.{role}: {error}") from error
+    return config, SourceRun(run_id(config), shlex.join(["avseg", "train", *kept]))
+
+
+def _is_of_composition(key: str) -> bool:
+    """True for overrides that concern the composition alone; branches share data, seed, paths and machine."""
+    return any(key == prefix or key.startswith(f"{prefix}.") for prefix in _OF_COMPOSITION)
+
+
+def _refuse_option_of_branch(override: str, model: StrongConfig) -> None:
+    """An option of a branch would change nothing in the composition but its name."""
+    key = override_key(override)
+    group, _, option = key.partition(".")
+    if group != "model" or not option:
+        return
+    if option.split(".")[0].endswith("_source"):
+        raise UserError(f"{key} follows from model.visual and model.audio; leave it out")
+    if option.split(".")[0] not in _COMPOSITION_OPTIONS:
+        raise UserError(
+            f"{key} is read by the branches, not by their composition; give it to the branch that reads it, such as "
+            f"model.visual=[{','.join([*model.visual, override])}], and train that"
+        )

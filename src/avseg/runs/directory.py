@@ -1,14 +1,15 @@
 """The run directory: `outputs/<experiment>/<slug>-<hash8>/seed=<n>/`. `result.json` means complete."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from avseg.config.schema import Plain, TrainConfig
 from avseg.runs.identity import run_hash, slug
 from avseg.utils.errors import UserError
 from avseg.utils.files import atomic_file
@@ -16,7 +17,7 @@ from avseg.utils.files import atomic_file
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """Names every file of a run.
+    """The files of a run.
 
     Attributes:
         path: the folder of one seed of one configuration.
@@ -25,11 +26,11 @@ class RunDirectory:
     path: Path
 
     @classmethod
-    def of(cls, config: dict[str, Any]) -> "RunDirectory":
+    def of(cls, config: TrainConfig) -> "RunDirectory":
         """The directory that a configuration belongs to."""
         name = f"{slug(config)}-{run_hash(config)}"
-        outputs = Path(config["paths"]["outputs"]).expanduser()
-        return cls(outputs / config["experiment"] / name / f"seed={config['seed']}")
+        outputs = Path(config.paths.outputs).expanduser()
+        return cls(outputs / config.experiment / name / f"seed={config.seed}")
 
     @property
     def config(self) -> Path:
@@ -38,7 +39,7 @@ class RunDirectory:
 
     @property
     def manifest(self) -> Path:
-        """Where, when and with what the run was made."""
+        """Provenance: commit, versions, hardware, command, seeds."""
         return self.path / "manifest.json"
 
     @property
@@ -68,16 +69,16 @@ class RunDirectory:
 
     @property
     def pictures(self) -> Path:
-        """A panel of fixed clips after each validation."""
+        """A panel of the same clips after each validation."""
         return self.path / "pictures"
 
     @property
     def complete(self) -> bool:
-        """Whether the run has finished."""
+        """True if the run has finished."""
         return self.result.is_file()
 
-    def write_config(self, config: dict[str, Any]) -> None:
-        """Writes the resolved configuration.
+    def write_config(self, config: dict[str, Plain]) -> None:
+        """Write the resolved configuration.
 
         Raises:
             UserError: the folder cannot be written.
@@ -91,7 +92,7 @@ class RunDirectory:
             ) from error
 
 
-def read_config(run: Path) -> dict[str, Any]:
+def read_config(run: Path) -> dict[str, Plain]:
     """The configuration that a run directory was written with; empty where it has none.
 
     Raises:
@@ -103,18 +104,18 @@ def read_config(run: Path) -> dict[str, Any]:
     try:
         values = OmegaConf.to_container(OmegaConf.load(path))
     except (yaml.YAMLError, OmegaConfBaseException) as error:
-        raise UserError(f"{path} is no configuration of a run ({type(error).__name__})") from error
+        raise UserError(f"{path} is not a configuration of a run ({type(error).__name__})") from error
     return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
 
 
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Writes a json file in one step."""
+def write_json(path: Path, values: Mapping[str, Plain]) -> None:
+    """Write a json file in one step."""
     with atomic_file(path) as temporary:
         temporary.write_text(json.dumps(values, indent=2) + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Reads a json object.
+def read_json(path: Path) -> dict[str, Plain]:
+    """Read a json object.
 
     Raises:
         UserError: it is not one.
@@ -124,5 +125,5 @@ def read_json(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise UserError(f"{path} is not a json file ({error}); delete it and run again") from error
     if not isinstance(values, dict):
-        raise UserError(f"{path} holds no json object; delete it and run again")
+        raise UserError(f"{path} does not hold a json object; delete it and run again")
     return values

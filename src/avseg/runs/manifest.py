@@ -27,17 +27,17 @@ _PACKAGES = (
 )
 
 
-def begin(config: dict[str, Any], data_fingerprint: str) -> dict[str, Any]:
+def begin(seed: int, data_fingerprint: str) -> dict[str, Any]:
     """What is known before the first step.
 
     Args:
-        config: the resolved configuration.
+        seed: of the run.
         data_fingerprint: from the data module; a run never continues on other data.
     """
     return {
         "started": _now(),
         "command": shlex.join(sys.argv),
-        "seed": config["seed"],
+        "seed": seed,
         "data_fingerprint": data_fingerprint,
         "git": _git(),
         "versions": {name: _version(name) for name in _PACKAGES} | {"python": platform.python_version()},

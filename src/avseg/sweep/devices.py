@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
+from avseg.config.schema import TrainerConfig
 from avseg.utils.errors import UserError
 
 # more jobs at once on a CPU slow each other down more than they gain
@@ -24,32 +24,31 @@ def found_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def on_gpu(trainer: dict[str, Any], gpus: int) -> bool:
+def on_gpu(trainer: TrainerConfig, gpus: int) -> bool:
     """Whether a trainer would take a GPU on a machine that has `gpus` of them."""
-    accelerator = trainer.get("accelerator", "auto")
-    return accelerator in ("gpu", "cuda") or (accelerator == "auto" and gpus > 0)
+    return trainer.accelerator in ("gpu", "cuda") or (trainer.accelerator == "auto" and gpus > 0)
 
 
-def processes_of(trainer: dict[str, Any], gpus: int) -> int:
+def processes_of(trainer: TrainerConfig, gpus: int) -> int:
     """How many processes a Lightning trainer starts on one machine.
 
     Args:
         trainer: its configuration.
         gpus: the number of GPUs of the machine.
 
-    >>> processes_of({"accelerator": "gpu", "devices": -1}, gpus=4)
+    >>> processes_of(TrainerConfig(accelerator="gpu", devices=-1), gpus=4)
     4
-    >>> processes_of({"accelerator": "cpu", "devices": "2"}, gpus=4)
+    >>> processes_of(TrainerConfig(accelerator="cpu", devices="2"), gpus=4)
     2
 
     Raises:
         UserError: a value that names certain devices, which are the launcher's to choose.
     """
-    devices = trainer.get("devices", "auto")
+    devices = trainer.devices
     if devices in ("auto", -1, "-1", None):
         return max(1, gpus) if on_gpu(trainer, gpus) else 1
     try:
-        return max(1, int(devices))
+        return max(1, int(devices))  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise UserError(
             f"trainer.devices={devices}: in a sweep the launcher chooses the devices; give how many, or -1 for all"
@@ -74,7 +73,7 @@ class Pool:
         self._free = list(devices)
         self._running = 0
 
-    def at_once(self, trainer: dict[str, Any]) -> int:
+    def at_once(self, trainer: TrainerConfig) -> int:
         """How many jobs with this trainer run at once.
 
         Raises:
@@ -85,13 +84,13 @@ class Pool:
             return self.jobs_at_once or max(1, min(self.cores, _MOST_ON_CPU) // processes)
         if processes > len(self.devices):
             raise UserError(
-                f"trainer.devices={trainer.get('devices')}: a job needs {processes} GPUs and {len(self.devices)} "
+                f"trainer.devices={trainer.devices}: a job needs {processes} GPUs and {len(self.devices)} "
                 "are found; lower it, or choose trainer=cpu"
             )
         fitting = len(self.devices) // processes
         return min(fitting, self.jobs_at_once or fitting)
 
-    def take(self, trainer: dict[str, Any]) -> tuple[str, ...] | None:
+    def take(self, trainer: TrainerConfig) -> tuple[str, ...] | None:
         """Devices for one more job (none on the CPU); None when it has to wait."""
         processes = processes_of(trainer, len(self.devices))
         needed = processes if on_gpu(trainer, len(self.devices)) else 0

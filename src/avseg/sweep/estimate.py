@@ -1,17 +1,14 @@
-"""How long will it take? As long per epoch as finished runs of the same kind took."""
+"""Estimate the remaining time of jobs from finished runs of the same kind: seconds per epoch times epochs."""
 
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
-import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
-from avseg.runs import RunDirectory, read_json
+from avseg.config.read import train_config
+from avseg.config.schema import TrainConfig
+from avseg.runs import RunDirectory, read_config, read_json
 from avseg.sweep.devices import Pool, on_gpu, processes_of
 from avseg.sweep.jobs import Job, make_pool
 from avseg.utils.errors import UserError
@@ -19,14 +16,14 @@ from avseg.utils.errors import UserError
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is known beforehand about the duration of some jobs.
+    """The expected duration of some jobs.
 
     Attributes:
         hours: the sum over the jobs with an estimate (h).
         wall_hours: the same with as many at once as the devices allow (h).
-        known: how many jobs have an estimate.
-        unknown: how many have none, since no run of their kind has finished.
-        runs: how many finished runs it rests on.
+        known: number of jobs with an estimate.
+        unknown: number of jobs without one, since no run of their kind has finished.
+        runs: number of finished runs that it is based on.
     """
 
     hours: float
@@ -43,7 +40,7 @@ class Estimate:
 
 
 def estimate(jobs: Sequence[Job], outputs: Path | None = None, pool: Pool | None = None) -> Estimate:
-    """Estimates the time of those jobs that are not complete.
+    """Estimate the time of those jobs that are not complete.
 
     Args:
         jobs: from `plan`.
@@ -52,19 +49,23 @@ def estimate(jobs: Sequence[Job], outputs: Path | None = None, pool: Pool | None
     """
     todo = [job for job in jobs if not job.run.complete]
     pool = pool or make_pool(todo)
-    folders = {Path(job.config["paths"]["outputs"]).expanduser() for job in todo} if outputs is None else {outputs}
-    finished = [run for folder in sorted(folders) for run in _finished(folder)] if todo else []
-    hours, wall_hours, used = [], 0.0, set[Path]()
+    folders = {outputs} if outputs else {Path(job.config.paths.outputs).expanduser() for job in todo}
+    finished: list[_Finished] = []
+    for folder in sorted(folders) if todo else ():
+        finished += _finished(folder)
+    hours: list[float] = []
+    wall_hours = 0.0
+    used: set[Path] = set()
     for job in todo:
-        if alike := _alike(job, finished, len(pool.devices)):
-            hours.append(median(run.seconds_per_epoch for run in alike) * job.trainer["max_epochs"] / 3600)
+        if similar := _similar(job, finished, len(pool.devices)):
+            hours.append(median(run.seconds_per_epoch for run in similar) * (job.trainer.max_epochs or 1) / 3600)
             wall_hours += hours[-1] / min(_at_once(job, pool), len(todo))
-            used.update(run.path for run in alike)
+            used.update(run.path for run in similar)
     return Estimate(sum(hours), wall_hours, len(hours), len(todo) - len(hours), len(used))
 
 
 def _at_once(job: Job, pool: Pool) -> int:
-    """One, for a job that is planned here and will run on another machine."""
+    """One, for a job that is planned here and runs on another machine."""
     try:
         return pool.at_once(job.trainer)
     except UserError:
@@ -74,13 +75,13 @@ def _at_once(job: Job, pool: Pool) -> int:
 @dataclass(frozen=True)
 class _Finished:
     path: Path
-    config: dict[str, Any]
+    config: TrainConfig
     gpu: bool
     seconds_per_epoch: float
 
 
 def _finished(outputs: Path) -> Iterator[_Finished]:
-    """The finished runs below a folder whose manifest tells the time of all their epochs."""
+    """The finished runs below a folder whose manifest has the time of all their epochs."""
     for folder, below, files in os.walk(outputs):
         if Path(folder).name.startswith("seed="):
             below.clear()
@@ -89,33 +90,41 @@ def _finished(outputs: Path) -> Iterator[_Finished]:
 
 
 def _measured(run: RunDirectory) -> _Finished | None:
-    """None for a run that was resumed, or one of another version, which tells nothing."""
+    """None for a run that was resumed, or one of another version."""
     try:
-        config: Any = OmegaConf.to_container(OmegaConf.load(run.config))
+        config = train_config(read_config(run.path))
         manifest = read_json(run.manifest)
         if manifest.get("resumed"):
             return None
-        gpu = bool(manifest["hardware"]["gpus"]) and on_gpu(config["trainer"], 1)
-        return _Finished(run.path, config, gpu, manifest["wall_seconds"] / config["trainer"]["max_epochs"])
-    except (OSError, KeyError, TypeError, UserError, yaml.YAMLError, OmegaConfBaseException):
+        gpu = bool(manifest["hardware"]["gpus"]) and on_gpu(config.trainer, 1)
+        return _Finished(run.path, config, gpu, manifest["wall_seconds"] / (config.trainer.max_epochs or 1))
+    except (OSError, KeyError, TypeError, UserError):
         return None
 
 
-def _alike(job: Job, finished: Sequence[_Finished], gpus: int) -> list[_Finished]:
-    """Runs of the same data, encoders and hardware; if there are, only those with the same fusion too."""
-    wanted = (_kind(job.config, gpus), on_gpu(job.trainer, gpus))
-    alike = [run for run in finished if (_kind(run.config, gpus), run.gpu) == wanted]
-    same_fusion = [run for run in alike if run.config["fusion"]["stages"] == job.config["fusion"]["stages"]]
-    return same_fusion or alike
+def _similar(job: Job, finished: Sequence[_Finished], gpus: int) -> list[_Finished]:
+    """Runs of the same model, data, encoders and hardware; if possible, with the same fusion too."""
+    traits = _cost_traits(job.config, gpus)
+    gpu = on_gpu(job.trainer, gpus)
+    similar = [run for run in finished if run.gpu == gpu and _cost_traits(run.config, gpus) == traits]
+    same_fusion = [run for run in similar if run.config.fusion == job.config.fusion]
+    return same_fusion or similar
 
 
-def _kind(config: dict[str, Any], gpus: int) -> tuple[Any, ...]:
-    """What the time of an epoch depends on most."""
-    data, trainer = config["data"], config["trainer"]
+def _cost_traits(config: TrainConfig, gpus: int) -> tuple[object, ...]:
+    """The properties that the time of an epoch depends on most."""
+    data = config.data
+    trainer = config.trainer
     return (
-        *(data[key] for key in ("name", "image_size", "batch_size")),
-        *(config["backbone"]["name"], config["audio"]["name"], config["task"]["channels"]),
-        *(trainer.get(key) for key in ("precision", "limit_train_batches", "overfit_batches")),
+        data.name,
+        data.image_size,
+        data.batch_size,
+        config.model,
+        config.backbone.name if config.backbone else None,
+        config.audio.name if config.audio else None,
+        trainer.precision,
+        trainer.limit_train_batches,
+        trainer.overfit_batches,
         processes_of(trainer, gpus),
     )
 

@@ -5,18 +5,19 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
 
-from avseg.config.schema import validate
+from avseg.config.schema import TrainConfig, TrainerConfig
 from avseg.runs import RunDirectory, run_id
+from avseg.runs.config_drift import SweepRecord
 from avseg.runs.configure import training_config
 from avseg.sweep.devices import Pool, found_devices, on_gpu, processes_of
 from avseg.utils.errors import UserError
 
 log = logging.getLogger("avseg")
 
-# composing so many takes seconds
-_MANY = 10
+# composing this many takes seconds
+_LONG_LIST = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,18 +25,18 @@ class Job:
     """One training run of a sweep.
 
     Attributes:
-        words: the overrides of its plain command.
-        config: what they compose to.
-        name: what tells it from the others.
+        overrides: of its plain command.
+        config: the configuration that they compose to.
+        name: tells it apart from the other jobs.
     """
 
-    words: tuple[str, ...]
-    config: dict[str, Any]
+    overrides: tuple[str, ...]
+    config: TrainConfig
     name: str
 
     @cached_property
     def run(self) -> RunDirectory:
-        """Where it writes."""
+        """The directory that it writes."""
         return RunDirectory.of(self.config)
 
     @cached_property
@@ -44,74 +45,78 @@ class Job:
         return run_id(self.config)
 
     @property
-    def trainer(self) -> dict[str, Any]:
+    def trainer(self) -> TrainerConfig:
         """The configuration of its trainer."""
-        trainer: dict[str, Any] = self.config["trainer"]
-        return trainer
+        return self.config.trainer
 
     @property
     def processes(self) -> int:
-        """How many processes it trains in."""
-        asked = self.trainer.get("devices", "auto")
-        if str(asked).isdigit() or not on_gpu(self.trainer, 1):
+        """Number of processes that it trains in."""
+        if str(self.trainer.devices).isdigit() or not on_gpu(self.trainer, 1):
             return processes_of(self.trainer, 0)
         return processes_of(self.trainer, len(found_devices()))
 
     @property
     def needs(self) -> dict[str, str]:
-        """The runs that must be complete first, by id the command that makes each.
+        """The runs that must be complete first: by id the command that makes each.
 
-        The Single-source run that it begins from; or the branches that a strong baseline is of.
+        The Single-source run that it begins from, or the branches of a composition.
         """
-        init, branch = self.config["init"], self.config["branch"]
-        pairs = [(init["run"], init["command"])]
-        pairs += [(branch[f"{part}_run"], branch[f"{part}_command"]) for part in ("visual", "audio")]
-        return {run: command for run, command in pairs if run}
+        needed = {source.run: source.command for source in self.config.model.sources().values()}
+        init = self.config.init
+        return {init.run: init.command or "", **needed} if init.run else needed
 
     @property
     def command(self) -> list[str]:
         """The plain command, in this interpreter."""
-        return [sys.executable, "-m", "avseg", "train", *self.words]
+        return [sys.executable, "-m", "avseg", "train", *self.overrides]
 
 
 def plan(commands: Sequence[Sequence[str]], names: Sequence[str] | None = None) -> list[Job]:
-    """Composes the jobs of a sweep.
+    """Compose the jobs of a sweep.
 
     Args:
-        commands: the overrides of each.
-        names: what to call each; default: the words by which it differs from the others.
+        commands: the overrides of each job.
+        names: of the jobs; default: the overrides by which each differs from the others.
 
     Raises:
         UserError: a mistake in any of them, or two that are the same run.
     """
     names = _differences(commands) if names is None else names
-    if len(commands) >= _MANY:
+    if len(commands) >= _LONG_LIST:
         log.info("checking the configurations of %d jobs", len(commands))
-    jobs = []
-    for words, name in zip(commands, names, strict=True):
-        config = training_config(list(words))
-        validate(config)
-        jobs.append(Job(tuple(words), config, name or run_id(config)))
-    first: dict[str, Job] = {}
-    for job in jobs:
-        other = first.setdefault(str(job.run.path), job)
-        if other is not job and other.words == job.words:
-            raise UserError(f"the job '{' '.join(job.words)}' stands twice; leave one out")
-        if other is not job:
-            raise UserError(
-                f"the jobs '{other.name}' and '{job.name}' are the same run ({job.run_id}): "
-                "what they differ in does not change the result; leave one out"
-            )
+    jobs: list[Job] = []
+    for overrides, name in zip(commands, names, strict=True):
+        config = training_config(list(overrides))
+        jobs.append(Job(tuple(overrides), config, name or run_id(config)))
+    _refuse_equal(jobs)
     return jobs
+
+
+def _refuse_equal(jobs: Sequence[Job]) -> None:
+    by_folder: dict[Path, Job] = {}
+    for job in jobs:
+        first = by_folder.setdefault(job.run.path, job)
+        if first is job:
+            continue
+        if first.overrides == job.overrides:
+            raise UserError(f"the job '{' '.join(job.overrides)}' is in the sweep twice; leave one out")
+        raise UserError(
+            f"the jobs '{first.name}' and '{job.name}' are the same run ({job.run_id}): "
+            "their difference does not change the result; leave one out"
+        )
 
 
 def make_pool(jobs: Sequence[Job], jobs_at_once: int | None = None, devices: Sequence[str] | int | None = None) -> Pool:
     """The devices of this machine for some jobs.
 
     Args:
-        jobs: when none of them takes a GPU, none is looked for.
+        jobs: if none of them takes a GPU, GPUs are not looked for.
         jobs_at_once: see `Pool`.
-        devices: names of GPUs, or how many of the first ones; None: those found.
+        devices: names of GPUs, or the number of the first ones; None for those found.
+
+    Raises:
+        UserError: a GPU is named twice.
     """
     if devices is None:
         devices = found_devices() if any(on_gpu(job.trainer, 1) for job in jobs) else ()
@@ -124,7 +129,7 @@ def make_pool(jobs: Sequence[Job], jobs_at_once: int | None = None, devices: Seq
 
 
 def refuse_too_large(jobs: Sequence[Job], pool: Pool) -> None:
-    """Checks that each job can run on these devices.
+    """Check that each job can run on these devices.
 
     Raises:
         UserError: one needs more GPUs than there are.
@@ -133,9 +138,37 @@ def refuse_too_large(jobs: Sequence[Job], pool: Pool) -> None:
         pool.at_once(job.trainer)
 
 
+def refuse_changed_jobs(jobs: Sequence[Job]) -> None:
+    """Check that the overrides of each job mean what they meant when its run was begun.
+
+    Raises:
+        UserError: a file of `conf/`, or this program, has changed since.
+    """
+    for file, group in _by_sweep_file(jobs).items():
+        record = SweepRecord(file)
+        for job in group:
+            record.refuse_changed(job.name, job.overrides, job.config)
+
+
+def remember_jobs(jobs: Sequence[Job]) -> None:
+    """Write what the overrides of each job mean now."""
+    for file, group in _by_sweep_file(jobs).items():
+        SweepRecord(file).remember([(job.overrides, job.config) for job in group])
+
+
+def _by_sweep_file(jobs: Sequence[Job]) -> dict[Path, list[Job]]:
+    files: dict[Path, list[Job]] = {}
+    for job in jobs:
+        files.setdefault(job.run.path.parents[1] / "sweep.json", []).append(job)
+    return files
+
+
 def _differences(commands: Sequence[Sequence[str]]) -> list[str]:
-    """The words of each that not all have."""
+    """The overrides of each command that the others do not all have."""
     if len(commands) < 2:
         return ["" for _ in commands]
     common = set(commands[0]).intersection(*commands[1:])
-    return [" ".join(word for word in words if word not in common) for words in commands]
+    names: list[str] = []
+    for overrides in commands:
+        names.append(" ".join(override for override in overrides if override not in common))
+    return names

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from avseg.config.schema import TrainerConfig
 from avseg.runs.lock import last_end, log_file
 from avseg.sweep.jobs import Job
 from avseg.sweep.scheduler import Outcome
@@ -27,12 +28,12 @@ def refuse_launcher(settings: dict[str, Any], jobs: Sequence[Job]) -> None:
     for job in jobs:
         if is_slurm(settings):
             _check_tasks(name, launcher, job)
-        elif job.trainer.get("num_nodes", 1) not in (1, None):
-            raise UserError(f"trainer.num_nodes={job.trainer['num_nodes']} needs hydra/launcher=slurm; {name} has one")
+        elif job.trainer.num_nodes != 1:
+            raise UserError(f"trainer.num_nodes={job.trainer.num_nodes} needs hydra/launcher=slurm; {name} has one")
         elif name != "isolated" and _several(job.trainer):
             raise UserError(
                 f"hydra/launcher={name} cannot run jobs of several processes (trainer.devices="
-                f"{job.trainer.get('devices')}): Lightning would start each further one with the command line of the "
+                f"{job.trainer.devices}): Lightning would start each further one with the command line of the "
                 "sweep; leave hydra/launcher out, or set trainer.devices=1"
             )
         elif launcher.get("tasks_per_node", 1) != 1 or launcher.get("nodes", 1) != 1:
@@ -59,7 +60,7 @@ def outcomes_of(jobs: Sequence[Job]) -> list[Outcome]:
 def _check_tasks(name: str, launcher: dict[str, Any], job: Job) -> None:
     """One task per process: Lightning takes SLURM's tasks for its processes."""
     for key, setting in (("devices", "tasks_per_node"), ("num_nodes", "nodes")):
-        asked, given = job.trainer.get(key, 1), launcher.get(setting)
+        asked, given = getattr(job.trainer, key), launcher.get(setting)
         if str(asked) != str(given) or not str(asked).isdigit():
             raise UserError(
                 f"{job.name}: trainer.{key}={asked} and hydra.launcher.{setting}={given} must be the same number: "
@@ -67,9 +68,10 @@ def _check_tasks(name: str, launcher: dict[str, Any], job: Job) -> None:
             )
 
 
-def _several(trainer: dict[str, Any]) -> bool:
+def _several(trainer: TrainerConfig) -> bool:
     """Also "all devices", whatever their number is here."""
-    devices = trainer.get("devices", "auto")
-    every = devices in (-1, "-1") or (devices == "auto" and trainer.get("accelerator") != "cpu")
-    several = isinstance(devices, list) and len(devices) > 1
-    return every or several or (str(devices).isdigit() and int(devices) > 1) or "," in str(devices)
+    devices = trainer.devices
+    every = devices in (-1, "-1") or (devices == "auto" and trainer.accelerator != "cpu")
+    if isinstance(devices, tuple):
+        return len(devices) > 1
+    return every or (str(devices).isdigit() and int(devices) > 1) or "," in str(devices)

@@ -55,7 +55,7 @@ class Row:
             return "", ""
         score = epochs[-1].get("val/miou")
         finished = int(epochs[-1]["epoch"]) + 1
-        return f"{finished}/{self.job.trainer.get('max_epochs')}", f"{100 * float(score):.2f}" if score else ""
+        return f"{finished}/{self.job.trainer.max_epochs}", f"{100 * float(score):.2f}" if score else ""
 
 
 class LiveTable:

@@ -8,9 +8,8 @@ from pathlib import Path
 from avseg.runs.find import complete_run
 from avseg.runs.lock import forget_end, holder, log_file, record_end
 from avseg.sweep.devices import Pool
-from avseg.sweep.jobs import Job, make_pool, refuse_too_large
+from avseg.sweep.jobs import Job, make_pool, refuse_changed_jobs, refuse_too_large, remember_jobs
 from avseg.sweep.live_table import LiveTable, Row
-from avseg.sweep.override_drift import refuse_changed_words, remember_words
 from avseg.sweep.process import JobProcess, StopSignals, child_environment, stop_processes
 from avseg.sweep.state import State, state_of
 from avseg.utils.errors import UserError
@@ -66,16 +65,16 @@ def run_jobs(
     todo = [job for job in jobs if not job.run.complete]
     pool = make_pool(todo, jobs_at_once, devices)
     refuse_too_large(todo, pool)
-    refuse_changed_words(jobs)
+    refuse_changed_jobs(jobs)
     _refuse_missing_source(todo, {job.run_id for job in jobs})
-    remember_words(jobs)
+    remember_jobs(jobs)
     with StopSignals() as stop:
         return _Sweep(jobs, pool, fail_fast, command, stop).run()
 
 
 def _refuse_missing_source(jobs: Sequence[Job], planned: set[str]) -> None:
     for job in jobs:
-        outputs = Path(job.config["paths"]["outputs"])
+        outputs = Path(job.config.paths.outputs)
         for needed, command in job.needs.items():
             if needed not in planned and complete_run(outputs, needed) is None:
                 raise UserError(

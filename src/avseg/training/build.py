@@ -1,87 +1,119 @@
-"""From a configuration to a task and its data: the part of a run that is science."""
+"""From a configuration to a model and its data."""
 
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-import torch
-from torch import nn
-
-from avseg.audio.frontend import LogMel
-from avseg.audio.mel_statistics import MelStatistics
-from avseg.audio.vggish import VGGish
-from avseg.audio.vggish_weights import load_vggish_weights
-from avseg.data.avsbench.config import AVSBenchConfig
-from avseg.data.avsbench.datamodule import AVSBenchDataModule
+from avseg.config.components import built_class
+from avseg.config.plugins import import_plugins
+from avseg.config.read import plain_config
+from avseg.config.schema import TrainConfig
 from avseg.data.pack import weights_fingerprint
-from avseg.models.avs.module import AVSTask
-from avseg.models.avs.network import AVSModel
-
-if TYPE_CHECKING:
-    from avseg.data.lu_avs import LUAVSDataModule
-    from avseg.models.lu_avs.base import VideoTest
+from avseg.data.setting import ClipSetting
+from avseg.models.experiment import BuildContext, ExperimentModule, FitOptions
+from avseg.runs.find import complete_run, runs_of
+from avseg.utils.errors import UserError
 
 
-def build_any(config: dict[str, Any], labels: list[str], *, pretrained: bool = True) -> "AVSTask | VideoTest":
-    """Builds the model that a configuration describes: the AVS model, or a branch for long videos.
+@dataclass(frozen=True)
+class DataFacts:
+    """What a model must know of its data; it travels in checkpoints."""
+
+    setting: ClipSetting
+    labels: tuple[str, ...] = ()
+
+
+def build_data(config: TrainConfig) -> Any:
+    """The data module that a configuration describes; it reads sound through the front end of the model.
+
+    Raises:
+        UserError: see the data module.
+    """
+    frontend = _frontend(config)
+    arguments: dict[str, Any] = {"frontend": frontend, "seed": config.seed}
+    if config.data.kind == "long_videos":
+        arguments["reads"] = config.model.reading
+    if getattr(config.data, "packed_audio", None) == "embeddings":
+        arguments["vggish"] = _encoder_fingerprint(config)
+    return built_class(config.data)(config.data, **arguments)
+
+
+def data_facts(data: Any) -> DataFacts:
+    """The setting and the labels of a data module."""
+    return DataFacts(data.setting, tuple(getattr(data, "labels", ())))
+
+
+def build_model(
+    config: TrainConfig,
+    facts: DataFacts,
+    *,
+    pretrained: bool = True,
+    parts: Mapping[str, ExperimentModule] | None = None,
+) -> ExperimentModule:
+    """The model that a configuration describes.
 
     Args:
-        config: a resolved and validated training configuration.
-        labels: the names of LU-AVS's classes; none for AVSBench.
+        config: the configuration.
+        facts: of the data that it is for.
         pretrained: load the weights that the configuration names; False when a checkpoint fills them anyway.
+        parts: the modules of a composition, by role.
+
+    Raises:
+        UserError: weights that cannot be had, options that do not fit.
     """
-    if config["branch"]["name"] == "none":
-        return build_task(config, pretrained=pretrained)
-    from avseg.models.lu_avs.build import build_long_task
-
-    return build_long_task(config, labels, pretrained=pretrained)
-
-
-def build_task(config: dict[str, Any], *, pretrained: bool = True) -> AVSTask:
-    """Builds the AVS model that a configuration describes; arguments as of `build_any`."""
-    return AVSTask(config, *build_avs(config, pretrained=pretrained))
-
-
-def build_avs(config: dict[str, Any], *, pretrained: bool = True) -> tuple[AVSModel, nn.Module]:
-    """The AVS model and its sound encoder; arguments as of `build_any`."""
-    backbone, fusion = config["backbone"], config["fusion"]
-    net = AVSModel(
-        backbone=backbone["name"],
-        fusion_stages=tuple(fusion["stages"]),
-        fusion_mode=fusion["mode"],
-        fusion_scope=fusion["scope"],
-        channels=config["task"]["channels"],
-        pretrained=backbone["pretrained"] if pretrained else False,
-        num_classes=config["data"]["num_classes"],
+    import_plugins()  # registers their metrics
+    context = BuildContext(
+        setting=facts.setting,
+        preset=config.model.preset(config.data.setting),
+        image_size=config.data.image_size,
+        labels=facts.labels,
+        backbone=config.backbone,
+        audio=config.audio,
+        fusion=config.fusion,
+        metrics=config.metrics.names,
+        pretrained=pretrained,
+        parts=parts or {},
     )
-    # a checkpoint written before there was this key has none
-    net.to(memory_format=torch.channels_last if config["task"].get("channels_last") else torch.contiguous_format)  # type: ignore[call-overload]
-    return net, _audio_encoder(config["audio"], pretrained)
+    module: ExperimentModule = built_class(config.model)(config.model, context)
+    module.record = plain_config(config)
+    module.fit_options = FitOptions(config.optimizer, config.seed, str(config.trainer.precision))
+    return module
 
 
-def _audio_encoder(audio: dict[str, Any], pretrained: bool) -> nn.Module:
-    if audio["name"] == "mel":
-        return MelStatistics(hidden=audio["hidden"])
-    encoder = VGGish()
-    if pretrained and audio["weights"] != "random":
-        load_vggish_weights(encoder, audio["weights"] or "download")
-    return encoder
+def source_run(config: TrainConfig, role: str, outputs: list[Path]) -> Path:
+    """The finished run that one part of a composition is.
+
+    Args:
+        config: the configuration of the composition.
+        role: "visual" or "audio".
+        outputs: folders below which it is looked for, in this order.
+
+    Raises:
+        UserError: it is missing or not finished; with the command that makes it.
+    """
+    source = config.model.sources()[role]
+    for folder in outputs:
+        if run := complete_run(folder, source.run):
+            return run.path
+    begun = runs_of(outputs[0], source.run)
+    state = f"is not finished ({begun[0].path})" if begun else "is missing"
+    raise UserError(
+        f"model={config.model.name}: the run of the {role} branch, {source.run}, {state}; "
+        f"make it with: {source.command}"
+    )
 
 
-def build_data(config: dict[str, Any]) -> AVSBenchDataModule:
-    """Builds the data module that a configuration describes."""
-    data = config["data"]
-    names = {item.name for item in fields(AVSBenchConfig)}
-    values = {key: value for key, value in data.items() if key in names} | data["options"]
-    vggish = None
-    if data.get("packed_audio") == "embeddings":
-        vggish = weights_fingerprint(_audio_encoder(config["audio"], pretrained=True).state_dict())
-    return AVSBenchDataModule(AVSBenchConfig(**values), LogMel(data["hop"]), config["seed"], vggish=vggish)
+def _frontend(config: TrainConfig) -> Any:
+    """The front end of the model: of the group `audio`, or its own."""
+    return built_class(config.model).make_frontend(config.model, config.audio)
 
 
-def build_any_data(config: dict[str, Any]) -> "AVSBenchDataModule | LUAVSDataModule":
-    """Builds the data module that a configuration describes, of short clips or of long videos."""
-    if config["branch"]["name"] == "none":
-        return build_data(config)
-    from avseg.models.lu_avs.build import build_long_data
-
-    return build_long_data(config)
+def _encoder_fingerprint(config: TrainConfig) -> str:
+    """The weights that packed embeddings must have been computed with."""
+    if config.audio is None or not hasattr(config.audio, "weights") or config.audio.weights == "random":
+        raise UserError(
+            "data.packed_audio=embeddings needs audio=vggish with the weights that were packed; "
+            "set data.packed_audio=patches for another encoder"
+        )
+    return weights_fingerprint(built_class(config.audio)(config.audio, True).state_dict())

@@ -1,4 +1,4 @@
-"""What a run writes while it trains: a row of metrics and a panel of pictures after each epoch."""
+"""Files that a run writes while it trains: checkpoints, a row of metrics and a panel of clips after each epoch."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 
+from avseg.training.panels import draw_panels
 from avseg.utils.csv_files import read_rows, write_rows
 from avseg.utils.errors import UserError
 
@@ -21,7 +22,7 @@ class MetricsCsv(Callback):
         self.path = path
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Adds the row of this epoch."""
+        """Add the row of this epoch."""
         metrics = trainer.callback_metrics  # averages over the processes, so each of them must ask
         if not trainer.is_global_zero:
             return
@@ -38,14 +39,15 @@ class BestAndLast(ModelCheckpoint):
     """
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes the files of the state as those of the same names in the folder of now."""
+        """Take the files of the state as those of the same names in the current folder."""
+        moved = dict(state_dict)
+        for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
+            moved[key] = self._moved(state_dict[key])
+        moved["best_k_models"] = {self._moved(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict({**moved, "dirpath": self.dirpath})
 
-        def here(path: str) -> str:
-            return str(Path(self.dirpath or "") / Path(path).name) if path else path
-
-        paths = {key: here(state_dict[key]) for key in ("best_model_path", "kth_best_model_path", "last_model_path")}
-        best = {here(path): score for path, score in state_dict["best_k_models"].items()}
-        super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": self.dirpath})
+    def _moved(self, path: str) -> str:
+        return str(Path(self.dirpath or "") / Path(path).name) if path else path
 
 
 class ClipPanels(Callback):
@@ -54,7 +56,7 @@ class ClipPanels(Callback):
     Args:
         clips: how many, spread evenly over the split.
         every_n_epochs: 1 draws after each validation.
-        folder: where the pictures go.
+        folder: where the panels are written.
 
     Raises:
         UserError: a number below 1.
@@ -69,13 +71,11 @@ class ClipPanels(Callback):
         self.folder = Path(folder)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draws `epoch=NNN.png`."""
+        """Draw `epoch=NNN.png`."""
         last = trainer.current_epoch + 1 == trainer.max_epochs
         due = (trainer.current_epoch + 1) % self.every_n_epochs == 0 or last
         if not trainer.is_global_zero or trainer.sanity_checking or not due:
             return
-        from avseg.training.panels import draw_panels
-
         path = self.folder / f"epoch={trainer.current_epoch:03d}.png"
         dataset = trainer.datamodule.dataset("val")  # type: ignore[attr-defined]
         draw_panels(path, pl_module, dataset, self.clips)  # type: ignore[arg-type]

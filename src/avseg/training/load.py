@@ -1,24 +1,25 @@
-"""A task from a checkpoint alone."""
+"""A model from a run or a checkpoint alone."""
 
 import pickle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 
-from avseg.config.branch import COMPOSED
-from avseg.config.schema import validate
-from avseg.models.avs.module import AVSTask
+from avseg.config.read import train_config
+from avseg.config.schema import Plain, TrainConfig
+from avseg.data.setting import ClipSetting, find_setting
+from avseg.models.base import AVSegModule
+from avseg.models.experiment import ExperimentModule
 from avseg.runs import checkpoint_of, read_config
-from avseg.training.build import build_any
+from avseg.runs.first_edition import convert_config, is_first_edition
+from avseg.training.build import DataFacts, build_model, source_run
 from avseg.utils.errors import UserError
-
-if TYPE_CHECKING:
-    from avseg.models.lu_avs.base import VideoTest
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Reads a checkpoint of a run without ever executing what it may contain.
+    """Read a checkpoint of a run without ever executing what it may contain.
 
     Raises:
         UserError: it is damaged, holds code, or is not a checkpoint of avseg.
@@ -27,7 +28,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
-            f"checkpoint {path} is no checkpoint or holds more than weights and plain values, so it was not read; "
+            f"checkpoint {path} is not a checkpoint, or holds more than weights and plain values, so it was not read; "
             "load those of avseg only"
         ) from error
     except PermissionError as error:
@@ -41,54 +42,109 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def load_task(run_or_checkpoint: Path) -> AVSTask:
-    """Rebuilds an AVS model, in evaluation mode on the CPU.
+def load_model(run_or_checkpoint: Path, choices: dict[str, Plain] | None = None) -> ExperimentModule:
+    """Rebuild the model of a run, in evaluation mode on the CPU.
 
     Args:
         run_or_checkpoint: a run directory (its best checkpoint) or a checkpoint file.
+        choices: options of the model that an evaluation changes, nested by group.
 
     Raises:
-        UserError: there is no such checkpoint, it cannot be used, or it is of a branch of the strong baseline.
+        UserError: there is no such checkpoint, or it cannot be used; a choice that the model does not have.
     """
-    task = load_any(run_or_checkpoint)
-    if not isinstance(task, AVSTask):
-        raise UserError(
-            f"{run_or_checkpoint} is no AVS model but branch={task.config['branch']['name']} of long videos"
-        )
-    return task
-
-
-def load_any(run_or_checkpoint: Path) -> "AVSTask | VideoTest":
-    """Rebuilds the model of a run, in evaluation mode on the CPU.
-
-    Args:
-        run_or_checkpoint: a run directory (its best checkpoint) or a checkpoint file.
-
-    Raises:
-        UserError: there is no such checkpoint, or it cannot be used.
-    """
-    if composition := _composition(run_or_checkpoint):
+    composition = _composition(run_or_checkpoint, choices)
+    if composition is not None:
         return composition
     path = checkpoint_of(run_or_checkpoint)
     checkpoint = read_checkpoint(path)
     try:
-        config = checkpoint["avseg"]["config"]
-        validate(config)
-        task = build_any(config, checkpoint["avseg"].get("labels", []), pretrained=False)
-        task.load_state_dict(checkpoint["state_dict"])
+        record = checkpoint["avseg"]
+        config = saved_config(record["config"], choices)
+        facts = _facts(record, config)
+        model = build_model(config, facts, pretrained=False)
+        model.load_state_dict(checkpoint["state_dict"])
+    except UserError as error:
+        raise UserError(f"checkpoint {path}: {error}") from error
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"checkpoint {path} does not fit the model of its own configuration; another version made it"
         ) from error
-    return task.eval()
+    return model.eval()
 
 
-def _composition(run: Path) -> "VideoTest | None":
-    """The two branches that a run of the strong baseline is of; it has no weights of its own."""
-    config = read_config(run)
-    if config.get("branch", {}).get("name") not in COMPOSED:
+def load_clip_model(run_or_checkpoint: Path) -> AVSegModule:
+    """Rebuild a model of short clips; raises like `load_model`, and for a model of long videos."""
+    model = load_model(run_or_checkpoint)
+    if not isinstance(model, AVSegModule) or model.config.data_kind != "clips":
+        raise UserError(f"{run_or_checkpoint} is not a model of short clips but model={model.config.name}")
+    return model
+
+
+def saved_config(values: dict[str, Plain], choices: dict[str, Plain] | None = None) -> TrainConfig:
+    """The typed configuration that a run or checkpoint was written with.
+
+    Args:
+        values: plain values of this edition or the first one.
+        choices: options of the model that an evaluation changes.
+
+    Raises:
+        UserError: a class of a plugin that is not installed, a key that does not exist any more; a choice that the
+            model does not have.
+    """
+    if is_first_edition(values):
+        values = convert_config(values)
+    if choices:
+        values = values | {"model": _with_choices(values["model"], choices)}
+    return train_config(values)
+
+
+def _with_choices(model: dict[str, Plain], choices: dict[str, Plain]) -> dict[str, Plain]:
+    merged = dict(model)
+    for group, options in choices.items():
+        if not isinstance(model.get(group), dict) or group not in ("aggregation", "smoothing", "score"):
+            raise UserError(
+                f"model.{group} cannot be changed in an evaluation of model={model['name']}; leave it out "
+                "(models of LU-AVS: model.aggregation, model.smoothing, model.score)"
+            )
+        merged[group] = model[group] | options
+    return merged
+
+
+def _facts(record: dict[str, Any], config: TrainConfig) -> DataFacts:
+    """Setting and labels of the data; the first edition named the setting only."""
+    labels = tuple(record.get("labels", ()))
+    if "setting" in record:
+        return DataFacts(TypeAdapter(ClipSetting).validate_python(record["setting"]), labels)
+    long_videos = config.data.kind == "long_videos"
+    return DataFacts(ClipSetting(config.data.setting) if long_videos else find_setting(config.data.setting), labels)
+
+
+def load_parts(config: TrainConfig, moved: Path | None = None) -> dict[str, ExperimentModule]:
+    """The finished modules of a composition.
+
+    Args:
+        config: its configuration.
+        moved: where its runs are looked for too, if not in `paths.outputs`.
+
+    Raises:
+        UserError: one of them is missing or not finished.
+    """
+    outputs = [Path(config.paths.outputs).expanduser()]
+    if moved is not None:
+        outputs.append(moved)
+    return {role: load_model(source_run(config, role, outputs)) for role in config.model.sources()}
+
+
+def _composition(run: Path, choices: dict[str, Plain] | None) -> ExperimentModule | None:
+    """The composition of two branches; its run has no weights of its own."""
+    values = read_config(run)
+    if not values:
         return None
-    from avseg.models.lu_avs.build import build_long_task
-
+    name = str((values.get("model") or values.get("branch") or {}).get("name", ""))
+    if "strong" not in name:
+        return None
+    config = saved_config(values, choices)
     # a folder of runs that was moved as a whole: outputs/EXPERIMENT/NAME/seed=N
-    return build_long_task(config, [], outputs=run.resolve().parents[2]).eval()
+    parts = load_parts(config, run.resolve().parents[2])
+    facts = DataFacts(parts["visual"].setting, tuple(parts["visual"].labels))
+    return build_model(config, facts, pretrained=False, parts=parts).eval()

@@ -1,45 +1,53 @@
-"""Panels of a few clips of a split: what the model sees, should mark, marks, and hears."""
+"""Panels of a few clips of a split: frames, true masks, predictions, sound."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.clip import Clip
 from avseg.draw.panel import PanelClip, save_panel
 from avseg.metrics import mask_iou
-from avseg.models.avs.module import AVSTask
+from avseg.models.base import AVSegModule
 
 
-def draw_panels(path: Path, task: AVSTask, dataset: AVSBenchDataset, clips: int) -> None:
-    """Writes a picture of `clips` clips, spread evenly over the split, so that they are the same each time.
+def draw_panels(path: Path, model: AVSegModule, dataset: Any, clips: int) -> None:
+    """Write an image of clips spread evenly over the split, so that they are the same each time.
 
     Args:
         path: the PNG.
-        task: the model.
-        dataset: clips by their place in the split.
+        model: the model.
+        dataset: clips by their index in the split.
         clips: how many.
     """
     count = min(clips, len(dataset))
-    places = [place * len(dataset) // count for place in range(count)]
-    was_training = task.training
-    task.eval()
-    save_panel(path, [_panel(task, dataset[place]) for place in places])
-    task.train(was_training)
+    indices = [number * len(dataset) // count for number in range(count)]
+    was_training = model.training
+    model.eval()
+    save_panel(path, [_panel(model, dataset[index]) for index in indices])
+    model.train(was_training)
 
 
-def _panel(task: AVSTask, clip: Clip) -> PanelClip:
-    moved = clip.to(task.device)
-    probability = task.predict_clip(moved.frames, moved.sound)[0].float().cpu()
-    real = clip.valid[0]  # AVSS fills short clips with black frames
-    probability = probability[real]
+def _panel(model: AVSegModule, clip: Clip) -> PanelClip:
+    moved = clip.to(model.device)
+    valid = clip.valid[0]  # AVSS pads short clips with black frames
+    probability = model.predict_batch(moved.frames, moved.sound)[0].float().cpu()[valid]  # (T, H, W)
     # a model of classes is drawn as sounding or not
-    truth = (clip.masks[0, real] > 0).to(torch.uint8)
+    truth = (clip.masks[0, valid] > 0).to(torch.uint8)
     return PanelClip(
         video_id=clip.video_id[0],
-        frames=clip.frames[0, real].permute(0, 2, 3, 1).numpy(),
+        frames=clip.frames[0, valid].permute(0, 2, 3, 1).numpy(),
         truth=truth.numpy(),
         prediction=probability.numpy(),
-        mel=clip.sound[0, real, 0].numpy(),
+        mel=_sound_image(clip, valid),
         score=float(mask_iou(torch.logit(probability, eps=1e-6), truth).mean()),
     )
+
+
+def _sound_image(clip: Clip, valid: torch.Tensor) -> Any:
+    """The log-mel patches (T, 96, 64) of the clip; other front ends are drawn as one row per item."""
+    sound = clip.sound[0]
+    if sound.ndim == 4 and len(sound) == len(valid):  # (T, 1, time, bands)
+        return sound[valid, 0].numpy()
+    items = sound[valid] if len(sound) == len(valid) else sound.expand(int(valid.sum()), *sound.shape)
+    return items.reshape(len(items), 1, -1).numpy()

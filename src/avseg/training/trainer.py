@@ -1,77 +1,121 @@
-"""The Lightning trainer of a run, and how it is called: quietly, on its share of the cores, with our way to stop."""
+"""Build the Trainer of a run; configure logging, CPU threads and signal handling."""
 
 import logging
 import os
 import sys
 import warnings
-from typing import Any
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, TypeVar
 
 import pytorch_lightning as pl
 import torch
 from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.callbacks import Callback
 
-from avseg.config.instantiate import instantiate
+from avseg.config.components import make
+from avseg.config.schema import TrainConfig, TrainerConfig
+from avseg.models.experiment import ExperimentModule
 from avseg.runs import RunDirectory
 from avseg.training.callbacks import BestAndLast, ClipPanels, MetricsCsv
-from avseg.training.signals import SigtermAsBefore
+from avseg.training.signals import SigtermAsBefore, WholeCheckpoints
+from avseg.training.sync_batch_norm import SyncNorm
 from avseg.training.wandb_logger import RunLogger, make_logger
 from avseg.training.wandb_media import Dashboard
 from avseg.utils.errors import UserError
 
 log = logging.getLogger("avseg")
+T = TypeVar("T")
+
+# fields of TrainerConfig that are not arguments of Lightning's Trainer
+_OURS = ("sync_batchnorm", "options")
+_IGNORED_WARNINGS = (
+    # workers are set by data.num_workers; zero is right for small sets
+    ".*does not have many workers.*",
+    ".*number of training batches.*smaller than the logging interval.*",
+    # debug=overfit asks for it
+    "You requested to overfit but enabled .* shuffling",
+    # the metrics have gathered over all processes
+    ".*It is recommended to use .*sync_dist=True.*",
+    # a resumed run
+    ".*Checkpoint directory .* exists and is not empty.*",
+    ".*isinstance.treespec, LeafSpec.*",
+)
 
 
-def make_trainer(config: dict[str, Any], run: RunDirectory, monitor: str = "val/miou") -> pl.Trainer:
-    """The Lightning trainer of a run: its checkpoints, its csv, its pictures, its logger.
+def make_trainer(config: TrainConfig, run: RunDirectory, model: ExperimentModule) -> pl.Trainer:
+    """The Lightning trainer of a run: checkpoints, csv, panels, logger.
 
     Args:
-        config: the resolved training configuration.
+        config: the configuration of the run.
         run: where it writes.
-        monitor: the validation score whose best epoch is kept.
+        model: its `monitor` is the validation score whose best epoch is kept.
     """
-    folder = run.best.parent
+    logger = make_logger(config, run)
+    callbacks = _run_callbacks(run, model.monitor)
+    for name, settings in config.callbacks.items():
+        folder = {"folder": str(run.pictures)} if settings.target.endswith(f".{ClipPanels.__name__}") else {}
+        callback = make(settings.target, settings.options, f"callbacks.{name}", **folder)
+        if not isinstance(callback, Callback):
+            raise UserError(f"callbacks.{name} is not a Lightning callback; give a _target_ that is one")
+        callbacks.append(callback)
+    if isinstance(logger, RunLogger) and config.data.kind == "clips":
+        callbacks.append(Dashboard(logger, run))
+    plugins: list[Any] = [WholeCheckpoints()]
+    if config.trainer.sync_batchnorm:  # Lightning's own way loses the activations of timm's norms
+        plugins.append(SyncNorm())
+    arguments = trainer_arguments(config.trainer)
+    # show the progress bar only in a terminal or notebook
+    interactive = sys.stdout.isatty() or "ipykernel" in sys.modules
+    arguments["enable_progress_bar"] = arguments["enable_progress_bar"] and interactive
+    return _make(
+        arguments,
+        callbacks=callbacks,
+        logger=logger,
+        plugins=plugins,
+        default_root_dir=str(run.path),
+    )
+
+
+def make_plain_trainer(config: TrainerConfig) -> pl.Trainer:
+    """A trainer that evaluates and writes nothing."""
+    return _make(trainer_arguments(config), logger=False, enable_checkpointing=False)
+
+
+def trainer_arguments(config: TrainerConfig) -> dict[str, Any]:
+    """The arguments of Lightning's Trainer."""
+    arguments = {item.name: getattr(config, item.name) for item in fields(config) if item.name not in _OURS}
+    return arguments | dict(config.options)
+
+
+def _make(arguments: dict[str, Any], **more: Any) -> pl.Trainer:
+    # the data module brings its samplers: Lightning's would count some clips twice in evaluation
+    fixed = {"use_distributed_sampler": False, "enable_model_summary": False}
+    trainer: pl.Trainer = make("pytorch_lightning.Trainer", {**arguments, **fixed, **more}, "trainer")
+    return trainer
+
+
+def _run_callbacks(run: RunDirectory, monitor: str) -> list[Callback]:
     each_epoch: dict[str, Any] = {
         "enable_version_counter": False,  # a resumed run overwrites best.ckpt instead of adding best-v1.ckpt
         "save_on_train_epoch_end": True,  # after metrics.csv, so that the csv is never behind the checkpoint
     }
-    callbacks: list[Callback] = [
+    folder = run.best.parent
+    return [
         SigtermAsBefore(),
         MetricsCsv(run.metrics),
         BestAndLast(folder, filename="best", monitor=monitor, mode="max", **each_epoch),
         BestAndLast(folder, filename="last", **each_epoch),  # Lightning's save_last keeps improved epochs only
     ]
-    for name, settings in config["callbacks"].items():
-        more = {"folder": str(run.pictures)} if settings.get("_target_", "").endswith(ClipPanels.__name__) else {}
-        callback = instantiate(settings, **more)
-        if not isinstance(callback, Callback):
-            raise UserError(f"callbacks.{name} is not a Lightning callback; give a _target_ that is one")
-        callbacks.append(callback)
-    logger = make_logger(config, run)
-    if isinstance(logger, RunLogger) and config["branch"]["name"] == "none":
-        callbacks.append(Dashboard(logger, run))
-    settings = dict(config["trainer"])
-    plugins = ["avseg.training.signals.WholeCheckpoints"]
-    if settings.pop("sync_batchnorm", False):  # Lightning's own way loses the activations of timm's norms
-        plugins.append("avseg.training.sync_batch_norm.SyncNorm")
-    settings["plugins"] = [*(settings.get("plugins") or []), *({"_target_": plugin} for plugin in plugins)]
-    trainer: pl.Trainer = instantiate(
-        settings,
-        callbacks=callbacks,
-        logger=logger,
-        # the data module makes its own samplers: Lightning's would count some clips twice in evaluation
-        use_distributed_sampler=False,
-        enable_model_summary=False,
-        # a log is no place for a bar that redraws itself; a notebook is
-        enable_progress_bar=config["trainer"].get("enable_progress_bar", True)
-        and (sys.stdout.isatty() or "ipykernel" in sys.modules),
-        default_root_dir=str(run.path),
-    )
-    return trainer
 
 
-def call(trainer: pl.Trainer, function: Any, *arguments: Any, **settings: Any) -> Any:
-    """Calls a verb of the trainer; Lightning answers Ctrl-C with exit code 1, we with a KeyboardInterrupt."""
+def run_trainer(trainer: pl.Trainer, function: Callable[..., T], *arguments: Any, **settings: Any) -> T:
+    """Call `trainer.fit` or `trainer.test`.
+
+    Raises:
+        UserError: the device has too little memory.
+        KeyboardInterrupt: for Ctrl-C, which Lightning answers with exit code 1.
+    """
     try:
         return function(*arguments, **settings)
     except torch.OutOfMemoryError as error:
@@ -86,7 +130,7 @@ def call(trainer: pl.Trainer, function: Any, *arguments: Any, **settings: Any) -
 
 
 def share_cores(workers: int) -> None:
-    """Leaves a core to each reading process: two busy threads and a reader on two cores take far longer than one.
+    """Leave a core to each reading process: two busy threads and a reader on two cores take far longer than one.
 
     `OMP_NUM_THREADS`, when set, wins.
     """
@@ -94,23 +138,15 @@ def share_cores(workers: int) -> None:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) - workers))
 
 
-def first_process() -> bool:
-    """Whether this is the one of a run's processes that writes and speaks."""
+def is_first_process() -> bool:
+    """True on global rank 0, the process that writes and logs."""
     return bool(getattr(rank_zero_only, "rank", 0) == 0)
 
 
-def quiet() -> None:
-    """Keeps Lightning from advertising and from warnings that a user cannot act on; of several processes one speaks."""
-    log.setLevel(log.level if first_process() else logging.WARNING)
+def configure_logging() -> None:
+    """Silence Lightning's advertising and warnings that a user cannot act on; only the first process logs."""
+    log.setLevel(log.level if is_first_process() else logging.WARNING)
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # workers are set by data.num_workers; zero is right for small sets
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")
-    # debug=overfit asks for it
-    warnings.filterwarnings("ignore", message="You requested to overfit but enabled .* shuffling")
-    # the metrics have gathered over all processes already
-    warnings.filterwarnings("ignore", message=".*It is recommended to use .*sync_dist=True.*")
-    # resuming on purpose
-    warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
-    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+    for message in _IGNORED_WARNINGS:
+        warnings.filterwarnings("ignore", message=message)

@@ -1,4 +1,4 @@
-"""The dashboard's side of a run: one wandb run per job, whose history is metrics.csv with the epoch as step."""
+"""One wandb run per job, whose history is metrics.csv with the epoch as step."""
 
 import logging
 import os
@@ -13,9 +13,9 @@ import wandb
 from lightning_fabric.loggers.logger import rank_zero_experiment
 from lightning_utilities.core.rank_zero import rank_zero_only
 
-from avseg.config.instantiate import instantiate
+from avseg.config.schema import TrainConfig
 from avseg.metrics.registry import METRICS, registered_metrics
-from avseg.runs import RunDirectory, run_id, slug
+from avseg.runs import RunDirectory, run_id
 from avseg.runs.identity import science
 from avseg.utils.csv_files import read_rows
 from avseg.utils.errors import UserError
@@ -65,7 +65,7 @@ class RunLogger(pl.loggers.WandbLogger):
     def _open(self) -> Any:
         settings = {key: value for key, value in self._wandb_init.items() if value is not None}
         online = not self._offline and wandb.setup().settings.mode == "online"
-        if online and not wandb.login(prompt=False, verify=False):  # a job of a sweep has nobody to answer a prompt
+        if online and not wandb.login(prompt=False, verify=False):  # nobody can answer a prompt in a sweep
             raise wandb.errors.UsageError("no login, `wandb login` makes one")
         Path(self._save_dir or ".").mkdir(parents=True, exist_ok=True)  # wandb warns of a folder that is missing
         run = wandb.init(
@@ -88,17 +88,17 @@ class RunLogger(pl.loggers.WandbLogger):
 
     @contextmanager
     def safely(self) -> Iterator[None]:
-        """Turns an error of the dashboard into a warning, the first time."""
+        """Turn an error of the dashboard into a warning, the first time."""
         try:
             yield
-        except Exception as error:  # the network, the disk, wandb's service: the training is worth more
+        except Exception as error:  # the network, the disk, the service: the training is worth more
             if not self._warned:
-                log.warning("wandb fails (%s); the run goes on, and metrics.csv has all of it", error)
+                log.warning("wandb fails (%s); the run continues, and metrics.csv has all of it", error)
             self._warned = True
 
     @contextmanager
     def staging(self) -> Iterator[None]:
-        """Keeps a table's files in the run's folder until they are uploaded; wandb's own place is the home folder."""
+        """Keep a table's files in the run's folder until they are uploaded; wandb would use the home folder."""
         if _STAGING in os.environ:
             yield
             return
@@ -110,7 +110,7 @@ class RunLogger(pl.loggers.WandbLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """What Lightning reports: rows of epochs, test scores; what has no epoch joins the epoch under way."""
+        """Log rows of epochs and test scores; a value without an epoch joins the current one."""
         values: dict[str, Any] = dict(metrics)
         epoch = values.pop("epoch", None)
         test = {name: value for name, value in values.items() if name.startswith("test/")}
@@ -124,7 +124,7 @@ class RunLogger(pl.loggers.WandbLogger):
 
     @rank_zero_only
     def log_epoch(self, epoch: int, values: dict[str, Any]) -> None:
-        """Adds to the row of an epoch, unless the run has a complete one (a resumed online run)."""
+        """Add to the row of an epoch, unless the run has a complete one (a resumed online run)."""
         with self.safely():
             if epoch >= self.experiment.step:
                 # Lightning reports the training losses last: the row is complete, and shows at once
@@ -132,7 +132,7 @@ class RunLogger(pl.loggers.WandbLogger):
 
     @rank_zero_only
     def replay(self, run: RunDirectory, epochs: int) -> None:
-        """Writes again what the dashboard lacks of the epochs before a resumption: metrics.csv and its pictures.
+        """Write again what the dashboard lacks of the epochs before a resumption: metrics.csv and its panels.
 
         Args:
             run: the run directory.
@@ -146,56 +146,69 @@ class RunLogger(pl.loggers.WandbLogger):
 
 
 def panels(run: RunDirectory, epoch: int) -> dict[str, Any]:
-    """The picture of an epoch's validation clips as an image of the dashboard, if there is one."""
-    picture = run.pictures / f"epoch={epoch:03d}.png"
-    return {"val/panels": wandb.Image(str(picture))} if picture.is_file() else {}
+    """The panel of an epoch's validation clips as an image of the dashboard, if it exists."""
+    path = run.pictures / f"epoch={epoch:03d}.png"
+    return {"val/panels": wandb.Image(str(path))} if path.is_file() else {}
 
 
-def columns(config: dict[str, Any]) -> dict[str, Any]:
-    """What the dashboard sorts and groups runs by, flat; below them the science, nested, plain values."""
-    data, backbone, init = (config[group]["name"] for group in ("data", "backbone", "init"))
-    fusion = slug(config).removeprefix(f"{data}-{backbone}-").removesuffix(f"-{init}")
-    flat = {"data": data, "backbone": backbone, "fusion": fusion, "init": init, "seed": config["seed"]}
-    return flat | {"experiment": config["experiment"], "science": science(config)}
+def columns(config: TrainConfig) -> dict[str, Any]:
+    """What the dashboard sorts and groups runs by, flat; next to it the science, nested, plain values."""
+    flat: dict[str, Any] = {"data": config.data.name, "model": config.model.name}
+    if config.backbone is not None:
+        flat["backbone"] = config.backbone.name
+    if config.fusion is not None:
+        fusion = config.model.label(config).removesuffix(f"-{config.init.name}")
+        flat["fusion"] = fusion.removeprefix(f"{flat.get('backbone')}-")
+    flat |= {"init": config.init.name, "seed": config.seed, "experiment": config.experiment}
+    return flat | {"science": science(config)}
 
 
-def make_logger(config: dict[str, Any], run: RunDirectory) -> Any:
-    """The wandb logger, or False: metrics.csv is written always.
+def make_logger(config: TrainConfig, run: RunDirectory) -> Any:
+    """The wandb logger, or False: metrics.csv is always written.
 
     Raises:
-        UserError: wandb cannot start, for want of a login or of a network.
+        UserError: wandb cannot start, because of a missing login or network.
     """
-    if not config["logger"]:
+    settings = config.logger
+    if settings is None:
         return False
-    logger = instantiate(
-        config["logger"],
+    name = run_id(config)
+    logger = RunLogger(
+        clips=settings.clips,
+        every_n_epochs=settings.every_n_epochs,
+        table=settings.table,
+        videos=settings.videos,
+        project=settings.project,
+        entity=settings.entity,
+        offline=settings.offline,
         # deterministic: a resumed run continues its curve instead of opening a second one. With the experiment in it,
         # since two experiments may hold runs of the same science, each with a directory of its own
-        id=f"{config['experiment']}-{run_id(config)}".replace("/", "-"),
-        name=run_id(config),
-        group=config["experiment"],
+        id=f"{config.experiment}-{name}".replace("/", "-"),
+        name=name,
+        group=config.experiment,
         job_type="train",
-        tags=[config["data"]["name"], config["experiment"]],
+        tags=[config.data.name, config.experiment],
         save_dir=str(run.path),
         resume="allow",
+        **settings.options,
     )
     try:
         logger.log_hyperparams(columns(config))  # Lightning: on the first process alone
-    except Exception as error:  # of many kinds: no login, no network, no space; it shows when the run is opened
+    except Exception as error:  # of many types: no login, no network, no space; it shows when the run is opened
         reason = " ".join(str(error).split())
         raise UserError(f"wandb cannot start ({reason}); use logger=wandb_offline, or logger=csv for none") from error
     return logger
 
 
 def replay_history(trainer: pl.Trainer, run: RunDirectory, epochs: int) -> None:
-    """Gives the dashboard what it lost when the run was killed, see `RunLogger.replay`."""
+    """Log again what the dashboard lost when the run was killed, see `RunLogger.replay`."""
     for logger in trainer.loggers:
         if isinstance(logger, RunLogger):
             logger.replay(run, epochs)
 
 
 def close_loggers(trainer: pl.Trainer, *, failed: bool = False) -> None:
-    """Ends the run in the dashboard.
+    """End the run in the dashboard.
 
     Args:
         trainer: of the run.

@@ -56,6 +56,6 @@ class IsolatedLauncher(Launcher):  # type: ignore[misc]  # hydra is untyped to m
             show_plan(jobs)
             return []
         return [
-            JobReturn(overrides=list(outcome.job.words), status=JobStatus.COMPLETED, _return_value=outcome)
+            JobReturn(overrides=list(outcome.job.overrides), status=JobStatus.COMPLETED, _return_value=outcome)
             for outcome in run_jobs(jobs, **self.settings)
         ]

@@ -22,7 +22,7 @@ Truth = dict[tuple[str, int, int], np.ndarray]
 
 def truth_of(root: Path) -> tuple[str, Truth]:
     """The video, and its segments with their masks."""
-    data = LUAVSDataModule(LUAVSConfig(str(root)))
+    data = LUAVSDataModule(LUAVSConfig(root=str(root)))
     ((name, video),) = data.release.videos.items()
     labels = data.labels
     return name, {
@@ -127,7 +127,7 @@ def live_queue(person: Person) -> list[int]:
 
 def score_of(export: Path, toy: Path, name: str) -> dict[str, float]:
     """The export, read by the data module, against the toy's own masks."""
-    ours, theirs = LUAVSDataModule(LUAVSConfig(str(export))), LUAVSDataModule(LUAVSConfig(str(toy)))
+    ours, theirs = LUAVSDataModule(LUAVSConfig(root=str(export))), LUAVSDataModule(LUAVSConfig(root=str(toy)))
     metric = LongVideoScore(region="mask")
     places = [theirs.labels.index(label) for label in ours.labels]
     chunks, truths = (

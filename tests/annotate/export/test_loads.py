@@ -51,7 +51,7 @@ def truth(document, label, frame):
 
 def test_the_lu_avs_data_module(document, film, tmp_path):
     out = export(document, film, "lu_avs", tmp_path / "out", split="test")
-    data = LUAVSDataModule(LUAVSConfig(str(out), image_size=64, num_workers=0, rate=float("inf")), "mask")
+    data = LUAVSDataModule(LUAVSConfig(root=str(out), image_size=64, num_workers=0, rate=float("inf")), "mask")
     data.setup("test")
     (video,) = data.videos("test")
     assert sorted(data.labels) == [DOG, MAN, PIANO]

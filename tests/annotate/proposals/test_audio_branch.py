@@ -69,7 +69,10 @@ def test_a_branch_gets_exact_edges_from_the_energy(tmp_path, monkeypatch):
 def test_a_run_that_does_not_hear(monkeypatch, tmp_path):
     path = video(tmp_path, with_noise(1, [], -20, -70), frames=25)
     load(monkeypatch, SimpleNamespace(audio=None))
-    with open_film(path) as film, pytest.raises(UserError, match=r"\(branch=mask\); give a run of branch=audio"):
+    with (
+        open_film(path) as film,
+        pytest.raises(UserError, match=r"\(model=lu_avs_mask\); give a run of model=lu_avs_audio"),
+    ):
         propose(path, film, tmp_path)
 
 

@@ -17,7 +17,7 @@ from tests.data.lu_avs.sample import HARD, ODD_ID, TEST, VARYING
 
 def module(root, reads="mask", seed=123, **options):
     defaults = {"image_size": 32, "batch_size": 2, "num_workers": 0, "per_video": 3}
-    return LUAVSDataModule(LUAVSConfig(str(root), **(defaults | options)), reads, seed=seed)
+    return LUAVSDataModule(LUAVSConfig(root=str(root), **(defaults | options)), reads, seed=seed)
 
 
 def names(batch):

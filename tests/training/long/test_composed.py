@@ -29,7 +29,7 @@ def result(run):
 
 def test_a_missing_part_names_the_command_that_makes_it(lu_toy, tmp_path):
     line = one_line(avseg(words("strong_mask", lu_toy, tmp_path)))
-    assert "branch=strong_mask: the visual branch toy_lu_avs-mask-tiny-soft-" in line
+    assert "model=lu_avs_strong_mask: the visual branch toy_lu_avs-mask-tiny-soft-" in line
     assert not list(tmp_path.rglob("*"))
     command = shlex.split(re.search(r"is missing; `(.*)` makes it", line).group(1))
     assert avseg(command[1:]).code == 0
@@ -74,10 +74,10 @@ def test_evaluate_gives_the_scores_of_the_run(lu_paths, tmp_path, branch):
 def test_another_split_and_other_choices(lu_paths, lu_toy, lu_outputs):
     """An evaluation with other choices is the composition that was made with them."""
     run = lu_paths["strong_box"]
-    said = ["branch.smoothing.threshold=0.05", "branch.score.unit=segment", "branch.aggregation.mode=argmax"]
+    said = ["model.smoothing.threshold=0.05", "model.score.unit=segment", "model.aggregation.mode=argmax"]
     done = avseg(["evaluate", f"checkpoint={run}", *said, "rate=4"])
     assert done.code == 0, done.err
-    made = avseg(words("strong_box", lu_toy, lu_outputs, *said, "data.options.rate=4", "experiment=said"))
+    made = avseg(words("strong_box", lu_toy, lu_outputs, *said, "data.rate=4", "experiment=said"))
     assert made.code == 0, made.err
     name = "test-aggregation.mode=argmax-smoothing.threshold=0.05-score.unit=segment-rate=4.0"
     found, (wanted,) = result(run / "evaluations" / name), lu_outputs.glob("said/*/seed=*/result.json")
@@ -91,10 +91,10 @@ def test_another_split_and_other_choices(lu_paths, lu_toy, lu_outputs):
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("branch.score.unit=segmint", "segmint"),
-        ("branch.score.unit2=x", "branch.score.unit2"),
-        ("branch.smoothing.median=long", "branch.smoothing.median: Value 'long'"),
-        ("branch.aggregation.mode=sum", "aggregation: mode 'sum' is unknown"),
+        ("model.score.unit=segmint", "segmint"),
+        ("model.score.unit2=x", "model.score.unit2"),
+        ("model.smoothing.median=long", "model.smoothing.median: Value 'long'"),
+        ("model.aggregation.mode=sum", "aggregation: mode 'sum' is unknown"),
     ],
 )
 def test_choices_that_do_not_exist(lu_paths, lu_toy, tmp_path, word, told):
@@ -104,7 +104,7 @@ def test_choices_that_do_not_exist(lu_paths, lu_toy, tmp_path, word, told):
 
 
 def test_choices_of_long_videos_are_none_of_clips(trained):
-    for word in ("branch.score.unit=segment", "rate=2"):
+    for word in ("model.score.unit=segment", "rate=2"):
         assert f"{word.partition('=')[0]} is for runs on long" in one_line(
             avseg(["evaluate", f"checkpoint={trained.run}", word])
         )

@@ -55,7 +55,7 @@ def test_five_minutes_take_the_memory_of_ten_seconds(lu_toy, tmp_path, kind):
     outputs, size = tmp_path / "outputs", "data.image_size=64"
     for branch in (kind, "audio", f"strong_{kind}"):
         # the gate is open all the time, so that regions are drawn
-        more = [] if branch in (kind, "audio") else ["branch.smoothing.threshold=0"]
+        more = [] if branch in (kind, "audio") else ["model.smoothing.threshold=0"]
         made = avseg(words(branch, lu_toy, outputs, size, *more), outputs)
         assert made.code == 0, made.err
     (run,) = outputs.glob("*/*strong*/seed=*")

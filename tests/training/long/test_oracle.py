@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from avseg.models.lu_avs.build import build_long_data
 from torch import nn
 
 from avseg.audio.frontend import LogMel
 from avseg.config.compose import compose
 from avseg.data.lu_avs import sound_patches, stream
-from avseg.models.lu_avs.build import build_long_data
 from avseg.models.lu_avs.composition import StrongBaselineTask
 from avseg.models.lu_avs.queries import QueryOutput
 from avseg.training.load import load_any
@@ -230,7 +230,7 @@ def test_both_together_are_near_the_ceiling_and_pictures_alone_pay_for_silence(l
 
 
 def test_the_configuration_names_the_rate():
-    assert compose("train", ["branch=mask", "data.options.rate=1"])["data"]["options"]["rate"] == 1
+    assert compose("train", ["model=lu_avs_mask", "data.rate=1"])["data"]["options"]["rate"] == 1
 
 
 def test_a_composition_is_of_its_branches(lu_paths):

@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 import torch
-
 from avseg.config.branch import AggregationConf, ScoreConf, SilentConf, SmoothingConf
+from avseg.models.lu_avs.build import build_long_task
+
 from avseg.config.schema import validate
 from avseg.models.lu_avs.activity import Smoothing
 from avseg.models.lu_avs.aggregation import Aggregation
-from avseg.models.lu_avs.build import build_long_task
 from avseg.models.lu_avs.silent_loss import SilentObjectLoss
 from avseg.runs.configure import training_config
 
@@ -21,36 +21,36 @@ PUBLISHED = {
 }
 # facts of the paper, section 7: what nobody has published, with the defaults of this project
 OPEN = {
-    "branch.silent.mode": "soft",
-    "branch.silent.no_object_weight": 0.1,
-    "branch.silent.duplicate_iou": 0.5,
-    "branch.silent.gamma": 1.0,
-    "branch.silent.tau": 0.5,
-    "branch.silent.floor": 0.05,
-    "branch.silent.warmup": 1.0,
-    "branch.silent.sounding_elsewhere": False,
-    "branch.silent.teacher_iou": 0.5,
-    "branch.silent.teacher_score": 0.7,
-    "branch.score.unit": "video_class",
-    "branch.score.fp_policy": "zero",
-    "branch.score.beta2": 0.3,
-    "branch.score.drop_empty_gt": True,
-    "branch.score.gate_only_counts": False,
-    "branch.score.merge_classes": False,
-    "branch.score.empty_video": "skip",
-    "branch.score.m_tIoU": "gt_range",
-    "branch.score.predicted_range": None,
-    "branch.aggregation.mode": "product",
-    "branch.aggregation.keep": "best",
-    "branch.aggregation.threshold": 0.0,
-    "branch.smoothing.median": 3.0,
-    "branch.smoothing.threshold": 0.5,
-    "branch.smoothing.min_run": 1.0,
-    "branch.smoothing.min_gap": 1.0,
-    "branch.heads": "mlp",
-    "branch.pos_weight": 1.0,
+    "model.silent.mode": "soft",
+    "model.silent.no_object_weight": 0.1,
+    "model.silent.duplicate_iou": 0.5,
+    "model.silent.gamma": 1.0,
+    "model.silent.tau": 0.5,
+    "model.silent.floor": 0.05,
+    "model.silent.warmup": 1.0,
+    "model.silent.sounding_elsewhere": False,
+    "model.silent.teacher_iou": 0.5,
+    "model.silent.teacher_score": 0.7,
+    "model.score.unit": "video_class",
+    "model.score.fp_policy": "zero",
+    "model.score.beta2": 0.3,
+    "model.score.drop_empty_gt": True,
+    "model.score.gate_only_counts": False,
+    "model.score.merge_classes": False,
+    "model.score.empty_video": "skip",
+    "model.score.m_tIoU": "gt_range",
+    "model.score.predicted_range": None,
+    "model.aggregation.mode": "product",
+    "model.aggregation.keep": "best",
+    "model.aggregation.threshold": 0.0,
+    "model.smoothing.median": 3.0,
+    "model.smoothing.threshold": 0.5,
+    "model.smoothing.min_run": 1.0,
+    "model.smoothing.min_gap": 1.0,
+    "model.heads": "mlp",
+    "model.pos_weight": 1.0,
     "data.labels": 88,
-    "data.options.rate": 2.0,
+    "data.rate": 2.0,
 }
 
 
@@ -107,8 +107,8 @@ def test_no_option_is_left_out(conf, of, apart):
 
 @pytest.mark.parametrize("branch", PUBLISHED)
 def test_each_parameter_learns_at_its_published_rate(branch):
-    small = {"mask": ["branch.model=tiny"], "box": ["branch.model=resnet18_dc5"], "audio": ["audio.weights=random"]}
-    words = [f"branch={branch}", *small[branch], *(["branch.pretrained=false"] if branch != "audio" else [])]
+    small = {"mask": ["model.network=tiny"], "box": ["model.network=resnet18_dc5"], "audio": ["audio.weights=random"]}
+    words = [f"branch={branch}", *small[branch], *(["model.pretrained=false"] if branch != "audio" else [])]
     task = build_long_task(training_config(words), ["a", "b", "c"])
     optimizer = task.configure_optimizers()
     assert type(optimizer) is torch.optim.AdamW
@@ -124,12 +124,12 @@ def test_each_parameter_learns_at_its_published_rate(branch):
 
 
 def test_the_toy_s_backbone_learns_as_fast_as_the_rest():
-    task = build_long_task(training_config(["branch=toy_box", "branch.model=tiny"]), ["a", "b"])
+    task = build_long_task(training_config(["model=toy_lu_avs_box", "model.network=tiny"]), ["a", "b"])
     assert len({group["lr"] for group in task.configure_optimizers().param_groups}) == 1
 
 
 def test_the_audio_branch_is_trained_by_binary_cross_entropy():
-    task = build_long_task(training_config(["branch=toy_audio"]), ["a", "b"])
+    task = build_long_task(training_config(["model=toy_lu_avs_audio"]), ["a", "b"])
     logits, targets = torch.randn(2, 3, 2), torch.randint(0, 2, (2, 3, 2)).float()
     valid = torch.tensor([[True, True, True], [True, False, False]])
     p = logits.sigmoid()[valid]

@@ -91,7 +91,7 @@ class Stopped(Exception):
 )
 def test_stopped_and_continued_equals_straight(lu_toy, tmp_path, monkeypatch, branch):
     outputs = [tmp_path / name for name in ("straight", "broken")]
-    commands = [words(branch, lu_toy, output, "data.epochs=2") for output in outputs]
+    commands = [words(branch, lu_toy, output, "trainer.max_epochs=2") for output in outputs]
     straight = avseg(commands[0], outputs[0])
     assert straight.code == 0, straight.err
     task = {"audio": SoundBranchTask, "tpavi": LongAVSTask}.get(branch, FrameBranchTask)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 import torch
-
 from avseg.models.lu_avs.build import build_long_task
+
 from avseg.models.lu_avs.presets import BOX_CONFIGS, MASK_CONFIGS
 from avseg.models.lu_avs.teacher import Teacher
 from avseg.runs.configure import training_config
@@ -73,15 +73,17 @@ def test_sky_and_wall_are_no_objects(tmp_path):
 @pytest.mark.parametrize("kind", ["mask", pytest.param("box", marks=pytest.mark.slow)])
 def test_it_teaches(coco, lu_toy, tmp_path, kind):
     """A run of two epochs; the second is past the warm-up. It is resumed and evaluated without a teacher beside it."""
-    say = [f"branch.teacher={coco[kind][0]}", "branch.silent.mode=teacher", "branch.silent.teacher_score=0"]
-    say += ["branch.silent.teacher_iou=0"]  # whatever it sees excuses every query
-    run = avseg(words(kind, lu_toy, tmp_path, "data.epochs=2", *say), tmp_path)
+    say = [f"model.teacher={coco[kind][0]}", "model.silent.mode=teacher", "model.silent.teacher_score=0"]
+    say += ["model.silent.teacher_iou=0"]  # whatever it sees excuses every query
+    run = avseg(words(kind, lu_toy, tmp_path, "trainer.max_epochs=2", *say), tmp_path)
     assert run.code == 0, run.err
     state = torch.load(run.run / "checkpoints/last.ckpt", weights_only=True)["state_dict"]
     assert not [name for name in state if "teacher" in name]
     silent = json.loads((run.run / "result.json").read_text())["choices"]["silent"]
     assert (silent["mode"], silent["teacher"]) == ("teacher", str(coco[kind][0]))
-    plain = avseg(words(kind, lu_toy, tmp_path / "off", "data.epochs=2", "branch.silent.mode=off"), tmp_path / "off")
+    plain = avseg(
+        words(kind, lu_toy, tmp_path / "off", "trainer.max_epochs=2", "model.silent.mode=off"), tmp_path / "off"
+    )
     losses = [(c.run / "metrics.csv").read_text().splitlines()[1:] for c in (run, plain)]
     assert losses[0][0] == losses[1][0]  # warm-up
     assert losses[0][1] != losses[1][1]
@@ -91,8 +93,13 @@ def test_it_teaches(coco, lu_toy, tmp_path, kind):
 
 def test_the_loss_excuses_what_the_teacher_sees(coco):
     """Every query that covers an unannotated object of the teacher weighs the floor, all others 1."""
-    words_ = ["branch=toy_mask", "branch.model=tiny", f"branch.teacher={coco['mask'][0]}", "branch.silent.mode=teacher"]
-    task = build_long_task(training_config([*words_, "branch.silent.teacher_score=0"]), ["a", "b"])
+    words_ = [
+        "model=toy_lu_avs_mask",
+        "model.network=tiny",
+        f"model.teacher={coco['mask'][0]}",
+        "model.silent.mode=teacher",
+    ]
+    task = build_long_task(training_config([*words_, "model.silent.teacher_score=0"]), ["a", "b"])
     task.net.load_state_dict({**task.net.state_dict(), **_but_the_head(task._teacher[0].branch.state_dict())})
     torch.manual_seed(6)  # frames on which the random teacher sees things: on some it sees none
     frames = torch.randn(1, 3, 64, 64)
@@ -121,10 +128,10 @@ def _but_the_head(state):
 @pytest.mark.parametrize(
     ("say", "told"),
     [
-        (["branch.silent.mode=teacher"], "the mode teacher needs branch.teacher=FOLDER"),
-        (["branch.teacher=/x"], "branch.silent.mode=soft with branch.teacher=/x"),
-        (["branch.silent.mode=teacher", "branch.teacher=/nowhere"], "branch.teacher: /nowhere: no such folder"),
-        (["branch.silent.mode=teacher", "branch.teacher=true"], "branch.teacher: this config has no published COCO"),
+        (["model.silent.mode=teacher"], "the mode teacher needs model.teacher=FOLDER"),
+        (["model.teacher=/x"], "model.silent.mode=soft with model.teacher=/x"),
+        (["model.silent.mode=teacher", "model.teacher=/nowhere"], "model.teacher: /nowhere: no such folder"),
+        (["model.silent.mode=teacher", "model.teacher=true"], "model.teacher: this config has no published COCO"),
     ],
 )
 def test_without_weights_there_is_no_teacher(lu_toy, tmp_path, say, told):

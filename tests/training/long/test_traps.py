@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from avseg.models.lu_avs.build import build_long_task
 
 from avseg.audio.frontend import LogMel
 from avseg.data.lu_avs import Chunk, FrameBatch, LUVideo, SoundBatch, read_release
 from avseg.data.lu_avs.evaluation import annotated_seconds
 from avseg.data.lu_avs.resize import Fit
 from avseg.models.lu_avs.aggregation import Prediction
-from avseg.models.lu_avs.build import build_long_task
 from avseg.models.lu_avs.scores import VideoScores
 from avseg.runs.configure import training_config
 from tests.media.make_video import make_video
@@ -70,7 +70,7 @@ def test_seconds_that_are_all_padded_reach_every_parameter():
 def test_two_processes_train(lu_toy, tmp_path, branch):
     """Without looking for unused parameters; a third of the frames are silent, so some shares have no object."""
     more = ["data.batch_size=2", "trainer=ddp_cpu", "callbacks=none"]
-    more += [] if branch in ("audio", "tpavi") else ["+data.options.silent_share=0.3", "data.options.per_video=2"]
+    more += [] if branch in ("audio", "tpavi") else ["+data.silent_share=0.3", "data.per_video=2"]
     say = [word for word in words(branch, lu_toy, tmp_path, *more) if word != "trainer=cpu"]
     done = subprocess.run([sys.executable, "-m", "avseg", *say], capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
@@ -93,7 +93,7 @@ def test_one_batch_of_each_kind(lu_toy, tmp_path, branch):
 
 
 def test_a_sweep_over_branches_is_planned():
-    say = [*COMMON[:2], "trainer=cpu", "branch=toy_mask,toy_box,toy_audio,toy_strong_mask"]
+    say = [*COMMON[:2], "trainer=cpu", "model=toy_lu_avs_mask,toy_box,toy_audio,toy_strong_mask"]
     command = avseg(["train", "-m", "--dry-run", *say])
     assert command.code == 0, command.err
     for name in ("toy_lu_avs-mask-toy", "toy_lu_avs-box-toy", "toy_lu_avs-audio-mel", "toy_lu_avs-strong_mask"):
@@ -110,7 +110,7 @@ def test_a_missing_release_is_told(tmp_path, branch):
 
 
 def test_long_videos_need_a_branch_and_a_branch_long_videos():
-    for say in (["data=lu_avs"], ["branch=mask", "data=avsbench_s4"]):
+    for say in (["data=lu_avs"], ["model=lu_avs_mask", "data=avsbench_s4"]):
         command = avseg(["train", *say])
         assert command.code == 2
         assert "change one of both" in command.err

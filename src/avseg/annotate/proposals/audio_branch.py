@@ -7,6 +7,9 @@ import numpy as np
 
 from avseg.data.lu_avs import LUVideo
 from avseg.media.frame_index import FrameIndex
+from avseg.models.lu_avs.base import LongVideoModule
+from avseg.predict.long_predictor import LongPredictor
+from avseg.training.load import load_model
 from avseg.utils.errors import UserError
 
 
@@ -24,25 +27,19 @@ def hear(index: FrameIndex, run: Path, *, threshold: float | None = None, device
 
     Args:
         index: of the video.
-        run: a run directory or checkpoint of `branch=audio`, or of a composition that holds an audio branch.
+        run: a run directory or checkpoint of `model=lu_avs_audio`, or of a composition that holds an audio branch.
         threshold: the probability from which a class counts as heard; None = as the run evaluates.
         device: where the branch runs.
 
     Raises:
         UserError: the run cannot be loaded or does not hear classes; the sound cannot be decoded.
     """
-    from avseg.models.avs.module import AVSTask
-    from avseg.predict.long_predictor import LongPredictor
-    from avseg.training.load import load_any
-
-    task = load_any(run)
-    predictor = (
-        None if isinstance(task, AVSTask) else LongPredictor(task.to(device), threshold=threshold, device=device)
-    )
+    model = load_model(run)
+    predictor = None
+    if isinstance(model, LongVideoModule):
+        predictor = LongPredictor(model.to(device), threshold=threshold, device=device)
     if predictor is None or predictor.audio is None:
-        raise UserError(
-            f"{run} does not hear classes (branch={task.config['branch']['name']}); give a run of branch=audio"
-        )
+        raise UserError(f"{run} does not classify sound (model={model.config.name}); give a run of model=lu_avs_audio")
     video = index.video
     film = LUVideo(video.path.stem, video.path, video.frame_rate, video.duration, "test", (), has_masks=False)
     activity = predictor.listen(film).activity

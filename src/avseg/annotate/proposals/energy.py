@@ -65,7 +65,7 @@ def propose(sound: Sound | Path | str, film: Film, method: str | Path = "energy"
     Args:
         sound: of the film, or the path of its video.
         film: the video.
-        method: "energy", or a run directory or checkpoint of a model that hears classes (`branch=audio`, or a
+        method: "energy", or a run directory or checkpoint of a model that hears classes (`model=lu_avs_audio`, or a
             composition that holds one).
         options: of `Energy`; of a run: `threshold`, the probability from which a class counts as heard, `device`, and
             `snap`: a branch hears whole seconds, so each edge goes to the nearest rise or fall of the energy that is

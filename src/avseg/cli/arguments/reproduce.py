@@ -10,7 +10,7 @@ examples:
   avseg reproduce table_a1 --dry-run              lists the jobs, and how long they will take
   avseg reproduce table_a1 --seeds 1,2,3          mean and deviation over three seeds
   avseg reproduce table_a2 logger=wandb_offline   overrides for all jobs
-  avseg reproduce table_a2 experiment=table_a2_long data.epochs=60
+  avseg reproduce table_a2 experiment=table_a2_long trainer.max_epochs=60
                                                   overrides that change results need a name of their own
   avseg reproduce my_tables/heads                 a folder with a sweep.yaml and a published.csv
 

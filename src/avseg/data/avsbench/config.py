@@ -1,27 +1,24 @@
-"""The configuration of an AVSBench data set; imports nothing heavy."""
+"""The configuration of an AVSBench data set; importing it imports no torch."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
+from avseg.config.schema import DataConfig, infrastructure
 from avseg.data.palette import Stray
+from avseg.utils.errors import UserError
 
 AudioFiles = Literal["auto", "wav", "log_mel"]
-Packed = Literal["auto"] | bool
+Packed = Literal["auto", True, False]
 PackedAudio = Literal["patches", "embeddings"]
 
 
 @dataclass(frozen=True)
-class AVSBenchConfig:
-    """Options for reading an AVSBench data set.
+class AVSBenchConfig(DataConfig):
+    """How an AVSBench data set is read.
 
     Attributes:
-        name: the option of the group `data`.
         setting: "s4", "ms3" or "avss".
         root: the folder that holds the index file.
-        image_size: side of frames and masks in pixels.
-        batch_size: clips per step over all processes.
-        num_workers: reading processes per training process; None for one less than the processors, at most 4.
-        num_classes: channels of the prediction, 1 for sounding or not.
         audio: "wav", "log_mel" (the released files), or "auto": the wav where there is one, else the log-mel file.
         packed: "auto" for the pack of a split (`avseg.data.pack`) where there is one, otherwise the files; True for
             packs only; False for files only. A pack that is damaged or older than the files is refused.
@@ -29,14 +26,26 @@ class AVSBenchConfig:
         stray: AVSS: how to treat colours of no class, see `avseg.data.palette.class_indices`.
     """
 
+    builds: ClassVar[str] = "avseg.data.avsbench.datamodule:AVSBenchDataModule"
+
     name: str = ""
     setting: str = "ms3"
-    root: str = ""
-    image_size: int = 224
-    batch_size: int = 4
-    num_workers: int | None = None
-    num_classes: int = 1
     audio: AudioFiles = "auto"
-    packed: Packed = "auto"
-    packed_audio: PackedAudio = "patches"
+    packed: Packed = infrastructure("auto")
+    packed_audio: PackedAudio = infrastructure("patches")
     stray: Stray = "background"
+
+    @property
+    def side(self) -> int:
+        """The side of frames and masks in pixels.
+
+        Raises:
+            UserError: `image_size` is null; frames on disk differ in size.
+        """
+        if self.image_size is None:
+            raise UserError("data.image_size is null; AVSBench needs a number of pixels, 224 in the paper")
+        return self.image_size
+
+    def check(self) -> None:
+        """Check that there is an image size; raises `UserError`."""
+        _ = self.side

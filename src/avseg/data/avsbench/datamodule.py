@@ -95,7 +95,7 @@ class AVSBenchDataModule(ClipDataModule):
 
     def _open(self, split: str, vggish: str | None = None) -> AVSBenchDataset:
         config = self.config
-        arguments = (self.root, config.setting, split, config.image_size, config.audio, self.frontend, config.stray)
+        arguments = (self.root, config.setting, split, config.side, config.audio, self.frontend, config.stray)
         if not self._reads_pack(split):
             return AVSBenchDataset(*arguments)
         key = (split, vggish is not None)
@@ -106,7 +106,7 @@ class AVSBenchDataModule(ClipDataModule):
     def _reads_pack(self, split: str) -> bool:
         # embeddings exist in packs only
         if self.config.packed == "auto" and self.vggish is None:
-            folder = pack_folder(self.layout, split, self.config.image_size)
+            folder = pack_folder(self.layout, split, self.config.side)
             return isinstance(self.frontend, LogMel) and folder.is_dir()
         return self.config.packed is not False
 

@@ -79,6 +79,16 @@ class AVSBenchDataset(ClipDataset):
         self.rule = _image_rule(self.layout, split, image_size, stray)
         super().__init__(entries, self.layout.setting, frontend)
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of AVSS's classes by index; empty for S4 and MS3."""
+        return class_names(self.layout)
+
+    def sound_file(self, index: int) -> Path | None:
+        """The wav file of a clip; None for a release with log-mel files alone."""
+        path = self.layout.wav(self.entries[index])
+        return path if path.is_file() else None
+
     def seconds(self, index: int) -> int:
         """Return the number of frames that exist."""
         return len(self.layout.frames(self.entries[index]))

@@ -20,7 +20,7 @@ from avseg.utils.errors import UserError
 _FIX_JSON = "download the annotation file again, or correct it"
 _FIX_UNKNOWN = "remove it, or download the annotation files again"
 _FIX_COUNT = "download all annotation files; for a set of your own add --own"
-_FIX_VIDEO = "unpack the videos below the root, or continue with data.options.skip_missing=true"
+_FIX_VIDEO = "unpack the videos below the root, or continue with data.skip_missing=true"
 _MIN_RELEASE = 1000  # annotated videos from which a set is taken for the published one
 
 
@@ -140,7 +140,7 @@ def _check_missing(report: Report, tree: ReleasePaths, entries: list[Entry], exp
     if missing and is_release and len(missing) <= (1 - RELEASED) * len(entries):
         share = 100 * len(missing) / len(entries)
         text = f"{len(missing)} of {len(entries)} annotated videos do not exist ({share:.1f} %)"
-        report.notes.append(f"{text}; about a tenth was never released: continue with data.options.skip_missing=true")
+        report.notes.append(f"{text}; about a tenth was never released: continue with data.skip_missing=true")
     else:
         for entry in missing:
             text = f"video '{entry.id}' was not found below the root"

@@ -16,7 +16,7 @@ from avseg.data.setting import ClipEntry
 _STRAY_CLASS = 255
 _MAX_LISTED = 6  # values listed in a message
 _FIX_VALUES = "fetch it again, or save it as black and white without smoothing, never as JPEG"
-_FIX_COLOUR = "train on it as it is (counted as background), or as the nearest class: `data.options.stray=nearest`"
+_FIX_COLOUR = "train on it as it is (counted as background), or as the nearest class: `data.stray=nearest`"
 _FIX_SPOT = "leave it, or correct the label; it is part of the data set as released"
 _FIX_CLASS = "leave it, or correct the label or the index"
 

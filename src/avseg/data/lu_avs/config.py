@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from avseg.config.schema import AtLeastOne, DataConfig, infrastructure
 from avseg.utils.errors import UserError
 
 # least values of the options that are counts
@@ -17,7 +18,7 @@ _MINIMA = (
 
 
 @dataclass(frozen=True)
-class LUAVSConfig:
+class LUAVSConfig(DataConfig):
     """Options of `LUAVSDataModule`.
 
     Attributes:
@@ -43,13 +44,10 @@ class LUAVSConfig:
     builds: ClassVar[str] = "avseg.data.lu_avs.datamodule:LUAVSDataModule"
     kind: ClassVar[str] = "long_videos"
 
-    root: str
     name: str = "lu_avs"
     setting: str = "lu_avs"
-    image_size: int | None = None
+    image_size: AtLeastOne | None = None
     long_side: int | None = None
-    batch_size: int = 4
-    num_workers: int | None = None
     labels: int | None = None
     per_video: int = 8
     silent_share: float = 0.0
@@ -57,7 +55,7 @@ class LUAVSConfig:
     window: int | None = None
     share: float = 0.5
     rate: float = 2.0
-    frames_per_chunk: int = 8
+    frames_per_chunk: int = infrastructure(8)
     skip_missing: bool = False
 
     def __post_init__(self) -> None:

@@ -45,6 +45,7 @@ class AVSModel(nn.Module):
         channels: channels after the neck.
         pretrained: weights of the backbone: False, True (timm's hub), "package", or a weights file.
         num_classes: number of logit maps, 1 for sounding or not, 71 for AVSS (whose sound projection has no bias).
+        audio_channels: length of a sound embedding, 128 for VGGish.
 
     Raises:
         UserError: an unknown backbone, stage, mode or scope, or weights that are not available.
@@ -59,6 +60,7 @@ class AVSModel(nn.Module):
         channels: int = 256,
         pretrained: bool | str = False,
         num_classes: int = 1,
+        audio_channels: int = 128,
     ) -> None:
         super().__init__()
         self.fusion_stages = _checked_stages(fusion_stages)
@@ -69,7 +71,9 @@ class AVSModel(nn.Module):
         self.neck = nn.ModuleList(Neck(stage_channels, channels) for stage_channels in self.backbone.channels)
         self.tpavi = nn.ModuleDict()
         for stage in self.fusion_stages:
-            self.tpavi[str(stage)] = TPAVI(channels, fusion_mode, fusion_scope, audio_bias=num_classes == 1)
+            self.tpavi[str(stage)] = TPAVI(
+                channels, fusion_mode, fusion_scope, audio_channels, audio_bias=num_classes == 1
+            )
         self.decoder = Decoder(channels, num_classes)
 
     def forward(

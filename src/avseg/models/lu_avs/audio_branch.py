@@ -5,12 +5,9 @@ from typing import ClassVar, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from avseg.audio.mel_statistics import MelStatistics
-from avseg.audio.vggish import VGGish
 from avseg.models.lu_avs.recipe import Recipe
-from avseg.utils.errors import UserError, nearest
+from avseg.utils.choices import check_choice
 
-Encoder = Literal["vggish", "mel"]
 Heads = Literal["mlp", "two_heads"]
 
 
@@ -23,14 +20,15 @@ class AudioBranch(nn.Module):
 
     Args:
         num_classes: K.
-        encoder: "vggish", or "mel" (statistics of the mel bands, without weights, for toys).
+        encoder: turns items of the front end (B, S, *shape) into embeddings (B, S, dim).
         heads: the two readings of "two subsequent MLPs": "mlp", one after the other, 128 -> hidden -> K; or
             "two_heads", side by side: one tells the class c_k, one the presence s of any sound at all, and class k
             sounds with probability sigmoid(c_k) sigmoid(s).
         hidden: width of the hidden layers.
+        dim: length of an embedding.
 
     Raises:
-        UserError: an unknown encoder or head.
+        UserError: unknown heads.
     """
 
     recipe: ClassVar = Recipe(
@@ -43,15 +41,14 @@ class AudioBranch(nn.Module):
         backbone="encoder.",
     )
 
-    def __init__(self, num_classes: int, encoder: Encoder = "vggish", heads: Heads = "mlp", hidden: int = 128) -> None:
+    def __init__(
+        self, num_classes: int, encoder: nn.Module, heads: Heads = "mlp", hidden: int = 128, dim: int = 128
+    ) -> None:
         super().__init__()
-        for name, value, allowed in (("encoder", encoder, get_args(Encoder)), ("heads", heads, get_args(Heads))):
-            if value not in allowed:
-                choices = " or ".join(allowed)
-                raise UserError(f"audio branch: {name} '{value}' is unknown{nearest(value, allowed)}; choose {choices}")
-        self.encoder: nn.Module = VGGish().requires_grad_(True) if encoder == "vggish" else MelStatistics()
-        self.classes = _mlp(hidden, num_classes)
-        self.presence = _mlp(hidden, 1) if heads == "two_heads" else None
+        check_choice("model.heads", heads, get_args(Heads))
+        self.encoder = encoder
+        self.classes = _mlp(dim, hidden, num_classes)
+        self.presence = _mlp(dim, hidden, 1) if heads == "two_heads" else None
 
     def forward(self, patches: Tensor) -> Tensor:
         """Log-mel patches (B, S, 1, 96, 64), one per second, to logits (B, S, K); their sigmoid is the probability."""
@@ -69,5 +66,5 @@ def logit_of_product(one: Tensor, other: Tensor) -> Tensor:
     return -torch.stack([-one.expand_as(both), -other.expand_as(both), -both]).logsumexp(0)
 
 
-def _mlp(hidden: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(128, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
+def _mlp(dim: int, hidden: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, outputs))

@@ -1,49 +1,58 @@
-"""The audio branch of the strong baseline: which classes sound in each second (LU-AVS, supplementary text)."""
+"""The audio branch of the strong baseline: the classes that sound in each second (LU-AVS, supplementary text)."""
 
-from typing import Any
+from dataclasses import asdict
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchmetrics.classification import MultilabelF1Score
 
 from avseg.data.lu_avs import LUAVSDataModule, SoundBatch
 from avseg.data.lu_avs.evaluation import timeline
+from avseg.models.experiment import BuildContext
 from avseg.models.lu_avs.activity import Smoothing, SoundActivity, sound_activity
 from avseg.models.lu_avs.aggregation import aggregate
-from avseg.models.lu_avs.base import LongTask, Predictions
+from avseg.models.lu_avs.audio_branch import AudioBranch
+from avseg.models.lu_avs.audio_loss import SoundLoss
+from avseg.models.lu_avs.base import BranchModule, Choices, Predictions
+from avseg.models.lu_avs.config import AudioBranchConfig
 
 
-class SoundBranchTask(LongTask):
-    """VGGish and two MLPs, trained with binary cross-entropy.
+class AudioModule(BranchModule):
+    """An audio encoder and two MLPs, trained with binary cross-entropy.
 
     Args:
-        config: the resolved training configuration.
-        labels: the names of the classes.
-        net: `AudioBranch`.
-        loss: `SoundLoss`.
+        config: options of the audio branch.
+        context: the classes and the audio encoder.
     """
 
-    region, modality, monitor = "none", "A", "val/f1"
+    region = "none"
+    modality = "A"
+    monitor = "val/f1"
+    config: AudioBranchConfig
 
-    def __init__(self, config: dict[str, Any], labels: list[str], net: nn.Module, loss: nn.Module) -> None:
-        super().__init__(config, labels)
-        self.net, self.loss = net, loss
-        self.val_f1 = MultilabelF1Score(len(labels), average="micro")
+    def __init__(self, config: AudioBranchConfig, context: BuildContext) -> None:
+        super().__init__(config, context)
+        assert self.frontend is not None
+        encoder = self.make_audio_encoder().requires_grad_(True)
+        self.net = AudioBranch(len(context.labels), encoder, config.heads, config.hidden, self.frontend.dim)
+        self.loss = SoundLoss(config.pos_weight)
+        self.val_f1 = MultilabelF1Score(len(context.labels), average="micro")
 
     @property
-    def choices(self) -> dict[str, dict[str, Any]]:
-        """The two readings of the heads, and how probabilities become intervals."""
-        return self.own_choices | {"smoothing": self.config["branch"]["smoothing"]} | super().choices
+    def choices(self) -> Choices:
+        """The reading of the heads, and how probabilities become intervals."""
+        return self.training_choices | {"smoothing": asdict(self.config.smoothing)} | super().choices
 
     @property
-    def own_choices(self) -> dict[str, dict[str, Any]]:
-        """Those of training."""
-        branch, share = self.config["branch"], self.config["data"]["options"]["share"]
-        return {"audio": {key: branch[key] for key in ("heads", "hidden", "pos_weight")} | {"share": share}}
+    def training_choices(self) -> Choices:
+        """The choices of the training."""
+        config = self.config
+        choices = {"heads": config.heads, "hidden": config.hidden, "pos_weight": config.pos_weight}
+        return {"audio": choices | {"share": self.record["data"]["share"]}}
 
-    def forward(self, patches: Tensor) -> Tensor:
-        """Patches (B, S, 1, 96, 64) to logits (B, S, K)."""
-        logits: Tensor = self.net(patches)
+    def forward(self, items: Tensor) -> Tensor:
+        """Logits (B, S, K) of items of the front end (B, S, *shape), one per second."""
+        logits: Tensor = self.net(items)
         return logits
 
     def training_step(self, batch: SoundBatch, batch_index: int) -> Tensor:
@@ -56,24 +65,26 @@ class SoundBranchTask(LongTask):
         self.val_f1.update(probabilities[batch.valid], batch.targets[batch.valid].int())
 
     def on_validation_epoch_end(self) -> None:
-        """One number for the split."""
+        """Log one number for the split."""
         self.log("val/f1", self.val_f1.compute(), sync_dist=False)
         self.val_f1.reset()
 
-    def activity(self, patches: Tensor, smoothing: Smoothing) -> SoundActivity:
-        """What is heard in a whole video, smoothed in time.
+    def activity(self, items: Tensor, smoothing: Smoothing) -> SoundActivity:
+        """The classes that sound in a whole video, smoothed in time.
 
         Args:
-            patches: (S, 1, 96, 64), one per second.
+            items: of the front end, (S, *shape), one per second.
             smoothing: of probabilities to intervals.
         """
-        parts = [self(part[None].to(self.device))[0].float().sigmoid() for part in torch.split(patches, 64)]
-        probabilities = torch.cat(parts) if parts else torch.zeros(0, len(self.labels), device=self.device)
+        chunks: list[Tensor] = []
+        for chunk in torch.split(items, 64):
+            chunks.append(self(chunk[None].to(self.device))[0].float().sigmoid())
+        probabilities = torch.cat(chunks) if chunks else torch.zeros(0, len(self.labels), device=self.device)
         return sound_activity(probabilities, smoothing)
 
     def predict_video(self, data: LUAVSDataModule, video_id: str) -> Predictions:
-        """When each class is heard; no picture is decoded."""
+        """The times at which each class sounds; no frame is decoded."""
         video = data.release.videos[video_id]
         chunk = timeline(video, data.rate)
-        heard = self.activity(data.sound_items(video), self.smoothing)
-        yield chunk, aggregate(None, chunk.seconds, (0, 0), heard, self.aggregation)
+        activity = self.activity(data.sound_items(video), self.smoothing)
+        yield chunk, aggregate(None, chunk.seconds, (0, 0), activity, self.aggregation)

@@ -39,7 +39,7 @@ class Teacher(nn.Module):
             branch = BoxBranch if region == "box" else MaskBranch
             self.branch = branch(classes, config, source)
         except UserError as error:
-            raise UserError(f"branch.teacher: {str(error).removeprefix('pretrained: ')}") from error
+            raise UserError(f"model.teacher: {str(error).removeprefix('pretrained: ')}") from error
         self.things = _THINGS.get(classes, classes)
         self.requires_grad_(False).eval()
 

@@ -1,0 +1,75 @@
+"""From plain values to the frozen dataclasses of a configuration; mistakes become one line."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from avseg.config.schema import Config, Plain
+from avseg.utils.errors import UserError, nearest
+
+T = TypeVar("T", bound=Config)
+
+
+def build(cls: type[T], values: Mapping[str, Plain], prefix: str = "") -> T:
+    """Make a configuration of plain values.
+
+    Args:
+        cls: the dataclass.
+        values: its fields.
+        prefix: the key of this part in the whole configuration, such as "model".
+
+    Raises:
+        UserError: an unknown key (with the nearest one), or a value of the wrong type or outside what is allowed.
+    """
+    try:
+        return TypeAdapter(cls).validate_python(dict(values))
+    except ValidationError as error:
+        raise UserError(_explain(cls, error, prefix)) from error
+
+
+def _explain(cls: type[Config], error: ValidationError, prefix: str) -> str:
+    """One line for the first mistake that pydantic found."""
+    details = error.errors()
+    first = details[0]
+    path = [part for part in first["loc"] if not _is_union_branch(part)]
+    key = ".".join(str(part) for part in ([prefix] if prefix else []) + path)
+    if first["type"] == "unexpected_keyword_argument":
+        return unknown_key(key, field_names(_owner(cls, path)))
+    if first["type"] == "missing":
+        return f"{key} has no value; set it with {key}=VALUE"
+    value = repr(first["input"]) if isinstance(first["input"], str) else first["input"]
+    same_key = [entry for entry in details if entry["loc"][: len(path)] == first["loc"][: len(path)]]
+    allowed = " or ".join(dict.fromkeys(entry["msg"].removeprefix("Input should be ") for entry in same_key))
+    near = ""
+    if first["type"] == "literal_error" and isinstance(first["input"], str):
+        choices = [choice.strip("'") for choice in first["ctx"]["expected"].replace(" or ", ", ").split(", ")]
+        near = nearest(first["input"], choices)
+    return f"{key}={value} is not allowed; it must be {allowed}{near}"
+
+
+def unknown_key(key: str, allowed: Sequence[str]) -> str:
+    """The message for a key that nothing reads."""
+    name = key.rpartition(".")[2]
+    return f"the key '{key}' does not exist{nearest(name, allowed)}; allowed: {', '.join(allowed)}"
+
+
+def _is_union_branch(part: int | str) -> bool:
+    """True for the names that pydantic gives the members of a union, such as 'int' or 'function-after[...]'."""
+    text = str(part)
+    return text in ("int", "float", "str", "bool", "none") or any(mark in text for mark in "[-(")
+
+
+def _owner(cls: type[Config], path: Sequence[int | str]) -> type[Config]:
+    """The dataclass that the last key of a path was looked up in."""
+    for part in path[:-1]:
+        for item in dataclasses.fields(cls):
+            if item.name == part and isinstance(item.type, type) and issubclass(item.type, Config):
+                cls = item.type
+    return cls
+
+
+def field_names(cls: type[Config]) -> list[str]:
+    """The keys of a part of the configuration."""
+    return [item.name for item in dataclasses.fields(cls)]

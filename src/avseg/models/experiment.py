@@ -1,0 +1,158 @@
+"""Parts that the Lightning module of every model shares: what it is built for, optimizer, seeds, checkpoint content."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from avseg.audio.frontend import FrontEnd
+from avseg.config.components import built_class, make
+from avseg.config.schema import AudioConfig, BackboneConfig, FusionConfig, ModelConfig, OptimizerConfig, Plain, Preset
+from avseg.data.setting import ClipSetting
+from avseg.utils.errors import UserError
+
+# the optimizers that torch has in one kernel for all weights
+FUSED = ("torch.optim.Adam", "torch.optim.AdamW")
+Score = dict[str, float]
+Row = dict[str, Any]  # a row of per_clip.csv or per_video.csv
+
+
+@dataclass(frozen=True)
+class BuildContext:
+    """What a model is built for and from, beside its own options.
+
+    Attributes:
+        setting: clip length and classes of the data.
+        preset: the published recipe of the model on this data.
+        image_size: side of the square frames; None for frames as they are.
+        labels: names of the classes of long videos; none for clips.
+        backbone: the group `backbone`; None where the model does not read it.
+        audio: the group `audio`, likewise.
+        fusion: the group `fusion`, likewise.
+        metrics: keys of registered metrics to compute; None for all of them.
+        pretrained: False where a checkpoint brings all weights.
+        parts: for a composition, the finished modules that it is built from, by role.
+    """
+
+    setting: ClipSetting
+    preset: Preset
+    image_size: int | None = 224
+    labels: tuple[str, ...] = ()
+    backbone: BackboneConfig | None = None
+    audio: AudioConfig | None = None
+    fusion: FusionConfig | None = None
+    metrics: tuple[str, ...] | None = None
+    pretrained: bool = True
+    parts: "Mapping[str, ExperimentModule]" = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """What a module needs in training alone."""
+
+    optimizer: OptimizerConfig | None
+    seed: int
+    precision: str = "32-true"
+
+
+class ExperimentModule(pl.LightningModule, ABC):
+    """Base of the Lightning modules of all models.
+
+    Args:
+        config: the options of the model.
+        context: what it is built for.
+
+    Attributes:
+        monitor: the validation score whose best epoch is kept.
+        rows_file: the file that takes a row per test item.
+        record: the plain configuration of the run; it travels in every checkpoint.
+        fit_options: set before training.
+        frontend: how the model takes sound; data sets, controls and predictions use the same object.
+    """
+
+    monitor: ClassVar[str] = "val/miou"
+    rows_file: ClassVar[str] = "per_clip.csv"
+
+    def __init__(self, config: ModelConfig, context: BuildContext) -> None:
+        super().__init__()
+        self.config = config
+        self.context = context
+        self.setting = context.setting
+        self.preset = context.preset
+        self.labels = list(context.labels)
+        self.frontend = self.make_frontend(config, context.audio)
+        self.record: dict[str, Plain] = {}
+        self.fit_options: FitOptions | None = None
+        self.test_result: dict[str, Score] = {}
+
+    @classmethod
+    def make_frontend(cls, config: ModelConfig, audio: AudioConfig | None) -> FrontEnd | None:
+        """The front end of the group `audio`; None for a model without sound.
+
+        A model that brings a front end of its own overrides this. Data sets call it without building the model.
+        """
+        frontend: FrontEnd | None = None if audio is None else built_class(audio).make_frontend(audio)
+        return frontend
+
+    def make_audio_encoder(self) -> nn.Module:
+        """The encoder that the group `audio` selects."""
+        assert self.context.audio is not None
+        encoder: nn.Module = built_class(self.context.audio)(self.context.audio, self.context.pretrained)
+        return encoder
+
+    def prepare_fit(self) -> None:
+        """Read what training alone needs, before anything is written; raises `UserError` where it is missing."""
+
+    def import_weights(self, official: Mapping[str, Tensor]) -> None:
+        """Load weights with the names of the authors' code; raises `UserError` where they do not fit."""
+        raise UserError(f"model={self.config.name} has no official weights to import")
+
+    def export_weights(self) -> dict[str, Tensor]:
+        """The weights with the names of the authors' code."""
+        raise UserError(f"model={self.config.name} has no official weights to export to")
+
+    @abstractmethod
+    def rows(self) -> list[Row]:
+        """A row per test item with its scores; call it on every process."""
+
+    @abstractmethod
+    def result(self, rows: list[Row]) -> dict[str, Plain]:
+        """The content of result.json after a test, without the split."""
+
+    def parameter_groups(self, optimizer: OptimizerConfig) -> Iterable[Any]:
+        """The parameters to train, or groups of them with learning rates of their own."""
+        return [parameter for parameter in self.parameters() if parameter.requires_grad]
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The optimizer of the configuration."""
+        assert self.fit_options is not None
+        config = self.fit_options.optimizer
+        assert config is not None
+        options: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay}
+        # Lightning cannot clip gradients with a gradient scaler and a fused optimizer
+        if self.fuses_optimizer and config.target in FUSED and not self.fit_options.precision.startswith("16"):
+            options["fused"] = True
+        options |= dict(config.options)
+        optimizer: torch.optim.Optimizer = make(
+            config.target, options, "optimizer", params=self.parameter_groups(config)
+        )
+        return optimizer
+
+    fuses_optimizer: ClassVar[bool] = True
+
+    def on_train_epoch_start(self) -> None:
+        """Seed random layers (dropout) by run seed and epoch alone: a resumed run equals an unbroken one."""
+        assert self.fit_options is not None
+        torch.manual_seed(self.fit_options.seed * 100_003 + self.current_epoch * 1_009 + self.global_rank)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add configuration, setting and labels (plain values): a checkpoint alone is enough to rebuild its model."""
+        checkpoint["avseg"] = {
+            "config": self.record,
+            "setting": asdict(self.setting),
+            "labels": self.labels,
+        }

@@ -1,0 +1,264 @@
+"""Options of the strong baseline of LU-AVS (CVPR 2024) and of the AVS model on long videos.
+
+The paper publishes neither code nor most of these values; the defaults are this project's, and are printed next to
+results. Options of `aggregation`, `smoothing` and `score` may be changed in an evaluation.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Ge
+
+from avseg.config.schema import AtLeastOne, AudioConfig, Config, ModelConfig, Plain, Preset, SourceRun, TrainConfig
+from avseg.models.avs.config import AVSConfig
+from avseg.utils.errors import UserError
+
+# groups of options that an evaluation may change
+EVALUATION_CHOICES = ("aggregation", "smoothing", "score")
+
+
+@dataclass(frozen=True)
+class SilentConfig(Config):
+    """The silent-object-aware loss, see `avseg.models.lu_avs.silent_loss`; `warmup` is in epochs."""
+
+    mode: Literal["soft", "ignore", "teacher", "off"] = "soft"
+    no_object_weight: float = 0.1
+    duplicate_iou: float = 0.5
+    gamma: float = 1.0
+    tau: float = 0.5
+    floor: float = 0.05
+    warmup: float = 1.0
+    sounding_elsewhere: bool = False
+    teacher_iou: float = 0.5
+    teacher_score: float = 0.7
+
+
+@dataclass(frozen=True)
+class AggregationConfig(Config):
+    """The choice of regions by sound, see `avseg.models.lu_avs.aggregation`."""
+
+    mode: Literal["argmax", "product", "group"] = "product"
+    keep: Literal["best", "all"] = "best"
+    threshold: float = 0.0
+
+
+@dataclass(frozen=True)
+class SmoothingConfig(Config):
+    """From probabilities per second to intervals (in seconds), see `avseg.models.lu_avs.activity`."""
+
+    median: float = 3.0
+    threshold: float = 0.5
+    min_run: float = 1.0
+    min_gap: float = 1.0
+
+
+@dataclass(frozen=True)
+class ScoreConfig(Config):
+    """Definitions of the four scores, see `avseg.metrics.LongVideoScore`.
+
+    `predicted_range` null means "first_to_last" for a visual branch alone (as in the paper), else "regions".
+    """
+
+    unit: Literal["video_class", "segment", "video"] = "video_class"
+    fp_policy: Literal["zero", "ignore"] = "zero"
+    beta2: float = 0.3
+    drop_empty_gt: bool = True
+    gate_only_counts: bool = False
+    merge_classes: bool = False
+    empty_video: Literal["skip", "one"] = "skip"
+    m_tIoU: Literal["gt_range", "temporal_iou"] = "gt_range"
+    predicted_range: Literal["regions", "first_to_last"] | None = None
+
+
+@dataclass(frozen=True)
+class LongVideoConfig(ModelConfig):
+    """Options that every model of long videos has."""
+
+    data_kind: ClassVar[str] = "long_videos"
+
+    score: ScoreConfig = field(default_factory=ScoreConfig)
+
+
+@dataclass(frozen=True)
+class BranchConfig(LongVideoConfig):
+    """Options that the branches and their composition share."""
+
+    aggregation: AggregationConfig = field(default_factory=AggregationConfig)
+    smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
+
+
+@dataclass(frozen=True)
+class VisualBranchConfig(BranchConfig):
+    """The mask branch (MaskFormer) or the box branch (DETR).
+
+    Attributes:
+        network: a preset of `avseg.models.lu_avs.presets`.
+        pretrained: false, true (COCO weights from the hub), or a folder or file with them.
+        backbone_lr: learning rate of the backbone; null for the optimizer's.
+        silent: the silent-object-aware loss.
+        teacher: for silent.mode=teacher: true (the COCO weights of `network`), a folder or a hub name.
+    """
+
+    builds: ClassVar[str] = "avseg.models.lu_avs.frame_module:FrameModule"
+    region: ClassVar[str] = "mask"
+
+    network: str = ""
+    pretrained: bool | str = False
+    backbone_lr: Annotated[float, Ge(0)] | None = None
+    silent: SilentConfig = field(default_factory=SilentConfig)
+    teacher: bool | str = False
+
+    def label(self, config: TrainConfig) -> str:
+        """Branch, network and mode of the loss."""
+        return f"{self.region}-{self.network}-{self.silent.mode}"
+
+    def check(self) -> None:
+        """Check that a teacher is named for the mode "teacher" alone."""
+        if (self.silent.mode == "teacher") != bool(self.teacher):
+            raise UserError(
+                f"model.silent.mode={self.silent.mode} with model.teacher={self.teacher}: the mode teacher needs "
+                "model.teacher=FOLDER (a detector with COCO's classes; true: the published one), the other modes none"
+            )
+
+
+@dataclass(frozen=True)
+class MaskBranchConfig(VisualBranchConfig):
+    """MaskFormer with Swin-base: 5 epochs, AdamW 6e-5 (supplementary text); 384 pixels are not published."""
+
+    reading: ClassVar[str] = "mask"
+
+    name: str = "lu_avs_mask"
+
+    def preset(self, setting: str) -> Preset:
+        """384 is the side that Swin-base was pre-trained at; upstream reads COCO at 800, four times as slow."""
+        return Preset(max_epochs=5, batch_size=8, image_size=384)
+
+
+@dataclass(frozen=True)
+class BoxBranchConfig(VisualBranchConfig):
+    """DETR-DC5 with ResNet-101: 6 epochs, AdamW 1e-4 (supplementary text); sizes and rates are upstream's."""
+
+    reading: ClassVar[str] = "box"
+    region: ClassVar[str] = "box"
+
+    name: str = "lu_avs_box"
+
+    def preset(self, setting: str) -> Preset:
+        """The short side of frames in pixels is upstream's."""
+        return Preset(max_epochs=6, batch_size=4, image_size=800)
+
+
+@dataclass(frozen=True)
+class AudioBranchConfig(BranchConfig):
+    """VGGish and two MLPs: 60 epochs, AdamW 1e-3, binary cross-entropy (supplementary text).
+
+    Attributes:
+        heads: "mlp" (128 -> hidden -> classes) or "two_heads" (class and presence).
+        hidden: width of the hidden layer.
+        pos_weight: weight of sounding seconds in the loss.
+    """
+
+    builds: ClassVar[str] = "avseg.models.lu_avs.audio_module:AudioModule"
+    reads: ClassVar[tuple[str, ...]] = ("audio", "init", "optimizer")
+    reading: ClassVar[str] = "audio"
+
+    name: str = "lu_avs_audio"
+    heads: Literal["mlp", "two_heads"] = "mlp"
+    hidden: AtLeastOne = 128
+    pos_weight: float = 1.0
+
+    def preset(self, setting: str) -> Preset:
+        """The image size plays no role."""
+        return Preset(max_epochs=60, batch_size=16, image_size=None, hop="second")
+
+    def label(self, config: TrainConfig) -> str:
+        """Encoder and heads."""
+        assert isinstance(config.audio, AudioConfig)
+        return f"audio-{config.audio.name}-{self.heads}"
+
+
+@dataclass(frozen=True)
+class StrongConfig(BranchConfig):
+    """The strong baseline: a finished visual branch and a finished audio branch; nothing is trained.
+
+    Attributes:
+        visual: overrides that turn this command into that of the visual branch.
+        audio: overrides that turn it into that of the audio branch.
+        visual_source: the run that follows from `visual`, filled in by `avseg.runs.configure`.
+        audio_source: the run that follows from `audio`.
+    """
+
+    builds: ClassVar[str] = "avseg.models.lu_avs.composition:StrongModule"
+    reads: ClassVar[tuple[str, ...]] = ()
+    reading: ClassVar[str] = "mask"
+    trained: ClassVar[bool] = False
+
+    visual: tuple[str, ...] = ()
+    audio: tuple[str, ...] = ()
+    visual_source: SourceRun | None = None
+    audio_source: SourceRun | None = None
+
+    def identity(self) -> dict[str, Plain]:
+        """The two runs by their own identity, not by the overrides that led to them; the seed is kept apart."""
+        values = self.science()
+        for role in ("visual", "audio"):
+            values.pop(role)
+            values.pop(f"{role}_source")
+        for role, source in self.sources().items():
+            values[f"{role}_run"] = source.run.rpartition("-s")[0]
+        return values
+
+    def label(self, config: TrainConfig) -> str:
+        """Name and aggregation."""
+        return f"{self.name.removeprefix('lu_avs_')}-{self.aggregation.mode}"
+
+    def sources(self) -> Mapping[str, SourceRun]:
+        """The runs of the two branches, once they are known."""
+        sources = {"visual": self.visual_source, "audio": self.audio_source}
+        return {role: source for role, source in sources.items() if source}
+
+
+@dataclass(frozen=True)
+class StrongMaskConfig(StrongConfig):
+    """The mask branch with the audio branch."""
+
+    name: str = "lu_avs_strong_mask"
+    visual: tuple[str, ...] = ("model=lu_avs_mask",)
+    audio: tuple[str, ...] = ("model=lu_avs_audio",)
+
+    def preset(self, setting: str) -> Preset:
+        """Frames of the size that the mask branch was trained on."""
+        return Preset(max_epochs=1, image_size=384)
+
+
+@dataclass(frozen=True)
+class StrongBoxConfig(StrongConfig):
+    """The box branch with the audio branch."""
+
+    reading: ClassVar[str] = "box"
+
+    name: str = "lu_avs_strong_box"
+    visual: tuple[str, ...] = ("model=lu_avs_box",)
+    audio: tuple[str, ...] = ("model=lu_avs_audio",)
+
+    def preset(self, setting: str) -> Preset:
+        """Frames of the size that the box branch was trained on."""
+        return Preset(max_epochs=1, image_size=800)
+
+
+@dataclass(frozen=True)
+class LongAVSConfig(AVSConfig):
+    """The AVS model as the paper adapts it (Table 2, TPAVI): one second of sound, five frames of it, no classes."""
+
+    builds: ClassVar[str] = "avseg.models.lu_avs.tpavi_module:LongAVSModule"
+    data_kind: ClassVar[str] = "long_videos"
+    reading: ClassVar[str] = "avs"
+
+    name: str = "avs_long"
+    # the model knows no classes, so all regions of a frame are one
+    score: ScoreConfig = field(default_factory=lambda: ScoreConfig(merge_classes=True))
+
+    def preset(self, setting: str) -> Preset:
+        """As in MS3, with the sound of exact seconds."""
+        return Preset(max_epochs=30, hop="second")
