@@ -62,7 +62,7 @@ def state_of(doc: Document) -> dict:
 
 def fill(doc: Document, segment: int, frames: range, seed: int = 0) -> None:
     """A propagation's results, in two batches."""
-    name, run = doc.segments[segment].object, doc.version
+    name, run = doc.segments[segment].object_id, doc.version
     rows = [result(name, frame, seed + frame) for frame in frames]
     for batch in (rows[: len(rows) // 2], rows[len(rows) // 2 :]):
         if batch:

@@ -186,7 +186,7 @@ def test_a_long_video_takes_little_memory_and_opens_again(tmp_path):
     again = Document(facts, tmp_path)
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(again.masked(1)) == 15000
+    assert len(again.masked_frames(1)) == 15000
     assert held < 60e6, held  # a decoded mask takes 0.9 MB: all of them 13.8 GB
     for frame in range(0, 15000, 300):
         assert again.mask(1, frame).sum() > 0

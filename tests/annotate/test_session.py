@@ -7,7 +7,7 @@ import pytest
 
 from avseg.annotate.document.rle import decode
 from avseg.annotate.propagation import run as propagation
-from avseg.annotate.propagation.jobs import Jobs, Priority
+from avseg.annotate.propagation.jobs import JobQueue, Priority
 from avseg.annotate.proposals.energy import Proposal
 from avseg.annotate.session import Session
 from avseg.utils.errors import UserError
@@ -43,7 +43,7 @@ def test_a_click_answers_with_the_mask(session):
         0.8,
         "Squares",
     )
-    assert session.document.history[-1]["op"] == "set_mask"
+    assert session.document.history[-1].op == "set_mask"
 
 
 def test_what_cannot_be_clicked_is_told_in_one_line(session):
@@ -52,7 +52,7 @@ def test_what_cannot_be_clicked_is_told_in_one_line(session):
         (lambda: session.click(1, 1, [[2, 2, 1]]), "is silent in frame 1"),
         (lambda: session.click(2, 4, [[2, 2, 1]]), "no object 2"),
         (lambda: session.click(1, 4, [[2, 2, 0]]), "give a point on the object"),
-        (lambda: session.click(1, 4, [[20, 2, 1]]), "in the picture, 8x6"),
+        (lambda: session.click(1, 4, [[20, 2, 1]]), "in the frame, 8x6"),
         (lambda: session.box(1, 4, [0, 0, 0, 0]), r"[x0, y0, x1, y1]"),
         (lambda: session.refine(1, 5), "no mask in frame 5"),
         (lambda: session.propagate(7), "no segment 7"),
@@ -84,7 +84,7 @@ def test_a_box_and_a_brush(session):
     painted[0, 0] = True
     session.brush(1, 6, painted)
     assert np.array_equal(session.document.mask(1, 6), painted)
-    assert session.document.frame_info(1, 6).hand_edited
+    assert session.document.frame_info(1, 6).source == "brush"
     assert session.document.anchors(1) == [4, 5, 6]
 
 
@@ -92,12 +92,12 @@ def test_propagation_fills_the_segment_and_nothing_else(session):
     run = session.propagate(1, wait=True)
     assert (run.state, run.done, run.total) == ("finished", 19, 19)
     doc = session.document
-    assert doc.masked(1) == list(range(2, 22))
-    assert doc.wanting(1) == []
+    assert doc.masked_frames(1) == list(range(2, 22))
+    assert doc.frames_to_propagate(1) == []
     assert session.propagator.shown.count(4) == 0
     assert {doc.frame_info(1, frame).from_frame for frame in range(5, 22)} == {4}
     doc.undo()
-    assert doc.masked(1) == [4]
+    assert doc.masked_frames(1) == [4]
 
 
 def test_only_pieces_with_missing_or_stale_masks_are_done_again(session):
@@ -139,14 +139,14 @@ def test_a_cancelled_propagation_keeps_what_is_finished():
     doc = session.document
     assert run.state == "cancelled"
     assert 5 <= run.done < 19
-    assert len(doc.masked(1)) == 1 + run.done
+    assert len(doc.masked_frames(1)) == 1 + run.done
     assert len(doc.history) == 4  # one step
     session.propagate(1, wait=True)
-    assert doc.wanting(1) == []
+    assert doc.frames_to_propagate(1) == []
     doc.undo()
-    assert len(doc.masked(1)) == 1 + run.done
+    assert len(doc.masked_frames(1)) == 1 + run.done
     doc.undo()
-    assert doc.masked(1) == [4]
+    assert doc.masked_frames(1) == [4]
     session.close()
 
 
@@ -164,11 +164,11 @@ def test_a_click_comes_before_the_rest_of_a_propagation():
     assert run.wait(60)
     doc = session.document
     assert doc.frame_info(1, 15).source == "points"  # not written over
-    assert [each["op"] for each in doc.history][-2:] in (["set_results", "set_mask"], ["set_mask", "set_results"])
+    assert [each.op for each in doc.history][-2:] in (["set_results", "set_mask"], ["set_mask", "set_results"])
     # the propagation did not know of it: what lies beside is stale
-    assert doc.wanting(1) == [*range(5, 15), *range(16, 22)]
+    assert doc.frames_to_propagate(1) == [*range(5, 15), *range(16, 22)]
     assert refusal(lambda: session.propagate(1, wait=True)) is None
-    assert doc.wanting(1) == []
+    assert doc.frames_to_propagate(1) == []
     session.close()
 
 
@@ -182,7 +182,7 @@ def test_undo_while_it_runs_ends_it_and_takes_all_back():
     gate.open()
     assert run.wait(60)
     assert run.state == "cancelled"
-    assert session.document.masked(1) == [4]
+    assert session.document.masked_frames(1) == [4]
     session.close()
 
 
@@ -207,7 +207,7 @@ def test_an_edge_that_moves_while_it_runs_cuts_the_results():
     session.document.do({"op": "edit_segment", "segment": 1, "end": 12})
     gate.open()
     assert run.wait(60)
-    assert session.document.masked(1) == list(range(2, 12))
+    assert session.document.masked_frames(1) == list(range(2, 12))
     session.close()
 
 
@@ -246,33 +246,33 @@ def test_refining_again_is_derived_and_with_moved_points_the_users_own(session):
 
 def test_the_queue_leaves_out_what_was_reviewed(session):
     session.propagate(1, wait=True)
-    assert [check.segment for check in session.queue()] == [1]
+    assert [check.segment_id for check in session.review_queue()] == [1]
     session.document.do({"op": "accept", "object": 1, "frames": list(range(2, 22))})
-    assert session.queue() == []
+    assert session.review_queue() == []
 
 
 def test_pictures_are_looked_at_once_and_few_are_kept(session):
     session.segmenter.encoded.clear()
-    session.look(range(10, 20))
+    session.encode_ahead(range(10, 20))
     session.click(1, 12, [[2, 2, 1]])
-    session._jobs.do(Priority.AHEAD, lambda: None)
+    session._jobs.run(Priority.AHEAD, lambda: None)
     assert session.segmenter.encoded.count(12) == 1
-    assert len(session._encoded) <= 8
+    assert len(session._encodings) <= 8
 
 
 def test_proposals_become_segments_as_one_step(session):
     found = [Proposal(0, 2, None, 1.0), Proposal(1, 5, None, 1.0), Proposal(22, 24, None, 1.0)]
-    assert session.take(found, 1) == [2, 3]
+    assert session.add_proposals(found, 1) == [2, 3]
     session.document.undo()
     assert list(session.document.segments) == [1]
-    assert "no label" in refusal(lambda: session.take(found))
-    session.take([Proposal(0, 3, "cat", 1.0), Proposal(5, 9, "cat", 1.0), Proposal(22, 23, "dog", 1.0)])
+    assert "no label" in refusal(lambda: session.add_proposals(found))
+    session.add_proposals([Proposal(0, 3, "cat", 1.0), Proposal(5, 9, "cat", 1.0), Proposal(22, 23, "dog", 1.0)])
     assert [each.label for each in session.document.objects.values()] == ["dog", "cat"]
     assert len(session.document.segments) == 4
 
 
 def test_the_most_urgent_job_is_first():
-    jobs, order, hold = Jobs(), [], threading.Event()
+    jobs, order, hold = JobQueue(), [], threading.Event()
     first = jobs.start(Priority.AHEAD, hold.wait)
     while not first.running():
         pass
@@ -298,7 +298,7 @@ folder = Path(sys.argv[1])
 session = begin(folder=folder)
 doc = session.document
 print(doc.version, flush=True)
-doc.listen(lambda change: print(change.version, flush=True))
+doc.subscribe(lambda change: print(change.version, flush=True))
 while True:
     session.propagate(1, whole=True, wait=True)
 """
@@ -312,9 +312,9 @@ def test_kill_9_in_the_middle_of_a_propagation_keeps_the_frames_that_were_told(t
         told = killed([sys.executable, "-c", _PROPAGATES, str(folder)], chance.randint(1, 40))
         again = document(folder)
         assert again.version >= told
-        assert 4 in again.masked(1)
-        assert all(again.mask(1, frame).sum() == 9 for frame in again.masked(1))
-        steps = [step["op"] for step in again.history]
+        assert 4 in again.masked_frames(1)
+        assert all(again.mask(1, frame).sum() == 9 for frame in again.masked_frames(1))
+        steps = [step.op for step in again.history]
         assert set(steps[3:]) <= {"set_results"}
         while refusal(again.undo) is None:
             pass

@@ -78,4 +78,4 @@ def test_kill_9_of_the_server_loses_nothing_that_it_answered(tmp_path):
         assert set(doc.anchors(1)) >= set(painted)
         assert all(doc.mask(1, frame).sum() == 120 for frame in painted)
         doc.close()
-    assert len(doc.masked(1)) > len(painted)  # of the propagations too
+    assert len(doc.masked_frames(1)) > len(painted)  # of the propagations too

@@ -221,7 +221,7 @@ def _summary(document: Document) -> dict[str, Any]:
         "status": "new" if untouched else document.status,
         "objects": len(document.objects),
         "segments": len(document.segments),
-        "spent": sum(spent.seconds for spent in document.spent.values()),
+        "spent": sum(spent.seconds for spent in document.effort.values()),
     }
 
 

@@ -1,183 +1,203 @@
-"""Work on one video as a program does it: clicks, boxes, brushes, propagation, review, export; the page does no other.
+"""Programmatic API for one video: prompts, brush, propagation, review, export; the web page calls the same methods.
 
-Models run in one thread, the most urgent job first, so that a click never waits for more than a frame of a propagation.
+The models run in one thread, the most urgent job first, so that a click never waits for more than one frame of a
+propagation.
 """
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from avseg.annotate.document.document import Document
-from avseg.annotate.document.models import Change, Segment
-from avseg.annotate.document.rle import RLE, Mask, encode
-from avseg.annotate.propagation import run as propagation
-from avseg.annotate.propagation.jobs import Jobs, Priority
+from avseg.annotate.document.models import Change, Points, Segment
+from avseg.annotate.document.operations import AddObject, AddSegment, SetMask, SetPrompts
+from avseg.annotate.document.rle import Mask, encode
+from avseg.annotate.export import export
+from avseg.annotate.importing import Imported, import_
+from avseg.annotate.media.sound import Sound
+from avseg.annotate.media.video import Film
+from avseg.annotate.propagation.jobs import JobQueue, Priority
+from avseg.annotate.propagation.propagate import DIRECTIONS
 from avseg.annotate.propagation.refine import refine
-from avseg.annotate.propagation.run import Propagation, spans_of
-from avseg.annotate.protocols import Propagator, Segmenter
-from avseg.annotate.quality.review_queue import Check, worst_first
+from avseg.annotate.propagation.run import FAILED, RUNNING, WAITING, PropagationRun, spans_to_propagate
+from avseg.annotate.proposals.energy import Proposal, propose
+from avseg.annotate.protocols import Candidate, Propagator, Segmenter
+from avseg.annotate.quality.review_queue import ReviewItem, rank_worst_first
+from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
+from avseg.utils.lru import LRUCache
 
-if TYPE_CHECKING:
-    from avseg.annotate.importing import Imported
-    from avseg.annotate.media.video import Film
-    from avseg.annotate.proposals.energy import Proposal
+_CACHED_ENCODINGS = 8  # frames whose encoding by the segmenter is kept
+_CACHED_PRIORS = 64  # masks that prompts started from
 
-_ENCODED = 8  # pictures that the segmenter has looked at and that are kept
-_PRIORS = 64  # masks that clicks began with
-
-Points = Sequence[Sequence[float]]
+RawPoints = Sequence[Sequence[float]]  # (x, y, 1 on the object or 0 off it)
 
 
 class Session:
-    """The models at work on a document; safe to use from any thread.
+    """Runs the models on a document; safe to use from any thread.
 
     Args:
-        document: of the video.
-        film: its pictures.
+        document: annotation of the video.
+        film: frames of the video.
         segmenter: draws masks from prompts.
-        propagator: carries them on.
-        on_event: told ("progress" | "finished" | "cancelled" | "failed") with what there is to tell, in any thread.
-        model: name of the backends, for the provenance; default: those of their classes.
+        propagator: carries masks from frame to frame.
+        on_event: called with "progress", "finished", "cancelled" or "failed" and details, in any thread.
+        model: name of the backends for the provenance; by default the names of their classes.
 
     Attributes:
-        propagation: the last one that was started.
+        propagation: the run that was started last.
     """
 
     def __init__(
         self,
         document: Document,
-        film: "Film",
+        film: Film,
         segmenter: Segmenter,
         propagator: Propagator,
         on_event: Callable[..., None] | None = None,
         model: str | None = None,
     ) -> None:
-        self.document, self.film, self.segmenter, self.propagator = document, film, segmenter, propagator
-        self.propagation: Propagation | None = None
+        self.document = document
+        self.film = film
+        self.segmenter = segmenter
+        self.propagator = propagator
+        self.propagation: PropagationRun | None = None
         self._on_event = on_event
-        self._models = (model or _name(segmenter), model or f"{_name(propagator)}+{_name(segmenter)}")
-        self._starting = threading.Lock()
-        self._jobs = Jobs()
-        self._encoded: OrderedDict[int, Any] = OrderedDict()
-        self._priors: OrderedDict[tuple[int, int], Mask | None] = OrderedDict()
+        self._segmenter_name = model or _model_name(segmenter)
+        self._propagator_name = model or f"{_model_name(propagator)}+{_model_name(segmenter)}"
+        self._start_lock = threading.Lock()
+        self._jobs = JobQueue()
+        self._encodings: LRUCache[int, Any] = LRUCache(_CACHED_ENCODINGS)
+        self._priors: LRUCache[tuple[int, int], Mask | None] = LRUCache(_CACHED_PRIORS)
 
-    def click(self, object: int, frame: int, points: Points, base_version: int | None = None) -> Change:
-        """Makes the mask of an object in a frame from all points of that frame; `Change.masks` holds it.
+    def click(self, object_id: int, frame: int, points: RawPoints, base_version: int | None = None) -> Change:
+        """Make the mask of an object in a frame from all points of that frame; `Change.masks` holds it.
 
         Args:
-            object: id.
-            frame: number.
-            points: (x, y, 1 on the object or 0 off it), those from before included.
+            object_id: the object.
+            frame: the frame number.
+            points: (x, y, 1 on the object or 0 off it), earlier ones included.
             base_version: see `Document.do`.
 
         Raises:
-            UserError: the object is silent there, a point lies outside, or nothing is found.
+            UserError: the object is silent there, a point is outside the frame, or the segmenter finds nothing.
         """
-        return self._prompt(object, frame, points, None, base_version)
+        return self._prompt(object_id, frame, points, None, base_version)
 
     def box(
-        self, object: int, frame: int, box: Sequence[float], points: Points = (), base_version: int | None = None
+        self,
+        object_id: int,
+        frame: int,
+        box: Sequence[float],
+        points: RawPoints = (),
+        base_version: int | None = None,
     ) -> Change:
-        """Makes the mask from a box (x0, y0, x1, y1), and points if there are any."""
-        return self._prompt(object, frame, points, box, base_version)
+        """Make the mask from a box (x0, y0, x1, y1) and optional points."""
+        return self._prompt(object_id, frame, points, box, base_version)
 
-    def brush(self, object: int, frame: int, mask: Mask | RLE, base_version: int | None = None) -> Change:
-        """Takes a painted mask, (H, W) bool or run lengths."""
+    def brush(
+        self, object_id: int, frame: int, mask: Mask | Mapping[str, object], base_version: int | None = None
+    ) -> Change:
+        """Store a painted mask, (H, W) bool or run lengths."""
         rle = encode(mask) if isinstance(mask, np.ndarray) else mask
-        op = {"op": "set_mask", "object": object, "frame": frame, "mask": rle, "source": "brush"}
-        return self.document.do({**op, "base_version": base_version})
+        op = {"op": "set_mask", "object": object_id, "frame": frame, "mask": rle, "source": "brush"}
+        return self.document.do(op, base_version)
 
-    def refine(self, object: int, frame: int, points: Points | None = None, base_version: int | None = None) -> Change:
-        """Draws a mask anew from its points; points that were moved make it the user's own.
+    def refine(
+        self, object_id: int, frame: int, points: RawPoints | None = None, base_version: int | None = None
+    ) -> Change:
+        """Redraw a mask from its points; with moved points it becomes the user's own.
 
         Raises:
             UserError: there is no mask.
         """
-        info, mask = self.document.frame_info(object, frame), self.document.mask(object, frame)
+        info = self.document.frame_info(object_id, frame)
+        mask = self.document.mask(object_id, frame)
         if mask is None:
-            raise UserError(f"object {object} has no mask in frame {frame}; click on it first")
-        used = info.points if points is None else _plain(points)
-
-        def job() -> Any:
-            given = tuple((x, y, bool(positive)) for x, y, positive in used)
-            return refine(self.segmenter, self.film.picture(frame), given, mask, self._encode(frame))
-
-        better = self._jobs.do(Priority.REFINE, job)
+            raise UserError(f"object {object_id} has no mask in frame {frame}; click on it first")
+        prompts = info.points
+        if points is not None:
+            prompts = tuple((float(x), float(y), int(positive)) for x, y, positive in points)
+        refined = self._jobs.run(
+            Priority.REFINE,
+            lambda: refine(self.segmenter, self.film.picture(frame), _to_prompts(prompts), mask, self._encode(frame)),
+        )
         derived = points is None and not info.anchor
-        op = {"op": "set_mask", "object": object, "frame": frame, "mask": encode(better.mask), "points": used}
-        op |= {"source": "refined" if derived else "points", "score": _share(better.score), "model": self._models[0]}
-        if derived and info.from_frame is not None:
-            op |= {"from_frame": info.from_frame}
-        return self.document.do({**op, "base_version": base_version})
+        op = SetMask(
+            object_id=object_id,
+            frame=frame,
+            mask=encode(refined.mask),
+            source="refined" if derived else "points",
+            from_frame=info.from_frame if derived else None,
+            points=prompts,
+            score=_clip_score(refined.score),
+            model=self._segmenter_name,
+        )
+        return self.document.do(op, base_version)
 
     def propagate(
         self,
-        segment: int,
+        segment_id: int,
         direction: str = "both",
         refine: bool = True,
         frame: int | None = None,
         whole: bool = False,
         wait: bool = False,
-    ) -> Propagation:
-        """Carries the masks of accepted and hand-made frames through a segment, in the background.
+    ) -> PropagationRun:
+        """Propagate the masks of accepted and hand-made frames through a segment, in the background.
 
         Args:
-            segment: id.
+            segment_id: the segment.
             direction: "both", "forward" or "backward" from those frames.
-            refine: whether the segmenter draws each frame anew from the prototypes' points.
-            frame: do only the piece between the accepted frames around this one.
-            whole: do also what is up to date; by default only pieces with missing or stale masks.
-            wait: come back at the end.
+            refine: True to let the segmenter redraw each frame from the points of the prototypes.
+            frame: propagate only between the accepted frames around this one.
+            whole: propagate also what is up to date; by default only spans with missing or stale masks.
+            wait: return when the run has ended.
 
         Raises:
             UserError: no such segment, no mask to start from, or another propagation is running.
         """
-        with self._starting:
-            found = self._startable(segment, direction, frame)
-            run = Propagation(self.document, found, spans_of(self.document, segment, frame, whole), self._models[1])
+        with self._start_lock:
+            segment = self._check_startable(segment_id, direction, frame)
+            spans = spans_to_propagate(self.document, segment_id, frame, whole)
+            run = PropagationRun(self.document, segment, spans, self._propagator_name)
             self.propagation = run
-        future = self._jobs.start(Priority.PROPAGATE, lambda: self._work(run, direction, refine))
+        future = self._jobs.start(Priority.PROPAGATE, lambda: self._run_propagation(run, direction, refine))
         future.add_done_callback(lambda done: run.abandon() if done.cancelled() else None)
         if wait:
             run.wait()
-            if run.state == propagation.FAILED:
+            if run.state == FAILED:
                 raise UserError(run.error)
         return run
 
     def cancel(self) -> None:
-        """Ends the propagation at the next frame; what is finished stays."""
+        """End the propagation at the next frame; finished frames stay."""
         if self.propagation is not None:
             self.propagation.cancel()
 
-    def queue(self) -> list[Check]:
-        """Check this first: segments with masks that nobody has accepted, the worst first; see `queue.worst_first`."""
+    def review_queue(self) -> list[ReviewItem]:
+        """Rank the open segments with masks that nobody has accepted, the worst first."""
         scores: dict[int, dict[int, float]] = {}
         accepted: dict[int, list[int]] = {}
-        for name, segment in self.document.segments.items():
-            if segment.status != "open":
-                continue
-            accepted[name] = self.document.anchors(name)
-            scores[name] = self.document.scores(name)
-        return worst_first(scores, accepted)
+        for segment_id, segment in self.document.segments.items():
+            if segment.status == "open":
+                accepted[segment_id] = self.document.anchors(segment_id)
+                scores[segment_id] = self.document.scores(segment_id)
+        return rank_worst_first(scores, accepted)
 
-    def propose(self, method: str | Path = "energy", **options: Any) -> "list[Proposal]":
-        """Audible segments found in the sound; see `proposals.propose`."""
-        from avseg.annotate.media.sound import Sound
-        from avseg.annotate.proposals.energy import propose
-
+    def propose(self, method: str | Path = "energy", **options: Any) -> list[Proposal]:
+        """Propose audible segments from the sound; see `proposals.energy.propose`."""
         return propose(Sound(self.film.path), self.film, method, **options)
 
-    def take(self, proposals: "Iterable[Proposal]", object: int | None = None) -> list[int]:
-        """Makes proposals segments, as one step; what overlaps a segment of the object is left out.
+    def add_proposals(self, proposals: Iterable[Proposal], object_id: int | None = None) -> list[int]:
+        """Add proposals as segments, in one step; those that overlap a segment of the object are left out.
 
         Args:
-            proposals: of `propose`.
-            object: whose they are; None = of an object with the proposal's label, which is added where it is missing.
+            proposals: returned by `propose`.
+            object_id: the object they belong to; None = an object with the label of the proposal, added if missing.
 
         Returns:
             The ids of the new segments.
@@ -185,132 +205,146 @@ class Session:
         Raises:
             UserError: a proposal has no label, and no object is given.
         """
-        made = []
-        with self.document.together("propose"):
+        added = []
+        with self.document.transaction("propose"):
             for proposal in proposals:
-                name = self._labelled(proposal.label) if object is None else object
-                busy = self.document.segments_of(name)
-                if not any(each.start < proposal.end and proposal.start < each.end for each in busy):
-                    op = {"op": "add_segment", "object": name, "start": proposal.start, "end": proposal.end}
-                    made.append(self.document.do(op).segment)
-        return [segment for segment in made if segment is not None]
+                owner = self._object_with_label(proposal.label) if object_id is None else object_id
+                if _overlaps(self.document.segments_of(owner), proposal):
+                    continue
+                op = AddSegment(object_id=owner, start=proposal.start, end=proposal.end)
+                segment_id = self.document.do(op).segment_id
+                assert segment_id is not None
+                added.append(segment_id)
+        return added
 
     def export(self, format: str, out: Path | str, **options: Any) -> Path:
-        """Writes the annotation in another format; see `export.export`."""
-        from avseg.annotate.export import export
-
+        """Write the annotation in another format; see `export.export`."""
         return export(self.document, self.film, format, out, **options)
 
-    def import_(self, format: str, source: Path | str) -> "Imported":
-        """Adds what a data set says of this video, as one step, all or nothing; see `importing.import_`."""
-        from avseg.annotate.importing import import_
-
-        with self.document.together("import"):
+    def import_(self, format: str, source: Path | str) -> Imported:
+        """Add the annotation that a data set has of this video, in one step; see `importing.import_`."""
+        with self.document.transaction("import"):
             return import_(self.document, self.film, format, source)
 
-    def look(self, frames: Iterable[int]) -> None:
-        """Lets the segmenter look at frames that are likely to be clicked in, when nothing else is to do."""
-        for frame in tuple(frames)[:_ENCODED]:
+    def encode_ahead(self, frames: Iterable[int]) -> None:
+        """Let the segmenter encode frames that are likely to be clicked next, when it has nothing else to do."""
+        for frame in tuple(frames)[:_CACHED_ENCODINGS]:
             self._jobs.start(Priority.AHEAD, lambda frame=frame: self._encode(frame))  # type: ignore[misc]
 
     def close(self) -> None:
-        """Ends what runs; finished frames are kept. The document stays open."""
+        """Cancel running jobs, keeping finished frames. The document stays open."""
         self.cancel()
         self._jobs.close()
 
     def _prompt(
-        self, object: int, frame: int, points: Points, box: Sequence[float] | None, base_version: int | None
+        self, object_id: int, frame: int, points: RawPoints, box: Sequence[float] | None, base_version: int | None
     ) -> Change:
-        prompts = {"object": object, "frame": frame, "points": points, "box": box}
+        values = {"op": "set_prompts", "object": object_id, "frame": frame, "points": points, "box": box}
         try:
-            checked = self.document.check({"op": "set_prompts", **prompts, "base_version": base_version})
+            prompts = self.document.check(values)
         except UserError as error:
             raise UserError(str(error).removeprefix("set_prompts: ")) from None
-        points, box = checked["points"], checked.get("box")
-        if box is None and not any(positive for *_, positive in points):
-            raise UserError(f"object {object}, frame {frame}: give a point on the object or a box around it")
+        assert isinstance(prompts, SetPrompts)
+        if prompts.box is None and not any(positive for *_, positive in prompts.points):
+            raise UserError(f"object {object_id}, frame {frame}: give a point on the object or a box around it")
+        candidates = self._jobs.run(Priority.CLICK, lambda: self._predict(prompts))
+        if not candidates:
+            raise UserError(
+                f"object {object_id}, frame {frame}: nothing found there; move the points or paint it (brush)"
+            )
+        op = SetMask(
+            object_id=prompts.object_id,
+            frame=prompts.frame,
+            mask=encode(candidates[0].mask),
+            source="points" if prompts.box is None else "box",
+            points=prompts.points,
+            box=prompts.box,
+            score=_clip_score(candidates[0].score),
+            model=self._segmenter_name,
+        )
+        return self.document.do(op, base_version)
 
-        def job() -> Any:
-            prior = self._prior(object, frame)
-            given = tuple((x, y, bool(positive)) for x, y, positive in points)
-            return self.segmenter.predict(self._encode(frame), given, None if box is None else tuple(box), prior)
+    def _predict(self, prompts: SetPrompts) -> list[Candidate]:
+        prior = self._prior(prompts.object_id, prompts.frame)
+        encoded = self._encode(prompts.frame)
+        candidates = self.segmenter.predict(encoded, _to_prompts(prompts.points), prompts.box, prior)
+        return [candidate for candidate in candidates if candidate.mask.any()]
 
-        found = [candidate for candidate in self._jobs.do(Priority.CLICK, job) if candidate.mask.any()]
-        if not found:
-            raise UserError(f"object {object}, frame {frame}: nothing found there; move the points or paint it (brush)")
-        op = {"op": "set_mask", **prompts, "points": points, "mask": encode(found[0].mask)}
-        op |= {"source": "points" if box is None else "box", "score": _share(found[0].score), "model": self._models[0]}
-        return self.document.do({**op, "base_version": base_version})
-
-    def _prior(self, object: int, frame: int) -> Mask | None:
-        """The mask that was there before the first click in a frame: propagated or painted."""
-        key, source = (object, frame), self.document.frame_info(object, frame).source
-        if source not in ("points", "box"):
-            self._priors[key] = self.document.mask(object, frame)
-        while len(self._priors) > _PRIORS:
-            self._priors.popitem(last=False)
-        return self._priors.get(key)
+    def _prior(self, object_id: int, frame: int) -> Mask | None:
+        """Return the mask that the first prompt in a frame started from: a propagated or painted one."""
+        if self.document.frame_info(object_id, frame).source not in ("points", "box"):
+            self._priors[object_id, frame] = self.document.mask(object_id, frame)
+        return self._priors.get((object_id, frame))
 
     def _encode(self, frame: int) -> Any:
-        if frame not in self._encoded:
-            self._encoded[frame] = self.segmenter.encode(self.film.picture(frame))
-            while len(self._encoded) > _ENCODED:
-                self._encoded.popitem(last=False)
-        self._encoded.move_to_end(frame)
-        return self._encoded[frame]
+        return self._encodings.get_or_compute(frame, lambda: self.segmenter.encode(self.film.picture(frame)))
 
-    def _startable(self, segment: int, direction: str, frame: int | None) -> Segment:
-        found = self.document.segments.get(segment)
-        if found is None:
-            raise UserError(f"propagate: no segment {segment}")
-        if direction not in ("both", "forward", "backward"):
-            raise UserError(f"propagate: direction is {direction!r:.40}; allowed: both, forward, backward")
-        if frame is not None and frame not in found:
-            raise UserError(f"propagate: frame is {frame}; allowed: {found.start} to {found.end - 1}")
-        if not self.document.anchors(segment):
+    def _check_startable(self, segment_id: int, direction: str, frame: int | None) -> Segment:
+        segment = self.document.segments.get(segment_id)
+        if segment is None:
+            raise UserError(f"propagate: no segment {segment_id}")
+        check_choice("direction", direction, DIRECTIONS, where="propagate")
+        if frame is not None and frame not in segment:
+            raise UserError(f"propagate: frame is {frame}; allowed: {segment.start} to {segment.end - 1}")
+        if not self.document.anchors(segment_id):
             raise UserError(
-                f"propagate: segment {segment} ({found.start}-{found.end}) has no mask to start from; "
+                f"propagate: segment {segment_id} ({segment.start}-{segment.end}) has no mask to start from; "
                 "click on the object in one of its frames, or accept a mask"
             )
-        if self.propagation is not None and self.propagation.state in (propagation.WAITING, propagation.RUNNING):
+        if self.propagation is not None and self.propagation.state in (WAITING, RUNNING):
             raise UserError(f"propagate: segment {self.propagation.segment.id} is being propagated; cancel that first")
-        return found
+        return segment
 
-    def _work(self, run: Propagation, direction: str, refine: bool) -> None:
-        run.work(
+    def _run_propagation(self, run: PropagationRun, direction: str, refine: bool) -> None:
+        run.run(
             self.film,
             self.segmenter,
             self.propagator,
-            objects=[run.segment.object],
+            objects=[run.segment.object_id],
             direction=direction,
             refine=refine,
-            give_way=lambda: self._jobs.give_way(Priority.PROPAGATE),
-            told=self._told,
+            yield_to_urgent=lambda: self._jobs.yield_to_urgent(Priority.PROPAGATE),
+            on_progress=self._report_progress,
         )
 
-    def _told(self, run: Propagation) -> None:
-        if self._on_event is not None:
-            kind = "progress" if run.state == propagation.RUNNING else run.state
-            values = {"segment": run.segment.id, "object": run.segment.object, "run": run.run, "error": run.error}
-            self._on_event(kind, **values, done=run.done, total=run.total, share=run.share)
+    def _report_progress(self, run: PropagationRun) -> None:
+        if self._on_event is None:
+            return
+        self._on_event(
+            "progress" if run.state == RUNNING else run.state,
+            segment=run.segment.id,
+            object=run.segment.object_id,
+            run=run.start_version,
+            error=run.error,
+            done=run.done,
+            total=run.total,
+            share=run.fraction,
+        )
 
-    def _labelled(self, label: str | None) -> int:
+    def _object_with_label(self, label: str | None) -> int:
+        """Return the id of the first object with a label; add one if there is none."""
         if label is None:
-            raise UserError("take: these proposals have no label; say whose they are: object")
-        known = [name for name, each in self.document.objects.items() if each.label == label]
-        added = known[0] if known else self.document.do({"op": "add_object", "label": label}).object
+            raise UserError("add_proposals: these proposals have no label; give the object they belong to")
+        for object_id, existing in self.document.objects.items():
+            if existing.label == label:
+                return object_id
+        added = self.document.do(AddObject(label=label)).object_id
         assert added is not None
         return added
 
 
-def _name(model: object) -> str:
-    inner = getattr(model, "segmenter", model)  # a wrapper's
+def _model_name(model: object) -> str:
+    inner = getattr(model, "segmenter", model)  # of a wrapper
     return str(getattr(inner, "name", None) or type(inner).__name__)
 
 
-def _share(score: float) -> float:
+def _clip_score(score: float) -> float:
     return min(max(float(score), 0.0), 1.0)
 
 
-def _plain(points: Points) -> tuple[tuple[float, float, int], ...]:
-    return tuple((float(x), float(y), int(positive)) for x, y, positive in points)
+def _to_prompts(points: Points) -> tuple[tuple[float, float, bool], ...]:
+    return tuple((x, y, bool(positive)) for x, y, positive in points)
+
+
+def _overlaps(segments: Sequence[Segment], proposal: Proposal) -> bool:
+    return any(segment.start < proposal.end and proposal.start < segment.end for segment in segments)

@@ -132,7 +132,7 @@ def _session(project: Project, name: str, arguments: argparse.Namespace) -> Sess
 
 def _import(project: Project, name: str, format: str, source: str) -> str:
     document = project.open(name)
-    with document.together("import"):
+    with document.transaction("import"):
         added = import_(document, project.film(name), format, source)
     return f"{added.objects} objects, {added.segments} segments, {added.masks} masks from {source}"
 

@@ -4,7 +4,7 @@ import pytest
 from avseg.annotate.backends.flow.memory import MemoryFrame, read_memory
 from avseg.annotate.backends.flow.propagator import FlowAffinity
 from avseg.annotate.backends.flow.tracked_object import MEMORY_FRAMES
-from avseg.annotate.propagation.refine import iou
+from avseg.annotate.quality.scores import iou
 from avseg.utils.errors import UserError
 from tests.annotate.synthetic_videos import ToyFilm, toy_film
 

@@ -3,7 +3,7 @@ import pytest
 
 from avseg.annotate.backends.grabcut.region_growing import _cut_weights, box_foreground, grow_regions
 from avseg.annotate.backends.grabcut.superpixels import split_superpixels
-from avseg.annotate.propagation.refine import iou
+from avseg.annotate.quality.scores import iou
 
 
 def scene() -> tuple[np.ndarray, np.ndarray]:

@@ -36,7 +36,7 @@ def test_each_sees_the_other_and_the_server_keeps_both(browser: Any, tmp_path: P
         two.drag([(20, 20), (30, 20)])
         two.until(lambda: two.document.version >= one.document.version)
         assert one.document.rle(1, 3) in (both, two.document.rle(1, 3))
-        history = [step["op"] for step in one.document.history]
+        history = [step.op for step in one.document.history]
         assert history.count("set_mask") >= 2
         for context in contexts:
             context.close()

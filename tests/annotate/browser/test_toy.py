@@ -45,7 +45,7 @@ def test_from_nothing_to_the_export(page: Any, toy_film: Path, tmp_path: Path) -
         page.wait_for_selector("dialog[open] select")
         page.click("dialog button.main")
         person.until(lambda: "exported to" in person.said)
-        assert any(spent.seconds > 0 and spent.clicks > 0 for spent in person.document.spent.values())
+        assert any(spent.seconds > 0 and spent.clicks > 0 for spent in person.document.effort.values())
     score = score_of(tmp_path / "exports" / "lu_avs" / name, toy_film, name)
     print(score)
     assert score["m_vIoU"] >= 0.85
@@ -70,7 +70,7 @@ def spoil_and_repair(person: Person, truth: Truth, objects: dict[str, int]) -> N
     """A wrong box in the middle of a segment spoils what lies around it; the queue has it first."""
     (label, start, end), masks = max(truth.items(), key=lambda item: len(item[1]))
     spoilt = next(
-        one.id for one in person.document.segments.values() if (one.object, one.start) == (objects[label], start)
+        one.id for one in person.document.segments.values() if (one.object_id, one.start) == (objects[label], start)
     )
     middle = (start + end) // 2
     person.press(str(objects[label]))
@@ -105,7 +105,7 @@ def review(person: Person, truth: Truth, objects: dict[str, int]) -> None:
             person.go(start + int(np.argmin(seen)))
             person.mask(objects[label], masks[int(np.argmin(seen))])
             segment = person.document.segment_at(objects[label], start)
-            if segment is not None and person.document.wanting(segment.id):
+            if segment is not None and person.document.frames_to_propagate(segment.id):
                 person.propagate()
 
 

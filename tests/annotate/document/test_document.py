@@ -23,7 +23,7 @@ from tests.annotate.reference_document import Model
 def same(doc, model):
     now = model.now
     assert {key: (each.label, each.name) for key, each in doc.objects.items()} == now["objects"]
-    segments = {key: (each.object, each.start, each.end, each.status) for key, each in doc.segments.items()}
+    segments = {key: (each.object_id, each.start, each.end, each.status) for key, each in doc.segments.items()}
     assert segments == now["segments"]
     assert doc.status == now["status"]
     for name in range(1, 5):
@@ -81,7 +81,7 @@ def test_masks_outside_segments_never_come_out(ops):
         refusal(lambda op=op: doc.do(op))
     for name in range(1, 5):
         for frame in range(FACTS.frames):
-            sounds = any(each.object == name and frame in each for each in doc.segments.values())
+            sounds = any(each.object_id == name and frame in each for each in doc.segments.values())
             if not sounds:
                 assert doc.mask(name, frame) is None
                 assert doc.rle(name, frame) is None
@@ -107,14 +107,14 @@ def stale(doc):
 
 
 def test_a_propagation_is_one_step_and_leaves_hand_made_frames(doc):
-    assert [each["op"] for each in doc.history][-1] == "set_results"
-    assert doc.masked(1) == list(range(4, 20))
+    assert [each.op for each in doc.history][-1] == "set_results"
+    assert doc.masked_frames(1) == list(range(4, 20))
     assert np.array_equal(doc.mask(1, 12), mask(12))
     doc.undo()
-    assert doc.masked(1) == [4, 12]
+    assert doc.masked_frames(1) == [4, 12]
     doc.redo()
-    assert doc.masked(1) == list(range(4, 20))
-    assert doc.wanting(1) == []
+    assert doc.masked_frames(1) == list(range(4, 20))
+    assert doc.frames_to_propagate(1) == []
 
 
 def test_another_mask_makes_only_the_pieces_beside_it_stale(doc):
@@ -123,7 +123,7 @@ def test_another_mask_makes_only_the_pieces_beside_it_stale(doc):
     assert change.frames == {1: (5, 12)}
     doc.do({"op": "clear_mask", "object": 1, "frame": 12})
     assert stale(doc) == [5, 6, 7, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19]
-    assert doc.wanting(1) == [*stale(doc)[:6], 12, *stale(doc)[6:]]
+    assert doc.frames_to_propagate(1) == [*stale(doc)[:6], 12, *stale(doc)[6:]]
     doc.undo()
     doc.undo()
     assert stale(doc) == []
@@ -143,10 +143,10 @@ def test_an_edge_without_an_anchor_behind_it_makes_nothing_stale(doc):
     change = doc.do({"op": "edit_segment", "segment": 1, "end": 16})
     assert stale(doc) == []
     assert change.frames[1][1] == 20
-    assert doc.masked(1) == list(range(4, 16))
+    assert doc.masked_frames(1) == list(range(4, 16))
     doc.do({"op": "edit_segment", "segment": 1, "end": 22})  # back, and further
-    assert doc.masked(1) == list(range(4, 20))
-    assert doc.wanting(1) == [20, 21]
+    assert doc.masked_frames(1) == list(range(4, 20))
+    assert doc.frames_to_propagate(1) == [20, 21]
 
 
 def test_an_edge_that_clips_an_anchor_makes_stale_what_came_from_it(doc):
@@ -160,7 +160,7 @@ def test_an_edge_that_clips_an_anchor_makes_stale_what_came_from_it(doc):
 
 
 def test_a_split_and_a_merge(doc):
-    right = doc.do({"op": "split_segment", "segment": 1, "at": 10}).segment
+    right = doc.do({"op": "split_segment", "segment": 1, "at": 10}).segment_id
     assert stale(doc) == [9]  # it came from 12
     doc.do({"op": "merge_segments", "segments": [1, right]})
     assert stale(doc) == []
@@ -185,11 +185,11 @@ def test_results_join_their_step_past_what_they_do_not_touch(doc):
     doc.do({"op": "set_results", "segment": 2, "run": run, "results": [result(1, 21)]})
     doc.do({"op": "set_mask", "object": 1, "frame": 8, "mask": rle(5), "source": "brush"})
     doc.do({"op": "set_results", "segment": 2, "run": run, "results": [result(1, 22)]})
-    assert [each["op"] for each in doc.history][-2:] == ["set_results", "set_mask"]
+    assert [each.op for each in doc.history][-2:] == ["set_results", "set_mask"]
     doc.undo()
-    assert doc.masked(2) == [20, 21, 22]
+    assert doc.masked_frames(2) == [20, 21, 22]
     doc.undo()
-    assert doc.masked(2) == [20]
+    assert doc.masked_frames(2) == [20]
 
 
 def test_results_after_their_undo_are_refused(doc):
@@ -207,7 +207,7 @@ def test_removing_a_segment_takes_its_hidden_marks_with_it(doc):
     doc.do({"op": "edit_segment", "segment": 1, "end": 16})
     doc.do({"op": "remove_segment", "segment": 1})
     doc.do({"op": "add_segment", "object": 1, "start": 0, "end": 24})
-    assert doc.masked(1) == []
+    assert doc.masked_frames(1) == []
 
 
 def test_silence_has_no_mask(doc):
@@ -220,7 +220,7 @@ def test_time_and_clicks_are_not_undone(doc):
     doc.do({"op": "spend", "segment": 1, "seconds": 1, "clicks": 1})
     while refusal(doc.undo) is None:
         pass
-    assert (doc.spent[1].seconds, doc.spent[1].clicks) == (3.5, 4)
+    assert (doc.effort[1].seconds, doc.effort[1].clicks) == (3.5, 4)
 
 
 def test_two_tabs(doc):
@@ -255,25 +255,25 @@ def test_undo_of_a_tab_that_knows_the_last_step_is_harmless(doc):
     base = doc.version
     doc.do({"op": "spend", "segment": 1, "seconds": 1, "clicks": 1})
     doc.undo(base_version=base)
-    assert doc.masked(1) == [4, 12]
+    assert doc.masked_frames(1) == [4, 12]
 
 
 def test_together_is_one_step_or_nothing(doc):
     before, told = state_of(doc), []
-    doc.listen(told.append)
+    doc.subscribe(told.append)
 
     def half():
-        with doc.together():
+        with doc.transaction():
             doc.do({"op": "add_object", "label": "cat"})
             doc.do({"op": "add_segment", "object": 9, "start": 0, "end": 2})
 
     assert "no object 9" in refusal(half)
     assert state_of(doc) == before  # nor can half of it be redone
-    with doc.together("import"):
+    with doc.transaction("import"):
         doc.do({"op": "add_object", "label": "cat"})
         doc.do({"op": "add_segment", "object": 2, "start": 0, "end": 2})
     assert (told[-1].op, told[-1].frames) == ("import", {2: (0, 2)})
-    assert doc.history[-1]["op"] == "import"
+    assert doc.history[-1].op == "import"
     doc.undo()
     assert list(doc.objects) == [1]
 
@@ -292,4 +292,4 @@ def test_provenance_of_a_frame(doc):
     info = doc.frame_info(1, 6)
     assert (info.source, info.score, info.terms, info.from_frame, info.model) == ("propagated", 0.75, terms, 4, "flow")
     assert info.points == ((1.0, 2.0, 1),)
-    assert [info.anchor, info.accepted, info.hand_edited, info.refined] == [False] * 4
+    assert [info.anchor, info.accepted] == [False, False]

@@ -46,7 +46,7 @@ def test_what_failed_halfway_is_rolled_back_in_the_journal_too(tmp_path):
     before = state_of(doc)
 
     def half():
-        with doc.together("import"):
+        with doc.transaction("import"):
             doc.do({"op": "add_object", "label": "cat"})
             doc.do({"op": "add_segment", "object": 9, "start": 0, "end": 2})
 
@@ -232,7 +232,7 @@ while True:
     if number % 7 == 0:
         doc.undo()
     elif number % 5 == 0:
-        with doc.together():
+        with doc.transaction():
             for frame in range(2, 22):
                 doc.do({"op": "set_mask", "object": 1, "frame": frame, "mask": rle(number + frame), "source": "import"})
     else:

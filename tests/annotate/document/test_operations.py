@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avseg.annotate.document.operations import FIELDS, check
+from avseg.annotate.document.operations import (
+    OPERATIONS,
+    Result,
+    SetResults,
+    check_operation,
+    operation_keys,
+    operation_to_json,
+)
 from avseg.utils.errors import UserError
 from tests.annotate.document_helpers import FACTS, document, operations, refusal, rle, state_of
 
@@ -26,7 +33,7 @@ WRONG = [
     ({"op": "add_segment", "object": 1 << 70, "start": 0, "end": 5}, "a number from 1"),
     ({"op": "split_segment", "segment": 1, "at": 24}, "0 to 23"),
     ({"op": "merge_segments", "segments": [1, 1]}, "two or more that differ"),
-    ({"op": "set_prompts", "object": 1, "frame": 0, "points": [[9, 0, 1]]}, "in the picture, 8x6"),
+    ({"op": "set_prompts", "object": 1, "frame": 0, "points": [[9, 0, 1]]}, "in the frame, 8x6"),
     ({"op": "set_prompts", "object": 1, "frame": 0, "points": [[1, 0, 2]]}, "1 on the object, 0 off it"),
     ({"op": "set_prompts", "object": 1, "frame": 0, "points": [[math.nan, 0, 1]]}, "a finite number"),
     ({"op": "set_prompts", "object": 1, "frame": 0, "points": [["1", 0, 1]]}, "a number"),
@@ -48,7 +55,7 @@ WRONG = [
 @pytest.mark.parametrize(("op", "told"), WRONG)
 def test_a_wrong_operation_is_told_in_one_line(op, told):
     with pytest.raises(UserError, match=told) as caught:
-        check(op, FACTS)
+        document().do(op)
     assert "\n" not in str(caught.value)
 
 
@@ -63,9 +70,19 @@ def test_numpys_numbers_become_plain_ones():
         "score": np.float64(0.5),
         "terms": {"area": np.float32(0.25)},
     }
-    clean = check(op, FACTS)
-    assert json.loads(json.dumps(clean)) == clean
-    assert clean["points"] == [[1.5, 2.0, 1]]
+    checked = check_operation(op, FACTS)
+    assert (checked.object_id, checked.frame, checked.points) == (1, 3, ((1.5, 2.0, 1),))
+    plain = json.loads(json.dumps(operation_to_json(checked)))
+    assert list(plain) == ["op", "object", "frame", "mask", "source", "points", "score", "terms"]
+    assert check_operation(plain, FACTS) == checked
+
+
+def test_an_operation_made_in_code_is_checked_like_its_json():
+    result = Result(object_id=1, frame=99, mask=rle(1), source="propagated")
+    made = SetResults(segment_id=1, results=(result,))
+    message = "set_results: results: result 1: frame is 99; allowed: 0 to 23, the video's frames"
+    assert refusal(lambda: check_operation(made, FACTS)) == message
+    assert refusal(lambda: check_operation(operation_to_json(made), FACTS)) == message
 
 
 _plain = st.recursive(
@@ -75,7 +92,7 @@ _plain = st.recursive(
 )
 
 
-@given(st.sampled_from(sorted(FIELDS)), st.data())
+@given(st.sampled_from(sorted(OPERATIONS)), st.data())
 @settings(max_examples=150, deadline=None, derandomize=True)
 def test_fuzzed_operations_are_refused_in_one_line_and_change_nothing(name, data):
     doc = document()
@@ -83,7 +100,7 @@ def test_fuzzed_operations_are_refused_in_one_line_and_change_nothing(name, data
     doc.do({"op": "add_segment", "object": 1, "start": 2, "end": 12})
     doc.do({"op": "set_mask", "object": 1, "frame": 2, "mask": rle(1), "source": "points"})
     before, version = state_of(doc), doc.version
-    keys = st.sampled_from([*FIELDS[name], "nope"])
+    keys = st.sampled_from([*operation_keys(OPERATIONS[name])[1], "nope"])
     op = {"op": name, **data.draw(st.dictionaries(keys, _plain, max_size=4))}
     if refusal(lambda: doc.do(op)):
         assert (state_of(doc), doc.version) == (before, version)

@@ -30,7 +30,7 @@ def test_runs_are_those_of_the_pixels_column_by_column(mask):
     flat = np.concatenate([[False], mask.T.ravel()])
     edges = np.flatnonzero(np.diff(flat.astype(np.int8)))
     expected = np.diff(np.concatenate([[0], edges, [mask.size]]))
-    assert rle.runs(rle.encode_counts(mask)).tolist() == expected.tolist()
+    assert rle.run_lengths(rle.encode_counts(mask)).tolist() == expected.tolist()
 
 
 def test_runs_of_a_large_picture():
@@ -58,9 +58,9 @@ def test_bytes_that_are_no_runs_of_the_picture_never_reach_the_decoder(counts):
         ({"size": [5, 1 << 40], "counts": "S1"}, "size"),
         ({"size": [7, 5], "counts": "S1"}, "7x5"),
         ({"size": [5, 7], "counts": "T1"}, "35 pixels"),
-        ({"size": [5, 7], "counts": "oooooooooo1"}, "longer than any picture"),
+        ({"size": [5, 7], "counts": "oooooooooo1"}, "longer than any image"),
         ({"size": [5, 7], "counts": "é"}, "ASCII"),
-        ({"size": [5, 7], "counts": ""}, "no run lengths"),
+        ({"size": [5, 7], "counts": ""}, "not run lengths"),
     ],
 )
 def test_wrong_run_lengths(wrong, told):

@@ -44,7 +44,7 @@ def ops(document, *rows):
 def add_object(document, label, *spans, name=None):
     """An object with segments; gives its id."""
     op = {"op": "add_object", "label": label} | ({"name": name} if name else {})
-    number = document.do(op).object
+    number = document.do(op).object_id
     for start, end in spans:
         document.do({"op": "add_segment", "object": number, "start": start, "end": end})
     return number
@@ -69,7 +69,7 @@ def annotations_of(document):
     """Objects by label and name, with their segments and masks: what an export must keep."""
     rows = []
     for object in document.objects.values():
-        spans = sorted((span.start, span.end) for span in document.segments.values() if span.object == object.id)
+        spans = sorted((span.start, span.end) for span in document.segments.values() if span.object_id == object.id)
         masks = {
             frame: mask.tobytes()
             for start, end in spans

@@ -41,7 +41,7 @@ def annotated(request, tmp_path_factory):
     document = blank(film, folder / "journal")
     number = add_object(document, "dog barking", *SPANS)
     order = random.Random(6).sample(HEARD, len(HEARD))
-    with document.together():
+    with document.transaction():
         for frame in order:
             screen = np.asarray(Image.open(io.BytesIO(film.jpeg(frame, 95))))
             set_mask(document, number, frame, drawn_mask(screen))

@@ -36,7 +36,7 @@ def document(film):
     for label, own in spans.items():
         add_object(document, label, *own)
     add_object(document, DOG, (10, 30), (110, 140), name="second dog")
-    with document.together():
+    with document.transaction():
         for object, left in ((1, 5), (2, 20), (3, 40), (4, 60)):
             for span in document.segments_of(object):
                 for frame in range(span.start, span.end):

@@ -28,7 +28,7 @@ def from_release(release, name):
 
 def spans(document):
     return [
-        (document.objects[segment.object].label, segment.start, segment.end)
+        (document.objects[segment.object_id].label, segment.start, segment.end)
         for segment in sorted(document.segments.values(), key=lambda segment: segment.start)
     ]
 
@@ -76,7 +76,7 @@ def test_it_is_one_step_for_a_session_and_can_be_undone(tmp_path):
     set_mask(document, add_object(document, "dog", (0, 10)), 3, rectangle(1, 2, 3, 4))
     out = export(document, film, "lu_avs", tmp_path / "out")
     restored = blank(film)
-    with restored.together():
+    with restored.transaction():
         import_(restored, film, "lu_avs", out)
     assert restored.mask(1, 3).sum() == 12
     restored.undo()

@@ -61,7 +61,7 @@ def test_a_plan_is_done_once(folder):
     assert follow(folder, SHORT, said.append) == 10
     assert said[3] == "film.mp4: propagate: segment 1, 19 frames"
     doc = opened(folder)
-    assert doc.masked(1) == list(range(2, 22))
+    assert doc.masked_frames(1) == list(range(2, 22))
     assert doc.frame_info(1, 9).points == ((5.0, 3.0, 1),)
     assert doc.frame_info(1, 4).accepted
     assert doc.segments[1].status == "accepted"
@@ -89,7 +89,7 @@ def test_further_steps_go_on_and_changed_ones_are_refused(folder):
 
 def test_a_pattern_stands_for_several_videos(folder):
     assert follow(folder, SHORT.replace("film.mp4", "'*.mp4'")) == 20
-    assert opened(folder, "other.mp4").masked(1) == list(range(2, 22))
+    assert opened(folder, "other.mp4").masked_frames(1) == list(range(2, 22))
 
 
 def test_a_step_that_fails_is_told_and_the_next_run_goes_on_from_it(folder):
@@ -98,13 +98,13 @@ def test_a_step_that_fails_is_told_and_the_next_run_goes_on_from_it(folder):
     assert "plan.yaml, line 5, step 4 (click): object" in told
     assert "is silent in frame 1" in told
     assert follow(folder, SHORT) == 8
-    assert [step["op"] for step in opened(folder).history][:3] == ["add_object", "add_segment", "set_mask"]
+    assert [step.op for step in opened(folder).history][:3] == ["add_object", "add_segment", "set_mask"]
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("- set_status: {status: done}", "line 1, step 1 (set_status): stands before the first `- video: NAME`"),
+        ("- set_status: {status: done}", "line 1, step 1 (set_status): is before the first `- video: NAME`"),
         ("- video: film.mp4\n- clik: {}", "line 2, step 2: unknown step 'clik'"),
         (
             "- video: film.mp4\n\n- click: {object: 1, frame: 2, point: []}",
@@ -112,8 +112,8 @@ def test_a_step_that_fails_is_told_and_the_next_run_goes_on_from_it(folder):
         ),
         ("- video: film.mp4\n- click: {object: 1, frame: 2}", "points is missing"),
         ("- video: film.mp4\n- click: 3", "values must be like"),
-        ("- video: film.mp4\n- click: [", "is not yaml"),
-        ("- video: film.mp4\n- {click: {}, box: {}}", "must be one word"),
+        ("- video: film.mp4\n- click: [", "invalid yaml"),
+        ("- video: film.mp4\n- {click: {}, box: {}}", "must be one verb"),
         ("- video: film.mp4\n- !!python/object:os.system {}", "line 2, step 2"),
         ("- video: flim.mp4", "did you mean 'film.mp4'"),
         ("- video: 3", "give the name of a video"),
@@ -153,7 +153,7 @@ def test_half_a_step_is_undone_and_done_again(folder):
     book.write_text(json.dumps(said))
     assert follow(folder, SHORT) == 8
     doc = opened(folder)
-    assert [step["op"] for step in doc.history].count("add_segment") == 1
+    assert [step.op for step in doc.history].count("add_segment") == 1
     assert doc.anchors(1) == list(range(2, 22))
 
 

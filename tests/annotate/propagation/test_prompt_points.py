@@ -28,7 +28,7 @@ def test_the_surest_cells_become_points() -> None:
     evidence[5, 6] = 1.0
     strongest = np.full((12, 16), 0.5)
     strongest[6, 12] = 1.0  # background that is surely known
-    points = prototype_points(affinity(evidence, strongest), square(), positives=1, negatives=1)
+    points = prototype_points(affinity(evidence, strongest), square(), max_positive=1, max_negative=1)
     assert points == ((52.0, 44.0, True), (100.0, 52.0, False))
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avseg.annotate.propagation.propagate import propagate
-from avseg.annotate.propagation.spans import piece_around, pieces
+from avseg.annotate.propagation.spans import find_gaps
 from avseg.annotate.propagation.tracker import FrameResult
 from avseg.annotate.protocols import Candidate, Mask, Picture, Step
 from avseg.utils.errors import UserError
@@ -100,7 +100,7 @@ def test_barriers_hold(segment: tuple[int, int], accepted: set[int], direction: 
         assert not any(low < frame < high for frame in inside)
 
 
-def test_a_piece_alone_gives_the_same_as_in_the_segment() -> None:
+def test_a_gap_alone_has_the_same_result_as_in_the_segment() -> None:
     film = toy_film(0)
     accepted = {frame: {1: film.truth(1, frame), 2: film.truth(2, frame)} for frame in (2, 8, 14)}
     from avseg.annotate.backends import make_propagator, make_segmenter
@@ -109,9 +109,9 @@ def test_a_piece_alone_gives_the_same_as_in_the_segment() -> None:
         found = propagate(film, segment, accepted, [1], make_segmenter(), make_propagator())
         return {result.frame: result for result in found}
 
-    whole, piece = go((0, 18)), go(piece_around((0, 18), accepted, 1, 10))
-    assert sorted(piece) == list(range(9, 14))
-    for frame, result in piece.items():
+    whole, gap = go((0, 18)), go((8, 15))
+    assert sorted(gap) == list(range(9, 14))
+    for frame, result in gap.items():
         assert (result.mask == whole[frame].mask).all()
         assert result.terms == whole[frame].terms
         assert result.score == whole[frame].score
@@ -161,11 +161,11 @@ def test_progress_ends_at_one() -> None:
 def test_objects_go_with_their_own_barriers() -> None:
     masks = {5: {1: mask_at(5), 2: mask_at(30)}, 10: {2: mask_at(20)}}
     results = list(propagate(Numbered(), (5, 14), masks, [1, 2], Agreeing(), Sliding()))
-    assert {(result.frame, result.object) for result in results} == {
+    assert {(result.frame, result.object_id) for result in results} == {
         *((frame, 1) for frame in range(6, 14)),
         *((frame, 2) for frame in range(6, 14) if frame != 10),
     }
-    origin = {(result.frame, result.object): result.from_frame for result in results}
+    origin = {(result.frame, result.object_id): result.from_frame for result in results}
     assert origin[(13, 1)] == 5
     assert origin[(13, 2)] == 10
 
@@ -181,18 +181,15 @@ def test_without_refinement_the_segmenter_is_not_asked() -> None:
 
 
 def test_what_cannot_be_done_is_told() -> None:
-    with pytest.raises(UserError, match="'forwards' is unknown; did you mean 'forward'"):
+    with pytest.raises(UserError, match=r"direction 'forwards' is unknown.*did you mean 'forward'"):
         list(run([5], direction="forwards"))
-    with pytest.raises(UserError, match="segment: 7-7 holds no frame"):
+    with pytest.raises(UserError, match="segment: 7-7 contains no frame"):
         list(run([5], (7, 7)))
     with pytest.raises(UserError, match="segment 6-9: object 1 has no accepted mask"):
         list(run([5], (6, 9)))
 
 
-def test_pieces() -> None:
+def test_gaps() -> None:
     accepted = {frame: {1: mask_at(0)} for frame in (3, 6, 7, 9)}
-    assert pieces((2, 12), accepted, 1) == [(2, 3, None, 3), (4, 6, 3, 6), (8, 9, 7, 9), (10, 12, 9, None)]
-    assert pieces((2, 12), accepted, 2) == []
-    assert piece_around((2, 12), accepted, 1, 5) == (3, 7)
-    assert piece_around((2, 12), accepted, 1, 6) == (3, 8)
-    assert piece_around((2, 12), accepted, 1, 11) == (9, 12)
+    assert find_gaps((2, 12), accepted, 1) == [(2, 3, None, 3), (4, 6, 3, 6), (8, 9, 7, 9), (10, 12, 9, None)]
+    assert find_gaps((2, 12), accepted, 2) == []

@@ -2,8 +2,9 @@ from typing import Any
 
 import numpy as np
 
-from avseg.annotate.propagation.refine import iou, padded_box, refine
+from avseg.annotate.propagation.refine import padded_box, refine
 from avseg.annotate.protocols import Candidate, Mask, Picture
+from avseg.annotate.quality.scores import iou
 
 PICTURE = np.zeros((40, 60, 3), np.uint8)
 

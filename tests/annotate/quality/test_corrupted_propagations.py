@@ -8,10 +8,9 @@ import pytest
 
 from avseg.annotate.backends import make_propagator, make_segmenter
 from avseg.annotate.propagation.propagate import propagate
-from avseg.annotate.propagation.refine import iou
 from avseg.annotate.propagation.tracker import FrameResult
-from avseg.annotate.quality.review_queue import worst_first
-from avseg.annotate.quality.scores import WEIGHTS, score
+from avseg.annotate.quality.review_queue import rank_worst_first
+from avseg.annotate.quality.scores import WEIGHTS, combine_terms, iou
 from tests.annotate.corruption import WAYS, Spoiled
 from tests.annotate.synthetic_videos import toy_film
 
@@ -86,13 +85,13 @@ def first(spoiled: Case, good: list[Case], without: str | None = None, only: str
     cases = {0: spoiled, **{int(place) + 1: good[place] for place in chosen}}
     scores = {
         number: {
-            result.frame: score({k: v for k, v in result.terms.items() if k != without and only in (None, k)})
+            result.frame: combine_terms({k: v for k, v in result.terms.items() if k != without and only in (None, k)})
             for result in case.results
         }
         for number, case in cases.items()
     }
-    ranked = worst_first(dict(sorted(scores.items(), reverse=True)))
-    return ranked[0].segment == 0
+    ranked = rank_worst_first(dict(sorted(scores.items(), reverse=True)))
+    return ranked[0].segment_id == 0
 
 
 def share(good: list[Case], spoiled: list[Case], **options: str) -> float:

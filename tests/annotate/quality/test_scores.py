@@ -10,14 +10,14 @@ from avseg.annotate.quality.scores import (
     BAD,
     WEIGHTS,
     affinity_terms,
+    cell_coverage,
     certainty,
-    components,
-    coverage,
+    combine_terms,
+    count_components,
     longest_bad_run,
     mask_terms,
-    score,
     segment_quality,
-    shifted_iou,
+    shape_iou,
 )  # fmt: skip
 
 
@@ -35,23 +35,23 @@ def cells(evidence: np.ndarray, side: float = 5) -> Affinity:
 
 @given(st.dictionaries(st.sampled_from(sorted(WEIGHTS)), st.floats(0, 1), min_size=1))
 def test_a_score_is_a_share_and_falls_with_every_term(terms: dict[str, float]) -> None:
-    value = score(terms)
+    value = combine_terms(terms)
     assert 0 < value <= 1
     for name in terms:
-        assert score(terms | {name: terms[name] / 2}) <= value + 1e-12
-        assert score(terms | {name: 1.0}) >= value - 1e-12
+        assert combine_terms(terms | {name: terms[name] / 2}) <= value + 1e-12
+        assert combine_terms(terms | {name: 1.0}) >= value - 1e-12
 
 
 def test_terms_that_are_fine_make_one_and_unknown_ones_do_not_count() -> None:
-    assert score({name: weight.fine for name, weight in WEIGHTS.items()}) == pytest.approx(1)
-    assert score({}) == 1
-    assert score({"agreement": 0.3, "of another tool": 0.0}) == score({"agreement": 0.3})
+    assert combine_terms({name: weight.perfect for name, weight in WEIGHTS.items()}) == pytest.approx(1)
+    assert combine_terms({}) == 1
+    assert combine_terms({"agreement": 0.3, "of another tool": 0.0}) == combine_terms({"agreement": 0.3})
 
 
 def test_one_failed_term_of_many_draws_a_look() -> None:
     fine = dict.fromkeys(WEIGHTS, 1.0)
     for name in ("agreement", "evidence", "refined_iou", "likeness", "visible"):
-        assert score(fine | {name: 0.0}) < 0.62
+        assert combine_terms(fine | {name: 0.0}) < 0.62
 
 
 @given(st.lists(st.sampled_from([0.1, 0.49, 0.5, 0.9]), min_size=1, max_size=12))
@@ -72,7 +72,7 @@ def test_no_frames_are_no_trouble() -> None:
 
 def test_a_mask_that_moves_is_no_jump_but_one_that_grows_is() -> None:
     before, moved, grown = disc(20, 20, 10), disc(31, 44, 10), disc(20, 20, 15)
-    assert shifted_iou(moved, before) == 1
+    assert shape_iou(moved, before) == 1
     same = mask_terms(moved, moved.astype(np.float32), before)
     assert (same["shape"], same["area"], same["whole"], same["certainty"], same["visible"]) == (1, 1, 1, 1, 1)
     terms = mask_terms(grown, grown.astype(np.float32), before)
@@ -84,9 +84,9 @@ def test_a_mask_that_moves_is_no_jump_but_one_that_grows_is() -> None:
 
 def test_components_without_specks() -> None:
     mask = disc(20, 20, 10) | disc(40, 60, 8)
-    assert components(mask) == 2
+    assert count_components(mask) == 2
     mask[0, 79] = True
-    assert components(mask) == 2
+    assert count_components(mask) == 2
 
 
 def test_certainty_is_told_where_the_object_may_be() -> None:
@@ -97,7 +97,7 @@ def test_certainty_is_told_where_the_object_may_be() -> None:
 def test_evidence_is_the_overlap_with_what_the_memory_sees() -> None:
     mask = np.zeros((60, 80), np.bool_)
     mask[20:40, 20:40] = True
-    seen = coverage(mask, cells(np.zeros((12, 16))).centres)
+    seen = cell_coverage(mask, cells(np.zeros((12, 16))).centres)
     assert seen.sum() == 16
     assert affinity_terms(cells(seen), mask)["evidence"] == 1
     half = seen.copy()
@@ -115,6 +115,6 @@ def test_evidence_is_the_overlap_with_what_the_memory_sees() -> None:
 def test_a_rival_far_away_does_not_count() -> None:
     mask = np.zeros((60, 80), np.bool_)
     mask[4:14, 4:14] = True
-    evidence = coverage(mask, cells(np.zeros((12, 16))).centres)
+    evidence = cell_coverage(mask, cells(np.zeros((12, 16))).centres)
     evidence[10:, 14:] = 1
     assert affinity_terms(cells(evidence), mask)["evidence"] == pytest.approx(1, abs=0.15)

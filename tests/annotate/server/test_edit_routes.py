@@ -106,8 +106,8 @@ def test_time_spent_is_added_up_and_is_no_step(client: TestClient, video: str, a
     ask(client, f"{video}/do", 0, ops=SOUNDS)
     for _ in range(2):
         assert client.post(f"{video}/spend", json={"segment": 1, "seconds": 1.5, "clicks": 2}).status_code == 200
-    assert document(app).spent[1].seconds == 3.0
-    assert document(app).spent[1].clicks == 4
+    assert document(app).effort[1].seconds == 3.0
+    assert document(app).effort[1].clicks == 4
     assert len(document(app).history) == 1
 
 

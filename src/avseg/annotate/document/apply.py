@@ -1,215 +1,251 @@
-"""What each operation does to a state: pure functions that give a patch, or refuse in one line and change nothing."""
+"""Effect of each operation on a state: pure functions that return a patch, or refuse and change nothing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import singledispatch
+from operator import attrgetter
 from typing import Any
 
-from avseg.annotate.document.models import Mark, Object, Segment, Spent
+from avseg.annotate.document import operations as ops
+from avseg.annotate.document.models import Effort, Mark, Object, Segment, Span
 from avseg.annotate.document.state import Key, Patch, State
 from avseg.utils.errors import UserError
-
-Op = dict[str, Any]
 
 
 @dataclass
 class Effect:
-    """A patch and what is told of it.
+    """A patch, and what to report about it.
 
     Attributes:
-        patch: empty where an operation changes nothing.
-        spans: for each object the frames that the operation is about, as a half-open range.
-        object: the object that was added.
-        segment: the segment that was added.
-        skipped: results that were left out.
-        undoable: whether undo takes it back.
+        patch: empty if the operation changes nothing.
+        spans: for each object id the frames [start, end) that the operation is about.
+        object_id: the object that was added.
+        segment_id: the segment that was added.
+        skipped: number of results that were left out.
+        undoable: True if undo takes it back.
     """
 
     patch: Patch = field(default_factory=dict)
-    spans: dict[int, tuple[int, int]] = field(default_factory=dict)
-    object: int | None = None
-    segment: int | None = None
+    spans: dict[int, Span] = field(default_factory=dict)
+    object_id: int | None = None
+    segment_id: int | None = None
     skipped: int = 0
     undoable: bool = True
 
 
-def effect(state: State, op: Op, stamp: int) -> Effect:
-    """What an operation would do.
+def compute_effect(state: State, op: ops.Edit, stamp: int) -> Effect:
+    """Compute what an operation would do.
 
     Args:
-        state: is only read.
-        op: as `operations.check` gave it.
-        stamp: the age of the masks that it makes.
+        state: only read.
+        op: validated by `operations.check_operation`.
+        stamp: age of the masks that it makes.
 
     Raises:
-        UserError: it does not fit the state.
+        UserError: the operation does not fit the state.
     """
     try:
-        return _EFFECTS[op["op"]](state, op, stamp)
+        return _effect(op, state, stamp)
     except UserError as error:
-        raise UserError(f"{op['op']}: {error}") from None
+        raise UserError(f"{op.op}: {error}") from None
 
 
-def _add_object(state: State, op: Op, stamp: int) -> Effect:
-    name = max(state.objects, default=0) + 1
-    same = sum(each.label == op["label"] for each in state.objects.values())
-    title = op.get("name") or (op["label"] if not same else f"{op['label']} {same + 1}")
-    return Effect(_patch(state, ("object", name), Object(name, op["label"], title)), object=name)
+@singledispatch
+def _effect(op: ops.Edit, state: State, stamp: int) -> Effect:
+    raise TypeError(op)
 
 
-def _edit_object(state: State, op: Op, stamp: int) -> Effect:
-    old = state.object(op["object"])
-    new = replace(old, label=op.get("label", old.label), name=op.get("name", old.name))
-    return Effect(_patch(state, ("object", old.id), new), _whole(state, [old.id]))
+@_effect.register
+def _add_object(op: ops.AddObject, state: State, stamp: int) -> Effect:
+    object_id = max(state.objects, default=0) + 1
+    same_label = sum(existing.label == op.label for existing in state.objects.values())
+    default_name = f"{op.label} {same_label + 1}" if same_label else op.label
+    added = Object(object_id, op.label, op.name or default_name)
+    return Effect(_patch(state, ("object", object_id), added), object_id=object_id)
 
 
-def _remove_object(state: State, op: Op, stamp: int) -> Effect:
-    name = state.object(op["object"]).id
-    patch = _patch(state, ("object", name), None)
-    for segment in state.segments_of(name):
+@_effect.register
+def _edit_object(op: ops.EditObject, state: State, stamp: int) -> Effect:
+    old = state.object(op.object_id)
+    new = replace(old, label=op.label or old.label, name=op.name or old.name)
+    return Effect(_patch(state, ("object", old.id), new), _audible_span(state, old.id))
+
+
+@_effect.register
+def _remove_object(op: ops.RemoveObject, state: State, stamp: int) -> Effect:
+    object_id = state.object(op.object_id).id
+    patch = _patch(state, ("object", object_id), None)
+    for segment in state.segments_of(object_id):
         patch |= _patch(state, ("segment", segment.id), None)
-    for frame in sorted(state.marks.get(name, ())):
-        patch |= _patch(state, ("mark", name, frame), None)
-    return Effect(patch, _whole(state, [name]))
+    for frame in sorted(state.marks.get(object_id, ())):
+        patch |= _patch(state, ("mark", object_id, frame), None)
+    return Effect(patch, _audible_span(state, object_id))
 
 
-def _add_segment(state: State, op: Op, stamp: int) -> Effect:
-    name = max(max(state.segments, default=0), max(state.spent, default=0)) + 1
-    new = Segment(name, state.object(op["object"]).id, op["start"], op["end"])
-    _check_edges(state, new)
-    return Effect(_patch(state, ("segment", name), new), {new.object: (new.start, new.end)}, segment=name)
+@_effect.register
+def _add_segment(op: ops.AddSegment, state: State, stamp: int) -> Effect:
+    added = Segment(_next_segment_id(state), state.object(op.object_id).id, op.start, op.end)
+    _check_edges(state, added)
+    patch = _patch(state, ("segment", added.id), added)
+    return Effect(patch, {added.object_id: (added.start, added.end)}, segment_id=added.id)
 
 
-def _edit_segment(state: State, op: Op, stamp: int) -> Effect:
-    old = state.segment(op["segment"])
-    new = replace(old, start=op.get("start", old.start), end=op.get("end", old.end))
+@_effect.register
+def _edit_segment(op: ops.EditSegment, state: State, stamp: int) -> Effect:
+    old = state.segment(op.segment_id)
+    start = old.start if op.start is None else op.start
+    end = old.end if op.end is None else op.end
+    new = replace(old, start=start, end=end)
     _check_edges(state, new)
     span = (min(old.start, new.start), max(old.end, new.end))
-    return Effect(_patch(state, ("segment", old.id), new), {old.object: span})
+    return Effect(_patch(state, ("segment", old.id), new), {old.object_id: span})
 
 
-def _split_segment(state: State, op: Op, stamp: int) -> Effect:
-    old, at = state.segment(op["segment"]), op["at"]
-    if not old.start < at < old.end:
-        raise UserError(f"at is {at}; allowed: {old.start + 1} to {old.end - 1}, inside segment {old.id}")
-    name = max(max(state.segments), max(state.spent, default=0)) + 1
-    patch = _patch(state, ("segment", old.id), replace(old, end=at))
-    patch |= _patch(state, ("segment", name), replace(old, id=name, start=at))
-    return Effect(patch, {old.object: (old.start, old.end)}, segment=name)
+@_effect.register
+def _split_segment(op: ops.SplitSegment, state: State, stamp: int) -> Effect:
+    old = state.segment(op.segment_id)
+    if not old.start < op.at < old.end:
+        raise UserError(f"at is {op.at}; allowed: {old.start + 1} to {old.end - 1}, inside segment {old.id}")
+    right = replace(old, id=_next_segment_id(state), start=op.at)
+    patch = _patch(state, ("segment", old.id), replace(old, end=op.at))
+    patch |= _patch(state, ("segment", right.id), right)
+    return Effect(patch, {old.object_id: (old.start, old.end)}, segment_id=right.id)
 
 
-def _merge_segments(state: State, op: Op, stamp: int) -> Effect:
-    parts = sorted((state.segment(name) for name in op["segments"]), key=lambda each: each.start)
-    if len({each.object for each in parts}) > 1:
-        raise UserError(f"segments {_listed(op['segments'])} are of several objects; merge those of one")
-    first, last = parts[0], parts[-1]
-    status = first.status if len({each.status for each in parts}) == 1 else "open"
+@_effect.register
+def _merge_segments(op: ops.MergeSegments, state: State, stamp: int) -> Effect:
+    segments = sorted(map(state.segment, op.segment_ids), key=attrgetter("start"))
+    first, *others = segments
+    if any(segment.object_id != first.object_id for segment in others):
+        raise UserError(f"segments {_listed(op.segment_ids)} are of several objects; merge those of one")
+    same_status = all(segment.status == first.status for segment in others)
+    merged = replace(first, end=segments[-1].end, status=first.status if same_status else "open")
+    for segment in _overlapping(state, merged):
+        if segment.id not in op.segment_ids:
+            raise UserError(f"segment {segment.id} is between them; merge it too")
     patch: Patch = {}
-    for each in parts[1:]:
-        patch |= _patch(state, ("segment", each.id), None)
-    whole = replace(first, end=last.end, status=status)
-    between = [each for each in _overlapping(state, whole) if each.id not in op["segments"]]
-    if between:
-        raise UserError(f"segment {between[0].id} lies between them; merge it too")
-    patch |= _patch(state, ("segment", first.id), whole)
-    return Effect(patch, {first.object: (whole.start, whole.end)}, segment=first.id)
+    for segment in others:
+        patch |= _patch(state, ("segment", segment.id), None)
+    patch |= _patch(state, ("segment", merged.id), merged)
+    return Effect(patch, {merged.object_id: (merged.start, merged.end)}, segment_id=merged.id)
 
 
-def _remove_segment(state: State, op: Op, stamp: int) -> Effect:
-    """Takes the marks with it, also those that its edges hid in the silence around."""
-    old = state.segment(op["segment"])
-    others = [each for each in state.segments_of(old.object) if each.id != old.id]
-    low = max((each.end for each in others if each.end <= old.start), default=0)
-    high = min((each.start for each in others if each.start >= old.end), default=None)
+@_effect.register
+def _remove_segment(op: ops.RemoveSegment, state: State, stamp: int) -> Effect:
+    """Remove a segment and its marks, also those hidden in the silence around it by moved edges."""
+    old = state.segment(op.segment_id)
+    low, high = 0, None
+    for segment in state.segments_of(old.object_id):
+        if segment.end <= old.start:
+            low = segment.end
+        elif segment.start >= old.end and high is None:
+            high = segment.start
     patch = _patch(state, ("segment", old.id), None)
-    for frame in sorted(state.marks.get(old.object, ())):
+    for frame in sorted(state.marks.get(old.object_id, ())):
         if low <= frame and (high is None or frame < high):
-            patch |= _patch(state, ("mark", old.object, frame), None)
-    return Effect(patch, {old.object: (old.start, old.end)})
+            patch |= _patch(state, ("mark", old.object_id, frame), None)
+    return Effect(patch, {old.object_id: (old.start, old.end)})
 
 
-def _set_segment_status(state: State, op: Op, stamp: int) -> Effect:
-    old = state.segment(op["segment"])
-    return Effect(_patch(state, ("segment", old.id), replace(old, status=op["status"])))
+@_effect.register
+def _set_segment_status(op: ops.SetSegmentStatus, state: State, stamp: int) -> Effect:
+    old = state.segment(op.segment_id)
+    return Effect(_patch(state, ("segment", old.id), replace(old, status=op.status)))
 
 
-def _set_prompts(state: State, op: Op, stamp: int) -> Effect:
-    name, frame = op["object"], op["frame"]
-    _sounding(state, name, frame)
-    old = state.get(("mark", name, frame)) or Mark(None, "points", stamp)
-    new: Mark | None = replace(old, points=_points(op), box=_box(op))
-    if old.counts is None and not _points(op) and _box(op) is None:
-        new = None  # no mask and no prompts: nothing is left
-    return Effect(_patch(state, ("mark", name, frame), new), {name: (frame, frame + 1)})
+@_effect.register
+def _set_prompts(op: ops.SetPrompts, state: State, stamp: int) -> Effect:
+    _audible_segment(state, op.object_id, op.frame)
+    old = state.mark(op.object_id, op.frame) or Mark(None, "points", stamp)
+    new: Mark | None = replace(old, points=op.points, box=op.box)
+    if old.counts is None and not op.points and op.box is None:
+        new = None  # neither mask nor prompts are left
+    patch = _patch(state, ("mark", op.object_id, op.frame), new)
+    return Effect(patch, {op.object_id: (op.frame, op.frame + 1)})
 
 
-def _set_mask(state: State, op: Op, stamp: int) -> Effect:
-    name, frame = op["object"], op["frame"]
-    segment = _sounding(state, name, frame)
-    mark = _mark(state, segment, op, stamp)
-    return Effect(_patch(state, ("mark", name, frame), mark), {name: (frame, frame + 1)})
+@_effect.register
+def _set_mask(op: ops.SetMask, state: State, stamp: int) -> Effect:
+    segment = _audible_segment(state, op.object_id, op.frame)
+    patch = _patch(state, ("mark", op.object_id, op.frame), _make_mark(state, segment, op, stamp))
+    return Effect(patch, {op.object_id: (op.frame, op.frame + 1)})
 
 
-def _clear_mask(state: State, op: Op, stamp: int) -> Effect:
-    name = state.object(op["object"]).id
-    frames = op.get("frames", []) + ([op["frame"]] if "frame" in op else [])
+@_effect.register
+def _clear_mask(op: ops.ClearMask, state: State, stamp: int) -> Effect:
+    object_id = state.object(op.object_id).id
+    frames = list(op.frames or ())
+    if op.frame is not None:
+        frames.append(op.frame)
     if not frames:
         raise UserError("frame is missing; it needs frame or frames")
-    marked = [frame for frame in frames if state.visible(name, frame) is not None]
+    marked = [frame for frame in frames if state.visible_mark(object_id, frame) is not None]
     if not marked:
-        raise UserError(f"object {name} has no mask in frame {_listed(frames)}")
+        raise UserError(f"object {object_id} has no mask in frame {_listed(frames)}")
     patch: Patch = {}
     for frame in marked:
-        patch |= _patch(state, ("mark", name, frame), None)
-    return Effect(patch, {name: _span(marked)})
+        patch |= _patch(state, ("mark", object_id, frame), None)
+    return Effect(patch, {object_id: _span(marked)})
 
 
-def _set_results(state: State, op: Op, stamp: int) -> Effect:
-    """Takes what a propagation made, but for frames that a person has made, accepted or silenced meanwhile."""
-    main, skipped = state.segment(op["segment"]), 0
+@_effect.register
+def _set_results(op: ops.SetResults, state: State, stamp: int) -> Effect:
+    """Take the results of a propagation, except for frames that a person has since made, accepted or silenced."""
+    propagated = state.segment(op.segment_id)
     patch: Patch = {}
+    skipped = 0
     frames: dict[int, list[int]] = {}
-    for result in op["results"]:
-        name, frame = state.object(result["object"]).id, result["frame"]
-        segment = main if name == main.object and frame in main else state.segment_at(name, frame)
-        old = state.get(("mark", name, frame))
-        if segment is None or (name == main.object and segment is not main) or (old is not None and old.anchor):
+    for result in op.results:
+        object_id = state.object(result.object_id).id
+        frame = result.frame
+        if object_id == propagated.object_id:
+            segment = propagated if frame in propagated else None
+        else:
+            segment = state.segment_at(object_id, frame)
+        old = state.mark(object_id, frame)
+        if segment is None or (old is not None and old.anchor):
             skipped += 1
             continue
-        patch |= _patch(state, ("mark", name, frame), _mark(state, segment, result, stamp))
-        frames.setdefault(name, []).append(frame)
-    return Effect(patch, {name: _span(each) for name, each in frames.items()}, skipped=skipped)
+        patch |= _patch(state, ("mark", object_id, frame), _make_mark(state, segment, result, stamp))
+        frames.setdefault(object_id, []).append(frame)
+    spans = {object_id: _span(object_frames) for object_id, object_frames in frames.items()}
+    return Effect(patch, spans, skipped=skipped)
 
 
-def _accept(state: State, op: Op, stamp: int) -> Effect:
-    name = state.object(op["object"]).id
+@_effect.register
+def _accept(op: ops.Accept, state: State, stamp: int) -> Effect:
+    object_id = state.object(op.object_id).id
     patch: Patch = {}
-    for frame in op["frames"]:
-        mark = state.visible(name, frame)
+    for frame in op.frames:
+        mark = state.visible_mark(object_id, frame)
         if mark is None or mark.counts is None:
-            raise UserError(f"object {name} has no mask in frame {frame}; make one or leave the frame out")
-        patch |= _patch(state, ("mark", name, frame), replace(mark, accepted=True))
-    return Effect(patch, {name: _span(op["frames"])})
+            raise UserError(f"object {object_id} has no mask in frame {frame}; make one or leave the frame out")
+        patch |= _patch(state, ("mark", object_id, frame), replace(mark, accepted=True))
+    return Effect(patch, {object_id: _span(op.frames)})
 
 
-def _unaccept(state: State, op: Op, stamp: int) -> Effect:
-    name = state.object(op["object"]).id
+@_effect.register
+def _unaccept(op: ops.Unaccept, state: State, stamp: int) -> Effect:
+    object_id = state.object(op.object_id).id
     patch: Patch = {}
-    for frame in op["frames"]:
-        mark = state.visible(name, frame)
+    for frame in op.frames:
+        mark = state.visible_mark(object_id, frame)
         if mark is not None and mark.accepted:
-            patch |= _patch(state, ("mark", name, frame), replace(mark, accepted=False))
-    return Effect(patch, {name: _span(op["frames"])})
+            patch |= _patch(state, ("mark", object_id, frame), replace(mark, accepted=False))
+    return Effect(patch, {object_id: _span(op.frames)})
 
 
-def _set_status(state: State, op: Op, stamp: int) -> Effect:
-    return Effect(_patch(state, ("status",), op["status"]))
+@_effect.register
+def _set_status(op: ops.SetStatus, state: State, stamp: int) -> Effect:
+    return Effect(_patch(state, ("status",), op.status))
 
 
-def _spend(state: State, op: Op, stamp: int) -> Effect:
-    name = state.segment(op["segment"]).id
-    old = state.spent.get(name, Spent())
-    new = Spent(old.seconds + op.get("seconds", 0.0), old.clicks + op.get("clicks", 0))
-    return Effect(_patch(state, ("spent", name), new if new != Spent() else None), undoable=False)
+@_effect.register
+def _spend(op: ops.Spend, state: State, stamp: int) -> Effect:
+    segment_id = state.segment(op.segment_id).id
+    old = state.effort.get(segment_id, Effort())
+    new = Effort(old.seconds + (op.seconds or 0.0), old.clicks + (op.clicks or 0))
+    return Effect(_patch(state, ("effort", segment_id), new if new != Effort() else None), undoable=False)
 
 
 def _patch(state: State, key: Key, after: Any) -> Patch:
@@ -217,96 +253,72 @@ def _patch(state: State, key: Key, after: Any) -> Patch:
     return {} if before == after else {key: (before, after)}
 
 
-def _mark(state: State, segment: Segment, op: Op, stamp: int) -> Mark:
-    """A mask with its provenance; a derived one knows the anchor it came from, by default the nearest."""
+def _next_segment_id(state: State) -> int:
+    # ids with recorded effort are not reused: undo of the segment does not take the effort back
+    return max([0, *state.segments, *state.effort]) + 1
+
+
+def _make_mark(state: State, segment: Segment, result: ops.Result, stamp: int) -> Mark:
+    """Make a mark with provenance; a derived one refers to the anchor it came from, by default the nearest."""
     mark = Mark(
-        counts=op["mask"]["counts"].encode("ascii"),
-        source=op["source"],
+        counts=result.mask["counts"].encode("ascii"),
+        source=result.source,
         stamp=stamp,
-        points=_points(op),
-        box=_box(op),
-        score=op.get("score"),
-        terms=tuple(op.get("terms", {}).items()),
-        model=op.get("model"),
+        points=result.points or (),
+        box=result.box,
+        score=result.score,
+        terms=tuple((result.terms or {}).items()),
+        model=result.model,
     )
     if mark.anchor:
         return mark
-    beside = [each for each in state.neighbours(segment, op["frame"]) if each is not None]
-    nearest = min(beside, key=lambda each: abs(each - op["frame"]), default=None)
-    origin = op.get("from_frame", nearest)
-    from_mark = state.get(("mark", segment.object, origin)) if origin is not None else None
+    origin = result.from_frame
+    if origin is None:
+        neighbours = [anchor for anchor in state.neighbouring_anchors(segment, result.frame) if anchor is not None]
+        origin = min(neighbours, key=lambda anchor: abs(anchor - result.frame), default=None)
+    from_mark = state.mark(segment.object_id, origin) if origin is not None else None
     return replace(mark, from_frame=origin, from_stamp=from_mark.stamp if from_mark is not None else None)
 
 
-def _points(op: Op) -> tuple[tuple[float, float, int], ...]:
-    return tuple((x, y, positive) for x, y, positive in op.get("points", ()))
-
-
-def _box(op: Op) -> tuple[float, float, float, float] | None:
-    return tuple(op["box"]) if "box" in op else None
-
-
-def _sounding(state: State, name: int, frame: int) -> Segment:
-    """The segment at a frame, which must be there: silence has no mask."""
-    state.object(name)
-    segment = state.segment_at(name, frame)
+def _audible_segment(state: State, object_id: int, frame: int) -> Segment:
+    """Return the segment at a frame; without one the object is silent and cannot have a mask."""
+    state.object(object_id)
+    segment = state.segment_at(object_id, frame)
     if segment is None:
-        ranges = [f"{each.start}-{each.end - 1}" for each in state.segments_of(name)]
-        there = f"it sounds in {', '.join(ranges[:10])}" if ranges else "it has no segment yet"
-        raise UserError(f"object {name} is silent in frame {frame}: {there}; add or move a segment first")
+        ranges = [f"{segment.start}-{segment.end - 1}" for segment in state.segments_of(object_id)]
+        audible = f"it sounds in {', '.join(ranges[:10])}" if ranges else "it has no segment yet"
+        raise UserError(f"object {object_id} is silent in frame {frame}: {audible}; add or move a segment first")
     return segment
 
 
 def _check_edges(state: State, new: Segment) -> None:
     if new.start >= new.end:
         raise UserError(f"start {new.start} and end {new.end} leave no frame; end must be above start")
-    over = _overlapping(state, new)
-    if over:
-        other = over[0]
+    for segment in _overlapping(state, new):
         raise UserError(
-            f"{new.start}-{new.end} overlaps segment {other.id} ({other.start}-{other.end}) of the same object; "
+            f"{new.start}-{new.end} overlaps segment {segment.id} ({segment.start}-{segment.end}) of the same object; "
             "choose other edges or merge_segments"
         )
 
 
 def _overlapping(state: State, new: Segment) -> list[Segment]:
-    return [
-        each
-        for each in state.segments_of(new.object)
-        if each.id != new.id and each.start < new.end and new.start < each.end
-    ]
+    overlapping = []
+    for segment in state.segments_of(new.object_id):
+        if segment.id != new.id and segment.start < new.end and new.start < segment.end:
+            overlapping.append(segment)
+    return overlapping
 
 
-def _whole(state: State, names: Iterable[int]) -> dict[int, tuple[int, int]]:
-    ranges = {name: [*state.segments_of(name)] for name in names}
-    return {name: (each[0].start, each[-1].end) for name, each in ranges.items() if each}
+def _audible_span(state: State, object_id: int) -> dict[int, Span]:
+    segments = state.segments_of(object_id)
+    return {object_id: (segments[0].start, segments[-1].end)} if segments else {}
 
 
-def _span(frames: Iterable[int]) -> tuple[int, int]:
-    listed = list(frames)
-    return min(listed), max(listed) + 1
+def _span(frames: Iterable[int]) -> Span:
+    ordered = sorted(frames)
+    return ordered[0], ordered[-1] + 1
 
 
-def _listed(names: list[int]) -> str:
-    return ", ".join(map(str, names[:5])) + (", ..." if len(names) > 5 else "")
-
-
-_EFFECTS: dict[str, Callable[[State, Op, int], Effect]] = {
-    "add_object": _add_object,
-    "edit_object": _edit_object,
-    "remove_object": _remove_object,
-    "add_segment": _add_segment,
-    "edit_segment": _edit_segment,
-    "split_segment": _split_segment,
-    "merge_segments": _merge_segments,
-    "remove_segment": _remove_segment,
-    "set_segment_status": _set_segment_status,
-    "set_prompts": _set_prompts,
-    "set_mask": _set_mask,
-    "clear_mask": _clear_mask,
-    "set_results": _set_results,
-    "accept": _accept,
-    "unaccept": _unaccept,
-    "set_status": _set_status,
-    "spend": _spend,
-}
+def _listed(numbers: Iterable[int]) -> str:
+    ordered = list(numbers)
+    return ", ".join(map(str, ordered[:5])) + (", ..." if len(ordered) > 5 else "")

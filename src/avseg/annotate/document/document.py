@@ -1,40 +1,58 @@
-"""One video's annotation: every change goes through `do`, is on the disk before it is seen, and can be undone."""
+"""Annotation of one video: every change goes through `do`, is on disk before it is visible, and can be undone."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from avseg.annotate.document import operations
-from avseg.annotate.document.apply import Effect, Op, effect
-from avseg.annotate.document.history import Conflict, History, Step
+from avseg.annotate.document.apply import Effect, compute_effect
+from avseg.annotate.document.history import Conflict, History, HistoryEntry, Step
 from avseg.annotate.document.journal import Journal, Record
-from avseg.annotate.document.models import Change, VideoFacts
-from avseg.annotate.document.queries import Reading
+from avseg.annotate.document.models import Change, Span, VideoFacts, extend_span, union_spans
+from avseg.annotate.document.operations import (
+    Edit,
+    Operation,
+    Redo,
+    SetMask,
+    SetResults,
+    Undo,
+    check_base_version,
+    check_operation,
+    load_operation,
+    operation_to_json,
+)
+from avseg.annotate.document.queries import Queries
 from avseg.annotate.document.rle import RLE
-from avseg.annotate.document.snapshot import snapshot
-from avseg.annotate.document.state import Key, Patch
+from avseg.annotate.document.snapshot import DocumentSnapshot, take_snapshot
+from avseg.annotate.document.state import Patch
 from avseg.utils.errors import UserError
 
 FORMAT = 1  # of the journal
-Group = tuple[int, str | None]  # what is done together: its first version, and its name
 
 
-class Document(Reading):
-    """The annotation of a video, shared by everybody who has it open in this process; safe to use from any thread.
+class _Group(NamedTuple):
+    """A transaction: the version of its first operation, and its name."""
+
+    first_version: int
+    name: str | None
+
+
+class Document(Queries):
+    """The annotation of a video, shared by all its users in this process; safe to use from any thread.
 
     Args:
-        video: what is annotated.
-        folder: where `journal.jsonl` lies or will lie; None keeps everything in memory.
+        video: the annotated video.
+        folder: folder of `journal.jsonl`; None keeps everything in memory.
 
     Attributes:
-        version: how many changes there have been, undos included.
-        note: what was found and mended at the opening; empty if all was well.
-        tag: a name that the next operations get in the journal and the history, so that their doer finds them again.
+        version: number of changes so far, undo and redo included.
+        note: what was repaired on opening; empty if nothing was.
+        tag: label that the next operations get in journal and history, so that their caller can find them again.
 
     Raises:
-        UserError: the journal is damaged, or is that of another video.
+        UserError: the journal is damaged, or belongs to another video.
     """
 
     def __init__(self, video: VideoFacts, folder: Path | None = None) -> None:
@@ -44,194 +62,205 @@ class Document(Reading):
         self.tag: str | None = None
         self._history = History()
         self._journal = Journal(folder / "journal.jsonl") if folder is not None else None
-        self._group: Group | None = None
-        self._together: list[Change] = []
+        self._group: _Group | None = None
+        self._group_changes: list[Change] = []
         self._listeners: list[Callable[[Change], None]] = []
         if self._journal is not None:
             self._replay(self._journal)
 
-    def do(self, op: Op) -> Change:
-        """Does an operation; see `operations.FIELDS` for all of them.
+    def do(self, op: Operation | Mapping[str, object], base_version: int | None = None) -> Change:
+        """Do an operation; one that changes nothing makes no new version.
 
-        With the key `base_version`, the version that its sender has seen, it is refused if what it touches has changed
-        since; other changes do no harm. An operation that changes nothing makes no new version.
+        Args:
+            op: an operation, or its JSON form; see `operations`.
+            base_version: the version that the sender has seen, also accepted as a key of the JSON form. The operation
+                is refused if a record that it changes has changed since; other changes do no harm.
 
         Raises:
-            UserError: it does not fit; nothing has changed.
+            UserError: the operation is invalid or does not fit; nothing has changed.
         """
-        clean = operations.check(op, self.video)
+        if isinstance(op, Mapping):
+            base_version = op.get("base_version", base_version)  # type: ignore[assignment]  # checked next
+            op = {key: value for key, value in op.items() if key != "base_version"}
+        checked = check_operation(op, self.video)
+        base = check_base_version(checked.op, base_version)
         with self._lock:
-            base = clean.pop("base_version", None)
             if base is not None and base > self.version:
                 raise UserError(f"base_version is {base}, and the document is at {self.version}; load it again")
             before = self.version
-            change = self._change(clean, base)
+            change = self._change(checked, base)
             if change.version > before and self._group is not None:
-                self._together.append(change)
+                self._group_changes.append(change)
                 return change
         if change.version > before:
-            self._tell(change)
+            self._notify(change)
         return change
 
     @contextmanager
-    def together(self, name: str | None = None) -> Iterator[None]:
-        """What is done inside is one step for undo, waits for the disk once, and is told once; all of it or nothing.
+    def transaction(self, name: str | None = None) -> Iterator[None]:
+        """Make the operations inside one step of undo, one wait for the disk and one notification; all or nothing.
 
-        Other threads wait meanwhile.
+        Other threads wait meanwhile. A transaction inside another one is a part of it.
 
         Args:
-            name: of the step in the history; default: that of its first operation.
+            name: of the step in the history; by default that of its first operation.
         """
         with self._lock:
             if self._group is not None:
-                yield  # a part of a larger group
+                yield
                 return
-            self._group, self._together = (self.version + 1, name), []
+            self._group = _Group(self.version + 1, name)
+            self._group_changes = []
             try:
                 yield
             except BaseException:
-                if self._grouped():
+                if self._group_has_step():
                     self._move("rollback", None)
                 raise
             finally:
-                changes, self._group = self._together, None
+                changes = self._group_changes
+                self._group = None
                 if self._journal is not None:
                     self._journal.sync()
-            frames: dict[int, tuple[int, int]] = {}
-            for change in changes:
-                frames = _union(frames, change.frames)
         if changes:
-            self._tell(Change(self.version, name or changes[0].op, frames))
+            frames = union_spans(*(change.frames for change in changes))
+            self._notify(Change(self.version, name or changes[0].op, frames))
 
-    def check(self, op: Op) -> Op:
-        """What an operation says in plain form, if it could be done now; changes nothing.
+    def check(self, op: Operation | Mapping[str, object]) -> Operation:
+        """Validate an operation against the current state without doing it.
 
         Raises:
             UserError: see `do`.
         """
-        clean = operations.check(op, self.video)
-        with self._lock:
-            effect(self._state, clean, self.version + 1)
-        return clean
+        checked = check_operation(op, self.video)
+        if not isinstance(checked, Undo | Redo):
+            with self._lock:
+                compute_effect(self._state, checked, self.version + 1)
+        return checked
 
     def undo(self, base_version: int | None = None) -> Change:
-        """Takes the last step back."""
-        return self.do({"op": "undo", "base_version": base_version})
+        """Take back the last step."""
+        return self.do(Undo(), base_version)
 
     def redo(self, base_version: int | None = None) -> Change:
-        """Does the last undone step again."""
-        return self.do({"op": "redo", "base_version": base_version})
+        """Repeat the step that was undone last."""
+        return self.do(Redo(), base_version)
 
-    def snapshot(self) -> dict[str, Any]:
-        """Everything but masks as plain JSON, see `snapshot.snapshot`, with "version", "undo" and "redo" (or None)."""
+    def snapshot(self) -> DocumentSnapshot:
+        """Return everything except the masks as plain JSON."""
         with self._lock:
-            steps, place = self._history.steps, self._history.place
-            undo = steps[place - 1].op if place else None
-            redo = steps[place].op if place < len(steps) else None
-            return {"version": self.version, "undo": undo, "redo": redo, **snapshot(self._state, self.video)}
+            steps, position = self._history.steps, self._history.position
+            return {
+                "version": self.version,
+                "undo": steps[position - 1].op if position else None,
+                "redo": steps[position].op if position < len(steps) else None,
+                **take_snapshot(self._state, self.video),
+            }
 
     @property
-    def history(self) -> list[dict[str, Any]]:
-        """The steps, oldest first: "op", "version", "time" (since 1970), "undone", "tag", "frames" (of marks)."""
+    def history(self) -> list[HistoryEntry]:
+        """The steps, oldest first."""
+        entries = []
         with self._lock:
-            return [
-                {
-                    "op": step.op,
-                    "version": step.version,
-                    "time": step.time,
-                    "undone": place >= self._history.place,
-                    "tag": step.tag,
-                    "frames": sum(key[0] == "mark" for key in step.patch),
-                }
-                for place, step in enumerate(self._history.steps)
-            ]
+            for index, step in enumerate(self._history.steps):
+                frames = sum(key[0] == "mark" for key in step.patch)
+                undone = index >= self._history.position
+                entries.append(HistoryEntry(step.op, step.version, step.time, undone, step.tag, frames))
+        return entries
 
     def was_undone(self, run: int) -> bool:
-        """Whether the results of a propagation were undone and could be redone."""
+        """True if the results of a propagation were undone and could be redone."""
         with self._lock:
             return self._history.was_undone(run)
 
-    def listen(self, listener: Callable[[Change], None]) -> Callable[[], None]:
-        """Calls `listener` after each change, in the thread that made it; gives a function that ends this."""
+    def subscribe(self, listener: Callable[[Change], None]) -> Callable[[], None]:
+        """Call `listener` after each change, in the thread that made it; return a function that ends this."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
     def close(self) -> None:
-        """Closes the journal; every change is in it already."""
+        """Close the journal, which holds every change already."""
         if self._journal is not None:
             self._journal.close()
 
-    def _change(self, op: Op, base: int | None) -> Change:
-        if op["op"] in ("undo", "redo"):
-            return self._move(op["op"], base)
-        run = op.get("run")
+    def _change(self, op: Operation, base: int | None) -> Change:
+        if isinstance(op, Undo | Redo):
+            return self._move(op.op, base)
+        run = op.run if isinstance(op, SetResults) else None
         if run is not None and run > self.version:
             raise UserError(f"set_results: run is {run}; allowed: 0 to {self.version}, the version it started from")
         if run is not None and self._history.was_undone(run):
             raise UserError("set_results: this propagation was undone; start it again")
-        done = effect(self._state, op, self.version + 1 if run is None else run)
-        if not done.patch:
-            return Change(self.version, op["op"], {}, skipped=done.skipped)
-        signs = op["op"] == "accept"  # of masks that its sender must have seen
-        if base is not None and self._history.conflict(base, self.version, done.patch, derived=signs):
-            raise Conflict(f"{op['op']}: refused, another tab has changed the same since version {base}; look again")
+        effect = compute_effect(self._state, op, self.version + 1 if run is None else run)
+        if not effect.patch:
+            return Change(self.version, op.op, {}, skipped=effect.skipped)
+        # a person may draw over results they have not seen, but accept only masks they have seen
+        derived_too = op.op == "accept"
+        if base is not None and self._history.has_conflict(base, self.version, effect.patch, derived_too):
+            raise Conflict(f"{op.op}: refused, another tab has changed the same since version {base}; look again")
         now = round(time.time(), 3)
-        self._write(op, now)
-        return self._advance(op, done, now, self._group, self.tag)
+        self._write(operation_to_json(op), now)
+        return self._advance(op, effect, now, self._group, self.tag)
 
     def _move(self, direction: str, base: int | None) -> Change:
-        """Undo, redo, or "rollback": an undo of what failed halfway, which nobody wants to redo."""
-        step = self._history.to_redo() if direction == "redo" else self._history.to_undo()
-        if base is not None and self._history.top_changed(base, self.version):
+        """Undo, redo, or "rollback": an undo of a failed transaction, which cannot be redone."""
+        step = self._history.step_to_redo() if direction == "redo" else self._history.step_to_undo()
+        if base is not None and self._history.last_step_changed(base, self.version):
             raise Conflict(f"{direction}: refused, another tab has made a newer step since version {base}; look again")
         self._write({"op": direction}, round(time.time(), 3))
         return self._step(direction, step)
 
-    def _advance(self, op: Op, done: Effect, now: float, group: Group | None, tag: str | None) -> Change:
-        """Lets an operation that is in the journal take effect."""
+    def _advance(self, op: Edit, effect: Effect, now: float, group: _Group | None, tag: str | None) -> Change:
+        """Apply an operation that is in the journal."""
         self.version += 1
-        before = self._reach(done.spans)
-        self._state.apply(done.patch)
-        if done.undoable:
-            first, name = group or (None, None)
-            self._history.add(Step(name or op["op"], self.version, now, done.patch, op.get("run"), first, tag))
-        self._history.note(self.version, done.patch, derived=op["op"] == "set_results")
-        frames = _union(before, self._reach(done.spans))
-        return Change(self.version, op["op"], frames, done.object, done.segment, done.skipped, self._single(op))
+        frames = self._dependent_spans(effect.spans)
+        self._state.apply(effect.patch)
+        results = isinstance(op, SetResults)
+        if effect.undoable:
+            first_version, name = group or (None, None)
+            run = op.run if isinstance(op, SetResults) else None
+            self._history.add(Step(name or op.op, self.version, now, effect.patch, run, first_version, tag))
+        self._history.remember(self.version, effect.patch, derived=results)
+        frames = union_spans(frames, self._dependent_spans(effect.spans))
+        masks = self._mask_set_by(op)
+        return Change(self.version, op.op, frames, effect.object_id, effect.segment_id, effect.skipped, masks)
 
     def _step(self, direction: str, step: Step) -> Change:
         self.version += 1
-        spans = _spans(step.patch)
-        before = self._reach(spans)
+        spans = _patch_spans(step.patch)
+        frames = self._dependent_spans(spans)
         if direction == "redo":
             self._state.apply(step.patch)
-            self._history.place += 1
+            self._history.position += 1
         else:
             self._state.revert(step.patch)
-            self._history.place -= 1
+            self._history.position -= 1
         if direction == "rollback":
-            del self._history.steps[self._history.place :]
-        self._history.note(self.version, step.patch)
-        return Change(self.version, direction, _union(before, self._reach(spans)))
+            del self._history.steps[self._history.position :]
+        self._history.remember(self.version, step.patch)
+        return Change(self.version, direction, union_spans(frames, self._dependent_spans(spans)))
 
-    def _write(self, op: Op, now: float) -> None:
+    def _write(self, op: Record, now: float) -> None:
         if self._journal is None:
             return
         if not self._journal.lines:
-            video = {key: getattr(self.video, key) for key in ("name", "frames", "fps", "height", "width")}
-            self._journal.append({"journal": FORMAT, "video": video})
+            self._journal.append({"journal": FORMAT, "video": asdict(self.video)})
+        record: Record = {"version": self.version + 1, "time": now}
         group, name = self._group or (None, None)
-        marks = {"group": group, "as": name, "tag": self.tag}
-        known = {key: value for key, value in marks.items() if value is not None}
-        record = {"version": self.version + 1, "time": now, **known, "do": op}
+        for key, value in (("group", group), ("as", name), ("tag", self.tag)):
+            if value is not None:
+                record[key] = value
+        record["do"] = op
         self._journal.append(record, wait=self._group is None)
 
-    def _grouped(self) -> bool:
-        """Whether anything that can be undone has been done together so far."""
-        place = self._history.place
-        return self._group is not None and place > 0 and self._history.steps[place - 1].group == self._group[0]
+    def _group_has_step(self) -> bool:
+        """True if the current transaction has done something that can be undone."""
+        position = self._history.position
+        if self._group is None or not position:
+            return False
+        return self._history.steps[position - 1].group == self._group.first_version
 
-    def _tell(self, change: Change) -> None:
+    def _notify(self, change: Change) -> None:
         for listener in tuple(self._listeners):
             listener(change)
 
@@ -241,74 +270,66 @@ class Document(Reading):
                 self._check_header(record, journal.path)
                 continue
             try:
-                self._again(record)
+                self._redo_record(record)
             except (UserError, KeyError) as error:
-                raise UserError(f"{journal.path}: line {journal.lines} cannot be done again ({error})") from None
+                raise UserError(f"{journal.path}: line {journal.lines} cannot be repeated ({error})") from None
         if journal.torn:
             self.note = (
-                f"{journal.path}: the last line was torn ({journal.torn} bytes, an operation that was never finished); "
-                f"left out, {self.version} changes are there"
+                f"{journal.path}: the last line was torn ({journal.torn} bytes, an operation that never finished); "
+                f"left out, all {self.version} changes before it are loaded"
             )
 
-    def _again(self, record: Record) -> None:
-        op = record["do"]
-        if op["op"] in ("undo", "rollback"):
-            self._step(op["op"], self._history.to_undo())
-        elif op["op"] == "redo":
-            self._step("redo", self._history.to_redo())
+    def _redo_record(self, record: Record) -> None:
+        name = record["do"]["op"]
+        if name in ("undo", "rollback"):
+            self._step(name, self._history.step_to_undo())
+        elif name == "redo":
+            self._step("redo", self._history.step_to_redo())
         else:
-            done = effect(self._state, op, op.get("run", self.version + 1))
-            group = (record["group"], record.get("as")) if "group" in record else None
-            self._advance(op, done, record["time"], group, record.get("tag"))
+            op = load_operation(record["do"])
+            run = op.run if isinstance(op, SetResults) else None
+            effect = compute_effect(self._state, op, self.version + 1 if run is None else run)
+            group = _Group(record["group"], record.get("as")) if "group" in record else None
+            self._advance(op, effect, record["time"], group, record.get("tag"))
 
     def _check_header(self, record: Record, path: Path) -> None:
         if record.get("journal") != FORMAT:
-            raise UserError(f"{path}: is of another version of this tool; update avseg")
-        there = record["video"]
+            raise UserError(f"{path}: written by another version of this tool; update avseg")
+        recorded = record["video"]
         for key in ("frames", "height", "width"):
-            if there[key] != getattr(self.video, key):
+            actual = getattr(self.video, key)
+            if recorded[key] != actual:
                 raise UserError(
-                    f"{path}: was made for a video with {key} {there[key]}, and {self.video.name} has "
-                    f"{getattr(self.video, key)}; put the right video back, or move {path.parent} away"
+                    f"{path}: was made for a video with {key} {recorded[key]}, and {self.video.name} has {actual}; "
+                    f"put the right video back, or move {path.parent} away"
                 )
 
-    def _reach(self, spans: dict[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
-        """Spans with the pieces that depend on their ends."""
-        reached = {}
-        for name, (start, end) in spans.items():
-            first, last = self._state.segment_at(name, start), self._state.segment_at(name, end - 1)
-            low = self._state.piece(first, start)[0] if first is not None else start
-            high = self._state.piece(last, end - 1)[1] if last is not None else end
-            reached[name] = (min(low, start), max(high, end))
-        return reached
+    def _dependent_spans(self, spans: dict[int, Span]) -> dict[int, Span]:
+        """Extend spans by the frames that depend on their first and last frame."""
+        extended = {}
+        for object_id, (start, end) in spans.items():
+            first = self._state.segment_at(object_id, start)
+            last = self._state.segment_at(object_id, end - 1)
+            low = self._state.span_around(first, start)[0] if first is not None else start
+            high = self._state.span_around(last, end - 1)[1] if last is not None else end
+            extended[object_id] = (min(low, start), max(high, end))
+        return extended
 
-    def _single(self, op: Op) -> dict[tuple[int, int], RLE]:
-        if op["op"] != "set_mask":
+    def _mask_set_by(self, op: Edit) -> dict[tuple[int, int], RLE]:
+        if not isinstance(op, SetMask):
             return {}
-        shown = self.rle(op["object"], op["frame"])
-        return {} if shown is None else {(op["object"], op["frame"]): shown}
+        mask = self.rle(op.object_id, op.frame)
+        return {} if mask is None else {(op.object_id, op.frame): mask}
 
 
-def _spans(patch: Patch) -> dict[int, tuple[int, int]]:
-    """For each object the frames that a patch is about."""
-    frames: dict[int, list[int]] = {}
+def _patch_spans(patch: Patch) -> dict[int, Span]:
+    """Return the frames that a patch is about, by object id."""
+    spans: dict[int, Span] = {}
     for key, records in patch.items():
-        for name, start, end in _touched(key, records):
-            frames.setdefault(name, []).extend((start, end))
-    return {name: (min(each), max(each)) for name, each in frames.items()}
-
-
-def _touched(key: Key, records: Iterable[Any]) -> list[tuple[int, int, int]]:
-    if key[0] == "mark":
-        return [(key[1], key[2], key[2] + 1)]
-    if key[0] == "segment":
-        return [(each.object, each.start, each.end) for each in records if each is not None]
-    return []
-
-
-def _union(one: dict[int, tuple[int, int]], other: dict[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
-    joined = dict(one)
-    for name, (start, end) in other.items():
-        low, high = joined.get(name, (start, end))
-        joined[name] = (min(low, start), max(high, end))
-    return joined
+        if key[0] == "mark":
+            extend_span(spans, key[1], key[2], key[2] + 1)
+        elif key[0] == "segment":
+            for segment in records:
+                if segment is not None:
+                    extend_span(spans, segment.object_id, segment.start, segment.end)
+    return spans

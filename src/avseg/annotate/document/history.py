@@ -1,4 +1,4 @@
-"""Undo and redo: the steps that were done, and how far they stand."""
+"""Undo history: the steps that were done, and how many of them are in effect."""
 
 from collections import deque
 from collections.abc import Collection
@@ -9,24 +9,24 @@ from avseg.utils.errors import UserError
 
 
 class Conflict(UserError):
-    """Two tabs changed the same; the page loads the document again and asks its user."""
+    """Another tab changed the same records; the page reloads the document and asks its user."""
 
 
-_REMEMBERED = 256  # versions back to which an operation may refer
+_MAX_REMEMBERED = 256  # versions back to which an operation may refer
 
 
 @dataclass
 class Step:
-    """What one undo takes back: one operation, or all results of one propagation.
+    """One step of undo: an operation, a transaction, or all results of one propagation.
 
     Attributes:
-        op: the operation's name.
-        version: of the document after it.
-        time: when, in seconds since 1970.
-        patch: what it changed.
+        op: name of the operation.
+        version: version of the document after it.
+        time: seconds since 1970.
+        patch: its changes.
         run: the propagation whose results it holds.
-        group: the first version of those that were done together.
-        tag: what the doer calls it, see `Document.tag`.
+        group: first version of the transaction it belongs to.
+        tag: label set by the caller, see `Document.tag`.
     """
 
     op: str
@@ -38,104 +38,116 @@ class Step:
     tag: str | None = None
 
 
+@dataclass(frozen=True)
+class HistoryEntry:
+    """A step of the history; `frames` counts its marks, `time` is in seconds since 1970."""
+
+    op: str
+    version: int
+    time: float
+    undone: bool
+    tag: str | None
+    frames: int
+
+
 @dataclass
-class _Seen:
+class _Touched:
+    """Records that one version touched, and the step that undo would take back after it."""
+
     version: int
     keys: frozenset[Key]
     derived: bool
-    top: Step | None
+    last_step: Step | None
 
 
 @dataclass
 class History:
-    """Steps in the order of doing; those from `place` on were undone and may be redone.
-
-    Attributes:
-        steps: all of them.
-        place: how many stand.
-    """
+    """Steps in the order they were done; those from index `position` on were undone and may be redone."""
 
     steps: list[Step] = field(default_factory=list)
-    place: int = 0
-    _seen: deque[_Seen] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    position: int = 0
+    _touched: deque[_Touched] = field(default_factory=lambda: deque(maxlen=_MAX_REMEMBERED))
 
     def add(self, step: Step) -> None:
-        """Adds what was done; what was undone before can no longer be redone.
+        """Add a step; undone steps can no longer be redone.
 
-        Results join the earlier ones of their propagation, unless something that they depend on changed in between.
+        Results join the earlier ones of their propagation unless a record they depend on has changed in between.
         """
-        del self.steps[self.place :]
-        earlier = self._home(step)
+        del self.steps[self.position :]
+        earlier = self._step_to_join(step)
         if earlier is None:
             self.steps.append(step)
-            self.place += 1
-        else:
-            for key, (before, after) in step.patch.items():
-                first = earlier.patch[key][0] if key in earlier.patch else before
-                earlier.patch[key] = (first, after)
+            self.position += 1
+            return
+        for key, (before, after) in step.patch.items():
+            first = earlier.patch[key][0] if key in earlier.patch else before
+            earlier.patch[key] = (first, after)
 
     def was_undone(self, run: int) -> bool:
-        """Whether a propagation's results were undone, so that more of them are unwanted."""
-        return any(step.run == run for step in self.steps[self.place :])
+        """True if the results of a propagation were undone, so that further ones are unwanted."""
+        return any(step.run == run for step in self.steps[self.position :])
 
-    def to_undo(self) -> Step:
-        """The step that undo takes back.
+    def step_to_undo(self) -> Step:
+        """Return the step that undo takes back.
 
         Raises:
             UserError: there is none.
         """
-        if not self.place:
+        if not self.position:
             raise UserError("nothing to undo")
-        return self.steps[self.place - 1]
+        return self.steps[self.position - 1]
 
-    def to_redo(self) -> Step:
-        """The step that redo does again.
+    def step_to_redo(self) -> Step:
+        """Return the step that redo repeats.
 
         Raises:
             UserError: there is none.
         """
-        if self.place == len(self.steps):
+        if self.position == len(self.steps):
             raise UserError("nothing to redo")
-        return self.steps[self.place]
+        return self.steps[self.position]
 
-    def note(self, version: int, keys: Collection[Key], derived: bool = False) -> None:
-        """Remembers what the change to this version touched; `derived`: by a propagation, not by a person."""
-        self._seen.append(_Seen(version, frozenset(keys), derived, self._top()))
+    def remember(self, version: int, keys: Collection[Key], derived: bool = False) -> None:
+        """Remember which records a version touched; `derived`: by a propagation, not by a person."""
+        self._touched.append(_Touched(version, frozenset(keys), derived, self._last_step()))
 
-    def conflict(self, base: int, version: int, keys: Collection[Key], derived: bool) -> bool:
-        """Whether something of these keys changed after the version `base`; unknown if that is too long ago.
+    def has_conflict(self, base: int, version: int, keys: Collection[Key], derived: bool) -> bool:
+        """True if some of the records changed after the version `base`, or if that is too long ago to know.
 
         Args:
-            base: the version that somebody has seen.
-            version: the latest.
-            keys: what is to be changed.
-            derived: whether results of propagations count, too: not for who draws over them.
+            base: the version that the sender of an operation has seen.
+            version: the latest version.
+            keys: the records that the operation changes.
+            derived: True if results of propagations count too; they do not for a person who draws over them.
         """
-        later = [seen for seen in self._seen if seen.version > base]
+        later = [touched for touched in self._touched if touched.version > base]
         if len(later) < version - base:
             return True
-        return any(not seen.keys.isdisjoint(keys) for seen in later if derived or not seen.derived)
+        return any(not touched.keys.isdisjoint(keys) for touched in later if derived or not touched.derived)
 
-    def top_changed(self, base: int, version: int) -> bool:
-        """Whether undo would take back another step than it would have at the version `base`."""
+    def last_step_changed(self, base: int, version: int) -> bool:
+        """True if undo would take back another step than it would have at the version `base`."""
         if base >= version:
             return False
-        then = [seen.top for seen in self._seen if seen.version <= base]
-        return (then[-1] if then else None) is not self._top()
+        last_step = None
+        for touched in self._touched:
+            if touched.version <= base:
+                last_step = touched.last_step
+        return last_step is not self._last_step()
 
-    def _top(self) -> Step | None:
-        return self.steps[self.place - 1] if self.place else None
+    def _last_step(self) -> Step | None:
+        return self.steps[self.position - 1] if self.position else None
 
-    def _home(self, step: Step) -> Step | None:
+    def _step_to_join(self, step: Step) -> Step | None:
         if step.group is not None:
             return self.steps[-1] if self.steps and self.steps[-1].group == step.group else None
         if step.run is None:
             return None
-        watched = set(step.patch) | {("object", key[1]) for key in step.patch}
+        dependencies = {*step.patch, *(("object", key[1]) for key in step.patch)}
         for earlier in reversed(self.steps):
             if earlier.run == step.run:
                 return earlier
             touched = earlier.patch.keys()
-            if not watched.isdisjoint(touched) or any(key[0] == "segment" for key in touched):
+            if not dependencies.isdisjoint(touched) or any(key[0] == "segment" for key in touched):
                 return None
         return None

@@ -1,7 +1,7 @@
-"""The journal of a video: a line of JSON for each accepted operation, only added to, on the disk before it counts.
+"""Append-only journal of a video: one line of JSON per accepted operation, on disk before it takes effect.
 
-Each line ends with a checksum of itself and of all lines before it. A process that is killed leaves at most one torn
-last line, which was never accepted: it is cut off at the next opening. Anything else that does not fit is damage.
+Each line ends with a checksum of itself and all lines before it. A killed process leaves at most one torn last line,
+which was never accepted and is cut off on the next opening. Any other mismatch is reported as damage.
 """
 
 import errno
@@ -15,21 +15,21 @@ from typing import Any
 
 from avseg.utils.errors import UserError
 
-Record = dict[str, Any]
+Record = dict[str, Any]  # a line of the journal as JSON
 
-_TAIL = len(',"check":"01234567"}\n')
+_TAIL_LENGTH = len(',"check":"01234567"}\n')
 
 
 class Journal:
-    """Reads what is there by `records`, then takes more by `append`.
+    """Read all lines with `records`, then add lines with `append`.
 
     Args:
-        path: the file; made by the first `append`.
+        path: the file; created by the first `append`.
 
     Attributes:
-        lines: how many lines count.
-        size: bytes that they take.
-        torn: bytes of a torn last line that was found; 0 without one.
+        lines: number of valid lines.
+        size: their size in bytes.
+        torn: size of a torn last line in bytes; 0 without one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,17 +37,17 @@ class Journal:
         self.lines = 0
         self.size = 0
         self.torn = 0
-        self._check = 0
+        self._checksum = 0
         self._file: FileIO | None = None
         self._broken = ""
 
     def records(self) -> Iterator[Record]:
-        """What the lines say, from the first; nothing where there is no file.
+        """Yield the records of all lines; none if there is no file.
 
         Raises:
-            UserError: a line that is not the last is damaged.
+            UserError: a line other than the last is damaged.
         """
-        self.lines = self.size = self.torn = self._check = 0
+        self.lines = self.size = self.torn = self._checksum = 0
         if not self.path.exists():
             return
         with self.path.open("rb") as file:
@@ -55,7 +55,7 @@ class Journal:
                 record = self._read(line)
                 if record is None:
                     if file.read(1):
-                        raise self._damaged()
+                        raise self._damage()
                     self.torn = len(line)
                     return
                 self.lines += 1
@@ -63,11 +63,11 @@ class Journal:
                 yield record
 
     def append(self, record: Record, wait: bool = True) -> None:
-        """Adds a line and waits until it is on the disk; a line that cannot be written whole is taken back.
+        """Add a line and wait until it is on disk; a line that cannot be written completely is removed.
 
         Args:
             record: plain values.
-            wait: False leaves the waiting to a later line, of those that belong together.
+            wait: False for a line of a transaction, which calls `sync` at its end.
 
         Raises:
             UserError: the disk is full or fails.
@@ -75,51 +75,53 @@ class Journal:
         if self._broken:
             raise UserError(self._broken)
         body = json.dumps(record, separators=(",", ":"), allow_nan=False).encode("ascii")[:-1]
-        check = zlib.crc32(body, self._check)
-        line = body + b',"check":"%08x"}\n' % check
+        checksum = zlib.crc32(body, self._checksum)
+        line = body + b',"check":"%08x"}\n' % checksum
         try:
             file = self._open()
-            if file.write(line) != len(line):  # a disk that fills up takes a part
+            if file.write(line) != len(line):  # a full disk accepts only a part
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if wait:
                 os.fsync(file.fileno())
         except OSError as error:
-            self._take_back(error)
-        self.lines, self.size, self._check = self.lines + 1, self.size + len(line), check
+            self._remove_partial_line(error)
+        self.lines += 1
+        self.size += len(line)
+        self._checksum = checksum
 
     def sync(self) -> None:
-        """Waits until all lines are on the disk."""
+        """Wait until all lines are on disk."""
         if self._file is not None:
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Closes the file."""
+        """Sync and close the file."""
         if self._file is not None:
             self.sync()
             self._file.close()
             self._file = None
 
     def _read(self, line: bytes) -> Record | None:
-        """A line's record; None if it is torn or damaged."""
-        body, tail = line[:-_TAIL], line[-_TAIL:]
-        check = zlib.crc32(body, self._check)
-        if tail != b',"check":"%08x"}\n' % check:
+        """Return the record of a line; None if the line is torn or damaged."""
+        body = line[:-_TAIL_LENGTH]
+        checksum = zlib.crc32(body, self._checksum)
+        if line[-_TAIL_LENGTH:] != b',"check":"%08x"}\n' % checksum:
             return None
-        self._check = check
+        self._checksum = checksum
         record: Record = json.loads(body + b"}")
         return record
 
-    def _damaged(self) -> UserError:
-        keep = f"head -n {self.lines} {self.path.name} > good && mv good {self.path.name}"
+    def _damage(self) -> UserError:
+        command = f"head -n {self.lines} {self.path.name} > good && mv good {self.path.name}"
         return UserError(
-            f"{self.path}: line {self.lines + 1} is damaged (its checksum is wrong); restore the file from a backup, "
-            f"or keep a copy and go on with the {self.lines} lines before it: {keep}"
+            f"{self.path}: line {self.lines + 1} is damaged (wrong checksum); restore the file from a backup, "
+            f"or make a copy and keep the {self.lines} lines before it: {command}"
         )
 
     def _open(self) -> FileIO:
-        """Opens for adding, without a torn last line; what is cut off is kept beside, for whoever wants to look."""
+        """Open for appending, without a torn last line; its bytes are kept in a `.torn` file for inspection."""
         if self._file is None:
-            new = not self.path.exists()
+            is_new = not self.path.exists()
             self.path.parent.mkdir(parents=True, exist_ok=True)
             file = FileIO(self.path, "ab")
             if self.torn:
@@ -127,23 +129,24 @@ class Journal:
                     old.seek(self.size)
                     self.path.with_suffix(".torn").write_bytes(old.read())
                 file.truncate(self.size)
-            if new:
+            if is_new:
                 _sync_folder(self.path.parent)
-            self._file, self.torn = file, 0
+            self._file = file
+            self.torn = 0
         return self._file
 
-    def _take_back(self, error: OSError) -> None:
-        """After a failed write: the file ends where it ended before, or takes nothing more."""
+    def _remove_partial_line(self, error: OSError) -> None:
+        """Truncate the file after a failed write; if that fails too, refuse all further lines."""
         reason = error.strerror or str(error)
         try:
             os.truncate(self.path, self.size)
         except OSError:
-            self._broken = f"{self.path}: cannot be written ({reason}); make it writable and start the tool again"
-        raise UserError(f"{self.path}: cannot be written ({reason}); nothing was changed, mend it and try again")
+            self._broken = f"{self.path}: cannot be written ({reason}); make it writable and restart the tool"
+        raise UserError(f"{self.path}: cannot be written ({reason}); nothing was changed; fix the cause and try again")
 
 
 def _sync_folder(folder: Path) -> None:
-    """The name of a new file is on the disk only once its folder is."""
+    # the name of a new file is on disk only after its folder is
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,5 +1,6 @@
-"""What an annotation is made of: objects, their audible segments, and a mark for each object and frame."""
+"""Records of an annotation: objects, their audible segments, and one mark per object and frame."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from avseg.annotate.document.rle import RLE
@@ -7,8 +8,9 @@ from avseg.draw.palette import OKABE_ITO
 
 Points = tuple[tuple[float, float, int], ...]  # x, y in pixels; 1 = on the object, 0 = off it
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels
+Span = tuple[int, int]  # frames [start, end)
 
-HAND = ("points", "brush", "box", "import", "hand")  # a person's masks: never overwritten by a propagation
+HAND = ("points", "brush", "box", "import", "hand")  # masks made by a person: a propagation never overwrites them
 DERIVED = ("propagated", "refined")
 STATUSES = ("open", "done", "skipped")
 SEGMENT_STATUSES = ("open", "accepted", "rejected")
@@ -18,7 +20,7 @@ COLOURS = tuple(f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in OKABE
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """The video that is annotated: its name, frames in all, mean rate, and size as shown."""
+    """The annotated video: its name, number of frames, mean frame rate, and size as displayed."""
 
     name: str
     frames: int
@@ -29,7 +31,7 @@ class VideoFacts:
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """Something that sounds: `label` is its class, `name` tells it from others of the class; `colour` is "#rrggbb"."""
+    """A sounding object: `label` is its class, `name` distinguishes it from others of that class."""
 
     id: int
     label: str
@@ -37,41 +39,40 @@ class Object:
 
     @property
     def colour(self) -> str:
-        """The colour in which it is drawn."""
+        """Display colour, "#rrggbb"."""
         return COLOURS[(self.id - 1) % len(COLOURS)]
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """When an object sounds: from frame `start` up to, not including, frame `end`; `status` is that of the review."""
+    """An audible segment: the object sounds in frames [start, end); `status` is the review status."""
 
     id: int
-    object: int
+    object_id: int
     start: int
     end: int
     status: str = "open"
 
     def __contains__(self, frame: int) -> bool:
-        """Whether it sounds in this frame."""
         return self.start <= frame < self.end
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What is known of one object in one frame.
+    """Mask and prompts of one object in one frame.
 
     Attributes:
-        counts: run lengths of its mask at the video's size; None where there are only prompts.
-        source: who made the mask: one of `HAND`, or of `DERIVED`.
-        stamp: when the mask was made: the version of the document; of a propagation the version that it started from.
-        accepted: whether a person signed it.
+        counts: run lengths of the mask at the size of the video; None if there are only prompts.
+        source: origin of the mask: one of `HAND` or `DERIVED`.
+        stamp: age of the mask as a version of the document; for a propagated one the version the run started from.
+        accepted: True if a person signed it.
         points: prompts, or the points by which the frame was refined.
-        box: the box prompt.
-        score: quality in 0..1.
-        terms: what the quality is made of.
-        model: the backend that made the mask.
-        from_frame: of a derived mask, the frame that it was carried from.
-        from_stamp: the stamp that the mask of that frame had.
+        box: box prompt.
+        score: quality, 0 to 1.
+        terms: terms of the quality score.
+        model: backend that made the mask.
+        from_frame: frame that a derived mask was propagated from.
+        from_stamp: stamp that the mask of that frame had.
     """
 
     counts: bytes | None
@@ -88,13 +89,13 @@ class Mark:
 
     @property
     def anchor(self) -> bool:
-        """Whether propagation starts here and never passes: a mask that a person made or accepted."""
+        """True if propagation starts here and never passes: a person made or accepted the mask."""
         return self.counts is not None and (self.accepted or self.source in HAND)
 
 
 @dataclass(frozen=True, slots=True)
 class FrameInfo:
-    """What can be told of one object in one frame; see `Mark`. `stale`: its mask came from what has changed since."""
+    """Provenance and quality of one object in one frame, see `Mark`; `stale`: made from a mask that has changed."""
 
     source: str | None = None
     accepted: bool = False
@@ -107,19 +108,9 @@ class FrameInfo:
     from_frame: int | None = None
     model: str | None = None
 
-    @property
-    def refined(self) -> bool:
-        """Whether the segmenter refined a propagated mask."""
-        return self.source == "refined"
-
-    @property
-    def hand_edited(self) -> bool:
-        """Whether a person painted the mask."""
-        return self.source in ("brush", "hand")
-
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class Effort:
     """A person's work on a segment."""
 
     seconds: float = 0.0
@@ -128,22 +119,37 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an operation did.
+    """Result of an operation.
 
     Attributes:
-        version: of the document after it.
-        op: its name; undo and redo tell "undo" and "redo".
-        frames: for each object the half-open range of frames whose masks or staleness may differ now.
-        object: the object that was added.
-        segment: the segment that was added, by a split the right one, by a merge the whole.
-        skipped: results that were left out: on frames a person made or accepted, or outside every segment.
-        masks: run lengths of masks that the operation set, by (object, frame); of a single frame only.
+        version: version of the document after it.
+        op: name of the operation.
+        frames: for each object id the frames [start, end) whose masks or staleness may differ now.
+        object_id: the object that was added.
+        segment_id: the segment that was added; after a split the right one, after a merge the joined one.
+        skipped: number of results left out: on frames that a person made or accepted, or outside all segments.
+        masks: mask that the operation set, by (object id, frame); only for `set_mask`.
     """
 
     version: int
     op: str
-    frames: dict[int, tuple[int, int]] = field(default_factory=dict)
-    object: int | None = None
-    segment: int | None = None
+    frames: dict[int, Span] = field(default_factory=dict)
+    object_id: int | None = None
+    segment_id: int | None = None
     skipped: int = 0
     masks: dict[tuple[int, int], RLE] = field(default_factory=dict)
+
+
+def extend_span(spans: dict[int, Span], object_id: int, start: int, end: int) -> None:
+    """Extend the span of an object in place so that it includes [start, end)."""
+    low, high = spans.get(object_id, (start, end))
+    spans[object_id] = (min(low, start), max(high, end))
+
+
+def union_spans(*mappings: Mapping[int, Span]) -> dict[int, Span]:
+    """Merge spans by object id; the union of two spans includes the gap between them."""
+    merged: dict[int, Span] = {}
+    for spans in mappings:
+        for object_id, (start, end) in spans.items():
+            extend_span(merged, object_id, start, end)
+    return merged

@@ -1,78 +1,82 @@
-"""What can be asked of a document: objects, segments, masks, provenance, and what there is to do."""
+"""Read-only queries on a document: objects, segments, masks, provenance, and what is left to propagate."""
 
 import threading
-from collections import OrderedDict
+from collections.abc import Iterator
 
-from avseg.annotate.document.models import FrameInfo, Object, Segment, Spent, VideoFacts
+from avseg.annotate.document.models import Effort, FrameInfo, Mark, Object, Segment, Span, VideoFacts
 from avseg.annotate.document.rle import RLE, Mask, decode_counts
 from avseg.annotate.document.state import State
+from avseg.utils.lru import LRUCache
 
-_DECODED = 64 << 20  # bytes of decoded masks that are kept
+_DECODED_BYTES = 64 << 20  # of decoded masks that are cached
 
 
-class Reading:
-    """The questions; answers are copies, and masks are decoded only when they are asked for.
+class Queries:
+    """Answers are copies; masks are decoded only on request.
 
     Args:
-        video: what is annotated.
+        video: the annotated video.
 
     Attributes:
-        video: what is annotated.
+        video: the annotated video.
     """
 
     def __init__(self, video: VideoFacts) -> None:
         self.video = video
         self._state = State()
         self._lock = threading.RLock()
-        self._decoded: OrderedDict[bytes, Mask] = OrderedDict()
+        self._decoded: LRUCache[bytes, Mask] = LRUCache(_DECODED_BYTES, size=lambda mask: mask.nbytes)
 
     @property
     def objects(self) -> dict[int, Object]:
-        """By id."""
+        """Objects by id."""
         with self._lock:
             return dict(self._state.objects)
 
     @property
     def segments(self) -> dict[int, Segment]:
-        """By id."""
+        """Segments by id."""
         with self._lock:
             return dict(self._state.segments)
 
     @property
     def status(self) -> str:
-        """Of the video: "open", "done" or "skipped"."""
+        """Status of the video: "open", "done" or "skipped"."""
         return self._state.status
 
     @property
-    def spent(self) -> dict[int, Spent]:
-        """A person's time and clicks, by segment."""
+    def effort(self) -> dict[int, Effort]:
+        """A person's time and clicks, by segment id."""
         with self._lock:
-            return dict(self._state.spent)
+            return dict(self._state.effort)
 
-    def mask(self, object: int, frame: int) -> Mask | None:
-        """The mask of an object in a frame, (H, W) bool, not to be written to; None where it is silent or unknown."""
+    def mask(self, object_id: int, frame: int) -> Mask | None:
+        """Return the mask of an object in a frame, (H, W) bool, read-only; None if the object is silent or unmarked."""
         with self._lock:
-            mark = self._state.visible(object, frame)
-            return None if mark is None or mark.counts is None else self._decode(mark.counts)
+            mark = self._state.visible_mark(object_id, frame)
+            if mark is None or mark.counts is None:
+                return None
+            counts = mark.counts
+            return self._decoded.get_or_compute(counts, lambda: self._decode(counts))
 
-    def rle(self, object: int, frame: int) -> RLE | None:
-        """The same as run lengths, without decoding."""
+    def rle(self, object_id: int, frame: int) -> RLE | None:
+        """Return the same mask as run lengths, without decoding."""
         with self._lock:
-            mark = self._state.visible(object, frame)
+            mark = self._state.visible_mark(object_id, frame)
         if mark is None or mark.counts is None:
             return None
         return {"size": [self.video.height, self.video.width], "counts": mark.counts.decode("ascii")}
 
-    def frame_info(self, object: int, frame: int) -> FrameInfo:
-        """Where the mask of an object in a frame comes from, how good it is, and whether it is out of date."""
+    def frame_info(self, object_id: int, frame: int) -> FrameInfo:
+        """Return provenance and quality of the mask of an object in a frame, and whether it is out of date."""
         with self._lock:
-            mark = self._state.visible(object, frame)
+            mark = self._state.visible_mark(object_id, frame)
             if mark is None:
                 return FrameInfo()
             return FrameInfo(
                 source=mark.source,
                 accepted=mark.accepted,
-                stale=self._state.stale(object, frame),
+                stale=self._state.is_stale(object_id, frame),
                 anchor=mark.anchor,
                 points=mark.points,
                 box=mark.box,
@@ -82,59 +86,53 @@ class Reading:
                 model=mark.model,
             )
 
-    def segment_at(self, object: int, frame: int) -> Segment | None:
-        """The segment in which an object sounds in a frame; None = it is silent."""
+    def segment_at(self, object_id: int, frame: int) -> Segment | None:
+        """Find the segment in which an object sounds at a frame; None if the object is silent."""
         with self._lock:
-            return self._state.segment_at(object, frame)
+            return self._state.segment_at(object_id, frame)
 
-    def segments_of(self, object: int) -> list[Segment]:
-        """The segments of an object, in the order of time."""
+    def segments_of(self, object_id: int) -> list[Segment]:
+        """List the segments of an object in time order."""
         with self._lock:
-            return self._state.segments_of(object)
+            return self._state.segments_of(object_id)
 
-    def masked(self, segment: int) -> list[int]:
-        """The frames of a segment that have a mask, ascending."""
+    def masked_frames(self, segment_id: int) -> list[int]:
+        """List the frames of a segment that have a mask, ascending."""
         with self._lock:
-            found = self._state.segment(segment)
-            marks = self._state.marks.get(found.object, {})
-            return [frame for frame in self._state.frames_in(found) if marks[frame].counts is not None]
+            return [frame for frame, mark in self._marks_in(segment_id) if mark.counts is not None]
 
-    def anchors(self, segment: int) -> list[int]:
-        """The frames of a segment with a mask that a person made or accepted, ascending: propagation's barriers."""
+    def anchors(self, segment_id: int) -> list[int]:
+        """List the frames of a segment whose mask a person made or accepted, ascending: barriers of propagation."""
         with self._lock:
-            return self._state.anchors(self._state.segment(segment))
+            return self._state.anchors(self._state.segment(segment_id))
 
-    def scores(self, segment: int) -> dict[int, float]:
-        """The quality of a segment's masks that has been measured, by frame, ascending."""
+    def scores(self, segment_id: int) -> dict[int, float]:
+        """Return the measured quality of the masks of a segment, by frame, ascending."""
         with self._lock:
-            found = self._state.segment(segment)
-            marks = self._state.marks.get(found.object, {})
-            known = ((frame, marks[frame].score) for frame in self._state.frames_in(found))
-            return {frame: score for frame, score in known if score is not None}
+            return {frame: mark.score for frame, mark in self._marks_in(segment_id) if mark.score is not None}
 
-    def wanting(self, segment: int) -> list[int]:
-        """The frames of a segment whose mask is missing or stale, ascending: what there is to propagate."""
+    def frames_to_propagate(self, segment_id: int) -> list[int]:
+        """List the frames of a segment whose mask is missing or stale, ascending."""
+        frames = []
         with self._lock:
-            found = self._state.segment(segment)
-            marks = self._state.marks.get(found.object, {})
-            return [
-                frame
-                for frame in range(found.start, found.end)
-                if frame not in marks or marks[frame].counts is None or self._state.outdated(found, frame, marks[frame])
-            ]
+            segment = self._state.segment(segment_id)
+            for frame in range(segment.start, segment.end):
+                mark = self._state.mark(segment.object_id, frame)
+                if mark is None or mark.counts is None or self._state.is_outdated(segment, frame, mark):
+                    frames.append(frame)
+        return frames
 
-    def piece(self, segment: int, frame: int) -> tuple[int, int]:
-        """The half-open range of frames between the anchors beside a frame: what a propagation there makes anew."""
+    def span_around(self, segment_id: int, frame: int) -> Span:
+        """Return the frames between the anchors around a frame, [start, end): those that its propagation replaces."""
         with self._lock:
-            return self._state.piece(self._state.segment(segment), frame)
+            return self._state.span_around(self._state.segment(segment_id), frame)
+
+    def _marks_in(self, segment_id: int) -> Iterator[tuple[int, Mark]]:
+        segment = self._state.segment(segment_id)
+        for frame in self._state.marked_frames(segment):
+            yield frame, self._state.marks[segment.object_id][frame]
 
     def _decode(self, counts: bytes) -> Mask:
-        if counts in self._decoded:
-            self._decoded.move_to_end(counts)
-            return self._decoded[counts]
         mask = decode_counts(counts, self.video.height, self.video.width)
         mask.flags.writeable = False
-        self._decoded[counts] = mask
-        while len(self._decoded) > max(_DECODED // mask.nbytes, 1):
-            self._decoded.popitem(last=False)
         return mask

@@ -1,104 +1,122 @@
-"""Masks as COCO's run lengths, in pycocotools' compressed form: `{"size": [h, w], "counts": "..."}`, column by column.
+"""Masks as COCO run lengths in the compressed form of pycocotools, `{"size": [h, w], "counts": "..."}`, column-major.
 
-pycocotools' decoder trusts what it is given and writes past the end of the mask where the runs are too long, so run
-lengths, which come from outside, are read here.
+Decoding is done here because the decoder of pycocotools does not check its input: runs that are too long make it write
+past the end of the mask, and run lengths come from outside.
 """
 
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import TypedDict
 
 from avseg.utils.errors import UserError
 
-RLE = dict[str, Any]
 Mask = npt.NDArray[np.bool_]
 
-_MOST_DIGITS = 7  # of five bits each: more than any picture has pixels
+_MAX_DIGITS = 7  # of five bits each: more than any image has pixels
+_MAX_SIDE = 1 << 15
+
+
+class RLE(TypedDict):
+    """Run lengths of a mask: `size` is [height, width], `counts` the compressed runs."""
+
+    size: list[int]
+    counts: str
 
 
 def encode(mask: Mask) -> RLE:
-    """Run lengths of a mask, (H, W) bool."""
+    """Encode a mask, (H, W) bool."""
     return {"size": [int(side) for side in mask.shape], "counts": encode_counts(mask).decode("ascii")}
 
 
 def decode(rle: RLE) -> Mask:
-    """The mask of run lengths, (H, W) bool.
+    """Decode run lengths from outside into a mask, (H, W) bool.
 
     Raises:
-        UserError: these are no run lengths of a mask.
+        UserError: the run lengths are not those of a mask.
     """
-    return decode_counts(check(rle), *(int(side) for side in rle["size"]))
+    counts = check(rle)
+    height, width = rle["size"]
+    return decode_counts(counts, height, width)
 
 
 def encode_counts(mask: Mask) -> bytes:
-    """The counts alone, as they are kept in memory."""
+    """Encode a mask, (H, W) bool, as counts alone."""
     counts: bytes = _pycocotools().encode(np.asfortranarray(mask, dtype=np.uint8))["counts"]
     return counts
 
 
 def decode_counts(counts: bytes, height: int, width: int) -> Mask:
-    """The mask of counts that were checked, (H, W) bool."""
-    lengths = runs(counts)
-    columns = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths).reshape(width, height)
+    """Decode counts that were checked into a mask, (H, W) bool."""
+    lengths = run_lengths(counts)
+    columns = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths).reshape(width, height)  # (W, H)
     return np.ascontiguousarray(columns.T)
 
 
 def check(rle: object, size: tuple[int, int] | None = None) -> bytes:
-    """The counts of run lengths from outside, once they are known to be a mask's.
+    """Validate run lengths from outside and return their counts.
 
     Args:
-        rle: what claims to be run lengths.
-        size: (H, W) that the mask must have; None = any.
+        rle: supposed run lengths.
+        size: (H, W) that the mask must have; None allows any size.
 
     Raises:
-        UserError: says what is wrong with them.
+        UserError: the run lengths are not those of a mask of this size.
     """
     if not isinstance(rle, dict) or set(rle) != {"size", "counts"}:
         raise UserError('a mask must be run lengths: {"size": [h, w], "counts": "..."}')
-    sides, counts = rle["size"], rle["counts"]
-    whole = isinstance(sides, list | tuple) and all(type(side) is int and 0 < side <= 1 << 15 for side in sides)
-    if not whole or len(sides) != 2:
-        raise UserError(f"a mask's size must be [h, w], not {sides!r:.60}")
-    if size is not None and tuple(sides) != size:
-        raise UserError(f"a mask of {sides[0]}x{sides[1]} (height x width); the video has {size[0]}x{size[1]}")
+    counts = rle["counts"]
+    height, width = _check_size(rle["size"])
+    if size is not None and (height, width) != size:
+        raise UserError(f"a mask of {height}x{width} (height x width); the video has {size[0]}x{size[1]}")
     if isinstance(counts, str) and counts.isascii():
         counts = counts.encode("ascii")
     if not isinstance(counts, bytes):
-        raise UserError("a mask's counts must be an ASCII text, pycocotools' compressed form")
-    lengths = runs(counts)
-    if lengths.min() < 0 or lengths.sum() != sides[0] * sides[1]:
-        raise UserError(f"a mask's counts must be runs of {sides[0] * sides[1]} pixels in all")
+        raise UserError("the counts of a mask must be ASCII text in the compressed form of pycocotools")
+    lengths = run_lengths(counts)
+    if lengths.min() < 0 or lengths.sum() != height * width:
+        raise UserError(f"the counts of a mask must be runs of {height * width} pixels in all")
     return counts
 
 
-def runs(counts: bytes) -> npt.NDArray[np.int64]:
-    """The lengths of the runs, of zeros first, (n,).
+def _check_size(size: object) -> tuple[int, int]:
+    if not isinstance(size, list | tuple) or len(size) != 2:
+        raise UserError(f"the size of a mask must be [h, w], not {size!r:.60}")
+    for side in size:
+        if type(side) is not int or not 0 < side <= _MAX_SIDE:
+            raise UserError(f"the size of a mask must be [h, w], not {size!r:.60}")
+    return size[0], size[1]
 
-    Each is written in digits of five bits, lowest first, a sixth bit saying that another follows; from the fourth on
-    as the difference to the length before the last.
+
+def run_lengths(counts: bytes) -> npt.NDArray[np.int64]:
+    """Decompress counts into the lengths of the runs, (n,), starting with a run of zeros.
+
+    Each length is written in digits of five bits, lowest first; a sixth bit marks that another digit follows. From the
+    fourth length on, the difference to the length before the last is written.
 
     Raises:
-        UserError: these bytes are no such numbers.
+        UserError: the bytes are not counts.
     """
     codes = np.frombuffer(counts, np.uint8).astype(np.int64) - 48
     if not len(codes) or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
-        raise UserError("a mask's counts are no run lengths in pycocotools' compressed form")
-    last = np.flatnonzero((codes & 32) == 0)
+        raise UserError("the counts of a mask are not run lengths in the compressed form of pycocotools")
+    last = np.flatnonzero((codes & 32) == 0)  # (n,): position of the last digit of each length
     first = np.concatenate([[0], last[:-1] + 1])
     digit = np.arange(len(codes)) - np.repeat(first, last - first + 1)
-    if digit.max() >= _MOST_DIGITS:
-        raise UserError("a mask's counts hold a run longer than any picture")
+    if digit.max() >= _MAX_DIGITS:
+        raise UserError("the counts of a mask contain a run longer than any image")
     lengths = np.add.reduceat((codes & 31) << 5 * digit, first)
-    lengths -= np.where(codes[last] & 16, 1 << 5 * (digit[last] + 1), 0)
+    lengths -= np.where(codes[last] & 16, 1 << 5 * (digit[last] + 1), 0)  # bit 4 of the last digit is the sign
+    # undo the differences, separately for runs of ones and of zeros
     lengths[1::2] = np.cumsum(lengths[1::2])
     lengths[2::2] = np.cumsum(lengths[2::2])
     return lengths
 
 
 def area(counts: bytes) -> int:
-    """Pixels in the mask, without decoding it."""
-    return int(runs(counts)[1::2].sum())
+    """Count the pixels of a mask without decoding it."""
+    return int(run_lengths(counts)[1::2].sum())
 
 
 def _pycocotools() -> Any:

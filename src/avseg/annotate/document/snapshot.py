@@ -1,61 +1,102 @@
-"""A state as plain JSON: everything but the masks themselves; of the frames, columns, since a video has many."""
+"""State as plain JSON: everything except the masks; marks as columns, since a video has many frames."""
 
-from typing import Any
+from dataclasses import asdict
+from typing import TypedDict
 
-from avseg.annotate.document.models import Mark, Segment, Spent, VideoFacts
+from avseg.annotate.document.models import Effort, Segment, VideoFacts
 from avseg.annotate.document.state import State
 
 COLUMNS = ("frame", "source", "masked", "accepted", "anchor", "stale", "score", "points")
+Cell = int | float | str | bool | None
 
 
-def snapshot(state: State, video: VideoFacts) -> dict[str, Any]:
-    """What the page draws and what tells whether two documents are the same.
+class ObjectRow(TypedDict):
+    """An object, see `models.Object`."""
 
-    Returns:
-        "video": its facts; "status"; "objects" and "segments": lists of mappings, by id; "frames": for each object (its
-        id as a text) columns of equal length, one entry for each visible mark by frame, see `COLUMNS`.
-    """
+    id: int
+    label: str
+    name: str
+    colour: str
+
+
+class SegmentRow(TypedDict):
+    """A segment, see `models.Segment`, with a person's work on it and the counts of its masks."""
+
+    id: int
+    object: int
+    start: int
+    end: int
+    status: str
+    seconds: float
+    clicks: int
+    masks: int
+    accepted: int
+    stale: int
+
+
+class Snapshot(TypedDict):
+    """A state; `frames` has one entry per object id: the columns `COLUMNS` with a cell per visible mark, by frame."""
+
+    video: dict[str, Cell]
+    status: str
+    objects: list[ObjectRow]
+    segments: list[SegmentRow]
+    frames: dict[str, dict[str, list[Cell]]]
+
+
+class DocumentSnapshot(Snapshot):
+    """A snapshot with the version of the document and the operations that undo and redo would affect."""
+
+    version: int
+    undo: str | None
+    redo: str | None
+
+
+def take_snapshot(state: State, video: VideoFacts) -> Snapshot:
+    """Convert a state to plain JSON; two documents with equal snapshots have the same annotation apart from masks."""
+    objects: list[ObjectRow] = []
+    for _, item in sorted(state.objects.items()):
+        objects.append({"id": item.id, "label": item.label, "name": item.name, "colour": item.colour})
     return {
-        "video": {key: getattr(video, key) for key in ("name", "frames", "fps", "height", "width")},
+        "video": asdict(video),
         "status": state.status,
-        "objects": [
-            {"id": each.id, "label": each.label, "name": each.name, "colour": each.colour}
-            for _, each in sorted(state.objects.items())
-        ],
-        "segments": [_segment(state, each) for _, each in sorted(state.segments.items())],
-        "frames": {str(name): _columns(state, name) for name in sorted(state.objects)},
+        "objects": objects,
+        "segments": [_segment_row(state, segment) for _, segment in sorted(state.segments.items())],
+        "frames": {str(object_id): _columns(state, object_id) for object_id in sorted(state.objects)},
     }
 
 
-def _segment(state: State, segment: Segment) -> dict[str, Any]:
-    spent = state.spent.get(segment.id, Spent())
-    frames = [(frame, state.marks[segment.object][frame]) for frame in state.frames_in(segment)]
-    masked = [(frame, mark) for frame, mark in frames if mark.counts is not None]
+def _segment_row(state: State, segment: Segment) -> SegmentRow:
+    effort = state.effort.get(segment.id, Effort())
+    masks = accepted = stale = 0
+    for frame in state.marked_frames(segment):
+        mark = state.marks[segment.object_id][frame]
+        if mark.counts is not None:
+            masks += 1
+            accepted += mark.accepted
+            stale += state.is_outdated(segment, frame, mark)
     return {
         "id": segment.id,
-        "object": segment.object,
+        "object": segment.object_id,
         "start": segment.start,
         "end": segment.end,
         "status": segment.status,
-        "seconds": spent.seconds,
-        "clicks": spent.clicks,
-        "masks": len(masked),
-        "accepted": sum(mark.accepted for _, mark in masked),
-        "stale": sum(state.outdated(segment, frame, mark) for frame, mark in masked),
+        "seconds": effort.seconds,
+        "clicks": effort.clicks,
+        "masks": masks,
+        "accepted": accepted,
+        "stale": stale,
     }
 
 
-def _columns(state: State, name: int) -> dict[str, list[Any]]:
-    rows = [
-        (frame, segment, state.marks[name][frame])
-        for segment in state.segments_of(name)
-        for frame in state.frames_in(segment)
-    ]
-    cells = [_row(state, frame, segment, mark) for frame, segment, mark in rows]
-    return {column: [row[place] for row in cells] for place, column in enumerate(COLUMNS)}
-
-
-def _row(state: State, frame: int, segment: Segment, mark: Mark) -> tuple[Any, ...]:
-    stale = state.outdated(segment, frame, mark)
-    masked, points = mark.counts is not None, len(mark.points)
-    return frame, mark.source, masked, mark.accepted, mark.anchor, stale, mark.score, points
+def _columns(state: State, object_id: int) -> dict[str, list[Cell]]:
+    columns: dict[str, list[Cell]] = {name: [] for name in COLUMNS}
+    for segment in state.segments_of(object_id):
+        for frame in state.marked_frames(segment):
+            mark = state.marks[object_id][frame]
+            stale = state.is_outdated(segment, frame, mark)
+            masked = mark.counts is not None
+            row = (frame, mark.source, masked, mark.accepted, mark.anchor, stale, mark.score, len(mark.points))
+            for cells, cell in zip(columns.values(), row, strict=True):
+                cells.append(cell)
+    return columns

@@ -1,25 +1,28 @@
-"""What a video's annotation is at one time, and what follows from it: silence, barriers, staleness."""
+"""State of an annotation at one version, and what follows from it: silence, anchors, staleness."""
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
-from avseg.annotate.document.models import DERIVED, Mark, Object, Segment, Spent
+from avseg.annotate.document.models import DERIVED, Effort, Mark, Object, Segment, Span
 from avseg.utils.errors import UserError
 
-Key = tuple[Any, ...]  # ("object", id), ("segment", id), ("mark", object, frame), ("status",), ("spent", segment)
-Patch = dict[Key, tuple[Any, Any]]  # what stood there before and what stands there after; None = nothing
+# ("object", id), ("segment", id), ("mark", object id, frame), ("status",), ("effort", segment id)
+Key = tuple[Any, ...]
+Patch = dict[Key, tuple[Any, Any]]  # the records before and after a change; None = no record
 
 
 class State:
-    """Tables of records; one of them is changed by `put` alone, so that any change can be taken back.
+    """Tables of records; only `put` changes them, so that every change can be reverted.
 
     Attributes:
         objects: by id.
         segments: by id.
-        marks: by object, then by frame. A mark outside every segment of its object is hidden, not lost: it comes back
-            with the edge.
+        marks: by object id, then by frame. A mark outside all segments of its object is hidden, not lost: it is visible
+            again once a segment covers its frame.
         status: of the video.
-        spent: by segment.
+        effort: by segment id.
     """
 
     def __init__(self) -> None:
@@ -27,150 +30,158 @@ class State:
         self.segments: dict[int, Segment] = {}
         self.marks: dict[int, dict[int, Mark]] = {}
         self.status = "open"
-        self.spent: dict[int, Spent] = {}
-        self._sorted: dict[int, list[Segment]] = {}  # by object, in the order of time; made when asked for
-        self._anchors: dict[int, list[int]] = {}  # frames of anchors, ascending, hidden ones too
+        self.effort: dict[int, Effort] = {}
+        self._sorted_segments: dict[int, list[Segment]] = {}  # cache: by object id, in time order
+        self._anchors: dict[int, list[int]] = {}  # by object id: frames of anchors, ascending, hidden ones included
 
     def get(self, key: Key) -> Any:
-        """The record of a key, None where there is none."""
+        """Return the record of a key, or None."""
         match key:
-            case ("mark", name, frame):
-                return self.marks.get(name, {}).get(frame)
+            case ("mark", object_id, frame):
+                return self.mark(object_id, frame)
             case ("status",):
                 return self.status
         return self._table(key).get(key[1])
 
     def put(self, key: Key, record: Any) -> None:
-        """Sets a record; None removes it."""
+        """Set a record; None removes it."""
         match key:
-            case ("mark", name, frame):
-                self._put_mark(name, frame, record)
+            case ("mark", object_id, frame):
+                self._put_mark(object_id, frame, record)
             case ("status",):
                 self.status = record
             case _:
-                _set(self._table(key), key[1], record)
-                self._sorted.clear()
+                _set_or_remove(self._table(key), key[1], record)
+                self._sorted_segments.clear()
 
     def apply(self, patch: Patch) -> None:
-        """Makes what stands after a patch."""
+        """Set the records that a patch has after its change."""
         for key, (_, after) in patch.items():
             self.put(key, after)
 
     def revert(self, patch: Patch) -> None:
-        """Makes what stood before a patch."""
+        """Set the records that a patch has before its change."""
         for key, (before, _) in patch.items():
             self.put(key, before)
 
-    def object(self, name: int) -> Object:
-        """An object that must be there.
+    def object(self, object_id: int) -> Object:
+        """Return an object.
 
         Raises:
-            UserError: there is none of this number.
+            UserError: there is no object with this id.
         """
-        if name not in self.objects:
-            raise UserError(f"no object {name}; {_known('add_object', self.objects)}")
-        return self.objects[name]
+        if object_id not in self.objects:
+            raise UserError(f"no object {object_id}; {_list_ids('add_object', self.objects)}")
+        return self.objects[object_id]
 
-    def segment(self, name: int) -> Segment:
-        """A segment that must be there.
+    def segment(self, segment_id: int) -> Segment:
+        """Return a segment.
 
         Raises:
-            UserError: there is none of this number.
+            UserError: there is no segment with this id.
         """
-        if name not in self.segments:
-            raise UserError(f"no segment {name}; {_known('add_segment', self.segments)}")
-        return self.segments[name]
+        if segment_id not in self.segments:
+            raise UserError(f"no segment {segment_id}; {_list_ids('add_segment', self.segments)}")
+        return self.segments[segment_id]
 
-    def segments_of(self, name: int) -> list[Segment]:
-        """The segments of an object in the order of time; they never overlap."""
-        if name not in self._sorted:
-            own = (each for each in self.segments.values() if each.object == name)
-            self._sorted[name] = sorted(own, key=lambda each: each.start)
-        return list(self._sorted[name])
+    def segments_of(self, object_id: int) -> list[Segment]:
+        """List the segments of an object in time order; they never overlap."""
+        return list(self._segments_in_order(object_id))
 
-    def segment_at(self, name: int, frame: int) -> Segment | None:
-        """The segment in which an object sounds at a frame; None = it is silent."""
-        if name not in self._sorted:
-            self.segments_of(name)
-        own = self._sorted[name]
-        place = bisect_right(own, frame, key=lambda each: each.start) - 1
-        return own[place] if place >= 0 and frame in own[place] else None
+    def segment_at(self, object_id: int, frame: int) -> Segment | None:
+        """Find the segment in which an object sounds at a frame; None if the object is silent."""
+        segments = self._segments_in_order(object_id)
+        index = bisect_right(segments, frame, key=attrgetter("start")) - 1
+        return segments[index] if index >= 0 and frame in segments[index] else None
 
-    def visible(self, name: int, frame: int) -> Mark | None:
-        """The mark of an object in a frame; None where it is silent or nothing is known."""
-        mark = self.marks.get(name, {}).get(frame)
-        return mark if mark is not None and self.segment_at(name, frame) is not None else None
+    def mark(self, object_id: int, frame: int) -> Mark | None:
+        """Return the mark of an object in a frame, hidden ones included."""
+        return self.marks.get(object_id, {}).get(frame)
 
-    def frames_in(self, segment: Segment) -> list[int]:
-        """The frames of a segment that have a mark, ascending."""
-        return sorted(frame for frame in self.marks.get(segment.object, {}) if frame in segment)
+    def visible_mark(self, object_id: int, frame: int) -> Mark | None:
+        """Return the mark of an object in a frame; None if there is none or the object is silent."""
+        mark = self.mark(object_id, frame)
+        return mark if mark is not None and self.segment_at(object_id, frame) is not None else None
+
+    def marked_frames(self, segment: Segment) -> list[int]:
+        """List the frames of a segment that have a mark, ascending."""
+        return sorted(frame for frame in self.marks.get(segment.object_id, {}) if frame in segment)
 
     def anchors(self, segment: Segment) -> list[int]:
-        """The frames of a segment where propagation starts and which it never passes, ascending."""
-        frames = self._anchors.get(segment.object, [])
+        """List the frames of a segment where propagation starts and which it never passes, ascending."""
+        frames = self._anchors.get(segment.object_id, [])
         return frames[bisect_left(frames, segment.start) : bisect_left(frames, segment.end)]
 
-    def neighbours(self, segment: Segment, frame: int) -> tuple[int | None, int | None]:
-        """The nearest anchors of a segment before and after a frame, the frame itself left out."""
-        frames = self._anchors.get(segment.object, [])
-        before, after = bisect_left(frames, frame) - 1, bisect_left(frames, frame + 1)
-        left = frames[before] if before >= 0 and frames[before] >= segment.start else None
-        right = frames[after] if after < len(frames) and frames[after] < segment.end else None
+    def neighbouring_anchors(self, segment: Segment, frame: int) -> tuple[int | None, int | None]:
+        """Find the nearest anchors of a segment to the left and right of a frame, excluding the frame itself."""
+        frames = self._anchors.get(segment.object_id, [])
+        left_index = bisect_left(frames, frame) - 1
+        right_index = bisect_left(frames, frame + 1)
+        left = frames[left_index] if left_index >= 0 and frames[left_index] >= segment.start else None
+        right = frames[right_index] if right_index < len(frames) and frames[right_index] < segment.end else None
         return left, right
 
-    def stale(self, name: int, frame: int) -> bool:
-        """Whether a derived mask's origin has changed since; see `outdated`."""
-        mark, segment = self.marks.get(name, {}).get(frame), self.segment_at(name, frame)
-        if mark is None or segment is None:
-            return False
-        return self.outdated(segment, frame, mark)
+    def is_stale(self, object_id: int, frame: int) -> bool:
+        """True if the visible mask of an object in a frame is outdated, see `is_outdated`."""
+        mark = self.mark(object_id, frame)
+        segment = self.segment_at(object_id, frame)
+        return mark is not None and segment is not None and self.is_outdated(segment, frame, mark)
 
-    def outdated(self, segment: Segment, frame: int, mark: Mark) -> bool:
-        """Whether a new propagation would start from something else than the mask of this frame did.
+    def is_outdated(self, segment: Segment, frame: int, mark: Mark) -> bool:
+        """True if a new propagation of this frame would start from another mask than its mask came from.
 
-        That is: the frame that it was carried from has another mask, none, or lies no longer in the same segment; or
-        one of the anchors beside it is younger. Nothing is stored for it, so undo and edges that come back restore it.
+        That is: the frame that it was propagated from has another mask or none, or has left the segment; or one of the
+        neighbouring anchors is younger. The flag is derived, never stored, so undo restores it.
         """
         if mark.counts is None or mark.accepted or mark.source not in DERIVED:
             return False
+        marks = self.marks[segment.object_id]
         if mark.from_frame is not None:
-            origin = self.marks[segment.object].get(mark.from_frame)
+            origin = marks.get(mark.from_frame)
             if origin is None or origin.stamp != mark.from_stamp or mark.from_frame not in segment:
                 return True
-        beside = (each for each in self.neighbours(segment, frame) if each is not None)
-        return any(self.marks[segment.object][each].stamp > mark.stamp for each in beside)
+        neighbours = self.neighbouring_anchors(segment, frame)
+        return any(marks[anchor].stamp > mark.stamp for anchor in neighbours if anchor is not None)
 
-    def piece(self, segment: Segment, frame: int) -> tuple[int, int]:
-        """What depends on a frame: the half-open range between the anchors beside it."""
-        left, right = self.neighbours(segment, frame)
+    def span_around(self, segment: Segment, frame: int) -> Span:
+        """Return the frames that depend on a frame: those between its neighbouring anchors, as [start, end)."""
+        left, right = self.neighbouring_anchors(segment, frame)
         return segment.start if left is None else left + 1, segment.end if right is None else right
 
+    def _segments_in_order(self, object_id: int) -> list[Segment]:
+        if object_id not in self._sorted_segments:
+            segments = [segment for segment in self.segments.values() if segment.object_id == object_id]
+            self._sorted_segments[object_id] = sorted(segments, key=attrgetter("start"))
+        return self._sorted_segments[object_id]
+
     def _table(self, key: Key) -> dict[int, Any]:
-        tables: dict[str, dict[int, Any]] = {"object": self.objects, "segment": self.segments, "spent": self.spent}
+        tables: dict[str, dict[int, Any]] = {"object": self.objects, "segment": self.segments, "effort": self.effort}
         return tables[key[0]]
 
-    def _put_mark(self, name: int, frame: int, mark: Mark | None) -> None:
-        marks, anchors = self.marks.setdefault(name, {}), self._anchors.setdefault(name, [])
-        before = marks.get(frame)
-        was, now = before is not None and before.anchor, mark is not None and mark.anchor
-        _set(marks, frame, mark)
-        if now and not was:
+    def _put_mark(self, object_id: int, frame: int, mark: Mark | None) -> None:
+        marks = self.marks.setdefault(object_id, {})
+        anchors = self._anchors.setdefault(object_id, [])
+        old = marks.get(frame)
+        was_anchor = old is not None and old.anchor
+        is_anchor = mark is not None and mark.anchor
+        _set_or_remove(marks, frame, mark)
+        if is_anchor and not was_anchor:
             insort(anchors, frame)
-        elif was and not now:
+        elif was_anchor and not is_anchor:
             del anchors[bisect_left(anchors, frame)]
         if not marks:
-            del self.marks[name], self._anchors[name]
+            del self.marks[object_id], self._anchors[object_id]
 
 
-def _set(table: dict[int, Any], key: int, record: Any) -> None:
+def _set_or_remove(table: dict[int, Any], key: int, record: Any) -> None:
     if record is None:
         table.pop(key, None)
     else:
         table[key] = record
 
 
-def _known(adder: str, table: dict[int, Any]) -> str:
+def _list_ids(adding_operation: str, table: Mapping[int, object]) -> str:
     if not table:
-        return f"there is none yet: {adder}"
-    names = sorted(table)
-    return "there are " + ", ".join(map(str, names[:20])) + (", ..." if len(names) > 20 else "")
+        return f"there is none yet: {adding_operation}"
+    ids = sorted(table)
+    return "existing: " + ", ".join(map(str, ids[:20])) + (", ..." if len(ids) > 20 else "")

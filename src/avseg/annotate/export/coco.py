@@ -81,7 +81,7 @@ def _tracks(source: ExportSource) -> Iterator[Row]:
         spans = []
         shapes: list[Row] = [{}] * source.film.frames
         for segment in source.segments:
-            if segment.object != object_id:
+            if segment.object_id != object_id:
                 continue
             spans.append([segment.start, segment.end])
             for frame in range(segment.start, segment.end):

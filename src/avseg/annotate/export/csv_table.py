@@ -15,8 +15,8 @@ def write(folder: Path, source: ExportSource) -> None:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(COLUMNS)
         for segment in source.segments:
-            item = source.objects[segment.object]
+            item = source.objects[segment.object_id]
             start, end = segment.start, segment.end
             seconds = f"{edges[start]:.6f}", f"{edges[end]:.6f}"
-            names = source.video_id, segment.id, segment.object, item.label, item.name
+            names = source.video_id, segment.id, segment.object_id, item.label, item.name
             rows.writerow([*names, start, end, *seconds, segment.status])

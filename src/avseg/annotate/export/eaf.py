@@ -76,7 +76,7 @@ def _add_tiers(root: ET.Element, source: ExportSource, slots: dict[tuple[int, in
         attributes = {"LINGUISTIC_TYPE_REF": TYPE, "TIER_ID": f"{object_id} {item.name or item.label}"}
         tier = ET.SubElement(root, "TIER", attributes)
         for index, segment in enumerate(source.segments, 1):
-            if segment.object != object_id:
+            if segment.object_id != object_id:
                 continue
             attributes = {
                 "ANNOTATION_ID": f"a{index}",

@@ -44,7 +44,7 @@ def write(
     names, ids = _folder_labels(source), label_ids or {}
     groups: dict[tuple[str, int, int], list[Segment]] = {}
     for segment in source.segments:
-        label = names[source.objects[segment.object].label]
+        label = names[source.objects[segment.object_id].label]
         groups.setdefault((label, segment.start, segment.end), []).append(segment)
     annotations = []
     for (label, start, end), segments in groups.items():
@@ -91,14 +91,14 @@ def _folder_labels(source: ExportSource) -> dict[str, str]:
 
 
 def _object_row(source: ExportSource, segment: Segment) -> dict[str, object]:
-    item = source.objects[segment.object]
+    item = source.objects[segment.object_id]
     return {"object": item.id, "label": item.label, "name": item.name, "segment": segment.id, "status": segment.status}
 
 
 def _write_masks(folder: Path, source: ExportSource, segments: Sequence[Segment]) -> None:
     """Write the masks of each object and their union, frame by frame."""
     start, end = segments[0].start, segments[0].end
-    object_ids = sorted({segment.object for segment in segments})
+    object_ids = sorted({segment.object_id for segment in segments})
     union = MaskFile(folder / MASKS, end - start, source.size)
     files: dict[int, MaskFile] = {}
     if len(object_ids) > 1:

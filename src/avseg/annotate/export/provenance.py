@@ -18,8 +18,7 @@ def write_provenance(path: Path, source: ExportSource, format: str) -> None:
         format: of the export.
     """
     film = source.film
-    document = source.document.snapshot()
-    del document["frames"]
+    document = {key: value for key, value in source.document.snapshot().items() if key != "frames"}
     head = {
         "format": format,
         "tool": f"avseg {__version__} annotate",

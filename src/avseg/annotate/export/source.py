@@ -48,14 +48,14 @@ class ExportSource:
                 raise UserError(
                     f"{film.path.name}: segment {segment.start}-{segment.end} is not within the {film.frames} frames"
                 )
-        object_ids = sorted({segment.object for segment in self.segments})
+        object_ids = sorted({segment.object_id for segment in self.segments})
         self.objects: dict[int, Object] = {object_id: document.objects[object_id] for object_id in object_ids}
         self.labels = sorted({item.label for item in self.objects.values()})
         self._has_pixels: dict[tuple[int, int], bool] = {}  # by object and frame, of the masks read so far
 
     def sounding_objects(self, frame: int) -> list[int]:
         """Return the ids of the objects that sound in a frame, ascending."""
-        return sorted({segment.object for segment in self.segments if segment.start <= frame < segment.end})
+        return sorted({segment.object_id for segment in self.segments if segment.start <= frame < segment.end})
 
     def sounding_frames(self) -> list[int]:
         """Return the frames in which any object sounds, ascending."""

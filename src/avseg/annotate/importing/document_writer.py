@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from avseg.annotate.document.document import Document
+from avseg.annotate.document.operations import AddObject, AddSegment, SetMask, SetSegmentStatus
 from avseg.annotate.document.rle import encode
 from avseg.annotate.media.video import Film
 from avseg.annotate.protocols import Mask
@@ -35,25 +36,22 @@ class DocumentWriter:
 
     def add_object(self, label: str, name: str = "") -> int:
         """Add an object and return its id."""
-        op = {"op": "add_object", "label": label}
-        if name:
-            op["name"] = name
-        object_id = self.document.do(op).object
+        object_id = self.document.do(AddObject(label=label, name=name or None)).object_id
         assert object_id is not None
         self.imported.objects += 1
         return object_id
 
     def add_segment(self, object_id: int, start: int, end: int, status: str = "open") -> None:
         """Add an audible segment."""
-        segment_id = self.document.do({"op": "add_segment", "object": object_id, "start": start, "end": end}).segment
+        segment_id = self.document.do(AddSegment(object_id=object_id, start=start, end=end)).segment_id
+        assert segment_id is not None
         if status != "open":
-            self.document.do({"op": "set_segment_status", "segment": segment_id, "status": status})
+            self.document.do(SetSegmentStatus(segment_id=segment_id, status=status))
         self.imported.segments += 1
 
     def set_mask(self, object_id: int, frame: int, mask: Mask) -> None:
         """Set the mask of an object in a frame; empty masks are skipped."""
         if not mask.any():
             return
-        op = {"op": "set_mask", "object": object_id, "frame": frame, "mask": encode(mask), "source": "import"}
-        self.document.do(op)
+        self.document.do(SetMask(object_id=object_id, frame=frame, mask=encode(mask), source="import"))
         self.imported.masks += 1

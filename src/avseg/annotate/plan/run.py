@@ -1,6 +1,6 @@
-"""Annotation without a page: the operations as steps of a yaml file, for one video after the other.
+"""Annotation without the web page: a yaml file of steps, run for one video after the other.
 
-    - video: dog.mp4                     # or a pattern, "*.mp4": the steps below for each
+    - video: dog.mp4                     # or a pattern, "*.mp4": the steps below run for each match
     - add_object: {label: dog}
     - propose: {object: 1}
     - click: {object: 1, frame: 30, points: [[120, 80, 1]]}
@@ -8,9 +8,9 @@
     - accept: {segment: 1}
     - export: {format: lu_avs, out: "exports/{video}"}
 
-A plan that runs again does nothing twice: of each video it is written down which steps are done (`plan.json`), each by
-the hash of itself and all before it, so that a plan that was interrupted or got further steps goes on where it was. A
-video with the status "done" is passed over. Steps that ran and were changed afterwards are refused.
+A plan that runs again repeats nothing: `plan.json` next to the journal lists the finished steps, each by the hash of
+itself and all steps before it, so an interrupted or extended plan continues where it stopped. Videos with the status
+"done" are skipped. A plan in which a finished step was changed is refused.
 """
 
 import fnmatch
@@ -23,19 +23,19 @@ from typing import Any
 
 import yaml
 
-from avseg.annotate.document.operations import FIELDS
-from avseg.annotate.plan.verbs import VERBS, check_keys, do_step
+from avseg.annotate.document.operations import OPERATIONS
+from avseg.annotate.plan.verbs import VERBS, check_keys, run_step
 from avseg.annotate.project import Project
 from avseg.annotate.session import Session
 from avseg.utils.errors import UserError, nearest
 from avseg.utils.files import atomic_file
 
-_DO = tuple(verb for verb in dict.fromkeys((*FIELDS, *VERBS)) if verb not in ("undo", "redo"))
+_ALLOWED = tuple(verb for verb in dict.fromkeys(("video", *OPERATIONS, *VERBS)) if verb not in ("undo", "redo"))
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step: its verb and values, and where in the file it stands."""
+    """A step: its verb, its values, and its location in the file for messages."""
 
     verb: str
     values: Any
@@ -44,18 +44,26 @@ class Step:
 
 @dataclass(frozen=True)
 class Block:
-    """The steps for the videos that fit a pattern."""
+    """The steps for all videos that match a pattern."""
 
     pattern: str
     where: str
     steps: list[Step]
 
 
+@dataclass(frozen=True)
+class _Progress:
+    """Content of `plan.json`: hashes of the finished steps, and of the one that was begun."""
+
+    done: list[str]
+    begun: str | None
+
+
 def read_plan(path: Path) -> list[Block]:
-    """Reads a plan; every typo in it is told before anything is done.
+    """Read a plan and check all verbs and keys before anything runs.
 
     Raises:
-        UserError: no such file, no yaml, no list of steps, an unknown step or key.
+        UserError: no such file, invalid yaml, not a list of steps, an unknown step or key.
     """
     try:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
@@ -64,161 +72,162 @@ def read_plan(path: Path) -> list[Block]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{line}: is not yaml ({getattr(error, 'problem', None) or error})") from None
+        raise UserError(f"{path}{line}: invalid yaml ({getattr(error, 'problem', None) or error})") from None
     if not isinstance(node, yaml.SequenceNode) or not node.value:
-        raise UserError(f"{path}: must be a list of steps, the first of them `- video: NAME`")
-    return _blocks(path, [_step(path, number, each) for number, each in enumerate(node.value, 1)])
+        raise UserError(f"{path}: must be a list of steps that starts with `- video: NAME`")
+    blocks: list[Block] = []
+    # all steps are parsed before blocks are built: a typo is reported before a missing video
+    for step in [_parse_step(path, number, item) for number, item in enumerate(node.value, 1)]:
+        if step.verb == "video":
+            blocks.append(Block(step.values, step.where, []))
+        elif not blocks:
+            raise UserError(f"{step.where}: is before the first `- video: NAME`; say which video it is for")
+        else:
+            blocks[-1].steps.append(step)
+    return blocks
 
 
 def run_plan(
     path: Path,
     project: Project,
     make_session: Callable[[str], Session],
-    say: Callable[[str], None] = lambda _: None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> int:
-    """Does what a plan says and was not done before.
+    """Run the steps of a plan that have not been run yet.
 
     Args:
         path: the yaml file.
         project: the folder of videos.
-        make_session: gives a video's session by its name.
-        say: told what is done, in one line each.
+        make_session: returns the session of a video by its name.
+        report: called with one line per step.
 
     Returns:
-        How many steps were done.
+        The number of steps that were run.
 
     Raises:
-        UserError: tells the step, its line and what is wrong; steps before it stay done.
+        UserError: names the step, its line and what is wrong; earlier steps stay done.
     """
-    blocks = read_plan(path)
-    jobs = [(name, block) for block in blocks for name in _videos(project, block)]
-    return sum(_run_block(name, block, project, make_session, say) for name, block in jobs)
+    jobs = []
+    for block in read_plan(path):
+        for name in _matching_videos(project, block):
+            jobs.append((name, block))
+    return sum(_run_block(name, block, project, make_session, report) for name, block in jobs)
 
 
-def _step(path: Path, number: int, node: yaml.Node) -> Step:
+def _parse_step(path: Path, number: int, node: yaml.Node) -> Step:
     where = f"{path}, line {node.start_mark.line + 1}, step {number}"
     try:
-        said = yaml.SafeLoader.construct_document(_loader(), node)
+        content = yaml.SafeLoader("").construct_document(node)
     except yaml.YAMLError as error:
-        raise UserError(f"{where}: {getattr(error, 'problem', None) or 'is not plain yaml'}") from None
-    if not isinstance(said, dict) or len(said) != 1:
-        raise UserError(f"{where}: must be one word and its values, like `- click: {{object: 1, ...}}`")
-    (verb, values), = said.items()  # fmt: skip
-    if verb not in (*_DO, "video"):
-        known = ", ".join(("video", *_DO))
-        raise UserError(f"{where}: unknown step '{verb}'; use one of {known}{nearest(str(verb), ('video', *_DO))}")
+        raise UserError(f"{where}: {getattr(error, 'problem', None) or 'invalid yaml'}") from None
+    if not isinstance(content, dict) or len(content) != 1:
+        raise UserError(f"{where}: must be one verb and its values, like `- click: {{object: 1, ...}}`")
+    verb, values = next(iter(content.items()))
+    if verb not in _ALLOWED:
+        raise UserError(
+            f"{where}: unknown step '{verb}'; use one of {', '.join(_ALLOWED)}{nearest(str(verb), _ALLOWED)}"
+        )
     step = Step(verb, values, f"{where} ({verb})")
-    if verb == "video":
-        if not isinstance(values, str) or not values:
-            raise UserError(f"{step.where}: give the name of a video, or a pattern like '*.mp4'")
-    else:
-        _located(step, lambda: check_keys(verb, values))
+    if verb != "video":
+        _with_location(step, lambda: check_keys(verb, values))
+    elif not isinstance(values, str) or not values:
+        raise UserError(f"{step.where}: give the name of a video, or a pattern like '*.mp4'")
     return step
 
 
-def _loader() -> yaml.SafeLoader:
-    return yaml.SafeLoader("")
-
-
-def _blocks(path: Path, steps: list[Step]) -> list[Block]:
-    blocks: list[Block] = []
-    for step in steps:
-        if step.verb == "video":
-            blocks.append(Block(step.values, step.where, []))
-        elif not blocks:
-            raise UserError(f"{step.where}: stands before the first `- video: NAME`; say which video it is for")
-        else:
-            blocks[-1].steps.append(step)
-    return blocks
-
-
-def _videos(project: Project, block: Block) -> list[str]:
+def _matching_videos(project: Project, block: Block) -> list[str]:
     names = project.names()
-    found = [block.pattern] if block.pattern in names else fnmatch.filter(names, block.pattern)
-    if not found:
+    matches = [block.pattern] if block.pattern in names else fnmatch.filter(names, block.pattern)
+    if not matches:
         raise UserError(f"{block.where}: no video '{block.pattern}' in {project.folder}{nearest(block.pattern, names)}")
-    return found
+    return matches
 
 
 def _run_block(
-    name: str, block: Block, project: Project, make_session: Callable[[str], Session], say: Callable[[str], None]
+    name: str, block: Block, project: Project, make_session: Callable[[str], Session], report: Callable[[str], None]
 ) -> int:
     document = project.open(name)
     if document.status == "done":
-        say(f"{name}: is done already")
+        report(f"{name}: is done already")
         return 0
-    book = project.home(name) / "plan.json"
-    hashes, (before, started) = list(_chain(block.steps)), _read_book(book)
-    place = _common(before, hashes)
-    if place < len(before) and place < len(hashes):
+    progress_file = project.home(name) / "plan.json"
+    progress = _read_progress(progress_file)
+    hashes = list(_chained_hashes(block.steps))
+    first = _common_length(progress.done, hashes)
+    if first < len(progress.done) and first < len(hashes):
         raise UserError(
-            f"{block.steps[place].where}: {name} was annotated by another step here before; "
-            f"restore it, or begin anew without {book.parent}"
+            f"{block.steps[first].where}: {name} was annotated by another step here before; "
+            f"restore it, or start over without {progress_file.parent}"
         )
-    if place == len(hashes):
-        say(f"{name}: all {place} steps were done before")
+    if first == len(hashes):
+        report(f"{name}: all {first} steps were done before")
         return 0
     session = make_session(name)
     try:
-        for number in range(place, len(hashes)):
-            step, mark = block.steps[number], hashes[number]
-            _write_book(book, hashes[:number], mark)
-            _located(step, lambda: _do_once(session, step, f"plan {mark}", mark == started, say))  # noqa: B023
-        _write_book(book, hashes)
+        for index in range(first, len(hashes)):
+            step = block.steps[index]
+            _write_progress(progress_file, _Progress(hashes[:index], hashes[index]))
+            _with_location(step, lambda: _run_once(session, step, hashes[index], progress, report))  # noqa: B023
+        _write_progress(progress_file, _Progress(hashes, None))
     finally:
         document.tag = None
         session.close()
-    return len(hashes) - place
+    return len(hashes) - first
 
 
-def _do_once(session: Session, step: Step, tag: str, again: bool, say: Callable[[str], None]) -> None:
-    """Does a step; `again`: an earlier run began it, and nobody knows how far it came.
+def _run_once(session: Session, step: Step, step_hash: str, progress: _Progress, report: Callable[[str], None]) -> None:
+    """Run a step that an interrupted run may have begun, and completed to an unknown extent.
 
-    What it did is found in the history by its tag. It is undone if nothing came after it, and left as it is otherwise.
+    Its changes are found in the history by their tag: they are undone if nothing came after them, and kept otherwise.
     """
     document = session.document
-    standing = [each for each in document.history if not each["undone"]]
-    if again and step.verb != "propagate" and any(each["tag"] == tag for each in standing):
-        if standing[-1]["tag"] != tag:
+    tag = f"plan {step_hash}"
+    begun = step_hash == progress.begun
+    in_effect = [entry for entry in document.history if not entry.undone]
+    if begun and step.verb != "propagate" and any(entry.tag == tag for entry in in_effect):
+        if in_effect[-1].tag != tag:
             return
         document.undo()
     document.tag = tag
-    said = do_step(session, step.verb, step.values or {}, again)
+    summary = run_step(session, step.verb, step.values or {}, begun)
     document.tag = None
-    say(f"{document.video.name}: {step.verb}{f': {said}' if said else ''}")
+    report(f"{document.video.name}: {step.verb}{f': {summary}' if summary else ''}")
 
 
-def _located(step: Step, call: Callable[[], None]) -> None:
+def _with_location(step: Step, function: Callable[[], None]) -> None:
     try:
-        call()
+        function()
     except UserError as error:
         raise UserError(f"{step.where}: {error}") from None
 
 
-def _chain(steps: list[Step]) -> Iterator[str]:
-    """A hash for each step, of itself and all before it."""
-    so_far = hashlib.sha256()
+def _chained_hashes(steps: list[Step]) -> Iterator[str]:
+    """Yield a hash for each step, of itself and all steps before it."""
+    digest = hashlib.sha256()
     for step in steps:
-        so_far.update(json.dumps([step.verb, step.values], sort_keys=True, default=str).encode())
-        yield so_far.hexdigest()[:16]
+        digest.update(json.dumps([step.verb, step.values], sort_keys=True, default=str).encode())
+        yield digest.hexdigest()[:16]
 
 
-def _common(before: list[str], hashes: list[str]) -> int:
-    pairs = zip(before, hashes, strict=False)
-    return next((place for place, (old, new) in enumerate(pairs) if old != new), min(len(before), len(hashes)))
+def _common_length(finished: list[str], hashes: list[str]) -> int:
+    length = 0
+    for old, new in zip(finished, hashes, strict=False):
+        if old != new:
+            break
+        length += 1
+    return length
 
 
-def _read_book(path: Path) -> tuple[list[str], str | None]:
-    """The hashes of the steps that are done, and of the one that was begun."""
+def _read_progress(path: Path) -> _Progress:
     try:
-        said = json.loads(path.read_text())
-        return [str(each) for each in said["done"]], said["begun"]
+        content = json.loads(path.read_text())
+        return _Progress([str(step_hash) for step_hash in content["done"]], content["begun"])
     except FileNotFoundError:
-        return [], None
+        return _Progress([], None)
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{path}: is damaged; remove it, and the plan runs from its first step") from None
 
 
-def _write_book(path: Path, done: list[str], begun: str | None = None) -> None:
+def _write_progress(path: Path, progress: _Progress) -> None:
     with atomic_file(path) as temporary:
-        temporary.write_text(json.dumps({"done": done, "begun": begun}) + "\n")
+        temporary.write_text(json.dumps({"done": progress.done, "begun": progress.begun}) + "\n")

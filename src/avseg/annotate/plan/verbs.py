@@ -1,27 +1,38 @@
-"""The steps of a plan: every operation of a document, and what a session does besides."""
+"""Verbs of a plan: all operations of a document, and methods of a session."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avseg.annotate.document.operations import FIELDS
+from avseg.annotate.document.operations import OPERATIONS, Accept, operation_keys
+from avseg.annotate.export import missing_masks
 from avseg.annotate.session import Session
 from avseg.utils.errors import UserError, nearest
 
-Values = dict[str, Any]
-# what a session takes as it is; operations are checked by the document
-_KINDS: dict[str, type] = {
+Values = dict[str, Any]  # values of a step as the yaml file has them
+# types of the arguments of session methods; operations are validated by the document
+_TYPES: dict[str, type] = {
     **dict.fromkeys(("object", "frame", "segment"), int),
     **dict.fromkeys(("direction", "format", "method", "out", "source", "split", "setting"), str),
     **dict.fromkeys(("refine", "whole", "overwrite"), bool),
     **dict.fromkeys(("points", "box", "frames"), list),
 }
-_WORDS = {int: "a number", str: "a text", bool: "true or false", list: "a list"}
-Do = Callable[[Session, Values], str]
+_TYPE_NAMES = {int: "a number", str: "a text", bool: "true or false", list: "a list"}
+
+
+@dataclass(frozen=True)
+class _Verb:
+    """A method of a session: its function, required and optional keys, and whether options of any name follow."""
+
+    run: Callable[[Session, Values], str]
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    any_option: bool = False
 
 
 def check_keys(verb: str, values: Any) -> None:
-    """Checks that a step has the keys that it needs and no others; values are checked once the video is known.
+    """Check that a step has the required keys and no unknown ones; values are checked once the video is known.
 
     Raises:
         UserError: names the key and what is allowed.
@@ -30,128 +41,119 @@ def check_keys(verb: str, values: Any) -> None:
         values = {}
     if not isinstance(values, dict):
         raise UserError(f"values must be like {{key: value}}, not {str(values)!r:.60}")
-    needed, allowed, free = _keys(verb)
-    for key in values:
-        if key not in allowed and not free:
+    any_option = False
+    if verb in VERBS:
+        required, any_option = list(VERBS[verb].required), VERBS[verb].any_option
+        allowed = required + list(VERBS[verb].optional)
+    else:
+        required, allowed = operation_keys(OPERATIONS[verb])
+    for key, value in values.items():
+        if key not in allowed and not any_option:
             raise UserError(f"unknown key '{key}'; allowed: {', '.join(allowed) or 'none'}{nearest(str(key), allowed)}")
-        kind = _KINDS.get(key, object) if verb in VERBS else object
-        if not isinstance(values[key], kind) or (kind is int and isinstance(values[key], bool)):
-            raise UserError(f"{key} is {str(values[key])!r:.60}; give {_WORDS[kind]}")
-    for key in needed:
+        expected = _TYPES.get(key, object) if verb in VERBS else object
+        if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
+            raise UserError(f"{key} is {str(value)!r:.60}; give {_TYPE_NAMES[expected]}")
+    for key in required:
         if values.get(key) is None:
-            raise UserError(f"{key} is missing; it needs {', '.join(needed)}")
+            raise UserError(f"{key} is missing; it needs {', '.join(required)}")
 
 
-def do_step(session: Session, verb: str, values: Values, again: bool = False) -> str:
-    """Does a step; gives what there is to tell of it.
+def run_step(session: Session, verb: str, values: Values, repeated: bool = False) -> str:
+    """Run a step and return a summary of its result, empty if there is nothing to report.
 
     Args:
-        session: at work on the video.
+        session: of the video.
         verb: what to do.
-        values: how.
-        again: an export may write over what an interrupted run has left.
+        values: its arguments.
+        repeated: True if an interrupted run has begun this step; an export may then overwrite what it has left.
 
     Raises:
-        UserError: it cannot be done.
+        UserError: the step cannot be done.
     """
-    if verb == "export" and again:
+    if verb == "export" and repeated:
         values = {"overwrite": True, **values}
     if verb in VERBS:
-        return VERBS[verb].do(session, dict(values))
+        return VERBS[verb].run(session, dict(values))
     change = session.document.do({**values, "op": verb})
-    return f"{change.op.split('_')[-1]} {change.object or change.segment}" if change.object or change.segment else ""
+    added = change.object_id or change.segment_id
+    return f"{change.op.split('_')[-1]} {added}" if added else ""
 
 
-def told(done: object, remark: str) -> str:
-    """What was done, and what is to be said of it if anything."""
-    return f"{done} ({remark})" if remark else str(done)
-
-
-class _Verb:
-    """What a session does: how, the keys that are needed, further ones, and whether options of any name follow."""
-
-    def __init__(
-        self, do: Callable[[Session, Values], str], needed: str, further: str = "", free: bool = False
-    ) -> None:
-        self.do, self.free = do, free
-        self.needed, self.further = needed.split(), further.split()
-
-
-def _keys(verb: str) -> tuple[list[str], list[str], bool]:
-    if verb in VERBS:
-        known = VERBS[verb]
-        return known.needed, known.needed + known.further, known.free
-    fields = FIELDS[verb]
-    return [key for key, (_, needed) in fields.items() if needed], list(fields), False
+def with_remark(summary: object, remark: str) -> str:
+    """Append a remark, if there is one, in parentheses."""
+    return f"{summary} ({remark})" if remark else str(summary)
 
 
 def _click(session: Session, values: Values) -> str:
-    session.click(**values)
-    return _place(values)
+    session.click(values["object"], values["frame"], values["points"])
+    return _location(values)
 
 
 def _box(session: Session, values: Values) -> str:
-    session.box(**values)
-    return _place(values)
+    session.box(values["object"], values["frame"], values["box"], values.get("points", ()))
+    return _location(values)
 
 
 def _refine(session: Session, values: Values) -> str:
-    session.refine(**values)
-    return _place(values)
+    session.refine(values["object"], values["frame"], values.get("points"))
+    return _location(values)
 
 
 def _propagate(session: Session, values: Values) -> str:
-    run = session.propagate(**values, wait=True)
+    segment_id = values.pop("segment")
+    run = session.propagate(segment_id, **values, wait=True)
     return f"segment {run.segment.id}, {run.done} frames"
 
 
 def _propose(session: Session, values: Values) -> str:
-    name = values.pop("object", None)
-    found = session.propose(values.pop("method", "energy"), **values)
-    made = session.take(found, name)
-    return told(f"{len(made)} segments of {len(found)} proposals", "" if session.film.has_sound else "no sound track")
+    object_id = values.pop("object", None)
+    proposals = session.propose(values.pop("method", "energy"), **values)
+    added = session.add_proposals(proposals, object_id)
+    remark = "" if session.film.has_sound else "no sound track"
+    return with_remark(f"{len(added)} segments of {len(proposals)} proposals", remark)
 
 
 def _accept(session: Session, values: Values) -> str:
-    """Frames of an object, or all masks of a segment."""
+    """Accept frames of an object, or all masks of a segment."""
     document = session.document
-    if "segment" in values:
-        segment = document.segments.get(values["segment"])
-        if segment is None:
-            raise UserError(f"no segment {values['segment']}; there are {sorted(document.segments)}")
-        values = {"object": segment.object, "frames": document.masked(segment.id)}
-        if not values["frames"]:
-            raise UserError(f"segment {segment.id} has no mask; propagate it first")
-    elif not {"object", "frames"} <= set(values):
-        raise UserError("needs object and frames, or segment")
-    document.do({"op": "accept", **values})
-    return f"{len(values['frames'])} frames"
+    if "segment" not in values:
+        if "object" not in values or "frames" not in values:
+            raise UserError("needs object and frames, or segment")
+        document.do({"op": "accept", **values})
+        return f"{len(values['frames'])} frames"
+    segment = document.segments.get(values["segment"])
+    if segment is None:
+        raise UserError(f"no segment {values['segment']}; there are {sorted(document.segments)}")
+    frames = document.masked_frames(segment.id)
+    if not frames:
+        raise UserError(f"segment {segment.id} has no mask; propagate it first")
+    document.do(Accept(object_id=segment.object_id, frames=tuple(frames)))
+    return f"{len(frames)} frames"
 
 
 def _export(session: Session, values: Values) -> str:
-    """`{video}` in the folder's name stands for the video's."""
-    from avseg.annotate.export import missing_masks
-
-    out, format = str(values.pop("out")).replace("{video}", session.film.path.stem), values.pop("format")
-    return told(session.export(format, Path(out), **values), missing_masks(session.document, format))
+    """Export; `{video}` in the name of the folder is a placeholder for the name of the video."""
+    out = Path(str(values.pop("out")).replace("{video}", session.film.path.stem))
+    format = values.pop("format")
+    return with_remark(session.export(format, out, **values), missing_masks(session.document, format))
 
 
 def _import(session: Session, values: Values) -> str:
-    done = session.import_(values["format"], Path(str(values["source"])))
-    return f"{done.objects} objects, {done.segments} segments, {done.masks} masks"
+    added = session.import_(values["format"], Path(str(values["source"])))
+    return f"{added.objects} objects, {added.segments} segments, {added.masks} masks"
 
 
-def _place(values: Values) -> str:
+def _location(values: Mapping[str, object]) -> str:
     return f"object {values['object']}, frame {values['frame']}"
 
 
 VERBS: dict[str, _Verb] = {
-    "click": _Verb(_click, "object frame points"),
-    "box": _Verb(_box, "object frame box", "points"),
-    "refine": _Verb(_refine, "object frame", "points"),
-    "propagate": _Verb(_propagate, "segment", "direction refine frame whole"),
-    "propose": _Verb(_propose, "", "object method", free=True),
-    "accept": _Verb(_accept, "", "object frames segment"),
-    "export": _Verb(_export, "format out", "overwrite", free=True),
-    "import": _Verb(_import, "format source"),
+    "click": _Verb(_click, ("object", "frame", "points")),
+    "box": _Verb(_box, ("object", "frame", "box"), ("points",)),
+    "refine": _Verb(_refine, ("object", "frame"), ("points",)),
+    "propagate": _Verb(_propagate, ("segment",), ("direction", "refine", "frame", "whole")),
+    "propose": _Verb(_propose, (), ("object", "method"), any_option=True),
+    "accept": _Verb(_accept, (), ("object", "frames", "segment")),
+    "export": _Verb(_export, ("format", "out"), ("overwrite",), any_option=True),
+    "import": _Verb(_import, ("format", "source")),
 }

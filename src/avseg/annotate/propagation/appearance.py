@@ -1,57 +1,57 @@
-"""Does the mask look like the object? Its colours beside those of the object's accepted masks."""
+"""Appearance term of the quality: colours of a mask compared with those of the object's accepted masks."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from avseg.annotate.protocols import Mask, Picture
+from avseg.annotate.protocols import Image, Mask
 
-LEVELS = (3, 12, 12)  # of brightness, share of red, share of green
-Histogram = npt.NDArray[np.float64]
+BINS = (3, 12, 12)  # of brightness, red chromaticity, green chromaticity
+Histogram = npt.NDArray[np.float64]  # (432,)
 
 
-class Likeness:
-    """Compares masks with what is known of each object's colours.
+class Appearance:
+    """Compares masks with reference colours of each object.
 
     Args:
-        references: histograms of the accepted masks (see `histogram`), by object; also from other segments, so that a
-            segment that starts from another object is found out.
+        references: histograms of accepted masks by object id, see `histogram`; also from other segments, to detect a
+            segment that starts from the wrong object.
     """
 
     def __init__(self, references: Mapping[int, Sequence[Histogram]]) -> None:
         self.references = references
 
-    def terms(self, object_id: int, picture: Picture, mask: Mask) -> dict[str, float]:
-        """The term `likeness`: to the least alike of the object's references; none where there is nothing to say."""
+    def terms(self, object_id: int, image: Image, mask: Mask) -> dict[str, float]:
+        """Return the term `likeness`, the lowest similarity to a reference; empty without references or mask."""
         references = self.references.get(object_id)
         if not references or not mask.any():
             return {}
-        found = histogram(picture, mask)
-        return {"likeness": min(similarity(found, reference) for reference in references)}
+        colours = histogram(image, mask)
+        return {"likeness": min(similarity(colours, reference) for reference in references)}
 
 
-def histogram(picture: Picture, mask: Mask) -> Histogram:
-    """The colours of a mask's pixels, its sum 1.
+def histogram(image: Image, mask: Mask) -> Histogram:
+    """Compute the normalised colour histogram of the pixels in a mask.
 
-    Colour is the share of red and of green, which more or less light leaves alone, and, more coarsely, brightness.
-    Each pixel is shared out between the bins around it, as a colour near to an edge of two bins is like both.
+    Colour is chromaticity (shares of red and green), which is robust to lighting, and, more coarsely, brightness. Each
+    pixel is distributed over the adjacent bins by trilinear interpolation, so that colours near a bin edge match both.
     """
-    colours = picture[mask].astype(np.float64)
-    total = colours.sum(1, keepdims=True)
-    # dark pixels have no colour to speak of
-    shares = (colours[:, :2] + 10) / (total + 30)
-    places = np.concatenate([total / 765, shares / 0.8], 1) * LEVELS - 0.5
-    low = np.floor(places).astype(np.int64)
-    part = places - low
-    counts = np.zeros(int(np.prod(LEVELS)))
+    rgb = image[mask].astype(np.float64)  # (n, 3)
+    total = rgb.sum(1, keepdims=True)
+    # the constants pull dark pixels, whose chromaticity is noise, towards grey
+    chromaticity = (rgb[:, :2] + 10) / (total + 30)
+    positions = np.concatenate([total / 765, chromaticity / 0.8], 1) * BINS - 0.5  # (n, 3), in bins
+    low = np.floor(positions).astype(np.int64)
+    fraction = positions - low
+    counts = np.zeros(int(np.prod(BINS)))
     for corner in np.ndindex(2, 2, 2):
-        near = np.clip(low + corner, 0, np.array(LEVELS) - 1)
-        weight = np.where(np.array(corner, np.bool_), part, 1 - part).prod(axis=1)
-        counts += np.bincount(np.ravel_multi_index(tuple(near.T), LEVELS), weight, minlength=len(counts))
+        bins = np.clip(low + corner, 0, np.array(BINS) - 1)
+        weight = np.where(np.array(corner, np.bool_), fraction, 1 - fraction).prod(axis=1)
+        counts += np.bincount(np.ravel_multi_index(tuple(bins.T), BINS), weight, minlength=len(counts))
     return np.asarray(counts / max(counts.sum(), 1e-9))
 
 
 def similarity(a: Histogram, b: Histogram) -> float:
-    """Bhattacharyya's coefficient, 0 to 1."""
+    """Compute the Bhattacharyya coefficient of two histograms, 0 to 1."""
     return min(float(np.sqrt(a * b).sum()), 1.0)

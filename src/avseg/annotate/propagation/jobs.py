@@ -1,4 +1,4 @@
-"""One thread for the models of a video, the most urgent job first; a long one gives way between its frames."""
+"""Job queue with one thread for the models of a video: the most urgent job first; long jobs yield between frames."""
 
 import heapq
 import itertools
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Priority(IntEnum):
-    """What comes first: whoever clicks, waits."""
+    """Urgency of a job, the most urgent first: a user waits for the answer to a click."""
 
     CLICK = 0
     REFINE = 1
@@ -22,81 +22,81 @@ class Priority(IntEnum):
     AHEAD = 3
 
 
-_Job = tuple[int, int, Callable[[], Any], "Future[Any]"]
+_Job = tuple[int, int, Callable[[], Any], "Future[Any]"]  # priority, order of arrival, function, its result
 
 
-class Jobs:
-    """Does one job at a time in a thread of its own, which begins with the first."""
+class JobQueue:
+    """Runs one job at a time in a thread of its own, which starts with the first job."""
 
     def __init__(self) -> None:
         self._waiting: list[_Job] = []
         self._order = itertools.count()
-        self._wake = threading.Condition()
+        self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def start(self, priority: Priority, call: Callable[[], T]) -> "Future[T]":
-        """Puts a job in the queue.
+    def start(self, priority: Priority, function: Callable[[], T]) -> "Future[T]":
+        """Add a job to the queue.
 
         Raises:
             UserError: the queue is closed.
         """
         future: Future[T] = Future()
-        with self._wake:
+        with self._condition:
             if self._closed:
                 raise UserError("the video is closed; open it again")
-            heapq.heappush(self._waiting, (priority, next(self._order), call, future))
+            heapq.heappush(self._waiting, (priority, next(self._order), function, future))
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="annotate", daemon=True)
+                self._thread = threading.Thread(target=self._run_jobs, name="annotate", daemon=True)
                 self._thread.start()
-            self._wake.notify()
+            self._condition.notify()
         return future
 
-    def do(self, priority: Priority, call: Callable[[], T]) -> T:
-        """Does a job and waits for its result; inside another job at once."""
+    def run(self, priority: Priority, function: Callable[[], T]) -> T:
+        """Run a job and wait for its result; a call from inside another job runs it at once."""
         if threading.current_thread() is self._thread:
-            return call()
-        return self.start(priority, call).result()
+            return function()
+        return self.start(priority, function).result()
 
-    def give_way(self, priority: Priority) -> None:
-        """Inside a job of this priority: does what is more urgent, then comes back."""
-        while (job := self._next(priority)) is not None:
+    def yield_to_urgent(self, priority: Priority) -> None:
+        """Run all waiting jobs that are more urgent; called from inside a job of this priority."""
+        while (job := self._pop(priority)) is not None:
             _run(job)
 
     def close(self) -> None:
-        """Drops what waits and waits for what runs."""
-        with self._wake:
+        """Cancel waiting jobs, and wait for the running one."""
+        with self._condition:
             self._closed = True
             for *_, future in self._waiting:
                 future.cancel()
             self._waiting.clear()
-            self._wake.notify()
+            self._condition.notify()
         if self._thread is not None and threading.current_thread() is not self._thread:
             self._thread.join()
 
-    def _work(self) -> None:
+    def _run_jobs(self) -> None:
         while True:
-            with self._wake:
-                while not self._waiting and not self._closed:
-                    self._wake.wait()
+            with self._condition:
+                self._condition.wait_for(lambda: self._waiting or self._closed)
                 if self._closed:
                     return
-            job = self._next(None)
+            job = self._pop(None)
             if job is not None:
                 _run(job)
 
-    def _next(self, above: Priority | None) -> _Job | None:
-        with self._wake:
+    def _pop(self, above: Priority | None) -> _Job | None:
+        """Remove and return the most urgent job; None if there is none above the given priority."""
+        with self._condition:
             if not self._waiting or (above is not None and self._waiting[0][0] >= above):
                 return None
             return heapq.heappop(self._waiting)
 
 
 def _run(job: _Job) -> None:
-    _, _, call, future = job
+    _, _, function, future = job
     if not future.set_running_or_notify_cancel():
         return
     try:
-        future.set_result(call())
+        future.set_result(function())
     except BaseException as error:
         future.set_exception(error)

@@ -1,9 +1,8 @@
-"""Carries masks from accepted frames through an audible segment (LU-AVS, supplementary, section 7), piece by piece.
+"""Propagate masks from accepted frames through an audible segment (LU-AVS, supplementary, section 7), gap by gap.
 
-Accepted frames are barriers: they are never changed and nothing passes them. What lies between two of them is a piece;
-it is followed forward from the left one and backward from the right one, and each frame takes the better of the two,
-the nearer barrier counting more. A piece alone gives the same as in the whole segment, so that a failed one can be done
-again without the others.
+Accepted frames are barriers: they never change, and no propagation passes them. A gap between two of them is tracked
+forward from the left one and backward from the right one, and each frame keeps the better result, weighted by how near
+its barrier is. A gap alone gives the same result as inside the whole segment, so a failed one can be repeated alone.
 """
 
 import zlib
@@ -13,22 +12,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from avseg.annotate.propagation.appearance import Likeness, histogram
-from avseg.annotate.propagation.refine import iou
-from avseg.annotate.propagation.spans import Accepted, Piece, pieces
-from avseg.annotate.propagation.tracker import Follower, FrameResult, Pictures
+from avseg.annotate.propagation.appearance import Appearance, Histogram, histogram
+from avseg.annotate.propagation.spans import AcceptedMasks, Gap, find_gaps
+from avseg.annotate.propagation.tracker import FrameResult, Frames, Tracker
 from avseg.annotate.protocols import Propagator, Segmenter
-from avseg.annotate.quality.scores import score
-from avseg.utils.errors import UserError, nearest
+from avseg.annotate.quality.scores import combine_terms, iou
+from avseg.utils.choices import check_choice
+from avseg.utils.errors import UserError
 
 DIRECTIONS = ("both", "forward", "backward")
-REFERENCES = 3  # accepted masks that tell what an object looks like
+MAX_REFERENCES = 3  # accepted masks per object that show its appearance
 
 
 def propagate(
-    film: Pictures,
+    frames: Frames,
     segment: tuple[int, int],
-    accepted: Accepted,
+    accepted: AcceptedMasks,
     objects: Sequence[int],
     segmenter: Segmenter,
     propagator: Propagator,
@@ -37,139 +36,151 @@ def propagate(
     cancelled: Callable[[], bool] = lambda: False,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Iterator[FrameResult]:
-    """Fills a segment from its accepted frames; never leaves it.
+    """Fill a segment from its accepted frames; never leaves the segment.
 
-    At most a few pictures are in memory at a time; of the forward way through a piece between two accepted frames the
-    masks are kept, compressed, until the backward way meets them.
+    Only a few images are in memory at a time. The masks of the forward pass through a gap between two accepted frames
+    are kept compressed until the backward pass reaches them.
 
     Args:
-        film: the video.
+        frames: frames of the video.
         segment: [start, end) in frames.
-        accepted: masks by frame, then by object. Those outside of the segment are no barriers, but tell what the
-            objects look like.
-        objects: ids to propagate. Others with a mask in a barrier are followed too, as rivals.
+        accepted: masks by frame, then by object id. Those outside of the segment are not barriers, but references of
+            the objects' appearance.
+        objects: ids to propagate. Others with a mask in a barrier are tracked too, as rivals.
         segmenter: refines.
-        propagator: is reset for each way through a piece.
+        propagator: reset for each pass through a gap.
         direction: "both"; "forward": from accepted frames to later ones only; "backward".
-        refine: whether the segmenter draws each frame anew from the prototypes' points.
-        cancelled: asked before each frame; once it is true, what is finished is given out, and the end comes.
-        progress: told the share that is done, 0 to 1.
+        refine: True if the segmenter redraws each frame from the points of the prototypes.
+        cancelled: called before each frame; once it returns True, finished frames are yielded and the iterator ends.
+        progress: called with the fraction that is done, 0 to 1.
 
-    Returns:
-        Each frame and object once, as they get done; the same, in the same order, every time.
+    Yields:
+        Each frame and object once, when done; the results and their order are deterministic.
 
     Raises:
         UserError: unknown direction, empty segment, or an object without an accepted mask in the segment.
     """
     _check(segment, accepted, objects, direction)
-    plan = _plan(segment, accepted, objects, direction)
-    follower = Follower(film, propagator, segmenter if refine else None, _likeness(film, segment, accepted, objects))
-    total, done = sum((way.piece.end - way.piece.start) * len(way.barriers) for way in plan), 0
+    tasks = _plan(segment, accepted, objects, direction)
+    appearance = _reference_appearance(frames, segment, accepted, objects)
+    tracker = Tracker(frames, propagator, segmenter if refine else None, appearance)
+    total = sum((task.gap.end - task.gap.start) * len(task.barriers) for task in tasks)
+    done = 0
 
-    def frame_done() -> bool:
+    def finish_frame() -> bool:
         nonlocal done
         done += 1
         progress(done / total)
         return cancelled()
 
-    for way in plan:
+    for task in tasks:
         if cancelled():
             return
-        yield from _piece(follower, accepted, way, frame_done)
+        yield from _fill(tracker, accepted, task, finish_frame)
 
 
-class _Way(NamedTuple):
-    """A piece, whose objects to follow through it, and the accepted frames to start from: one or two."""
+class _GapTask(NamedTuple):
+    """A gap, the ids of the objects to track through it, and the one or two accepted frames to start from."""
 
-    piece: Piece
+    gap: Gap
     objects: list[int]
     barriers: list[int]
 
 
-def _plan(segment: tuple[int, int], accepted: Accepted, objects: Sequence[int], direction: str) -> list[_Way]:
-    """Objects with the same piece go together, as rivals of each other."""
-    groups: dict[Piece, list[int]] = {}
-    for name in sorted(set(objects)):
-        for piece in pieces(segment, accepted, name):
-            groups.setdefault(piece, []).append(name)
-    ways = []
-    for piece, names in sorted(groups.items(), key=lambda item: item[0].start):
-        left = piece.left if direction != "backward" else None
-        right = piece.right if direction != "forward" else None
-        barriers = [barrier for barrier in (left, right) if barrier is not None]
+def _plan(segment: tuple[int, int], accepted: AcceptedMasks, objects: Sequence[int], direction: str) -> list[_GapTask]:
+    """Group objects with the same gap: they are tracked together, as rivals of each other."""
+    objects_by_gap: dict[Gap, list[int]] = {}
+    for object_id in sorted(set(objects)):
+        for gap in find_gaps(segment, accepted, object_id):
+            objects_by_gap.setdefault(gap, []).append(object_id)
+    tasks = []
+    for gap, object_ids in sorted(objects_by_gap.items(), key=lambda item: item[0].start):
+        barriers = []
+        if gap.left is not None and direction != "backward":
+            barriers.append(gap.left)
+        if gap.right is not None and direction != "forward":
+            barriers.append(gap.right)
         if barriers:
-            ways.append(_Way(piece, names, barriers))
-    return ways
+            tasks.append(_GapTask(gap, object_ids, barriers))
+    return tasks
 
 
-def _piece(follower: Follower, accepted: Accepted, way: _Way, frame_done: Callable[[], bool]) -> Iterator[FrameResult]:
-    """Follows a piece from one barrier, or from both and joins."""
-    *first, last = way.barriers
-    kept: dict[tuple[int, int], FrameResult] = {}
+def _fill(
+    tracker: Tracker, accepted: AcceptedMasks, task: _GapTask, finish_frame: Callable[[], bool]
+) -> Iterator[FrameResult]:
+    """Track through a gap from one barrier, or from both and join the results."""
+    *first_barrier, last_barrier = task.barriers
+    forward: dict[tuple[int, int], FrameResult] = {}  # by frame and object id, masks compressed
     stop = False
-    for barrier in first:
-        for results in _follow(follower, accepted, way, barrier):
-            kept |= {(result.frame, result.object): _packed(result) for result in results}
-            if stop := frame_done():
+    for barrier in first_barrier:
+        for results in _track(tracker, accepted, task, barrier):
+            for result in results:
+                forward[result.frame, result.object_id] = _compressed(result)
+            if stop := finish_frame():
                 break
     if not stop:
-        for results in _follow(follower, accepted, way, last):
+        for results in _track(tracker, accepted, task, last_barrier):
             for result in results:
-                other = kept.pop((result.frame, result.object), None)
-                yield result if other is None else _joined(_unpacked(other, result.mask.shape), result, way.piece)
-            if frame_done():
+                earlier = forward.pop((result.frame, result.object_id), None)
+                if earlier is None:
+                    yield result
+                else:
+                    yield _join(_decompressed(earlier, result.mask.shape), result)
+            if finish_frame():
                 break
-    # cancelled: what only one way has reached is finished all the same
-    for result in kept.values():
-        yield _unpacked(result, accepted[result.from_frame][result.object].shape)
+    # after a cancellation: frames that only the forward pass has reached are finished too
+    for result in forward.values():
+        yield _decompressed(result, accepted[result.from_frame][result.object_id].shape)
 
 
-def _follow(follower: Follower, accepted: Accepted, way: _Way, barrier: int) -> Iterator[list[FrameResult]]:
-    frames = range(way.piece.start, way.piece.end)
-    return follower.follow(
-        barrier, accepted[barrier], frames if barrier < way.piece.start else frames[::-1], way.objects
-    )
+def _track(tracker: Tracker, accepted: AcceptedMasks, task: _GapTask, barrier: int) -> Iterator[list[FrameResult]]:
+    frames = range(task.gap.start, task.gap.end)
+    ordered = frames if barrier < task.gap.start else frames[::-1]
+    return tracker.track(barrier, accepted[barrier], ordered, task.objects)
 
 
-def _joined(forward: FrameResult, backward: FrameResult, piece: Piece) -> FrameResult:
-    """The better of two ways to a frame, each weighed by how near its barrier is; both ways' agreement is a term."""
-    share = (forward.frame - forward.from_frame) / (backward.from_frame - forward.from_frame)
-    better = forward if (1 - share) * forward.score >= share * backward.score else backward
+def _join(forward: FrameResult, backward: FrameResult) -> FrameResult:
+    """Choose the better of two results, weighted by the nearness of their barriers; their agreement becomes a term."""
+    position = (forward.frame - forward.from_frame) / (backward.from_frame - forward.from_frame)
+    better = forward if (1 - position) * forward.score >= position * backward.score else backward
     terms = better.terms | {"agreement": iou(forward.mask, backward.mask)}
-    return replace(better, terms=terms, score=score(terms))
+    return replace(better, terms=terms, score=combine_terms(terms))
 
 
-def _packed(result: FrameResult) -> FrameResult:
-    """With the mask as compressed bits: a few kB, where the mask of a large video takes a megabyte."""
+def _compressed(result: FrameResult) -> FrameResult:
+    """Replace the mask by compressed bits: a few kB instead of a megabyte for a large video."""
     bits = zlib.compress(np.packbits(result.mask).tobytes(), 1)
     return replace(result, mask=np.frombuffer(bits, np.uint8))
 
 
-def _unpacked(result: FrameResult, shape: tuple[int, ...]) -> FrameResult:
+def _decompressed(result: FrameResult, shape: tuple[int, ...]) -> FrameResult:
     bits = np.frombuffer(zlib.decompress(result.mask.tobytes()), np.uint8)
     return replace(result, mask=np.unpackbits(bits, count=int(np.prod(shape))).reshape(shape).astype(np.bool_))
 
 
-def _likeness(film: Pictures, segment: tuple[int, int], accepted: Accepted, objects: Sequence[int]) -> Likeness:
-    """Histograms of each object's accepted masks that are nearest to the segment, by all of the video."""
-    references: dict[int, list[np.ndarray]] = {}
-    for name in objects:
-        frames = [frame for frame, masks in accepted.items() if name in masks and masks[name].any()]
-        frames.sort(key=lambda frame: (max(segment[0] - frame, frame - segment[1] + 1, 0), frame))
-        references[name] = [histogram(film.picture(frame), accepted[frame][name]) for frame in frames[:REFERENCES]]
-    return Likeness(references)
+def _reference_appearance(
+    frames: Frames, segment: tuple[int, int], accepted: AcceptedMasks, objects: Sequence[int]
+) -> Appearance:
+    """Compute histograms of each object's accepted masks that are nearest to the segment, in the whole video."""
+    references: dict[int, list[Histogram]] = {}
+    for object_id in objects:
+        usable = [frame for frame, masks in accepted.items() if object_id in masks and masks[object_id].any()]
+        usable.sort(key=lambda frame: (max(segment[0] - frame, frame - segment[1] + 1, 0), frame))
+        histograms = []
+        for frame in usable[:MAX_REFERENCES]:
+            histograms.append(histogram(frames.picture(frame), accepted[frame][object_id]))
+        references[object_id] = histograms
+    return Appearance(references)
 
 
-def _check(segment: tuple[int, int], accepted: Accepted, objects: Sequence[int], direction: str) -> None:
+def _check(segment: tuple[int, int], accepted: AcceptedMasks, objects: Sequence[int], direction: str) -> None:
     start, end = segment
-    if direction not in DIRECTIONS:
-        raise UserError(
-            f"direction: '{direction}' is unknown{nearest(direction, DIRECTIONS)}; choose {', '.join(DIRECTIONS)}"
-        )
+    check_choice("direction", direction, DIRECTIONS)
     if not 0 <= start < end:
-        raise UserError(f"segment: {start}-{end} holds no frame; give the first frame and the one after the last")
-    for name in objects:
-        if not any(start <= frame < end and name in masks for frame, masks in accepted.items()):
+        raise UserError(f"segment: {start}-{end} contains no frame; give the first frame and the one after the last")
+    for object_id in objects:
+        if not any(start <= frame < end and object_id in masks for frame, masks in accepted.items()):
             raise UserError(
-                f"segment {start}-{end}: object {name} has no accepted mask in it; mark one frame and accept it first"
+                f"segment {start}-{end}: object {object_id} has no accepted mask in it; "
+                "mark one frame and accept it first"
             )

@@ -5,224 +5,216 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from avseg.annotate.document.document import Document
-from avseg.annotate.document.models import Change, Segment
+from avseg.annotate.document.models import Change, Segment, Span
+from avseg.annotate.document.operations import Result, SetResults
 from avseg.annotate.document.rle import RLE, Mask, decode, encode
 from avseg.annotate.propagation.propagate import propagate
-from avseg.annotate.propagation.tracker import FrameResult, Pictures
+from avseg.annotate.propagation.tracker import FrameResult, Frames
 from avseg.annotate.protocols import Propagator, Segmenter
 from avseg.utils.errors import UserError
 
-_BATCH = 8  # frames that one line of the journal takes at most
-_PATIENCE = 0.5  # seconds that a finished frame waits for others at most
-_LOOKS = 4  # anchors elsewhere that tell what an object looks like
+_BATCH = 8  # frames per line of the journal at most
+_MAX_DELAY = 0.5  # seconds that a finished frame waits for its batch at most
+_MAX_REFERENCES = 4  # anchors outside the spans that show the appearance of the object
 
 _LOG = logging.getLogger(__name__)
 WAITING, RUNNING, FINISHED, CANCELLED, FAILED = "waiting", "running", "finished", "cancelled", "failed"
 
 
-class Propagation:
-    """A run; its results are one step for undo.
+class PropagationRun:
+    """A run; its results are one step of undo.
 
     Args:
-        document: takes the results.
-        segment: what is filled.
-        spans: the frames to do, anchors on both sides included; see `spans_of`.
+        document: receives the results.
+        segment: the segment to fill.
+        spans: the frames to fill, including the anchors at both ends; see `spans_to_propagate`.
         model: name of the backend, for the provenance.
 
     Attributes:
-        run: the version that it started from.
+        start_version: version of the document that the run started from.
         state: "waiting", "running", "finished", "cancelled" or "failed".
-        done: frames that are in the document.
-        total: frames that there are to do.
-        share: of the work that is done, 0 to 1.
-        error: why it failed.
+        done: number of frames in the document.
+        total: number of frames to fill.
+        fraction: fraction of the work that is done, 0 to 1.
+        error: reason of a failure.
     """
 
-    def __init__(self, document: Document, segment: Segment, spans: Sequence[tuple[int, int]], model: str) -> None:
-        self.document, self.segment, self.spans, self.model = document, segment, spans, model
-        self.run = document.version
+    def __init__(self, document: Document, segment: Segment, spans: Sequence[Span], model: str) -> None:
+        self.document = document
+        self.segment = segment
+        self.spans = spans
+        self.model = model
+        self.start_version = document.version
         self.state = WAITING
         self.done = 0
-        self.share = 0.0
+        self.fraction = 0.0
         self.error = ""
         anchors = set(document.anchors(segment.id))
-        self.total = sum(frame not in anchors for start, end in spans for frame in range(start, end))
-        self._anchors = Anchors(document, segment, spans)
+        self.total = sum(len(set(range(start, end)) - anchors) for start, end in spans)
+        self._anchor_masks = AnchorMasks(document, segment, spans)
         self._cancelled = threading.Event()
         self._unwanted = threading.Event()
         self._ended = threading.Event()
 
     def cancel(self) -> None:
-        """Ends it at the next frame; what is finished stays."""
+        """End the run at the next frame; finished frames stay."""
         self._cancelled.set()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Waits for the end; False if it has not come in time."""
+        """Wait for the end; return False on timeout."""
         return self._ended.wait(timeout)
 
-    def work(
+    def run(
         self,
-        film: Pictures,
+        frames: Frames,
         segmenter: Segmenter,
         propagator: Propagator,
         *,
         objects: Sequence[int],
         direction: str,
         refine: bool,
-        give_way: Callable[[], None],
-        told: Callable[["Propagation"], None],
+        yield_to_urgent: Callable[[], None],
+        on_progress: Callable[["PropagationRun"], None],
     ) -> None:
-        """Does it, in the thread that calls this.
+        """Propagate, in the calling thread.
 
         Args:
-            film: the video.
+            frames: frames of the video.
             segmenter: refines.
             propagator: carries masks.
-            objects: ids.
+            objects: ids of the objects.
             direction: "both", "forward" or "backward".
-            refine: whether each frame is refined.
-            give_way: called before each frame; does what is more urgent.
-            told: called after each frame and at the end.
+            refine: True to refine each frame.
+            yield_to_urgent: called before each frame; runs more urgent jobs.
+            on_progress: called after each frame and at the end.
         """
 
         def cancelled() -> bool:
-            give_way()
+            yield_to_urgent()
             return self._cancelled.is_set()
 
-        def progress(at: int) -> Callable[[float], None]:
-            return lambda share: self._progress((at + share) / len(self.spans), told)
+        def report(index: int, fraction: float) -> None:
+            self.fraction = (index + fraction) / len(self.spans)
+            on_progress(self)
 
         self.state = RUNNING
-        unlisten = self.document.listen(self._watch)
+        unsubscribe = self.document.subscribe(self._cancel_if_unwanted)
         try:
-            for place, span in enumerate(self.spans):
+            for index, span in enumerate(self.spans):
                 if cancelled():
                     break
-                self._keep(
-                    propagate(
-                        film, span, self._anchors, objects, segmenter, propagator, direction, refine, cancelled,
-                        progress(place),
-                    )
-                )  # fmt: skip
+                results = propagate(
+                    frames,
+                    span,
+                    self._anchor_masks,
+                    objects,
+                    segmenter,
+                    propagator,
+                    direction,
+                    refine,
+                    cancelled,
+                    lambda fraction, index=index: report(index, fraction),  # type: ignore[misc]
+                )
+                self._save_all(results)
             self.state = CANCELLED if self._cancelled.is_set() else FINISHED
         except Exception as error:
-            self.state, self.error = FAILED, _line(error)
+            self.state = FAILED
+            self.error = (str(error).splitlines() or [type(error).__name__])[0]
             if not isinstance(error, UserError):
                 _LOG.exception("the propagation of segment %d failed", self.segment.id)
         finally:
-            unlisten()
+            unsubscribe()
             self._ended.set()
-            told(self)
+            on_progress(self)
 
     def abandon(self) -> None:
-        """It was taken out of the queue before it began."""
+        """Mark a run that was removed from the queue before it began."""
         self.state = CANCELLED
         self._ended.set()
 
-    def _progress(self, share: float, told: Callable[["Propagation"], None]) -> None:
-        self.share = share
-        told(self)
-
-    def _keep(self, results: Iterator[FrameResult]) -> None:
-        """Journals results in batches; whatever happens, what is finished gets there."""
-        batch: list[dict[str, Any]] = []
-        last = time.monotonic()
+    def _save_all(self, results: Iterator[FrameResult]) -> None:
+        """Journal results in batches; finished frames are saved even if a later one fails."""
+        batch: list[Result] = []
+        last_save = time.monotonic()
         try:
             for result in results:
-                batch.append(self._plain(result))
-                if len(batch) >= _BATCH or time.monotonic() - last > _PATIENCE:
-                    ready, batch = batch, []
-                    self._save(ready)
-                    last = time.monotonic()
+                batch.append(self._to_operation(result))
+                if len(batch) >= _BATCH or time.monotonic() - last_save > _MAX_DELAY:
+                    full_batch, batch = batch, []  # a batch that fails is not saved again below
+                    self._save(full_batch)
+                    last_save = time.monotonic()
         finally:
             if batch:
                 self._save(batch)
 
-    def _save(self, batch: list[dict[str, Any]]) -> None:
-        """Hands a batch over, unless nobody wants it any more."""
+    def _save(self, batch: list[Result]) -> None:
         if self._unwanted.is_set():
             return
-        op = {"op": "set_results", "segment": self.segment.id, "run": self.run, "results": batch}
+        op = SetResults(segment_id=self.segment.id, results=tuple(batch), run=self.start_version)
         try:
             self.document.do(op)
         except UserError:
-            self._watch()
+            self._cancel_if_unwanted()
             if not self._unwanted.is_set():
                 raise
         else:
             self.done += len(batch)
 
-    def _watch(self, change: Change | None = None) -> None:
-        """Ends it once its results were undone, or its segment or an object removed."""
-        gone = self.segment.id not in self.document.segments or self.segment.object not in self.document.objects
-        if gone or self.document.was_undone(self.run):
+    def _cancel_if_unwanted(self, change: Change | None = None) -> None:
+        """Cancel if the results were undone, or the segment or its object removed."""
+        removed = self.segment.id not in self.document.segments or self.segment.object_id not in self.document.objects
+        if removed or self.document.was_undone(self.start_version):
             self._unwanted.set()
             self.cancel()
 
-    def _plain(self, result: FrameResult) -> dict[str, Any]:
+    def _to_operation(self, result: FrameResult) -> Result:
         height, width = result.mask.shape
-        points = [
-            [min(max(float(x), 0.0), width), min(max(float(y), 0.0), height), int(positive)]
-            for x, y, positive in result.points
-        ]
-        return {
-            "object": result.object,
-            "frame": result.frame,
-            "mask": encode(result.mask),
-            "source": result.source,
-            "points": points,
-            "terms": {name: float(value) for name, value in result.terms.items() if math.isfinite(value)},
-            "score": min(max(float(result.score), 0.0), 1.0),
-            "from_frame": result.from_frame,
-            "model": self.model,
-        }
+        points = []
+        for x, y, positive in result.points:
+            points.append((min(max(float(x), 0.0), width), min(max(float(y), 0.0), height), int(positive)))
+        return Result(
+            object_id=result.object_id,
+            frame=result.frame,
+            mask=encode(result.mask),
+            source=result.source,
+            from_frame=result.from_frame,
+            points=tuple(points),
+            score=min(max(float(result.score), 0.0), 1.0),
+            terms={name: float(term) for name, term in result.terms.items() if math.isfinite(term)},
+            model=self.model,
+        )
 
 
-class Anchors(Mapping[int, Mapping[int, Mask]]):
-    """The masks that a propagation starts from, as they were when it began; decoded only when they are asked for.
+class AnchorMasks(Mapping[int, Mapping[int, Mask]]):
+    """Masks that a propagation starts from, as of its start, by frame, then by object id; decoded only on request.
 
-    Those of the segment's object in the frames to do, with other objects' anchors in the same frames as rivals; and the
-    nearest few of the object elsewhere, which tell what it looks like.
+    Contains the anchors of the object in the frames to fill, with anchors of other objects in the same frames as
+    rivals; and the nearest few anchors of the object elsewhere, as references of its appearance.
     """
 
-    def __init__(self, document: Document, segment: Segment, spans: Sequence[tuple[int, int]]) -> None:
-        own = [frame for each in document.segments_of(segment.object) for frame in document.anchors(each.id)]
-        inside = {frame for frame in own if any(start <= frame < end for start, end in spans)}
-        self._frames: dict[int, dict[int, RLE]] = {}
-        for name in document.objects:
-            for other in document.segments_of(name):
-                for frame in sorted(inside.intersection(document.anchors(other.id))):
-                    self._add(document, name, frame)
+    def __init__(self, document: Document, segment: Segment, spans: Sequence[Span]) -> None:
+        self._masks: dict[int, dict[int, RLE]] = {}
+        inside: set[int] = set()
+        outside: list[int] = []
+        for object_segment in document.segments_of(segment.object_id):
+            for frame in document.anchors(object_segment.id):
+                if any(start <= frame < end for start, end in spans):
+                    inside.add(frame)
+                else:
+                    outside.append(frame)
+        for object_id in document.objects:
+            for object_segment in document.segments_of(object_id):
+                for frame in sorted(inside.intersection(document.anchors(object_segment.id))):
+                    self._add(document, object_id, frame)
         low, high = spans[0][0], spans[-1][1]
-        beyond = [frame for frame in own if frame not in inside]
-        beyond.sort(key=lambda frame: (max(low - frame, frame - high + 1, 0), frame))
-        for frame in beyond[:_LOOKS]:
-            self._add(document, segment.object, frame)
+        outside.sort(key=lambda frame: (max(low - frame, frame - high + 1, 0), frame))
+        for frame in outside[:_MAX_REFERENCES]:
+            self._add(document, segment.object_id, frame)
 
     def __getitem__(self, frame: int) -> Mapping[int, Mask]:
-        return _Lazy(self._frames[frame])
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._frames)
-
-    def __len__(self) -> int:
-        return len(self._frames)
-
-    def _add(self, document: Document, name: int, frame: int) -> None:
-        found = document.rle(name, frame)
-        if found is not None:
-            self._frames.setdefault(frame, {})[name] = found
-
-
-class _Lazy(Mapping[int, Mask]):
-    def __init__(self, masks: Mapping[int, RLE]) -> None:
-        self._masks = masks
-
-    def __getitem__(self, name: int) -> Mask:
-        return decode(self._masks[name])
+        return _DecodedOnAccess(self._masks[frame])
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._masks)
@@ -230,42 +222,60 @@ class _Lazy(Mapping[int, Mask]):
     def __len__(self) -> int:
         return len(self._masks)
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._masks
+    def _add(self, document: Document, object_id: int, frame: int) -> None:
+        mask = document.rle(object_id, frame)
+        if mask is not None:
+            self._masks.setdefault(frame, {})[object_id] = mask
 
 
-def spans_of(document: Document, segment: int, frame: int | None = None, whole: bool = False) -> list[tuple[int, int]]:
-    """The parts of a segment to propagate, as half-open ranges with the anchors at their ends.
+class _DecodedOnAccess(Mapping[int, Mask]):
+    def __init__(self, masks: Mapping[int, RLE]) -> None:
+        self._masks = masks
+
+    def __getitem__(self, object_id: int) -> Mask:
+        return decode(self._masks[object_id])
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._masks)
+
+    def __len__(self) -> int:
+        return len(self._masks)
+
+    def __contains__(self, object_id: object) -> bool:
+        return object_id in self._masks  # without decoding
+
+
+def spans_to_propagate(
+    document: Document, segment_id: int, frame: int | None = None, whole: bool = False
+) -> list[Span]:
+    """Return the parts of a segment to propagate, as [start, end) with the anchors at their ends.
 
     Args:
-        document: of the video.
-        segment: its id.
-        frame: only the piece around this frame.
-        whole: everything, also what is up to date.
+        document: annotation of the video.
+        segment_id: the segment.
+        frame: only the span around this frame.
+        whole: the whole segment, even where it is up to date.
 
     Returns:
-        By default the pieces with a mask that is missing or stale; the whole segment if there is none.
+        By default the spans with missing or stale masks; the whole segment if there are none.
     """
-    found = document.segments[segment]
+    segment = document.segments[segment_id]
     if frame is not None:
-        return [_with_anchors(document.piece(segment, frame), found)]
-    wanting = document.wanting(segment)
-    if whole or not wanting:
-        return [(found.start, found.end)]
-    spans: list[tuple[int, int]] = []
-    for each in wanting:
-        if not spans or each >= spans[-1][1]:
-            start, end = _with_anchors(document.piece(segment, each), found)
-            if spans and start < spans[-1][1]:  # the anchor between two pieces belongs to both
-                spans[-1] = (spans[-1][0], end)
-            else:
-                spans.append((start, end))
+        return [_with_anchors(document.span_around(segment_id, frame), segment)]
+    missing = document.frames_to_propagate(segment_id)
+    if whole or not missing:
+        return [(segment.start, segment.end)]
+    spans: list[Span] = []
+    for missing_frame in missing:
+        if spans and missing_frame < spans[-1][1]:
+            continue
+        start, end = _with_anchors(document.span_around(segment_id, missing_frame), segment)
+        if spans and start < spans[-1][1]:  # adjacent spans share the anchor between them: one span
+            spans[-1] = (spans[-1][0], end)
+        else:
+            spans.append((start, end))
     return spans
 
 
-def _with_anchors(piece: tuple[int, int], segment: Segment) -> tuple[int, int]:
-    return max(piece[0] - 1, segment.start), min(piece[1] + 1, segment.end)
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _with_anchors(span: Span, segment: Segment) -> Span:
+    return max(span[0] - 1, segment.start), min(span[1] + 1, segment.end)

@@ -1,4 +1,4 @@
-"""One way from an accepted frame: propagate, turn prototypes into points, refine, measure; frame by frame."""
+"""Track objects from an accepted frame, frame by frame: propagate, prompt with prototypes, refine, score."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,37 +6,37 @@ from typing import Protocol
 
 import numpy as np
 
-from avseg.annotate.propagation.appearance import Likeness
+from avseg.annotate.propagation.appearance import Appearance
 from avseg.annotate.propagation.prompt_points import prototype_points
 from avseg.annotate.propagation.refine import Refined, refine
-from avseg.annotate.protocols import Mask, Picture, Point, Probability, Propagator, Segmenter, Step
-from avseg.annotate.quality.scores import affinity_terms, mask_terms, score
+from avseg.annotate.protocols import Image, Mask, Point, Probability, Propagator, Segmenter, Step
+from avseg.annotate.quality.scores import affinity_terms, combine_terms, mask_terms
 
 
-class Pictures(Protocol):
-    """Whatever gives a video's frames by their number."""
+class Frames(Protocol):
+    """Frames of a video by number."""
 
-    def picture(self, frame: int, /) -> Picture:
-        """The frame, (H, W, 3) uint8 RGB."""
+    def picture(self, frame: int, /) -> Image:
+        """Return a frame, (H, W, 3) uint8 RGB."""
 
 
 @dataclass(frozen=True)
 class FrameResult:
-    """One object in one frame.
+    """Result for one object in one frame.
 
     Attributes:
-        frame: number in the video.
-        object: id.
+        frame: frame number.
+        object_id: the object.
         mask: (H, W).
-        source: "refined" by the segmenter, or "propagated" where that was not asked for or found nothing that fits.
-        points: what the segmenter was given.
-        terms: of the quality, by name (see `quality.WEIGHTS`).
-        score: of the terms, 0 to 1.
-        from_frame: the accepted frame that the mask was carried from.
+        source: "refined" by the segmenter; "propagated" without refinement, or if no candidate fits.
+        points: prompts given to the segmenter.
+        terms: terms of the quality by name, see `quality.scores.WEIGHTS`.
+        score: combined quality, 0 to 1.
+        from_frame: the accepted frame that the mask was propagated from.
     """
 
     frame: int
-    object: int
+    object_id: int
     mask: Mask
     source: str
     points: tuple[Point, ...]
@@ -46,68 +46,71 @@ class FrameResult:
 
 
 @dataclass(frozen=True)
-class Follower:
-    """Follows objects away from an accepted frame.
+class Tracker:
+    """Tracks objects away from an accepted frame.
 
     Attributes:
-        film: the video.
-        propagator: carries masks; is reset for each way.
+        frames: frames of the video.
+        propagator: carries masks; reset for each pass.
         segmenter: refines each frame; None for no refinement.
-        likeness: what the objects look like.
+        appearance: reference colours of the objects.
     """
 
-    film: Pictures
+    frames: Frames
     propagator: Propagator
     segmenter: Segmenter | None
-    likeness: Likeness
+    appearance: Appearance
 
-    def follow(
-        self, barrier: int, masks: Mapping[int, Mask], frames: Sequence[int], objects: Sequence[int]
+    def track(
+        self, start: int, masks: Mapping[int, Mask], frames: Sequence[int], objects: Sequence[int]
     ) -> Iterator[list[FrameResult]]:
-        """Goes from an accepted frame through others.
+        """Track from an accepted frame through others.
 
         Args:
-            barrier: the accepted frame.
-            masks: its masks; objects other than those asked for are followed as rivals.
-            frames: the way, one after the other, in either direction.
-            objects: whose results are wanted.
+            start: the accepted frame.
+            masks: its masks; objects other than those requested are tracked as rivals.
+            frames: consecutive frames, in either direction.
+            objects: ids of the requested objects.
 
-        Returns:
+        Yields:
             For each frame the results of `objects`.
         """
         self.propagator.reset(sorted(masks))
-        self.propagator.step(self.film.picture(barrier), masks)
-        previous = {name: masks[name] for name in objects}
+        self.propagator.step(self.frames.picture(start), masks)
+        previous = {object_id: masks[object_id] for object_id in objects}
         for frame in frames:
-            picture = self.film.picture(frame)
-            results = self._measure(picture, frame, barrier, self.propagator.step(picture), previous)
-            previous = {result.object: result.mask for result in results}
+            image = self.frames.picture(frame)
+            step = self.propagator.step(image)
+            encoded = None if self.segmenter is None else self.segmenter.encode(image)
+            results = []
+            for object_id in objects:
+                mask = previous[object_id]
+                results.append(self._track_object(object_id, frame, start, image, encoded, step, mask))
+            previous = {result.object_id: result.mask for result in results}
             yield results
 
-    def _measure(
-        self, picture: Picture, frame: int, barrier: int, step: Step, previous: Mapping[int, Mask]
-    ) -> list[FrameResult]:
-        encoded = None if self.segmenter is None else self.segmenter.encode(picture)
-        results = []
-        for name, before in previous.items():
-            probability = step.probabilities[name]
-            affinity = None if step.affinity is None else step.affinity.get(name)
-            points = prototype_points(affinity, probability, rivals(step.probabilities, name))
+    def _track_object(
+        self, object_id: int, frame: int, start: int, image: Image, encoded: object, step: Step, previous: Mask
+    ) -> FrameResult:
+        probability = step.probabilities[object_id]
+        affinity = None if step.affinity is None else step.affinity.get(object_id)
+        points = prototype_points(affinity, probability, rival_mask(step.probabilities, object_id))
+        if self.segmenter is None:
             refined = Refined(probability > 0.5, "propagated", 0.0, 0.0)
-            if self.segmenter is not None:
-                refined = refine(self.segmenter, picture, points, probability, encoded)
-            terms = {
-                **mask_terms(refined.mask, probability, before),
-                **affinity_terms(affinity, refined.mask),
-                **self.likeness.terms(name, picture, refined.mask),
-            }
-            if self.segmenter is not None:
-                terms |= {"segmenter": refined.score, "refined_iou": refined.iou}
-            results.append(FrameResult(frame, name, refined.mask, refined.source, points, terms, score(terms), barrier))
-        return results
+        else:
+            refined = refine(self.segmenter, image, points, probability, encoded)
+        terms = {
+            **mask_terms(refined.mask, probability, previous),
+            **affinity_terms(affinity, refined.mask),
+            **self.appearance.terms(object_id, image, refined.mask),
+        }
+        if self.segmenter is not None:
+            terms |= {"segmenter": refined.score, "refined_iou": refined.iou}
+        score = combine_terms(terms)
+        return FrameResult(frame, object_id, refined.mask, refined.source, points, terms, score, start)
 
 
-def rivals(probabilities: Mapping[int, Probability], object_id: int) -> Mask | None:
-    """Where any other object is; None where there is no other."""
-    others = [probability > 0.5 for name, probability in probabilities.items() if name != object_id]
-    return np.logical_or.reduce(others) if others else None
+def rival_mask(probabilities: Mapping[int, Probability], object_id: int) -> Mask | None:
+    """Return the union of all other objects, (H, W); None if there are no others."""
+    rivals = [probability > 0.5 for rival_id, probability in probabilities.items() if rival_id != object_id]
+    return np.logical_or.reduce(rivals) if rivals else None

@@ -1,30 +1,27 @@
-"""Check this first: the segments in the order in which a look at them is worth most, and where in them to begin."""
+"""Review queue: segments ranked by how much they need review, and the frame to correct first in each."""
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from avseg.annotate.quality.scores import BAD, SegmentQuality, longest_bad_run, segment_quality
 
-Key = TypeVar("Key", bound=Hashable)
-
 
 @dataclass(frozen=True)
-class Check:
+class ReviewItem:
     """A segment in the queue.
 
     Attributes:
-        segment: its id.
+        segment_id: the segment.
         quality: of its frames that nobody has accepted.
-        severity: 0 to 1, what the queue is sorted by.
-        frame: the one to mend first.
-        frames: how many propagate anew when that one is mended: up to the nearest accepted ones.
-        bad: how many of these are bad now.
+        severity: 0 to 1; the queue is sorted by it.
+        frame: the frame to correct first.
+        frames: number of other frames that a correction propagates to: up to the nearest accepted ones.
+        bad: number of bad frames among these.
     """
 
-    segment: Hashable
+    segment_id: int
     quality: SegmentQuality
     severity: float
     frame: int
@@ -32,50 +29,51 @@ class Check:
     bad: int
 
 
-def worst_first(
-    scores: Mapping[Key, Mapping[int, float]], accepted: Mapping[Key, Collection[int]] | None = None
-) -> list[Check]:
-    """Ranks segments, the worst first; those of which every frame is accepted are left out.
+def rank_worst_first(
+    scores: Mapping[int, Mapping[int, float]], accepted: Mapping[int, Collection[int]] | None = None
+) -> list[ReviewItem]:
+    """Rank segments, the worst first, leaving out those with only accepted frames.
 
     Args:
-        scores: by segment, then by frame (see `quality.score`).
-        accepted: frames of each segment that somebody has looked at.
+        scores: by segment id, then by frame; see `scores.combine_terms`.
+        accepted: frames of each segment that somebody has reviewed.
     """
-    checks = []
-    for segment, frames in scores.items():
-        seen = set((accepted or {}).get(segment, ()))
-        open_frames = {frame: frames[frame] for frame in sorted(frames) if frame not in seen}
-        if open_frames:
-            checks.append(_check(segment, open_frames, seen))
-    return sorted(checks, key=lambda check: -check.severity)
+    items = []
+    for segment_id, frame_scores in scores.items():
+        reviewed = set((accepted or {}).get(segment_id, ()))
+        open_scores = {frame: frame_scores[frame] for frame in sorted(frame_scores) if frame not in reviewed}
+        if open_scores:
+            items.append(_make_item(segment_id, open_scores, reviewed))
+    return sorted(items, key=lambda item: -item.severity)
 
 
-def severity(scores: Collection[float]) -> float:
-    """How much a segment needs a look, 0 to 1.
+def compute_severity(scores: Collection[float]) -> float:
+    """Compute how much a segment needs review, 0 to 1.
 
-    Half by its 10th percentile, which one unlucky frame does not move; the rest by how long it is bad in a row, and by
-    its worst frame.
+    One half is the 10th percentile, which a single bad frame does not move; the longest bad run and the worst frame
+    make a quarter each.
     """
     quality = segment_quality(list(scores))
     run = quality.longest_bad_run / max(len(scores), 1)
     return 0.5 * (1 - quality.p10) + 0.25 * run + 0.25 * (1 - quality.minimum)
 
 
-def _check(segment: Hashable, scores: Mapping[int, float], accepted: Collection[int]) -> Check:
-    frames, values = list(scores), np.array(list(scores.values()))
+def _make_item(segment_id: int, scores: Mapping[int, float], accepted: Collection[int]) -> ReviewItem:
+    frames = list(scores)
+    values = np.array(list(scores.values()))
     start, end = longest_bad_run(list(values))
     if start == end:
         start, end = 0, len(values)
-    # the worst frame of the longest bad run: both ways from it lead out of the run
-    frame = frames[start + int(values[start:end].argmin())]
-    low = max((other for other in accepted if other < frame), default=frames[0] - 1)
-    high = min((other for other in accepted if other > frame), default=frames[-1] + 1)
-    again = [other for other in frames if low < other < high]
-    return Check(
-        segment=segment,
+    # the worst frame of the longest bad run: propagation from it covers the run in both directions
+    worst = frames[start + int(values[start:end].argmin())]
+    low = max((frame for frame in accepted if frame < worst), default=frames[0] - 1)
+    high = min((frame for frame in accepted if frame > worst), default=frames[-1] + 1)
+    affected = [frame for frame in frames if low < frame < high]
+    return ReviewItem(
+        segment_id=segment_id,
         quality=segment_quality(list(values)),
-        severity=severity(list(values)),
-        frame=frame,
-        frames=len(again) - 1,
-        bad=sum(scores[other] < BAD for other in again),
+        severity=compute_severity(list(values)),
+        frame=worst,
+        frames=len(affected) - 1,
+        bad=sum(scores[frame] < BAD for frame in affected),
     )

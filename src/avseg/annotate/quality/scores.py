@@ -1,11 +1,11 @@
-"""How good a propagated mask is, from what is known without a truth: terms per frame, a score, numbers per segment.
+"""Quality of propagated masks without ground truth: terms per frame, a score per frame, a summary per segment.
 
-Every term is 0 to 1, 1 is good, and needs no further model. The weights are fixed; each frame keeps its terms, so that
-the weights can be fitted later to what annotators accepted and what they mended.
+Each term is 0 (bad) to 1 (good) and needs no further model. The weights are fixed; each frame keeps its terms, so that
+weights can be fitted later to what annotators accepted and corrected.
 
-How often a spoiled propagation comes first in the queue among six good ones, on toy films that the weights were not
-chosen on (start from another object, lost, leaked, swapped, frozen, jitter, shrunk, dilated; default backends; the one
-that is missed starts from another object of the same colours):
+Ablation: how often a corrupted propagation ranks first among six good ones, on toy videos that the weights were not
+chosen on (start from another object, lost, leaked, swapped, frozen, jitter, shrunk, dilated; default backends; the
+missed one starts from another object of the same colours):
 
 | terms | one accepted frame, 32 cases | both ends accepted, 15 cases |
 |---|---|---|
@@ -31,54 +31,53 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from avseg.annotate.propagation.refine import iou
 from avseg.annotate.protocols import Affinity, Mask, Probability
 
-BAD = 0.5  # a score below this asks for a look
-FLOOR = 0.02  # the least a term can be, so that one of 0 does not hide all others
+BAD = 0.5  # frames with a lower score need review
+FLOOR = 0.02  # lower bound of a term, so that a single zero does not hide all other terms
 
 
 class Weight(NamedTuple):
-    """How much a term counts, and the value from which on nothing is wrong."""
+    """Weight of a term in the score, and the value at which the term counts as perfect."""
 
     weight: float
-    fine: float = 1.0
+    perfect: float = 1.0
 
 
 WEIGHTS = {
-    # the strongest: two ways from two accepted frames meet only where both are right
+    # the strongest: tracks from two accepted frames agree only where both are right
     "agreement": Weight(3.0, 0.9),
-    # a mask that the memory of the accepted frame does not see where the mask is: leaked, lost, swapped, frozen
+    # the memory of the accepted frame sees no object where the mask is: leaked, lost, swapped, frozen
     "evidence": Weight(2.0, 0.7),
-    # the segmenter sees edges of this picture alone, the propagator time: where they differ, one has drifted
+    # the segmenter uses edges of this image alone, the propagator time: where they differ, one has drifted
     "refined_iou": Weight(2.0, 0.9),
-    # the colours of the accepted masks, also of other segments: only this knows a start from another object
+    # colours of the accepted masks, also of other segments: the only term that detects a start from another object
     "likeness": Weight(2.0, 0.8),
-    # its own opinion; it is as sure of a part, or of a neighbour, as of the object
+    # confidence of the segmenter, which is as high for a part or a neighbour as for the object
     "segmenter": Weight(1.0, 0.85),
-    # how near the nearest prototypes are, and how few they are; both fall with light and blur as well
+    # how near and how few the nearest prototypes are; both fall with changing light and blur too
     "nearness": Weight(0.25, 0.3),
     "focus": Weight(0.1, 0.3),
-    # soft masks are soft at every edge, more so of small objects
+    # soft masks are soft at every edge, more so for small objects
     "certainty": Weight(0.5, 0.8),
-    # jumps in time; true objects are covered and turn too
+    # jumps in time; correct masks jump too when the object is occluded or turns
     "shape": Weight(1.0, 0.85),
     "area": Weight(1.0, 0.9),
-    # pieces are a sign of a leak, or of something in front
+    # several components indicate a leak, or an occluder
     "whole": Weight(0.25, 0.5),
-    # an object that is gone is either out of sight, for the annotator to say, or lost
+    # an empty mask: out of sight, which only the annotator can confirm, or lost
     "visible": Weight(2.0),
 }
 
 
 @dataclass(frozen=True)
 class SegmentQuality:
-    """Scores of a segment's frames in three numbers.
+    """Summary of the scores of a segment.
 
     Attributes:
-        minimum: of the scores.
-        p10: their 10th percentile.
-        longest_bad_run: most frames in a row with a score below `BAD`.
+        minimum: lowest score.
+        p10: 10th percentile of the scores.
+        longest_bad_run: largest number of consecutive frames with a score below `BAD`.
     """
 
     minimum: float
@@ -86,21 +85,23 @@ class SegmentQuality:
     longest_bad_run: int
 
 
-def score(terms: Mapping[str, float]) -> float:
-    """The weighted geometric mean of the terms, 0 to 1: one bad term is enough to draw a look.
+def combine_terms(terms: Mapping[str, float]) -> float:
+    """Compute the weighted geometric mean of the terms, 0 to 1: one bad term is enough for a low score.
 
     Args:
-        terms: some of `WEIGHTS`; unknown ones are only told, not counted. 1 where none is known.
+        terms: some of `WEIGHTS`; others are ignored. The score is 1 without any.
     """
-    known = {name: WEIGHTS[name] for name in terms if name in WEIGHTS}
-    if not known:
-        return 1.0
-    logs = sum(weight * math.log(min(max(terms[name] / fine, FLOOR), 1.0)) for name, (weight, fine) in known.items())
-    return math.exp(logs / sum(weight for weight, _ in known.values()))
+    log_sum = weight_sum = 0.0
+    for name, value in terms.items():
+        if name in WEIGHTS:
+            weight, perfect = WEIGHTS[name]
+            log_sum += weight * math.log(min(max(value / perfect, FLOOR), 1.0))
+            weight_sum += weight
+    return math.exp(log_sum / weight_sum) if weight_sum else 1.0
 
 
 def segment_quality(scores: Sequence[float]) -> SegmentQuality:
-    """Sums up the scores of consecutive frames; of no frame: all is well."""
+    """Summarise the scores of consecutive frames; without frames the quality is perfect."""
     if not len(scores):
         return SegmentQuality(1.0, 1.0, 0)
     start, end = longest_bad_run(scores)
@@ -108,112 +109,127 @@ def segment_quality(scores: Sequence[float]) -> SegmentQuality:
 
 
 def longest_bad_run(scores: Sequence[float]) -> tuple[int, int]:
-    """The first of the longest runs of scores below `BAD`, as [start, end) in places of the sequence."""
-    best, start = (0, 0), 0
-    for place, value in enumerate([*scores, 1.0]):
-        if value >= BAD:
-            if place - start > best[1] - best[0]:
-                best = (start, place)
-            start = place + 1
-    return best
+    """Find the first of the longest runs of scores below `BAD`, as indices [start, end)."""
+    longest = (0, 0)
+    start = 0
+    for index, score in enumerate([*scores, 1.0]):  # the last one ends a run at the end
+        if score >= BAD:
+            if index - start > longest[1] - longest[0]:
+                longest = (start, index)
+            start = index + 1
+    return longest
 
 
 def mask_terms(mask: Mask, probability: Probability, previous: Mask | None) -> dict[str, float]:
-    """Terms of one mask by itself and beside the one before.
+    """Compute the terms of one mask by itself and relative to the previous one.
 
     Args:
         mask: (H, W).
-        probability: (H, W), what the propagator said.
-        previous: (H, W), the mask of the neighbouring frame that it came from; None where there is none.
+        probability: (H, W), from the propagator.
+        previous: (H, W), the mask of the neighbouring frame that it was propagated from, or None.
     """
     if not mask.any():
         return {"visible": 0.0}
-    terms = {"visible": 1.0, "whole": 1 / components(mask), "certainty": certainty(probability)}
+    terms = {"visible": 1.0, "whole": 1 / count_components(mask), "certainty": certainty(probability)}
     if previous is not None and previous.any():
-        areas = sorted((np.count_nonzero(mask), np.count_nonzero(previous)))
-        terms["area"] = float(areas[0] / areas[1])
-        terms["shape"] = shifted_iou(mask, previous)
+        smaller, larger = sorted((np.count_nonzero(mask), np.count_nonzero(previous)))
+        terms["area"] = float(smaller / larger)
+        terms["shape"] = shape_iou(mask, previous)
     return terms
 
 
 def affinity_terms(affinity: Affinity | None, mask: Mask) -> dict[str, float]:
-    """Terms of what the memory says where the mask is.
+    """Compute the terms of the propagator's memory at the mask.
 
-    `evidence` is the overlap of the mask with where the memory sees the object, in the mask's neighbourhood.
+    `evidence` is the IoU of the mask and the memory's evidence for the object, in the neighbourhood of the mask.
     """
     if affinity is None or not mask.any():
         return {}
-    covered = coverage(mask, affinity.centres)
-    inside = covered if covered.max() > 0 else covered + 1
+    covered = cell_coverage(mask, affinity.centres)  # (h, w)
+    weights = covered if covered.max() > 0 else covered + 1
     near = _neighbourhood(mask, affinity.centres)
-    low, high = np.minimum(affinity.evidence, covered)[near].sum(), np.maximum(affinity.evidence, covered)[near].sum()
+    intersection = np.minimum(affinity.evidence, covered)[near].sum()
+    union = np.maximum(affinity.evidence, covered)[near].sum()
     return {
-        "evidence": float(low / high) if high > 0 else 0.0,
-        "nearness": float(np.average(affinity.strongest, weights=inside)),
-        "focus": 1 - float(np.average(affinity.entropy, weights=inside)),
+        "evidence": float(intersection / union) if union > 0 else 0.0,
+        "nearness": float(np.average(affinity.strongest, weights=weights)),
+        "focus": 1 - float(np.average(affinity.entropy, weights=weights)),
     }
 
 
-def coverage(mask: Mask, centres: npt.NDArray[np.float32], samples: int = 3) -> npt.NDArray[np.float32]:
-    """The share of each cell that a mask covers, (h, w); centres (h, w, 2) in pixels."""
-    side_x, side_y = _cell_size(centres, mask.shape)
+def cell_coverage(mask: Mask, centres: npt.NDArray[np.float32], samples: int = 3) -> npt.NDArray[np.float32]:
+    """Estimate the fraction of each cell that a mask covers, (h, w), from `samples`² points; centres (h, w, 2)."""
+    width, height = _cell_size(centres, mask.shape)
     offsets = (np.arange(samples) + 0.5) / samples - 0.5
     total = np.zeros(centres.shape[:2], np.float32)
     for dy in offsets:
         for dx in offsets:
-            x = np.clip(centres[..., 0] + dx * side_x, 0, mask.shape[1] - 1).astype(np.int64)
-            y = np.clip(centres[..., 1] + dy * side_y, 0, mask.shape[0] - 1).astype(np.int64)
+            x = np.clip(centres[..., 0] + dx * width, 0, mask.shape[1] - 1).astype(np.int64)
+            y = np.clip(centres[..., 1] + dy * height, 0, mask.shape[0] - 1).astype(np.int64)
             total += mask[y, x]
     return np.asarray(total / samples**2, np.float32)
 
 
-def components(mask: Mask, least: float = 0.02) -> int:
-    """How many pieces a mask has, without those of less than a share `least` of it; at least 1."""
-    pieces, count = ndimage.label(mask)
+def count_components(mask: Mask, min_fraction: float = 0.02) -> int:
+    """Count the connected components of a mask that have at least `min_fraction` of its pixels; at least 1."""
+    labels, count = ndimage.label(mask)
     if count <= 1:
         return 1
-    sizes = np.bincount(pieces.ravel())[1:]
-    return max(int((sizes >= least * sizes.sum()).sum()), 1)
+    sizes = np.bincount(labels.ravel())[1:]
+    return max(int((sizes >= min_fraction * sizes.sum()).sum()), 1)
 
 
 def certainty(probability: Probability) -> float:
-    """Mean of 2 |p - 0.5| over the pixels that the object may have, p > 0.1."""
+    """Compute the mean of 2 |p - 0.5| over the pixels that may be the object, p > 0.1."""
     possible = probability[probability > 0.1]
     return float(np.abs(2 * possible - 1).mean()) if len(possible) else 0.0
 
 
-def shifted_iou(mask: Mask, other: Mask) -> float:
-    """IoU of two masks, not empty, laid with their centroids on each other: of their shapes, not their places."""
-    crops = [_centred(one, _reach(mask, other)) for one in (mask, other)]
-    return iou(*crops)
+def iou(a: Mask, b: Mask) -> float:
+    """Compute the intersection over union; 1 for two empty masks."""
+    union = np.count_nonzero(a | b)
+    return float(np.count_nonzero(a & b) / union) if union else 1.0
 
 
-def _reach(*masks: Mask) -> int:
-    sides = [np.ptp(np.flatnonzero(mask.any(axis=axis))) + 1 for mask in masks for axis in (0, 1)]
-    return int(max(sides))
+def shape_iou(a: Mask, b: Mask) -> float:
+    """Compute the IoU of two nonempty masks with aligned centroids, which compares their shapes only."""
+    radius = 0
+    for mask in (a, b):
+        for axis in (0, 1):
+            radius = max(radius, int(np.ptp(np.flatnonzero(mask.any(axis=axis)))) + 1)
+    return iou(_centred(a, radius), _centred(b, radius))
 
 
-def _centred(mask: Mask, reach: int) -> Mask:
-    """A square of 2 * reach + 1 pixels with the mask's centroid in its middle."""
+def _centred(mask: Mask, radius: int) -> Mask:
+    """Crop a square of 2 * radius + 1 pixels around the centroid of a mask."""
     rows, columns = np.nonzero(mask)
-    top, left = round(float(rows.mean())) - reach, round(float(columns.mean())) - reach
-    square = np.zeros((2 * reach + 1, 2 * reach + 1), np.bool_)
+    top = round(float(rows.mean())) - radius
+    left = round(float(columns.mean())) - radius
+    square = np.zeros((2 * radius + 1, 2 * radius + 1), np.bool_)
     square[rows - top, columns - left] = True
     return square
 
 
 def _neighbourhood(mask: Mask, centres: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Cells in the box of twice the mask's sides."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    side_x, side_y = _cell_size(centres, mask.shape)
-    half_x, half_y = (columns[-1] - columns[0] + 1) / 2 + side_x, (rows[-1] - rows[0] + 1) / 2 + side_y
-    x = np.abs(centres[..., 0] - (columns[0] + columns[-1]) / 2) <= 2 * half_x
-    y = np.abs(centres[..., 1] - (rows[0] + rows[-1]) / 2) <= 2 * half_y
-    return np.asarray(x & y)
+    """Select the cells, (h, w), in a box with twice the sides of the mask."""
+    cell_width, cell_height = _cell_size(centres, mask.shape)
+    near_x = _near_extent(centres[..., 0], np.flatnonzero(mask.any(axis=0)), cell_width)
+    near_y = _near_extent(centres[..., 1], np.flatnonzero(mask.any(axis=1)), cell_height)
+    return np.asarray(near_x & near_y)
+
+
+def _near_extent(
+    centres: npt.NDArray[np.float32], occupied: npt.NDArray[np.intp], cell_size: float
+) -> npt.NDArray[np.bool_]:
+    """Compare one coordinate of the cells with the rows or columns that a mask occupies."""
+    first, last = occupied[0], occupied[-1]
+    half_length = (last - first + 1) / 2 + cell_size
+    return np.asarray(np.abs(centres - (first + last) / 2) <= 2 * half_length)
 
 
 def _cell_size(centres: npt.NDArray[np.float32], size: tuple[int, ...]) -> tuple[float, float]:
-    h, w = centres.shape[:2]
-    x = float(centres[0, 1, 0] - centres[0, 0, 0]) if w > 1 else float(size[1])
-    y = float(centres[1, 0, 1] - centres[0, 0, 1]) if h > 1 else float(size[0])
-    return x, y
+    """Return width and height of a cell in pixels."""
+    rows, columns = centres.shape[:2]
+    width = float(centres[0, 1, 0] - centres[0, 0, 0]) if columns > 1 else float(size[1])
+    height = float(centres[1, 0, 1] - centres[0, 0, 1]) if rows > 1 else float(size[0])
+    return width, height

@@ -168,10 +168,10 @@ def _tables(document: Document) -> Snapshot:
 
 
 def _segment(document: Document, segment_id: int) -> SegmentRow:
-    segment, spent = document.segments[segment_id], document.spent.get(segment_id)
+    segment, spent = document.segments[segment_id], document.effort.get(segment_id)
     return {
         "id": segment.id,
-        "object": segment.object,
+        "object": segment.object_id,
         "start": segment.start,
         "end": segment.end,
         "status": segment.status,
@@ -184,9 +184,9 @@ def _history(document: Document) -> History:
     done: list[str] = []
     undone: list[str] = []
     for step in document.history:
-        name = _STEP_NAMES.get(step["op"], step["op"].replace("_", " "))
-        title = f"{name}, {step['frames']} frames" if step["frames"] > 1 else name
-        (undone if step["undone"] else done).append(title)
+        name = _STEP_NAMES.get(step.op, step.op.replace("_", " "))
+        title = f"{name}, {step.frames} frames" if step.frames > 1 else name
+        (undone if step.undone else done).append(title)
     return {"done": done[: -_MAX_STEPS - 1 : -1], "undone": undone[:_MAX_STEPS]}
 
 

@@ -48,7 +48,7 @@ class OpenVideo:
         self.tag = f"{size:x}-{modified:x}"
         self.session = Session(document, film, self.recorder, propagator, on_event=self.hub.publish)
         self._author = threading.local()
-        document.listen(self._publish_change)
+        document.subscribe(self._publish_change)
 
     @contextmanager
     def edited_by(self, client: str) -> Iterator[None]:
@@ -68,13 +68,13 @@ class OpenVideo:
     def review_queue(self) -> dict[str, object]:
         """List the segments, the worst first, and the quality of each."""
         rows, quality = [], {}
-        for check in self.session.queue():
-            segment_id = int(str(check.segment))
+        for check in self.session.review_queue():
+            segment_id = check.segment_id
             quality[str(segment_id)] = asdict(check.quality)
             rows.append(
                 {
                     "segment": segment_id,
-                    "object": self.document.segments[segment_id].object,
+                    "object": self.document.segments[segment_id].object_id,
                     "frame": check.frame,
                     "score": check.quality.minimum,
                     "bad": check.bad,

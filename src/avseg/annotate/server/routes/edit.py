@@ -65,7 +65,7 @@ class Editor:
             "snapshot": serialize.changed_snapshot(self.document, ranges),
             "touched": list(ranges.values()),
             "frames": frames,
-            "added": [change.segment or change.object for change in changes],
+            "added": [change.segment_id or change.object_id for change in changes],
         }
 
 
@@ -136,7 +136,7 @@ def _apply_all(video: OpenVideo, body: schemas.Operations) -> list[Change]:
     base = {"base_version": body.base_version}
     if not following:
         return [video.document.do({**first, **base})]
-    with video.document.together():
+    with video.document.transaction():
         changes = [video.document.do({**first, **base})]
         for op in following:
             # the first operation has made a newer version
@@ -156,10 +156,10 @@ def _repeat(step: Callable[..., Change], body: schemas.Steps) -> list[Change]:
 
 
 def _undo_message(video: OpenVideo) -> str:
-    done = [step["op"] for step in video.document.history if not step["undone"]]
+    done = [step.op for step in video.document.history if not step.undone]
     return f"undone: {done[-1].replace('_', ' ') if done else ''}"
 
 
 def _redo_message(video: OpenVideo) -> str:
-    undone = [step["op"] for step in video.document.history if step["undone"]]
+    undone = [step.op for step in video.document.history if step.undone]
     return f"done again: {undone[0].replace('_', ' ') if undone else ''}"

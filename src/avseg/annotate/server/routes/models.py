@@ -22,7 +22,7 @@ async def _propagate(body: schemas.Propagate, video: VideoDep, workspace: Worksp
 
     def start() -> dict[str, object]:
         run = video.session.propagate(body.segment, body.direction, body.refine, body.frame, body.whole)
-        return {"total": run.total, "run": run.run}
+        return {"total": run.total, "run": run.start_version}
 
     return JSONResponse(await workspace.pools.edit(start))
 
@@ -36,7 +36,7 @@ async def _cancel(video: VideoDep) -> dict[str, object]:
 @router.post("/v/{key}/look")
 async def _prefetch(body: schemas.Prefetch, video: VideoDep) -> dict[str, object]:
     """Encode frames that are likely to be clicked in as soon as the models are idle."""
-    video.session.look(frame for frame in body.frames if frame < video.film.frames)
+    video.session.encode_ahead(frame for frame in body.frames if frame < video.film.frames)
     return {}
 
 
