@@ -9,7 +9,7 @@ padded with its last second, as the official features are.
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, product
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -119,15 +119,17 @@ class ClipPredictor:
 
     def _score(self, windows: Sequence["Window"]) -> Iterator[tuple["Second", list[np.ndarray]]]:
         """Score windows; yields each new second with the maps (h, w) of its frames."""
-        sounds = [window.sound(self.model.frontend) for window in windows]  # once per window, shared by its clips
-        clips: list[tuple[int, int]] = []
+        sounds: list[Tensor] = []  # (T, *shape) of each window, shared by its clips
+        clips: list[tuple[int, int]] = []  # window and clip in it
         for number, window in enumerate(windows):
-            clips.extend((number, clip) for clip in range(window.clips))
+            sounds.append(window.sound(self.model.frontend))
+            clips.extend(product([number], range(window.clips)))
         maps: dict[tuple[int, int], np.ndarray] = {}  # by second and frame in it
         for chunk in batched(clips, self.batch):
             images = torch.stack([windows[number].images(clip) for number, clip in chunk])  # (B, T, 3, h, w)
             sound = torch.stack([sounds[number] for number, _ in chunk])  # (B, T, *shape)
-            for (number, clip), probabilities in zip(chunk, self._predict_batch(images, sound), strict=True):
+            probabilities_batch = self._predict_batch(images, sound)  # (B, T, h, w)
+            for (number, clip), probabilities in zip(chunk, probabilities_batch, strict=True):
                 window = windows[number]
                 for second, probability in zip(window.seconds[window.new], probabilities[window.new], strict=True):
                     maps[second.number, clip] = probability
@@ -180,7 +182,9 @@ class Window:
 
     def images(self, clip: int) -> Tensor:
         """Stack the frames of a clip (T, 3, h, w): the clip-th of each second, or its last; the end is repeated."""
-        images = [second.images[min(clip, len(second.images) - 1)] for second in self.seconds]
+        images = []
+        for second in self.seconds:
+            images.append(second.images[min(clip, len(second.images) - 1)])
         images += [images[-1]] * (self.length - len(images))
         return torch.stack(images)
 

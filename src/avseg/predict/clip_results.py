@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 import numpy as np
 
@@ -65,8 +65,8 @@ class ClipResults:
             self.shown = {
                 "time": self.rows[0]["time"],
                 "frame": self.rows[0]["frame"],
-                "mean_probability": float(np.mean([row["mean_probability"] for row in self.rows])),
-                "mask_share": float(np.mean([row["mask_share"] for row in self.rows])),
+                "mean_probability": _mean(self.rows, "mean_probability"),
+                "mask_share": _mean(self.rows, "mask_share"),
             }
         share = self.shown["mask_share"]
         row = {"second": second, **self.shown, "sound_dbfs": self.levels[second], "sounding": share > 0}
@@ -79,3 +79,7 @@ class ClipResults:
         """Return "seconds", "sounding" (seconds with a marked pixel) and "mask_share" (mean over the seconds)."""
         count = len(self.shares)
         return {"seconds": count, "sounding": self.sounding, "mask_share": sum(self.shares) / max(count, 1)}
+
+
+def _mean(rows: list[_FrameRow], key: Literal["mean_probability", "mask_share"]) -> float:
+    return float(np.mean([row[key] for row in rows]))

@@ -76,7 +76,7 @@ class LongResults:
         self.tracks.update(frame)
         if self.predictor.region == "mask":
             self._write_masks(frame)
-        if self.boxes is not None:
+        if self.boxes is not None:  # also without any box: the file lists all scored frames
             self._write_boxes(self.boxes, frame)
         if self.release is not None:
             self.release.update(frame)
@@ -133,7 +133,7 @@ class LongResults:
         }
 
     def _write_masks(self, frame: FramePrediction) -> None:
-        union = np.zeros(self.size, np.bool_)
+        union = np.zeros(self.size, np.bool_)  # of all classes
         for label, mask in frame.masks.items():
             folder = self.folder / "masks" / self.predictor.names[label].replace(" ", "_").replace("/", "_")
             folder.mkdir(exist_ok=True)
@@ -187,6 +187,7 @@ class LongResults:
         for label in sorted(starts, key=lambda label: (starts[label], label)):
             colour = self.predictor.colour(label)
             lanes.append(Lane(self.predictor.names[label], colour, _merge(spans[label]), audible.get(label, ())))
+        # the waveform ends with the last full second, the video earlier
         rate = len(self.sound.wave) / max(self.video.seconds, 1)
         wave = self.sound.wave[: max(round(self.video.duration * rate), 1)]
         title = f"{self.video.path.name}   {self.video.duration:.1f} s   {self.predictor.model_name}"

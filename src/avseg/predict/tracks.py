@@ -65,7 +65,7 @@ class Tracks:
             self._continue(label, boxes, frame.begin)
 
     def _continue(self, label: int, boxes: np.ndarray, begin: int) -> None:
-        tracks = self.open.get(label, [])
+        tracks = self.open.get(label, [])  # those of the frame before
         matches = _match(tracks, boxes)
         self._close([track for number, track in enumerate(tracks) if number not in matches.values()], begin)
         self.open[label] = []
@@ -92,6 +92,7 @@ class Tracks:
         queue = sorted(self.closed, key=lambda track: (-track.start, -track.label, -track.end))
         while queue:
             track = queue.pop()
+            # the first of several that are alike keeps its frames, the others are split
             if unique.setdefault((track.start, track.label, track.end), track) is track:
                 continue
             if track.end - track.start > 1:

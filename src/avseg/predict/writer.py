@@ -53,7 +53,7 @@ def write_prediction(
         UserError: the video cannot be decoded, or the overlay cannot be encoded.
     """
     with replace_folder(folder) as staging, ExitStack() as files:
-        prediction = predictor.predict(video)
+        prediction = predictor.predict(video)  # frames are decoded and scored when the painter asks for them
         video = prediction.video
         header = {"video": describe(video), "checkpoint": checkpoint, **predictor.settings}
         file = files.enter_context((staging / "scores.json").open("w", encoding="utf-8"))
@@ -105,6 +105,7 @@ class Painter:
 
     def paint(self, image: np.ndarray, frame: Frame) -> np.ndarray:
         """Return the frame (H, W, 3) with the prediction that holds in it."""
+        # several predictions may begin here if no frame starts in a second
         while self.next is not None and self.next.begin <= frame.number:
             self._take(self.next)
         return image if self.drawing is None else self.drawing.on(image)
