@@ -1,4 +1,4 @@
-"""A slow-down is seen in the history: by ratio where there is a published form, else by the value itself."""
+"""Slow-downs are detected: by ratio where there is a published form, else by the value itself."""
 
 from pathlib import Path
 
@@ -8,24 +8,24 @@ from benchmarks import history
 
 
 def run(ours: float, published: float | None = None, machine: str = "m") -> dict[str, object]:
-    other = () if published is None else [published]
-    return history.entry([Comparison("x", "ms", [ours], other)], machine, "abc", "now")
+    published_values = () if published is None else [published]
+    return history.entry([Comparison("x", "ms", [ours], published_values)], machine, "abc", "now")
 
 
 def test_what_is_appended_is_read(tmp_path: Path) -> None:
     path = tmp_path / "new/history.jsonl"
     entries = [run(1.0, 2.0), run(3.0)]
     assert history.read_history(path) == []
-    for each in entries:
-        history.append(path, each)
+    for run_entry in entries:
+        history.append(path, run_entry)
     assert history.read_history(path) == entries
     path.write_text(path.read_text() + 'null\n{}\n{"when": "cut o')
     assert history.read_history(path) == entries
 
 
-def test_a_slower_ratio_is_named() -> None:
-    before = [run(10, 100), run(10, 110), run(10, 90)]
-    (line,) = history.slower(run(20, 100), before)
+def test_a_slower_ratio_is_listed() -> None:
+    earlier = [run(10, 100), run(10, 110), run(10, 90)]
+    (line,) = history.slower(run(20, 100), earlier)
     assert line == "x: 2.00 times what it was in the last 3 runs"
 
 

@@ -1,4 +1,4 @@
-"""The steps and parts run in both forms, and operations are counted; no test asks how long anything takes."""
+"""The steps and components run in both forms, and operations are counted; times are not checked."""
 
 import pytest
 import torch
@@ -40,10 +40,10 @@ def test_forms_that_disagree_are_refused() -> None:
 
 def test_all_parts_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_parts, "VGGish", lambda: nn.Flatten(2))
-    found = bench_parts.measure(1, "cpu", small=True)
-    names = " ".join(each.name for each in found)
+    comparisons = bench_parts.measure(1, "cpu", small=True)
+    names = " ".join(comparison.name for comparison in comparisons)
     assert all(word in names for word in ("encoder", "neck", "decoder", "sound", "TPAVI"))
-    assert [each.x for each in found if each.curve == "TPAVI: time over T"] == [5, 10]
+    assert [comparison.x for comparison in comparisons if comparison.curve == "TPAVI: time over T"] == [5, 10]
 
 
 def test_the_quadratic_form_is_left_out_where_it_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:

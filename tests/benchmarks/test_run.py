@@ -1,4 +1,4 @@
-"""The benchmarks run and compare equal things; no test asks how long anything takes."""
+"""The benchmarks run and compare equal values; times are not checked."""
 
 import json
 from pathlib import Path
@@ -24,8 +24,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_quick")
 def test_small_run_writes_the_ratios(tmp_path: Path) -> None:
-    said = avseg(["bench", "--small", "--repeats", "2", "--out", str(tmp_path), "--only", *QUICK])
-    assert said.code == 0, said.err
+    result = avseg(["bench", "--small", "--repeats", "2", "--out", str(tmp_path), "--only", *QUICK])
+    assert result.code == 0, result.err
     report = json.loads((tmp_path / "benchmarks.json").read_text())
     assert [len(c["ours"]) for c in report["comparisons"]] == [2, 1, 2, 2, 2]
     assert report["comparisons"][1]["ratio"] == 25
@@ -35,31 +35,31 @@ def test_small_run_writes_the_ratios(tmp_path: Path) -> None:
     assert len(lines) == 2 + 5 + 2
     assert ">= 10: yes" in lines[3]
     assert Image.open(tmp_path / "benchmarks.png").width > 800
-    assert not (tmp_path / "history.jsonl").exists()  # tiny sizes say nothing
+    assert not (tmp_path / "history.jsonl").exists()  # tiny sizes do not measure speed
 
 
 @pytest.mark.usefixtures("_quick")
-def test_a_slow_down_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_down_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([1.0, 1.0, 3.0])
     monkeypatch.setattr(bench_log_mel, "measure", lambda *_, **__: [Comparison("x", "ms", [next(times)])])
     monkeypatch.setattr(run, "peak_flops", lambda *_: 1e9)
     monkeypatch.setattr(run, "RECORDED", tmp_path / "none.jsonl")
-    words = ["bench", "--only", "log_mel", "--out", str(tmp_path)]
-    assert ["slower" in avseg(words).out for _ in range(3)] == [False, False, True]
+    arguments = ["bench", "--only", "log_mel", "--out", str(tmp_path)]
+    assert ["slower" in avseg(arguments).out for _ in range(3)] == [False, False, True]
     assert len((tmp_path / "history.jsonl").read_text().splitlines()) == 3
 
 
 @pytest.mark.usefixtures("_quick")
-def test_a_failed_part_costs_the_others_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_part_keeps_the_results_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> list[Comparison]:
         raise RuntimeError("the two forms disagree")
 
     monkeypatch.setattr(bench_log_mel, "measure", lambda *_, **__: [Comparison("x", "ms", [3.0])])
     monkeypatch.setattr(bench_fscore, "measure", fail)
-    said = avseg(["bench", "--small", "--only", "fscore", "log_mel", "--out", str(tmp_path)])
-    assert said.code == 1
-    assert "failed, see above: fscore" in said.out
-    assert "the two forms disagree" in said.err
+    result = avseg(["bench", "--small", "--only", "fscore", "log_mel", "--out", str(tmp_path)])
+    assert result.code == 1
+    assert "failed, see above: fscore" in result.out
+    assert "the two forms disagree" in result.err
     assert [c["name"] for c in json.loads((tmp_path / "benchmarks.json").read_text())["comparisons"]] == ["x"]
 
 
@@ -74,32 +74,32 @@ def test_recorded_runs_are_compared_with(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("arguments", "message"),
     [
         (["--only", "trian"], "--only trian: unknown part; did you mean 'train'?; there are clips, log_mel"),
         (["--repeats", "0"], "--repeats 0 --threads 1: give 1 or more of both"),
     ],
 )
-def test_mistakes_are_told(words: list[str], told: str) -> None:
-    said = avseg(["bench", *words])
-    assert said.code == 2
-    assert told in said.err
-    assert said.err.count("\n") == 1
+def test_errors_are_one_line(arguments: list[str], message: str) -> None:
+    result = avseg(["bench", *arguments])
+    assert result.code == 2
+    assert message in result.err
+    assert result.err.count("\n") == 1
 
 
 @pytest.mark.slow
 def test_every_part_runs(tmp_path: Path) -> None:
-    said = avseg(["bench", "--small", "--repeats", "1", "--out", str(tmp_path)])
-    assert said.code == 0, said.err
-    found = json.loads((tmp_path / "benchmarks.json").read_text())["comparisons"]
-    assert {"train step: time over batch", "predict on 96p: memory over length"} <= {c["curve"] for c in found}
+    result = avseg(["bench", "--small", "--repeats", "1", "--out", str(tmp_path)])
+    assert result.code == 0, result.err
+    comparisons = json.loads((tmp_path / "benchmarks.json").read_text())["comparisons"]
+    assert {"train step: time over batch", "predict on 96p: memory over length"} <= {c["curve"] for c in comparisons}
 
 
-def test_without_the_source_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_the_source_the_error_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("avseg.cli.bench.__file__", str(tmp_path / "a/b/c/bench.py"))
-    said = avseg(["bench", "--small"])
-    assert (said.code, said.err.count("\n")) == (2, 1)
-    assert "needs the source" in said.err
+    result = avseg(["bench", "--small"])
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "needs the source" in result.err
 
 
 def test_memory_growth_sees_an_allocation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,9 +127,9 @@ def test_ratio_is_the_median_round() -> None:
     assert comparison.as_dict()["reached"] is False
 
 
-def test_an_output_that_is_a_file_is_told_before_anything_is_measured(tmp_path: Path) -> None:
+def test_an_output_that_is_a_file_is_refused_before_measuring(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for out in (tmp_path / "file", tmp_path / "file/below"):
-        said = avseg(["bench", "--small", "--out", str(out), "--only", "unknown"])
-        assert (said.code, said.out) == (2, "")
-        assert said.err == f"avseg: error: --out {out}: {tmp_path / 'file'} is a file; name a folder\n"
+        result = avseg(["bench", "--small", "--out", str(out), "--only", "unknown"])
+        assert (result.code, result.out) == (2, "")
+        assert result.err == f"avseg: error: --out {out}: {tmp_path / 'file'} is a file; name a folder\n"

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from avseg.cli.scores_table import scores_table
 from avseg.data.clip import Clip
 from avseg.metrics.registry import METRICS, metric_info, register_metric, select_metrics
 from avseg.models.scores import Scores
+from avseg.training.wandb_workspace import build_workspace, workspace_json
 from avseg.utils.errors import UserError
 
 
@@ -76,6 +78,26 @@ def test_a_registered_metric_follows_the_built_in_ones(loud_pixels):
     assert scores.compute()[loud_pixels] == 160
     assert [row[loud_pixels] for row in scores.per_clip().values()] == [80, 80]
     assert metric_info(loud_pixels).heading == "loud pixels (pixels)"
+
+
+def test_a_registered_metric_is_printed_with_its_title_and_unit(loud_pixels):
+    scores = {"own": {"miou": 0.5, loud_pixels: 160.0}, "noise": {"miou": 0.25, "g_miou": 0.6}}
+    table = scores_table({"split": "test", "clips": 2, "scores": scores})
+    assert [column.header for column in table.columns][1:] == ["J (mIoU)", "loud pixels (pixels)", "G-mIoU"]
+    assert [list(column.cells) for column in table.columns][2] == ["160.00", ""]
+
+
+def test_a_score_of_a_plugin_that_is_not_loaded_is_titled_by_its_key():
+    table = scores_table({"split": "test", "clips": 2, "scores": {"own": {"miou": 0.5, "boundary_f": 0.25}}})
+    assert [column.header for column in table.columns][1:] == ["J (mIoU)", "boundary_f"]
+
+
+@pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20")
+def test_a_registered_metric_has_panels_in_the_workspace(loud_pixels):
+    pytest.importorskip("wandb_workspaces", reason="wandb-workspaces is not installed")
+    text = workspace_json(build_workspace("avseg"))
+    assert "test/loud_pixels" in text
+    assert "val/loud_pixels" in text
 
 
 def test_a_run_may_select_registered_metrics(loud_pixels):
