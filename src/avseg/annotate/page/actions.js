@@ -1,35 +1,35 @@
-// Everything that changes the video. One request after the other: each builds on the version the last one made.
+// All edits of the video, one request at a time: each is based on the version that the previous one made.
 
 import { at, post } from "./api.js";
-import { loadQueue, reload, take } from "./document.js";
+import { loadQueue, reload, applySnapshot } from "./document.js";
 import { forgetMasks, put } from "./masks.js";
-import { complain, say } from "./status.js";
+import { showError, showStatus } from "./status.js";
 import { changed, infoOf, segmentAt, state } from "./store.js";
-import { clicked } from "./spend.js";
+import { countClick } from "./work_time.js";
 
-let line = Promise.resolve();
+let queue = Promise.resolve();
 
-// queues a request that carries the version it builds on; true when it was done
+// queue a request with the version it is based on; false if it failed
 function send(what, body) {
   const key = state.key;
   if (!key) return Promise.resolve(false);
   state.saving++;
   changed("saved");
-  const job = line.then(async () => {
+  const job = queue.then(async () => {
     try {
       if (key !== state.key) return false;
       const answer = await post(at(key, what), { ...body, base_version: state.version });
       if (key !== state.key) return false;
       if (answer.touched?.length) forgetMasks(answer.touched);
-      if (answer.snapshot) take(answer.snapshot);
+      if (answer.snapshot) applySnapshot(answer.snapshot);
       answer.frames?.forEach(put);
-      changed("masks", "frame"); // the frame's masks are fetched where they did not come along
+      changed("masks", "frame"); // masks that the answer does not contain are fetched
       return answer;
     } catch (error) {
-      complain(error);
+      showError(error);
       if (error.status === 409) {
         forgetMasks();
-        await reload().catch(complain);
+        await reload().catch(showError);
         changed("frame");
       }
       return false;
@@ -38,7 +38,7 @@ function send(what, body) {
       changed("saved");
     }
   });
-  line = job.then(() => {});
+  queue = job.then(() => {});
   return job;
 }
 
@@ -51,46 +51,46 @@ export async function act(...ops) {
 let timer = 0;
 export function soonQueue() {
   clearTimeout(timer);
-  timer = setTimeout(() => state.key && loadQueue().catch(complain), 250);
+  timer = setTimeout(() => state.key && loadQueue().catch(showError), 250);
 }
 
 export async function undo(steps = 1) {
   const answer = await send("undo", { steps });
-  if (answer) say(answer.said);
+  if (answer) showStatus(answer.said);
   soonQueue();
 }
 
 export async function redo(steps = 1) {
   const answer = await send("redo", { steps });
-  if (answer) say(answer.said);
+  if (answer) showStatus(answer.said);
   soonQueue();
 }
 
-// where the chosen object may be marked: says why not otherwise
-export function mayMark() {
+// true if the selected object can have a mask in this frame; reports the reason otherwise
+export function canMark() {
   if (!state.film) return false;
-  if (state.object === null) return refuse("first add what sounds: T or + New");
+  if (state.object === null) return refuse("first add an object: T or + New");
   if (!segmentAt(state.object, state.frame)) {
-    return refuse(`${state.objects.get(state.object).name} is silent in this frame: mark a segment first (I, O, Enter)`);
+    return refuse(`${state.objects.get(state.object).name} is silent in this frame: add a segment first (I, O, Enter)`);
   }
   return true;
 }
 
-function refuse(why) {
-  say(why, "warn");
+function refuse(reason) {
+  showStatus(reason, "warn");
   return false;
 }
 
 export function click(points, box = null) {
-  if (!mayMark()) return Promise.resolve(false);
-  clicked();
+  if (!canMark()) return Promise.resolve(false);
+  countClick();
   const body = { object: state.object, frame: state.frame, points };
   if (box) body.box = box;
   return send(box ? "box" : "click", body);
 }
 
 export function brush(mask) {
-  clicked();
+  countClick();
   return send("brush", { object: state.object, frame: state.frame, mask });
 }
 
@@ -99,12 +99,12 @@ export async function clearMask() {
 }
 
 export async function addSegment() {
-  if (state.object === null) return refuse("first add what sounds: T or + New");
+  if (state.object === null) return refuse("first add an object: T or + New");
   let { start, end } = state.marks;
   if (start === null && end === null) return refuse("mark a start (I) and an end (O) first");
   start ??= Math.min(state.frame, end - 1);
   end ??= Math.max(state.frame + 1, start + 1);
-  if (end <= start) return refuse("the end (O) lies before the start (I)");
+  if (end <= start) return refuse("the end (O) is before the start (I)");
   state.marks = { start: null, end: null };
   return newSegment(state.object, start, end);
 }
@@ -119,89 +119,89 @@ export async function newSegment(object, start, end) {
   return true;
 }
 
-// the edge of the chosen segment that is nearer to the frame moves by some frames
+// move the edge of the selected segment that is nearer to the current frame
 export async function nudge(step) {
-  const one = state.segments.get(state.segment);
-  if (!one) return refuse("choose a segment first (, and .)");
-  const first = Math.abs(state.frame - one.start) <= Math.abs(state.frame - (one.end - 1));
-  const edge = first ? { start: one.start + step } : { end: one.end + step };
-  return act({ op: "edit_segment", segment: one.id, ...edge });
+  const segment = state.segments.get(state.segment);
+  if (!segment) return refuse("select a segment first (, and .)");
+  const first = Math.abs(state.frame - segment.start) <= Math.abs(state.frame - (segment.end - 1));
+  const edge = first ? { start: segment.start + step } : { end: segment.end + step };
+  return act({ op: "edit_segment", segment: segment.id, ...edge });
 }
 
 export const split = () => {
-  const one = segmentAt(state.object, state.frame);
-  if (!one) return refuse("there is no segment of this object to split here");
-  return act({ op: "split_segment", segment: one.id, at: state.frame });
+  const segment = segmentAt(state.object, state.frame);
+  if (!segment) return refuse("this object has no segment to split here");
+  return act({ op: "split_segment", segment: segment.id, at: state.frame });
 };
 
-// the chosen segment and the next one of its object become one
+// merge the selected segment with the next one of its object
 export const merge = () => {
-  const one = state.segments.get(state.segment);
-  if (!one) return refuse("choose a segment first (, and .)");
-  const next = [...state.segments.values()].filter((s) => s.object === one.object && s.start >= one.end).sort((a, b) => a.start - b.start)[0];
-  if (!next) return refuse("there is no later segment of this object to merge with");
-  return act({ op: "merge_segments", segments: [one.id, next.id] });
+  const segment = state.segments.get(state.segment);
+  if (!segment) return refuse("select a segment first (, and .)");
+  const next = [...state.segments.values()].filter((s) => s.object === segment.object && s.start >= segment.end).sort((a, b) => a.start - b.start)[0];
+  if (!next) return refuse("this object has no later segment to merge with");
+  return act({ op: "merge_segments", segments: [segment.id, next.id] });
 };
 
 export async function removeSegment() {
-  if (state.segment === null) return refuse("choose a segment first (, and .)");
+  if (state.segment === null) return refuse("select a segment first (, and .)");
   return act({ op: "remove_segment", segment: state.segment });
 }
 
 export async function accept() {
   if (state.object === null) return false;
   const info = infoOf(state.object, state.frame);
-  if (!info) return refuse("there is no mask here to accept");
+  if (!info) return refuse("this frame has no mask to accept");
   const op = info.accepted ? "unaccept" : "accept";
   const answer = await act({ op, object: state.object, frames: [state.frame] });
-  if (answer) say(op === "accept" ? `frame ${state.frame} accepted: propagation stops at it` : `frame ${state.frame} is open again`);
+  if (answer) showStatus(op === "accept" ? `frame ${state.frame} accepted: propagation stops there` : `frame ${state.frame} is open again`);
   return answer;
 }
 
 export async function judge(status) {
-  const one = state.segments.get(state.segment);
-  if (!one) return refuse("choose a segment first (, and .)");
-  const answer = await act({ op: "set_segment_status", segment: one.id, status: one.status === status ? "open" : status });
-  if (answer) say(`segment ${state.segments.get(one.id)?.status ?? status}`);
+  const segment = state.segments.get(state.segment);
+  if (!segment) return refuse("select a segment first (, and .)");
+  const answer = await act({ op: "set_segment_status", segment: segment.id, status: segment.status === status ? "open" : status });
+  if (answer) showStatus(`segment ${state.segments.get(segment.id)?.status ?? status}`);
   return answer;
 }
 
 export async function finishVideo() {
   if (!state.film) return;
   const status = state.videoStatus === "done" ? "open" : "done";
-  if (await act({ op: "set_status", status })) say(status === "done" ? `${state.name} is done` : `${state.name} is open again`);
+  if (await act({ op: "set_status", status })) showStatus(status === "done" ? `${state.name} is done` : `${state.name} is open again`);
 }
 
 export async function propagate(direction = "both", whole = false) {
-  const one = segmentAt(state.object, state.frame) ?? state.segments.get(state.segment);
-  if (!one) return refuse("choose a segment first (, and .)");
-  const answer = await ask("propagate", { segment: one.id, direction, whole });
-  if (answer && !answer.total) say("every frame is up to date; Alt+F propagates all of them again");
+  const segment = segmentAt(state.object, state.frame) ?? state.segments.get(state.segment);
+  if (!segment) return refuse("select a segment first (, and .)");
+  const answer = await ask("propagate", { segment: segment.id, direction, whole });
+  if (answer && !answer.total) showStatus("every frame is up to date; Alt+F propagates all of them again");
   else if (answer) {
-    state.segment = one.id;
-    say(direction === "both" ? "propagating from the marked frames in both directions" : `propagating ${direction}`);
+    state.segment = segment.id;
+    showStatus(direction === "both" ? "propagating from the marked frames in both directions" : `propagating ${direction}`);
     changed("document");
   }
   return answer;
 }
 
-// a request that changes nothing at once, behind all that does
+// queue a request that does not edit the document itself
 function ask(what, body) {
   const key = state.key;
-  const job = line.then(() => post(at(key, what), body)).catch((error) => {
-    complain(error);
+  const job = queue.then(() => post(at(key, what), body)).catch((error) => {
+    showError(error);
     return false;
   });
-  line = job.then(() => {});
+  queue = job.then(() => {});
   return job;
 }
 
 export async function cancel() {
-  if (state.run) await post(at(state.key, "cancel")).catch(complain);
+  if (state.run) await post(at(state.key, "cancel")).catch(showError);
 }
 
 export async function refine() {
-  if (!mayMark()) return;
+  if (!canMark()) return;
   const answer = await send("refine", { object: state.object, frame: state.frame });
-  if (answer) say("this frame refined from its points");
+  if (answer) showStatus("frame refined from its points");
 }

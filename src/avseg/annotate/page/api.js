@@ -1,4 +1,4 @@
-// Speaks with the server: JSON and bytes, one error type whose message is the server's one line.
+// Requests to the server: JSON and binary data; errors carry the one-line message of the server.
 
 export class Refused extends Error {
   constructor(status, message, body) {
@@ -8,7 +8,7 @@ export class Refused extends Error {
   }
 }
 
-// tells this tab's changes from those of others; getRandomValues works without https too
+// distinguishes the changes of this tab from those of others; getRandomValues works without https too
 export const CLIENT = [...crypto.getRandomValues(new Uint8Array(8))].map((n) => n.toString(16).padStart(2, "0")).join("");
 
 async function request(method, path, { body, signal } = {}) {
@@ -19,11 +19,11 @@ async function request(method, path, { body, signal } = {}) {
     answer = await fetch(path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refused(0, "the server does not answer; is it still running?");
+    throw new Refused(0, "the server does not respond; is it still running?");
   }
   if (answer.ok) return answer;
-  const said = await answer.json().catch(() => ({}));
-  throw new Refused(answer.status, said.error ?? `the server answered ${answer.status}`, said);
+  const content = await answer.json().catch(() => ({}));
+  throw new Refused(answer.status, content.error ?? `the server responded with status ${answer.status}`, content);
 }
 
 export const getJson = async (path, options) => (await request("GET", path, options)).json();
@@ -31,5 +31,5 @@ export const getBytes = async (path, options) => (await request("GET", path, opt
 export const getBlob = async (path, options) => (await request("GET", path, options)).blob();
 export const post = async (path, body = {}) => (await request("POST", path, { body })).json();
 
-// the address of something of the open video
-export const at = (key, what) => `/api/v/${key}/${what}`;
+// URL of a resource of the open video
+export const at = (key, resource) => `/api/v/${key}/${resource}`;

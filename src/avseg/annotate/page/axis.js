@@ -1,14 +1,14 @@
-// The time line's axis: seconds to pixels and back, zoom and pan, and which lane lies where.
+// Axis of the timeline: convert seconds and pixels, zoom and pan, layout of the lanes.
 
 import { $ } from "./html.js";
 import { changed, frameAt, on, segmentAt, state } from "./store.js";
 
-export const GUTTER = 104; // names of the lanes
+export const GUTTER = 104; // width of the lane names
 export const RULER = 26;
 export const WAVE = 46;
 export const HEAT = 40;
 export const LANE = 38;
-export const TOP = RULER + WAVE + HEAT + 6; // where the lanes begin
+export const TOP = RULER + WAVE + HEAT + 6; // top of the lanes
 const canvas = $("time");
 export const scroll = { top: 0 };
 
@@ -17,7 +17,7 @@ export const xOf = (time) => GUTTER + ((time - state.range.from) / (state.range.
 export const timeOf = (x) => state.range.from + ((x - GUTTER) / width()) * (state.range.to - state.range.from);
 export const xOfFrame = (frame) => xOf(state.times[Math.max(0, Math.min(frame, state.times.length - 1))] ?? 0);
 export const frameOf = (x) => frameAt(Math.max(0, timeOf(x)));
-// the border between two frames that is nearest: where an edge is dropped
+// the nearest border between two frames, to which edges snap
 export function borderOf(x) {
   const frame = frameOf(x);
   return x - xOfFrame(frame) < xOfFrame(frame + 1) - x ? frame : frame + 1;
@@ -60,14 +60,14 @@ export function setRange(from, to) {
 export const zoomAll = () => state.film && setRange(0, Infinity);
 
 export function zoomSegment() {
-  const one = segmentAt(state.object, state.frame) ?? state.segments.get(state.segment);
-  if (!one) return zoomAll();
-  const [from, to] = [state.times[one.start], state.times[one.end]];
+  const segment = segmentAt(state.object, state.frame) ?? state.segments.get(state.segment);
+  if (!segment) return zoomAll();
+  const [from, to] = [state.times[segment.start], state.times[segment.end]];
   const margin = 0.12 * (to - from);
   return setRange(from - margin, to + margin);
 }
 
-// the playhead stays in sight
+// keep the playhead visible
 export function followPlayhead() {
   on("frame", () => {
     if (!state.film) return;

@@ -1,4 +1,4 @@
-// The bars: tools, sliders, clock, whether everything is saved, and how far a propagation is.
+// Toolbars: tools, sliders, clock, saving status and progress of a propagation.
 
 import { cancel, merge, removeSegment, split } from "./actions.js";
 import { zoomAll, zoomSegment } from "./axis.js";
@@ -44,7 +44,7 @@ function showTools() {
 }
 
 function showSaved() {
-  const text = state.offline ? "server gone" : state.saving ? "saving …" : state.key ? "saved" : "";
+  const text = state.offline ? "offline" : state.saving ? "saving …" : state.key ? "saved" : "";
   $("saved").textContent = text;
   $("saved").className = `saved ${state.offline ? "error" : state.saving ? "busy" : "fine"}`;
 }
@@ -68,14 +68,14 @@ function showFrame() {
 }
 
 function compared(mask) {
-  if (!mask?.before) return "nothing to compare in this frame (C)";
-  return mask.source === "refined" ? "as propagated (C: as refined)" : "as it was before the clicks (C: now)";
+  if (!mask?.before) return "this frame has no mask to compare (C)";
+  return mask.source === "refined" ? "as propagated (C: as refined)" : "before the clicks (C: now)";
 }
 
 function marks() {
   const { start, end } = state.marks;
   if (start === null && end === null) return "";
-  return `in ${start ?? "–"} · out ${end === null ? "–" : end - 1} · Enter makes the segment, Esc forgets`;
+  return `in ${start ?? "–"} · out ${end === null ? "–" : end - 1} · Enter adds the segment, Esc discards`;
 }
 
 function hud() {
@@ -84,6 +84,6 @@ function hud() {
   if (!object) return "";
   if (!segmentAt(state.object, state.frame)) return `${object.name} is silent here`;
   const info = infoOf(state.object, state.frame);
-  if (!info) return `${object.name} sounds here: click on it`;
+  if (!info) return `${object.name} sounds here: click on the object`;
   return `${object.name} · ${info.source}${info.accepted ? " · accepted" : ""}${info.stale ? " · stale: propagate again (F)" : ""}`;
 }

@@ -1,11 +1,11 @@
-// Dialogs: a new object, an object's name, export and import, the keys.
+// Dialogs: new object, edit object, export and import, proposals, keyboard shortcuts.
 
 import { act } from "./actions.js";
 import { at, getJson, post } from "./api.js";
 import { reload } from "./document.js";
 import { $, h } from "./html.js";
 import { forgetMasks } from "./masks.js";
-import { complain, say } from "./status.js";
+import { showError, showStatus } from "./status.js";
 import { changed, state } from "./store.js";
 
 const dialog = $("dialog");
@@ -20,11 +20,11 @@ function open(title, content, done = null, yes = "OK") {
   dialog.replaceChildren(form);
   for (const list of form.querySelectorAll("select")) list.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
-    event.preventDefault(); // the browser would open the list; the arrows change it
+    event.preventDefault(); // the browser would open the list, whose value the arrow keys change
     form.requestSubmit();
   });
   dialog.showModal();
-  (form.querySelector("input, select") ?? form.querySelector(".main") ?? form.querySelector("button")).focus(); // Enter agrees
+  (form.querySelector("input, select") ?? form.querySelector(".main") ?? form.querySelector("button")).focus(); // Enter submits
 }
 
 const field = (name, label, value = "", more = {}) => h("label.field", {}, h("span", {}, label), h("input", { name, value, maxLength: 200, autocomplete: "off", ...more }));
@@ -33,11 +33,11 @@ export const isOpen = () => dialog.open;
 
 export function newObject() {
   if (!state.film) return;
-  const labels = [...new Set(state.videos.flatMap((video) => video.labels ?? []).concat([...state.objects.values()].map((one) => one.label)))];
+  const labels = [...new Set(state.videos.flatMap((video) => video.labels ?? []).concat([...state.objects.values()].map((object) => object.label)))];
   open("What sounds?", [
     field("label", "Class", "", { required: true, placeholder: "guitar, man singing, dog …", list: undefined }),
-    field("name", "Name", "", { placeholder: "if there are several of the class" }),
-    labels.length ? h("p.none", {}, `used already: ${labels.join(", ")}`) : null,
+    field("name", "Name", "", { placeholder: "to distinguish several of one class" }),
+    labels.length ? h("p.none", {}, `already used: ${labels.join(", ")}`) : null,
   ], async (form) => {
     const label = form.get("label").trim();
     const before = new Set(state.objects.keys());
@@ -47,22 +47,22 @@ export function newObject() {
     if (!(await act(op))) return;
     for (const id of state.objects.keys()) if (!before.has(id)) state.object = id;
     changed("document");
-    say(`${name || label} added: mark where it sounds (I, O, Enter)`);
+    showStatus(`${name || label} added: mark when it sounds (I, O, Enter)`);
   }, "Add");
 }
 
-export function editObject(one) {
-  open(`Object ${one.id}`, [field("label", "Class", one.label, { required: true }), field("name", "Name", one.name),
+export function editObject(object) {
+  open(`Object ${object.id}`, [field("label", "Class", object.label, { required: true }), field("name", "Name", object.name),
     h("button.small", { type: "button", onclick: async () => {
       dialog.close();
-      await act({ op: "remove_object", object: one.id });
-    } }, "Remove with all its segments")], async (form) => {
-    await act({ op: "edit_object", object: one.id, label: form.get("label").trim(), name: form.get("name").trim() });
+      await act({ op: "remove_object", object: object.id });
+    } }, "Remove with all segments")], async (form) => {
+    await act({ op: "edit_object", object: object.id, label: form.get("label").trim(), name: form.get("name").trim() });
   }, "Save");
 }
 
 const FORMATS = {
-  lu_avs: "LU-AVS (annotation files and masks.npy)", avsbench: "AVSBench (a mask for each second)", coco: "COCO (run lengths)",
+  lu_avs: "LU-AVS (annotation files and masks.npy)", avsbench: "AVSBench (one mask per second)", coco: "COCO (run lengths)",
   png: "palette PNGs", csv: "segments as csv", eaf: "segments for ELAN",
 };
 
@@ -72,24 +72,24 @@ export async function exchange() {
     try {
       state.formats = await getJson("/api/formats");
     } catch (error) {
-      complain(error);
+      showError(error);
       return;
     }
   }
-  const choice = (name, formats) => h("label.field", {}, h("span", {}, "Format"), h("select", { name }, ...formats.map((one) => h("option", { value: one }, FORMATS[one] ?? one))));
+  const choice = (name, formats) => h("label.field", {}, h("span", {}, "Format"), h("select", { name }, ...formats.map((format) => h("option", { value: format }, FORMATS[format] ?? format))));
   open(`Export ${state.name}`, [
     choice("format", state.formats.out),
     field("out", "Folder inside the project", "exports"),
     h("p.none", {}, "Import instead: "),
-    h("div.buttons", {}, ...state.formats.in.map((one) => h("button.small", { type: "button", onclick: () => importFrom(one) }, `from ${one} …`))),
+    h("div.buttons", {}, ...state.formats.in.map((format) => h("button.small", { type: "button", onclick: () => importFrom(format) }, `from ${format} …`))),
   ], async (form) => {
     const [format, out] = [form.get("format"), form.get("out").trim()];
-    say("exporting …");
+    showStatus("exporting …");
     try {
       const answer = await post(at(state.key, "export"), { format, out });
-      say(`exported to ${answer.path}` + (answer.gaps ? `: ${answer.gaps}` : ""), answer.gaps ? "warn" : undefined);
+      showStatus(`exported to ${answer.path}` + (answer.gaps ? `: ${answer.gaps}` : ""), answer.gaps ? "warn" : undefined);
     } catch (error) {
-      complain(error);
+      showError(error);
     }
   }, "Export");
 }
@@ -102,33 +102,33 @@ function importFrom(format) {
       forgetMasks();
       await reload();
       changed("frame");
-      say("imported");
+      showStatus("imported");
     } catch (error) {
-      complain(error);
+      showError(error);
     }
   }, "Import");
 }
 
 export function propose() {
-  if (state.object === null) return say("first add what sounds: T or + New", "warn");
+  if (state.object === null) return showStatus("first add an object: T or + New", "warn");
   const object = state.objects.get(state.object);
-  open(`Where ${object.name} is heard`, [
-    h("p.none", {}, "Proposes segments where the sound is loud. They become segments of this object, to be dragged and judged."),
+  open(`Propose segments for ${object.name}`, [
+    h("p.none", {}, "Proposes segments where the sound is loud. They become segments of this object, which you can adjust, accept or reject."),
   ], async () => {
-    say("listening …");
+    showStatus("analysing the sound …");
     try {
       const { proposals } = await post(at(state.key, "propose"), { method: "energy" });
-      const free = proposals.filter((one) => ![...state.segments.values()].some((s) => s.object === object.id && s.start < one.end && one.start < s.end));
-      if (free.length) await act(...free.map((one) => ({ op: "add_segment", object: object.id, start: one.start, end: one.end })));
-      say(free.length ? `${free.length} segments proposed` : "no further segments found");
+      const free = proposals.filter((proposal) => ![...state.segments.values()].some((s) => s.object === object.id && s.start < proposal.end && proposal.start < s.end));
+      if (free.length) await act(...free.map((proposal) => ({ op: "add_segment", object: object.id, start: proposal.start, end: proposal.end })));
+      showStatus(free.length ? `${free.length} segments proposed` : "no further segments found");
     } catch (error) {
-      complain(error);
+      showError(error);
     }
   }, "Propose");
 }
 
 export function showKeys(table) {
-  open("Keys", [h("div.keys", {}, ...table.map(([title, rows]) => h("section", {}, h("h3", {}, title), h("dl", {}, ...rows.flatMap(([keys, text]) => [
+  open("Keyboard shortcuts", [h("div.keys", {}, ...table.map(([title, rows]) => h("section", {}, h("h3", {}, title), h("dl", {}, ...rows.flatMap(([keys, text]) => [
     h("dt", {}, ...keys.split(" ").map((key) => h("kbd", {}, key))), h("dd", {}, text)])))))]);
   dialog.classList.add("wide");
   dialog.addEventListener("close", () => dialog.classList.remove("wide"), { once: true });

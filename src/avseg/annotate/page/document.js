@@ -1,9 +1,9 @@
-// What the server says of a video, taken into the page's state.
+// Load a video from the server into the state of the page.
 
 import { at, getJson, post, getBytes } from "./api.js";
 import { forgetFrames } from "./frames.js";
 import { clearMasks } from "./masks.js";
-import { say } from "./status.js";
+import { showStatus } from "./status.js";
 import { changed, segmentAt, state } from "./store.js";
 
 export async function loadVideos() {
@@ -13,13 +13,13 @@ export async function loadVideos() {
   changed("videos");
 }
 
-let opening = null; // the video that is on its way: the last one that was chosen
+let opening = null; // key of the video that is being loaded, the last selected one
 
 export async function openVideo(key) {
   if (opening === key || (opening === null && key === state.key)) return;
   opening = key;
   try {
-    say("opening …");
+    showStatus("opening …");
     const opened = await post(at(key, "open"));
     const times = new Float64Array(await getBytes(at(key, "times")));
     if (opening === key) await show(key, opened, times);
@@ -34,11 +34,11 @@ async function show(key, opened, times) {
   Object.assign(state, { key, name: opened.name, film: opened.film, times, object: null, segment: null, run: null, frame: 0 });
   state.marks = { start: null, end: null };
   state.range = { from: 0, to: times[times.length - 1] || 1 };
-  take(opened.snapshot);
+  applySnapshot(opened.snapshot);
   state.object = state.objects.keys().next().value ?? null;
   changed("film", "document", "frame", "run", "tool");
   history.replaceState(null, "", `#${encodeURIComponent(opened.name)}`);
-  say(opened.note || `${opened.name}: ${opened.film.frames} frames, ${opened.film.width}×${opened.film.height}`);
+  showStatus(opened.note || `${opened.name}: ${opened.film.frames} frames, ${opened.film.width}×${opened.film.height}`);
   await loadQueue();
 }
 
@@ -46,14 +46,14 @@ export async function reload() {
   if (!state.key) return;
   const key = state.key;
   const snapshot = await getJson(at(key, "snapshot"));
-  if (key === state.key && snapshot.version >= state.version) take(snapshot);
+  if (key === state.key && snapshot.version >= state.version) applySnapshot(snapshot);
 }
 
-// a snapshot with all frames, or what a change touched: patches, each an object's frames from start up to end
-export function take(snapshot) {
+// a snapshot with all frames, or with patches of a change: the frames from start to end (exclusive) of an object
+export function applySnapshot(snapshot) {
   state.version = snapshot.version;
-  state.objects = new Map(snapshot.objects.map((one) => [one.id, one]));
-  state.segments = new Map(snapshot.segments.map((one) => [one.id, one]));
+  state.objects = new Map(snapshot.objects.map((object) => [object.id, object]));
+  state.segments = new Map(snapshot.segments.map((segment) => [segment.id, segment]));
   state.history = snapshot.history;
   state.videoStatus = snapshot.status;
   if (snapshot.frames) {
@@ -82,12 +82,12 @@ function fill(object, columns) {
   }));
 }
 
-let asked = 0;
+let requests = 0;
 export async function loadQueue() {
   const key = state.key;
-  const mine = ++asked;
+  const mine = ++requests;
   const answer = await getJson(at(key, "queue"));
-  if (key !== state.key || mine !== asked) return;
+  if (key !== state.key || mine !== requests) return;
   state.queue = answer.queue;
   for (const [id, quality] of Object.entries(answer.quality)) {
     const segment = state.segments.get(Number(id));

@@ -1,4 +1,4 @@
-// Makes elements: h("button.small", {title, onclick}, "text", child).
+// Create elements: h("button.small", {title, onclick}, "text", child).
 
 export function h(what, properties = {}, ...children) {
   const [tag, ...classes] = what.split(".");
@@ -15,7 +15,7 @@ export function h(what, properties = {}, ...children) {
 
 export const $ = (id) => document.getElementById(id);
 
-// a swatch of a colour; set through the style object, which the content policy allows
+// a colour swatch; set through the style object, which the content security policy allows
 export function swatch(colour) {
   const dot = h("span.swatch");
   dot.style.background = colour;

@@ -1,4 +1,4 @@
-// Every action by key; the table that `?` shows is the one that is obeyed.
+// Keyboard shortcuts; `?` shows the same table that binds the keys.
 
 import { accept, addSegment, cancel, clearMask, finishVideo, judge, merge, nudge, propagate, redo, refine, removeSegment, split, undo } from "./actions.js";
 import { zoomAll, zoomSegment } from "./axis.js";
@@ -6,7 +6,7 @@ import { exchange, isOpen, newObject, propose, showKeys } from "./dialogs.js";
 import { neighbour, nextWorst, select } from "./panels.js";
 import { pause, toggle } from "./player.js";
 import { goTo } from "./stage.js";
-import { say } from "./status.js";
+import { showStatus } from "./status.js";
 import { changed, state } from "./store.js";
 import { choose, fitView, resizeBrush, zoomBy } from "./tools.js";
 
@@ -18,7 +18,7 @@ const step = (by) => () => {
 function mark(which) {
   if (!state.film) return;
   state.marks[which] = state.frame + (which === "end" ? 1 : 0);
-  say(which === "start" ? `start at frame ${state.frame}; O marks the end` : `end behind frame ${state.frame}; Enter makes the segment`);
+  showStatus(which === "start" ? `start at frame ${state.frame}; O marks the end` : `end after frame ${state.frame}; Enter adds the segment`);
   changed("timeline", "draft", "marks");
 }
 
@@ -43,16 +43,16 @@ const TABLE = [
     ["← →", "frame", { ArrowLeft: step(-1), ArrowRight: step(1) }],
     ["Shift+← Shift+→", "10 frames", { "Shift+ArrowLeft": step(-10), "Shift+ArrowRight": step(10) }],
     ["Alt+← Alt+→", "first, last frame", { "Alt+ArrowLeft": step(-Infinity), "Alt+ArrowRight": step(Infinity) }],
-    [", .", "segment before, after", { ",": () => neighbour(-1), ".": () => neighbour(1) }],
-    ["N", "the next worst", { n: nextWorst }],
-    ["Space", "play the segment, again and again", { " ": () => toggle() }],
+    [", .", "previous, next segment", { ",": () => neighbour(-1), ".": () => neighbour(1) }],
+    ["N", "next worst frame", { n: nextWorst }],
+    ["Space", "play the segment in a loop", { " ": () => toggle() }],
     ["Shift+Space", "play everything", { "Shift+ ": () => toggle(true) }],
   ]],
   ["Segments", [
     ["T", "new object", { t: newObject }],
-    ["1…9", "choose an object", Object.fromEntries([..."123456789"].map((n) => [n, () => select([...state.objects.keys()][n - 1])]))],
+    ["1…9", "select an object", Object.fromEntries([..."123456789"].map((n) => [n, () => select([...state.objects.keys()][n - 1])]))],
     ["I O", "start, end at this frame", { i: () => mark("start"), o: () => mark("end") }],
-    ["Enter", "make the segment", { Enter: addSegment }],
+    ["Enter", "add the segment", { Enter: addSegment }],
     ["[ ]", "move the nearer edge by a frame", { "[": () => nudge(-1), "]": () => nudge(1) }],
     ["S M", "split here, merge with the next", { s: split, m: merge }],
     ["Shift+Del", "remove the segment", { "Shift+Delete": removeSegment }],
@@ -60,37 +60,37 @@ const TABLE = [
   ]],
   ["Mask", [
     ["P B D E", "points, box, brush, eraser", { p: () => choose("points"), b: () => choose("box"), d: () => choose("brush"), e: () => choose("eraser") }],
-    ["click right", "sounds, does not; paint, take", {}],
-    ["Shift drag", "turn a point round, move it (right: remove)", {}],
+    ["click right", "on, off the object; paint, erase", {}],
+    ["Shift drag", "flip a point, move it (right click: remove)", {}],
     ["{ }", "smaller, larger brush (or the wheel)", { "{": () => resizeBrush(0.8), "}": () => resizeBrush(1.25) }],
     ["R", "refine the frame from its points", { r: refine }],
     ["C", "compare: as propagated, as refined", { c: compare }],
     ["- =", "opacity of the masks", { "-": () => setOpacity(state.opacity - 0.1), "=": () => setOpacity(state.opacity + 0.1) }],
     ["Del", "clear the mask of this frame", { Delete: clearMask, Backspace: clearMask }],
   ]],
-  ["Propagate and judge", [
+  ["Propagate and review", [
     ["F", "propagate what is missing or stale", { f: () => propagate("both") }],
     ["Alt+F", "propagate the whole segment again", { "Alt+f": () => propagate("both", true) }],
     ["Shift+F Shift+B", "forward only, backward only", { "Shift+F": () => propagate("forward"), "Shift+B": () => propagate("backward") }],
-    ["Esc", "stop; finished frames stay", { Escape: escape }],
+    ["Esc", "stop; finished frames are kept", { Escape: escape }],
     ["A", "accept the frame: a barrier", { a: accept }],
     ["Shift+A X", "accept, reject the segment", { "Shift+A": () => judge("accepted"), x: () => judge("rejected") }],
-    ["V", "the video is done, or open again", { v: finishVideo }],
+    ["V", "mark the video as done, or open again", { v: finishVideo }],
     ["Z Shift+Z", "undo, redo", { z: () => undo(), "Ctrl+z": () => undo(), "Shift+Z": () => redo(), "Ctrl+Shift+Z": () => redo(), "Ctrl+y": () => redo() }],
   ]],
   ["View", [
-    ["wheel", "zoom; Ctrl+drag or middle button moves", {}],
+    ["wheel", "zoom; Ctrl+drag or middle button pans", {}],
     ["+ _ 0", "zoom in, out, fit", { "+": () => zoomBy(1.25), _: () => zoomBy(0.8), 0: fitView }],
-    ["\\ |", "time line: the segment, everything", { "\\": zoomSegment, "|": zoomAll }],
+    ["\\ |", "timeline: the segment, everything", { "\\": zoomSegment, "|": zoomAll }],
     ["Ctrl+S", "export, import", { "Ctrl+s": exchange }],
-    ["?", "these keys", { "?": () => showKeys(TABLE) }],
+    ["?", "keyboard shortcuts", { "?": () => showKeys(TABLE) }],
   ]],
 ];
 
 const BOUND = new Map(TABLE.flatMap(([, rows]) => rows.flatMap(([, , keys]) => Object.entries(keys))));
 export const help = () => showKeys(TABLE);
 
-// letters by what they write; Shift counts for letters and for keys that write nothing
+// keys by the character they type; Shift counts for letters and for keys that type none
 function nameOf(event) {
   const shifted = event.shiftKey && (event.key.length > 1 || event.key === " " || /^\p{L}$/u.test(event.key));
   return `${event.ctrlKey || event.metaKey ? "Ctrl+" : ""}${event.altKey ? "Alt+" : ""}${shifted ? "Shift+" : ""}${event.key}`;

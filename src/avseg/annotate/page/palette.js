@@ -1,4 +1,4 @@
-// Colours: of objects (from the server, Okabe and Ito's), and of quality, told apart with any colour vision.
+// Colours of objects (Okabe and Ito, from the server) and of quality, distinguishable with any colour vision.
 
 export function rgb(colour) {
   if (Array.isArray(colour)) return colour;
@@ -8,7 +8,7 @@ export function rgb(colour) {
 
 export const css = (colour, alpha = 1) => `rgba(${rgb(colour).join(",")},${alpha})`;
 
-// vermilion is bad, yellow middling, sky blue good
+// vermilion = bad, yellow = medium, sky blue = good
 const STOPS = [[213, 94, 0], [240, 200, 66], [86, 180, 233]];
 
 export function quality(score, alpha = 1) {
@@ -19,7 +19,7 @@ export function quality(score, alpha = 1) {
   return `rgba(${mixed.join(",")},${alpha})`;
 }
 
-// dark to light for the spectrogram: calm at the bottom, warm where it is loud
+// spectrogram: dark = silent, light = loud
 const HEAT = [[13, 18, 26], [30, 46, 74], [52, 92, 122], [120, 150, 130], [238, 205, 120]];
 export const heat = Array.from({ length: 256 }, (_, i) => {
   const place = (i / 255) * (HEAT.length - 1);

@@ -1,4 +1,4 @@
-// The lists at the sides: videos, history, objects and the queue "check this first".
+// Side panels: videos, history, objects and the review queue ("check this first").
 
 import { redo, undo } from "./actions.js";
 import { openVideo } from "./document.js";
@@ -6,7 +6,7 @@ import { editObject, newObject } from "./dialogs.js";
 import { $, h, swatch } from "./html.js";
 import { css, quality } from "./palette.js";
 import { goTo } from "./stage.js";
-import { complain } from "./status.js";
+import { showError } from "./status.js";
 import { changed, on, segmentAt, segmentsOf, state } from "./store.js";
 import { clock } from "./timeline.js";
 
@@ -19,7 +19,7 @@ export function startPanels() {
   $("next-worst").onclick = nextWorst;
 }
 
-const STATUS = { new: "not begun", open: "in work", done: "done", skipped: "left out", broken: "cannot be opened" };
+const STATUS = { new: "new", open: "in progress", done: "done", skipped: "skipped", broken: "cannot be opened" };
 
 function showVideos() {
   $("videos").replaceChildren(...state.videos.map((video) => {
@@ -29,7 +29,7 @@ function showVideos() {
     const segments = here ? state.segments.size : video.segments;
     const counts = objects ? `${objects} obj · ${segments} seg` : "";
     const length = video.seconds ? clock(video.seconds, 1) : "";
-    return h(here ? "button.item.video.chosen" : "button.item.video", { title: video.name, onclick: () => openVideo(video.key).catch(complain) },
+    return h(here ? "button.item.video.chosen" : "button.item.video", { title: video.name, onclick: () => openVideo(video.key).catch(showError) },
       h(`span.dot.${status}`, { title: STATUS[status] ?? status }),
       h("span.name", {}, video.name),
       h("span.sub", {}, [length, counts, counts && status === "open" ? "" : STATUS[status] ?? status].filter(Boolean).join(" · ")));
@@ -40,24 +40,24 @@ function showVideos() {
 function showHistory() {
   const { done, undone } = state.history;
   const rows = [
-    ...undone.slice(0, 6).reverse().map((text, i, all) => h("button.item.undone", { title: "redo up to here", onclick: () => redo(all.length - i) }, text)),
-    ...done.slice(0, 40).map((text, i) => h(i ? "button.item" : "button.item.chosen", { title: i ? "undo what came after this" : "the last step", onclick: () => i && undo(i) }, text)),
+    ...undone.slice(0, 6).reverse().map((text, i, all) => h("button.item.undone", { title: "redo up to this step", onclick: () => redo(all.length - i) }, text)),
+    ...done.slice(0, 40).map((text, i) => h(i ? "button.item" : "button.item.chosen", { title: i ? "undo all later steps" : "the last step", onclick: () => i && undo(i) }, text)),
   ];
   $("history").replaceChildren(...rows);
-  if (!rows.length) $("history").append(h("p.none", {}, "nothing done yet"));
+  if (!rows.length) $("history").append(h("p.none", {}, "no steps yet"));
 }
 
 function showObjects() {
-  $("objects").replaceChildren(...[...state.objects.values()].map((one, i) => {
-    const chosen = one.id === state.object;
-    const sounding = segmentAt(one.id, state.frame);
-    return h(chosen ? "div.item.object.chosen" : "div.item.object", { onclick: () => select(one.id) },
-      h("kbd", {}, i < 9 ? String(i + 1) : ""), swatch(css(one.colour)),
-      h("span.name", {}, one.name),
+  $("objects").replaceChildren(...[...state.objects.values()].map((object, i) => {
+    const chosen = object.id === state.object;
+    const sounding = segmentAt(object.id, state.frame);
+    return h(chosen ? "div.item.object.chosen" : "div.item.object", { onclick: () => select(object.id) },
+      h("kbd", {}, i < 9 ? String(i + 1) : ""), swatch(css(object.colour)),
+      h("span.name", {}, object.name),
       h("span.sub", {}, sounding ? "♪ sounds" : "silent"),
-      h("button.small.quiet", { title: "Name, label, remove", onclick: (event) => { event.stopPropagation(); editObject(one); } }, "⋯"));
+      h("button.small.quiet", { title: "Name, label, remove", onclick: (event) => { event.stopPropagation(); editObject(object); } }, "⋯"));
   }));
-  if (!state.objects.size) $("objects").append(h("p.none", {}, "what sounds in this video? ", h("kbd", {}, "T"), " adds it"));
+  if (!state.objects.size) $("objects").append(h("p.none", {}, "which objects sound in this video? ", h("kbd", {}, "T"), " adds one"));
 }
 
 export function select(object) {
@@ -89,7 +89,7 @@ function visit(row) {
   changed("document", "frame", "queue");
 }
 
-// the worst first; pressed again on it, the one after it
+// go to the worst segment first; from a listed frame to the next one
 let visited = -1;
 export function nextWorst() {
   if (!state.queue.length) return;
@@ -101,11 +101,11 @@ export function nextWorst() {
 export function neighbour(step) {
   const all = segmentsOf(state.object);
   if (!all.length) return;
-  const here = all.findIndex((one) => one.id === state.segment);
+  const here = all.findIndex((segment) => segment.id === state.segment);
   let next = here + step;
-  if (here < 0) next = step > 0 ? all.findIndex((one) => one.start >= state.frame) : all.findLastIndex((one) => one.end <= state.frame);
-  const one = all[Math.max(0, Math.min(all.length - 1, next))];
-  state.segment = one.id;
-  goTo(one.start);
+  if (here < 0) next = step > 0 ? all.findIndex((segment) => segment.start >= state.frame) : all.findLastIndex((segment) => segment.end <= state.frame);
+  const segment = all[Math.max(0, Math.min(all.length - 1, next))];
+  state.segment = segment.id;
+  goTo(segment.start);
   changed("document", "frame");
 }

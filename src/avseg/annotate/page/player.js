@@ -1,4 +1,4 @@
-// Plays a segment: the sound is the clock, and the frame is the one that the table of times shows at that time.
+// Play a segment: the sound is the clock, and the frame is looked up by its presentation time.
 
 import { $ } from "./html.js";
 import { at } from "./api.js";
@@ -6,12 +6,12 @@ import { fetchAhead, fetchFrame } from "./frames.js";
 import { fetchMasks } from "./masks.js";
 import { goTo } from "./stage.js";
 import { changed, frameAt, on, segmentAt, state } from "./store.js";
-import { say } from "./status.js";
+import { showStatus } from "./status.js";
 
 const sound = $("sound");
-const AHEAD = 8; // frames fetched before they are due
+const AHEAD = 8; // frames fetched ahead
 let span = null; // {start, end} in seconds, {first, last} in frames
-let silent = null; // a film without sound: the clock of the page, {since, from}
+let silent = null; // clock of a video without sound: {since, from}
 
 export function startPlayer() {
   on("film", () => {
@@ -19,7 +19,7 @@ export function startPlayer() {
     sound.src = state.film.has_sound ? at(state.key, "sound.wav") : "";
     if (!state.film.has_sound) sound.removeAttribute("src");
   });
-  sound.addEventListener("error", () => sound.hasAttribute("src") && say("the sound cannot be played", "error"));
+  sound.addEventListener("error", () => sound.hasAttribute("src") && showStatus("the sound cannot be played", "error"));
 }
 
 export function toggle(everything = false) {
@@ -39,7 +39,7 @@ export function toggle(everything = false) {
 
 function stopped(error) {
   pause();
-  say(`the sound cannot be played: ${error.message}`, "error");
+  showStatus(`the sound cannot be played: ${error.message}`, "error");
 }
 
 export function pause() {

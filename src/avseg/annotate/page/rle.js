@@ -1,4 +1,4 @@
-// COCO's run lengths: lengths of alternating runs of 0 and 1, column by column, as a string of 6-bit characters in
+// COCO run lengths: lengths of alternating runs of 0 and 1, column by column, as a string of 6-bit characters in
 // which every length from the third on is the difference to the last but one.
 
 export function lengths(counts) {
@@ -67,7 +67,7 @@ export function encode(mask, height, width) {
   return { size: [height, width], counts: text(runs) };
 }
 
-// A mask as a canvas of its bounding box: tinted inside, full colour at the rim. Null where the mask is empty.
+// A mask as a canvas of its bounding box: tinted inside, full colour at the rim. Null if the mask is empty.
 export function paint(rle, [red, green, blue], opacity) {
   const [height, width] = rle.size;
   const spans = []; // [column, top, bottom)

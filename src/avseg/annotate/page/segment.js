@@ -1,4 +1,4 @@
-// What is known of the chosen segment and of its frame: status, cost, quality and where the mask comes from.
+// Details of the selected segment and of the current frame: status, cost, quality and origin of the mask.
 
 import { accept, judge, propagate, refine } from "./actions.js";
 import { $, h } from "./html.js";
@@ -8,12 +8,12 @@ import { on, segmentAt, state } from "./store.js";
 import { clock } from "./timeline.js";
 
 const TERMS = {
-  agreement: "forward against backward propagation", evidence: "the memory sees the object where the mask is",
-  refined_iou: "refined against propagated", likeness: "colours like those of the accepted masks", segmenter: "the segmenter's own score",
-  nearness: "how near the memory's prototypes are", focus: "how few prototypes were read", certainty: "how sure each pixel is",
-  shape: "shape like in the frame before", area: "area like in the frame before", whole: "in one piece", visible: "there is something",
+  agreement: "forward compared with backward propagation", evidence: "evidence of the memory inside the mask",
+  refined_iou: "refined compared with propagated mask", likeness: "colour similarity to the accepted masks", segmenter: "score of the segmenter",
+  nearness: "similarity to the nearest prototype in memory", focus: "concentration on few prototypes", certainty: "certainty of each pixel",
+  shape: "shape similarity to the previous frame", area: "area similarity to the previous frame", whole: "a single component", visible: "mask not empty",
 };
-const FEW = 3; // of the terms, the worst ones, until all are asked for
+const FEW = 3; // worst terms that are shown before all are requested
 let all = false;
 
 export function startSegment() {
@@ -22,19 +22,19 @@ export function startSegment() {
 }
 
 function show() {
-  const one = state.segments.get(state.segment) ?? segmentAt(state.object, state.frame);
-  $("segment").replaceChildren(...(one ? rows(one) : [h("p.none", {}, "no segment here")]), ...(state.film ? frameRows() : []));
+  const segment = state.segments.get(state.segment) ?? segmentAt(state.object, state.frame);
+  $("segment").replaceChildren(...(segment ? rows(segment) : [h("p.none", {}, "no segment in this frame")]), ...(state.film ? frameRows() : []));
 }
 
-function rows(one) {
-  const found = state.quality?.[one.id];
+function rows(segment) {
+  const found = state.quality?.[segment.id];
   const button = (text, title, onclick, pressed = false) => h(pressed ? "button.small.pressed" : "button.small", { title, onclick }, text);
   return [
-    h("div.pair", {}, h("b", {}, `${state.objects.get(one.object)?.name ?? "?"}`), h("span.sub", {}, `frames ${one.start}–${one.end - 1} · ${seconds(state.times[one.end] - state.times[one.start])}`)),
-    h("div.pair", {}, h(`span.badge.${one.status}`, {}, one.status), h("span.sub", {}, `${seconds(one.seconds ?? 0)} of work · ${one.clicks ?? 0} click${one.clicks === 1 ? "" : "s"}`)),
-    found && found.minimum !== null ? qualityRow(found) : h("p.none", {}, "no quality yet: propagate"),
-    h("div.buttons", {}, button("Propagate", "Both ways from the marked frames (F)", () => propagate("both")), button("Accept", "Accept the segment (Shift+A)", () => judge("accepted"), one.status === "accepted"),
-      button("Reject", "Reject the segment (X)", () => judge("rejected"), one.status === "rejected")),
+    h("div.pair", {}, h("b", {}, `${state.objects.get(segment.object)?.name ?? "?"}`), h("span.sub", {}, `frames ${segment.start}–${segment.end - 1} · ${seconds(state.times[segment.end] - state.times[segment.start])}`)),
+    h("div.pair", {}, h(`span.badge.${segment.status}`, {}, segment.status), h("span.sub", {}, `${seconds(segment.seconds ?? 0)} of work · ${segment.clicks ?? 0} click${segment.clicks === 1 ? "" : "s"}`)),
+    found && found.minimum !== null ? qualityRow(found) : h("p.none", {}, "no quality scores yet: propagate"),
+    h("div.buttons", {}, button("Propagate", "In both directions from the marked frames (F)", () => propagate("both")), button("Accept", "Accept the segment (Shift+A)", () => judge("accepted"), segment.status === "accepted"),
+      button("Reject", "Reject the segment (X)", () => judge("rejected"), segment.status === "rejected")),
   ];
 }
 
@@ -63,7 +63,7 @@ function frameRows() {
       return h("div.term", { title: TERMS[name] ?? name }, h("span", {}, name.replaceAll("_", " ")), bar, h("em", {}, value.toFixed(2)));
     }),
     terms.length > FEW ? h("button.small.quiet.more", { onclick: () => { all = !all; show(); } }, all ? "only the worst" : `all ${terms.length} terms`) : null,
-    h("div.buttons", {}, h(mask.accepted ? "button.small.pressed" : "button.small", { title: "Accept the frame: a barrier (A)", onclick: accept }, "Accept frame"),
+    h("div.buttons", {}, h(mask.accepted ? "button.small.pressed" : "button.small", { title: "Accept the frame: propagation stops there (A)", onclick: accept }, "Accept frame"),
       h("button.small", { title: "Refine the frame from its points (R)", onclick: refine }, "Refine")),
   ].filter(Boolean);
 }

@@ -1,8 +1,8 @@
-// Paints the frame, its masks, points and box, and what the chosen tool is about to do.
+// Draw the frame, its masks, points and box, and a preview of the selected tool.
 
 import { at, post } from "./api.js";
 import { $ } from "./html.js";
-import { complain } from "./status.js";
+import { showError } from "./status.js";
 import { fetchAhead, fetchFrame, ready } from "./frames.js";
 import { fetchMasks, maskOf, masksAt, painted } from "./masks.js";
 import { css } from "./palette.js";
@@ -11,9 +11,9 @@ import { fit, toCanvas, view } from "./view.js";
 
 const canvas = $("stage");
 const context = canvas.getContext("2d");
-export const draft = { points: null, box: null, stroke: null, cursor: null }; // what a tool holds while it is dragged
+export const draft = { points: null, box: null, stroke: null, cursor: null }; // state of a tool while it is dragged
 
-let shown = -1; // the frame whose picture is on the screen
+let shown = -1; // the frame whose image is on the screen
 let busy = false;
 let last = 0;
 
@@ -32,7 +32,7 @@ function resize() {
   draw();
 }
 
-// one picture on its way at a time: while scrubbing fast, frames in between are left out
+// one request at a time: fast scrubbing skips frames
 export async function load() {
   if (!state.film || busy) return;
   busy = true;
@@ -40,7 +40,7 @@ export async function load() {
   try {
     for (let wanted = -1; wanted !== state.frame && key === state.key; ) {
       wanted = state.frame;
-      // somebody who goes ten frames at a time will go on so
+      // prefetch with the same stride as the last step
       const way = wanted - last;
       const step = way && Math.abs(way) <= 60 ? way : Math.sign(way) || 1;
       last = wanted;
@@ -51,7 +51,7 @@ export async function load() {
       fetchMasks(soon).catch(() => {});
     }
   } catch (error) {
-    complain(error);
+    showError(error);
   } finally {
     busy = false;
     lookAhead();
@@ -59,7 +59,7 @@ export async function load() {
   }
 }
 
-// where a click is likely the segmenter looks at the frame already
+// encode frames that are likely to be clicked in
 let timer = 0;
 function lookAhead() {
   clearTimeout(timer);
@@ -75,7 +75,7 @@ function draw() {
   context.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
   if (!state.film) return;
   const picture = ready(state.frame);
-  // while the picture is on its way the last one stays, but never with the masks of another frame
+  // until the image arrives the last one stays, but without the masks of another frame
   const frame = picture ? state.frame : shown;
   const image = picture ?? ready(shown);
   if (!image) return;
@@ -96,7 +96,7 @@ function draw() {
   canvas.dispatchEvent(new CustomEvent("painted", { detail: { frame, picture: Boolean(picture), masks: masks?.size ?? -1, version: state.version } }));
 }
 
-// what the compare switch chooses: the refined mask, or the one as it was propagated
+// the mask that the compare switch selects: refined or propagated
 function chosen(mask) {
   if (state.compare === "before" && mask.before) return [mask.before, "before"];
   return [mask.rle, "after"];
@@ -150,7 +150,7 @@ function drawPrompts(mask) {
   for (const [x, y, positive] of points) drawPoint(...toCanvas(x, y), positive, mask.by_hand === false);
 }
 
-// plus on white, minus on dark: told apart without colour; the tool's own points are smaller
+// plus on white, minus on dark: distinguishable without colour; automatic points are smaller
 function drawPoint(x, y, positive, small) {
   const radius = small ? 5 : 7;
   context.beginPath();

@@ -1,10 +1,10 @@
-// The one line at the bottom: what happened, or why something was refused.
+// Status line: the result of an action, or the reason for a refusal.
 
 import { $ } from "./html.js";
 
 let timer = 0;
 
-export function say(text, kind = "") {
+export function showStatus(text, kind = "") {
   const line = $("status");
   line.textContent = text;
   line.className = kind;
@@ -12,6 +12,6 @@ export function say(text, kind = "") {
   if (kind !== "error") timer = setTimeout(() => line.classList.add("old"), 6000);
 }
 
-export const complain = (error) => {
-  if (error?.name !== "AbortError") say(error.message ?? String(error), "error");
+export const showError = (error) => {
+  if (error?.name !== "AbortError") showStatus(error.message ?? String(error), "error");
 };

@@ -1,4 +1,4 @@
-// All that the page knows, and who wants to hear of changes. Listeners run once per animation frame.
+// State of the page and its listeners, which run once per animation frame.
 
 export const state = {
   videos: [],
@@ -6,7 +6,7 @@ export const state = {
   key: null, // of the open video
   name: "",
   film: null, // {frames, fps, height, width, has_sound, duration}
-  times: new Float64Array(0), // when each frame is shown, in seconds, and the end of the last one
+  times: new Float64Array(0), // presentation time of each frame in seconds, and the end of the last one
   version: 0,
   objects: new Map(), // id -> {id, label, name, colour}
   segments: new Map(), // id -> {id, object, start, end, status, seconds, clicks, quality}
@@ -21,17 +21,17 @@ export const state = {
   tool: "points",
   brush: 18,
   opacity: 0.45,
-  compare: "off", // off, before: the mask as it was propagated instead of the refined one
-  lit: false, // while playing, everything but the masks is dimmed
+  compare: "off", // off, before: show the propagated mask instead of the refined one
+  lit: false, // dim everything but the masks while playing
   playing: false,
-  range: { from: 0, to: 1 }, // seconds shown on the time line
+  range: { from: 0, to: 1 }, // visible part of the timeline, in seconds
   run: null, // {segment, done, total}
   saving: 0,
   offline: false,
 };
 
 const listeners = new Map();
-let waiting = null;
+let pendingTopics = null;
 
 export function on(topics, listener) {
   for (const topic of topics.split(" ")) {
@@ -41,33 +41,33 @@ export function on(topics, listener) {
 }
 
 export function changed(...topics) {
-  if (!waiting) {
-    waiting = new Set();
+  if (!pendingTopics) {
+    pendingTopics = new Set();
     requestAnimationFrame(flush);
   }
-  topics.forEach((topic) => waiting.add(topic));
+  topics.forEach((topic) => pendingTopics.add(topic));
 }
 
 function flush() {
-  const topics = waiting;
-  waiting = null;
+  const topics = pendingTopics;
+  pendingTopics = null;
   const due = new Set();
   for (const topic of topics) for (const listener of listeners.get(topic) ?? []) due.add(listener);
   for (const listener of due) listener();
 }
 
-// the segment of an object that holds a frame
+// the segment of an object that contains a frame
 export function segmentAt(object, frame) {
-  for (const one of state.segments.values()) if (one.object === object && one.start <= frame && frame < one.end) return one;
+  for (const segment of state.segments.values()) if (segment.object === object && segment.start <= frame && frame < segment.end) return segment;
   return null;
 }
 
 export const segmentsOf = (object) =>
-  [...state.segments.values()].filter((one) => object === null || one.object === object).sort((a, b) => a.start - b.start || a.object - b.object);
+  [...state.segments.values()].filter((segment) => object === null || segment.object === object).sort((a, b) => a.start - b.start || a.object - b.object);
 
 export const infoOf = (object, frame) => state.info.get(object)?.get(frame);
 
-// the frame on the screen at a time in seconds
+// the frame shown at a time in seconds
 export function frameAt(time) {
   const times = state.times;
   let low = 0;

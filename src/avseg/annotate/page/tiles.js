@@ -1,4 +1,4 @@
-// Waveform and spectrogram as tiles of 512 columns at powers of two of zoom: fetched once, painted at any zoom near it.
+// Waveform and spectrogram as tiles of 512 columns at power-of-two zoom levels, fetched once and scaled in between.
 
 import { at, getBytes } from "./api.js";
 import { heat } from "./palette.js";
@@ -8,7 +8,7 @@ const COLUMNS = 512;
 const MOST = 160;
 export const ROWS = { peaks: 64, spectrogram: 64 };
 let tiles = new Map();
-let gain = 1; // a quiet recording is drawn as large as a loud one
+let gain = 1; // normalises quiet recordings
 
 export function startTiles() {
   on("film", async () => {
@@ -25,7 +25,7 @@ export function startTiles() {
   });
 }
 
-// the tiles that cover what is shown: [{canvas, from, to}]; what is missing is on its way
+// the loaded tiles of a visible range: [{canvas, from, to}]; missing ones are fetched
 export function covering(kind, from, to, pixels) {
   const level = Math.ceil(Math.log2((to - from) / pixels));
   const length = COLUMNS * 2 ** level;
@@ -44,8 +44,8 @@ function wanted(kind, level, index, length) {
   tile = { canvas: null };
   tiles.set(name, tile);
   if (tiles.size > MOST) tiles.delete(tiles.keys().next().value);
-  const asked = `start=${index * length}&end=${(index + 1) * length}&columns=${COLUMNS}`;
-  getBytes(at(state.key, kind === "peaks" ? `peaks?${asked}` : `spectrogram?${asked}&rows=${ROWS.spectrogram}`)).then((bytes) => {
+  const query = `start=${index * length}&end=${(index + 1) * length}&columns=${COLUMNS}`;
+  getBytes(at(state.key, kind === "peaks" ? `peaks?${query}` : `spectrogram?${query}&rows=${ROWS.spectrogram}`)).then((bytes) => {
     tile.canvas = kind === "peaks" ? wave(new Float32Array(bytes)) : heatmap(new Uint8Array(bytes));
     changed("timeline");
   }).catch(() => tiles.delete(name));
@@ -65,7 +65,7 @@ function wave(peaks) {
   return canvas;
 }
 
-// quiet sounds show too
+// make quiet sounds visible
 const tall = (value) => Math.sign(value) * Math.min(1, Math.abs(value * gain) ** 0.7);
 
 // bytes: rows from the highest frequency down, each of all columns

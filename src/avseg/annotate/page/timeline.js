@@ -1,4 +1,4 @@
-// Paints the time line: ruler, waveform, spectrogram, and a lane for each object with its segments and their frames.
+// Draw the timeline: ruler, waveform, spectrogram, and a lane per object with its segments and frames.
 
 import { $ } from "./html.js";
 import { GUTTER, HEAT, LANE, laneTop, lanes, RULER, TOP, WAVE, width, xOf, xOfFrame } from "./axis.js";
@@ -33,7 +33,7 @@ function draw() {
   context.rect(0, TOP - 2, w, h - TOP + 2);
   context.clip();
   lanes().forEach(drawLane);
-  if (!state.objects.size) hint("what sounds goes here: T makes an object, I and O mark where it is heard, Enter makes the segment");
+  if (!state.objects.size) hint("T adds an object, I and O mark when it sounds, Enter adds the segment");
   context.restore();
   drawRuler(h);
   drawMarks(h);
@@ -89,13 +89,13 @@ function label(text, y, strong = false) {
 
 function drawLane(object, row) {
   const top = laneTop(row);
-  const one = state.objects.get(object);
+  const item = state.objects.get(object);
   const current = object === state.object;
   context.fillStyle = current ? "#18202a" : "#131920";
   context.fillRect(0, top, canvas.clientWidth, LANE - 3);
-  context.fillStyle = css(one.colour);
+  context.fillStyle = css(item.colour);
   context.fillRect(0, top, 4, LANE - 3);
-  label(one.name, top + (LANE - 3) / 2, current);
+  label(item.name, top + (LANE - 3) / 2, current);
   if (row < 9) {
     context.fillStyle = "#5d6a77";
     context.font = "10px system-ui, sans-serif";
@@ -105,7 +105,7 @@ function drawLane(object, row) {
   context.beginPath();
   context.rect(GUTTER, top, width(), LANE - 3);
   context.clip();
-  for (const segment of segmentsOf(object)) drawSegment(segment, one, top + 3, LANE - 9);
+  for (const segment of segmentsOf(object)) drawSegment(segment, item, top + 3, LANE - 9);
   if (hover.preview?.object === object) outline(hover.preview.start, hover.preview.end, top + 3, LANE - 9, "#fff", [4, 3]);
   context.restore();
 }
@@ -134,7 +134,7 @@ function outline(start, end, top, height, colour, dash) {
   context.setLineDash([]);
 }
 
-// along the bottom of a segment, frame by frame: quality as colour, stale frames hatched, accepted ones as diamonds
+// frames along the bottom of a segment: quality as colour, stale frames hatched, accepted ones as diamonds
 function drawFrames(segment, top, height) {
   const rows = state.info.get(segment.object);
   if (!rows) return;
@@ -150,7 +150,7 @@ function drawFrames(segment, top, height) {
     if (x1 < GUTTER || x0 > canvas.clientWidth) continue;
     if (info.accepted) accepted.push((x0 + x1) / 2);
     const score = info.accepted ? 1 : info.score;
-    // several frames on one pixel: the worst shows
+    // several frames in one pixel: draw the worst
     if (Math.floor(x0) === lastX && worst !== null && (score ?? 1) >= worst) continue;
     worst = Math.floor(x0) === lastX ? Math.min(worst ?? 1, score ?? 1) : score ?? 1;
     lastX = Math.floor(x0);
@@ -161,7 +161,7 @@ function drawFrames(segment, top, height) {
       for (let x = Math.ceil(x0 / 4) * 4; x < x1; x += 4) context.fillRect(x, y, 1.5, deep);
     }
     if (info.source !== "propagated" && info.source !== "refined" && x1 - x0 > 3) {
-      context.fillStyle = "#fff"; // a mask made by hand
+      context.fillStyle = "#fff"; // a manual mask
       context.fillRect((x0 + x1) / 2 - 1, y - 4, 2, 3);
     }
   }
@@ -183,14 +183,14 @@ function diamond(x, y) {
 }
 
 function drawStatus(segment, x0, x1, top, height) {
-  const words = { accepted: "✓", rejected: "✗" }[segment.status] ?? "";
+  const symbol = { accepted: "✓", rejected: "✗" }[segment.status] ?? "";
   const left = Math.max(x0, GUTTER) + 6;
   context.font = "600 11px system-ui, sans-serif";
   context.textBaseline = "middle";
   context.fillStyle = "#f2f5f8";
-  const text = `${words} ${segment.end - segment.start} frames`.trim();
+  const text = `${symbol} ${segment.end - segment.start} frames`.trim();
   if (x1 - left > context.measureText(text).width + 6) context.fillText(text, left, top + 10);
-  else if (words && x1 - left > 10) context.fillText(words, left, top + 10);
+  else if (symbol && x1 - left > 10) context.fillText(symbol, left, top + 10);
   if (segment.status === "rejected") {
     context.fillStyle = "rgba(16,21,27,.55)";
     context.fillRect(x0, top, x1 - x0, height);
@@ -207,7 +207,7 @@ function drawRuler() {
   context.fillStyle = "#161c24";
   context.fillRect(0, 0, canvas.clientWidth, RULER);
   const { from, to } = state.range;
-  const step = STEPS.find((one) => (one / (to - from)) * width() > 92) ?? 7200;
+  const step = STEPS.find((candidate) => (candidate / (to - from)) * width() > 92) ?? 7200;
   context.font = "11px system-ui, sans-serif";
   context.textBaseline = "middle";
   for (let index = Math.ceil(from / step); index * step <= to; index++) {
@@ -220,7 +220,7 @@ function drawRuler() {
     context.fillText(seconds, x + 4, 9);
     context.fillStyle = "#667380";
     if ((step / (to - from)) * width() > 60 + seconds.length * 6) context.fillText(`f ${frameLabel(time)}`, x + 9 + context.measureText(seconds).width, 9);
-    if (step < 60) for (let part = 1; part < 5; part++) context.fillRect(xOf(time + (part * step) / 5), RULER - 3, 1, 3);
+    if (step < 60) for (let tick = 1; tick < 5; tick++) context.fillRect(xOf(time + (tick * step) / 5), RULER - 3, 1, 3);
   }
   context.fillStyle = "#161c24";
   context.fillRect(0, 0, GUTTER - 1, RULER);

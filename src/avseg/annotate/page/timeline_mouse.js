@@ -1,4 +1,4 @@
-// The mouse on the time line: scrub, choose and drag segments' edges, drag a new segment, zoom and move.
+// Mouse input on the timeline: scrub, select and drag segment edges, drag a new segment, zoom and pan.
 
 import { act, newSegment } from "./actions.js";
 import { borderOf, frameOf, GUTTER, laneAt, panTime, scrollLanes, timeOf, TOP, width, xOfFrame, zoomSegment, zoomTime } from "./axis.js";
@@ -21,7 +21,7 @@ export function startTimelineMouse() {
   canvas.addEventListener("wheel", wheel, { passive: false });
 }
 
-// what lies under the mouse: lane, segment, and which of its edges if near
+// the lane, the segment and the nearby edge under the mouse
 function over(event) {
   const [x, y] = [event.offsetX, event.offsetY];
   const object = laneAt(y);

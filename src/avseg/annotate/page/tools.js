@@ -1,6 +1,6 @@
-// The mouse on the frame: points (left = sounds, right = does not, drag = move, Shift = turn round), box, brush, eraser.
+// Mouse input on the frame: points (left = on the object, right = off, drag = move, Shift = flip), box, brush, eraser.
 
-import { brush, click, mayMark } from "./actions.js";
+import { brush, click, canMark } from "./actions.js";
 import { $ } from "./html.js";
 import { decode, encode } from "./rle.js";
 import { currentMask, draft, goTo } from "./stage.js";
@@ -51,7 +51,7 @@ function down(event) {
   const [x, y] = place(event);
   if (event.button === 1 || event.ctrlKey || event.metaKey) return begin(event, { kind: "pan", x, y });
   const at = toPicture(x, y);
-  if (state.playing || !inPicture(...at) || !mayMark()) return;
+  if (state.playing || !inPicture(...at) || !canMark()) return;
   if (state.tool === "points") downPoint(event, x, y, at);
   else if (state.tool === "box" && event.button === 0) begin(event, { kind: "box", from: at });
   else if (state.tool === "brush" || state.tool === "eraser") {
@@ -84,7 +84,7 @@ function downPoint(event, x, y, at) {
     return begin(event, { kind: "point", index: near, moved: false });
   }
   all.push([...at, event.button === 2 || event.altKey ? 0 : 1]);
-  draft.points = all; // shown before the answer is here
+  draft.points = all; // shown before the response arrives
   changed("draft");
   return click(all).then(() => {
     if (!drag) draft.points = null;

@@ -1,4 +1,4 @@
-// Where the picture lies on the canvas: fitted at first, zoomed about a point, moved.
+// Position of the image on the canvas: fitted, zoomed about a point, panned.
 
 import { changed, state } from "./store.js";
 

@@ -1,18 +1,18 @@
-// Time and clicks per segment, as long as somebody is at work: what an annotation costs.
+// Measure time and clicks per segment while the user is active: the cost of an annotation.
 
 import { at, post } from "./api.js";
 import { state } from "./store.js";
 
-const IDLE = 20_000; // ms without a key or the mouse
+const IDLE = 20_000; // ms without keyboard or mouse input
 const EVERY = 5_000;
 let active = 0;
 let spent = 0;
 let clicks = 0;
 let segment = null;
 
-export const clicked = () => clicks++;
+export const countClick = () => clicks++;
 
-export function startSpending() {
+export function startWorkTimer() {
   for (const kind of ["pointerdown", "pointermove", "keydown", "wheel"]) {
     window.addEventListener(kind, () => (active = performance.now()), { passive: true, capture: true });
   }
@@ -26,13 +26,13 @@ export function startSpending() {
 }
 
 function send() {
-  const [who, seconds, count] = [segment, spent, clicks];
+  const [segmentId, seconds, count] = [segment, spent, clicks];
   segment = state.segment;
   spent = 0;
   clicks = 0;
-  if (who === null || !state.segments.has(who) || (seconds < 0.5 && !count)) return;
-  const one = state.segments.get(who);
-  one.seconds = (one.seconds ?? 0) + seconds;
-  one.clicks = (one.clicks ?? 0) + count;
-  post(at(state.key, "spend"), { segment: who, seconds, clicks: count }).catch(() => {});
+  if (segmentId === null || !state.segments.has(segmentId) || (seconds < 0.5 && !count)) return;
+  const segmentRow = state.segments.get(segmentId);
+  segmentRow.seconds = (segmentRow.seconds ?? 0) + seconds;
+  segmentRow.clicks = (segmentRow.clicks ?? 0) + count;
+  post(at(state.key, "spend"), { segment: segmentId, seconds, clicks: count }).catch(() => {});
 }

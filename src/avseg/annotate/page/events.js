@@ -1,16 +1,16 @@
-// What the server tells as it happens: another tab's changes, and how far a propagation is.
+// Server-sent events: changes of other tabs and the progress of a propagation.
 
 import { at, CLIENT } from "./api.js";
 import { soonQueue } from "./actions.js";
 import { reload } from "./document.js";
 import { forgetMasks } from "./masks.js";
-import { complain, say } from "./status.js";
+import { showError, showStatus } from "./status.js";
 import { changed, on, state } from "./store.js";
 
 let source = null;
 let reloading = null;
 
-export function listen() {
+export function startEvents() {
   on("film", connect);
 }
 
@@ -18,7 +18,7 @@ function connect() {
   source?.close();
   source = new EventSource(at(state.key, "events"));
   const key = state.key;
-  source.onmessage = (event) => key === state.key && hear(JSON.parse(event.data));
+  source.onmessage = (event) => key === state.key && handleEvent(JSON.parse(event.data));
   source.onerror = () => setOffline(true);
   source.onopen = () => {
     if (state.offline) refresh(null);
@@ -33,29 +33,29 @@ function setOffline(offline) {
   }
 }
 
-// many messages, one reload at a time
+// combine many events into one reload
 function refresh(frames) {
   forgetMasks(frames);
   changed("frame");
   reloading ??= new Promise((done) => setTimeout(done, 120)).then(() => {
     reloading = null;
     return reload();
-  }).catch(complain);
+  }).catch(showError);
 }
 
-function hear(message) {
+function handleEvent(message) {
   if (message.kind === "changed") {
-    if (message.by === CLIENT) return; // this tab had it in its answer
+    if (message.by === CLIENT) return; // part of the response that this tab got
     refresh(message.frames);
     if (message.by) {
-      say("another tab has changed this video");
+      showStatus("another tab has changed this video");
       soonQueue();
     }
   } else if (message.kind === "progress") {
     state.run = message;
     changed("run", "timeline");
   } else if (message.kind === "version") {
-    if (message.version > state.version) refresh(null); // changed while this tab did not listen yet
+    if (message.version > state.version) refresh(null); // changed before this tab was connected
   } else if (message.kind === "lost") refresh(null);
   else ended(message);
 }
@@ -64,6 +64,6 @@ function ended({ kind, done, error }) {
   state.run = null;
   changed("run", "timeline");
   soonQueue();
-  if (kind === "failed") say(error, "error");
-  else say(kind === "cancelled" ? `stopped; ${done} finished frames are kept` : `propagated: ${done} frames`);
+  if (kind === "failed") showStatus(error, "error");
+  else showStatus(kind === "cancelled" ? `stopped; ${done} finished frames are kept` : `propagated: ${done} frames`);
 }
