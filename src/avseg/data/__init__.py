@@ -1,1 +1,1 @@
-"""Data on disk to clip batches: layouts, pictures, sound, datasets, the data module."""
+"""Data sets: clips and long videos, synthetic data, packs, preparation and checks."""

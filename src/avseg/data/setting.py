@@ -23,8 +23,8 @@ class ClipEntry:
     """
 
     name: str
-    category: str
-    split: str
+    category: str = ""
+    split: str = ""
     start: float = 0.0
     subset: str = ""
 

@@ -6,8 +6,7 @@ from torch import Tensor
 
 from avseg.models.lu_avs.activity import SoundActivity
 from avseg.models.lu_avs.aggregation import Aggregation, Prediction, aggregate
-from avseg.models.lu_avs.queries import QueryOutput
-from avseg.models.lu_avs.regions import to_corners, to_pixels
+from avseg.models.lu_avs.queries import QueryOutput, to_corners, to_pixels
 from avseg.models.lu_avs.spans import Spans
 from avseg.utils.errors import UserError
 

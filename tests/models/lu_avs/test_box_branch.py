@@ -4,8 +4,8 @@ from torch import Tensor
 
 from avseg.models.lu_avs.box_branch import BoxBranch, with_coordinates
 from avseg.models.lu_avs.box_loss import BoxQueryLoss
+from avseg.models.lu_avs.param_groups import param_groups
 from avseg.models.lu_avs.presets import BOX_CONFIGS
-from avseg.models.lu_avs.recipe import param_groups
 from avseg.models.lu_avs.silent_loss import SilentObjectLoss
 from avseg.utils.errors import UserError
 from tests.models.lu_avs.sample_frames import SIZE, two_frames
@@ -98,7 +98,7 @@ def test_learns_two_frames() -> None:
     torch.manual_seed(0)
     branch, loss = BoxBranch(2, "toy").train(), BoxQueryLoss(SilentObjectLoss("soft", warmup=50))
     frames, _, boxes, classes = two_frames()
-    optimizer = torch.optim.AdamW(param_groups(branch, lr=5e-4, backbone_lr=5e-4))
+    optimizer = torch.optim.AdamW(param_groups(branch, 5e-4, 5e-4, 1e-4))
     first = last = 0.0
     for step in range(80):
         terms = loss(branch(frames), boxes, classes, (SIZE, SIZE), elapsed=step)
@@ -156,7 +156,7 @@ def test_the_published_size_takes_a_training_step() -> None:
     output = branch(frames[:1])
     assert output.boxes.shape == (1, 100, 4)
     assert len(output.auxiliary) == 5
-    optimizer = torch.optim.AdamW(param_groups(branch))
+    optimizer = torch.optim.AdamW(param_groups(branch, 1e-4, 1e-5, 1e-4))
     terms = BoxQueryLoss(SilentObjectLoss())(output, boxes[:1], classes[:1], (SIZE, SIZE))
     torch.stack(list(terms.values())).sum().backward()
     assert all(p.grad is not None for p in branch.parameters() if p.requires_grad)

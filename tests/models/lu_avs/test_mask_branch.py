@@ -4,8 +4,8 @@ from torch import Tensor
 
 from avseg.models.lu_avs.mask_branch import MaskBranch
 from avseg.models.lu_avs.mask_loss import MaskQueryLoss
+from avseg.models.lu_avs.param_groups import param_groups
 from avseg.models.lu_avs.presets import MASK_CONFIGS
-from avseg.models.lu_avs.recipe import param_groups
 from avseg.models.lu_avs.silent_loss import SilentObjectLoss
 from avseg.nn.overlap import mask_iou
 from avseg.utils.errors import UserError
@@ -86,7 +86,7 @@ def test_learns_two_frames() -> None:
     torch.manual_seed(0)
     branch, loss = MaskBranch(K, "tiny").train(), MaskQueryLoss(SilentObjectLoss("soft", warmup=20))
     frames, masks, _, classes = two_frames()
-    optimizer = torch.optim.AdamW(param_groups(branch, lr=2e-3))
+    optimizer = torch.optim.AdamW(param_groups(branch, 2e-3, 2e-3, 0.01))
     for step in range(60):
         total = torch.stack(list(loss(branch(frames), masks, classes, elapsed=step).values())).sum()
         optimizer.zero_grad()
@@ -141,7 +141,7 @@ def test_the_published_size_takes_a_training_step() -> None:
     output = branch(frames[:1])
     assert output.class_logits.shape == (1, 100, 89)
     assert len(output.auxiliary) == 5
-    optimizer = torch.optim.AdamW(param_groups(branch))
+    optimizer = torch.optim.AdamW(param_groups(branch, 6e-5, 6e-5, 0.01))
     torch.stack(list(MaskQueryLoss(SilentObjectLoss())(output, masks[:1], classes[:1]).values())).sum().backward()
     assert all(p.grad is not None for p in branch.parameters() if p.requires_grad)
     optimizer.step()

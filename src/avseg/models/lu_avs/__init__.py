@@ -6,9 +6,8 @@ from avseg.models.lu_avs.audio_branch import AudioBranch
 from avseg.models.lu_avs.box_branch import BoxBranch
 from avseg.models.lu_avs.groups import appearance_groups, group_names
 from avseg.models.lu_avs.mask_branch import MaskBranch
-from avseg.models.lu_avs.queries import QueryOutput
-from avseg.models.lu_avs.recipe import Recipe, param_groups
-from avseg.models.lu_avs.regions import to_corners, to_pixels
+from avseg.models.lu_avs.param_groups import param_groups
+from avseg.models.lu_avs.queries import QueryOutput, to_corners, to_pixels
 from avseg.models.lu_avs.spans import Spans
 
 __all__ = [
@@ -18,7 +17,6 @@ __all__ = [
     "MaskBranch",
     "Prediction",
     "QueryOutput",
-    "Recipe",
     "Smoothing",
     "SoundActivity",
     "Spans",

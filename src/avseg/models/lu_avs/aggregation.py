@@ -13,8 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from avseg.models.lu_avs.activity import SoundActivity
-from avseg.models.lu_avs.queries import QueryOutput
-from avseg.models.lu_avs.regions import to_corners, to_pixels
+from avseg.models.lu_avs.queries import QueryOutput, to_corners, to_pixels
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 

@@ -16,7 +16,7 @@ from avseg.models.lu_avs.activity import Smoothing
 from avseg.models.lu_avs.aggregation import Aggregation, Prediction
 from avseg.models.lu_avs.config import BranchConfig, ScoreConfig
 from avseg.models.lu_avs.groups import appearance_groups
-from avseg.models.lu_avs.recipe import param_groups
+from avseg.models.lu_avs.param_groups import param_groups
 from avseg.models.lu_avs.scores import VideoScores
 from avseg.utils.errors import UserError
 from avseg.utils.memory import return_free_memory

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from avseg.models.lu_avs.presets import BOX_CONFIGS, build_config
 from avseg.models.lu_avs.queries import QueryOutput
-from avseg.models.lu_avs.recipe import Recipe
 from avseg.models.lu_avs.weights import initialise, load_coco
 
 COCO_WEIGHTS = {
@@ -34,15 +33,8 @@ class BoxBranch(nn.Module):
         UserError: an unknown config, or weights that cannot be loaded.
     """
 
-    recipe: ClassVar = Recipe(
-        epochs=6,
-        lr=1e-4,
-        backbone_lr=1e-5,
-        weight_decay=1e-4,
-        decay_norms=True,
-        gradient_clip=0.1,
-        backbone="net.model.backbone.",
-    )
+    backbone_prefix: ClassVar[str] = "net.model.backbone."
+    decays_norms: ClassVar[bool] = True
     net: Any
 
     def __init__(

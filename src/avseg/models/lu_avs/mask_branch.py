@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from avseg.models.lu_avs.presets import MASK_CONFIGS, build_config
 from avseg.models.lu_avs.queries import QueryOutput
-from avseg.models.lu_avs.recipe import Recipe
 from avseg.models.lu_avs.weights import UNUSED, initialise, load_coco
 
 COCO_WEIGHTS = {"swin_base": "facebook/maskformer-swin-base-coco"}
@@ -28,15 +27,8 @@ class MaskBranch(nn.Module):
         UserError: an unknown config, or weights that cannot be loaded.
     """
 
-    recipe: ClassVar = Recipe(
-        epochs=5,
-        lr=6e-5,
-        backbone_lr=6e-5,
-        weight_decay=0.01,
-        decay_norms=False,
-        gradient_clip=0.01,
-        backbone="net.model.pixel_level_module.encoder.",
-    )
+    backbone_prefix: ClassVar[str] = "net.model.pixel_level_module.encoder."
+    decays_norms: ClassVar[bool] = False  # as in MaskFormer
     net: Any
 
     def __init__(self, num_classes: int, config: str = "swin_base", pretrained: bool | str = False) -> None:

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from avseg.models.lu_avs import box_branch, mask_branch
 from avseg.models.lu_avs.box_branch import BoxBranch
 from avseg.models.lu_avs.mask_branch import MaskBranch
-from avseg.models.lu_avs.queries import QueryOutput
-from avseg.models.lu_avs.regions import to_corners
+from avseg.models.lu_avs.queries import QueryOutput, to_corners
 from avseg.models.lu_avs.weights import coco_classes
 from avseg.utils.errors import UserError
 

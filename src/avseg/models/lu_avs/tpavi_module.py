@@ -11,7 +11,7 @@ from avseg.models.experiment import BuildContext
 from avseg.models.lu_avs.aggregation import Prediction
 from avseg.models.lu_avs.base import Choices, LongVideoModule, Predictions
 from avseg.models.lu_avs.config import LongAVSConfig
-from avseg.models.lu_avs.regions import to_pixels
+from avseg.models.lu_avs.queries import to_pixels
 
 
 class LongAVSModule(LongVideoModule, AVSModule):  # type: ignore[misc]  # tested on videos, not on clips
