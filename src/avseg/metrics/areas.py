@@ -28,6 +28,7 @@ def class_areas(predicted: Tensor, target: Tensor, num_classes: int) -> Tensor:
     """
     predicted = predicted.flatten(1).long()  # (N, H * W)
     target = target.flatten(1).long()
+    # a label outside the classes marks pixels to ignore
     labelled = (target >= 0) & (target < num_classes)
     intersection = _areas(predicted, labelled & (predicted == target), num_classes)
     predicted_area = _areas(predicted, labelled, num_classes)

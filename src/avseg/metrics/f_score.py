@@ -28,7 +28,7 @@ def count_thresholds(scores: Tensor) -> Tensor:
         scores: float32 in [0, 1]; NaN reaches no threshold.
     """
     edges = torch.cat([THRESHOLDS, THRESHOLDS.new_tensor([torch.inf])]).to(scores.device)
-    scores = scores.nan_to_num(nan=-1 / 254)
+    scores = scores.nan_to_num(nan=-1 / 254)  # below the first threshold
     # 253.999 is below 254 by more than the sum of all rounding errors: the guess is never too high
     guess = scores.mul(253.999).add_(1).int()
     next_edge = edges.index_select(0, guess.flatten()).view_as(scores)
@@ -55,6 +55,7 @@ def _curves(histograms: Tensor) -> tuple[Tensor, Tensor]:
     precision = correct / (predicted + 1e-20)
     recall = correct / (labelled + 1e-20)
     curve = (1 + BETA2) * precision * recall / (BETA2 * precision + recall)
+    # 0 / 0 without a correct pixel
     return curve.nan_to_num(nan=0.0), labelled[:, 0] > 0
 
 
@@ -162,9 +163,10 @@ class FScore(FrameMetric):
         """Compute the score of each group of `videos` clips, (groups,) float64."""
         if not len(clips):
             return torch.empty(0, dtype=torch.float64)
+        # rank of the clip among the clips of the split, whatever its index
         group = torch.unique_consecutive(clips, return_inverse=True)[1] // videos
         # clips are sorted, so the frames of a group are consecutive
         sizes = torch.unique_consecutive(group, return_counts=True)[1].tolist()
-        curves, sounding = _curves(histograms)
+        curves, sounding = _curves(histograms)  # (N, 255), (N,)
         grouped = zip(torch.split(curves, sizes), torch.split(sounding, sizes), strict=True)
         return torch.stack([_best(group_curves, group_sounding) for group_curves, group_sounding in grouped])

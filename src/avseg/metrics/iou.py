@@ -39,13 +39,14 @@ def _overlap(logits: Tensor, target: Tensor) -> Tensor:
     # sigmoid rounds tiny positive logits to 0.5, so `logits > 0` would not be the official prediction
     predicted = (logits.float().sigmoid() > 0.5).flatten(0, -3).flatten(1)  # (N, H * W)
     sounding = (target != 0).flatten(0, -3).flatten(1)
-    silent = ~sounding.any(1)
+    silent = ~sounding.any(1)  # (N,); these frames score their complement
     intersection = torch.where(silent, (~predicted).sum(1), (predicted & sounding).sum(1))
     union = torch.where(silent, sounding.shape[1], (predicted | sounding).sum(1))
     return torch.stack([intersection, union], dim=1)
 
 
 def _iou(counts: Tensor) -> Tensor:
+    # the official epsilon
     return counts[:, 0].double() / (counts[:, 1].double() + 1e-7)
 
 

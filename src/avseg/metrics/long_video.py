@@ -165,19 +165,19 @@ class LongVideoScore(SpanMetric):
         Raises:
             ValueError: an argument that does not fit.
         """
-        numbers = frame_numbers(frames)
-        class_ = self._class(video, label, (predicted, target, segments), (audible, gate))
+        numbers = frame_numbers(frames)  # (n,)
+        class_id = self._class(video, label, (predicted, target, segments), (audible, gate))
         overlap = overlap_of(self.region, predicted, target, len(numbers), self.beta2)
         audible_flags = frame_flags("audible", audible, len(numbers))
         state = self._state(overlap, audible_flags, frame_flags("gate", gate, len(numbers)))
-        cuts = segment_cuts(segments)
+        cuts = segment_cuts(segments)  # (k, 2)
         if self.unit == "segment":
-            check_inside(numbers[state & SOUNDING > 0], cuts, class_)
+            check_inside(numbers[state & SOUNDING > 0], cuts, class_id)
         key = video_key(video)
         # spans of one state are not joined across the boundary of a segment
         cell = np.searchsorted(np.unique(cuts), numbers, "right")
-        rows = join(frame_rows(key, class_, numbers, state, cell, overlap.scores), {key: video})
-        self._keep(rows if len(rows) else no_frames(key), np.insert(cuts, [0, 0], [key, class_], axis=1), [video])
+        rows = join(frame_rows(key, class_id, numbers, state, cell, overlap.scores), {key: video})
+        self._keep(rows if len(rows) else no_frames(key), np.insert(cuts, [0, 0], [key, class_id], axis=1), [video])
 
     def update_classes(
         self,
@@ -214,6 +214,7 @@ class LongVideoScore(SpanMetric):
         }
         labels = sorted(set().union(*by_class.values()))
         if self.merge_classes:
+            # the method has no labels: compare the union of all classes
             labels = [0]
             by_class = {
                 "predicted": {0: merge_regions(self.region, list(predicted.values()))},
@@ -279,7 +280,7 @@ class LongVideoScore(SpanMetric):
         pairs = pairs_of(video, rows, fill=self.predicted_range == "first_to_last")
         empty = not any(len(pair.sounding) + len(pair.run_first) for pair in pairs)
         if self.fp_policy == "ignore":
-            # keep the classes that sound
+            # drop the classes that never sound
             pairs = [pair for pair in pairs if len(pair.sounding)]
         unit_counts: list[list[int]] = []
         for pair in pairs:

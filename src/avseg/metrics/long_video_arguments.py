@@ -64,8 +64,8 @@ def segment_cuts(segments: Sequence[tuple[int, int]] | None) -> Rows:
     Raises:
         ValueError: they are not pairs of integers with 0 <= start < end.
     """
-    cuts = np.asarray([tuple(segment) for segment in segments or ()])
-    if not cuts.size:
+    cuts = np.asarray(list(map(tuple, segments or ())))
+    if not cuts.size:  # np.asarray([]) has the wrong shape and type
         return np.empty((0, 2), np.int64)
     if cuts.ndim != 2 or cuts.shape[1] != 2 or not np.issubdtype(cuts.dtype, np.integer):
         raise ValueError(f"segments of shape {cuts.shape} and type {cuts.dtype} must be (k, 2) integers, start and end")

@@ -84,7 +84,7 @@ def overlap_of_masks(predicted: Regions | None, target: Regions | None, frames: 
             f"predicted {tuple(q.shape)} on {q.device} and target {tuple(r.shape)} on {r.device} "
             "must be masks of one shape on one device"
         )
-    # areas in pixels, (n,) each
+    # areas in pixels, (n,) each; an area is 0 where a mask is None
     correct = _areas(None if q is None or r is None else q & r, frames)
     area_q = _areas(q, frames)
     area_r = _areas(r, frames)
@@ -102,6 +102,7 @@ def overlap_of_boxes(predicted: Regions | None, target: Regions | None, frames: 
     matched = pairwise.max((1, 2), initial=0.0)
     for frame in np.flatnonzero((q_sizes > 1) & (r_sizes > 1)):
         matched[frame] = pairwise[frame][linear_sum_assignment(pairwise[frame], maximize=True)].sum()
+    # missing and superfluous boxes both lower the score
     iou = _ratio(matched, np.maximum(q_sizes, r_sizes).astype(np.float64))
     return Overlap(r_sizes > 0, q_sizes > 0, (iou,))
 
@@ -117,7 +118,7 @@ def overlap_of_activity(predicted: Regions | None, target: Regions | None, frame
 def overlap_of(
     region: str, predicted: Regions | None, target: Regions | None, frames: int, beta2: float = BETA2
 ) -> Overlap:
-    """Compute the overlap of n frames' "mask", "box" or "none" (activity); None is no region in any frame."""
+    """Compute the overlap of n frames' "mask", "box" or "none" (activity); None means without regions."""
     if region == "mask":
         return overlap_of_masks(predicted, target, frames, beta2)
     if region == "box":

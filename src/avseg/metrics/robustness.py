@@ -33,7 +33,7 @@ def _predicted_pixels(logits: Tensor) -> Tensor:
     if logits.ndim not in (3, 4):
         raise ValueError(f"logits {tuple(logits.shape)} must be (N, H, W) or (B, T, H, W)")
     predicted = (logits.float().sigmoid() > 0.5).flatten(0, -3).flatten(1)  # (N, H * W)
-    area = predicted.sum(1)
+    area = predicted.sum(1)  # (N,)
     return torch.stack([area, torch.full_like(area, predicted.shape[1])], 1)
 
 

@@ -82,5 +82,6 @@ class SemanticScore(ClassMetric):
             precision = correct / predicted
             recall = correct / labelled
             scores = (1 + BETA2) * precision * recall / (BETA2 * precision + recall)
-        frames = (union > 0).sum(0)  # (K,)
+        frames = (union > 0).sum(0)  # (K,), frames with the class
+        # a class that never occurs scores 0
         return scores.nan_to_num(nan=0.0).sum(0) / frames.clamp(min=1)

@@ -68,6 +68,7 @@ class SpanMetric(Metric):
 
     def _tables(self) -> tuple[Rows, Rows, dict[int, str]]:
         """Return all rows, joined and sorted, all segments, sorted and each once, and the ids of the videos."""
+        # after a sync the tables of all ranks are concatenated
         videos = decode_names(dim_zero_cat(self.names))
         rows = join(dim_zero_cat(self.rows).cpu().numpy(), videos)
         segments = np.unique(dim_zero_cat(self.segments).cpu().numpy(), axis=0)

@@ -63,7 +63,7 @@ def frame_rows(
     """
     rows = np.zeros((len(frames), COLUMNS), np.int64)
     rows[:, VIDEO], rows[:, LABEL] = video, label
-    rows[:, FIRST] = rows[:, LAST] = frames
+    rows[:, FIRST] = rows[:, LAST] = frames  # spans of one frame
     rows[:, STATE], rows[:, CELL] = state, cell
     overlap = state == SOUNDING | PREDICTED
     for column, score in zip((IOU, F), scores, strict=False):
@@ -107,6 +107,7 @@ def join(rows: Rows, names: Mapping[int, str]) -> Rows:
     starts = np.flatnonzero(np.append(True, ~continues))  # first row of each joined span
     joined = rows[starts]
     joined[:, LAST] = rows[np.append(starts[1:], len(rows)) - 1, LAST]
+    # integer sums do not depend on the order
     joined[:, [IOU, F]] = np.add.reduceat(rows[:, [IOU, F]], starts)
     return joined
 

@@ -18,4 +18,4 @@ def normalise(frames: Tensor) -> Tensor:
     """
     mean = torch.tensor(IMAGENET_MEAN, device=frames.device).view(3, 1, 1)
     std = torch.tensor(IMAGENET_STD, device=frames.device).view(3, 1, 1)
-    return (frames / 255 - mean) / std
+    return (frames / 255 - mean) / std  # uint8 / int is float32

@@ -61,7 +61,7 @@ def _create(name: str, **options: Any) -> Any:
     for family, rate in STOCHASTIC_DEPTH.items():
         if name.startswith(family):
             options["drop_path_rate"] = rate
-    name = PAPER_WEIGHTS.get(name, name)
+    name = PAPER_WEIGHTS.get(name, name)  # an explicit tag is kept
     try:
         try:  # Swin and its relatives accept one image size only by default
             return timm.create_model(name, features_only=True, strict_img_size=False, **options)
@@ -98,6 +98,7 @@ def _from_hub(name: str) -> Any:
 def _check_hub() -> None:
     """Fail at once without a network; the hub's client would retry for most of a minute."""
     hub = urlsplit(constants.ENDPOINT)
+    # a download of another timm model suggests that the weights are in the cache too
     cached = Path(constants.HF_HUB_CACHE).is_dir() and any(Path(constants.HF_HUB_CACHE).glob("models--timm--*"))
     if not cached and not getproxies():
         socket.create_connection((hub.hostname or "", hub.port or 443), timeout=10).close()

@@ -19,13 +19,18 @@ MODEL_PREFIXES = (
     ("path{0}.resConfUnit1.", "decoder.paths.{1}.stage_unit."),
     ("path{0}.resConfUnit2.", "decoder.paths.{1}.refine_unit."),
     ("tpavi_b{0}.", "tpavi.{0}."),
+    ("output_conv.", "decoder.head."),
 )
-RESNET_PREFIXES = (("resnet.layer3_1.", "backbone.net.layer3."), ("resnet.layer4_1.", "backbone.net.layer4."))
+RESNET_PREFIXES = (
+    ("resnet.layer3_1.", "backbone.net.layer3."),
+    ("resnet.layer4_1.", "backbone.net.layer4."),
+    ("resnet.", "backbone.net."),
+)
 PVT_PREFIXES = (
     ("encoder_backbone.patch_embed1.", "backbone.net.patch_embed."),
-    *((f"encoder_backbone.patch_embed{s}.", f"backbone.net.stages_{s - 1}.downsample.") for s in (2, 3, 4)),
-    *((f"encoder_backbone.block{s}.", f"backbone.net.stages_{s - 1}.blocks.") for s in (1, 2, 3, 4)),
-    *((f"encoder_backbone.norm{s}.", f"backbone.net.stages_{s - 1}.norm.") for s in (1, 2, 3, 4)),
+    ("encoder_backbone.patch_embed{0}.", "backbone.net.stages_{1}.downsample."),
+    ("encoder_backbone.block{0}.", "backbone.net.stages_{1}.blocks."),
+    ("encoder_backbone.norm{0}.", "backbone.net.stages_{1}.norm."),
 )
 # 1x1x1 convolutions, which the model stores as matrices
 POINTWISE = re.compile(r"tpavi_b\d\.(g|theta|phi|W_z\.0)\.weight")
@@ -80,17 +85,20 @@ def to_official(network: AVSModel) -> dict[str, Tensor]:
 def _prefixes(model: AVSModel) -> list[tuple[str, str]]:
     """Return prefixes (official, ours); the first that matches counts."""
     backbone = model.backbone.name.partition(".")[0]
-    prefixes = [("output_conv.", "decoder.head.")]
-    for official, ours in MODEL_PREFIXES:
+    patterns: tuple[tuple[str, str], ...]
+    if backbone == "resnet50":
+        patterns = MODEL_PREFIXES + RESNET_PREFIXES
+    elif backbone.startswith("pvt_v2_b"):
+        patterns = MODEL_PREFIXES + PVT_PREFIXES
+    else:
+        raise UserError(
+            f"backbone: official AVSBench models have resnet50 or pvt_v2_b*, not '{backbone}'; convert one of those"
+        )
+    prefixes: list[tuple[str, str]] = []
+    for official, ours in patterns:
         for stage in STAGES:
             prefixes.append((official.format(stage, stage - 1), ours.format(stage, stage - 1)))
-    if backbone == "resnet50":
-        return [*prefixes, *RESNET_PREFIXES, ("resnet.", "backbone.net.")]
-    if backbone.startswith("pvt_v2_b"):
-        return [*prefixes, *PVT_PREFIXES]
-    raise UserError(
-        f"backbone: official AVSBench models have resnet50 or pvt_v2_b*, not '{backbone}'; convert one of those"
-    )
+    return prefixes
 
 
 def _rename(name: str, prefixes: list[tuple[str, str]]) -> str:

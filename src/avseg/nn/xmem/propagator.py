@@ -181,6 +181,7 @@ class Propagator:
         """Combine the user's masks with predictions (n, H', W') of the other objects; new objects become known."""
         self._video.objects += tuple(object_id for object_id in ids if object_id not in self.objects)
         combined = masks.new_zeros(len(self.objects), *masks.shape[1:])  # (all objects, H', W')
+        # annotated pixels belong to no other object
         combined[: len(predicted)] = predicted * (masks.sum(0) <= 0.5)
         combined[[self.objects.index(object_id) for object_id in ids]] = masks
         return soft_aggregation(combined)
@@ -205,4 +206,5 @@ class Propagator:
         hidden = self._video.hidden
         if hidden is None:
             hidden = next(self.network.parameters()).new_zeros(0, *shape)
+        # new objects are last
         return torch.cat([hidden, hidden.new_zeros(len(self.objects) - len(hidden), *shape)])

@@ -95,7 +95,7 @@ def _unpack(
     for number, (start, stop, long) in enumerate(packed["groups"].tolist()):
         tensors = {field.name: packed[f"group.{number}.{field.name}"].to(device) for field in fields(Elements)}
         elements = Elements(**tensors)
-        assert video.canvas is not None
+        assert video.canvas is not None  # groups exist only after the first frame
         cells = video.canvas.grid[0] * video.canvas.grid[1]
         video.groups.append(Group(slice(start, stop), MemoryBank(settings, elements, cells, long)))
     return video
