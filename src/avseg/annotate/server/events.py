@@ -18,19 +18,14 @@ class EventHub:
         self._tabs: dict[Queue, asyncio.AbstractEventLoop] = {}
         self._closed = False
 
-    @property
-    def tabs(self) -> int:
-        """Number of connected tabs."""
-        return len(self._tabs)
-
-    def publish(self, kind: str, **values: object) -> None:
+    def publish(self, event: str, **values: object) -> None:
         """Send an event to all tabs.
 
         Args:
-            kind: "changed", "progress", "finished", ...
+            event: "changed", "progress", "finished", ...
             values: plain values.
         """
-        self._send({"kind": kind, **values})
+        self._send({"kind": event, **values})
 
     def close(self) -> None:
         """End all streams, including those that are opened later."""

@@ -18,12 +18,12 @@ def resolve_inside(folder: Path, text: str) -> Path:
     Raises:
         UserError: it is absolute, leaves the folder by `..` or a link, or enters the tool's own folder.
     """
-    parts = Path(text).parts
-    if not text.isprintable() or "\\" in text or Path(text).is_absolute() or ".." in parts or not parts:
+    components = Path(text).parts
+    if not text.isprintable() or "\\" in text or Path(text).is_absolute() or ".." in components or not components:
         raise UserError(f"folder {text!r:.80}: give a path inside the project, without '..'")
-    if any(name.startswith(".") for name in parts):
+    if any(name.startswith(".") for name in components):
         raise UserError(f"folder {text!r:.80}: hidden folders belong to the tool; choose another name")
-    if any(len(name.encode("utf-8", "replace")) > _MAX_NAME for name in parts) or len(parts) > _MAX_DEPTH:
+    if any(len(name.encode("utf-8", "replace")) > _MAX_NAME for name in components) or len(components) > _MAX_DEPTH:
         raise UserError(f"folder {text!r:.80}...: is too long; choose a shorter name")
     root = folder.resolve()
     try:

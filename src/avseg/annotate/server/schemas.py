@@ -1,6 +1,6 @@
 """Request bodies: strict JSON without unknown keys, every number bounded."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from annotated_types import Len
 from pydantic import BaseModel, ConfigDict, Field
@@ -29,7 +29,7 @@ class Edit(Strict):
 class Operations(Edit):
     """Operations in order; `avseg.annotate.document.operations` checks each."""
 
-    ops: Annotated[list[dict[str, Any]], Len(1, MAX_OPERATIONS)]
+    ops: Annotated[list[dict[str, object]], Len(1, MAX_OPERATIONS)]
 
 
 class Steps(Edit):

@@ -2,93 +2,16 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import NotRequired, TypedDict
+from dataclasses import asdict
 
 from avseg.annotate.document.document import Document
-from avseg.annotate.document.models import HAND, Change, FrameInfo
+from avseg.annotate.document.models import HAND, Change
 from avseg.annotate.document.rle import RLE
 
 _MAX_STEPS = 60  # of the history that the page lists
 _STEP_NAMES = {"set_results": "propagate", "set_mask": "mask", "set_prompts": "points"}
 Ranges = Mapping[int, tuple[int, int]]  # half-open ranges of frames by object id
-
-
-class ObjectRow(TypedDict):
-    """An object of the document."""
-
-    id: int
-    label: str
-    name: str
-    colour: str
-
-
-class SegmentRow(TypedDict):
-    """An audible segment, and the work spent on it."""
-
-    id: int
-    object: int
-    start: int
-    end: int
-    status: str
-    seconds: float
-    clicks: int
-
-
-class History(TypedDict):
-    """Names of steps: done, the latest first, and undone, the next to redo first."""
-
-    done: list[str]
-    undone: list[str]
-
-
-class Patch(TypedDict):
-    """The frames with a mask in a range of one object, one list per column."""
-
-    object: int
-    start: int
-    end: int
-    frame: list[int]
-    source: list[str]
-    accepted: list[bool]
-    stale: list[bool]
-    score: list[float | None]
-
-
-class Snapshot(TypedDict):
-    """The document without masks: `frames` with all frames, or `patches` with the changed ones."""
-
-    version: int
-    status: str
-    objects: list[ObjectRow]
-    segments: list[SegmentRow]
-    history: History
-    frames: NotRequired[object]
-    patches: NotRequired[list[Patch]]
-
-
-class MaskRow(TypedDict):
-    """A mask with its prompts and provenance; `before` is the prior that it was refined from."""
-
-    object: int
-    rle: RLE | None
-    before: RLE | None
-    source: str | None
-    by_hand: bool
-    accepted: bool
-    stale: bool
-    points: list[list[float]]
-    box: list[float] | None
-    score: float | None
-    terms: dict[str, float]
-    from_frame: int | None
-    model: str | None
-
-
-class FrameMasks(TypedDict):
-    """All masks of one frame."""
-
-    frame: int
-    masks: list[MaskRow]
+Json = dict[str, object]
 
 
 def video_key(name: str) -> str:
@@ -96,17 +19,19 @@ def video_key(name: str) -> str:
     return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def full_snapshot(document: Document) -> Snapshot:
+def full_snapshot(document: Document) -> Json:
     """Serialise everything but masks, with all frames."""
     content = document.snapshot()
+    # the version of the frames, in case an edit came in between
     return {**_tables(document), "version": content["version"], "frames": content["frames"]}
 
 
-def changed_snapshot(document: Document, ranges: Ranges) -> Snapshot:
+def changed_snapshot(document: Document, ranges: Ranges) -> Json:
     """Serialise everything but masks, with the frames of the given ranges only: a long video has many more."""
     patches = []
     for object_id, (start, end) in ranges.items():
-        patches.append(_patch(document, object_id, start, end))
+        columns = _columns(document, object_id, start, end)
+        patches.append({"object": object_id, "start": start, "end": end, **columns})
     return {**_tables(document), "patches": patches}
 
 
@@ -120,42 +45,28 @@ def touched_ranges(changes: list[Change]) -> dict[int, tuple[int, int]]:
     return ranges
 
 
-def frame_masks(document: Document, frame: int, prior_of: Callable[[str], RLE | None]) -> FrameMasks:
-    """Serialise all masks of one frame.
+def frame_masks(document: Document, frame: int, prior_of: Callable[[str], RLE | None]) -> Json:
+    """Serialise all masks of one frame, with their prompts and provenance.
 
     Args:
         document: of the video.
         frame: index.
         prior_of: returns the propagated mask by the counts of the refined one, None if it is not known.
     """
-    rows: list[MaskRow] = []
+    rows = []
     for object_id in document.objects:
         info, rle = document.frame_info(object_id, frame), document.rle(object_id, frame)
-        if rle is not None or info.points or info.box is not None:
-            rows.append(_mask_row(object_id, info, rle, None if rle is None else prior_of(rle["counts"])))
+        if rle is None and not info.points and info.box is None:
+            continue
+        row = asdict(info)
+        del row["anchor"]  # follows from `by_hand` and `accepted`
+        prior = None if rle is None else prior_of(rle["counts"])
+        rows.append({"object": object_id, "rle": rle, "before": prior, "by_hand": info.source in HAND, **row})
     return {"frame": frame, "masks": rows}
 
 
-def _mask_row(object_id: int, info: FrameInfo, rle: RLE | None, prior: RLE | None) -> MaskRow:
-    return {
-        "object": object_id,
-        "rle": rle,
-        "before": prior,
-        "source": info.source,
-        "by_hand": info.source in HAND,
-        "accepted": info.accepted,
-        "stale": info.stale,
-        "points": [[float(x), float(y), int(positive)] for x, y, positive in info.points],
-        "box": None if info.box is None else list(map(float, info.box)),
-        "score": info.score,
-        "terms": {name: float(value) for name, value in info.terms.items()},
-        "from_frame": info.from_frame,
-        "model": info.model,
-    }
-
-
-def _tables(document: Document) -> Snapshot:
-    objects: list[ObjectRow] = []
+def _tables(document: Document) -> Json:
+    objects = []
     for _, item in sorted(document.objects.items()):
         objects.append({"id": item.id, "label": item.label, "name": item.name, "colour": item.colour})
     return {
@@ -167,7 +78,7 @@ def _tables(document: Document) -> Snapshot:
     }
 
 
-def _segment(document: Document, segment_id: int) -> SegmentRow:
+def _segment(document: Document, segment_id: int) -> Json:
     segment, spent = document.segments[segment_id], document.effort.get(segment_id)
     return {
         "id": segment.id,
@@ -180,7 +91,8 @@ def _segment(document: Document, segment_id: int) -> SegmentRow:
     }
 
 
-def _history(document: Document) -> History:
+def _history(document: Document) -> dict[str, list[str]]:
+    """List the steps that were done, latest first, and those that were undone, next to redo first."""
     done: list[str] = []
     undone: list[str] = []
     for step in document.history:
@@ -190,19 +102,16 @@ def _history(document: Document) -> History:
     return {"done": done[: -_MAX_STEPS - 1 : -1], "undone": undone[:_MAX_STEPS]}
 
 
-def _patch(document: Document, object_id: int, start: int, end: int) -> Patch:
-    patch: Patch = {
-        "object": object_id, "start": start, "end": end,
-        "frame": [], "source": [], "accepted": [], "stale": [], "score": [],
-    }  # fmt: skip
-    if object_id not in document.objects:
-        return patch
+def _columns(document: Document, object_id: int, start: int, end: int) -> dict[str, list[object]]:
+    """Collect the frames with a mask in a range, one list per column."""
+    names = ("source", "accepted", "stale", "score")
+    columns: dict[str, list[object]] = {"frame": [], **{name: [] for name in names}}
+    if object_id not in document.objects:  # removed by the change
+        return columns
     for frame in range(start, end):
         info = document.frame_info(object_id, frame)
         if info.source is not None:
-            patch["frame"].append(frame)
-            patch["source"].append(info.source)
-            patch["accepted"].append(info.accepted)
-            patch["stale"].append(info.stale)
-            patch["score"].append(info.score)
-    return patch
+            columns["frame"].append(frame)
+            for name in names:
+                columns[name].append(getattr(info, name))
+    return columns

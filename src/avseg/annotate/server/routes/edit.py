@@ -27,7 +27,7 @@ class Editor:
         body: schemas.Edit,
         make_changes: Callable[[], list[Change]],
         frame: int | None = None,
-        message: Callable[[], str] | None = None,
+        direction: str | None = None,
     ) -> JSONResponse:
         """Make changes in the edit thread and respond with what is different now.
 
@@ -35,7 +35,7 @@ class Editor:
             body: with the version of the document that the tab knows.
             make_changes: edits the document.
             frame: its masks are part of the response.
-            message: returns a text for the user; called before the changes.
+            direction: "undo" or "redo", if the response is to name the step.
 
         Raises:
             VersionConflict: the change was refused, and the tab does not know the latest version.
@@ -43,7 +43,7 @@ class Editor:
         """
 
         def edit() -> dict[str, object]:
-            said = {} if message is None else {"said": message()}
+            message = {} if direction is None else {"said": _message(self.video, direction)}
             version = self.document.version
             try:
                 with self.video.edited_by(self._client):
@@ -52,7 +52,7 @@ class Editor:
                 if body.base_version != version:
                     raise VersionConflict(self.document.version, str(error)) from error
                 raise
-            return {**self._describe(changes, frame), **said}
+            return {**self._describe(changes, frame), **message}
 
         return JSONResponse(await self._pools.edit(edit))
 
@@ -79,14 +79,12 @@ async def _do(body: schemas.Operations, editor: EditorDep) -> JSONResponse:
 
 @router.post("/v/{key}/undo")
 async def _undo(body: schemas.Steps, editor: EditorDep) -> JSONResponse:
-    undo = editor.document.undo
-    return await editor.run(body, lambda: _repeat(undo, body), message=lambda: _undo_message(editor.video))
+    return await editor.run(body, lambda: _repeat(editor.document.undo, body), direction="undo")
 
 
 @router.post("/v/{key}/redo")
 async def _redo(body: schemas.Steps, editor: EditorDep) -> JSONResponse:
-    redo = editor.document.redo
-    return await editor.run(body, lambda: _repeat(redo, body), message=lambda: _redo_message(editor.video))
+    return await editor.run(body, lambda: _repeat(editor.document.redo, body), direction="redo")
 
 
 @router.post("/v/{key}/click")
@@ -133,11 +131,11 @@ async def _spend(body: schemas.TimeSpent, video: VideoDep, workspace: WorkspaceD
 def _apply_all(video: OpenVideo, body: schemas.Operations) -> list[Change]:
     """Apply operations as one step: all of them or none."""
     first, *following = body.ops
-    base = {"base_version": body.base_version}
+    first = {**first, "base_version": body.base_version}
     if not following:
-        return [video.document.do({**first, **base})]
+        return [video.document.do(first)]
     with video.document.transaction():
-        changes = [video.document.do({**first, **base})]
+        changes = [video.document.do(first)]
         for op in following:
             # the first operation has made a newer version
             changes.append(video.document.do({**op, "base_version": None}))
@@ -155,11 +153,10 @@ def _repeat(step: Callable[..., Change], body: schemas.Steps) -> list[Change]:
     return changes
 
 
-def _undo_message(video: OpenVideo) -> str:
-    done = [step.op for step in video.document.history if not step.undone]
-    return f"undone: {done[-1].replace('_', ' ') if done else ''}"
-
-
-def _redo_message(video: OpenVideo) -> str:
-    undone = [step.op for step in video.document.history if step.undone]
-    return f"done again: {undone[0].replace('_', ' ') if undone else ''}"
+def _message(video: OpenVideo, direction: str) -> str:
+    """Name the step that an undo or redo is about to move."""
+    undo = direction == "undo"
+    names = [step.op.replace("_", " ") for step in video.document.history if step.undone is not undo]
+    if not names:
+        return ""
+    return f"undone: {names[-1]}" if undo else f"done again: {names[0]}"

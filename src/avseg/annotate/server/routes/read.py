@@ -76,7 +76,7 @@ async def _masks(video: VideoDep, workspace: WorkspaceDep, start: int, end: int)
     if not start < end <= start + MAX_MASK_FRAMES or end > video.film.frames:
         raise HTTPException(400, f"masks of frames {start}-{end}: give up to {MAX_MASK_FRAMES} frames of the video")
 
-    def read() -> list[serialize.FrameMasks]:
+    def read() -> list[serialize.Json]:
         prior_of = video.recorder.prior_of
         return [serialize.frame_masks(video.document, frame, prior_of) for frame in range(start, end)]
 
