@@ -27,7 +27,7 @@ from avseg.media.frame_index import FrameReader, frame_index
 from avseg.media.sound_reader import RATE, sound_seconds
 from avseg.media.video import Video, second_of
 from avseg.models.lu_avs.activity import sound_activity
-from avseg.models.lu_avs.aggregation import Prediction, aggregate
+from avseg.models.lu_avs.aggregation import RegionPrediction, aggregate
 from avseg.models.lu_avs.audio_module import AudioModule
 from avseg.models.lu_avs.base import BranchModule, LongVideoModule
 from avseg.models.lu_avs.composition import StrongModule
@@ -149,7 +149,7 @@ class LongPredictor:
         activity = sound_activity(torch.cat(probabilities), self.smoothing) if probabilities else None
         return Sound(levels, np.concatenate(waves), activity)
 
-    def watch(self, video: LUVideo, sound: Sound) -> Iterator[tuple[Chunk, Prediction]]:
+    def watch(self, video: LUVideo, sound: Sound) -> Iterator[tuple[Chunk, RegionPrediction]]:
         """Yield a few scored frames at a time, in order, with their prediction.
 
         Raises:
@@ -169,7 +169,7 @@ class LongPredictor:
                     prediction = aggregate(queries, chunk.seconds, size, sound.activity, self.aggregation)
                 yield chunk, prediction
 
-    def _watch_seconds(self, video: LUVideo, size: tuple[int, int]) -> Iterator[tuple[Chunk, Prediction]]:
+    def _watch_seconds(self, video: LUVideo, size: tuple[int, int]) -> Iterator[tuple[Chunk, RegionPrediction]]:
         """Predict with the AVS model: five frames of each second with its sound."""
         index = frame_index(video.path)
         last = -1
@@ -183,7 +183,7 @@ class LongPredictor:
                 frames = read_frames(index, numbers, self.fit.size(*size), reader)
                 masks = self._sounding_pixels(frames, self._item(samples), size)
                 times = torch.from_numpy(index.video.times[numbers])
-                yield Chunk(video.id, torch.from_numpy(numbers), times, frames), Prediction(masks={0: masks})
+                yield Chunk(video.id, torch.from_numpy(numbers), times, frames), RegionPrediction(masks={0: masks})
 
     def _sounding_pixels(self, frames: Tensor, item: Tensor, size: tuple[int, int]) -> Tensor:
         """Predict the sounding pixels (n, H, W) of n frames (n, 3, h, w) with the item (1, *shape) of their second."""
@@ -206,7 +206,7 @@ class LongPredictor:
                 yield self._frame(chunk, prediction, row, first)
                 first = False
 
-    def _frame(self, chunk: Chunk, prediction: Prediction, row: int, first: bool) -> FramePrediction:
+    def _frame(self, chunk: Chunk, prediction: RegionPrediction, row: int, first: bool) -> FramePrediction:
         """Extract one frame of a chunk; the first frame of a video is shown from its beginning."""
         number = int(chunk.index[row])
         time = float(chunk.seconds[row])

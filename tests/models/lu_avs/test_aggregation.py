@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from avseg.models.lu_avs.activity import SoundActivity
-from avseg.models.lu_avs.aggregation import Aggregation, Prediction, aggregate
+from avseg.models.lu_avs.aggregation import Aggregation, RegionPrediction, aggregate
 from avseg.models.lu_avs.queries import QueryOutput, to_corners, to_pixels
 from avseg.models.lu_avs.spans import Spans
 from avseg.utils.errors import UserError
@@ -28,7 +28,7 @@ def _sound(*scores: float, threshold: float = 0.5) -> SoundActivity:
     return SoundActivity(a, a > threshold)
 
 
-def _columns(prediction: Prediction) -> dict[int, list[int]]:
+def _columns(prediction: RegionPrediction) -> dict[int, list[int]]:
     """Return the columns of 4 pixels that the mask of each class covers in the only frame."""
     return {
         label: [column for column in range(4) if mask[0, 6, 4 * column + 1]]
@@ -121,7 +121,7 @@ def test_silent_classes_have_no_regions(seed: int, rules: Aggregation, box: bool
         assert all(len(k) == 0 for k, on in zip(boxes, sounding[:, label], strict=True) if not on)
         assert any(map(len, boxes))
     silence = SoundActivity(activity.scores, torch.zeros_like(activity.active))
-    assert aggregate(queries, seconds, SIZE, silence, rules) == Prediction()
+    assert aggregate(queries, seconds, SIZE, silence, rules) == RegionPrediction()
 
 
 @settings(max_examples=40, deadline=None)
@@ -175,10 +175,10 @@ def test_spans_extend_from_the_first_to_the_last_region() -> None:
     masks = torch.zeros(3, 2, 2, dtype=torch.bool)
     masks[1] = True
     spans = Spans()
-    spans.update(torch.tensor([30, 36, 42]), Prediction(masks={4: masks}))
-    spans.update(torch.tensor([12, 18, 24]), Prediction(masks={4: masks, 7: masks}))
+    spans.update(torch.tensor([30, 36, 42]), RegionPrediction(masks={4: masks}))
+    spans.update(torch.tensor([12, 18, 24]), RegionPrediction(masks={4: masks, 7: masks}))
     box, no_box = torch.ones(1, 4), torch.ones(0, 4)
-    spans.update(torch.tensor([0, 6, 48]), Prediction(boxes={2: [no_box, no_box, box], 9: [no_box] * 3}))
+    spans.update(torch.tensor([0, 6, 48]), RegionPrediction(boxes={2: [no_box, no_box, box], 9: [no_box] * 3}))
     assert spans.spans == {4: (18, 37), 7: (18, 19), 2: (48, 49)}
 
 

@@ -8,7 +8,7 @@ import torch
 from avseg.data.lu_avs import Chunk, LUVideo, Release, second_targets, stream
 from avseg.media.frame_index import frame_index
 from avseg.models.lu_avs.activity import SoundActivity
-from avseg.models.lu_avs.aggregation import Prediction
+from avseg.models.lu_avs.aggregation import RegionPrediction
 from avseg.predict.long_predictor import LongPredictor
 from avseg.predict.prediction import Sound
 
@@ -37,13 +37,13 @@ class Known(LongPredictor):
         activity = SoundActivity(targets, targets > 0.5)
         return Sound(plain.levels, plain.wave, activity if self.region != "visual" else None)
 
-    def watch(self, video: LUVideo, sound: Sound) -> Iterator[tuple[Chunk, Prediction]]:
+    def watch(self, video: LUVideo, sound: Sound) -> Iterator[tuple[Chunk, RegionPrediction]]:
         """The annotations themselves."""
         for chunk in stream(self._annotated(video), self.release, self.rate):
             self.chunks += 1
             scores = {label: torch.ones(len(chunk.index)) for label in chunk.sounding}
             kinds = {"mask": {"masks": chunk.masks}, "box": {"boxes": chunk.boxes}}
-            yield chunk, Prediction(**kinds.get(self.region, {}), scores=scores, sounding=chunk.sounding)
+            yield chunk, RegionPrediction(**kinds.get(self.region, {}), scores=scores, sounding=chunk.sounding)
 
     def _annotated(self, video: LUVideo) -> LUVideo:
         return next(known for known in self.release.videos.values() if known.path == video.path)

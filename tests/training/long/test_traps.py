@@ -15,7 +15,7 @@ from avseg.audio.frontend import LogMel
 from avseg.data.lu_avs import Chunk, FrameBatch, LUVideo, SoundBatch, read_release
 from avseg.data.lu_avs.evaluation import annotated_seconds
 from avseg.data.lu_avs.resize import Fit
-from avseg.models.lu_avs.aggregation import Prediction
+from avseg.models.lu_avs.aggregation import RegionPrediction
 from avseg.models.lu_avs.scores import VideoScores
 from avseg.runs.configure import training_config
 from tests.media.make_video import make_video
@@ -135,7 +135,7 @@ def test_masks_are_compared_where_they_were_predicted(monkeypatch):
     monkeypatch.setattr(
         scores.score, "update_classes", lambda *arguments, **_: given.update(zip("vfpt", arguments, strict=True))
     )
-    predicted = Prediction(masks={1: torch.zeros(2, 4, 4, dtype=torch.bool, device="meta")})
+    predicted = RegionPrediction(masks={1: torch.zeros(2, 4, 4, dtype=torch.bool, device="meta")})
     target = {1: torch.zeros(2, 4, 4, dtype=torch.bool), 2: torch.zeros(2, 4, 4, dtype=torch.bool)}
     numbers = torch.arange(2)
     chunk = Chunk("v", numbers, numbers / 2, torch.zeros(2, 3, 4, 4, dtype=torch.uint8), masks=target)

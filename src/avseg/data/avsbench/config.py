@@ -14,7 +14,7 @@ PackedAudio = Literal["patches", "embeddings"]
 
 @dataclass(frozen=True)
 class AVSBenchConfig(DataConfig):
-    """How an AVSBench data set is read.
+    """Options for reading an AVSBench data set.
 
     Attributes:
         setting: "s4", "ms3" or "avss".

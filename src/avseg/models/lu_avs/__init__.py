@@ -1,7 +1,7 @@
 """The strong baseline of LU-AVS (CVPR 2024): visual branches, an audio branch, and their aggregation."""
 
 from avseg.models.lu_avs.activity import Smoothing, SoundActivity, sound_activity
-from avseg.models.lu_avs.aggregation import Aggregation, Prediction, aggregate
+from avseg.models.lu_avs.aggregation import Aggregation, RegionPrediction, aggregate
 from avseg.models.lu_avs.audio_branch import AudioBranch
 from avseg.models.lu_avs.box_branch import BoxBranch
 from avseg.models.lu_avs.groups import appearance_groups, group_names
@@ -15,8 +15,8 @@ __all__ = [
     "AudioBranch",
     "BoxBranch",
     "MaskBranch",
-    "Prediction",
     "QueryOutput",
+    "RegionPrediction",
     "Smoothing",
     "SoundActivity",
     "Spans",

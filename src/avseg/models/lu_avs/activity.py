@@ -50,7 +50,7 @@ class SoundActivity:
 
     def at(self, seconds: Tensor) -> "SoundActivity":
         """Select the steps of frames at the times (n,); a frame after the end of the sound takes the last step."""
-        if not len(self.scores):
+        if not len(self.scores):  # a video without sound
             silence = self.scores.new_zeros(len(seconds), self.scores.shape[1])
             return SoundActivity(silence, silence.bool(), self.rate)
         # times are multiples of 1/fps in floating point: 2.9999999 s means the frame at 3 s
@@ -83,7 +83,7 @@ def median_filter(values: Tensor, window: float) -> Tensor:
         values: (S, K).
         window: number of rows; rounded, and an even number to the next odd one.
     """
-    half = round(window) // 2
+    half = round(window) // 2  # rows on each side
     if not half or not len(values):
         return values
     padded = functional.pad(values.T[None], (half, half), mode="replicate")[0].T  # (S + 2 half, K)

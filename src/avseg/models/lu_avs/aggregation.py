@@ -58,7 +58,7 @@ class Aggregation:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class RegionPrediction:
     """The prediction for n frames, by class; a missing class is in none of these frames.
 
     Attributes:
@@ -80,7 +80,7 @@ def aggregate(
     size: tuple[int, int],
     activity: SoundActivity | None = None,
     options: Aggregation | None = None,
-) -> Prediction:
+) -> RegionPrediction:
     """Aggregate n frames of one video.
 
     Args:
@@ -100,10 +100,10 @@ def aggregate(
         for label in _nonzero(sound.active.any(0)):
             sounding[label] = sound.active[:, label]
     if options.modality == "A":
-        return Prediction(sounding=sounding)
+        return RegionPrediction(sounding=sounding)
     queries = _required("queries", options, queries)
     scores = query_scores(queries.class_logits, sound, options)  # (n, Q, K)
-    prediction = Prediction(sounding=sounding)
+    prediction = RegionPrediction(sounding=sounding)
     if queries.masks is not None:
         prediction.masks.update(_unite_masks(queries.masks, scores, size))
         labels = list(prediction.masks)

@@ -13,7 +13,7 @@ from avseg.config.schema import OptimizerConfig, Plain
 from avseg.data.lu_avs import Chunk, LUAVSDataModule
 from avseg.models.experiment import BuildContext, ExperimentModule, Row
 from avseg.models.lu_avs.activity import Smoothing
-from avseg.models.lu_avs.aggregation import Aggregation, Prediction
+from avseg.models.lu_avs.aggregation import Aggregation, RegionPrediction
 from avseg.models.lu_avs.config import BranchConfig, ScoreConfig
 from avseg.models.lu_avs.groups import appearance_groups
 from avseg.models.lu_avs.param_groups import param_groups
@@ -21,7 +21,7 @@ from avseg.models.lu_avs.scores import VideoScores
 from avseg.utils.errors import UserError
 from avseg.utils.memory import return_free_memory
 
-Predictions = Iterator[tuple[Chunk, Prediction]]
+Predictions = Iterator[tuple[Chunk, RegionPrediction]]
 Choices = dict[str, dict[str, Plain]]
 
 

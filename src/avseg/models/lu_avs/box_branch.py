@@ -33,9 +33,10 @@ class BoxBranch(nn.Module):
         UserError: an unknown config, or weights that cannot be loaded.
     """
 
+    # of the parameters with a learning rate of their own
     backbone_prefix: ClassVar[str] = "net.model.backbone."
     decays_norms: ClassVar[bool] = True
-    net: Any
+    net: Any  # DetrForObjectDetection
 
     def __init__(
         self,

@@ -94,6 +94,7 @@ class BoxQueryLoss(QueryLoss):
     def region_terms(self, layer: QueryOutput, targets: Sequence[Tensor], matches: Matches) -> dict[str, Tensor]:
         """Compute the L1 distance of centre and size, and 1 - GIoU."""
         predicted, annotated = select(self.regions(layer), targets, matches)  # (N, 4) each
+        # sums, which `terms` divides by the number of objects
         l1 = functional.l1_loss(predicted, annotated, reduction="sum")
         corners = box_convert(predicted, "cxcywh", "xyxy")
         target_corners = box_convert(annotated, "cxcywh", "xyxy")

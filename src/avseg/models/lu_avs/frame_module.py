@@ -10,7 +10,7 @@ from avseg.config.schema import Plain
 from avseg.data.lu_avs import Chunk, FrameBatch, LUAVSDataModule
 from avseg.data.lu_avs.evaluation import video_size
 from avseg.models.experiment import BuildContext
-from avseg.models.lu_avs.aggregation import Prediction, aggregate
+from avseg.models.lu_avs.aggregation import RegionPrediction, aggregate
 from avseg.models.lu_avs.base import BranchModule, Choices, Predictions
 from avseg.models.lu_avs.box_branch import BoxBranch
 from avseg.models.lu_avs.box_loss import BoxQueryLoss, to_relative
@@ -153,6 +153,6 @@ class FrameModule(BranchModule):
         for chunk in data.stream(video_id):
             yield chunk, self.predict_chunk(chunk, size)
 
-    def predict_chunk(self, chunk: Chunk, size: tuple[int, int]) -> Prediction:
+    def predict_chunk(self, chunk: Chunk, size: tuple[int, int]) -> RegionPrediction:
         """The regions in a chunk at the video's size."""
         return aggregate(self(chunk.frames.to(self.device)), chunk.seconds, size, None, self.aggregation)

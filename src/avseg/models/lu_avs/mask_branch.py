@@ -29,7 +29,7 @@ class MaskBranch(nn.Module):
 
     backbone_prefix: ClassVar[str] = "net.model.pixel_level_module.encoder."
     decays_norms: ClassVar[bool] = False  # as in MaskFormer
-    net: Any
+    net: Any  # MaskFormerForInstanceSegmentation
 
     def __init__(self, num_classes: int, config: str = "swin_base", pretrained: bool | str = False) -> None:
         super().__init__()

@@ -38,6 +38,7 @@ class MaskQueryLoss(QueryLoss):
         super().__init__(silent, class_weight)
         self.weights = {"mask": mask_weight, "dice": dice_weight}
         self.matcher = maskformer.MaskFormerHungarianMatcher(class_weight, mask_weight, dice_weight)
+        # sums over flattened masks (N, H*W), divided by `num_masks`
         self.losses = {"mask": maskformer.sigmoid_focal_loss, "dice": maskformer.dice_loss}
 
     def forward(

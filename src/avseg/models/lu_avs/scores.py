@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from avseg.data.lu_avs import Chunk, LUVideo
 from avseg.metrics import LongVideoScore
-from avseg.models.lu_avs.aggregation import Prediction
+from avseg.models.lu_avs.aggregation import RegionPrediction
 from avseg.models.lu_avs.config import ScoreConfig
 
 
@@ -31,7 +31,7 @@ class VideoScores(nn.Module):
         """Count a video even if nothing sounds and nothing is predicted in it."""
         self.score.update(video)
 
-    def update(self, video: LUVideo, chunk: Chunk, prediction: Prediction) -> None:
+    def update(self, video: LUVideo, chunk: Chunk, prediction: RegionPrediction) -> None:
         """Add a chunk with its prediction."""
         frames, segments = chunk.index, self._segments(video, chunk)
         if self.region == "none":

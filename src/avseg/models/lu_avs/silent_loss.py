@@ -129,12 +129,13 @@ class SilentObjectLoss(nn.Module):
             UserError: the mode or option needs `teacher_overlaps` or `video_classes`, and they are missing.
         """
         logits = class_logits.float()
-        none = logits.shape[-1] - 1  # index of "no object"
-        target = torch.full(logits.shape[:2], none, device=logits.device)  # (B, Q)
+        no_object = logits.shape[-1] - 1
+        target = torch.full(logits.shape[:2], no_object, device=logits.device)  # (B, Q)
         for frame, ((queries, objects), labels) in enumerate(zip(matches, classes, strict=True)):
             target[frame, queries] = labels[objects.to(labels.device)].to(target)
+        # l0 w for unmatched queries, 1 for matched ones
         weight = self.weights(logits, overlaps, video_classes, teacher_overlaps, elapsed) * self.no_object_weight
-        weight = torch.where(target == none, weight, torch.ones_like(weight))
+        weight = torch.where(target == no_object, weight, torch.ones_like(weight))
         cost = -logits.log_softmax(-1).gather(-1, target[..., None])[..., 0]  # (B, Q)
         # with l0 = 0 and without a match all weights are 0, and so is the loss
         return (weight * cost).sum() / weight.sum().clamp(min=torch.finfo(weight.dtype).tiny)
@@ -158,11 +159,12 @@ class SilentObjectLoss(nn.Module):
             most_probable = probabilities.argmax(-1)  # (B, Q)
             for frame, sounding in enumerate(_required("sounding_elsewhere", "video_classes", video_classes)):
                 weight[frame][torch.isin(most_probable[frame], sounding.to(most_probable))] = 0
+        # a duplicate must learn "no object", also if it sounds elsewhere or the teacher detects it
         duplicates = torch.stack(list(map(_max_overlap, overlaps))).to(ones.device) >= self.duplicate_iou
         return torch.where(duplicates, ones, weight.clamp(min=self.floor))
 
     def _mode_weights(self, probabilities: Tensor, teacher_overlaps: Sequence[Tensor] | None) -> Tensor:
-        foreground = 1 - probabilities[..., -1]  # (B, Q)
+        foreground = 1 - probabilities[..., -1]  # (B, Q), 1 - p(none)
         if self.mode == "soft":
             return 1 - foreground**self.gamma
         if self.mode == "ignore":

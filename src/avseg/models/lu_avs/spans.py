@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from avseg.models.lu_avs.aggregation import Prediction
+from avseg.models.lu_avs.aggregation import RegionPrediction
 
 
 class Spans:
@@ -12,7 +12,7 @@ class Spans:
     Example:
         >>> import torch
         >>> spans = Spans()
-        >>> spans.update(torch.tensor([0, 5, 10]), Prediction(masks={3: torch.tensor([[[0]], [[1]], [[1]]]) > 0}))
+        >>> spans.update(torch.tensor([0, 5, 10]), RegionPrediction(masks={3: torch.tensor([[[0]], [[1]], [[1]]]) > 0}))
         >>> spans.spans
         {3: (5, 11)}
     """
@@ -20,7 +20,7 @@ class Spans:
     def __init__(self) -> None:
         self.spans: dict[int, tuple[int, int]] = {}
 
-    def update(self, index: Tensor, prediction: Prediction) -> None:
+    def update(self, index: Tensor, prediction: RegionPrediction) -> None:
         """Add a chunk, in any order.
 
         Args:

@@ -28,7 +28,7 @@ class Teacher(nn.Module):
         UserError: an unknown config, or weights that cannot be loaded.
     """
 
-    branch: Any
+    branch: Any  # MaskBranch or BoxBranch
 
     def __init__(self, region: str, config: str, source: bool | str) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from avseg.data.lu_avs.evaluation import annotated_seconds, video_size
 from avseg.data.lu_avs.seconds import FRAMES_PER_SECOND
 from avseg.models.avs.module import AVSModule
 from avseg.models.experiment import BuildContext
-from avseg.models.lu_avs.aggregation import Prediction
+from avseg.models.lu_avs.aggregation import RegionPrediction
 from avseg.models.lu_avs.base import Choices, LongVideoModule, Predictions
 from avseg.models.lu_avs.config import LongAVSConfig
 from avseg.models.lu_avs.queries import to_pixels
@@ -39,8 +39,8 @@ class LongAVSModule(LongVideoModule, AVSModule):  # type: ignore[misc]  # tested
         for chunk, sound in annotated_seconds(video, data.fit, data.frontend):
             yield chunk, self.predict_chunk(chunk, sound, video_size(video))
 
-    def predict_chunk(self, chunk: Chunk, sound: Tensor, size: tuple[int, int]) -> Prediction:
+    def predict_chunk(self, chunk: Chunk, sound: Tensor, size: tuple[int, int]) -> RegionPrediction:
         """The sounding pixels of the five frames of a second at the video's size; `sound` is one item (*shape)."""
         items = sound.expand(1, len(chunk.frames), *sound.shape).to(self.device)  # (1, 5, *shape)
         probabilities = self.predict_batch(chunk.frames[None].to(self.device), items)[0]
-        return Prediction(masks={0: to_pixels(torch.logit(probabilities, eps=1e-6), size)})
+        return RegionPrediction(masks={0: to_pixels(torch.logit(probabilities, eps=1e-6), size)})

@@ -48,14 +48,14 @@ def load_coco(model_class: Any, config: Any, pretrained: bool | str, repository:
             raise UserError(
                 f"pretrained: the weights in {source} cannot be read ({reason}); {_advice(source)}"
             ) from error
-    wrong: set[str] = set()
+    misfits: set[str] = set()
     for key in (*report["missing_keys"], *(str(entry[0]) for entry in report["mismatched_keys"])):
         if not key.startswith(REPLACED) and UNUSED not in key:
-            wrong.add(key)
-    if wrong:
+            misfits.add(key)
+    if misfits:
         raise UserError(
-            f"pretrained: {source} does not fit this config, {len(wrong)} of its parameters are missing or of another "
-            f"size ({', '.join(sorted(wrong)[:3])}, ...); choose the config that the weights were trained with"
+            f"pretrained: {source} does not fit this config, {len(misfits)} of its parameters are missing or have "
+            f"another size ({', '.join(sorted(misfits)[:3])}, ...); choose the config of the weights"
         )
     return net
 
@@ -71,8 +71,8 @@ def coco_classes(pretrained: bool | str, repository: str | None) -> int:
     source = _find_source(pretrained, repository)
     try:
         with silence_transformers():
-            config, _ = PretrainedConfig.get_config_dict(source)
-        return len(config["id2label"]) if "id2label" in config else int(config["num_labels"])
+            values, _ = PretrainedConfig.get_config_dict(source)
+        return len(values["id2label"]) if "id2label" in values else int(values["num_labels"])
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
         raise UserError(f"the number of classes of {source} is not known ({reason}); {_advice(source)}") from error
