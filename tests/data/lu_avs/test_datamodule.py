@@ -7,6 +7,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
+from avseg.config.typed import build
 from avseg.data import loader as loaders
 from avseg.data.clip import Clip
 from avseg.data.lu_avs import FrameBatch, LUAVSConfig, LUAVSDataModule, SoundBatch, datamodule
@@ -16,8 +17,8 @@ from tests.data.lu_avs.sample import HARD, ODD_ID, TEST, VARYING
 
 
 def module(root, reads="mask", seed=123, **options):
-    defaults = {"image_size": 32, "batch_size": 2, "num_workers": 0, "per_video": 3}
-    return LUAVSDataModule(LUAVSConfig(root=str(root), **(defaults | options)), reads, seed=seed)
+    values = {"root": str(root), "image_size": 32, "batch_size": 2, "num_workers": 0, "per_video": 3} | options
+    return LUAVSDataModule(build(LUAVSConfig, values, "data"), reads, seed=seed)
 
 
 def names(batch):
@@ -51,11 +52,11 @@ def test_sounds_of_unequal_length_are_padded(sample_root):
     (batch,) = data.train_dataloader()
     lengths = batch.valid.sum(1)
     assert len(set(lengths.tolist())) > 1
-    assert batch.patches.shape == (4, int(lengths.max()), 1, 96, 64)
+    assert batch.sound.shape == (4, int(lengths.max()), 1, 96, 64)
     assert batch.targets.shape == (4, int(lengths.max()), 3)
     for row, length in enumerate(lengths):
         assert batch.valid[row, :length].all()
-        assert not batch.patches[row, length:].any()
+        assert not batch.sound[row, length:].any()
 
 
 def test_training_depends_on_seed_and_epoch_only(sample_root):
@@ -165,12 +166,12 @@ def test_the_fingerprint_follows_the_data(own_sample, sample_root):
     [
         ({"reads": "masks"}, "reads 'masks' is unknown; allowed: mask, box, audio, avs; did you mean 'mask'?"),
         ({"reads": "avs", "image_size": None}, "data.image_size is null; clips need a number"),
-        ({"batch_size": 0}, "data.batch_size 0 is too small"),
-        ({"per_video": 0}, "data.per_video 0 is too small"),
-        ({"silent_share": 1.5}, "data.silent_share 1.5 is not a share"),
-        ({"window": 0}, "data.window 0 is too small"),
-        ({"rate": 0.0}, "data.rate 0.0 is too small"),
-        ({"image_size": 0}, "short_side is 0"),
+        ({"batch_size": 0}, "data.batch_size=0 is not allowed"),
+        ({"per_video": 0}, "data.per_video=0 is not allowed"),
+        ({"silent_share": 1.5}, "data.silent_share=1.5 is not allowed; it must be less than or equal to 1"),
+        ({"window": 0}, "data.window=0 is not allowed"),
+        ({"rate": 0.0}, "data.rate=0.0 is not allowed; it must be greater than 0"),
+        ({"image_size": 0}, "data.image_size=0 is not allowed"),
         ({"labels": 88}, "has 3 labels, but data.labels=88; set data.labels=3"),
     ],
 )

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avseg.audio.frontend import LogMel
-from avseg.data.lu_avs import LUVideo, Segment, read_release, second_targets, sound_patches
-from avseg.data.lu_avs.sound import PatchCache, SoundDataset, class_coverage
+from avseg.data.lu_avs import LUVideo, Segment, read_release, second_targets, sound, sound_patches
+from avseg.data.lu_avs.sound import SoundDataset, class_coverage
 from avseg.media.frame_index import frame_index
 from tests.data.lu_avs.sample import ODD_ID, VARYING
 from tests.media.make_video import make_video
@@ -94,20 +94,21 @@ def test_windows_are_cut_from_sound_and_targets_alike(sample_root):
     begins = set()
     for epoch in range(12):
         item, full = windows[(epoch, 1)], full_sounds[1]
-        (begin,) = [b for b in range(20) if torch.equal(item.patches[0], full.patches[0, b : b + 2])][:1]
+        (begin,) = [b for b in range(20) if torch.equal(item.sound[0], full.sound[0, b : b + 2])][:1]
         begins.add(begin)
         assert torch.equal(item.targets[0], full.targets[0, begin : begin + 2])
-        assert torch.equal(item.patches, windows[(epoch, 1)].patches)
+        assert torch.equal(item.sound, windows[(epoch, 1)].sound)
     assert len(begins) > 2
     assert full_sounds[0].valid.shape == (1, 4)
-    assert SoundDataset(videos, 3, LogMel(), window=100)[0].patches.shape[1] == 4
+    assert SoundDataset(videos, 3, LogMel(), window=100)[0].sound.shape[1] == 4
 
 
-def test_the_cache_is_bounded(sample_root):
+def test_the_cache_is_bounded(sample_root, monkeypatch):
+    monkeypatch.setattr(sound, "CACHED_VIDEOS", 2)
     release = read_release(sample_root)
-    cache = PatchCache(LogMel(), videos=2)
-    first = cache.patches(release.videos[ODD_ID])
-    assert cache.patches(release.videos[ODD_ID]) is first
-    for video in release.videos.values():
-        cache.patches(video)
-    assert len(cache.cached) == 2
+    videos = list(release.videos.values())
+    dataset = SoundDataset(videos, 3, LogMel())
+    for i in range(len(videos)):
+        dataset[i]
+    assert len(dataset.cache) == 2
+    assert dataset[len(videos) - 1].sound.data_ptr() == dataset.cache[videos[-1].id].data_ptr()

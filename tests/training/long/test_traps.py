@@ -59,7 +59,7 @@ def test_seconds_that_are_all_padded_reach_every_parameter():
     task = task_of("audio")
     nothing = torch.zeros(2, 3, dtype=torch.bool)
     batch = SoundBatch(torch.randn(2, 3, 1, 96, 64), torch.zeros(2, 3, 7), nothing, ["a", "b"])
-    loss = task.loss(task(batch.patches), batch.targets, batch.valid)
+    loss = task.loss(task(batch.sound), batch.targets, batch.valid)
     loss.backward()
     assert loss == 0
     assert without_gradient(task) == []

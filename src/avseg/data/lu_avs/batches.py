@@ -68,13 +68,13 @@ class SoundBatch(_TensorBatch):
     """B sounds of S seconds for the audio branch.
 
     Attributes:
-        patches: (B, S, *shape) float32, the item of the front end for each exact second, such as (1, 96, 64).
+        sound: (B, S, *shape) float32, the item of the front end for each exact second, such as (1, 96, 64).
         targets: (B, S, K) float32, 1 where a class sounds for at least the configured share of the second.
         valid: (B, S) bool, False for padded seconds.
         video_id: B names.
     """
 
-    patches: Tensor
+    sound: Tensor
     targets: Tensor
     valid: Tensor
     video_id: list[str]
@@ -141,7 +141,7 @@ def collate_sounds(batches: Sequence[SoundBatch]) -> SoundBatch:
     for batch in batches:
         video_id += batch.video_id
     return SoundBatch(
-        patches=torch.cat([_pad_seconds(batch.patches, seconds) for batch in batches]),
+        sound=torch.cat([_pad_seconds(batch.sound, seconds) for batch in batches]),
         targets=torch.cat([_pad_seconds(batch.targets, seconds) for batch in batches]),
         valid=torch.cat([_pad_seconds(batch.valid, seconds) for batch in batches]),
         video_id=video_id,

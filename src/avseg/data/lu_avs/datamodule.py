@@ -62,8 +62,6 @@ class LUAVSDataModule(pl.LightningDataModule):
 
     Attributes:
         setting: clips of `reads="avs"`.
-        fit: size of the frames.
-        rate: frames per second of the streams.
         test_split: the split of `test_dataloader`.
 
     Raises:
@@ -85,7 +83,7 @@ class LUAVSDataModule(pl.LightningDataModule):
         if reads in ("audio", "avs") and not self.frontend.per_frame:
             raise UserError(f"the front end {self.frontend.name} has one item per clip; LU-AVS needs one per second")
         self.seed = seed
-        self.root = Path(config.root)
+        self.root = Path(config.root).expanduser()
         self.fit = Fit(config.image_size, config.long_side, square=reads == "avs")
         self.rate = config.rate
         self.num_workers = default_workers() if config.num_workers is None else config.num_workers

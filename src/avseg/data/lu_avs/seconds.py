@@ -16,10 +16,11 @@ from avseg.data.clip import Clip
 from avseg.data.lu_avs.ground_truth import check_video, segment_masks
 from avseg.data.lu_avs.resize import Fit
 from avseg.data.lu_avs.sampling import Key, draw_index, split_key
-from avseg.data.lu_avs.sound import PatchCache, second_targets
+from avseg.data.lu_avs.sound import CACHED_VIDEOS, second_targets, sound_patches
 from avseg.data.lu_avs.streaming import read_frames
 from avseg.data.lu_avs.types import LUVideo
 from avseg.media.frame_index import FrameIndex, frame_index
+from avseg.utils.lru import LRUCache
 
 FRAMES_PER_SECOND = 5
 
@@ -47,7 +48,7 @@ class SecondDataset(Dataset[Clip]):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self.cache = PatchCache(self.frontend)
+        self.cache: LRUCache[str, Tensor] = LRUCache(CACHED_VIDEOS)
 
     def __len__(self) -> int:
         """Return the number of seconds in an epoch."""
@@ -65,7 +66,8 @@ class SecondDataset(Dataset[Clip]):
         sounding = targets.any(1).numpy()
         second = draw_index(sounding, position % self.per_video, self.per_video, self.silent_share, rng)
         check_video(video, frame_index(video.path))
-        clip = second_clip(video, second, self.cache.patches(video)[second], self.fit)
+        sound = self.cache.get_or_compute(video.id, lambda: sound_patches(video, self.frontend))  # (S, *shape)
+        clip = second_clip(video, second, sound[second], self.fit)
         clip.category = [", ".join(self.labels[label] for label in targets[second].nonzero()[:, 0].tolist())]
         clip.index = torch.tensor([position])
         return clip

@@ -16,6 +16,8 @@ from avseg.media.frame_index import FrameIndex, frame_index
 from avseg.media.sound_reader import RATE, sound_seconds
 from avseg.utils.lru import LRUCache
 
+CACHED_VIDEOS = 128  # epochs read each video again; a minute of log-mel patches takes 1.5 MB
+
 
 def sound_patches(video: LUVideo, frontend: FrontEnd) -> Tensor:
     """Compute the item of the front end for each second, such as the log-mel patch: exactly one, so without drift.
@@ -75,23 +77,6 @@ def sounding_frames(video: LUVideo, index: FrameIndex, label: int | None = None)
     return sounding
 
 
-class PatchCache:
-    """Keep the items of recent videos: the epochs of the audio branch read each video again.
-
-    Args:
-        frontend: of the model.
-        videos: number of videos to keep; a minute of log-mel patches takes 1.5 MB.
-    """
-
-    def __init__(self, frontend: FrontEnd, videos: int = 128) -> None:
-        self.frontend = frontend
-        self.cached: LRUCache[str, Tensor] = LRUCache(videos)
-
-    def patches(self, video: LUVideo) -> Tensor:
-        """Return the items (S, *shape) of a video, see `sound_patches`."""
-        return self.cached.get_or_compute(video.id, lambda: sound_patches(video, self.frontend))
-
-
 @dataclass(eq=False, repr=False)
 class SoundDataset(Dataset[SoundBatch]):
     """Sounds of videos, whole or in windows, with the classes of each second.
@@ -113,7 +98,7 @@ class SoundDataset(Dataset[SoundBatch]):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self.cache = PatchCache(self.frontend)
+        self.cache: LRUCache[str, Tensor] = LRUCache(CACHED_VIDEOS)
 
     def __len__(self) -> int:
         """Return the number of videos."""
@@ -127,12 +112,12 @@ class SoundDataset(Dataset[SoundBatch]):
         """
         position, rng = split_key(self.seed, key)
         video = self.videos[position]
-        patches = self.cache.patches(video)  # (S, *shape)
+        sound = self.cache.get_or_compute(video.id, lambda: sound_patches(video, self.frontend))  # (S, *shape)
         targets = second_targets(video, self.num_classes, self.share)  # (S, K)
-        length = min(self.window or len(patches), len(patches))
-        begin = int(rng.integers(len(patches) - length + 1))
+        length = min(self.window or len(sound), len(sound))
+        begin = int(rng.integers(len(sound) - length + 1))
         return SoundBatch(
-            patches=patches[None, begin : begin + length],
+            sound=sound[None, begin : begin + length],
             targets=targets[None, begin : begin + length],
             valid=torch.ones(1, length, dtype=torch.bool),
             video_id=[video.id],

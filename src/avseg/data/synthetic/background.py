@@ -28,8 +28,8 @@ def draw_background(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
-def find_photos(folder: Path) -> list[Path]:
-    """List the images in a folder and below, sorted by path.
+def photo_background(folder: Path) -> Callable[[np.random.Generator, int], NDArray[np.uint8]]:
+    """Return a function that crops backgrounds from the photos in a folder and below, see `crop_photo`.
 
     Raises:
         UserError: the folder does not exist or contains no image.
@@ -39,16 +39,6 @@ def find_photos(folder: Path) -> list[Path]:
     photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
     if not photos:
         raise UserError(f"backgrounds folder {folder} contains no image ({', '.join(PHOTO_SUFFIXES)})")
-    return photos
-
-
-def photo_background(folder: Path) -> Callable[[np.random.Generator, int], NDArray[np.uint8]]:
-    """Return a function that crops backgrounds from the photos in a folder.
-
-    Raises:
-        UserError: see `find_photos`; when drawing, see `crop_photo`.
-    """
-    photos = find_photos(folder)
     return lambda rng, size: crop_photo(photos[int(rng.integers(len(photos)))], rng, size)
 
 

@@ -74,7 +74,8 @@ def obtain_cutouts(out: Path, deb: Path | None = None) -> dict[str, list[str]]:
     check_new_folder(out)
     if shutil.which("dpkg-deb") is None:
         raise UserError("dpkg-deb is not installed, so the Debian package cannot be unpacked; use Debian or Ubuntu")
-    package = deb or fetch_package(_cache_folder())
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "avseg"
+    package = deb or fetch_package(cache)
     if not package.is_file():
         raise UserError(f"--deb {package} does not exist; omit it to fetch the package with apt-get")
     with atomic_folder(out) as folder:
@@ -104,17 +105,14 @@ def fetch_package(cache: Path) -> Path:
         return files[0].replace(cache / files[0].name)
 
 
-def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "avseg"
-
-
 def _write_pairs(package: Path, folder: Path) -> dict[str, str]:
     """Write the images and sounds of the stems; return the path inside the package of each image by stem."""
     sources: dict[str, str] = {}
     for member, content in _read_stamps(package):
         path = Path(member)
         if path.suffix == ".png":
-            _write_image(content, folder / path.name)
+            with Image.open(io.BytesIO(content)) as image:
+                image.convert("RGBA").save(folder / path.name)
             sources[path.stem] = member
         elif path.suffix == ".ogg":
             _write_sound(content, folder / f"{path.stem}.wav")
@@ -134,11 +132,6 @@ def _read_stamps(package: Path) -> Iterator[tuple[str, bytes]]:
                         yield member.name.removeprefix(_STAMPS), content.read()
         except tarfile.TarError as error:
             raise UserError(f"{package} is not a complete Debian package ({error}); fetch it again") from error
-
-
-def _write_image(content: bytes, path: Path) -> None:
-    with Image.open(io.BytesIO(content)) as image:
-        image.convert("RGBA").save(path)
 
 
 def _write_sound(content: bytes, path: Path) -> None:

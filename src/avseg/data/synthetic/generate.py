@@ -17,7 +17,6 @@ from avseg.utils.errors import UserError
 # official sampling at r frames per second: the frame of second l has the index int(l r + 15 r / 16)
 FRAME_OFFSET = 15 / 16
 MIN_SIZE, MAX_SIZE = 32, 1024
-_SCENE_STREAM, _SCHEDULE_STREAM, _SOUND_STREAM = range(3)  # independent RNG streams
 
 Voice = Callable[[np.random.Generator, int], NDArray[np.float32]]
 Background = Callable[[np.random.Generator, int], NDArray[np.uint8]]
@@ -143,13 +142,14 @@ class SyntheticClip:
         return labels
 
 
+def random_streams(seed: int, split: str, index: int) -> list[np.random.Generator]:
+    """Return three independent random streams of a clip: scene, schedule and sound."""
+    return [np.random.default_rng([seed, SPLITS.index(split), index, stream]) for stream in range(3)]
+
+
 def generate_clip(config: SyntheticClipConfig, split: str, index: int) -> SyntheticClip:
     """Generate one clip; it depends on the configuration, split and index only."""
-    key = [config.seed, SPLITS.index(split), index]
-    scene_rng = np.random.default_rng([*key, _SCENE_STREAM])
-    schedule_rng = np.random.default_rng([*key, _SCHEDULE_STREAM])
-    sound_rng = np.random.default_rng([*key, _SOUND_STREAM])
-
+    scene_rng, schedule_rng, sound_rng = random_streams(config.seed, split, index)
     count = int(scene_rng.choice(config.object_counts))
     actors = config.cast.draw(scene_rng, count, split)
     background = config.background(scene_rng, config.size)  # (H, W, 3)

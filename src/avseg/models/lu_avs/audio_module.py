@@ -57,11 +57,11 @@ class AudioModule(BranchModule):
 
     def training_step(self, batch: SoundBatch, batch_index: int) -> Tensor:
         """Binary cross-entropy over the seconds that exist."""
-        return self.log_terms({"bce": self.loss(self(batch.patches), batch.targets, batch.valid)}, len(batch))
+        return self.log_terms({"bce": self.loss(self(batch.sound), batch.targets, batch.valid)}, len(batch))
 
     def validation_step(self, batch: SoundBatch, batch_index: int) -> None:
         """F1 over all seconds and classes."""
-        probabilities = self(batch.patches).float().sigmoid()
+        probabilities = self(batch.sound).float().sigmoid()
         self.val_f1.update(probabilities[batch.valid], batch.targets[batch.valid].int())
 
     def on_validation_epoch_end(self) -> None:

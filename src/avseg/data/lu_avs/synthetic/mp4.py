@@ -1,7 +1,6 @@
 """Write frames and sound as a small MP4 with B-frames, like videos from the web."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
 
 from avseg.data.synthetic.soundtrack import SAMPLE_RATE
@@ -18,67 +18,52 @@ _X264_OPTIONS = {"preset": "veryfast", "crf": "16", "bf": "2", "g": "40", "threa
 _AAC_FRAME = 1024  # samples
 
 
-class Mp4Writer:
-    """Encode frames at whole ticks, and the sound up to the end of the last frame.
+def write_mp4(
+    path: Path,
+    frames: Iterable[tuple[npt.NDArray[np.uint8], int, int]],
+    shape: tuple[int, int],
+    rate: Fraction,
+    waveform: npt.NDArray[np.float32],
+) -> None:
+    """Encode frames, each followed by the sound up to its end.
 
     Args:
-        target: the file being written.
+        path: of the file.
+        frames: image (H, W, 3), tick at which it appears, tick at which it ends.
         shape: height and width, both even.
         rate: ticks per second.
         waveform: (samples,) float32 at 16 kHz.
     """
-
-    def __init__(
-        self,
-        target: av.container.OutputContainer,
-        shape: tuple[int, int],
-        rate: Fraction,
-        waveform: npt.NDArray[np.float32],
-    ) -> None:
-        self.target = target
-        self.rate = rate
-        self.waveform = waveform
-        self.encoded_samples = 0
-        self.video = target.add_stream("libx264", rate=rate, options=dict(_X264_OPTIONS))
-        self.video.height, self.video.width = shape
-        self.video.pix_fmt = "yuv420p"
-        self.video.codec_context.time_base = 1 / rate
-        self.audio = target.add_stream("aac", rate=SAMPLE_RATE, layout="mono", options={"aac_coder": "fast"})
-        self.audio.codec_context.bit_rate = 64_000
-
-    def write(self, image: npt.NDArray[np.uint8], tick: int, until: int) -> None:
-        """Add a frame (H, W, 3) shown from `tick` to `until`."""
-        frame = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        frame.pts = tick
-        frame.time_base = 1 / self.rate
-        frame.duration = until - tick
-        self.target.mux(self.video.encode(frame))
-        self._encode_sound(int(until / self.rate * SAMPLE_RATE))
-
-    def close(self) -> None:
-        """Encode the remaining sound and flush both encoders."""
-        self._encode_sound(len(self.waveform) + _AAC_FRAME)
-        self.target.mux(self.video.encode(None))
-        self.target.mux(self.audio.encode(None))
-
-    def _encode_sound(self, until: int) -> None:
-        """Encode the sound up to a sample, in whole AAC frames."""
-        while self.encoded_samples < min(until, len(self.waveform)):
-            samples = self.waveform[None, self.encoded_samples : self.encoded_samples + _AAC_FRAME]  # (1, samples)
-            frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout="mono")
-            frame.sample_rate = SAMPLE_RATE
-            frame.pts = self.encoded_samples
-            frame.time_base = Fraction(1, SAMPLE_RATE)
-            self.target.mux(self.audio.encode(frame))
-            self.encoded_samples += samples.shape[1]
+    with av.open(str(path), "w", format="mp4", container_options={"movflags": "+faststart"}) as file:
+        video = file.add_stream("libx264", rate=rate, options=dict(_X264_OPTIONS))
+        video.height, video.width = shape
+        video.pix_fmt = "yuv420p"
+        video.codec_context.time_base = 1 / rate
+        audio = file.add_stream("aac", rate=SAMPLE_RATE, layout="mono", options={"aac_coder": "fast"})
+        audio.codec_context.bit_rate = 64_000
+        position = 0  # samples encoded so far
+        for image, tick, until in frames:
+            frame = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            frame.pts = tick
+            frame.time_base = 1 / rate
+            frame.duration = until - tick
+            file.mux(video.encode(frame))
+            position = _encode_sound(file, audio, waveform, position, int(until / rate * SAMPLE_RATE))
+        _encode_sound(file, audio, waveform, position, len(waveform))
+        file.mux(video.encode(None))
+        file.mux(audio.encode(None))
 
 
-@contextmanager
-def create_mp4(
-    path: Path, shape: tuple[int, int], rate: Fraction, waveform: npt.NDArray[np.float32]
-) -> Iterator[Mp4Writer]:
-    """Open a file for writing, see `Mp4Writer`, and finish it at the end of the block."""
-    with av.open(str(path), "w", format="mp4", container_options={"movflags": "+faststart"}) as target:
-        writer = Mp4Writer(target, shape, rate, waveform)
-        yield writer
-        writer.close()
+def _encode_sound(
+    file: av.container.OutputContainer, audio: AudioStream, waveform: npt.NDArray[np.float32], position: int, until: int
+) -> int:
+    """Encode whole AAC frames from sample `position` to at least `until`; return the new position."""
+    while position < min(until, len(waveform)):
+        samples = waveform[None, position : position + _AAC_FRAME]  # (1, samples)
+        frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout="mono")
+        frame.sample_rate = SAMPLE_RATE
+        frame.pts = position
+        frame.time_base = Fraction(1, SAMPLE_RATE)
+        file.mux(audio.encode(frame))
+        position += samples.shape[1]
+    return position

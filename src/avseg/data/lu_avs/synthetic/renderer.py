@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from avseg.data.lu_avs.synthetic.schedule import Span, draw_spans, frame_ticks, mix_spans
-from avseg.data.setting import SPLITS
 from avseg.data.synthetic.background import draw_background
-from avseg.data.synthetic.generate import MAX_SIZE, MIN_SIZE, Actor, Background, Cast
+from avseg.data.synthetic.generate import MAX_SIZE, MIN_SIZE, Actor, Background, Cast, random_streams
 from avseg.data.synthetic.renderer import SceneObject, draw_objects, render_scene
 from avseg.data.synthetic.soundtrack import SAMPLE_RATE
 from avseg.utils.errors import UserError
@@ -19,7 +18,6 @@ from avseg.utils.errors import UserError
 RATES = (Fraction(8), Fraction(10), Fraction(10_000, 1001))  # ticks per second; the last is 29.97 / 3
 _VARIABLE_RATE = 0.15  # share of the videos
 _OBJECT_COUNTS = (2, 3, 3, 4)  # equally probable
-_SCENE_STREAM, _SCHEDULE_STREAM, _SOUND_STREAM = range(3)  # independent RNG streams
 _FRAMES_PER_STEP = 8  # rendered at once
 
 
@@ -139,11 +137,7 @@ class SyntheticVideo:
 
 def generate_video(config: SyntheticVideoConfig, split: str, index: int) -> SyntheticVideo:
     """Generate one video; it depends on the configuration, split and index only."""
-    key = [config.seed, SPLITS.index(split), index]
-    scene_rng = np.random.default_rng([*key, _SCENE_STREAM])
-    schedule_rng = np.random.default_rng([*key, _SCHEDULE_STREAM])
-    sound_rng = np.random.default_rng([*key, _SOUND_STREAM])
-
+    scene_rng, schedule_rng, sound_rng = random_streams(config.seed, split, index)
     rate = RATES[int(scene_rng.integers(len(RATES)))]
     duration = scene_rng.uniform(*config.seconds)
     ticks = frame_ticks(scene_rng, float(rate), duration, scene_rng.uniform() < _VARIABLE_RATE)

@@ -1,7 +1,7 @@
 """Write synthetic long videos as a LU-AVS release, so that they are read exactly like the real one."""
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from avseg.data.lu_avs.ground_truth import BOXES, MASKS, boxes_around
 from avseg.data.lu_avs.paths import folder_name
-from avseg.data.lu_avs.synthetic.mp4 import create_mp4
+from avseg.data.lu_avs.synthetic.mp4 import write_mp4
 from avseg.data.lu_avs.synthetic.renderer import SyntheticVideo, SyntheticVideoConfig, generate_video
 from avseg.data.setting import SPLITS
 from avseg.data.synthetic.output import check_counts, check_new_folder, write_json
@@ -116,14 +116,9 @@ def write_video(root: Path, video: SyntheticVideo, label_ids: Mapping[str, int],
         arrays.append(_create_array(folder, video, span.end - span.start))
         annotations.append({"segment": [span.start, span.end], "label": label, "label_id": label_ids[label]})
 
-    frame_ends = np.append(video.ticks[1:], video.ticks[-1] + 1)
     (root / "videos").mkdir(exist_ok=True)
-    with create_mp4(root / "videos" / f"{video.id}.mp4", video.shape, video.rate, video.waveform) as file:
-        for first, frames, visible in video.render():
-            for index, frame in enumerate(frames, first):
-                file.write(frame, int(video.ticks[index]), int(frame_ends[index]))
-            for span, rows in zip(video.spans, arrays, strict=True):
-                _fill_rows(rows, span.start, first, visible[:, span.object_id])
+    frames = _render_frames(video, arrays)
+    write_mp4(root / "videos" / f"{video.id}.mp4", frames, video.shape, video.rate, video.waveform)
     if video.hard:  # masks are on disk already
         for folder, rows in zip(folders, arrays, strict=True):
             np.save(folder / BOXES, rows)
@@ -133,6 +128,18 @@ def write_video(root: Path, video: SyntheticVideo, label_ids: Mapping[str, int],
         "subset": split,
         "annotations": annotations,
     }
+
+
+def _render_frames(
+    video: SyntheticVideo, arrays: list[npt.NDArray[np.generic]]
+) -> Iterator[tuple[npt.NDArray[np.uint8], int, int]]:
+    """Yield the frames with their first and last tick, and fill the rows of the segments on the way."""
+    frame_ends = np.append(video.ticks[1:], video.ticks[-1] + 1)
+    for first, frames, visible in video.render():
+        for span, rows in zip(video.spans, arrays, strict=True):
+            _fill_rows(rows, span.start, first, visible[:, span.object_id])
+        for index, frame in enumerate(frames, first):
+            yield frame, int(video.ticks[index]), int(frame_ends[index])
 
 
 def _write_splits(
