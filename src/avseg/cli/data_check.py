@@ -30,7 +30,7 @@ def run_check(arguments: Namespace) -> int:
         check_choice("--ignore", issue, ISSUES)
     check_minimum(arguments, show=0, min_pixels=0, jobs=1)
     check_not_folder("--json", arguments.json, "file")
-    console = Console(soft_wrap=False)
+    console = Console()
     reports: list[Report] = []
     for setting in find_settings(arguments.root, arguments.setting):
         with _progress(console, f"checking {setting}") as progress:
@@ -113,6 +113,7 @@ def _print_report(console: Console, report: Report, arguments: Namespace) -> Non
         if len(findings) > arguments.show:
             has_more = True
             _print_line(console, f"  ... and {len(findings) - arguments.show:,} more")
+        # the same advice once, also if only the number of findings is shown
         for fix in dict.fromkeys(finding.fix for finding in findings[: max(arguments.show, 1)]):
             _print_line(console, f"  [dim]->[/dim] {escape(fix)}")
     _print_line(console, _verdict(report))
@@ -126,6 +127,7 @@ def _counts_table(report: Report) -> Table:
     table.add_column("videos" if report.setting == "lu_avs" else "clips", justify="right")
     table.add_column("expected", justify="right")
     table.add_column("")
+    # a message about a split begins with its name
     wrong_splits = {finding.message.split(":")[0] for finding in report.findings if finding.issue == "count"}
     for split, count in report.counts.items():
         if split in report.expected:
@@ -155,6 +157,7 @@ def _statistics_table(statistics: Statistics) -> Table:
         table.add_column(column, justify="left" if column == "split" else "right")
     for name, split in statistics.splits.items():
         row = [name, f"{split.clips:,}", f"{split.frames:,}", f"{split.annotated:,}"]
+        # masks say how much sounds, segments how much is silent
         share = split.silent if is_long else 1 - split.silent
         row.append(f"{100 * share:.1f} %" if split.annotated else "-")
         row += [_format_quantiles(split.mask_sizes, 100), _format_quantiles(split.seconds)]
@@ -185,7 +188,7 @@ def _print_source(console: Console, source: Source) -> None:
     for name, lines in rows.items():
         for line in lines:
             _print_line(console, f"  [dim]{name:10}[/dim] {escape(line)}")
-            name = ""
+            name = ""  # only in front of the first line
 
 
 def _write_json(path: Path | None, sets: list[dict[str, object]]) -> None:

@@ -8,12 +8,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from avseg.utils.errors import UserError
 
-SPLITS = ("train", "val", "test")
-
 
 def progress_bar(text: str, console: Console) -> Progress:
     """Return a progress bar that counts items and disappears when it ends."""
     columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # without a terminal each refresh would be a line of the log
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
@@ -25,7 +24,7 @@ def check_minimum(arguments: Namespace, **minimum: int) -> None:
     """
     for name, least in minimum.items():
         value = getattr(arguments, name)
-        if value is not None and value < least:
+        if value is not None and value < least:  # None: left out
             raise UserError(f"--{name.replace('_', '-')} is {value}; give {least} or more")
 
 

@@ -9,12 +9,13 @@ from rich.console import Console
 from avseg.audio.frontend import LogMel
 from avseg.audio.vggish import VGGish
 from avseg.audio.vggish_weights import load_vggish_weights
-from avseg.cli.data_common import SPLITS, check_minimum, progress_bar
+from avseg.cli.data_common import check_minimum, progress_bar
 from avseg.data.avsbench.config import AVSBenchConfig
 from avseg.data.avsbench.datamodule import AVSBenchDataModule
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.avsbench.layout import layout_for
 from avseg.data.pack import Embedder, build_pack, reason_to_pack, verify_packs, weights_fingerprint
+from avseg.data.setting import SPLITS
 from avseg.utils.errors import UserError
 from avseg.utils.processes import usable_cores
 

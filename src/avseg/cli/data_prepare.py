@@ -32,7 +32,7 @@ def run(arguments: Namespace) -> int:
     )
     finished = 0
     with progress_bar("preparing videos", Console()) as progress:
-        task = progress.add_task("", total=None)
+        task = progress.add_task("", total=None)  # known once the folder is searched
 
         def started(total: int, completed: int) -> None:
             nonlocal finished

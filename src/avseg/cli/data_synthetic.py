@@ -5,10 +5,11 @@ from argparse import Namespace
 from rich.console import Console
 from rich.table import Table
 
-from avseg.cli.data_common import SPLITS, progress_bar, recorded_options
+from avseg.cli.data_common import progress_bar, recorded_options
 from avseg.data.avsbench.writer import write_set
 from avseg.data.lu_avs.synthetic.renderer import SyntheticVideoConfig
 from avseg.data.lu_avs.synthetic.writer import SplitTotals, write_release
+from avseg.data.setting import SPLITS
 from avseg.data.synthetic.background import draw_background, photo_background
 from avseg.data.synthetic.composer import CutoutCast
 from avseg.data.synthetic.cutouts import obtain_cutouts
@@ -17,6 +18,7 @@ from avseg.data.synthetic.oracle import BlindScores
 from avseg.data.synthetic.schedule import ScheduleRules
 from avseg.data.synthetic.toy import ToyCast
 
+# options that do not determine the data are not recorded in generator.json
 _NOT_RECORDED = ("run", "verb", "debug", "plugin", "out")
 _ONLY_CLIPS = ("sounding", "frames", "silent_clips", "silent_seconds")
 _ONLY_VIDEOS = ("seconds", "hard")
@@ -58,7 +60,7 @@ def _clip_options(arguments: Namespace) -> tuple[ScheduleRules, int, int, int]:
 
 
 def _video_options(arguments: Namespace) -> tuple[int, tuple[float, float], float, int]:
-    shortest, longest = arguments.seconds
+    shortest, longest = arguments.seconds  # argparse returns a list
     return arguments.size, (shortest, longest), arguments.hard, arguments.seed
 
 

@@ -6,9 +6,7 @@ from pathlib import Path
 from avseg.cli.arguments.parser import Commands, add_verb
 from avseg.data.setting import SETTINGS, SPLITS
 
-_SPLITS = SPLITS
-_CLIP_SETTINGS = tuple(SETTINGS)
-_SETTINGS = (*_CLIP_SETTINGS, "lu_avs")
+_ALL_SETTINGS = (*SETTINGS, "lu_avs")
 
 _EPILOG = """\
 examples:
@@ -126,7 +124,7 @@ def _add_cutouts(subverbs: Commands) -> None:
 def _add_synthetic(parser: argparse.ArgumentParser, size: int) -> None:
     add = parser.add_argument
     add("--out", type=Path, required=True, help="folder to write; must be new or empty")
-    add("--setting", choices=_SETTINGS, default="ms3", help="default: ms3")
+    add("--setting", choices=_ALL_SETTINGS, default="ms3", help="default: ms3")
     text = "lu_avs: shortest and longest video; default: 10 20"
     add("--seconds", type=float, nargs=2, default=[10.0, 20.0], metavar=("MIN", "MAX"), help=text)
     add("--hard", type=float, default=0.2, metavar="SHARE", help="lu_avs: videos with boxes alone; default: 0.2")
@@ -165,10 +163,10 @@ def _add_pack(subverbs: Commands) -> None:
     parser = add_verb(subverbs, "pack", "avseg.cli.data_pack:run", summary, epilog=_PACK_EPILOG)
     add = parser.add_argument
     add("root", type=Path, metavar="ROOT", help="the data set, as in data.root")
-    add("--setting", choices=_CLIP_SETTINGS, required=True)
+    add("--setting", choices=tuple(SETTINGS), required=True)
     add("--size", type=int, default=224, help="side of the frames, as in data.image_size; default: 224")
-    add("--splits", nargs="+", choices=_SPLITS, metavar="SPLIT", help="default: all that have clips")
-    add("--hop", default="vggish", help="of the log-mel patches, as in audio.hop; default: vggish")
+    add("--splits", nargs="+", choices=SPLITS, metavar="SPLIT", help="default: all that have clips")
+    add("--hop", default="vggish", help="of the log-mel patches, as in data.hop; default: vggish")
     add("--audio", default="auto", help="auto, wav or log_mel, as in data.audio; default: auto")
     text = "AVSS: colours that belong to no class, error, background or nearest; default: background"
     add("--stray", default="background", help=text)
@@ -211,6 +209,6 @@ def _add_help(subverbs: Commands) -> None:
 def _add_root(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("root", type=Path, metavar="ROOT", help="folder of the set, or one that holds several releases")
-    add("--setting", choices=_SETTINGS, help="default: every set found")
+    add("--setting", choices=_ALL_SETTINGS, help="default: every set found")
     add("--json", type=Path, metavar="FILE", help="write everything as json")
     add("--jobs", type=int, metavar="N", help="processes; default: one per core")

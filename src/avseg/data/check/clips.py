@@ -17,7 +17,7 @@ from avseg.media.images import open_image
 from avseg.utils.errors import UserError
 from avseg.utils.processes import map_in_order
 
-Size = tuple[int, int]
+Size = tuple[int, int]  # width, height
 Progress = Callable[[int, int], None]  # finished items, all items
 _EMPTY_MASK = "look at it; if nothing visible sounds there it is correct, otherwise fetch it again"
 
@@ -87,6 +87,7 @@ def read_clip(rules: ClipRules, entry: ClipEntry) -> ClipRecord:
     )
     first_frame = reader.read_frames(frames)
     if first_frame and record.sound.digest:
+        # the frame alone would match any two clips that begin with a black frame
         record.digest = hashlib.sha256((first_frame + record.sound.digest).encode()).hexdigest()[:16]
     if rules.masks is not None:
         reader.read_masks(rules.masks)
@@ -110,6 +111,7 @@ class _ClipReader:
                 continue
             sizes[path] = image.size
             if path == paths[0]:
+                # of the pixels, since a file may be encoded again
                 digest = hashlib.sha256(image.convert("RGB").tobytes()).hexdigest()
         self.record.frames = len(sizes)
         if sizes:
@@ -123,7 +125,7 @@ class _ClipReader:
         """Decode the masks; check size, values and emptiness."""
         record = self.record
         paths = self.rules.layout.masks(record.entry)
-        record.marked = [None] * len(paths)
+        record.marked = [None] * len(paths)  # until the mask of that second is decoded
         for path in self._existing(paths, "mask"):
             image = self._open(path, "mask")
             if image is None:
@@ -145,13 +147,14 @@ class _ClipReader:
         """
         loud = self.record.sound.loud
         empty: list[Path] = []
+        # loud is empty for an unreadable sound, and longer than the masks of a training clip of S4
         for path, share, is_loud in zip(paths, self.record.marked, loud, strict=False):
             if share == 0 and is_loud:
                 empty.append(path)
         if self.rules.layout.setting.single_source and not self.rules.synthetic:
             for path in empty:
                 self._add("empty mask", path, "marks nothing, though this second is not silent", _EMPTY_MASK)
-        elif empty and not any(share != 0 for share in self.record.marked):
+        elif empty and set(self.record.marked) == {0}:  # no mark and no unreadable mask in the whole clip
             text = f"all {len(paths)} masks mark nothing, though the clip is not silent"
             self._add("empty mask", paths[0].parent, text, _EMPTY_MASK)
 
@@ -165,8 +168,8 @@ class _ClipReader:
 
     def _existing(self, paths: list[Path], noun: str) -> list[Path]:
         """Return the files that exist; report the others, as one finding if none exists."""
-        existing = [path for path in paths if path.is_file()]
-        if len(paths) > 1 and not existing:
+        existing = list(filter(Path.is_file, paths))
+        if len(paths) > 1 and not existing:  # usually a folder that was not unpacked
             self._add("missing", paths[0].parent, f"none of the clip's {len(paths)} {noun}s exists")
             return []
         for path in paths:

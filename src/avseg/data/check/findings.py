@@ -79,11 +79,11 @@ class Report:
     @property
     def complete(self) -> bool:
         """True if every expected clip and file exists."""
-        return not any(finding.issue in ("index", "count", "missing") for finding in self.findings)
+        return self.by_issue().keys().isdisjoint(("index", "count", "missing"))
 
     @property
     def valid(self) -> bool:
-        """True if there are no findings at all."""
+        """True if nothing was found."""
         return not self.findings
 
     def by_issue(self) -> dict[str, list[Finding]]:
@@ -102,6 +102,7 @@ class Report:
 
     def as_json(self) -> dict[str, object]:
         """Return the whole report for `json.dump`."""
+        # "sound", "what" and "mend" are keys of the file format
         findings: list[dict[str, str]] = []
         for group in self.by_issue().values():
             findings += [finding.as_json() for finding in group]
@@ -127,7 +128,7 @@ def relative(path: Path, root: Path) -> str:
 
 def reason(error: UserError, *paths: Path) -> str:
     """Return a reader's message without the leading paths and without its last part, the advice."""
-    text = str(error)
+    text = str(error)  # "PATH: message; advice"
     for path in paths:
         text = text.removeprefix(str(path)).lstrip(": ")
     return text.rsplit("; ", 1)[0]

@@ -27,7 +27,7 @@ def apply_fixes(report: Report) -> list[Finding]:
     """
     layout = layout_for(report.setting, report.root) if report.setting in SETTINGS else None
     clips = {} if layout is None else _clips_of_log_mels(report, layout)
-    for finding in list(report.findings):
+    for finding in list(report.findings):  # a copy: fixed ones are removed
         action = ""
         if finding.issue == "leftover":
             action = _remove_leftover(report.root / finding.file)
@@ -50,13 +50,13 @@ def _remove_leftover(path: Path) -> str:
 def _may_be_running(path: Path) -> bool:
     """False only if the process id in the file's name does not exist on this machine."""
     process_id = path.name.rpartition(".part")[0].rpartition(".")[2]
-    if not process_id.isdecimal():
+    if not process_id.isdecimal():  # not a name given by `atomic_file`
         return True
     try:
         os.kill(int(process_id), 0)
     except ProcessLookupError:
         return False
-    except (OSError, OverflowError):
+    except (OSError, OverflowError):  # a process of another user, or not a process id
         return True
     return True
 
@@ -78,7 +78,7 @@ def _recompute_log_mel(layout: Layout, entry: ClipEntry) -> str:
     length = len(layout.frames(entry))
     try:
         waveform, rate = read_wav(wav)
-    except UserError:
+    except UserError:  # the wav has a finding of its own
         return ""
     if declared_bytes(wav) > wav.stat().st_size or abs(waveform.shape[-1] / rate - length) > TOLERANCE:
         return ""

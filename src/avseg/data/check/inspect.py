@@ -1,6 +1,7 @@
 """Check a whole data set and compute its statistics: `avseg data check` and `avseg data stats`."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 
 from avseg.data.avsbench.avss import class_names
@@ -38,13 +39,14 @@ def find_settings(root: Path, setting: str | None = None) -> list[str]:
     if not root.is_dir():
         raise UserError(f"{root} is not a folder; give that of a data set (`avseg data help` lists them)")
     settings = [name for name in _indexed_settings(root) if setting in (None, name)]
+    # a search through many folders, so only if nothing else is there
     if not settings and setting in (None, "lu_avs") and _is_lu_avs(root):
         settings = ["lu_avs"]
     if not settings:
         searched = SETTINGS if setting not in SETTINGS else (setting,)
         names = [layout_for(name, root).index_name for name in searched]
         if setting not in SETTINGS:
-            names.append("seg_train.json")
+            names.append("seg_train.json")  # LU-AVS has several annotation files; one is enough here
         raise UserError(f"{root} holds no index of a data set ({', '.join(names)}); {_suggestion(root)}")
     return settings
 
@@ -104,7 +106,7 @@ def inspect_set(
     try:
         entries = layout.read_index()
         rules = clip_rules(layout, entries, expected, min_pixels)
-    except UserError as error:
+    except UserError as error:  # without an index there are no clips to check
         report.findings.append(_index_finding(error, layout.root))
         return report
     records = read_clips(rules, entries, jobs, progress)
@@ -120,9 +122,9 @@ def clip_rules(layout: Layout, entries: Sequence[ClipEntry], expected: Expected,
         UserError: AVSS: the class names cannot be read.
     """
     sounds: list[str] = []
-    if any(layout.wav(entry).is_file() for entry in entries):
+    if any(map(Path.is_file, map(layout.wav, entries))):
         sounds.append("wav")
-    if any(layout.log_mel(entry).is_file() for entry in entries):
+    if any(map(Path.is_file, map(layout.log_mel, entries))):
         sounds.append("log_mel")
     coding = layout.setting.mask_coding
     names = class_names(layout)
@@ -159,12 +161,14 @@ def compute_statistics(
 
 
 def _add_findings(report: Report, layout: Layout, records: list[ClipRecord], expected: Expected) -> None:
-    entries = [record.entry for record in records]
-    folders = {entry: relative(layout.frames(entry)[0].parent, layout.root) for entry in entries}
-    report.counts = count_splits(entry.split for entry in entries)
-    report.findings += check_counts(layout.index_name, entries, expected)
+    entries: list[ClipEntry] = []
+    folders: dict[ClipEntry, str] = {}  # of the frames, named in findings about whole clips
     for record in records:
+        entries.append(record.entry)
+        folders[record.entry] = relative(layout.frames(record.entry)[0].parent, layout.root)
         report.findings += record.findings
+    report.counts = count_splits(map(attrgetter("split"), entries))
+    report.findings += check_counts(layout.index_name, entries, expected)
     report.findings += find_duplicates(records, folders)
     if layout.setting.fixed_size:
         report.findings += check_sizes(records, folders)
@@ -172,20 +176,23 @@ def _add_findings(report: Report, layout: Layout, records: list[ClipRecord], exp
 
 
 def _add_facts(report: Report, rules: ClipRules, records: list[ClipRecord], expected: Expected) -> None:
-    categories = {record.entry.category for record in records if record.entry.category}
+    categories: set[str] = set()
+    frames = masks = empty = short = 0
+    for record in records:
+        categories.add(record.entry.category)
+        frames += record.frames
+        masks += len(record.marked) - record.marked.count(None)
+        empty += record.marked.count(0.0)
+        seconds = record.sound.seconds
+        short += seconds is not None and 0 < seconds < len(record.sound.loud) - TOLERANCE
+    categories.discard("")  # MS3 has none
     if rules.layout.setting.single_source and categories:
         published = f" of {len(expected.categories)}" if expected.categories else ""
         report.facts["categories"] = f"{len(categories)}{published}"
     if rules.masks is not None and rules.masks.names:
         report.facts["classes"] = str(len(rules.masks.names))
     report.facts["sound"] = " and ".join(rules.sounds).replace("_", "-") or "none"
-    report.facts["frames"] = str(sum(record.frames for record in records))
-    masks = empty = short = 0
-    for record in records:
-        masks += len(record.marked) - record.marked.count(None)
-        empty += record.marked.count(0.0)
-        seconds = record.sound.seconds
-        short += seconds is not None and 0 < seconds < len(record.sound.loud) - TOLERANCE
+    report.facts["frames"] = str(frames)
     if rules.masks is not None:
         report.facts["masks"] = f"{masks} ({empty} empty)"
     else:

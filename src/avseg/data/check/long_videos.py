@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from pathlib import Path
 
 from avseg.data.check.clips import Progress
 from avseg.data.check.counts import FIX_DUPLICATE, count_splits
 from avseg.data.check.findings import Finding, Report, reason, relative
 from avseg.data.check.published import RELEASED, Expected
-from avseg.data.check.statistics import SplitStatistics, Statistics
+from avseg.data.check.statistics import SplitStatistics, Statistics, group_by_split
 from avseg.data.check.stray_files import find_leftovers
 from avseg.data.check.video_files import VideoRecord, read_videos
 from avseg.data.lu_avs.annotations import Entry, read_annotations
@@ -30,9 +31,11 @@ def inspect_long_videos(root: Path, expected: Expected, jobs: int, progress: Pro
     report = Report(root, "lu_avs", expected=dict(expected.splits), source=expected.source)
     report.findings += find_leftovers(root)
     entries = list(read_entries(tree, report.findings))
-    report.counts = count_splits(entry.subset for entry in entries)
+    report.counts = count_splits(map(attrgetter("subset"), entries))
     report.findings += _check_labels(tree, entries)
-    labels = Counter(label for entry in entries for _, _, label, _ in entry.segments)
+    labels: Counter[str] = Counter()  # label -> audible segments
+    for entry in entries:
+        labels.update(label for _, _, label, _ in entry.segments)
     with_masks = sum(map(has_masks, entries))
     videos = {"with masks": with_masks, "boxes alone": len(entries) - with_masks}
     report.findings += _check_counts(report, entries, videos, len(labels), expected)
@@ -52,11 +55,9 @@ def inspect_long_videos(root: Path, expected: Expected, jobs: int, progress: Pro
 def long_statistics(root: Path, jobs: int, progress: Progress) -> Statistics:
     """Compute the statistics of a release; see `avseg.data.check.inspect.compute_statistics`."""
     tree = find_paths(root)
-    by_split: dict[str, list[VideoRecord]] = {split: [] for split in SPLITS}
-    for record in read_videos(tree, list(read_entries(tree, [])), jobs, progress):
-        by_split[record.entry.subset].append(record)
-    splits = {split: _split_statistics(records) for split, records in by_split.items() if records}
-    return Statistics("lu_avs", splits)
+    records = read_videos(tree, list(read_entries(tree, [])), jobs, progress)
+    groups = group_by_split(records, lambda record: record.entry.subset)
+    return Statistics("lu_avs", {split: _split_statistics(group) for split, group in groups.items()})
 
 
 def _split_statistics(records: list[VideoRecord]) -> SplitStatistics:
@@ -72,7 +73,7 @@ def _split_statistics(records: list[VideoRecord]) -> SplitStatistics:
         for seconds, label in record.segments:
             split.segments.append(seconds)
             categories[label] += 1
-    split.silent = silent / max(sum(split.seconds), 1e-9)
+    split.silent = silent / max(sum(split.seconds), 1e-9)  # share of the time, not of frames
     split.categories = dict(categories)
     return split
 
@@ -101,7 +102,9 @@ def _check_labels(tree: ReleasePaths, entries: list[Entry]) -> Iterator[Finding]
 
     The most frequent pairs count as correct; contradictions are reported once per video.
     """
-    pairs = Counter((label, label_id) for entry in entries for _, _, label, label_id in entry.segments)
+    pairs: Counter[tuple[str, int]] = Counter()
+    for entry in entries:
+        pairs.update((label, label_id) for _, _, label, label_id in entry.segments)
     ids: dict[str, int] = {}
     labels: dict[int, str] = {}
     for (label, label_id), _ in pairs.most_common():
@@ -123,7 +126,7 @@ def _check_counts(
         if report.counts[split] != count:
             text = f"{split}: {report.counts[split]} videos, expected {count} ({expected.source})"
             yield Finding("count", "", text, _FIX_JSON)
-    if any(entry.in_seconds for entry in entries):  # UnAV-100, the source of LU-AVS, has other counts
+    if any(map(attrgetter("in_seconds"), entries)):  # UnAV-100, the source of LU-AVS, has other counts
         return
     for annotation, count in expected.videos.items():
         if not RELEASED * count <= videos[annotation] <= count:
@@ -146,6 +149,7 @@ def _check_missing(report: Report, tree: ReleasePaths, entries: list[Entry], exp
             text = f"video '{entry.id}' was not found below the root"
             report.findings.append(Finding("missing", relative(entry.file, tree.root), text, _FIX_VIDEO))
     for entry in entries:
+        # segments in seconds (UnAV-100) have no masks or boxes
         for start, end, label, _ in () if entry.in_seconds else entry.segments:
             if tree.folder(entry.id, label, int(start), int(end)) is None:
                 name = folder_name(entry.id, label, int(start), int(end))
@@ -155,7 +159,7 @@ def _check_missing(report: Report, tree: ReleasePaths, entries: list[Entry], exp
 
 def _find_duplicates(records: Iterable[VideoRecord], tree: ReleasePaths) -> Iterator[Finding]:
     """Yield videos that are in two splits under different names."""
-    first_entries: dict[str, Entry] = {}
+    first_entries: dict[str, Entry] = {}  # by content; training first
     for record in sorted(records, key=lambda record: SPLITS.index(record.entry.subset)):
         entry = record.entry
         first = first_entries.setdefault(record.digest, entry)
@@ -165,11 +169,11 @@ def _find_duplicates(records: Iterable[VideoRecord], tree: ReleasePaths) -> Iter
 
 
 def _find_unknown(tree: ReleasePaths, entries: list[Entry]) -> Iterator[Finding]:
-    listed = {entry.id for entry in entries}
+    listed = set(map(attrgetter("id"), entries))
     for name in sorted(set(tree.videos) - listed):
         text = "no annotation file names this video"
         yield Finding("unknown", relative(tree.videos[name], tree.root), text, _FIX_UNKNOWN)
-    used: set[Path | None] = set()
+    used: set[Path | None] = set()  # segment folders that an annotation names
     for entry in entries:
         for start, end, label, _ in () if entry.in_seconds else entry.segments:
             used.add(tree.folder(entry.id, label, int(start), int(end)))

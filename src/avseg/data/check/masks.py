@@ -75,6 +75,7 @@ def decode_mask(image: Image.Image, rules: MaskRules) -> Mask:
 
 def _decode_colours(image: Image.Image, classes: int) -> Mask:
     rgb = np.asarray(image.convert("RGB")).astype(np.int32)  # (H, W, 3)
+    # the colour as one number is the index into the table
     labels = _class_of_colour(classes)[(rgb[..., 0] << 16) | (rgb[..., 1] << 8) | rgb[..., 2]]  # (H, W)
     stray = labels == _STRAY_CLASS
     return Mask(np.where(stray, 0, labels).astype(np.uint8), int(np.count_nonzero(stray)))
@@ -106,15 +107,17 @@ def check_mask(mask: Mask, rules: MaskRules, entry: ClipEntry, file: str) -> Ite
             text = f"{spots} under {rules.min_pixels} pixels ({int(small.sum())} in all)"
             yield Finding("stray pixels", file, text, _FIX_SPOT)
     named = named_classes(entry.category, rules.names)
-    if named is not None and not named.issuperset(mask.classes):
-        foreign = ", ".join(rules.names[class_id] for class_id in mask.classes if class_id not in named)
-        yield Finding("class", file, f"marks {foreign}, the clip's label is '{entry.category}'", _FIX_CLASS)
+    foreign = set() if named is None else set(mask.classes) - named
+    if foreign:
+        names = ", ".join(map(rules.names.__getitem__, sorted(foreign)))
+        yield Finding("class", file, f"marks {names}, the clip's label is '{entry.category}'", _FIX_CLASS)
 
 
 def _spot_sizes(mask: Mask) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
     """Yield each class and the pixel counts of its connected spots (by sides and corners)."""
     boxes = ndimage.find_objects(mask.labels)
     for class_id in mask.classes:
+        # only in the bounding box of the class, which is faster than in the whole image
         spots, count = ndimage.label(mask.labels[boxes[class_id - 1]] == class_id, structure=np.ones((3, 3)))
         yield class_id, np.bincount(spots.reshape(-1), minlength=count + 1)[1:]
 
@@ -124,7 +127,7 @@ def named_classes(label: str, names: tuple[str, ...]) -> set[int] | None:
 
     Class names may contain underscores themselves, so the longest names are matched first.
     """
-    unmatched = f"_{_normalise(label)}_"
+    unmatched = f"_{_normalise(label)}_"  # with marks at both ends, so that "cat" is not found in "cattle"
     class_ids: set[int] = set()
     for class_id in sorted(range(1, len(names)), key=lambda class_id: -len(names[class_id])):
         name = f"_{_normalise(names[class_id])}_"

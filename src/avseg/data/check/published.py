@@ -52,6 +52,7 @@ class Expected:
     labels: int = 0
 
 
+# of a set of the user's own, with --own
 CUSTOM = Expected(source="a set of your own: no published numbers")
 PUBLISHED: dict[str, Expected] = {
     "s4": Expected(
@@ -91,7 +92,7 @@ def expected_counts(root: Path, setting: str) -> Expected:
 
 def _of_generated(options: Mapping[str, object]) -> Expected:
     """Read the options of `avseg data toy` and `compose`: clips per split."""
-    counts: dict[str, int] = {}
+    counts: dict[str, int] = {}  # splits that the record names
     for split in SPLITS:
         count = options.get(split)
         if isinstance(count, int):
@@ -104,6 +105,7 @@ def _of_prepared(options: Mapping[str, object], report: Mapping[str, object], se
     if options.get("setting") != "own":
         return replace(PUBLISHED[setting], masks=False)
     seconds = int(str(options.get("clip_seconds", _READ_SECONDS)))
+    # longer clips have frames that the layout does not read
     expected = Expected(masks=False, seconds=seconds if seconds != _READ_SECONDS else 0)
     if not report:
         return replace(expected, source="unknown: prepared, but report.json, which is written last, does not exist")

@@ -59,7 +59,7 @@ def check_sound(
     """
     wav = log_mel = ClipSound()
     has_wav = "wav" in sounds or not sounds
-    if has_wav:
+    if has_wav:  # also in a set without any sound, whose wavs are then missing
         wav = _check_wav(layout.wav(entry), layout.root, length, short, findings)
     if "log_mel" in sounds:
         fix = REBUILD if has_wav else FETCH
@@ -87,15 +87,16 @@ def _check_wav(path: Path, root: Path, length: int, short: bool, findings: list[
     seconds = len(samples) / rate
     if seconds > length + TOLERANCE or (seconds < length - TOLERANCE and not short):
         findings.append(Finding("length", file, f"lasts {seconds:.2f} s, its clip {length} s", _RECUT))
-    digest = hashlib.sha256(samples.tobytes()).hexdigest()
+    digest = hashlib.sha256(samples.tobytes()).hexdigest()  # of the samples: headers may differ
     return ClipSound(seconds, rate, _loud_seconds(samples, rate, length), digest)
 
 
 def declared_bytes(path: Path) -> int:
     """Return the file length declared in a RIFF header; 0 for other files and for an unknown length."""
     with path.open("rb") as file:
-        header = file.read(8)
+        header = file.read(8)  # "RIFF" and the length of the rest, little endian
     size = int.from_bytes(header[4:8], "little")
+    # streaming writers leave 0 or the largest number
     return size + 8 if header[:4] == b"RIFF" and 0 < size < 0xFFFFFF00 else 0
 
 
@@ -103,7 +104,7 @@ def _loud_seconds(samples: npt.NDArray[np.float32], rate: int, length: int) -> t
     loud = [False] * length
     for second in range(length):
         window = samples[second * rate : (second + 1) * rate]
-        if len(window):
+        if len(window):  # the sound may end before its clip
             loud[second] = float(np.sqrt(np.mean(np.square(window)))) > _SILENCE
     return tuple(loud)
 

@@ -1,14 +1,16 @@
 """Statistics of a data set for tables and plots."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 import numpy as np
 
 from avseg.data.check.clips import ClipRecord
 from avseg.data.setting import SPLITS
+
+Record = TypeVar("Record")
 
 
 class Quantiles(TypedDict, total=False):
@@ -86,11 +88,16 @@ def clip_statistics(setting: str, records: Iterable[ClipRecord], names: tuple[st
         records: of all clips.
         names: AVSS: class names; categories are then counted by the masks that show them.
     """
-    by_split: dict[str, list[ClipRecord]] = {split: [] for split in SPLITS}
-    for record in records:
-        by_split[record.entry.split].append(record)
-    splits = {split: _split_statistics(group, names) for split, group in by_split.items() if group}
-    return Statistics(setting, splits)
+    groups = group_by_split(records, lambda record: record.entry.split)
+    return Statistics(setting, {split: _split_statistics(group, names) for split, group in groups.items()})
+
+
+def group_by_split(records: Iterable[Record], split_of: Callable[[Record], str]) -> dict[str, list[Record]]:
+    """Group records by split, in the order of `SPLITS` and without empty splits."""
+    groups: dict[str, list[Record]] = {}
+    for record in sorted(records, key=lambda record: SPLITS.index(split_of(record))):
+        groups.setdefault(split_of(record), []).append(record)
+    return groups
 
 
 def _split_statistics(records: list[ClipRecord], names: tuple[str, ...]) -> SplitStatistics:
@@ -110,7 +117,8 @@ def _split_statistics(records: list[ClipRecord], names: tuple[str, ...]) -> Spli
                 marked[second] += 1
                 split.mask_sizes.append(share)
         if names:
-            categories.update({names[class_id] for class_ids in record.classes for class_id in class_ids})
+            class_ids = set().union(*record.classes)  # of all seconds: a clip counts once per class
+            categories.update(map(names.__getitem__, class_ids))
         elif record.entry.category:
             categories[record.entry.category] += 1
     split.annotated = annotated.total()

@@ -52,7 +52,7 @@ def find_unknown(layout: Layout, entries: Iterable[ClipEntry], *, more_frames: b
         elif more_frames:
             listed.open_folders.add(frames[0].parent)
     for file in listed.files:
-        if file.parent not in listed.folders:
+        if file.parent not in listed.folders:  # otherwise all its parents are in the set already
             listed.folders.update(file.parents)
     for folder in layout.data_folders():
         if folder.is_dir():
@@ -68,6 +68,7 @@ def _search(folder: Path, root: Path, listed: _Listed) -> Iterator[Finding]:
             continue
         if entry.is_dir() and path in listed.folders:
             yield from _search(path, root, listed)
+        # an unknown folder is one finding, whatever it contains
         elif path not in listed.files and folder not in listed.open_folders:
             text = "a folder that no row of the index names" if entry.is_dir() else "no row of the index names it"
             yield Finding("unknown", relative(path, root), text, _FIX)

@@ -55,7 +55,7 @@ class VideoRecord:
 
 def read_videos(tree: ReleasePaths, entries: Sequence[Entry], jobs: int, progress: Progress) -> list[VideoRecord]:
     """Check the videos that exist in `jobs` processes; return their records in order."""
-    existing = [entry for entry in entries if entry.id in tree.videos]
+    existing = [entry for entry in entries if entry.id in tree.videos]  # missing ones have a finding already
     records: list[VideoRecord] = []
     for record in map_in_order(partial(read_video, tree), existing, jobs, _MIN_VIDEOS):
         records.append(record)
@@ -103,11 +103,11 @@ def _truncation(index: FrameIndex, entry: Entry) -> str:
 def _segments_in_frames(record: VideoRecord, index: FrameIndex, file: str) -> Iterator[Bounds]:
     """Yield the segments in frames; report and skip those that end more than a frame after the video."""
     entry = record.entry
-    fps = entry.fps or index.video.frame_rate
+    fps = entry.fps or index.video.frame_rate  # UnAV-100 does not state it
     for start, end, label, _ in entry.segments:
         scale = fps if entry.in_seconds else 1.0
         first = round(start * scale)
-        stop = max(round(end * scale), first + 1)
+        stop = max(round(end * scale), first + 1)  # at least one frame
         if stop > len(index) + (fps if entry.in_seconds else 1):
             text = f"segment {start:g}-{end:g} of '{label}' ends after the video's {len(index)} frames"
             record.findings.append(Finding("segment", file, text, _FIX_SEGMENT))
@@ -122,6 +122,7 @@ def _check_arrays(record: VideoRecord, index: FrameIndex, segment: Segment, root
     with_masks = has_masks(entry)
     path = segment.folder / (MASKS if with_masks else BOXES)
     file = relative(path, root)
+    # a video with this segment alone, to apply the reader's own rule
     video = LUVideo(entry.id, index.video.path, 1.0, entry.duration, entry.subset, (segment,), with_masks)
     if not path.is_file():
         record.findings.append(Finding("missing", file, "the segment's array does not exist", _FIX_ARRAY))
@@ -151,16 +152,16 @@ def _check_arrays(record: VideoRecord, index: FrameIndex, segment: Segment, root
 def _box_shares(rows: npt.NDArray[np.generic], size: tuple[int, int]) -> list[float]:
     boxes = cut_boxes(np.asarray(rows, np.float32), size)  # (frames, 4): left, top, right, bottom
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) / (size[0] * size[1])
-    shares: list[float] = np.nan_to_num(areas).astype(float).tolist()
+    shares: list[float] = np.nan_to_num(areas).astype(float).tolist()  # NaN: no box inside the image
     return shares
 
 
 def _measure(record: VideoRecord, index: FrameIndex, segments: list[Bounds]) -> None:
     """Measure segments and silence in seconds by the frames' own times."""
-    edges = index.edges()
-    silent = np.ones(len(index), np.bool_)
+    edges = index.edges()  # (frames + 1,) seconds
+    silent = np.ones(len(index), np.bool_)  # (frames,)
     for start, end, label in segments:
-        end = min(end, len(index))
+        end = min(end, len(index))  # it may exceed the video by one frame
         record.segments.append((float(edges[end] - edges[min(start, end)]), label))
         silent[start:end] = False
     record.silent = float(np.diff(edges)[silent].sum())

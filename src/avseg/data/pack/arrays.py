@@ -5,7 +5,6 @@ import mmap
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -55,6 +54,7 @@ class ArrayWriter:
 
     def append(self, rows: npt.NDArray[Any]) -> None:
         """Append rows (n, *row) of a type that converts without loss."""
+        # "equiv": only the byte order may change
         rows = np.ascontiguousarray(rows.astype(self._dtype, casting="equiv", copy=False))
         assert rows.shape[1:] == self._row, (rows.shape, self._row)
         self._file.write(rows.data)
@@ -65,12 +65,8 @@ class ArrayWriter:
         """Describe the rows written so far."""
         return Array(self._dtype, (self._count, *self._row), self._digest.hexdigest())
 
-    def __enter__(self) -> "ArrayWriter":
-        return self
-
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
 
@@ -101,7 +97,7 @@ class MappedArray:
             raise UserError(f"{self.path} was truncated or overwritten while it was read; pack it again")
         self._touched += (stop - start) * self._row_size
         if self._touched > _MAX_TOUCHED:
-            self._map.madvise(mmap.MADV_DONTNEED)
+            self._map.madvise(mmap.MADV_DONTNEED)  # they stay in the page cache of the system
             self._touched = 0
         return self._rows[start:stop]
 

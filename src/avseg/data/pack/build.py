@@ -1,9 +1,8 @@
 """Pack a split: read each clip once, in several processes, and append its numbers to the array files."""
 
-import contextlib
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from avseg.data.avsbench.dataset import AVSBenchDataset
@@ -44,13 +43,13 @@ def build_pack(
     """
     folder = pack_folder(dataset.layout, dataset.split, dataset.rule.image_size)
     with _locked(folder.parent), replace_folder(folder) as temporary:
-        stamps = source_stamps(dataset)
+        stamps = source_stamps(dataset)  # compared again after the last file was read
         embedded = EmbeddedSounds(dataset, embedder) if embedder else None
         arrays = _write_arrays(temporary, dataset, workers, embedded, advance)
         if difference := first_difference(dataset, stamps, source_stamps(dataset)):
             path, change = difference
             raise UserError(f"{path} {change} while it was packed; pack again when nothing writes to the data")
-        with ArrayWriter(array_file(temporary, "sources"), "<i8", (2,)) as writer:
+        with closing(ArrayWriter(array_file(temporary, "sources"), "<i8", (2,))) as writer:
             writer.append(stamps)
         index = PackIndex(
             identity=identity_of(dataset),
@@ -79,7 +78,7 @@ def _write_arrays(
     with ExitStack() as stack:
         writers: dict[str, ArrayWriter] = {}
         for name, (dtype, row) in types.items():
-            writers[name] = stack.enter_context(ArrayWriter(array_file(folder, name), dtype, row))
+            writers[name] = stack.enter_context(closing(ArrayWriter(array_file(folder, name), dtype, row)))
         # workers read one clip at a time, and the loader keeps their order
         for index, clip in enumerate(GuardedLoader(dataset, batch_size=1, num_workers=workers)):
             for name, values in clip_rows(dataset, index, clip).items():
@@ -94,16 +93,17 @@ def _write_arrays(
 def _locked(folder: Path) -> Iterator[None]:
     """Lock the folder of all packs and remove the leftovers of killed processes."""
     folder.mkdir(parents=True, exist_ok=True)
-    lock = ProcessLock(folder / ".lock")
+    lock = ProcessLock(folder / ".lock")  # hidden, so that it is not taken for a pack
     try:
         lock.acquire()
     except LockHeldError as error:
         raise UserError(f"{folder}: {error.holder} is packing; wait for it or end it") from error
     try:
+        # under the lock, so nobody writes to them
         for leftover in (*folder.glob(".*.part"), *folder.glob(".*.old")):
             shutil.rmtree(leftover)
         yield
     finally:
         lock.release()
-        with contextlib.suppress(OSError):  # not empty
+        with suppress(OSError):  # not empty
             folder.rmdir()

@@ -47,7 +47,7 @@ class PackedDataset(AVSBenchDataset):
         self._item_shape = (EMBEDDING_DIM,) if self.embedded else self.frontend.shape
         self._seconds = index.seconds
         self._masks_per_clip = index.labelled
-        self._frame_rows = first_rows(index.seconds)
+        self._frame_rows = first_rows(index.seconds)  # clip -> its first row of frames and patches
         self._mask_rows = first_rows(index.labelled)
         self._frames = self.pack.arrays["frames"]
         self._masks = self.pack.arrays["masks"]
@@ -66,6 +66,7 @@ class PackedDataset(AVSBenchDataset):
         count = len(indices)
         length = self.setting.clip_length
         size = self.rule.image_size
+        # (B, T, 3, H, W), (B, T, H, W), (B, T, *item)
         frames = _empty((count, length, 3, size, size), torch.uint8)
         masks = _empty((count, length, size, size), torch.uint8)
         sound = _empty((count, length, *self._item_shape), torch.float32)
@@ -103,7 +104,7 @@ class PackedDataset(AVSBenchDataset):
     def _copy_frames(self, index: int, out: npt.NDArray[np.uint8]) -> None:
         seconds = self._seconds[index]
         out[:seconds] = self._frames.rows(self._frame_rows[index], self._frame_rows[index + 1])
-        out[seconds:] = 0
+        out[seconds:] = 0  # the memory is not initialised
 
     def _copy_masks(self, index: int, out: npt.NDArray[np.uint8]) -> None:
         rows = self._masks.rows(self._mask_rows[index], self._mask_rows[index + 1])
@@ -114,6 +115,7 @@ class PackedDataset(AVSBenchDataset):
 
     def _copy_sound(self, index: int, out: npt.NDArray[np.float32]) -> None:
         if self.embedded:
+            # (T, 128), with the embeddings of the padding
             out[:] = self.pack.arrays["embeddings"].rows(index, index + 1)[0]
             return
         seconds = self._seconds[index]
@@ -163,6 +165,7 @@ class EmbeddedControls(WithControls):
         if other_index is not None:
             foreign = fit_to_frames(self._without_padding(other_index), seconds)
             sounds["other"] = torch.cat([foreign, original[seconds:]])
+        # VGGish embeds each patch alone, so the order of the embeddings is that of the patches
         sounds["shuffled"] = original[self.shuffled_order(index)]
         return sounds
 

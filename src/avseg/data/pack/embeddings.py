@@ -39,6 +39,7 @@ def weights_fingerprint(weights: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name in sorted(weights):
         tensor = weights[name].detach().cpu().contiguous()
+        # names, types and shapes too: equal bytes may mean different weights
         digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}\n".encode())
         digest.update(tensor.numpy().data)
     return digest.hexdigest()[:16]
@@ -83,7 +84,7 @@ class EmbeddedSounds:
         seconds = self._dataset.seconds(index)
         for seed, controls in self._controls.items():
             sounds = controls.sounds(index, patches)
-            if seconds not in self._silence:
+            if seconds not in self._silence:  # silence is the same for all clips of a length
                 self._silence[seconds] = self._embedder(sounds["silence"]).unsqueeze(0)
             rows["silence"] = self._silence[seconds]
             rows[noise_array(seed)] = self._embedder(sounds["noise"]).unsqueeze(0)

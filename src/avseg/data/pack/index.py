@@ -3,8 +3,12 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
+from avseg.audio.log_mel import Hop
+from avseg.data.avsbench.config import AudioFiles
 from avseg.data.pack.arrays import Array
+from avseg.data.palette import Stray
 from avseg.utils.errors import UserError
 from avseg.utils.files import atomic_file
 from avseg.utils.hashing import json_digest
@@ -23,7 +27,7 @@ class PackIdentity:
         split: "train", "val" or "test".
         image_size: side of frames and masks in pixels.
         hop: of the log-mel patches.
-        stray: AVSS: treatment of colours that belong to no class.
+        stray: AVSS: treatment of colours that belong to no class; "" for the others.
         clip_length: T.
         clips: [name, category, subset, start] of each clip, in order.
     """
@@ -31,8 +35,8 @@ class PackIdentity:
     setting: str
     split: str
     image_size: int
-    hop: str
-    stray: str
+    hop: Hop
+    stray: Stray | Literal[""]
     clip_length: int
     clips: list[list[str | float]]
 
@@ -53,7 +57,7 @@ class PackIndex:
     """
 
     identity: PackIdentity
-    audio: str
+    audio: AudioFiles
     seconds: list[int]
     labelled: list[int]
     fingerprint: str
@@ -86,6 +90,7 @@ def read_index(folder: Path) -> PackIndex:
         if values.pop("sha256", "") != json_digest(values):
             raise ValueError("its checksum is wrong")
         del values["format"]
+        # the file is flat, so that format 1 stays as it was
         identity = PackIdentity(**{name: values.pop(name) for name in PackIdentity.__dataclass_fields__})
         arrays: dict[str, Array] = {}
         for name, array in values.pop("arrays").items():

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from avseg.audio.frontend import LogMel
+from avseg.audio.log_mel import Hop
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.avsbench.layout import Layout
 from avseg.data.pack.arrays import MappedArray
@@ -61,7 +62,7 @@ def open_pack(dataset: AVSBenchDataset) -> Pack:
         raise UserError(f"{error}; run `{command}`, or set data.packed=false to read the files") from error
 
 
-def log_mel_hop(dataset: AVSBenchDataset) -> str:
+def log_mel_hop(dataset: AVSBenchDataset) -> Hop:
     """Return the hop of the data set's log-mel patches, the only sound that a pack can hold.
 
     Raises:
@@ -89,6 +90,7 @@ def examine(dataset: AVSBenchDataset, *, fully: bool = False) -> Pack:
     folder = pack_folder(dataset.layout, dataset.split, dataset.rule.image_size)
     if not folder.is_dir():
         raise UserError(f"{folder} does not exist")
+    # from cheap to expensive: options, array files, source files, one decoded clip
     index = read_index(folder)
     _check_identity(folder, index, dataset)
     check_files(folder, index.arrays, fully=fully)
@@ -108,7 +110,7 @@ def identity_of(dataset: AVSBenchDataset) -> PackIdentity:
         split=dataset.split,
         image_size=dataset.rule.image_size,
         hop=log_mel_hop(dataset),
-        stray=getattr(dataset.rule, "stray", ""),
+        stray=getattr(dataset.rule, "stray", ""),  # only AVSS has coloured masks
         clip_length=dataset.setting.clip_length,
         clips=[[entry.name, entry.category, entry.subset, entry.start] for entry in dataset.entries],
     )
@@ -124,6 +126,7 @@ def _check_identity(folder: Path, index: PackIndex, dataset: AVSBenchDataset) ->
         if option.name == "clips":
             raise UserError(f"{folder} is stale: {dataset.layout.index_file} lists other clips than were packed")
         raise UserError(f"{folder} was packed with {option.name} {packed}, but {value} is requested")
+    # "auto" and "wav" may select the same files
     if index.audio != dataset.audio and sound_files(dataset, index.audio) != sound_files(dataset, dataset.audio):
         raise UserError(f"{folder} was packed with audio {index.audio}, but {dataset.audio} reads other files")
 

@@ -14,6 +14,7 @@ RowType = tuple[str, tuple[int, ...]]  # dtype, shape
 def row_types(dataset: AVSBenchDataset) -> dict[str, RowType]:
     """Return type and shape of a row of each array."""
     size = dataset.rule.image_size
+    # a byte per pixel for class ids, a bit for sounding or not
     mask_bytes = size**2 if dataset.setting.semantic else -(-(size**2) // 8)
     return {
         "frames": ("|u1", (3, size, size)),
@@ -27,9 +28,10 @@ def clip_rows(dataset: AVSBenchDataset, index: int, clip: Clip) -> dict[str, npt
     seconds = dataset.seconds(index)
     masks = clip.masks[0, : count_masks(dataset, index)].flatten(1).numpy()  # (m, H W)
     return {
-        "frames": clip.frames[0, :seconds].numpy(),
+        "frames": clip.frames[0, :seconds].numpy(),  # (n, 3, H, W)
+        # (m, H W) or (m, H W / 8)
         "masks": masks if dataset.setting.semantic else np.packbits(masks, axis=1),
-        "patches": clip.sound[0, :seconds].numpy(),
+        "patches": clip.sound[0, :seconds].numpy(),  # (n, 1, 96, 64)
     }
 
 

@@ -30,7 +30,7 @@ def source_stamps(dataset: AVSBenchDataset) -> npt.NDArray[np.int64]:
     for path in source_files(dataset):
         try:
             stamps.append(file_stamp(path))
-        except OSError:
+        except OSError:  # a log-mel file, say, which most sets lack
             stamps.append(MISSING)
     return np.array(stamps, dtype="<i8")
 
@@ -42,7 +42,7 @@ def first_difference(
     if len(packed) != len(current):
         return dataset.layout.index_file, "names other files"
     for path, old, new in zip(source_files(dataset), packed.tolist(), current.tolist(), strict=True):
-        if old != new:
+        if old != new:  # size or time
             if tuple(new) == MISSING:
                 return path, "is gone"
             return path, "is new" if tuple(old) == MISSING else "has changed"

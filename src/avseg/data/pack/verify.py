@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from avseg.audio.frontend import LogMel
 from avseg.data.avsbench.dataset import AVSBenchDataset
@@ -24,6 +23,7 @@ def reason_to_pack(dataset: AVSBenchDataset, embedder: Embedder | None = None) -
         return str(error)
     if embedder and index.vggish != embedder.weights:
         return f"{folder} has no embeddings of these weights"
+    # training clips have no controls
     if embedder and dataset.split != "train" and not set(embedder.seeds) <= set(index.seeds):
         return f"{folder} lacks the embedded noise of some of these seeds"
     return None
@@ -42,12 +42,16 @@ def verify_packs(layout: Layout) -> Iterator[tuple[Path, str | None]]:
         try:
             index = read_index(folder)
             identity = index.identity
-            options: dict[str, Any] = {
-                "audio": index.audio,
-                "frontend": LogMel(identity.hop),  # type: ignore[arg-type]
-                "stray": identity.stray or "background",
-            }
-            dataset = AVSBenchDataset(layout.root, layout.setting.name, identity.split, identity.image_size, **options)
+            # the data set that this pack claims to hold
+            dataset = AVSBenchDataset(
+                layout.root,
+                layout.setting.name,
+                identity.split,
+                identity.image_size,
+                index.audio,
+                LogMel(identity.hop),
+                identity.stray or "background",
+            )
             examine(dataset, fully=True)
         except UserError as error:
             yield folder, str(error)

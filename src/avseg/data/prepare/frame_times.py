@@ -29,7 +29,7 @@ def clip_frames(index: FrameIndex, begin: int, count: int, rule: FrameRule, *, c
         `count` ascending numbers; the last one repeats where the video ends before the clip.
     """
     video = index.video
-    seconds = np.arange(count)
+    seconds = np.arange(count)  # (count,)
     if rule == "second":
         return list(map(int, index.shown_at(begin + seconds + 0.5)))
     first = 0
@@ -41,7 +41,7 @@ def clip_frames(index: FrameIndex, begin: int, count: int, rule: FrameRule, *, c
     numbers: list[int] = []
     rate = round(video.frame_rate)
     for second in range(count):
-        if video.constant_rate:
+        if video.constant_rate:  # counted in frames, as the original does
             numbers.append(min(first + int(second * rate + 15 * rate / 16), last))
         else:
             numbers.append(_nearest_frame(video.times, begin + second + OFFICIAL_OFFSET, first, last))

@@ -49,14 +49,14 @@ class FrameDecoder:
         number = next(selected, None)
         previous: VideoFrame | None = None
         for frame in self._decode_all():
-            while number is not None and number < frame.number:
+            while number is not None and number < frame.number:  # the decoder dropped it
                 yield number, self._replace(number, previous or frame.image)
                 number = next(selected, None)
             if number == frame.number:
                 yield number, frame.image
                 number = next(selected, None)
             previous = frame.image
-        while number is not None:
+        while number is not None:  # after the last decoded frame
             yield number, self._replace(number, previous)
             number = next(selected, None)
 
@@ -74,7 +74,7 @@ class FrameDecoder:
     def _decode_packet(self, packet: "Packet[Stream]") -> list[VideoFrame]:
         try:
             return [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
-        except EOFError:
+        except EOFError:  # the decoder is drained
             return []
         except av.error.FFmpegError as error:
             self.damaged += 1
@@ -106,6 +106,7 @@ def write_frames(decoder: FrameDecoder, paths: Mapping[int, Sequence[Path]], siz
     video = decoder.video
     to_rgb = UprightRGB(video.rotation, video.height, video.width)
     for number, frame in decoder.decode(sorted(paths)):
+        # one second after the end of a video shows its last frame again: encode it once
         content = _encode_png(resize_bilinear(to_rgb(frame), size))
         for path in paths[number]:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,6 +129,7 @@ def resize_bilinear(image: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.u
     if image.shape[:2] == (size, size):
         return image
     planes = torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0).float()  # (1, 3, H, W)
+    # half-pixel centres, as cv2 has them
     resized = interpolate(planes, (size, size), mode="bilinear", align_corners=False, antialias=False)
     pixels: npt.NDArray[np.uint8] = resized[0].round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
     return pixels

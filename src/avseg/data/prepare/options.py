@@ -12,8 +12,9 @@ from avseg.utils.errors import UserError
 from avseg.utils.hashing import json_digest
 
 FrameRule = Literal["official", "second"]
-OWN = "own"  # the user's own videos
+OWN = "own"  # the user's own videos, not those of a benchmark
 OWN_SETTING = CLIP_SETTINGS["ms3"]  # their layout
+# AVSS is not prepared: its frames keep the size of their videos
 SETTINGS = (OWN, *(name for name, setting in CLIP_SETTINGS.items() if not setting.semantic))
 VERSION = 1  # of the written bytes: prepared sets of another version are refused
 
@@ -49,6 +50,7 @@ class Options:
         check_choice("--split", self.split, SPLITS)
         if self.size < 1:
             raise UserError(f"--size {self.size} is not a number of pixels; 224 is the paper's")
+        # shorter clips would lack frames that the layout names
         seconds = OWN_SETTING.clip_length if self.own else CLIP_SETTINGS[self.setting].clip_length
         if self.clip_seconds < seconds:
             raise UserError(f"--clip-seconds {self.clip_seconds}: clips of this layout have at least {seconds} seconds")

@@ -44,7 +44,7 @@ class ProgressStore:
         self.root = self.layout.root
         self.record = {**options.record(), "source": str(videos.resolve())}
         self._hidden = self.root / ".prepare"
-        self._work = self._hidden / "work" / str(os.getpid())
+        self._work = self._hidden / "work" / str(os.getpid())  # on the same file system, so that moves are atomic
 
     @contextmanager
     def open(self, *, overwrite: bool, index: Path | None) -> Iterator[None]:
@@ -71,8 +71,9 @@ class ProgressStore:
             shutil.rmtree(self._work.parent, ignore_errors=True)  # left by a killed run
             self._work.mkdir(parents=True)
             self._write(self.root / RECORD, _to_json(self.record))
-            for marker in sorted((self._hidden / "done").rglob("*.json")) if overwrite else ():
-                self._remove(marker)
+            if overwrite:
+                for marker in sorted((self._hidden / "done").rglob("*.json")):
+                    self._remove(marker)
             if index is not None and not own_index.is_file():
                 self._write(own_index, index.read_bytes())
             yield
@@ -92,7 +93,7 @@ class ProgressStore:
                 return None
             outcome = Outcome.from_record(marker["outcome"])
             return outcome if all((self.root / file).is_file() for file in marker["files"]) else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):  # no marker, or one of another version
             return None
 
     def forget(self, video: RawVideo) -> None:
@@ -106,7 +107,7 @@ class ProgressStore:
             files.append(path.relative_to(staging).as_posix())
             target = self.root / files[-1]
             target.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(target)
+            path.replace(target)  # the final path never shows a partial file
         shutil.rmtree(staging)
         marker = {
             "options": self.options.digest(),
@@ -114,7 +115,7 @@ class ProgressStore:
             "outcome": outcome.record(),
             "files": files,
         }
-        self._write(self._marker(video), _to_json(marker))
+        self._write(self._marker(video), _to_json(marker))  # last: it declares the files complete
 
     def finish(self, outcomes: Sequence[Outcome]) -> None:
         """Write the report, and for own videos the index of all clips."""
@@ -122,7 +123,7 @@ class ProgressStore:
             entries: list[ClipEntry] = []
             for outcome in outcomes:
                 entries += [ClipEntry(name, "", self.options.split) for name in outcome.clips]
-            layout = self.options.layout(self._work)
+            layout = self.options.layout(self._work)  # written there, then moved in one step
             layout.write_index(entries)
             layout.index_file.replace(self.layout.index_file)
         self._write(self.root / REPORT, _to_json(make_report(self.record, outcomes)))
@@ -138,7 +139,7 @@ class ProgressStore:
             return
         try:
             recorded = json.loads(file.read_bytes())
-        except ValueError:
+        except ValueError:  # not JSON: differs in every option
             recorded = {}
         changes: list[str] = []
         for key, value in self.record.items():
@@ -156,7 +157,7 @@ class ProgressStore:
             files = json.loads(marker.read_bytes())["files"]
         except (OSError, ValueError, KeyError):
             files = []
-        marker.unlink(missing_ok=True)
+        marker.unlink(missing_ok=True)  # before the files: a kill in between leaves unmarked files
         for file in files:
             path = self.root / file
             path.unlink(missing_ok=True)

@@ -72,7 +72,7 @@ def find_benchmark_videos(folder: Path, layout: Layout, entries: Iterable[ClipEn
     """
     _check_folder(folder)
     base = _raw_folder(folder, layout)
-    paths: dict[str, Path] = {}
+    paths: dict[str, Path] = {}  # by relative path without suffix
     # mp4 last, so that it is preferred if a clip has several files
     for path in sorted(base.rglob("*"), key=lambda path: (path.suffix.lower() == ".mp4", path)):
         if path.suffix.lower() in SUFFIXES and path.is_file():
@@ -80,7 +80,7 @@ def find_benchmark_videos(folder: Path, layout: Layout, entries: Iterable[ClipEn
     videos: list[RawVideo] = []
     for entry in entries:
         _check_names(entry, layout)
-        expected = base / f"{entry.name}.mp4"
+        expected = base / f"{entry.name}.mp4"  # named in the report if it is missing
         video = RawVideo(expected.relative_to(folder).as_posix(), None, entry)
         if existing := paths.get(video.key, paths.get(entry.name)):
             video = RawVideo(existing.relative_to(folder).as_posix(), existing, entry)
@@ -113,7 +113,7 @@ def _visible_files(folder: Path, out: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         if any(name.startswith(".") for name in path.relative_to(folder).parts):
             continue
-        if not path.exists():
+        if not path.exists():  # a broken link, or removed meanwhile
             if path.is_symlink():
                 yield path
         elif path.is_file() and (written is None or not path.resolve().is_relative_to(written)):
@@ -131,7 +131,7 @@ def _has_video_track(path: Path) -> bool:
 
 def _unique_names(files: list[Path]) -> list[str]:
     """Return a name for each file: without suffix, unless two names would then be equal."""
-    stems = [_clip_name(_stem(file)) for file in files]
+    stems = [_clip_name(_stem(file)) for file in files]  # "a.mp4" and "a.webm" have the same
     counts = Counter(map(str.casefold, stems))
     names: dict[str, Path] = {}  # casefolded, since file systems may ignore case
     unique: list[str] = []
@@ -146,14 +146,16 @@ def _unique_names(files: list[Path]) -> list[str]:
 
 def _clip_name(path: str) -> str:
     """Return a name that is valid in the index, a csv of stripped values, and in every file system."""
+    # white space and commas for the csv, the others for Windows file systems
     name = re.sub(r"[\s\\:*?\"<>|,]+", "_", _printable(path).replace("/", "__"))
     if len(name.encode()) <= _MAX_NAME:
         return name
+    # the digest keeps long names with the same beginning apart
     return name.encode()[: _MAX_NAME - 9].decode(errors="ignore") + "-" + sha256(name.encode()).hexdigest()[:8]
 
 
 def _printable(path: str) -> str:
-    return path.encode("utf-8", "backslashreplace").decode()
+    return path.encode("utf-8", "backslashreplace").decode()  # file names need not be valid UTF-8
 
 
 def _stem(path: Path) -> str:

@@ -74,13 +74,13 @@ def prepare(
             else:
                 outcomes[video.key] = outcome
         started(len(videos), len(outcomes))
-        for job in pending:
+        for job in pending:  # all before the first starts: old files of a failing video must not stay
             store.forget(job.video)
         for job, result in run_jobs(run_job, pending, jobs, _use_one_thread):
             outcome = _publish(store, job, result)
             outcomes[job.video.key] = outcome
             advance(outcome)
-        in_order = [outcomes[video.key] for video in videos]
+        in_order = [outcomes[video.key] for video in videos]  # jobs finish in any order
         store.finish(in_order)
     return in_order
 

@@ -46,7 +46,7 @@ def count_damaged_packets(video: Video) -> int:
         for packet in packets(container, [track]):
             try:
                 packet.decode()
-            except EOFError:
+            except EOFError:  # the decoder is drained
                 pass
             except av.error.FFmpegError:
                 damaged += 1
@@ -76,7 +76,7 @@ def clip_waveforms(
         windows = list(islice(stream, seconds))
         silence = np.zeros((seconds - len(windows)) * _RATE, np.float32)
         waveform = np.concatenate([*windows, silence])
-        remaining = 0.0 if silent else end - clip * seconds
+        remaining = 0.0 if silent else end - clip * seconds  # seconds of sound from the clip's begin on
         yield _to_int16(waveform[: _sound_samples(remaining, seconds)])
 
 
@@ -97,6 +97,7 @@ def write_sound(wav: Path, log_mel: Path, waveform: npt.NDArray[np.int16], patch
     samples = torch.from_numpy(waveform.astype(np.float32) / 32768)  # the same values as `read_wav` returns
     features = io.BytesIO()
     torch.save(fit_to_frames(LogMel()(samples, _RATE), patches).contiguous(), features)
+    # in memory first: a failing encoder leaves no file
     for path, buffer in ((wav, sound), (log_mel, features)):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(buffer.getvalue())

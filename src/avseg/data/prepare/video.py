@@ -53,7 +53,7 @@ def prepare_video(source: RawVideo, options: Options, folder: Path) -> Outcome:
 
 
 def _clips(source: RawVideo, video: Video, options: Options) -> list[ClipEntry]:
-    if not options.own:
+    if not options.own:  # a raw video of AVSBench is one clip
         return [source.entry]
     seconds = options.clip_seconds
     count = max(ceil((video.duration - _MIN_REST) / seconds), 1)
@@ -72,7 +72,7 @@ def _paths_by_frame(
     for position, clip in enumerate(clips):
         numbers = clip_frames(index, position * seconds, seconds, options.rule, cut=options.own)
         for number, path in zip(numbers, _frame_paths(layout, clip, seconds), strict=True):
-            paths.setdefault(number, []).append(path)
+            paths.setdefault(number, []).append(path)  # a frame repeats where the video is short
     return paths
 
 
@@ -94,7 +94,7 @@ def _write_sounds(video: Video, clips: list[ClipEntry], layout: Layout, options:
         raise UserError(f"{video.path}: its sound is damaged ({damaged} packets cannot be decoded)")
     try:
         _write_waveforms(video, clips, layout, seconds, end, silent=False)
-    except UserError:
+    except UserError:  # no packet of the sound can be decoded
         if not options.allow_damaged:
             raise UserError(f"{video.path}: its sound cannot be decoded") from None
         _write_waveforms(video, clips, layout, seconds, end, silent=True)
@@ -131,7 +131,7 @@ def _frame_notes(video: Video, clips: list[ClipEntry], options: Options) -> dict
     expected = len(clips) * options.clip_seconds
     if video.seconds < expected:
         notes["short picture"] = f"{video.duration:.2f} of {expected} s; the last frame repeats"
-    elif video.duration > expected + _TOLERANCE:
+    elif video.duration > expected + _TOLERANCE:  # AVSBench, or a rest that is too short for a clip
         notes["rest left out"] = f"{video.duration:.2f} s; the first {expected} s are used"
     return notes
 
