@@ -116,10 +116,9 @@ class Sam:
         scale = torch.tensor([placed_width / width, placed_height / height], device=self.device)
         prompts = {}
         if points:
-            positions = torch.tensor([point[:2] for point in points], dtype=torch.float32, device=self.device)
-            labels = torch.tensor([int(point[2]) for point in points], device=self.device)
-            prompts["input_points"] = (positions * scale)[None, None]  # (1, 1, n, 2)
-            prompts["input_labels"] = labels[None, None]
+            clicks = torch.tensor(list(points), dtype=torch.float32, device=self.device)  # (n, 3)
+            prompts["input_points"] = (clicks[:, :2] * scale)[None, None]  # (1, 1, n, 2)
+            prompts["input_labels"] = clicks[:, 2].long()[None, None]  # (1, 1, n)
         if box is not None:
             corners = torch.tensor(box, dtype=torch.float32, device=self.device).view(2, 2)
             prompts["input_boxes"] = (corners * scale).view(1, 1, 4)

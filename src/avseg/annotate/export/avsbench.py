@@ -56,7 +56,8 @@ def write(folder: Path, source: ExportSource, *, setting: str = "ms3", split: st
         entries.append(entry)
     layout.write_index(entries)
     if layout.label_file is not None:
-        classes = {label: index for index, label in enumerate(["background", *source.labels])}
+        labels = ["background", *source.labels]
+        classes = dict(zip(labels, range(len(labels)), strict=True))
         layout.label_file.write_text(json.dumps(classes, indent=2) + "\n", encoding="utf-8")
 
 
@@ -72,7 +73,7 @@ def _mask_values(layout: Layout, source: ExportSource) -> dict[int, int]:
         return dict.fromkeys(source.objects, 255)
     if len(source.labels) > 255:
         raise UserError(f"{len(source.labels)} labels: AVSS distinguishes 255; export lu_avs instead")
-    return {object_id: source.labels.index(item.label) + 1 for object_id, item in source.objects.items()}
+    return {object_id: source.class_index(object_id) for object_id in source.objects}
 
 
 def _entry(layout: Layout, source: ExportSource, start: int, frames: Sequence[int], split: str) -> ClipEntry:

@@ -11,6 +11,8 @@ from avseg.annotate.export.source import ExportSource
 from avseg.annotate.protocols import Mask
 
 Row = dict[str, object]
+# keys of `_shape`, and the lists of a track that hold them for all frames
+_TRACK_COLUMNS = {"segmentation": "segmentations", "bbox": "bboxes", "area": "areas"}
 
 
 def write(folder: Path, source: ExportSource, *, pictures: bool = False) -> None:
@@ -35,10 +37,6 @@ def write(folder: Path, source: ExportSource, *, pictures: bool = False) -> None
             write_frame(folder, source, frame)
 
 
-def _category_id(source: ExportSource, object_id: int) -> int:
-    return source.labels.index(source.objects[object_id].label) + 1
-
-
 def _images(source: ExportSource) -> Iterator[Row]:
     height, width = source.size
     for frame in range(source.film.frames):
@@ -54,7 +52,7 @@ def _annotations(source: ExportSource) -> Iterator[Row]:
             yield {
                 "id": annotation_id,
                 "image_id": frame + 1,
-                "category_id": _category_id(source, object_id),
+                "category_id": source.class_index(object_id),
                 "iscrowd": 0,
                 "object": object_id,
                 **_shape(mask),
@@ -79,7 +77,9 @@ def _tracks(source: ExportSource) -> Iterator[Row]:
     height, width = source.size
     for track_id, (object_id, item) in enumerate(source.objects.items(), 1):
         spans = []
-        shapes: list[Row] = [{}] * source.film.frames
+        shapes: dict[str, list[object]] = {}
+        for name in _TRACK_COLUMNS.values():
+            shapes[name] = [None] * source.film.frames
         for segment in source.segments:
             if segment.object_id != object_id:
                 continue
@@ -87,18 +87,17 @@ def _tracks(source: ExportSource) -> Iterator[Row]:
             for frame in range(segment.start, segment.end):
                 mask = source.mask(object_id, frame)
                 if mask.any():
-                    shapes[frame] = _shape(mask)
+                    for key, value in _shape(mask).items():
+                        shapes[_TRACK_COLUMNS[key]][frame] = value
         yield {
             "id": track_id,
             "video_id": 1,
-            "category_id": _category_id(source, object_id),
+            "category_id": source.class_index(object_id),
             "iscrowd": 0,
             "object": object_id,
             "name": item.name,
             "segments": spans,
-            "segmentations": [shape.get("segmentation") for shape in shapes],
-            "bboxes": [shape.get("bbox") for shape in shapes],
-            "areas": [shape.get("area") for shape in shapes],
+            **shapes,
             "height": height,
             "width": width,
             "length": source.film.frames,

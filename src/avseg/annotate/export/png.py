@@ -25,7 +25,7 @@ def write(folder: Path, source: ExportSource, *, pictures: bool = False) -> None
     if max(source.objects) > 255:
         raise UserError(f"object {max(source.objects)}: a palette PNG holds ids up to 255; export coco instead")
     palette = voc_palette(256).reshape(-1).tolist()
-    values = {object_id: object_id for object_id in source.objects}
+    values = dict(zip(source.objects, source.objects, strict=True))  # an object is drawn as its id
     target = folder / "Annotations" / source.video_id
     target.mkdir(parents=True)
     for frame in range(source.film.frames):

@@ -18,7 +18,8 @@ def write_provenance(path: Path, source: ExportSource, format: str) -> None:
         format: of the export.
     """
     film = source.film
-    document = {key: value for key, value in source.document.snapshot().items() if key != "frames"}
+    document: dict[str, object] = {**source.document.snapshot()}
+    del document["frames"]  # as rows below
     head = {
         "format": format,
         "tool": f"avseg {__version__} annotate",

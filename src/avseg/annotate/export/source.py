@@ -48,10 +48,15 @@ class ExportSource:
                 raise UserError(
                     f"{film.path.name}: segment {segment.start}-{segment.end} is not within the {film.frames} frames"
                 )
-        object_ids = sorted({segment.object_id for segment in self.segments})
-        self.objects: dict[int, Object] = {object_id: document.objects[object_id] for object_id in object_ids}
+        self.objects: dict[int, Object] = {}
+        for segment in sorted(self.segments, key=lambda span: span.object_id):
+            self.objects[segment.object_id] = document.objects[segment.object_id]
         self.labels = sorted({item.label for item in self.objects.values()})
         self._has_pixels: dict[tuple[int, int], bool] = {}  # by object and frame, of the masks read so far
+
+    def class_index(self, object_id: int) -> int:
+        """Return the index of an object's label, counted from 1 (0 = background)."""
+        return self.labels.index(self.objects[object_id].label) + 1
 
     def sounding_objects(self, frame: int) -> list[int]:
         """Return the ids of the objects that sound in a frame, ascending."""

@@ -54,7 +54,7 @@ def compete(odds: list[Map]) -> list[Map]:
     smooth = [cv.GaussianBlur(object_odds, (0, 0), 0.7) for object_odds in odds]
     exponents = np.exp(np.clip(smooth, -20, 20))  # (objects, h, w)
     total = exponents.sum(0) + 1
-    return [np.asarray(exponent / total, np.float32) for exponent in exponents]
+    return list((exponents / total).astype(np.float32))
 
 
 def _colour_log_odds(appearance: Appearance, prior: Map, rivals: Map, ring: Mask, bins: Bins) -> Map:

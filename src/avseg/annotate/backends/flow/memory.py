@@ -1,6 +1,5 @@
 """Memory of an object: the cells of frames in which its mask is known, read by affinity as in XMem."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -26,8 +25,7 @@ class Position(NamedTuple):
     length: float
 
 
-@dataclass(frozen=True)
-class MemoryFrame:
+class MemoryFrame(NamedTuple):
     """Cells of one frame.
 
     Attributes:
@@ -75,9 +73,7 @@ def cell_features(descriptors: Map, position: Position, nearby: npt.NDArray[np.b
 
 def read_memory(query: Map, memory: list[MemoryFrame]) -> Readout:
     """Read a memory of m cells for query cells (n, 6): softmax of -distance^2 / 2 over the nearest memory cells."""
-    key = np.concatenate([frame.feature for frame in memory])
-    share = np.concatenate([frame.share for frame in memory])
-    label = np.concatenate([frame.label for frame in memory])
+    key, share, label = map(np.concatenate, zip(*memory, strict=True))  # (m, 6), (m,), (m,)
     # (n, m) squared distances; only the k nearest cells take part
     distance = (query**2).sum(1)[:, None] + (key**2).sum(1) - 2 * query @ key.T
     k = min(NEAREST, len(key))

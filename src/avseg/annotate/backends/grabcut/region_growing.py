@@ -40,10 +40,13 @@ def grow_regions(superpixels: Superpixels, positive: Pixels, negative: Pixels) -
     regions = _grow(superpixels, inside)
     if len(inside) > 1:
         # each click adds its own region: the parts of an object often differ in colour
-        best_per_click = [_grow(superpixels, [seed])[0] for seed in inside]
-        union = np.logical_or.reduce([members for members, _ in best_per_click])
+        union, scores = np.zeros(len(superpixels.size), np.bool_), []
+        for seed in inside:
+            members, score = _grow(superpixels, [seed])[0]
+            union |= members
+            scores.append(score)
         containing_all = [region for region in regions if region[0][inside].all()]
-        regions = [(union, float(np.mean([score for _, score in best_per_click]))), *containing_all]
+        regions = [(union, float(np.mean(scores))), *containing_all]
     negative_cost = np.full(len(superpixels.size), np.inf)
     if background := [seed for seed in outside if seed not in inside]:
         negative_cost = dijkstra(costs, indices=background, min_only=True)

@@ -250,7 +250,7 @@ def _to_full_size(image: Image, crop: Crop, mask: Mask) -> Mask:
     box = padded_box(mask, 0.0)
     if box is None:
         return np.zeros(size, np.bool_)
-    left, top, right, bottom = (int(side) for side in box)
+    left, top, right, bottom = map(int, box)
     subcrop, region = crop.subcrop(max(left - 3, 0), max(top - 3, 0), right + 3, bottom + 3, mask)
     probability = guided_upsample(subcrop.image, region.astype(np.float32), subcrop.cut_full_size(image))
     return np.asarray(subcrop.paste(probability > 0.5, size), np.bool_)
@@ -258,7 +258,7 @@ def _to_full_size(image: Image, crop: Crop, mask: Mask) -> Mask:
 
 def _box_around(points: Clicks, side: float) -> Box:
     """Compute a box of at least `side` pixels around the positive points."""
-    x = [point[0] for point in points if point[2]]
-    y = [point[1] for point in points if point[2]]
-    margin = max(side - max(max(x) - min(x), max(y) - min(y)), side / 2) / 2
-    return min(x) - margin, min(y) - margin, max(x) + margin, max(y) + margin
+    positive = np.array([point[:2] for point in points if point[2]], np.float64)  # (n, 2)
+    (left, top), (right, bottom) = positive.min(0).tolist(), positive.max(0).tolist()
+    margin = max(side - max(right - left, bottom - top), side / 2) / 2
+    return left - margin, top - margin, right + margin, bottom + margin
