@@ -42,6 +42,7 @@ def write(folder: Path, source: ExportSource, *, setting: str = "ms3", split: st
     layout = layout_for(setting, folder)
     frame_of_second = official_frames(source.film.index.video)
     seconds = len(frame_of_second)
+    # v2 clips of AVSS have 10 seconds, v1m clips 5
     length = 10 if layout.setting.semantic and seconds >= 10 else 5
     if seconds < length:
         raise UserError(f"{source.film.path.name} has {seconds} seconds; a clip of AVSBench needs {length}")
@@ -81,6 +82,7 @@ def _entry(layout: Layout, source: ExportSource, start: int, frames: Sequence[in
     for frame in frames:
         for object_id in source.sounding_objects(frame):
             labels.add(source.objects[object_id].label)
+    # the category of a clip names what sounds in it
     category = "_".join(sorted(labels)) or "silence"
     subset = layout.subset(len(frames))
     return ClipEntry(f"{source.video_id}_{start}", category, split, start=start, subset=subset)
@@ -97,11 +99,12 @@ def _write_images(
         if layout.setting.semantic:
             image = Image.fromarray(palette[flat])
         else:
-            image = Image.fromarray(flat).convert("L")
+            image = Image.fromarray(flat).convert("L")  # (H, W), 0 or 255
             image.putpalette(_BLACK_WHITE)
         _save(image, path)
 
 
 def _save(image: Image.Image, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    # subsampling=0 keeps full colour resolution in JPEG
     image.save(path, quality=95, subsampling=0, compress_level=3)

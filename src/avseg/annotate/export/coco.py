@@ -76,7 +76,7 @@ def _tracks(source: ExportSource) -> Iterator[Row]:
     """Yield the track of each object; the run lengths of one object at a time are in memory."""
     height, width = source.size
     for track_id, (object_id, item) in enumerate(source.objects.items(), 1):
-        spans = []
+        spans = []  # [start, end) of each segment
         shapes: dict[str, list[object]] = {}
         for name in _TRACK_COLUMNS.values():
             shapes[name] = [None] * source.film.frames
@@ -107,13 +107,13 @@ def _tracks(source: ExportSource) -> Iterator[Row]:
 def _shape(mask: Mask) -> Row:
     from pycocotools import mask as coco
 
-    rle: Any = encode(mask)
+    rle: Any = encode(mask)  # {"size": [H, W], "counts": str}
     return {"segmentation": rle, "bbox": coco.toBbox(rle).tolist(), "area": int(coco.area(rle))}
 
 
 def _write_json(file: TextIO, head: Row, lists: dict[str, Iterable[Row]]) -> None:
     """Write an object of plain values and of long lists; the lists are written row by row."""
-    file.write(json.dumps(head)[:-1])
+    file.write(json.dumps(head)[:-1])  # without the closing brace
     for name, rows in lists.items():
         file.write(f',\n"{name}": [')
         separator = "\n"

@@ -17,6 +17,7 @@ def write(folder: Path, source: ExportSource) -> None:
         for segment in source.segments:
             item = source.objects[segment.object_id]
             start, end = segment.start, segment.end
+            # edges has frames + 1 entries, so the end of the last segment has a time too
             seconds = f"{edges[start]:.6f}", f"{edges[end]:.6f}"
             names = source.video_id, segment.id, segment.object_id, item.label, item.name
             rows.writerow([*names, start, end, *seconds, segment.status])

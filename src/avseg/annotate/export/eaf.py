@@ -44,6 +44,7 @@ def write(folder: Path, source: ExportSource) -> None:
 
 def milliseconds(source: ExportSource, frame: int) -> int:
     """Return the first whole millisecond at which a frame (or the end of the video) is reached."""
+    # rounded first: 1.0000000001 ms must not become 2 ms
     return int(np.ceil(round(float(source.film.index.edges()[frame]) * 1000, 3)))
 
 

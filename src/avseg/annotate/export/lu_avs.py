@@ -71,6 +71,7 @@ def write(
 
 def label_id(label: str) -> int:
     """Return an id that a label has in every export, so that exports of many videos form one release."""
+    # `hash` differs between processes
     return zlib.crc32(label.encode("utf-8"))
 
 
@@ -106,6 +107,7 @@ def _write_masks(folder: Path, source: ExportSource, segments: Sequence[Segment]
             files[object_id] = MaskFile(folder / f"object_{object_id}.npy", end - start, source.size)
     for frame in range(start, end):
         masks = {object_id: source.mask(object_id, frame) for object_id in object_ids}
+        # (H, W); the release has one mask per segment and frame
         union.add(np.logical_or.reduce(list(masks.values())))
         for object_id, file in files.items():
             file.add(masks[object_id])

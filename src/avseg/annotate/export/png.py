@@ -24,6 +24,7 @@ def write(folder: Path, source: ExportSource, *, pictures: bool = False) -> None
     """
     if max(source.objects) > 255:
         raise UserError(f"object {max(source.objects)}: a palette PNG holds ids up to 255; export coco instead")
+    # PIL takes [r, g, b, r, g, b, ...]
     palette = voc_palette(256).reshape(-1).tolist()
     values = dict(zip(source.objects, source.objects, strict=True))  # an object is drawn as its id
     target = folder / "Annotations" / source.video_id

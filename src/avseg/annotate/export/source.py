@@ -64,7 +64,7 @@ class ExportSource:
 
     def sounding_frames(self) -> list[int]:
         """Return the frames in which any object sounds, ascending."""
-        sounding = np.zeros(self.film.frames, np.bool_)
+        sounding = np.zeros(self.film.frames, np.bool_)  # segments of several objects may overlap
         for segment in self.segments:
             sounding[segment.start : segment.end] = True
         return list(map(int, np.flatnonzero(sounding)))
@@ -107,6 +107,7 @@ class ExportSource:
 def flatten_masks(masks: Mapping[int, Mask], values: Mapping[int, int], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """Draw masks into one map (H, W), each with its object's value; smaller masks are drawn over larger ones."""
     flat = np.zeros(size, np.uint8)
+    # from large to small, so that no object is hidden
     for object_id in sorted(masks, key=lambda key: (-int(masks[key].sum()), key)):
         flat[masks[object_id]] = values[object_id]
     return flat

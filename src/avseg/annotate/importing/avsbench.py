@@ -38,6 +38,7 @@ def read(writer: DocumentWriter, root: Path) -> None:
                 raise UserError(f"{path}: second {second} is after the end of {film.path.name}")
             for label, mask in _read_masks(layout, entry, path, writer.size):
                 masks_of_label.setdefault(label, {})[second] = mask
+    # sorted, so that ids of objects do not depend on the order of the clips
     for label, masks in sorted(masks_of_label.items()):
         object_id = writer.add_object(label)
         for first, last in _runs(sorted(masks)):
@@ -83,6 +84,7 @@ def _read_masks(layout: Layout, entry: ClipEntry, path: Path, size: tuple[int, i
             yield names[value], _resize(np.asarray(classes == value), size)
     elif values.any():
         label = entry.category if layout.setting.single_source else UNNAMED
+        # any value but 0 sounds, in any channel
         yield label, _resize(np.asarray(values.reshape(*values.shape[:2], -1).any(-1)), size)
 
 

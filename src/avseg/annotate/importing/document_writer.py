@@ -37,7 +37,7 @@ class DocumentWriter:
     def add_object(self, label: str, name: str = "") -> int:
         """Add an object and return its id."""
         object_id = self.document.do(AddObject(label=label, name=name or None)).object_id
-        assert object_id is not None
+        assert object_id is not None  # set by operations that add
         self.imported.objects += 1
         return object_id
 

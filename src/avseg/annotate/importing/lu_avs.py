@@ -59,7 +59,7 @@ def read(writer: DocumentWriter, root: Path) -> None:
             f"{video.path}: {len(index)} frames of {index.video.height}x{index.video.width}, "
             f"{film.path} has {film.frames} of {film.height}x{film.width}; it is another video"
         )
-    check_video(video, index)
+    check_video(video, index)  # shapes of the masks
     object_ids: dict[object, int] = {}
     for item in _object_segments(video, release.labels, _annotations(root, video)):
         if item.key not in object_ids:
@@ -85,6 +85,7 @@ def _add_segment(writer: DocumentWriter, object_id: int, item: ObjectSegment, ha
 
 def _read_mask(path: Path, row: int, size: tuple[int, int]) -> Mask:
     try:
+        # memory-mapped: one mask at a time
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
         mask: Mask = np.asarray(rows[row] != 0)
     except (OSError, ValueError, EOFError, IndexError) as error:
@@ -115,6 +116,7 @@ def _object_segments(
         if rows:
             continue
         label = labels[segment.label]
+        # the first object of the label that is silent during the segment
         for index in count():
             segments = segments_of.setdefault((label, index), [])
             if not any(_overlap(segment, existing) for existing in segments):

@@ -48,12 +48,14 @@ def create_app(
         yield
         workspace.close()
 
+    # no documentation pages: they load scripts from elsewhere
     app = FastAPI(title="avseg annotate", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.workspace = workspace
     add_handlers(app)
     for routes in (read, edit, models, files):
         app.include_router(routes.router, prefix="/api")
     _add_page(app)
+    # outermost: nothing else sees a request before it
     app.add_middleware(SecurityMiddleware, token=token, hosts=tuple(hosts))
     return app
 

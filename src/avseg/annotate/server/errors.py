@@ -57,7 +57,7 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> Response:
-        detail = error.errors()[0]
+        detail = error.errors()[0]  # one line: the first of all errors
         location = ".".join(map(str, detail.get("loc", ())))
         return error_response(422, f"{location}: {detail.get('msg', 'invalid')}")
 

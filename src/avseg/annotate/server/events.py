@@ -42,7 +42,7 @@ class EventHub:
         queue: Queue = asyncio.Queue(_MAX_BACKLOG)
         self._tabs[queue] = asyncio.get_running_loop()
         try:
-            yield "retry: 1000\n\n: listening\n\n"
+            yield "retry: 1000\n\n: listening\n\n"  # reconnect after 1000 ms; the comment flushes the headers
             yield _format({"kind": "version", "version": version()})
             while not self._closed:
                 try:
@@ -57,8 +57,9 @@ class EventHub:
             del self._tabs[queue]
 
     def _send(self, event: Event | None) -> None:
-        for queue, loop in list(self._tabs.items()):
+        for queue, loop in list(self._tabs.items()):  # a copy: tabs come and go meanwhile
             if not loop.is_closed():
+                # asyncio queues are not thread-safe
                 loop.call_soon_threadsafe(_put, queue, event)
 
 

@@ -54,8 +54,8 @@ def serve(
     """
     project = project if isinstance(project, Project) else Project(Path(project))
     if video is not None:
-        project.path(video)
-    token = secrets.token_urlsafe(24)
+        project.path(video)  # raises for an unknown one
+    token = secrets.token_urlsafe(24)  # 192 random bits
     app = create_app(project, token, backend, propagator, [] if host in LOOPBACK else [host], **options)
     with _listen(host, port) as listener:
         address = page_address(host, listener.getsockname()[1], token, video)
@@ -100,7 +100,7 @@ def _listen(host: str, port: int) -> socket.socket:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             return socket.create_server((host, candidate), family=family)
         except OSError as error:
-            code = error.errno or 0
+            code = error.errno or 0  # of a name that cannot be resolved it is not an errno
             reason = os.strerror(code) if code in errno.errorcode else str(error.strerror or error)
             if code not in (errno.EADDRINUSE, errno.EACCES):
                 raise UserError(f"--host {host}: cannot listen ({reason}); give an address of this machine") from None

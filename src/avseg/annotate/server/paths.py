@@ -25,11 +25,11 @@ def resolve_inside(folder: Path, text: str) -> Path:
         raise UserError(f"folder {text!r:.80}: hidden folders belong to the tool; choose another name")
     if any(len(name.encode("utf-8", "replace")) > _MAX_NAME for name in components) or len(components) > _MAX_DEPTH:
         raise UserError(f"folder {text!r:.80}...: is too long; choose a shorter name")
-    root = folder.resolve()
+    root = folder.resolve()  # the project itself may be behind a link
     try:
         path = (root / text).resolve()
     except (OSError, RuntimeError) as error:  # a link to itself
         raise UserError(f"folder {text!r:.80} cannot be used ({type(error).__name__}); choose another name") from None
-    if not path.is_relative_to(root):
+    if not path.is_relative_to(root):  # by a link inside the project
         raise UserError(f"folder {text!r:.80} leads out of the project; choose another name")
     return path

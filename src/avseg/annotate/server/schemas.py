@@ -61,6 +61,7 @@ class BoxPrompt(ObjectInFrame):
 class Rle(Strict):
     """COCO run lengths; `avseg.annotate.document.rle` checks them."""
 
+    # height, width
     size: Annotated[list[Annotated[int, Field(ge=1, le=2**15)]], Len(2, 2)]
     counts: Annotated[str, Field(max_length=2**21)]
 

@@ -19,7 +19,7 @@ from avseg.annotate.server.errors import error_response
 
 BODY_LIMIT = 4 * 2**20  # bytes; the run lengths of a jagged mask at 4K take one MiB
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-TOKEN_HEADER = "x-avseg-token"
+TOKEN_HEADER = "x-avseg-token"  # for clients that are not a browser
 _RESPONSE_HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "media-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
@@ -50,10 +50,10 @@ class SecurityMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on allowed requests, refuse the others in one line."""
         if scope["type"] != "http":
-            if scope["type"] == "websocket":
+            if scope["type"] == "websocket":  # the tool has none
                 await send({"type": "websocket.close", "code": 1008})
                 return
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, send)  # lifespan
             return
         headers = Headers(scope=scope)
         sender = _HeaderSender(send, self._cookie_to_set(scope, headers))
@@ -66,11 +66,14 @@ class SecurityMiddleware:
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         """Return status and reason of a refusal, None if the request is allowed."""
         host = headers.get("host", "")
+        # with two Host headers another party could have checked the other one
         if len(headers.getlist("host")) != 1 or not self._is_allowed_host(host):
             return 421, "this server does not answer under that Host; open the address it printed"
+        # browsers add Origin to requests that scripts and forms make
         origin = headers.get("origin")
         if origin is not None and origin != f"{scope['scheme']}://{host}":
             return 403, "requests from other pages (Origin) are refused"
+        # a link on another site may open the page, which reads and changes nothing by itself
         navigation = headers.get("sec-fetch-mode") == "navigate" and scope["path"] == "/"
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not navigation:
             return 403, "requests from other sites are refused"
@@ -79,6 +82,7 @@ class SecurityMiddleware:
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()):
             return 400, "Content-Length is not a number"
+        # the length of the number first: converting a huge one takes long
         if len(length) > 12 or int(length) > self.body_limit:
             return 413, f"the body is larger than {self.body_limit // 2**20} MiB"
         return None
@@ -90,12 +94,13 @@ class SecurityMiddleware:
             _ = url.port  # raises for an invalid one
         except ValueError:
             return False
-        if url.netloc != host or "@" in host:
+        if url.netloc != host or "@" in host:  # a path, or user@host
             return False
         return name in self.hosts or (self.allow_numeric and _is_address(name))
 
     def _has_token(self, scope: Scope, headers: Headers) -> bool:
         candidates = [headers.get(TOKEN_HEADER, ""), _token_in_cookie(headers), _token_in_address(scope)]
+        # in constant time, so that response times reveal nothing about the token
         return any(secrets.compare_digest(candidate.encode(), self.token.encode()) for candidate in candidates)
 
     def _cookie_to_set(self, scope: Scope, headers: Headers) -> str | None:

@@ -16,6 +16,7 @@ Json = dict[str, object]
 
 def video_key(name: str) -> str:
     """Return the key of a video in URLs, which never contain a path."""
+    # names of files need not be valid UTF-8
     return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
@@ -99,6 +100,7 @@ def _history(document: Document) -> dict[str, list[str]]:
         name = _STEP_NAMES.get(step.op, step.op.replace("_", " "))
         title = f"{name}, {step.frames} frames" if step.frames > 1 else name
         (undone if step.undone else done).append(title)
+    # history is oldest first
     return {"done": done[: -_MAX_STEPS - 1 : -1], "undone": undone[:_MAX_STEPS]}
 
 

@@ -47,7 +47,7 @@ class OpenVideo:
         size, modified = file_stamp(film.path)
         self.tag = f"{size:x}-{modified:x}"
         self.session = Session(document, film, self.recorder, propagator, on_event=self.hub.publish)
-        self._author = threading.local()
+        self._author = threading.local()  # changes are published in the thread that makes them
         document.subscribe(self._publish_change)
 
     @contextmanager
@@ -110,7 +110,7 @@ class Workspace:
         # shared by all videos, since it has no state; a propagator has, so each video gets its own
         self.segmenter = make_segmenter(segmenter, **backend_options(segmenter, self.options))
         self._videos: dict[str, OpenVideo] = {}
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # two tabs may open a video at once
 
     def video_name(self, key: str) -> str:
         """Return the name of the video with a key.
@@ -142,7 +142,7 @@ class Workspace:
         """
         video = self._videos.get(key)
         if video is None:
-            self.video_name(key)
+            self.video_name(key)  # 404 for an unknown video
             raise HTTPException(409, "this video is not open; open it first")
         return video
 
@@ -153,7 +153,7 @@ class Workspace:
 
     def close(self) -> None:
         """Stop running work and close all videos."""
-        self.close_event_streams()
+        self.close_event_streams()  # first, because a stream keeps its connection open
         for video in list(self._videos.values()):
             video.session.close()
         self.pools.close()

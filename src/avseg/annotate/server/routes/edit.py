@@ -44,11 +44,12 @@ class Editor:
 
         def edit() -> dict[str, object]:
             message = {} if direction is None else {"said": _message(self.video, direction)}
-            version = self.document.version
+            version = self.document.version  # before the changes
             try:
                 with self.video.edited_by(self._client):
                     changes = make_changes()
             except UserError as error:
+                # a tab that is out of date must reload before its user can judge the refusal
                 if body.base_version != version:
                     raise VersionConflict(self.document.version, str(error)) from error
                 raise
@@ -124,7 +125,7 @@ async def _refine(body: schemas.ObjectInFrame, editor: EditorDep) -> JSONRespons
 @router.post("/v/{key}/spend")
 async def _spend(body: schemas.TimeSpent, video: VideoDep, workspace: WorkspaceDep) -> dict[str, object]:
     op = {"op": "spend", "segment": body.segment, "seconds": body.seconds, "clicks": body.clicks}
-    await workspace.pools.edit(lambda: video.document.do(op))
+    await workspace.pools.edit(lambda: video.document.do(op))  # without a version: it cannot conflict
     return {}
 
 

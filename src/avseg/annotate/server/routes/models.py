@@ -29,7 +29,7 @@ async def _propagate(body: schemas.Propagate, video: VideoDep, workspace: Worksp
 
 @router.post("/v/{key}/cancel")
 async def _cancel(video: VideoDep) -> dict[str, object]:
-    video.session.cancel()
+    video.session.cancel()  # not in the edit thread: it must not wait
     return {}
 
 

@@ -39,7 +39,7 @@ async def _videos(workspace: WorkspaceDep) -> JSONResponse:
 
 @router.post("/v/{key}/open")
 async def _open(key: str, workspace: WorkspaceDep) -> JSONResponse:
-    video = await workspace.pools.slow(lambda: workspace.open(key))
+    video = await workspace.pools.slow(lambda: workspace.open(key))  # may index the whole file
     snapshot = await workspace.pools.edit(lambda: serialize.full_snapshot(video.document))
     content = {"name": video.name, "film": video.properties(), "snapshot": snapshot, "note": video.document.note}
     return JSONResponse(content)
@@ -48,6 +48,7 @@ async def _open(key: str, workspace: WorkspaceDep) -> JSONResponse:
 @router.get("/v/{key}/times")
 async def _times(video: VideoDep) -> Response:
     """Presentation time of each frame and the end of the last one: float64, little-endian."""
+    # the page reads typed arrays, which are little-endian
     times = np.append(video.film.times, video.film.duration).astype("<f8")
     return Response(times.tobytes(), media_type=_BINARY)
 
@@ -64,7 +65,7 @@ async def _frame(
     _check_frame(video, frame)
     etag = f'"{video.tag}-{frame}"'
     headers = {**_CACHE_FOREVER, "etag": etag}
-    if if_none_match == etag:
+    if if_none_match == etag:  # the tag changes with the file, so a cached frame stays valid
         return Response(status_code=304, headers=headers)
     data = await workspace.pools.decode(lambda: video.film.jpeg(frame, 82, min(MAX_WIDTH, video.film.width)))
     return Response(data, media_type="image/jpeg", headers=headers)
@@ -110,7 +111,9 @@ async def _sound(video: VideoDep, workspace: WorkspaceDep) -> FileResponse:
     if not video.film.has_sound:
         raise HTTPException(404, "this video has no sound")
     path = await workspace.pools.slow(video.sound.wav)
-    return FileResponse(path, media_type="audio/wav", headers={"cache-control": "private, no-cache"})
+    return FileResponse(
+        path, media_type="audio/wav", headers={"cache-control": "private, no-cache"}
+    )  # with byte ranges, for seeking
 
 
 @router.get("/v/{key}/events")
