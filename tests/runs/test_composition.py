@@ -5,8 +5,7 @@ import shlex
 
 import pytest
 
-from avseg.config.compose import compose
-from avseg.config.schema import validate
+from avseg.config.compose import compose_train
 from avseg.runs import run_hash, run_id
 from avseg.runs.configure import training_config
 from avseg.utils.errors import UserError
@@ -15,19 +14,16 @@ PARTS = {"strong_mask": "mask", "strong_box": "box"}
 
 
 def parts(config):
-    return {part: config["branch"][f"{part}_run"] for part in ("visual", "audio")}
+    return {part: source.run for part, source in config.model.sources().items()}
 
 
 @pytest.mark.parametrize("composed", PARTS)
 @pytest.mark.parametrize("toy", ["", "toy_"])
 def test_the_parts_are_the_branches_themselves(composed, toy):
     """The paper's commands of the branches make the runs that the paper's composition is of."""
-    config = training_config([f"branch={toy}{composed}", "seed=3"])
-    validate(config)
-    visual, audio = (
-        compose("train", ["seed=3", f"branch={toy}{PARTS[composed]}"]),
-        compose("train", ["seed=3", f"branch={toy}audio"]),
-    )
+    config = training_config([f"model={toy}lu_avs_{composed}", "seed=3"])
+    visual = compose_train(["seed=3", f"model={toy}lu_avs_{PARTS[composed]}"])
+    audio = compose_train(["seed=3", f"model={toy}lu_avs_audio"])
     assert parts(config) == {"visual": run_id(visual), "audio": run_id(audio)}
 
 
@@ -35,10 +31,11 @@ def test_the_commands_make_the_parts():
     words = ["data=toy_lu_avs", "data.root=/a place/lu", "seed=5", "trainer=cpu", "trainer.max_epochs=2"]
     config = training_config(["model=lu_avs_strong_mask", *words, "experiment=x", "logger=wandb", "data.rate=1"])
     for part, branch in (("visual", "mask"), ("audio", "audio")):
-        command = shlex.split(config["branch"][f"{part}_command"])
-        assert command == ["avseg", "train", *words, f"branch={branch}"]
-        assert run_id(training_config(command[2:])) == config["branch"][f"{part}_run"]
-    assert config["data"]["options"]["rate"] == 1  # the composition's own
+        source = config.model.sources()[part]
+        command = shlex.split(source.command)
+        assert command == ["avseg", "train", *words, f"model=lu_avs_{branch}"]
+        assert run_id(training_config(command[2:])) == source.run
+    assert config.data.rate == 1  # the composition's own
 
 
 OWN = ["model=toy_lu_avs_strong_mask"]
@@ -52,7 +49,6 @@ def own():
 @pytest.mark.parametrize(
     "words",
     [
-        ["optimizer.lr=2e-4"],
         ["trainer.max_epochs=3"],
         ["trainer.precision=bf16-mixed"],
         ["model.visual=[model=toy_lu_avs_mask,model.silent.mode=off]"],
@@ -109,26 +105,27 @@ def test_what_only_a_branch_reads_is_refused(word):
 
 
 def test_what_follows_is_not_given():
-    with pytest.raises(UserError, match=r"branch.visual_run follows from model.visual and model.audio; leave it out"):
-        training_config([*OWN, "branch.visual_run=x"])
+    with pytest.raises(
+        UserError, match=r"model.visual_source.run follows from model.visual and model.audio; leave it out"
+    ):
+        training_config([*OWN, "model.visual_source.run=x"])
 
 
 def test_a_mistake_in_a_part_is_told_with_its_place():
-    with pytest.raises(
-        UserError, match=r"branch\.visual: the key 'brunch' does not exist in train; did you mean 'branch'"
-    ):
-        training_config([*OWN, "model.visual=[brunch=mask]"])
+    with pytest.raises(UserError, match=r"model\.visual: the key 'modle' does not exist; did you mean 'model'"):
+        training_config([*OWN, "model.visual=[modle=lu_avs_mask]"])
 
 
 @pytest.mark.parametrize("composed", PARTS)
 @pytest.mark.parametrize("toy", ["", "toy_"])
 def test_a_composition_sees_what_its_visual_branch_has_learnt_to_see(composed, toy):
-    whole, part = (training_config([f"branch={toy}{name}"])["data"] for name in (composed, PARTS[composed]))
-    assert whole["image_size"] == part["image_size"]
-    assert whole["options"].get("long_side") == part["options"].get("long_side")
+    whole = training_config([f"model={toy}lu_avs_{composed}"]).data
+    part = training_config([f"model={toy}lu_avs_{PARTS[composed]}"]).data
+    assert whole.image_size == part.image_size
+    assert whole.long_side == part.long_side
 
 
 def test_a_size_that_the_visual_branch_alone_was_given_is_the_composition_s():
     visual = "model.visual=[model=toy_lu_avs_box,data.image_size=40,data.long_side=60]"
-    data = training_config(["model=toy_lu_avs_strong_box", visual])["data"]
-    assert (data["image_size"], data["options"]["long_side"]) == (40, 60)
+    data = training_config(["model=toy_lu_avs_strong_box", visual]).data
+    assert (data.image_size, data.long_side) == (40, 60)

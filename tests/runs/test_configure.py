@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avseg.config.compose import compose
-from avseg.config.schema import validate
+from avseg.config.compose import compose_train
 from avseg.runs import run_hash, run_id, slug
 from avseg.runs.configure import training_config
 from avseg.utils.errors import UserError
@@ -23,10 +22,9 @@ def test_table_a2_begins_from_table_a1(backbone, fusion):
     """The source of an MS3 cell is what a Single-source cell of the same backbone and fusion is called."""
     words = [f"backbone={backbone}", f"fusion={fusion}", "seed=3"]
     config = training_config(["experiment=table_a2", "data=avsbench_ms3", *words, START])
-    validate(config)
-    source = compose("train", ["experiment=table_a1", "data=avsbench_s4", *words])
-    assert config["init"]["run"] == run_id(source)
-    assert config["init"]["command"] == shlex.join(["avseg", "train", *words, "data=avsbench_s4"])
+    source = compose_train(["experiment=table_a1", "data=avsbench_s4", *words])
+    assert config.init.run == run_id(source)
+    assert config.init.command == shlex.join(["avseg", "train", *words, "data=avsbench_s4"])
     assert slug(config).endswith("-single_source")
 
 
@@ -39,26 +37,22 @@ def test_the_recipe_stays_and_the_explicit_data_set_wins():
         "logger=wandb_offline",
     ]
     config = training_config([*words, "seed=1", "paths.outputs=/an output", START, "init.source=[data=toy_s4]"])
-    command = shlex.split(config["init"]["command"])
+    command = shlex.split(config.init.command)
     # paths.outputs stays: there the run is looked for
     assert command[2:] == ["recipe=toy", "data.image_size=32", "seed=1", "paths.outputs=/an output", "data=toy_s4"]
-    source = compose("train", command[2:])
-    assert run_id(source) == config["init"]["run"]
-    assert (source["data"]["name"], source["data"]["epochs"], source["backbone"]["name"]) == (
-        "toy_s4",
-        20,
-        "test_efficientnet",
-    )
+    source = compose_train(command[2:])
+    assert run_id(source) == config.init.run
+    assert (source.data.name, source.trainer.max_epochs, source.backbone.name) == ("toy_s4", 20, "test_efficientnet")
 
 
 def test_the_source_may_have_settings_and_a_seed_of_its_own():
     source = "init.source=[data=toy_s4,trainer.max_epochs=2,'model.loss.mapping_stages=[1,2]',data.root=/a=b]"
     config = training_config(["data=toy_ms3", "seed=5", START, source, "init.seed=9"])
-    made = compose("train", shlex.split(config["init"]["command"])[2:])
-    assert (made["seed"], made["data"]["epochs"], made["loss"]["mapping_stages"]) == (9, 2, [1, 2])
-    assert made["data"]["root"] == "/a=b"
-    assert config["init"]["run"] == run_id(made)
-    assert config["seed"] == 5
+    made = compose_train(shlex.split(config.init.command)[2:])
+    assert (made.seed, made.trainer.max_epochs, made.model.loss.mapping_stages) == (9, 2, (1, 2))
+    assert made.data.root == "/a=b"
+    assert config.init.run == run_id(made)
+    assert config.seed == 5
 
 
 def test_the_own_data_loss_and_epochs_are_not_the_source_s():
@@ -71,7 +65,7 @@ def test_the_own_data_loss_and_epochs_are_not_the_source_s():
         "model.loss.mapping_weight=0.1",
     ):
         other = training_config([*OWN, START, more])
-        assert other["init"]["run"] == plain["init"]["run"]
+        assert other.init.run == plain.init.run
         assert run_hash(other) != run_hash(plain)
 
 
@@ -89,17 +83,17 @@ def test_identity_follows_the_science_and_nothing_else(science, infrastructure, 
     chance.shuffle(mixed)
     other = training_config(mixed)
     assert (run_hash(other), slug(other)) == (run_hash(plain), slug(plain))
-    assert other["init"]["run"] == plain["init"]["run"].removesuffix("-s123") + "-s8"
+    assert other.init.run == plain.init.run.removesuffix("-s123") + "-s8"
     changed = training_config([*words, "optimizer.weight_decay=0.1"])
     assert run_hash(changed) != run_hash(plain)
-    assert changed["init"]["run"] != plain["init"]["run"]
+    assert changed.init.run != plain.init.run
 
 
 @pytest.mark.parametrize("word", SCIENCE)
 def test_each_word_of_science_counts_for_both(word):
     plain, changed = training_config([*OWN, START]), training_config([*OWN, START, word])
     assert run_hash(changed) != run_hash(plain)
-    assert changed["init"]["run"] != plain["init"]["run"]
+    assert changed.init.run != plain.init.run
 
 
 def test_the_hash_follows_the_source():
@@ -126,7 +120,7 @@ def test_the_hash_follows_the_source():
         ([START, "init.source=[init=single_source]"], "may not begin from a Single-source run"),
         ([START, "init.source=[]"], "init.source=\\[data=NAME\\]"),
         ([START, "init.run=x"], "leave them out"),
-        ([START, "init.seed=many"], "init.seed: Value 'many'"),
+        ([START, "init.seed=many"], "init.seed='many' is not allowed"),
         ([START, "init.checkpoint=x"], "init=checkpoint alone"),
         (["init.seed=1"], "init=single_source alone"),
         (["init.source=[data=toy_s4]"], "init=single_source alone"),
@@ -134,10 +128,10 @@ def test_the_hash_follows_the_source():
 )
 def test_mistakes_are_told_in_one_line(words, says):
     with pytest.raises(UserError, match=says) as caught:
-        validate(training_config([*OWN, *words]))
+        training_config([*OWN, *words])
     assert "\n" not in str(caught.value)
 
 
 def test_a_configuration_without_its_source_has_no_name():
     with pytest.raises(UserError, match="training_config"):
-        run_hash(compose("train", [START]))
+        run_hash(compose_train([START]))

@@ -2,18 +2,19 @@ import os
 
 import pytest
 
-from avseg.config.compose import compose
+from avseg.config.compose import compose_train
+from avseg.config.read import plain_config
 from avseg.runs import RunDirectory, checkpoint_of, newest_complete_run, read_json, write_json
 from avseg.utils.errors import UserError
 
 
 def test_layout(tmp_path):
-    config = compose("train", ["data=toy_ms3", f"paths.outputs={tmp_path}", "experiment=try", "seed=7"])
+    config = compose_train(["data=toy_ms3", f"paths.outputs={tmp_path}", "experiment=try", "seed=7"])
     run = RunDirectory.of(config)
     assert run.path.relative_to(tmp_path).parts[0] == "try"
     assert run.path.name == "seed=7"
     assert not run.complete
-    run.write_config(config)
+    run.write_config(plain_config(config))
     write_json(run.result, {"split": "test"})
     assert run.complete
     assert read_json(run.result) == {"split": "test"}

@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 
 from avseg.config.plugins import plugin_packages
 from avseg.config.schema import ComponentConfig, Plain
-from avseg.config.typed import build, field_names
+from avseg.config.typed import build
 from avseg.utils.errors import UserError
 
 C = TypeVar("C", bound=ComponentConfig)
@@ -27,17 +27,13 @@ def load_component(base: type[C], values: Mapping[str, Plain], group: str) -> C:
         UserError: the dataclass is not one of avseg or an installed plugin, or refuses a value.
     """
     fields = {str(key): value for key, value in values.items() if key != "_target_"}
-    config = build(_component_class(base, values, group), fields, group)
+    config = build(component_class(base, values, group), fields, group)
     config.check()
     return config
 
 
-def component_fields(base: type[ComponentConfig], values: Mapping[str, Plain], group: str) -> list[str]:
-    """The keys that an option of an open group may have; raises like `load_component`."""
-    return field_names(_component_class(base, values, group))
-
-
-def _component_class(base: type[C], values: Mapping[str, Plain], group: str) -> type[C]:
+def component_class(base: type[C], values: Mapping[str, Plain], group: str) -> type[C]:
+    """The dataclass that an option of an open group names; raises like `load_component`."""
     target = values.get("_target_")
     if not target:
         raise UserError(f"{group}: the option has no _target_; name the dataclass of its options there")

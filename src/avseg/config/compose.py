@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from avseg.config.paths import conf_folder, groups, options
-from avseg.config.read import evaluate_config, override_key, train_config
+from avseg.config.read import evaluate_config, train_config
 from avseg.config.schema import EvaluateConfig, Plain, TrainConfig
 from avseg.config.typed import field_names, unknown_key
 from avseg.utils.errors import UserError, nearest
@@ -100,8 +100,8 @@ def explain(name: str, overrides: Sequence[str], error: Exception) -> str:
     if match := re.search(r"Could not find '([\w/]+)/'", text):
         return f"{match.group(1)}= is empty; {match.group(1)} is one of {', '.join(options(match.group(1)))}"
     if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
-        key = override_key(match.group(1))
-        return f"{key} names several values; add -m to run them all, or write a list as KEY=[A,B]"
+        override = match.group(1).removeprefix("++")
+        return f"{override} names several values; add -m to run them all, or write a list as KEY=[A,B]"
     if match := re.search(r"Could not override '([^']+)'|Key '([^']+)' (?:is not in struct|not in '\w+')", text):
         return unknown_key(match.group(1) or match.group(2), _top_keys(name))
     if match := re.search(r"Missing mandatory value: ([\w.]+)", text):

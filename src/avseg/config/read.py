@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from avseg.config.components import component_fields, load_component
+from avseg.config.components import component_class, load_component
 from avseg.config.schema import (
     AudioConfig,
     BackboneConfig,
@@ -48,16 +48,19 @@ def train_config(values: Mapping[str, Plain], overrides: Sequence[str] | None = 
     setting = str((parts.get("data") or {}).get("setting"))
     model_options = parts.pop("model", None) or {}
     if overrides is not None:
+        component_class(ModelConfig, model_options, "model").check_overrides(model_options, overrides)
         model_options = _without_recipe_options(model_options, overrides)
     model = load_component(ModelConfig, model_options, "model").for_setting(setting)
     _drop_unread(parts, model, overrides or ())
     _fill_auto(parts, model.preset(setting))
-    data = load_component(DataConfig, parts.pop("data", None) or {}, "data")
-    if data.kind != model.data_kind:
+    data_options = parts.pop("data", None) or {}
+    kind = component_class(DataConfig, data_options, "data").kind
+    if kind != model.data_kind:
         raise UserError(
-            f"data={data.name} with model={model.name}: the data set holds {_kind_name(data.kind)}, "
+            f"data={data_options.get('name')} with model={model.name}: the data set holds {_kind_name(kind)}, "
             f"the model takes {_kind_name(model.data_kind)}; change one of the two"
         )
+    data = load_component(DataConfig, data_options, "data")
     known: dict[str, Any] = {
         "model": model,
         "data": data,
@@ -120,7 +123,7 @@ def override_key(override: str) -> str:
 
 def _without_recipe_options(model: Mapping[str, Plain], overrides: Sequence[str]) -> dict[str, Plain]:
     """The options of a model without those that a recipe sets for another one."""
-    allowed = {"_target_", *component_fields(ModelConfig, model, "model")}
+    allowed = {"_target_", *field_names(component_class(ModelConfig, model, "model"))}
     for override in overrides:
         group, _, key = override_key(override).partition(".")
         if group == "model" and key:

@@ -5,7 +5,7 @@ plugin (`avseg.config.plugins`). A field marked `infrastructure()` says how a ru
 change the run's identity. Importing this module imports neither torch nor Hydra.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -115,6 +115,10 @@ class ModelConfig(ComponentConfig):
     def label(self, config: "TrainConfig") -> str:
         """The part of a run's folder name that tells models apart at a glance."""
         return f"{self.name}-{config.init.name}"
+
+    @classmethod
+    def check_overrides(cls, options: Mapping[str, Plain], overrides: Sequence[str]) -> None:
+        """Check the keys of overrides below `model.` before `options` are read; raises `UserError`."""
 
     def check_run(self, config: "TrainConfig") -> None:
         """Check the combination with other groups; raises `UserError`."""

@@ -19,8 +19,6 @@ _NOT_OF_SOURCE = ("init", "experiment", "logger", "hydra", "model.loss", "traine
 _DATA_OF_SOURCE = ("root", "name", "setting")
 # overrides of a composition that its branches do not read
 _OF_COMPOSITION = ("model", "experiment", "logger", "hydra", "data.rate", "data.frames_per_chunk")
-# options of a composition that it reads itself
-_COMPOSITION_OPTIONS = ("aggregation", "smoothing", "score", "visual", "audio")
 
 
 def training_config(overrides: Sequence[str]) -> TrainConfig:
@@ -85,8 +83,6 @@ def _is_of_this_run(key: str) -> bool:
 
 def _with_branches(config: TrainConfig, model: StrongConfig, overrides: Sequence[str]) -> TrainConfig:
     """The runs of the two branches by identity, and the frames that the visual branch was trained on."""
-    for override in overrides:
-        _refuse_option_of_branch(override, model)
     visual = _branch_config("visual", model.visual, overrides)
     audio = _branch_config("audio", model.audio, overrides)
     data = replace(config.data, image_size=visual[0].data.image_size)
@@ -109,18 +105,3 @@ def _branch_config(role: str, changes: Sequence[str], overrides: Sequence[str]) 
 def _is_of_composition(key: str) -> bool:
     """True for overrides that concern the composition alone; branches share data, seed, paths and machine."""
     return any(key == prefix or key.startswith(f"{prefix}.") for prefix in _OF_COMPOSITION)
-
-
-def _refuse_option_of_branch(override: str, model: StrongConfig) -> None:
-    """An option of a branch would change nothing in the composition but its name."""
-    key = override_key(override)
-    group, _, option = key.partition(".")
-    if group != "model" or not option:
-        return
-    if option.split(".")[0].endswith("_source"):
-        raise UserError(f"{key} follows from model.visual and model.audio; leave it out")
-    if option.split(".")[0] not in _COMPOSITION_OPTIONS:
-        raise UserError(
-            f"{key} is read by the branches, not by their composition; give it to the branch that reads it, such as "
-            f"model.visual=[{','.join([*model.visual, override])}], and train that"
-        )

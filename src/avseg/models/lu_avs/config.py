@@ -4,7 +4,7 @@ The paper publishes neither code nor most of these values; the defaults are this
 results. Options of `aggregation`, `smoothing` and `score` may be changed in an evaluation.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
@@ -198,6 +198,22 @@ class StrongConfig(BranchConfig):
     audio: tuple[str, ...] = ()
     visual_source: SourceRun | None = None
     audio_source: SourceRun | None = None
+
+    @classmethod
+    def check_overrides(cls, options: Mapping[str, Plain], overrides: Sequence[str]) -> None:
+        """Refuse options of a branch, which would change nothing in the composition but its name."""
+        for override in overrides:
+            key = override.partition("=")[0].lstrip("+~")
+            option = key.removeprefix("model.").split(".")[0]
+            if not key.startswith("model."):
+                continue
+            if option.endswith("_source"):
+                raise UserError(f"{key} follows from model.visual and model.audio; leave it out")
+            if option not in (*EVALUATION_CHOICES, "visual", "audio"):
+                raise UserError(
+                    f"{key} is read by the branches, not by their composition; give it to the branch that reads it, "
+                    f"such as model.visual=[{','.join([*options['visual'], override])}], and train that"
+                )
 
     def identity(self) -> dict[str, Plain]:
         """The two runs by their own identity, not by the overrides that led to them; the seed is kept apart."""
