@@ -13,7 +13,7 @@ from avseg.runs import RunDirectory, read_json, write_json
 from avseg.runs.configure import training_config
 from avseg.runs.find import complete_run, runs_of
 from avseg.training.initialise import source_checkpoint
-from avseg.training.load import load_task
+from avseg.training.load import load_clip_model
 from tests.data.fake import make_s4
 from tests.runs_for_tests import SMALL, avseg
 
@@ -68,12 +68,12 @@ def test_its_weights_are_taken(source: Path, ms3_root: Path, s4_root: Path, outp
     done = avseg(["train", *words(ms3_root, s4_root, outputs)])
     assert done.code == 0, done.err
     run, best = RunDirectory.of(config), RunDirectory(source).best
-    began, end = load_task(best).state_dict(), load_task(run.best).state_dict()
+    began, end = load_clip_model(best).state_dict(), load_clip_model(run.best).state_dict()
     moved = {name for name in end if not torch.equal(end[name], began[name])}
     assert all("running_" in name or "num_batches" in name for name in moved)  # BatchNorm goes on counting
-    assert f"init: {len(end)} of {len(end)} tensors from {config['init']['run']}" in caplog.text
+    assert f"init: {len(end)} of {len(end)} tensors from {config.init.run}" in caplog.text
     digest = hashlib.sha256(best.read_bytes()).hexdigest()
-    record = {"checkpoint": str(best), "sha256": digest, "run": config["init"]["run"]}
+    record = {"checkpoint": str(best), "sha256": digest, "run": config.init.run}
     assert read_json(run.manifest)["init"] == record
     # a run that is continued needs its source no more, and still says what it was
     run.result.unlink()

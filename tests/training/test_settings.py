@@ -3,36 +3,40 @@
 import csv
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from avseg.config.compose import compose
-from avseg.config.schema import validate
-from avseg.models.avs.module import AVSTask
+from avseg.config.compose import compose_train
+from avseg.config.schema import TrainConfig
+from avseg.data.setting import find_setting
+from avseg.models.avs.module import AVSModule
 from avseg.nn.normalise import normalise
 from avseg.runs import run_hash
-from avseg.training.build import build_data, build_task
+from avseg.training.build import DataFacts, build_data, build_model
 from avseg.training.initialise import initialise, source_checkpoint
-from avseg.training.load import load_task
+from avseg.training.load import load_clip_model
 from tests.runs_for_tests import SMALL, Command, avseg
 
 
-def config_of(*words: str) -> dict[str, Any]:
-    config = compose("train", [*SMALL, *words])
-    validate(config)
-    return config
+def config_of(*overrides: str) -> TrainConfig:
+    return compose_train([*SMALL, *overrides])
 
 
-def built(*words: str) -> AVSTask:
-    """The task as a training run makes it, before the first step."""
-    config = config_of(*words)
+def build_from(config: TrainConfig) -> AVSModule:
+    model = build_model(config, DataFacts(find_setting(config.data.setting)))
+    assert isinstance(model, AVSModule)
+    return model
+
+
+def built(*overrides: str) -> AVSModule:
+    """The model as a training run makes it, before the first step."""
+    config = config_of(*overrides)
     torch.manual_seed(5)
-    task = build_task(config)
-    initialise(task, config, source_checkpoint(config))
-    return task
+    model = build_from(config)
+    initialise(model, config, source_checkpoint(config))
+    return model
 
 
 def train(ms3_root: Path, outputs: Path, *words: str) -> Command:
@@ -53,27 +57,27 @@ def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> set[str]:
     return {name for name in names if one[name].shape == other[name].shape and torch.equal(one[name], other[name])}
 
 
-def parameters(task: AVSTask) -> set[str]:
-    return {name for name in task.state_dict() if not name.endswith("num_batches_tracked")}
+def parameters(model: AVSModule) -> set[str]:
+    return {name for name in model.state_dict() if not name.endswith("num_batches_tracked")}
 
 
 def test_weights_of_another_run_are_the_start(trained: Command) -> None:
-    other = load_task(trained.run).state_dict()
-    task = built("init=checkpoint", f"init.checkpoint={trained.run}")
-    assert equal(task.state_dict(), other) == parameters(task)
-    assert equal(built().state_dict(), other) < parameters(task)
+    other = load_clip_model(trained.run).state_dict()
+    model = built("init=checkpoint", f"init.checkpoint={trained.run}")
+    assert equal(model.state_dict(), other) == parameters(model)
+    assert equal(built().state_dict(), other) < parameters(model)
 
 
 def test_only_weights_that_fit_are_taken(trained: Command) -> None:
     """From a model with TPAVI on all stages to one with TPAVI on two, of another number of classes."""
-    other = load_task(trained.run).state_dict()
+    other = load_clip_model(trained.run).state_dict()
     words = ("data=toy_avss", "data.image_size=32", "fusion=stages_34")
-    task, scratch = built(*words, "init=checkpoint", f"init.checkpoint={trained.run}"), built(*words)
-    state = task.state_dict()
+    model, scratch = built(*words, "init=checkpoint", f"init.checkpoint={trained.run}"), built(*words)
+    state = model.state_dict()
     # the last convolution has 71 maps instead of 1; the rest is read
-    unfit = {name for name in parameters(task) if name not in other or other[name].shape != state[name].shape}
-    assert unfit == {name for name in parameters(task) if "head.4" in name}
-    assert equal(state, other) == parameters(task) - unfit
+    unfit = {name for name in parameters(model) if name not in other or other[name].shape != state[name].shape}
+    assert unfit == {name for name in parameters(model) if "head.4" in name}
+    assert equal(state, other) == parameters(model) - unfit
     assert unfit <= equal(state, scratch.state_dict())
 
 
@@ -85,8 +89,8 @@ def test_training_goes_on_from_them(trained: Command, ms3_root: Path, tmp_path: 
     assert float(first["train/loss"]) < float(scratch[0]["train/loss"])
     # a start without a step scores what the other run scored
     still = train(ms3_root, tmp_path / "still", *start, "optimizer.lr=0")
-    weights, other = load_task(still.run).state_dict(), load_task(trained.run).state_dict()
-    changed = parameters(load_task(still.run)) - equal(weights, other)
+    weights, other = load_clip_model(still.run).state_dict(), load_clip_model(trained.run).state_dict()
+    changed = parameters(load_clip_model(still.run)) - equal(weights, other)
     assert all("running_" in name for name in changed)  # BatchNorm goes on counting
 
 
@@ -121,46 +125,47 @@ def test_overfit_repeats_two_batches(ms3_root: Path, tmp_path: Path, recwarn: py
 
 @pytest.mark.parametrize("debug", ["limit", "profile"])
 def test_the_other_debugging_options_compose(debug: str) -> None:
-    assert config_of(f"debug={debug}")["trainer"] != config_of()["trainer"]
+    assert config_of(f"debug={debug}").trainer != config_of().trainer
 
 
 @pytest.fixture(scope="module")
-def vggish_task(ms3_root: Path) -> AVSTask:
+def vggish_model(ms3_root: Path) -> AVSModule:
     return built("audio=vggish", "audio.weights=random", f"data.root={ms3_root}")
 
 
-def test_vggish_is_frozen(vggish_task: AVSTask, ms3_root: Path) -> None:
+def test_vggish_is_frozen(vggish_model: AVSModule, ms3_root: Path) -> None:
     """It stays in evaluation mode, no gradient reaches it, and the optimizer never sees it."""
-    vggish_task.train()
-    assert vggish_task.net.training
-    assert not any(module.training for module in vggish_task.audio_encoder.modules())
-    data = build_data(vggish_task.config | {"data": {**vggish_task.config["data"], "root": str(ms3_root)}})
+    vggish_model.train()
+    assert vggish_model.net.training
+    assert not any(module.training for module in vggish_model.audio_encoder.modules())
+    data = build_data(config_of("audio=vggish", "audio.weights=random", f"data.root={ms3_root}"))
     clip = data.dataset("train")[0]
-    output = vggish_task(clip)
-    vggish_task.mask_loss(output.logits, clip.masks, clip.annotated).backward()
-    assert all(parameter.grad is None for parameter in vggish_task.audio_encoder.parameters())
-    assert vggish_task.net.tpavi["1"].align_channel.weight.grad is not None
-    held = {id(parameter) for group in vggish_task.configure_optimizers().param_groups for parameter in group["params"]}
-    assert not held & {id(parameter) for parameter in vggish_task.audio_encoder.parameters()}
-    assert held == {id(parameter) for parameter in vggish_task.net.parameters() if parameter.requires_grad}
+    vggish_model.loss(vggish_model(clip), clip).total.backward()
+    assert all(parameter.grad is None for parameter in vggish_model.audio_encoder.parameters())
+    assert vggish_model.net.tpavi["1"].align_channel.weight.grad is not None
+    held = {
+        id(parameter) for group in vggish_model.configure_optimizers().param_groups for parameter in group["params"]
+    }
+    assert not held & {id(parameter) for parameter in vggish_model.audio_encoder.parameters()}
+    assert held == {id(parameter) for parameter in vggish_model.net.parameters() if parameter.requires_grad}
 
 
-def test_vggish_is_heard(vggish_task: AVSTask, ms3_root: Path) -> None:
+def test_vggish_embeds_the_sound(vggish_model: AVSModule, ms3_root: Path) -> None:
     """Its embedding is what TPAVI gets, also where it was computed before."""
-    data = build_data(vggish_task.config | {"data": {**vggish_task.config["data"], "root": str(ms3_root)}})
+    data = build_data(config_of("audio=vggish", "audio.weights=random", f"data.root={ms3_root}"))
     clip = data.dataset("train")[0]
-    vggish_task.eval()
+    vggish_model.eval()
     with torch.no_grad():
-        embedding = vggish_task.audio_encoder(clip.sound)
+        embedding = vggish_model.audio_encoder(clip.sound)
         assert embedding.shape == (1, 5, 128)
-        expected = vggish_task.net(normalise(clip.frames), embedding).logits
-        assert torch.equal(vggish_task(clip).logits, expected)
+        expected = vggish_model.net(normalise(clip.frames), embedding).logits
+        assert torch.equal(vggish_model(clip).logits, expected)
 
 
 def test_mel_with_a_trainable_net_is_trained() -> None:
-    task = built("audio.hidden=16").train()
-    trained = [name for name, p in task.audio_encoder.named_parameters() if p.requires_grad]
+    model = built("audio.hidden=16").train()
+    trained = [name for name, p in model.audio_encoder.named_parameters() if p.requires_grad]
     assert len(trained) == 4
-    assert task.audio_encoder.training
-    held = sum(len(group["params"]) for group in task.configure_optimizers().param_groups)
-    assert held == sum(p.requires_grad for p in task.parameters())
+    assert model.audio_encoder.training
+    held = sum(len(group["params"]) for group in model.configure_optimizers().param_groups)
+    assert held == sum(p.requires_grad for p in model.parameters())
