@@ -83,7 +83,7 @@ class AVSModel(nn.Module):
 
         Args:
             frames: (B, T, 3, H, W) float, normalised as by `avseg.nn.normalise`; H and W multiples of 32.
-            audio: sound embeddings (B, T, 128).
+            audio: sound embeddings (B, T, `audio_channels`).
             valid: (B, T), false for padded frames, or None.
             decode_mask: (B, T) bool, the frames to decode, or None for all; see `decode`.
 
@@ -119,7 +119,7 @@ class AVSModel(nn.Module):
 
         Args:
             features: the four maps of `encode`.
-            audio: sound embeddings (B, T, 128).
+            audio: sound embeddings (B, T, `audio_channels`).
             size: height and width of the logits; None for the size of the frames.
             valid: (B, T), false for padded frames (AVSS: every map of such a frame is blanked), or None.
             decode_mask: (B, T) bool, the frames to decode; the logits of the others are zeros. None for all. S4's
