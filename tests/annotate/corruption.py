@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from avseg.annotate.backends.flow.propagator import FlowAffinity
-from avseg.annotate.protocols import Mask, Picture, Probability, Step
+from avseg.annotate.protocols import Image, Mask, Probability, Step
 
 WAYS = ("start of another", "lost", "leaked", "swapped", "frozen", "jitter", "shrunk", "dilated")
 
@@ -30,7 +30,7 @@ class Spoiled(FlowAffinity):
         self.steps = 0
         self.frozen: dict[int, Probability] = {}
 
-    def step(self, picture: Picture, masks: Mapping[int, Mask] | None = None) -> Step:
+    def step(self, picture: Image, masks: Mapping[int, Mask] | None = None) -> Step:
         step = super().step(picture, masks)
         self.steps += 1
         if self.steps <= self.after or masks:
@@ -44,7 +44,7 @@ class Spoiled(FlowAffinity):
             track.probability = np.ascontiguousarray(probability[np.ix_(rows, columns)])
         return Step(spoiled, step.affinity)
 
-    def _spoil(self, name: int, step: Step, picture: Picture) -> Probability:
+    def _spoil(self, name: int, step: Step, picture: Image) -> Probability:
         probability = step.probabilities[name]
         length = max(np.sqrt((probability > 0.5).sum()), 4)
         match self.way:

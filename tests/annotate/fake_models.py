@@ -9,14 +9,14 @@ from avseg.annotate.protocols import Candidate, Step
 from tests.annotate.document_helpers import FACTS
 
 
-class Film:
+class FakeVideo:
     """Plain pictures."""
 
     def __init__(self, facts=FACTS):
         self.path = Path(facts.name)
         self.frames, self.fps, self.height, self.width = facts.frames, facts.fps, facts.height, facts.width
 
-    def picture(self, frame):
+    def image(self, frame):
         assert 0 <= frame < self.frames
         return np.full((self.height, self.width, 3), frame, np.uint8)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from avseg.annotate.protocols import Mask, Picture
+from avseg.annotate.protocols import Image, Mask
 from avseg.data.lu_avs.synthetic.renderer import SyntheticVideoConfig, generate_video
 from avseg.data.synthetic.toy import ToyCast
 
@@ -18,7 +18,7 @@ class ToyFilm:
     pictures: npt.NDArray[np.uint8]
     visible: npt.NDArray[np.bool_]
 
-    def picture(self, frame: int) -> Picture:
+    def image(self, frame: int) -> Image:
         return self.pictures[frame]
 
     def truth(self, object_id: int, frame: int) -> Mask:

@@ -12,13 +12,13 @@ from avseg.annotate.proposals.energy import Proposal
 from avseg.annotate.session import Session
 from avseg.utils.errors import UserError
 from tests.annotate.document_helpers import document, killed, refusal, state_of
-from tests.annotate.fake_models import Film, Gate, Squares, Still
+from tests.annotate.fake_models import FakeVideo, Gate, Squares, Still
 
 
 def begin(pace=lambda: None, folder=None, told=None):
     """A dog that sounds in 2-21, marked in 4 by a click."""
     doc = document(folder)
-    session = Session(doc, Film(), Squares(), Still(pace), on_event=told)
+    session = Session(doc, FakeVideo(), Squares(), Still(pace), on_event=told)
     doc.do({"op": "add_object", "label": "dog"})
     doc.do({"op": "add_segment", "object": 1, "start": 2, "end": 22})
     session.click(1, 4, [[2, 2, 1]])

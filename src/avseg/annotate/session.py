@@ -18,7 +18,7 @@ from avseg.annotate.document.rle import Mask, encode
 from avseg.annotate.export import export
 from avseg.annotate.importing import Imported, import_
 from avseg.annotate.media.sound import Sound
-from avseg.annotate.media.video import Film
+from avseg.annotate.media.video import VideoReader
 from avseg.annotate.propagation.jobs import JobQueue, Priority
 from avseg.annotate.propagation.propagate import DIRECTIONS
 from avseg.annotate.propagation.refine import refine
@@ -41,7 +41,7 @@ class Session:
 
     Args:
         document: annotation of the video.
-        film: frames of the video.
+        video: frames and sound of the video.
         segmenter: draws masks from prompts.
         propagator: carries masks from frame to frame.
         on_event: called with "progress", "finished", "cancelled" or "failed" and details, in any thread.
@@ -54,14 +54,14 @@ class Session:
     def __init__(
         self,
         document: Document,
-        film: Film,
+        video: VideoReader,
         segmenter: Segmenter,
         propagator: Propagator,
         on_event: Callable[..., None] | None = None,
         model: str | None = None,
     ) -> None:
         self.document = document
-        self.film = film
+        self.video = video
         self.segmenter = segmenter
         self.propagator = propagator
         self.propagation: PropagationRun | None = None
@@ -123,7 +123,7 @@ class Session:
             prompts = tuple((float(x), float(y), int(positive)) for x, y, positive in points)
         refined = self._jobs.run(
             Priority.REFINE,
-            lambda: refine(self.segmenter, self.film.picture(frame), _to_prompts(prompts), mask, self._encode(frame)),
+            lambda: refine(self.segmenter, self.video.image(frame), _to_prompts(prompts), mask, self._encode(frame)),
         )
         derived = points is None and not info.anchor
         op = SetMask(
@@ -190,7 +190,7 @@ class Session:
 
     def propose(self, method: str | Path = "energy", **options: Any) -> list[Proposal]:
         """Propose audible segments from the sound; see `proposals.energy.propose`."""
-        return propose(Sound(self.film.path), self.film, method, **options)
+        return propose(Sound(self.video.path), self.video, method, **options)
 
     def add_proposals(self, proposals: Iterable[Proposal], object_id: int | None = None) -> list[int]:
         """Add proposals as segments, in one step; those that overlap a segment of the object are left out.
@@ -219,12 +219,12 @@ class Session:
 
     def export(self, format: str, out: Path | str, **options: Any) -> Path:
         """Write the annotation in another format; see `export.export`."""
-        return export(self.document, self.film, format, out, **options)
+        return export(self.document, self.video, format, out, **options)
 
     def import_(self, format: str, source: Path | str) -> Imported:
         """Add the annotation that a data set has of this video, in one step; see `importing.import_`."""
         with self.document.transaction("import"):
-            return import_(self.document, self.film, format, source)
+            return import_(self.document, self.video, format, source)
 
     def encode_ahead(self, frames: Iterable[int]) -> None:
         """Let the segmenter encode frames that are likely to be clicked next, when it has nothing else to do."""
@@ -277,7 +277,7 @@ class Session:
         return self._priors.get((object_id, frame))
 
     def _encode(self, frame: int) -> Any:
-        return self._encodings.get_or_compute(frame, lambda: self.segmenter.encode(self.film.picture(frame)))
+        return self._encodings.get_or_compute(frame, lambda: self.segmenter.encode(self.video.image(frame)))
 
     def _check_startable(self, segment_id: int, direction: str, frame: int | None) -> Segment:
         segment = self.document.segments.get(segment_id)
@@ -297,7 +297,7 @@ class Session:
 
     def _run_propagation(self, run: PropagationRun, direction: str, refine: bool) -> None:
         run.run(
-            self.film,
+            self.video,
             self.segmenter,
             self.propagator,
             objects=[run.segment.object_id],

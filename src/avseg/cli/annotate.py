@@ -124,7 +124,7 @@ def _session(project: Project, name: str, arguments: argparse.Namespace) -> Sess
     segmenter, propagator = _backend(arguments, SEGMENTERS), _backend(arguments, PROPAGATORS)
     return Session(
         project.open(name),
-        project.film(name),
+        project.video(name),
         make_segmenter(segmenter, **backend_options(segmenter, options)),
         make_propagator(propagator, **backend_options(propagator, options)),
     )
@@ -133,14 +133,14 @@ def _session(project: Project, name: str, arguments: argparse.Namespace) -> Sess
 def _import(project: Project, name: str, format: str, source: str) -> str:
     document = project.open(name)
     with document.transaction("import"):
-        added = import_(document, project.film(name), format, source)
+        added = import_(document, project.video(name), format, source)
     return f"{added.objects} objects, {added.segments} segments, {added.masks} masks from {source}"
 
 
 def _export(project: Project, name: str, arguments: argparse.Namespace) -> str:
     out = arguments.out if len(project.names()) == 1 else arguments.out / Path(name).stem
     document = project.open(name)
-    path = export(document, project.film(name), arguments.export, out, overwrite=arguments.overwrite)
+    path = export(document, project.video(name), arguments.export, out, overwrite=arguments.overwrite)
     remark = missing_masks(document, arguments.export)
     return f"{arguments.export} in {path}" + (f" ({remark})" if remark else "")
 

@@ -13,10 +13,10 @@ def follow(film: ToyFilm, numbers: list[int], frames: range) -> np.ndarray:
     """IoU with the truth, (frames, objects)."""
     propagator = FlowAffinity()
     propagator.reset(numbers)
-    propagator.step(film.picture(frames[0]), {number: film.truth(number, frames[0]) for number in numbers})
+    propagator.step(film.image(frames[0]), {number: film.truth(number, frames[0]) for number in numbers})
     ious = []
     for frame in frames[1:]:
-        step = propagator.step(film.picture(frame))
+        step = propagator.step(film.image(frame))
         ious.append([iou(step.probabilities[number] > 0.5, film.truth(number, frame)) for number in numbers])
     return np.array(ious)
 
@@ -68,15 +68,15 @@ def test_objects_may_enter_late_and_masks_come_again() -> None:
     film = toy_film(0)
     propagator = FlowAffinity()
     propagator.reset([1, 2])
-    first = propagator.step(film.picture(0), {2: film.truth(2, 0)})
+    first = propagator.step(film.image(0), {2: film.truth(2, 0)})
     assert first.affinity is None
     assert list(first.probabilities) == [2]
     assert (first.probabilities[2] == film.truth(2, 0)).all()
-    late = propagator.step(film.picture(1), {1: film.truth(1, 1)})
+    late = propagator.step(film.image(1), {1: film.truth(1, 1)})
     assert set(late.probabilities) == {1, 2}
     assert (late.probabilities[1] == film.truth(1, 1)).all()
     assert iou(late.probabilities[2] > 0.5, film.truth(2, 1)) > 0.85
-    after = propagator.step(film.picture(2))
+    after = propagator.step(film.image(2))
     assert set(after.affinity) == {1, 2}
     assert iou(after.probabilities[1] > 0.5, film.truth(1, 2)) > 0.85
 
@@ -86,9 +86,9 @@ def test_memory_does_not_grow_and_an_empty_mask_is_nothing() -> None:
     propagator = FlowAffinity()
     propagator.reset([1, 2])
     for frame in range(8):
-        propagator.step(film.picture(frame), {1: film.truth(1, frame), 2: np.zeros((64, 96), np.bool_)})
+        propagator.step(film.image(frame), {1: film.truth(1, frame), 2: np.zeros((64, 96), np.bool_)})
     assert len(propagator._tracked[1].memory) == MEMORY_FRAMES
-    step = propagator.step(film.picture(8))
+    step = propagator.step(film.image(8))
     assert not (step.probabilities[2] > 0.5).any()
 
 
@@ -96,8 +96,8 @@ def test_the_affinity_knows_the_object_and_its_rivals() -> None:
     film = toy_film(0)
     propagator = FlowAffinity()
     propagator.reset([1, 2])
-    propagator.step(film.picture(0), {number: film.truth(number, 0) for number in (1, 2)})
-    affinity = propagator.step(film.picture(1)).affinity[1]
+    propagator.step(film.image(0), {number: film.truth(number, 0) for number in (1, 2)})
+    affinity = propagator.step(film.image(1)).affinity[1]
     x, y = (affinity.centres[..., axis].astype(int) for axis in (0, 1))
     assert 0 <= x.min() <= x.max() < 96
     assert 0 <= y.min() <= y.max() < 64
@@ -133,7 +133,7 @@ def test_the_same_steps_give_the_same_values() -> None:
 def test_invalid_calls_are_refused() -> None:
     propagator = FlowAffinity()
     propagator.reset([1])
-    image = toy_film(0).picture(0)
+    image = toy_film(0).image(0)
     with pytest.raises(UserError, match="objects: 2 was not passed to reset; known are \\[1\\]"):
         propagator.step(image, {2: np.ones((64, 96), np.bool_)})
     with pytest.raises(UserError, match="mask: \\(3, 3\\) does not fit"):

@@ -22,7 +22,7 @@ def deepest(mask: Mask) -> tuple[int, int]:
 def test_every_prompt_type_finds_the_object(index: int, number: int) -> None:
     film = toy_film(index, 128)
     truth, segmenter = film.truth(number, 0), make_segmenter()
-    encoded = segmenter.encode(film.picture(0))
+    encoded = segmenter.encode(film.image(0))
     by_click = segmenter.predict(encoded, [(*deepest(truth), True)])
     assert iou(by_click[0].mask, truth) > 0.9
     assert by_click[0].mask.dtype == np.bool_
@@ -89,7 +89,7 @@ def test_small_objects_are_found_in_a_close_up() -> None:
 def test_the_same_prompts_give_the_same_mask() -> None:
     film, segmenter = toy_film(0), GrabCut()
     point = [(*deepest(film.truth(1, 0)), True)]
-    first, again = (GrabCut().predict(segmenter.encode(film.picture(0)), point) for _ in range(2))
+    first, again = (GrabCut().predict(segmenter.encode(film.image(0)), point) for _ in range(2))
     assert [candidate.score for candidate in first] == [candidate.score for candidate in again]
     assert all((a.mask == b.mask).all() for a, b in zip(first, again, strict=True))
 
@@ -98,13 +98,13 @@ def test_the_same_prompts_give_the_same_mask() -> None:
 def test_an_empty_prompt_is_refused(prompt: dict[str, object]) -> None:
     segmenter = GrabCut()
     with pytest.raises(UserError, match="no point on the object, no box and no mask"):
-        segmenter.predict(segmenter.encode(toy_film(0).picture(0)), **prompt)
+        segmenter.predict(segmenter.encode(toy_film(0).image(0)), **prompt)
 
 
 @pytest.mark.parametrize("point", [(0, 0), (95, 63), (95.9, 63.9), (-5, 200)])
 def test_clicks_at_and_behind_the_border_are_answered(point: tuple[float, float]) -> None:
     segmenter = GrabCut()
-    for candidate in segmenter.predict(segmenter.encode(toy_film(0).picture(0)), [(*point, True)]):
+    for candidate in segmenter.predict(segmenter.encode(toy_film(0).image(0)), [(*point, True)]):
         assert candidate.mask.shape == (64, 96)
 
 

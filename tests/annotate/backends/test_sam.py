@@ -61,7 +61,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize("kind", PROMPTS)
 def test_all_kinds_of_prompts_for_several_objects(folders: dict[str, Path], name: str, kind: str) -> None:
     film, segmenter = toy_film(2), make_segmenter(name, weights=str(folders[name]))
-    encoded = segmenter.encode(film.picture(0))
+    encoded = segmenter.encode(film.image(0))
     answers = [segmenter.predict(encoded, **prompt(kind, film.truth(number, 0))) for number in (1, 2, 3)]
     for candidates in answers:
         assert len(candidates) == 3
@@ -109,8 +109,8 @@ def library_masks(segmenter: Sam, name: str, image: np.ndarray, prompts: dict[st
 def test_masks_are_those_of_the_library(folders: dict[str, Path], name: str) -> None:
     film, segmenter = toy_film(2), make_segmenter(name, weights=folders[name])
     prompts = {key: prompt("all", film.truth(1, 0))[key] for key in ("points", "box")}
-    ours = segmenter.predict(segmenter.encode(film.picture(0)), **prompts)
-    theirs = library_masks(segmenter, name, film.picture(0), prompts)
+    ours = segmenter.predict(segmenter.encode(film.image(0)), **prompts)
+    theirs = library_masks(segmenter, name, film.image(0), prompts)
     for candidate, mask in zip(ours, theirs, strict=True):
         # images are resampled by slightly different filters; the masks of random weights are noise
         assert (candidate.mask != mask).mean() < 0.03
@@ -120,7 +120,7 @@ def test_a_prior_is_placed_like_the_image_in_the_square(folders: dict[str, Path]
     segmenter = make_segmenter("sam", weights=folders["sam"])
     mask = np.zeros((64, 96), np.bool_)
     mask[:, 48:] = True
-    prior = segmenter._prior(mask, segmenter.encode(toy_film(0).picture(0)))
+    prior = segmenter._prior(mask, segmenter.encode(toy_film(0).image(0)))
     assert prior.shape == (1, 1, 64, 64)
     assert (prior[0, 0, :43, 33:] > 0).all()
     assert (prior[0, 0, :43, :31] < 0).all()
@@ -139,7 +139,7 @@ def test_wrong_weights_and_prompts_are_refused(folders: dict[str, Path], name: s
     with pytest.raises(UserError, match=r"is a file; give a folder with config\.json and model\.safetensors"):
         make_segmenter(name, weights=tmp_path / "sam_vit_b.pth")
     segmenter: Segmenter = make_segmenter(name, weights=folders[name])
-    encoded = segmenter.encode(toy_film(0).picture(0))
+    encoded = segmenter.encode(toy_film(0).image(0))
     for nothing in ({}, {"points": ((3, 4, False),)}, {"mask": np.zeros((64, 96), np.bool_)}):
         with pytest.raises(UserError, match="no point on the object, no box and no mask"):
             segmenter.predict(encoded, **nothing)

@@ -12,7 +12,7 @@ from tests.annotate.synthetic_videos import toy_film
 
 
 def frame(number: int) -> torch.Tensor:
-    return torch.tensor(toy_film(0).picture(number)).permute(2, 0, 1)
+    return torch.tensor(toy_film(0).image(number)).permute(2, 0, 1)
 
 
 def test_the_official_file_gives_the_propagator_of_the_model(tmp_path: Path) -> None:
@@ -22,10 +22,10 @@ def test_the_official_file_gives_the_propagator_of_the_model(tmp_path: Path) -> 
     plain = Propagator(tiny_xmem(), short_side=48)
     ours.reset([3, 7])
     masks = {7: film.truth(1, 0), 3: film.truth(2, 0)}
-    assert ours.step(film.picture(0), masks).affinity is None
+    assert ours.step(film.image(0), masks).affinity is None
     plain.step(frame(0), torch.tensor(np.stack([masks[3], masks[7]])), [3, 7])
     for number in range(1, 8):
-        step, expected = ours.step(film.picture(number)), plain.step(frame(number))
+        step, expected = ours.step(film.image(number)), plain.step(frame(number))
         for channel, name in enumerate((3, 7), 1):
             np.testing.assert_allclose(step.probabilities[name], expected[channel].numpy(), atol=1e-6)
             nearest, affinity = plain.nearest(name), step.affinity[name]
@@ -46,28 +46,28 @@ def test_objects_enter_at_any_time_and_memory_is_bounded() -> None:
                                         max_long_term_elements=12),
     )  # fmt: skip
     propagator.reset([1, 2, 3])
-    assert propagator.step(film.picture(0)).probabilities == {}
-    propagator.step(film.picture(1), {2: film.truth(2, 1)})
-    late = propagator.step(film.picture(2), {1: film.truth(1, 2)})
+    assert propagator.step(film.image(0)).probabilities == {}
+    propagator.step(film.image(1), {2: film.truth(2, 1)})
+    late = propagator.step(film.image(2), {1: film.truth(1, 2)})
     assert set(late.probabilities) == {1, 2}
     assert set(late.affinity) == {2}
     for number in range(3, 40):
         given = {3: film.truth(3, number)} if number in (10, 11) else None
-        step = propagator.step(film.picture(number), given)
+        step = propagator.step(film.image(number), given)
     assert set(step.affinity) == {1, 2, 3}
     assert all(probability.shape == (64, 96) for probability in step.probabilities.values())
     cells = step.affinity[1].evidence.size
     assert all(len(bank.elements) <= 12 + 4 * cells for _, bank in propagator._memory._video.groups)
     propagator.reset([1])
     with pytest.raises(UserError, match=r"2 was not passed to reset; known are \[1\]"):
-        propagator.step(film.picture(0), {2: film.truth(2, 0)})
+        propagator.step(film.image(0), {2: film.truth(2, 0)})
 
 
 def test_the_tiny_model_works_by_name_and_errors_are_reported(tmp_path: Path) -> None:
     tiny = make_propagator("tiny")
     tiny.reset([1])
-    tiny.step(toy_film(0).picture(0), {1: toy_film(0).truth(1, 0)})
-    assert tiny.step(toy_film(0).picture(1)).affinity[1].evidence.shape == (4, 6)
+    tiny.step(toy_film(0).image(0), {1: toy_film(0).truth(1, 0)})
+    assert tiny.step(toy_film(0).image(1)).affinity[1].evidence.shape == (4, 6)
     with pytest.raises(UserError, match="short_side: 3"):
         make_propagator("tiny", short_side=3)
     (tmp_path / "broken.pth").write_bytes(b"no weights")

@@ -5,7 +5,7 @@ import numpy as np
 from avseg.annotate.document.document import Document
 from avseg.annotate.document.models import VideoFacts
 from avseg.annotate.document.rle import encode
-from avseg.annotate.media.video import open_film
+from avseg.annotate.media.video import open_reader
 from tests.media.make_video import make_video, read_number
 
 SIZE = (64, 96)
@@ -18,7 +18,7 @@ KINDS = {
 
 
 def make_film(folder, kind="constant.mp4", frames=150, **changes):
-    return open_film(make_video(folder / kind, frames=frames, **{**KINDS[kind], **changes}))
+    return open_reader(make_video(folder / kind, frames=frames, **{**KINDS[kind], **changes}))
 
 
 def facts(film):

@@ -12,7 +12,7 @@ from PIL import Image
 
 from avseg.annotate.document.document import Document
 from avseg.annotate.export import export
-from avseg.annotate.media.video import open_film
+from avseg.annotate.media.video import open_reader
 from avseg.data.avsbench.layout import layout_for
 from avseg.data.lu_avs import read_release, stream
 from avseg.data.palette import voc_palette
@@ -140,5 +140,5 @@ def test_in_eaf(annotated, tmp_path):
     nearest = [tuple(int(np.abs(edges - time).argmin()) for time in mark) for mark in marks]
     assert nearest == SPANS
     assert [int(film.index.shown_at(np.array([start]))[0]) for start, _ in marks] == [start for start, _ in SPANS]
-    with open_film(film.path) as reopened:
+    with open_reader(film.path) as reopened:
         assert [reopened.frame_span(*mark) for mark in marks] == SPANS

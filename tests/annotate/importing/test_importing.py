@@ -8,7 +8,7 @@ import pytest
 from avseg.annotate.document.document import Document
 from avseg.annotate.export import export
 from avseg.annotate.importing import import_
-from avseg.annotate.media.video import open_film
+from avseg.annotate.media.video import open_reader
 from avseg.media.frame_index import frame_index
 from avseg.utils.errors import UserError
 from tests.annotate.export.numbered_videos import add_object, blank, facts, make_film, rectangle, set_mask
@@ -21,7 +21,7 @@ def release(tmp_path_factory):
 
 
 def from_release(release, name):
-    film = open_film(release / "LAVS_Seg_Videos" / f"{name}.mp4", release / "cache")
+    film = open_reader(release / "LAVS_Seg_Videos" / f"{name}.mp4", release / "cache")
     document = Document(facts(film))
     return document, film, import_(document, film, "lu_avs", release)
 
@@ -172,5 +172,8 @@ def test_avsbench_without_the_clip_or_with_a_broken_image(tmp_path, setting):
     film.close()
     (tmp_path / "other").mkdir()
     shutil.copy(film.path, tmp_path / "other" / "elsewhere.mp4")
-    with open_film(tmp_path / "other" / "elsewhere.mp4") as other, pytest.raises(UserError, match="has no clip"):
+    with (
+        open_reader(tmp_path / "other" / "elsewhere.mp4") as other,
+        pytest.raises(UserError, match="has no clip"),
+    ):
         import_(blank(other), other, "avsbench", out)

@@ -28,7 +28,7 @@ def test_another_file_of_the_same_name_is_refused(films: Path) -> None:
     annotate(films)
     shutil.copy(films / "a.mp4", films.parent / "kept.mp4")
     shutil.copy(films.parent / "other/a.mp4", films / "a.mp4")
-    with Project(films) as project, pytest.raises(UserError, match="is another file than the one that was annotated"):
+    with Project(films) as project, pytest.raises(UserError, match="is not the file that was annotated"):
         project.open("a.mp4")
     shutil.copy(films.parent / "kept.mp4", films / "a.mp4")  # with another time, but the same bytes
     with Project(films) as project:

@@ -88,14 +88,14 @@ def test_it_is_decoded_once(sound, monkeypatch):
     np.testing.assert_array_equal(again.peaks(0, 3, 100), sound.peaks(0, 3, 100))
 
 
-def test_a_video_that_changed_is_decoded_anew(tmp_path):
+def test_a_changed_video_is_decoded_again(tmp_path):
     path = make_video(tmp_path / "v.mkv", frames=25, sound="flac", waveform=np.zeros((1, RATE), np.float32))
     assert not Sound(path).peaks(0, 1, 10).any()
     make_video(path, frames=25, sound="flac", waveform=noise(1))
     assert Sound(path).peaks(0, 1, 10).any()
 
 
-def test_what_was_half_written_is_written_anew(tmp_path):
+def test_half_written_files_are_written_again(tmp_path):
     path = make_video(tmp_path / "v.mkv", frames=25, sound="flac", waveform=noise(1))
     first = Sound(path).peaks(0, 1, 10)
     (tmp_path / ".avseg" / "v.mkv" / "sound.json").write_text("{")

@@ -18,7 +18,7 @@ from avseg.annotate.media import index_cache as film_index
 from avseg.annotate.media import video as film_module
 from avseg.annotate.media.prefetch import Prefetch
 from avseg.annotate.media.scrub_reader import ScrubReader
-from avseg.annotate.media.video import open_film
+from avseg.annotate.media.video import open_reader
 from avseg.media.frame_index import frame_index
 from avseg.utils.errors import UserError
 from tests.media.make_video import make_video, read_number
@@ -53,9 +53,9 @@ def of_jpeg(data):
 def test_any_frame_in_any_order(video):
     jumps = random.Random(3).choices(range(FRAMES), k=25 if "avi" not in video.name else 6)
     order = [*jumps, *range(50, 62), *range(61, 30, -1), *range(0, FRAMES, 10), *range(90, 60, -10)]
-    with open_film(video) as film:
+    with open_reader(video) as film:
         assert film.frames == FRAMES
-        assert [read_number(film.picture(number)) for number in order] == order
+        assert [read_number(film.image(number)) for number in order] == order
         assert [of_jpeg(film.jpeg(number)) for number in order] == order
         assert film.note(order[0]) is None
 
@@ -67,7 +67,7 @@ def plain(tmp_path_factory):
 
 def test_threads_do_not_mix_up_frames(plain):
     orders = [random.Random(seed).choices(range(FRAMES), k=40) for seed in range(4)]
-    with open_film(plain) as film, ThreadPoolExecutor(4) as pool:
+    with open_reader(plain) as film, ThreadPoolExecutor(4) as pool:
         got = list(pool.map(lambda order: [of_jpeg(film.jpeg(number)) for number in order], orders))
     assert got == orders
 
@@ -102,11 +102,11 @@ def test_a_jump_passes_over_frames_that_no_other_needs(plain):
 
 
 def test_what_is_known_of_a_film(plain):
-    with open_film(plain) as film:
+    with open_reader(plain) as film:
         assert (film.height, film.width, film.fps, film.has_sound) == (64, 96, 25.0, True)
         np.testing.assert_allclose(film.times, np.arange(FRAMES) / 25, atol=1e-3)
         assert film.duration == pytest.approx(FRAMES / 25)
-        picture = film.picture(3)
+        picture = film.image(3)
         assert picture.shape == (64, 96, 3)
         assert picture.dtype == np.uint8
 
@@ -114,9 +114,9 @@ def test_what_is_known_of_a_film(plain):
 @pytest.mark.parametrize("rotation", [90, 180])
 def test_rotated_and_odd(tmp_path, rotation):
     path = make_video(tmp_path / "v.mp4", frames=6, size=(65, 97), pix_fmt="yuv444p", sound=None, rotation=rotation)
-    with open_film(path) as film:
+    with open_reader(path) as film:
         assert (film.height, film.width) == ((97, 65) if rotation == 90 else (65, 97))
-        upright = film.picture(5)
+        upright = film.image(5)
         assert upright.shape == (film.height, film.width, 3)
         assert read_number(np.rot90(upright, -rotation // 90)) == 5
         small = Image.open(io.BytesIO(film.jpeg(5, width=40)))
@@ -124,38 +124,40 @@ def test_rotated_and_odd(tmp_path, rotation):
 
 
 def test_jpegs_are_kept_and_bounded(plain, monkeypatch):
-    with open_film(plain) as film:
+    with open_reader(plain) as film:
         assert film.jpeg(7, width=4000) == film.jpeg(7) != film.jpeg(7, quality=20)
         decoded = []
-        picture = film.picture
-        monkeypatch.setattr(film, "picture", lambda number: (decoded.append(number), picture(number))[1])
+        decode = film.image
+        monkeypatch.setattr(film, "image", lambda number: (decoded.append(number), decode(number))[1])
         film.jpeg(7)
         assert 7 not in decoded
-        monkeypatch.setattr(film_module, "_JPEG_BYTES", 5000)
+        monkeypatch.setattr(film._jpegs, "capacity", 5000)
         for number in range(60):
             film.jpeg(number)
         film.close()
         for number in range(60):
-            film._made(number, 80, 96)
-        assert 0 < sum(map(len, film._jpegs.values())) == film._jpeg_bytes <= 5000
+            film._cached_jpeg(number, 80, 96)
+        sizes = [len(film._jpegs[key]) for key in [(number, 80, 96) for number in range(60)] if key in film._jpegs]
+        assert 0 < sum(sizes) <= 5000
+        assert len(sizes) == len(film._jpegs)
 
 
 def test_readers_are_bounded_and_near_ones_reused(plain):
-    with open_film(plain) as film:
+    with open_reader(plain) as film:
         for number in (0, 60, 100, 1, 61, 101, 30, 31, 119):
-            film.picture(number)
+            film.image(number)
         assert len(film._readers) == film_module.READERS
 
 
 def test_the_next_frames_are_guessed():
     ahead = Prefetch(100)
-    assert ahead.following(50) == [51, 49, 52, 48]
+    assert ahead.predict(50) == [51, 49, 52, 48]
     ahead.last = 50
-    assert ahead.following(51)[:3] == [52, 53, 54]
-    assert ahead.following(49) == [*range(41, 49), *range(33, 41)]
-    assert ahead.following(40) == [10, 20, 30, 0]
+    assert ahead.predict(51)[:3] == [52, 53, 54]
+    assert ahead.predict(49) == [*range(41, 49), *range(33, 41)]
+    assert ahead.predict(40) == [10, 20, 30, 0]
     ahead.last = 10
-    assert ahead.following(99) == [98, 97]
+    assert ahead.predict(99) == [98, 97]
 
 
 def test_the_next_frames_are_made_in_the_meantime(plain):
@@ -168,7 +170,7 @@ def test_the_next_frames_are_made_in_the_meantime(plain):
             done.set()
 
     ahead.last = 9
-    ahead.ask(10, make)
+    ahead.request(10, make)
     assert done.wait(20)
     ahead.close()
     assert made[:8] == list(range(11, 19))
@@ -176,8 +178,8 @@ def test_the_next_frames_are_made_in_the_meantime(plain):
 
 
 def test_a_closed_film_opens_again(plain):
-    film = open_film(plain)
-    film.picture(3)
+    film = open_reader(plain)
+    film.image(3)
     film.close()
     assert not film._readers
     assert of_jpeg(film.jpeg(77)) == 77
@@ -197,44 +199,44 @@ def broken_mjpeg(path, numbers):
 
 
 def test_a_broken_frame_has_a_stand_in_and_a_note(tmp_path):
-    with open_film(broken_mjpeg(tmp_path / "v.mov", [20])) as film:
-        assert [read_number(film.picture(number)) for number in (19, 20, 21)] == [19, 19, 21]
-        assert "frame 20 cannot be decoded; frame 19 stands in" in film.note(20)
+    with open_reader(broken_mjpeg(tmp_path / "v.mov", [20])) as film:
+        assert [read_number(film.image(number)) for number in (19, 20, 21)] == [19, 19, 21]
+        assert "frame 20 cannot be decoded; frame 19 is shown instead" in film.note(20)
         assert film.note(21) is None
 
 
 def test_where_nothing_can_be_decoded_there_is_grey(tmp_path):
-    with open_film(broken_mjpeg(tmp_path / "v.mov", range(20, 40))) as film:
-        assert (film.picture(39) == 128).all() or read_number(film.picture(39)) == 19
+    with open_reader(broken_mjpeg(tmp_path / "v.mov", range(20, 40))) as film:
+        assert (film.image(39) == 128).all() or read_number(film.image(39)) == 19
         assert "frame 39 cannot be decoded" in film.note(39)
-        assert read_number(film.picture(5)) == 5
+        assert read_number(film.image(5)) == 5
 
 
 def test_the_table_is_kept_on_disk(tmp_path, monkeypatch):
     path = make_video(tmp_path / "v.mp4", frames=20)
-    first = open_film(path)
+    first = open_reader(path)
     assert (tmp_path / ".avseg" / "v.mp4" / "index.npz").is_file()
     monkeypatch.setattr(film_index, "frame_index", lambda path: pytest.fail("read again"))
-    second = open_film(path)
+    second = open_reader(path)
     for name in ("stamps", "keyframes"):
         np.testing.assert_array_equal(getattr(first.index, name), getattr(second.index, name))
     np.testing.assert_array_equal(first.times, second.times)
     assert {**vars(first.index.video), "times": 0} == {**vars(second.index.video), "times": 0}
     monkeypatch.undo()
     make_video(path, frames=30)
-    assert open_film(path).frames == 30
+    assert open_reader(path).frames == 30
     for spoilt in (b"", b"PK\x03\x04" + bytes(50), b"x" * 100):
         (tmp_path / ".avseg" / "v.mp4" / "index.npz").write_bytes(spoilt)
-        assert open_film(path).frames == 30
+        assert open_reader(path).frames == 30
 
 
 def test_another_folder_for_the_table_or_none_at_all(tmp_path, monkeypatch):
     path = make_video(tmp_path / "v.mp4", frames=5)
-    assert open_film(path, tmp_path / "cache").frames == 5
+    assert open_reader(path, tmp_path / "cache").frames == 5
     assert (tmp_path / "cache" / "index.npz").is_file()
     assert not (tmp_path / ".avseg").exists()
     (tmp_path / ".avseg").write_text("in the way")
-    assert open_film(path).frames == 5
+    assert open_reader(path).frames == 5
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no video at all" * 50])
@@ -243,13 +245,13 @@ def test_what_is_no_video(tmp_path: Path, content) -> None:
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(UserError) as told:
-        open_film(path)
+        open_reader(path)
     assert str(path) in str(told.value)
     assert "\n" not in str(told.value)
 
 
 def test_frames_that_do_not_exist(plain):
-    with open_film(plain) as film:
+    with open_reader(plain) as film:
         for number in (-1, FRAMES):
             with pytest.raises(IndexError, match=f"no frame {number}"):
                 film.jpeg(number)
@@ -257,10 +259,10 @@ def test_frames_that_do_not_exist(plain):
 
 def test_a_file_that_goes_away(tmp_path):
     path = make_video(tmp_path / "v.mp4", frames=5)
-    film = open_film(path)
+    film = open_reader(path)
     path.unlink()
     with pytest.raises(UserError, match="no such file"):
-        film.picture(3)
+        film.image(3)
 
 
 @settings(max_examples=60, deadline=None)
@@ -285,5 +287,5 @@ def test_the_times_of_frames_are_those_frames(tmp_path_factory):
 
 def gaps_film(factory, kept=[]):  # noqa: B006
     if not kept:
-        kept.append(open_film(make_video(factory.mktemp("gaps") / "v.mp4", frames=FRAMES, times=GAPS, sound=None)))
+        kept.append(open_reader(make_video(factory.mktemp("gaps") / "v.mp4", frames=FRAMES, times=GAPS, sound=None)))
     return kept[0]

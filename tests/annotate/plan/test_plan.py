@@ -10,7 +10,7 @@ from avseg.annotate.plan.run import read_plan, run_plan
 from avseg.annotate.project import Project
 from avseg.annotate.session import Session
 from tests.annotate.document_helpers import FACTS, killed, refusal
-from tests.annotate.fake_models import Film, Squares, Still
+from tests.annotate.fake_models import FakeVideo, Squares, Still
 
 SHORT = """\
 # a comment
@@ -29,7 +29,7 @@ SHORT = """\
 
 
 def make_project(folder: Path) -> Project:
-    return Project(folder, open_film=lambda path: Film())
+    return Project(folder, open_reader=lambda path: FakeVideo())
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def follow(folder: Path, text: str, say=lambda _: None) -> int:
 
 
 def _session(project: Project, name: str) -> Session:
-    return Session(project.open(name), project.film(name), Squares(), Still())
+    return Session(project.open(name), project.video(name), Squares(), Still())
 
 
 def opened(folder: Path, name: str = "film.mp4") -> Document:

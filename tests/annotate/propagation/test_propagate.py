@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from avseg.annotate.propagation.propagate import propagate
 from avseg.annotate.propagation.spans import find_gaps
 from avseg.annotate.propagation.tracker import FrameResult
-from avseg.annotate.protocols import Candidate, Mask, Picture, Step
+from avseg.annotate.protocols import Candidate, Image, Mask, Step
 from avseg.utils.errors import UserError
 from tests.annotate.synthetic_videos import toy_film
 
@@ -29,7 +29,7 @@ class Numbered:
     def __init__(self) -> None:
         self.seen: list[int] = []
 
-    def picture(self, frame: int) -> Picture:
+    def image(self, frame: int) -> Image:
         self.seen.append(frame)
         return np.full((*SIZE, 3), frame, np.uint8)
 
@@ -43,7 +43,7 @@ class Sliding:
     def reset(self, objects: Sequence[int]) -> None:
         self.objects, self.start = list(objects), None
 
-    def step(self, picture: Picture, masks: Mapping[int, Mask] | None = None) -> Step:
+    def step(self, picture: Image, masks: Mapping[int, Mask] | None = None) -> Step:
         frame = int(picture[0, 0, 0])
         if masks:
             self.start = frame
@@ -53,7 +53,7 @@ class Sliding:
 
 
 class Agreeing:
-    def encode(self, picture: Picture) -> None:
+    def encode(self, picture: Image) -> None:
         return None
 
     def predict(self, encoded: Any, points: Any = (), box: Any = None, mask: Any = None) -> list[Candidate]:
@@ -172,7 +172,7 @@ def test_objects_go_with_their_own_barriers() -> None:
 
 def test_without_refinement_the_segmenter_is_not_asked() -> None:
     class Unasked:
-        def encode(self, picture: Picture) -> None:
+        def encode(self, picture: Image) -> None:
             raise AssertionError
 
     results = list(propagate(Numbered(), (0, 4), {0: {1: mask_at(0)}}, [1], Unasked(), Sliding(), refine=False))

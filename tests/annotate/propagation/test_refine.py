@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 
 from avseg.annotate.propagation.refine import padded_box, refine
-from avseg.annotate.protocols import Candidate, Mask, Picture
+from avseg.annotate.protocols import Candidate, Image, Mask
 from avseg.annotate.quality.scores import iou
 
 PICTURE = np.zeros((40, 60, 3), np.uint8)
@@ -21,7 +21,7 @@ class Given:
     def __init__(self, *candidates: Candidate) -> None:
         self.candidates, self.asked, self.encoded = list(candidates), [], 0
 
-    def encode(self, picture: Picture) -> str:
+    def encode(self, picture: Image) -> str:
         self.encoded += 1
         return "encoded"
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from avseg.annotate.media.sound import Sound
-from avseg.annotate.media.video import open_film
-from avseg.annotate.proposals.audio_branch import Heard
+from avseg.annotate.media.video import open_reader
+from avseg.annotate.proposals import audio_branch
+from avseg.annotate.proposals.audio_branch import SoundEvent
 from avseg.annotate.proposals.energy import propose
 from avseg.data.lu_avs import read_release, second_targets
 from avseg.data.lu_avs.synthetic.renderer import SyntheticVideoConfig
@@ -31,16 +32,17 @@ def made(tmp_path_factory):
 
 def load(monkeypatch, predictor):
     """In place of a trained run."""
-    task = SimpleNamespace(to=lambda device: None, config={"branch": {"name": "mask"}})
-    monkeypatch.setattr("avseg.training.load.load_any", lambda run: task)
-    monkeypatch.setattr("avseg.predict.long_predictor.LongPredictor", lambda task, **options: predictor)
+    model = SimpleNamespace(to=lambda device: model, config=SimpleNamespace(name="lu_avs_mask"))
+    monkeypatch.setattr(audio_branch, "LongVideoModule", SimpleNamespace)
+    monkeypatch.setattr(audio_branch, "load_model", lambda run: model)
+    monkeypatch.setattr(audio_branch, "LongPredictor", lambda model, **options: predictor)
 
 
 def test_a_branch_names_what_it_hears(made, monkeypatch, tmp_path):
     (video,) = made.videos.values()
     heard = Known(made, "none").listen(video)  # what is annotated, in whole seconds as a branch hears it
     load(monkeypatch, SimpleNamespace(audio=object(), names=made.labels, listen=lambda film: heard))
-    with open_film(video.path, tmp_path) as film:
+    with open_reader(video.path, tmp_path) as film:
         sound = Sound(video.path, tmp_path)
         found = propose(sound, film, tmp_path, snap=0)
         targets = second_targets(video, len(made.labels)).numpy().astype(int)
@@ -57,9 +59,9 @@ def test_a_branch_names_what_it_hears(made, monkeypatch, tmp_path):
 
 def test_a_branch_gets_exact_edges_from_the_energy(tmp_path, monkeypatch):
     path = video(tmp_path, with_noise(6, BURSTS, -20, -70))
-    heard = [Heard("dog", 0.0, 1.0, 0.9), Heard("dog", 4.0, 6.0, 0.8), Heard("cat", 2.0, 3.5, 0.7)]
-    monkeypatch.setattr("avseg.annotate.proposals.audio_branch.hear", lambda index, run, **options: heard)
-    with open_film(path) as film:
+    heard = [SoundEvent("dog", 0.0, 1.0, 0.9), SoundEvent("dog", 4.0, 6.0, 0.8), SoundEvent("cat", 2.0, 3.5, 0.7)]
+    monkeypatch.setattr("avseg.annotate.proposals.audio_branch.detect_events", lambda index, run, **options: heard)
+    with open_reader(path) as film:
         exact, plain = (propose(path, film, tmp_path, **options) for options in ({}, {"snap": 0}))
         assert [(each.label, each.score) for each in exact] == [("dog", 0.9), ("cat", 0.7), ("dog", 0.8)]
         np.testing.assert_allclose(spans(exact, film), [(0.5, 1.4), (2.2, 3.5), (4.0, 5.52)], atol=0.08)
@@ -70,7 +72,7 @@ def test_a_run_that_does_not_hear(monkeypatch, tmp_path):
     path = video(tmp_path, with_noise(1, [], -20, -70), frames=25)
     load(monkeypatch, SimpleNamespace(audio=None))
     with (
-        open_film(path) as film,
+        open_reader(path) as film,
         pytest.raises(UserError, match=r"\(model=lu_avs_mask\); give a run of model=lu_avs_audio"),
     ):
         propose(path, film, tmp_path)
@@ -84,7 +86,7 @@ def test_a_trained_run(tmp_path):
     run = Path(done.out.rpartition("run directory: ")[2].strip())
     release = read_release(root)
     (video,) = release.subset("test")
-    with open_film(video.path) as film:
+    with open_reader(video.path) as film:
         found = propose(video.path, film, run, threshold=0.01)
         assert found
         assert {proposal.label for proposal in found} <= set(release.labels)

@@ -1,5 +1,6 @@
 """Proposed segments: bursts are found where they were made, as frames, at any level of noise."""
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -8,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avseg.annotate.media.sound import Sound
-from avseg.annotate.media.video import open_film
+from avseg.annotate.media.video import open_reader
 from avseg.annotate.proposals import energy as module
-from avseg.annotate.proposals.energy import Proposal, noise_floor, propose, sound_levels
+from avseg.annotate.proposals.energy import noise_floor, propose, sound_levels
 from avseg.utils.errors import UserError
 from tests.media.make_video import make_video
 
@@ -41,7 +42,7 @@ def spans(found, film):
 @pytest.mark.parametrize(("level", "noise"), [(-20, -70), (-20, -45), (-38, -65), (-15, -120)])
 def test_bursts_are_found(tmp_path, level, noise):
     path = video(tmp_path, with_noise(6, BURSTS, level, noise), rate=Fraction(30000, 1001), frames=180)
-    with open_film(path) as film:
+    with open_reader(path) as film:
         found = propose(Sound(path), film)
         assert len(found) == len(BURSTS)
         np.testing.assert_allclose(spans(found, film), BURSTS, atol=0.08)
@@ -51,7 +52,7 @@ def test_bursts_are_found(tmp_path, level, noise):
 def test_frames_of_a_varying_rate(tmp_path):
     wave = with_noise(TIMES[-1] + 0.04, BURSTS, -20, -70)
     path = video(tmp_path, wave, frames=len(TIMES), times=TIMES)
-    with open_film(path) as film:
+    with open_reader(path) as film:
         found = propose(path, film, pad=0.0)
         for proposal, (start, end) in zip(found, BURSTS, strict=True):
             edges = film.index.edges()
@@ -62,7 +63,7 @@ def test_frames_of_a_varying_rate(tmp_path):
 def test_gaps_lengths_and_pads(tmp_path):
     bursts = [(0.5, 0.9), (1.0, 1.4), (3.0, 3.05), (4.0, 5.0)]
     path = video(tmp_path, with_noise(6, bursts, -20, -70))
-    with open_film(path) as film:
+    with open_reader(path) as film:
         assert len(propose(path, film)) == 2  # the first two are bridged, the third is too short
         assert len(propose(path, film, min_gap=0.05, min_length=0.02)) == 4
         assert len(propose(path, film, min_gap=10)) == 1
@@ -77,7 +78,7 @@ def test_hysteresis_keeps_a_fading_tail(tmp_path):
     fade = 10 ** (np.linspace(-20, -62, 3 * RATE) / 20)
     wave[0, part] += np.random.default_rng(1).normal(0, 1, 3 * RATE).astype(np.float32) * fade
     path = video(tmp_path, wave)
-    with open_film(path) as film:
+    with open_reader(path) as film:
         (early,), (late,) = (spans(propose(path, film, rise=14, fall=fall), film) for fall in (14, 3))
         assert early[0] == late[0]
         assert late[1] > early[1] + 0.3
@@ -85,20 +86,20 @@ def test_hysteresis_keeps_a_fading_tail(tmp_path):
 
 def test_sound_without_a_pause_is_one_segment(tmp_path):
     path = video(tmp_path, with_noise(6, [(0, 6)], -20, -70))
-    with open_film(path) as film:
+    with open_reader(path) as film:
         assert [(proposal.start, proposal.end) for proposal in propose(path, film)] == [(0, 150)]
 
 
 @pytest.mark.parametrize("noise", [-300, -75])
 def test_silence_has_no_segment(tmp_path, noise):
     path = video(tmp_path, with_noise(6, [], -20, noise))
-    with open_film(path) as film:
+    with open_reader(path) as film:
         assert propose(path, film) == []
 
 
 def test_no_sound_track_has_no_segment(tmp_path):
     path = make_video(tmp_path / "v.mp4", frames=30, sound=None)
-    with open_film(path) as film:
+    with open_reader(path) as film:
         assert propose(path, film) == []
 
 
@@ -123,7 +124,7 @@ def test_levels_are_root_mean_squares(tmp_path):
 def test_runs_against_going_step_by_step(begins, more, gap, length):
     on = np.array(begins)
     goes_on = on | np.array(more[: len(on)])
-    got = module._bridged(module._hysteresis(on, goes_on), gap * module.STEP - 1e-9, length * module.STEP - 1e-9)
+    got = module._bridge(module._hysteresis(on, goes_on), gap * module.STEP - 1e-9, length * module.STEP - 1e-9)
     marked = np.zeros(len(on), bool)
     for place in np.flatnonzero(on):
         for step in (-1, 1):
@@ -146,9 +147,13 @@ def test_runs_against_going_step_by_step(begins, more, gap, length):
     assert got == [(first, last) for first, last in runs if last - first >= length]
 
 
-def test_padding_never_makes_segments_overlap():
-    touching = [Proposal(0, 10, None, 1.0), Proposal(9, 12, None, 1.0), Proposal(10, 12, None, 1.0)]
-    assert [(each.start, each.end) for each in module._apart(touching)] == [(0, 10), (10, 12)]
+def test_padding_never_makes_segments_overlap(tmp_path):
+    path = video(tmp_path, with_noise(6, BURSTS, -20, -70))
+    with open_reader(path) as reader:
+        proposals = propose(path, reader, pad=0.6)
+    assert len(proposals) == len(BURSTS)
+    assert all(earlier.end <= later.start for earlier, later in itertools.pairwise(proposals))
+    assert proposals[0].end == proposals[1].start  # 0.8 s between the bursts, padded by 1.2 s
 
 
 @pytest.mark.parametrize(
@@ -164,5 +169,5 @@ def test_padding_never_makes_segments_overlap():
 )
 def test_mistakes(tmp_path, method, options, told):
     path = video(tmp_path, with_noise(1, [], -20, -70), frames=25)
-    with open_film(path) as film, pytest.raises(UserError, match=told):
+    with open_reader(path) as film, pytest.raises(UserError, match=told):
         propose(path, film, method, **options)

@@ -69,7 +69,7 @@ def test_a_click_gives_the_mask_of_the_segmenter(client: TestClient, video: str,
     (found,) = said["frames"][0]["masks"]
     assert found["points"] == points
     workspace = app.state.workspace
-    picture = workspace.project.film("one.mp4").picture(3)
+    picture = workspace.project.video("one.mp4").image(3)
     segmenter = workspace.segmenter
     mask = segmenter.predict(segmenter.encode(picture), [(48.0, 50.0, True)])[0].mask
     np.testing.assert_array_equal(rle.decode(found["rle"]), mask)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from avseg.annotate.document import rle
 from avseg.annotate.media.sound import Sound
-from avseg.annotate.media.video import open_film
+from avseg.annotate.media.video import open_reader
 from tests.annotate.server.conftest import FRAMES, HEIGHT, WIDTH
 from tests.media.make_video import read_number
 
@@ -66,7 +66,7 @@ def test_wrong_questions(client: TestClient, video: str, path: str) -> None:
 
 
 def test_times_waveform_and_spectrogram(client: TestClient, video: str, folder: Path) -> None:
-    film, sound = open_film(folder / "one.mp4"), Sound(folder / "one.mp4")
+    film, sound = open_reader(folder / "one.mp4"), Sound(folder / "one.mp4")
     times = np.frombuffer(client.get(f"{video}/times").content, "<f8")
     np.testing.assert_array_equal(times, [*film.times, film.duration])
     peaks = np.frombuffer(client.get(f"{video}/peaks?start=0.2&end=0.9&columns=50").content, "<f4").reshape(-1, 2)

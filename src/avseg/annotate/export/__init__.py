@@ -12,7 +12,7 @@ from avseg.annotate.document.document import Document
 from avseg.annotate.export.folder import export_folder
 from avseg.annotate.export.provenance import write_provenance
 from avseg.annotate.export.source import REJECTED, ExportSource
-from avseg.annotate.media.video import Film
+from avseg.annotate.media.video import VideoReader
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError, nearest
 
@@ -42,7 +42,13 @@ def missing_masks(document: Document, format: str) -> str:
 
 
 def export(
-    document: Document, film: Film, format: str, out: Path | str, *, overwrite: bool = False, **options: object
+    document: Document,
+    film: VideoReader,
+    format: str,
+    out: Path | str,
+    *,
+    overwrite: bool = False,
+    **options: object,
 ) -> Path:
     """Write the annotations of a video; rejected segments are left out and listed in `provenance.json`.
 

@@ -93,7 +93,7 @@ def _write_images(
 ) -> None:
     palette = voc_palette(256)
     for frame, path in zip(frames, layout.frames(entry), strict=True):
-        _save(Image.fromarray(source.film.picture(frame)), path)
+        _save(Image.fromarray(source.film.image(frame)), path)
     for frame, path in zip(frames, layout.masks(entry), strict=True):
         flat = flatten_masks(source.masks(frame), values, source.size)
         if layout.setting.semantic:

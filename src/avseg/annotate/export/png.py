@@ -41,7 +41,7 @@ def write_frame(folder: Path, source: ExportSource, frame: int) -> None:
     """Write a frame as `JPEGImages/{video}/{frame:05d}.jpg`."""
     path = folder / frame_name(source, frame)
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(source.film.picture(frame)).save(path, quality=95, subsampling=0)
+    Image.fromarray(source.film.image(frame)).save(path, quality=95, subsampling=0)
 
 
 def frame_name(source: ExportSource, frame: int) -> str:

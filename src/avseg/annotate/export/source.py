@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from avseg.annotate.document.document import Document
 from avseg.annotate.document.models import Object, Segment
-from avseg.annotate.media.video import Film
+from avseg.annotate.media.video import VideoReader
 from avseg.annotate.protocols import Mask
 from avseg.utils.errors import UserError
 
@@ -33,7 +33,7 @@ class ExportSource:
         UserError: without segments, or with one that ends after the video.
     """
 
-    def __init__(self, document: Document, film: Film) -> None:
+    def __init__(self, document: Document, film: VideoReader) -> None:
         self.document, self.film = document, film
         self.video_id, self.size = film.path.stem, (film.height, film.width)
         self.segments: list[Segment] = []

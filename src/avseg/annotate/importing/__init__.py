@@ -5,7 +5,7 @@ from pathlib import Path
 
 from avseg.annotate.document.document import Document
 from avseg.annotate.importing.document_writer import DocumentWriter, Imported
-from avseg.annotate.media.video import Film
+from avseg.annotate.media.video import VideoReader
 from avseg.utils.choices import check_choice
 
 # modules of this package, imported on demand: they import torch
@@ -14,7 +14,7 @@ FORMATS = ("lu_avs", "avsbench")
 __all__ = ["FORMATS", "Imported", "import_"]
 
 
-def import_(document: Document, film: Film, format: str, source: Path | str) -> Imported:
+def import_(document: Document, film: VideoReader, format: str, source: Path | str) -> Imported:
     """Add the annotations that a data set has for a video; existing ones stay.
 
     Args:

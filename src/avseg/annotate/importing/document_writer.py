@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from avseg.annotate.document.document import Document
 from avseg.annotate.document.operations import AddObject, AddSegment, SetMask, SetSegmentStatus
 from avseg.annotate.document.rle import encode
-from avseg.annotate.media.video import Film
+from avseg.annotate.media.video import VideoReader
 from avseg.annotate.protocols import Mask
 
 
@@ -29,7 +29,7 @@ class DocumentWriter:
         imported: how much was added so far.
     """
 
-    def __init__(self, document: Document, film: Film) -> None:
+    def __init__(self, document: Document, film: VideoReader) -> None:
         self.document, self.film = document, film
         self.imported = Imported()
         self.video_id, self.size = film.path.stem, (film.height, film.width)

@@ -1,43 +1,33 @@
-"""Whether a video is still the file that was annotated: masks must never lie on other pictures."""
+"""Identity of a video file: masks must not be applied to another video of the same name."""
 
-import hashlib
 import json
 from pathlib import Path
 
 from avseg.utils.errors import UserError
 from avseg.utils.files import atomic_file
+from avseg.utils.hashing import ends_digest
 
-_ENDS = 2**20  # bytes read at either end: a whole film may have many GB
 
-
-def check_same(path: Path, home: Path, begun: bool) -> None:
-    """Compares a video with what is remembered of it, or remembers it.
+def check_same_video(path: Path, home: Path, has_annotation: bool) -> None:
+    """Compare a video with its recorded identity, or record it.
 
     Args:
         path: the video.
-        home: the folder of everything that is kept of it.
-        begun: whether anything was annotated: before, the file may be replaced.
+        home: the folder of the video's annotation.
+        has_annotation: True if something is annotated; until then the file may be replaced.
 
     Raises:
-        UserError: it is another file.
+        UserError: the file is another one than the annotated one.
     """
-    now, kept = _fingerprint(path), home / "file.json"
+    identity = {"bytes": path.stat().st_size, "sha256_of_ends": ends_digest(path)}
+    record = home / "file.json"
     try:
-        before = json.loads(kept.read_text())
+        recorded = json.loads(record.read_text())
     except (OSError, ValueError):
-        before = None  # of an older version, or torn: nothing to compare with
-    if before == now:
+        recorded = None  # of an older version, or torn: nothing to compare with
+    if recorded == identity:
         return
-    if before is not None and begun:
-        raise UserError(f"{path}: is another file than the one that was annotated; put that one back, or remove {home}")
-    with atomic_file(kept) as temporary:
-        temporary.write_text(json.dumps(now) + "\n")
-
-
-def _fingerprint(path: Path) -> dict[str, str | int]:
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        digest = hashlib.sha256(file.read(_ENDS))
-        file.seek(max(size - _ENDS, 0))
-        digest.update(file.read(_ENDS))
-    return {"bytes": size, "sha256_of_ends": digest.hexdigest()}
+    if recorded is not None and has_annotation:
+        raise UserError(f"{path}: is not the file that was annotated; put that one back, or remove {home}")
+    with atomic_file(record) as temporary:
+        temporary.write_text(json.dumps(identity) + "\n")

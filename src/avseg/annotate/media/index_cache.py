@@ -1,6 +1,6 @@
-"""The table of a video's frames on disk, so that a long video opens at once the second time.
+"""Cache of a video's frame index on disk, so that a long video opens at once the second time.
 
-It is bound to the size and the time of change of the video file: a video that was replaced is read anew.
+It is bound to size and modification time of the video file: a replaced video is indexed again.
 """
 
 import json
@@ -8,7 +8,6 @@ import threading
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile
 from zlib import error as ZlibError
 
@@ -18,6 +17,7 @@ from avseg.media.frame_index import FrameIndex, frame_index
 from avseg.media.video import Sound, Video
 from avseg.utils.errors import UserError
 from avseg.utils.files import atomic_file
+from avseg.utils.hashing import file_stamp
 
 VERSION = 1
 _WRITING = threading.Lock()
@@ -25,29 +25,28 @@ _ARRAYS = ("times", "stamps", "keyframes")
 
 
 def cache_folder(path: Path) -> Path:
-    """Where what is computed from a video is kept: `.avseg/<video name>` beside it."""
+    """Return the folder of data computed from a video: `.avseg/<video name>` next to it."""
     return path.parent / ".avseg" / path.name
 
 
 def fingerprint(path: Path) -> list[int]:
-    """What tells that a file is the one that was read: size in bytes, time of change in nanoseconds, our format.
+    """Return size in bytes, modification time in nanoseconds, and our format version.
 
     Raises:
         UserError: there is no such file.
     """
     try:
-        state = path.stat()
+        return [*file_stamp(path), VERSION]
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); give a video file") from None
-    return [state.st_size, state.st_mtime_ns, VERSION]
 
 
 def open_index(path: Path, folder: Path) -> FrameIndex:
-    """The table of a video, from the folder if it is there and fits the file, else from the packets.
+    """Load the frame index of a video from a folder if it fits the file; otherwise compute and store it.
 
     Args:
         path: the video.
-        folder: holds, or gets, `index.npz`; a folder that cannot be written to only costs time.
+        folder: folder of `index.npz`; without write access the index is computed every time.
 
     Raises:
         UserError: see `avseg.media.frame_index.frame_index`.
@@ -71,10 +70,10 @@ def _save(index: FrameIndex, file: Path) -> None:
 
 
 def _load(path: Path, file: Path) -> FrameIndex | None:
-    """None where there is none, or one of another file, or a damaged one."""
+    """Return None if the file does not exist, is damaged, or belongs to another video."""
     try:
         with np.load(file, allow_pickle=False) as stored:
-            header: dict[str, Any] = json.loads(str(stored["header"]))
+            header = json.loads(str(stored["header"]))
             times, stamps, keyframes = (stored[name] for name in _ARRAYS)
         if header.pop("fingerprint") != fingerprint(path):
             return None

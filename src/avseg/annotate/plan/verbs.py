@@ -109,7 +109,7 @@ def _propose(session: Session, values: Values) -> str:
     object_id = values.pop("object", None)
     proposals = session.propose(values.pop("method", "energy"), **values)
     added = session.add_proposals(proposals, object_id)
-    remark = "" if session.film.has_sound else "no sound track"
+    remark = "" if session.video.has_sound else "no sound track"
     return with_remark(f"{len(added)} segments of {len(proposals)} proposals", remark)
 
 
@@ -133,7 +133,7 @@ def _accept(session: Session, values: Values) -> str:
 
 def _export(session: Session, values: Values) -> str:
     """Export; `{video}` in the name of the folder is a placeholder for the name of the video."""
-    out = Path(str(values.pop("out")).replace("{video}", session.film.path.stem))
+    out = Path(str(values.pop("out")).replace("{video}", session.video.path.stem))
     format = values.pop("format")
     return with_remark(session.export(format, out, **values), missing_masks(session.document, format))
 

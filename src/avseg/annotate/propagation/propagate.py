@@ -168,7 +168,7 @@ def _reference_appearance(
         usable.sort(key=lambda frame: (max(segment[0] - frame, frame - segment[1] + 1, 0), frame))
         histograms = []
         for frame in usable[:MAX_REFERENCES]:
-            histograms.append(histogram(frames.picture(frame), accepted[frame][object_id]))
+            histograms.append(histogram(frames.image(frame), accepted[frame][object_id]))
         references[object_id] = histograms
     return Appearance(references)
 

@@ -16,7 +16,7 @@ from avseg.annotate.quality.scores import affinity_terms, combine_terms, mask_te
 class Frames(Protocol):
     """Frames of a video by number."""
 
-    def picture(self, frame: int, /) -> Image:
+    def image(self, frame: int, /) -> Image:
         """Return a frame, (H, W, 3) uint8 RGB."""
 
 
@@ -76,10 +76,10 @@ class Tracker:
             For each frame the results of `objects`.
         """
         self.propagator.reset(sorted(masks))
-        self.propagator.step(self.frames.picture(start), masks)
+        self.propagator.step(self.frames.image(start), masks)
         previous = {object_id: masks[object_id] for object_id in objects}
         for frame in frames:
-            image = self.frames.picture(frame)
+            image = self.frames.image(frame)
             step = self.propagator.step(image)
             encoded = None if self.segmenter is None else self.segmenter.encode(image)
             results = []

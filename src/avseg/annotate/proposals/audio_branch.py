@@ -1,4 +1,4 @@
-"""What a trained audio branch hears in a video: classes with their times."""
+"""Classify the whole sound of a video with a trained audio branch."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -13,8 +13,8 @@ from avseg.training.load import load_model
 from avseg.utils.errors import UserError
 
 
-class Heard(NamedTuple):
-    """A class that is heard from `start` to `end`, in seconds, with its mean probability."""
+class SoundEvent(NamedTuple):
+    """A class that sounds from `start` to `end`, in seconds, with its mean probability."""
 
     label: str
     start: float
@@ -22,17 +22,19 @@ class Heard(NamedTuple):
     score: float
 
 
-def hear(index: FrameIndex, run: Path, *, threshold: float | None = None, device: str = "cpu") -> list[Heard]:
-    """Runs an audio branch over the whole sound of a video.
+def detect_events(
+    index: FrameIndex, run: Path, *, threshold: float | None = None, device: str = "cpu"
+) -> list[SoundEvent]:
+    """Run an audio branch over the whole sound of a video.
 
     Args:
-        index: of the video.
-        run: a run directory or checkpoint of `model=lu_avs_audio`, or of a composition that holds an audio branch.
-        threshold: the probability from which a class counts as heard; None = as the run evaluates.
-        device: where the branch runs.
+        index: frame index of the video.
+        run: a run directory or checkpoint of `model=lu_avs_audio`, or of a composition that contains an audio branch.
+        threshold: minimum probability of an active class; None = that of the run's evaluation.
+        device: device of the branch.
 
     Raises:
-        UserError: the run cannot be loaded or does not hear classes; the sound cannot be decoded.
+        UserError: the run cannot be loaded or does not classify sound; the sound cannot be decoded.
     """
     model = load_model(run)
     predictor = None
@@ -41,14 +43,15 @@ def hear(index: FrameIndex, run: Path, *, threshold: float | None = None, device
     if predictor is None or predictor.audio is None:
         raise UserError(f"{run} does not classify sound (model={model.config.name}); give a run of model=lu_avs_audio")
     video = index.video
-    film = LUVideo(video.path.stem, video.path, video.frame_rate, video.duration, "test", (), has_masks=False)
-    activity = predictor.listen(film).activity
+    whole_video = LUVideo(video.path.stem, video.path, video.frame_rate, video.duration, "test", (), has_masks=False)
+    activity = predictor.listen(whole_video).activity
     assert activity is not None
-    active, scores = activity.active.cpu().numpy(), activity.scores.cpu().numpy()
-    heard = []
+    active = activity.active.cpu().numpy()  # (seconds, classes) bool
+    scores = activity.scores.cpu().numpy()
+    events = []
     for label, name in enumerate(predictor.names):
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], active[:, label], [False]]).astype(np.int8)))
-        for first, last in edges.reshape(-1, 2):
+        padded = np.concatenate([[False], active[:, label], [False]]).astype(np.int8)
+        for first, last in np.flatnonzero(np.diff(padded)).reshape(-1, 2):
             score = round(float(scores[first:last, label].mean()), 4)
-            heard.append(Heard(name, first / activity.rate, last / activity.rate, score))
-    return heard
+            events.append(SoundEvent(name, first / activity.rate, last / activity.rate, score))
+    return events

@@ -1,7 +1,8 @@
-"""Audible segments proposed from the sound: by its energy, or by a trained audio branch that names the class."""
+"""Propose audible segments from the energy of the sound, or from a trained audio branch that also names the class."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -9,25 +10,27 @@ import numpy as np
 import numpy.typing as npt
 
 from avseg.annotate.media.sound import Sound
-from avseg.annotate.media.video import Film
+from avseg.annotate.media.video import VideoReader
 from avseg.utils.errors import UserError, nearest
 
 STEP = 0.01  # seconds between levels
-_WINDOW = 0.03  # seconds of a level
-_SILENCE = -120.0  # dB
+_WINDOW = 0.03  # seconds per level
+_MIN_LEVEL = -120.0  # dB
+_BATCH = 6000  # levels: a minute of sound
 SNAP = 0.7  # seconds
 Levels = npt.NDArray[np.float64]
+_Runs = list[tuple[int, int]]  # [first, last) in steps of `STEP`
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A segment to look at.
+    """A proposed segment.
 
     Attributes:
         start: first frame.
         end: the frame after the last.
-        label: the class that a trained audio branch heard; None by energy.
-        score: 0 to 1; by energy how far the mean level stands above the noise, by a branch the mean probability.
+        label: class detected by an audio branch; None for energy.
+        score: 0 to 1; for energy from the mean level above the noise floor, for a branch the mean probability.
     """
 
     start: int
@@ -37,16 +40,16 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class Energy:
-    """How loud stretches are found.
+class EnergyOptions:
+    """Thresholds of the energy detector.
 
     Attributes:
         rise: dB above the noise floor at which a segment begins.
         fall: dB above the noise floor below which it ends (hysteresis).
-        floor: dB of full scale, the noise floor; None = estimated.
-        quietest: dB of full scale; nothing below is sound.
+        floor: noise floor in dB of full scale; None = estimated.
+        quietest: dB of full scale below which nothing counts as sound.
         min_gap: seconds; shorter pauses are bridged.
-        min_length: seconds; shorter segments are left out.
+        min_length: seconds; shorter segments are dropped.
         pad: seconds added on both sides.
     """
 
@@ -59,106 +62,115 @@ class Energy:
     pad: float = 0.03
 
 
-def propose(sound: Sound | Path | str, film: Film, method: str | Path = "energy", **options: Any) -> list[Proposal]:
-    """Proposes audible segments.
+def propose(
+    sound: Sound | Path | str, video: VideoReader, method: str | Path = "energy", **options: Any
+) -> list[Proposal]:
+    """Propose audible segments.
 
     Args:
-        sound: of the film, or the path of its video.
-        film: the video.
-        method: "energy", or a run directory or checkpoint of a model that hears classes (`model=lu_avs_audio`, or a
-            composition that holds one).
-        options: of `Energy`; of a run: `threshold`, the probability from which a class counts as heard, `device`, and
-            `snap`: a branch hears whole seconds, so each edge goes to the nearest rise or fall of the energy that is
-            not farther than so many seconds (default 0.7; 0 = it stays).
+        sound: sound of the video, or the path of the video.
+        video: the video.
+        method: "energy", or a run directory or checkpoint of a model that classifies sound (`model=lu_avs_audio`, or a
+            composition that contains one).
+        options: of `EnergyOptions`; for a run: `threshold`, the minimum probability of a class, `device`, and `snap`:
+            a branch works in whole seconds, so each edge moves to the nearest rise or fall of the energy within this
+            many seconds (default 0.7; 0 = never).
 
     Returns:
-        In the order of time; segments of one label do not overlap.
+        Proposals in time order; those with the same label do not overlap.
 
     Raises:
-        UserError: an unknown method or option, a run that does not hear classes, a sound that cannot be decoded.
+        UserError: an unknown method or option, a run that does not classify sound, a sound that cannot be decoded.
     """
     sound = sound if isinstance(sound, Sound) else Sound(sound)
     if method == "energy":
-        return _by_energy(sound, film, _options(options))
+        return _propose_by_energy(sound, video, _check_options(options))
     if not Path(method).exists():
         raise UserError(f"method '{method}' is neither 'energy' nor a run directory{nearest(str(method), ['energy'])}")
-    return _by_run(sound, film, Path(method), options)
+    return _propose_by_run(sound, video, Path(method), options)
 
 
-def _options(options: Mapping[str, Any]) -> Energy:
-    _known(options, [field.name for field in fields(Energy)])
+def _check_options(options: Mapping[str, Any]) -> EnergyOptions:
+    _check_names(options, [field.name for field in fields(EnergyOptions)])
     for name, value in options.items():
         if not (value is None and name == "floor") and not isinstance(value, int | float):
             raise UserError(f"option {name} is {value!r}; give a number")
-    how = Energy(**options)
-    if how.fall > how.rise:
-        raise UserError(f"fall {how.fall:g} dB is above rise {how.rise:g} dB; a segment would end before it begins")
-    return how
+    checked = EnergyOptions(**options)
+    if checked.fall > checked.rise:
+        raise UserError(
+            f"fall {checked.fall:g} dB is above rise {checked.rise:g} dB; a segment would end before it begins"
+        )
+    return checked
 
 
-def _known(options: Mapping[str, Any], allowed: list[str]) -> None:
+def _check_names(options: Collection[str], allowed: list[str]) -> None:
     for name in options:
         if name not in allowed:
             raise UserError(f"option '{name}' is unknown; allowed: {', '.join(allowed)}{nearest(name, allowed)}")
 
 
-def _by_energy(sound: Sound, film: Film, how: Energy) -> list[Proposal]:
+def _propose_by_energy(sound: Sound, video: VideoReader, options: EnergyOptions) -> list[Proposal]:
     levels = sound_levels(sound)
-    floor = _floor(levels, how)
-    found = []
-    for first, last in _loud(levels, how):
+    floor = noise_floor(levels) if options.floor is None else options.floor
+    proposals: list[Proposal] = []
+    for first, last in _loud_runs(levels, floor, options):
         score = float(np.clip((levels[first:last].mean() - floor) / 40, 0, 1))
-        start, end = max(first * STEP - how.pad, 0.0), min(last * STEP + how.pad, film.duration)
-        found.append(Proposal(*film.frame_span(start, end), None, round(score, 4)))
-    return _apart(found)
+        start = max(first * STEP - options.pad, 0.0)
+        end = min(last * STEP + options.pad, video.duration)
+        start_frame, end_frame = video.frame_span(start, end)
+        # padding and rounding to frames may cause overlaps: the later segment begins at the end of the earlier one
+        if proposals:
+            start_frame = max(start_frame, proposals[-1].end)
+        if start_frame < end_frame:
+            proposals.append(Proposal(start_frame, end_frame, None, round(score, 4)))
+    return proposals
 
 
-def _loud(levels: Levels, how: Energy) -> list[tuple[int, int]]:
-    """Loud stretches, half-open in steps of `STEP`."""
-    floor = _floor(levels, how)
-    begins = levels >= max(floor + how.rise, how.quietest)
-    goes_on = levels >= max(floor + how.fall, how.quietest - (how.rise - how.fall))
-    return _bridged(_hysteresis(begins, goes_on), how.min_gap, how.min_length)
-
-
-def _floor(levels: Levels, how: Energy) -> float:
-    return noise_floor(levels) if how.floor is None else how.floor
+def _loud_runs(levels: Levels, floor: float, options: EnergyOptions) -> _Runs:
+    begins = levels >= max(floor + options.rise, options.quietest)
+    continues = levels >= max(floor + options.fall, options.quietest - (options.rise - options.fall))
+    return _bridge(_hysteresis(begins, continues), options.min_gap, options.min_length)
 
 
 def sound_levels(sound: Sound) -> Levels:
-    """The root mean square of each 10 ms (of the 30 ms around), (n,) in dB of full scale; read a minute at a time."""
-    step, window = round(STEP * sound.rate), round(_WINDOW * sound.rate)
-    count, margin = sound.samples // step, (window - step) // 2
+    """Compute the RMS level of 30 ms of sound each 10 ms, (n,) in dB of full scale; read one minute at a time."""
+    step = round(STEP * sound.rate)
+    window = round(_WINDOW * sound.rate)
+    count = sound.samples // step
+    margin = (window - step) // 2
     power = np.zeros(count)
-    for begin in range(0, count, 6000):
-        places = np.arange(min(6000, count - begin)) * step
-        wave = sound.read(begin * step - margin, len(places) * step + 2 * margin).astype(np.float64)
+    for begin in range(0, count, _BATCH):
+        offsets = np.arange(min(_BATCH, count - begin)) * step
+        wave = sound.read(begin * step - margin, len(offsets) * step + 2 * margin).astype(np.float64)
         total = np.concatenate([[0.0], np.cumsum(np.square(wave - wave.mean()))])
-        power[begin : begin + len(places)] = (total[places + window] - total[places]) / window
-    levels: Levels = np.maximum(10 * np.log10(np.maximum(power, 1e-12)), _SILENCE)
+        power[begin : begin + len(offsets)] = (total[offsets + window] - total[offsets]) / window
+    levels: Levels = np.maximum(10 * np.log10(np.maximum(power, 1e-12)), _MIN_LEVEL)
     return levels
 
 
 def noise_floor(levels: Levels) -> float:
-    """The level of what is not meant to be heard, in dB: the 10th percentile, but no more than 24 dB below the 95th.
+    """Estimate the level of background noise in dB: the 10th percentile, but at most 24 dB below the 95th.
 
-    A sound without a pause has no quiet tenth; the bound keeps it from being taken for noise.
+    Sound without pauses has no quiet tenth; the limit keeps it from being taken for noise.
     """
     if not len(levels):
-        return _SILENCE
+        return _MIN_LEVEL
     quiet, loud = np.percentile(levels, [10, 95])
     return float(min(quiet, loud - 24))
 
 
-def _hysteresis(begins: npt.NDArray[np.bool_], goes_on: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Runs of `goes_on` that hold a step of `begins`."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], goes_on | begins, [False]]).astype(np.int8)))
-    runs = [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
-    return [(first, last) for first, last in runs if begins[first:last].any()]
+def _hysteresis(begins: npt.NDArray[np.bool_], continues: npt.NDArray[np.bool_]) -> _Runs:
+    """Return the runs of `continues` that contain a step of `begins`."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], continues | begins, [False]]).astype(np.int8)))
+    runs = []
+    for first, last in edges.reshape(-1, 2).tolist():
+        if begins[first:last].any():
+            runs.append((first, last))
+    return runs
 
 
-def _bridged(runs: list[tuple[int, int]], min_gap: float, min_length: float) -> list[tuple[int, int]]:
-    joined: list[tuple[int, int]] = []
+def _bridge(runs: _Runs, min_gap: float, min_length: float) -> _Runs:
+    joined: _Runs = []
     for first, last in runs:
         if joined and (first - joined[-1][1]) * STEP < min_gap:
             joined[-1] = (joined[-1][0], last)
@@ -167,35 +179,29 @@ def _bridged(runs: list[tuple[int, int]], min_gap: float, min_length: float) -> 
     return [(first, last) for first, last in joined if (last - first) * STEP >= min_length]
 
 
-def _apart(proposals: list[Proposal]) -> list[Proposal]:
-    """Without overlaps, which padding and the rounding to frames may bring: the later one begins where one ends."""
-    kept: list[Proposal] = []
-    for proposal in proposals:
-        start = max(proposal.start, kept[-1].end) if kept else proposal.start
-        if start < proposal.end:
-            kept.append(Proposal(start, proposal.end, proposal.label, proposal.score))
-    return kept
-
-
-def _by_run(sound: Sound, film: Film, run: Path, options: Mapping[str, Any]) -> list[Proposal]:
-    from avseg.annotate.proposals.audio_branch import hear
-
-    _known(options, ["threshold", "device", "snap"])
-    given = dict(options)
-    snap = float(given.pop("snap", SNAP))
-    runs = _loud(sound_levels(sound), Energy()) if snap else []
-    starts, ends = np.array([first for first, _ in runs]) * STEP, np.array([last for _, last in runs]) * STEP
-    found = []
-    for label, start, end, score in hear(sound.index, run, **given):
-        start, end = _snapped(start, starts, snap), min(_snapped(end, ends, snap), film.duration)
+def _propose_by_run(sound: Sound, video: VideoReader, run: Path, options: Mapping[str, Any]) -> list[Proposal]:
+    _check_names(options, ["threshold", "device", "snap"])
+    branch_options = dict(options)
+    snap = float(branch_options.pop("snap", SNAP))
+    starts = ends = np.zeros(0)
+    if snap:
+        levels = sound_levels(sound)
+        runs = np.array(_loud_runs(levels, noise_floor(levels), EnergyOptions())).reshape(-1, 2)
+        starts, ends = runs[:, 0] * STEP, runs[:, 1] * STEP
+    # imports torch, which takes seconds and which the default method does not need
+    audio_branch = import_module("avseg.annotate.proposals.audio_branch")
+    proposals = []
+    for label, start, end, score in audio_branch.detect_events(sound.index, run, **branch_options):
+        start = _snap(start, starts, snap)
+        end = min(_snap(end, ends, snap), video.duration)
         if start < end:
-            found.append(Proposal(*film.frame_span(start, end), label, score))
-    return sorted(found, key=lambda proposal: (proposal.start, proposal.end, proposal.label or ""))
+            proposals.append(Proposal(*video.frame_span(start, end), label, score))
+    return sorted(proposals, key=lambda proposal: (proposal.start, proposal.end, proposal.label or ""))
 
 
-def _snapped(time: float, edges: npt.NDArray[np.floating], farthest: float) -> float:
-    """The nearest edge that is not too far, else the time itself."""
+def _snap(time: float, edges: npt.NDArray[np.floating], max_distance: float) -> float:
+    """Return the nearest edge within a distance, otherwise the time itself."""
     if not len(edges):
         return time
     nearest_edge = float(edges[np.abs(edges - time).argmin()])
-    return nearest_edge if abs(nearest_edge - time) <= farthest else time
+    return nearest_edge if abs(nearest_edge - time) <= max_distance else time

@@ -13,7 +13,7 @@ from avseg.annotate.backends import PROPAGATORS, SEGMENTERS, backend_options, ma
 from avseg.annotate.document.document import Document
 from avseg.annotate.document.models import Change
 from avseg.annotate.media.sound import Sound
-from avseg.annotate.media.video import Film
+from avseg.annotate.media.video import VideoReader
 from avseg.annotate.project import Project
 from avseg.annotate.protocols import Propagator, Segmenter
 from avseg.annotate.server.events import EventHub
@@ -39,7 +39,9 @@ class OpenVideo:
         tag: differs between files, so that a browser may cache frames.
     """
 
-    def __init__(self, name: str, film: Film, document: Document, segmenter: Segmenter, propagator: Propagator) -> None:
+    def __init__(
+        self, name: str, film: VideoReader, document: Document, segmenter: Segmenter, propagator: Propagator
+    ) -> None:
         self.name, self.film, self.document = name, film, document
         self.sound = Sound(film.path)
         self.recorder = PriorRecorder(segmenter)
@@ -128,7 +130,7 @@ class Workspace:
         name = self.video_name(key)
         with self._lock:
             if key not in self._videos:
-                document, film = self.project.open(name), self.project.film(name)
+                document, film = self.project.open(name), self.project.video(name)
                 backend = self.backend["propagator"]
                 propagator = make_propagator(backend, **backend_options(backend, self.options))
                 self._videos[key] = OpenVideo(name, film, document, self.segmenter, propagator)
