@@ -194,7 +194,7 @@ def ended(pid: int) -> bool:
 
 def test_the_cores_are_shared(outputs, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr("avseg.sweep.devices.found_cores", lambda: 8)
+    monkeypatch.setattr("avseg.sweep.devices.usable_cores", lambda: 8)
     write = "echo $OMP_NUM_THREADS > {outputs}/threads{seed}; " + COMPLETE
     run_jobs([job(outputs, seed) for seed in range(8)], command=shell(write))
     assert (outputs / "threads0").read_text() == "2\n"  # 8 cores, 4 jobs

@@ -3,13 +3,13 @@
 import argparse
 import errno
 import importlib
-import importlib.util
 import logging
 import sys
 import traceback
 
 from avseg import __version__
 from avseg.cli.arguments.parser import Parser, take_option
+from avseg.config.plugins import load as load_plugins
 from avseg.utils.errors import UserError, nearest
 
 # in the order of the help
@@ -58,10 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
     for verb in VERBS:
-        module = f"avseg.cli.arguments.{verb}"
-        if importlib.util.find_spec(module) is None:
-            module = f"avseg.cli.{verb}"
-        importlib.import_module(module).add_parser(commands)
+        importlib.import_module(f"avseg.cli.arguments.{verb}").add_parser(commands)
     return parser
 
 
@@ -102,13 +99,11 @@ def _run(command_line: list[str]) -> int:
     verb = command_line[0] if command_line else ""
     if verb and not verb.startswith("-") and verb not in VERBS:
         raise UserError(f"unknown verb '{verb}': use one of {', '.join(VERBS)}{nearest(verb, VERBS)}")
-    arguments = build_parser().parse_args(command_line)
     if plugins:
-        importlib.import_module("avseg.config.plugins").load(plugins)
-    run = arguments.run
-    if isinstance(run, str):
-        module, _, function = run.partition(":")
-        run = getattr(importlib.import_module(module), function)
+        load_plugins(plugins)  # before parsing: they add options to the help
+    arguments = build_parser().parse_args(command_line)
+    module, _, function = arguments.run.partition(":")
+    run = getattr(importlib.import_module(module), function)
     return int(run(arguments) or 0)
 
 

@@ -1,4 +1,4 @@
-"""The manifest: what is needed to know a run again, years later."""
+"""Record the provenance of a run: commit, versions, hardware, command, seed, time and memory."""
 
 import datetime
 import importlib.metadata
@@ -9,9 +9,13 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import torch
+
+from avseg.config.plugins import plugins
+
+Manifest: TypeAlias = dict[str, object]  # the content of a json file
 
 _PACKAGES = (
     "avseg",
@@ -25,31 +29,42 @@ _PACKAGES = (
     "numpy",
     "av",
 )
+_GIT_TIMEOUT = 10  # seconds
+# the kernel counts KiB on Linux and bytes on macOS
+_UNITS_PER_MIB = 2**20 if sys.platform == "darwin" else 2**10
 
 
-def begin(seed: int, data_fingerprint: str) -> dict[str, Any]:
-    """What is known before the first step.
+def begin(seed: int, data_fingerprint: str) -> Manifest:
+    """Record what is known before the first step.
 
     Args:
         seed: of the run.
         data_fingerprint: from the data module; a run never continues on other data.
     """
+    versions: dict[str, str | None] = {}
+    for name in _PACKAGES:
+        versions[name] = _version(name)
+    versions["python"] = platform.python_version()
     return {
         "started": _now(),
         "command": shlex.join(sys.argv),
         "seed": seed,
         "data_fingerprint": data_fingerprint,
         "git": _git(),
-        "versions": {name: _version(name) for name in _PACKAGES} | {"python": platform.python_version()},
-        "hardware": _hardware(),
+        "versions": versions,
+        "plugins": {plugin.name: plugin.record for plugin in plugins()},
+        "hardware": {
+            "machine": platform.machine(),
+            "system": platform.system(),
+            "cores": os.cpu_count(),
+            "gpus": list(map(torch.cuda.get_device_name, range(torch.cuda.device_count()))),
+        },
     }
 
 
-def finish(manifest: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """Adds what only the end knows: wall time (s) of this process and peak memory (MiB)."""
-    # the kernel counts KiB on Linux and bytes on macOS
-    unit = 1024 * 1024 if sys.platform == "darwin" else 1024
-    peak = {"peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit)}
+def finish(manifest: Manifest, seconds: float) -> Manifest:
+    """Add what is known at the end: wall time (s) of this process and peak memory (MiB)."""
+    peak = {"peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _UNITS_PER_MIB)}
     if torch.cuda.is_available():
         peak["peak_gpu_memory_mib"] = round(torch.cuda.max_memory_allocated() / 2**20)
     return manifest | {"finished": _now(), "wall_seconds": round(seconds, 1)} | peak
@@ -66,21 +81,18 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _git() -> dict[str, Any] | None:
-    """Commit of the checkout that the package runs from, and whether it was changed since; None outside a checkout."""
-    folder = Path(__file__).resolve().parent
+def _git() -> dict[str, str | bool] | None:
+    """Return the commit of the checkout that the package runs from and whether it has changes; None outside of one."""
     try:
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, timeout=10)
-        if commit.returncode:
-            return None
-        changed = subprocess.run(
-            ["git", "status", "--porcelain", "-uno"], cwd=folder, capture_output=True, text=True, timeout=10
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        commit = _run_git("rev-parse", "HEAD")
+        changes = _run_git("status", "--porcelain", "-uno")
+    except (OSError, subprocess.SubprocessError):
         return None
-    return {"commit": commit.stdout.strip(), "changed": bool(changed.stdout.strip())}
+    return {"commit": commit, "changed": bool(changes)}
 
 
-def _hardware() -> dict[str, Any]:
-    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count(), "gpus": gpus}
+def _run_git(*arguments: str) -> str:
+    folder = Path(__file__).resolve().parent
+    command = ["git", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_GIT_TIMEOUT, check=True)
+    return done.stdout.strip()

@@ -1,1 +1,1 @@
-"""`hydra/launcher=isolated`: each job of a sweep in a fresh process. Hydra takes launchers from this namespace only."""
+"""`hydra/launcher=isolated`: each job of a sweep in a fresh process. Hydra finds launchers only in this namespace."""

@@ -1,4 +1,4 @@
-"""Hydra's door to `avseg.sweep`; imports nothing heavy, since Hydra looks into every plugin."""
+"""A Hydra launcher for `avseg.sweep`; imports nothing heavy, because every Hydra program imports every launcher."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from hydra.plugins.launcher import Launcher
 
 @dataclass
 class IsolatedLauncherConf:
-    """Settings, as `hydra.launcher.KEY=VALUE`."""
+    """Settings, given as `hydra.launcher.KEY=VALUE`."""
 
     _target_: str = "hydra_plugins.avseg_launcher.isolated.IsolatedLauncher"
-    # null: as many as the GPUs allow; on the CPU as many as the processors do, at most 4
+    # null: as many as the GPUs allow; on the CPU as many as the cores allow, at most 4
     jobs_at_once: int | None = None
-    # GPUs to lease: their names, or how many of the first ones; null: those found
+    # GPUs to lease: their names, or the number of the first ones; null: all that are found
     devices: Any = None
-    # start nothing new after a failure
+    # start nothing after a failure
     fail_fast: bool = False
     # show the jobs and start none
     dry_run: bool = False
@@ -30,7 +30,7 @@ ConfigStore.instance().store(
 
 
 class IsolatedLauncher(Launcher):  # type: ignore[misc]  # hydra is untyped to mypy (pyproject)
-    """Each job is the plain command `avseg train WORD...` in a fresh process with devices of its own.
+    """Runs each job as the command `avseg train OVERRIDES` in a fresh process with leased devices.
 
     Args:
         settings: see `IsolatedLauncherConf`.
@@ -41,12 +41,12 @@ class IsolatedLauncher(Launcher):  # type: ignore[misc]  # hydra is untyped to m
         self.settings = settings
 
     def setup(self, *, hydra_context: Any, task_function: Any, config: Any) -> None:
-        """Nothing: a job composes its own configuration in its own process."""
+        """Do nothing: each job composes its configuration in its own process."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Runs the jobs; the return value of each is its `avseg.sweep.Outcome`.
+        """Run the jobs; the return value of each is its `avseg.sweep.Outcome`.
 
-        A failed one counts as returned, too: at the first that does not, Hydra would drop all the others' values.
+        Failed jobs have the status COMPLETED, too: Hydra would drop all values at the first other status.
         """
         from avseg.sweep import plan, run_jobs
         from avseg.sweep.plan_table import show_plan
@@ -55,7 +55,8 @@ class IsolatedLauncher(Launcher):  # type: ignore[misc]  # hydra is untyped to m
         if self.dry_run:
             show_plan(jobs)
             return []
-        return [
-            JobReturn(overrides=list(outcome.job.overrides), status=JobStatus.COMPLETED, _return_value=outcome)
-            for outcome in run_jobs(jobs, **self.settings)
-        ]
+        results = []
+        for outcome in run_jobs(jobs, **self.settings):
+            overrides = list(outcome.job.overrides)
+            results.append(JobReturn(overrides=overrides, status=JobStatus.COMPLETED, _return_value=outcome))
+        return results
