@@ -1,7 +1,7 @@
-"""Jobs whose processes are shell lines: they end in milliseconds, and do what a test needs."""
+"""Jobs whose processes are shell lines, which end in milliseconds."""
 
-import copy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,15 @@ _CONFIG = training_config(["data=toy_ms3", "backbone=tiny", "audio=mel", "traine
 COMPLETE = "mkdir -p {run} && echo '{{}}' > {run}/result.json"
 
 
-def job(outputs: Path, seed: int, needs: str | None = None, **trainer: Any) -> Job:
-    """A job named by its seed."""
-    config = copy.deepcopy(_CONFIG)
-    config["seed"] = seed
-    config["paths"]["outputs"] = str(outputs)
-    config["init"]["run"] = needs
-    config["trainer"] |= trainer
+def job(outputs: Path, seed: int, needs: str | None = None, command: str | None = None, **trainer: Any) -> Job:
+    """A job named by its seed; it may need a run, which `command` makes."""
+    config = replace(
+        _CONFIG,
+        seed=seed,
+        paths=replace(_CONFIG.paths, outputs=str(outputs)),
+        init=replace(_CONFIG.init, run=needs, command=command),
+        trainer=replace(_CONFIG.trainer, **trainer),
+    )
     return Job((f"seed={seed}",), config, f"seed={seed}")
 
 
@@ -27,7 +29,7 @@ def shell(line: str | Callable[[Job], str]) -> Callable[[Job], list[str]]:
 
     def command(job: Job) -> list[str]:
         text = line if isinstance(line, str) else line(job)
-        names = {"run": job.run.path, "outputs": job.config["paths"]["outputs"], "seed": job.config["seed"]}
+        names = {"run": job.run.path, "outputs": job.config.paths.outputs, "seed": job.config.seed}
         return ["sh", "-c", text.format(**names)]
 
     return command

@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
+from avseg.config.read import plain_config
 from avseg.runs import write_json
 from avseg.sweep import estimate
 from avseg.sweep.devices import Pool
@@ -7,7 +10,7 @@ from tests.sweep.fake import job
 
 
 def finish(run_of, seconds, gpus=(), **manifest):
-    run_of.run.write_config(run_of.config)
+    run_of.run.write_config(plain_config(run_of.config))
     values = {"wall_seconds": seconds, "hardware": {"gpus": list(gpus)}} | manifest
     write_json(run_of.run.manifest, values)
     write_json(run_of.run.result, {})
@@ -24,19 +27,21 @@ def test_hours_follow_from_finished_runs_by_their_epochs(tmp_path):
     assert str(guess) == "about 12.5 hours (25.0 hours of jobs), from 2 finished runs"
 
 
-def test_the_same_fusion_is_nearer(tmp_path):
-    same, other, asked = job(tmp_path, 1), job(tmp_path, 2), job(tmp_path, 3)
-    other.config["fusion"] = same.config["fusion"] | {"stages": [4]}
+def with_stages(old, *stages):
+    fusion = replace(old.config.fusion, stages=stages)
+    return replace(old, config=replace(old.config, fusion=fusion))
+
+
+def test_runs_with_the_same_fusion_are_preferred(tmp_path):
+    same = job(tmp_path, 1)
     finish(same, 100)
-    finish(other, 900)
-    epochs = asked.trainer["max_epochs"]
+    finish(with_stages(job(tmp_path, 2), 4), 900)
+    asked = job(tmp_path, 3)
     assert estimate([asked], pool=Pool([], cores=1)).hours * 3600 == pytest.approx(100)
-    asked.config["fusion"] = same.config["fusion"] | {"stages": [3]}
-    assert estimate([asked], pool=Pool([], cores=1)).hours * 3600 == pytest.approx(500)
-    assert epochs == same.trainer["max_epochs"]
+    assert estimate([with_stages(asked, 3)], pool=Pool([], cores=1)).hours * 3600 == pytest.approx(500)
 
 
-def test_runs_that_tell_nothing_are_left_out(tmp_path):
+def test_runs_of_another_kind_are_not_used(tmp_path):
     finish(job(tmp_path, 1), 100, resumed=1)
     finish(job(tmp_path, 2, accelerator="gpu"), 100, gpus=["H100"])
     finish(job(tmp_path, 3, precision="bf16-mixed"), 100)

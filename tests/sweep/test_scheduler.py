@@ -59,7 +59,7 @@ def test_a_failing_and_a_killed_job_stop_no_other(outputs):
         2: "echo progress; echo 'ValueError: the third clip is empty' >&2; echo the end; exit 1",
         3: "echo half; kill -9 $$",
     }
-    outcomes = run_jobs(jobs, command=shell(lambda job: fates.get(job.config["seed"], COMPLETE)))
+    outcomes = run_jobs(jobs, command=shell(lambda job: fates.get(job.config.seed, COMPLETE)))
     assert [outcome.state for outcome in outcomes] == ["complete", "failed", "interrupted", "complete"]
     assert [outcome.exit_code for outcome in outcomes] == [0, 1, -9, 0]
     assert outcomes[1].reason == "exit code 1: ValueError: the third clip is empty"
@@ -116,7 +116,7 @@ def test_a_job_waits_for_the_run_that_it_begins_from(outputs):
     source = job(outputs, 9)
     jobs = [job(outputs, 1, needs=source.run_id), job(outputs, 2), source]
     lines = {1: f"test -f {source.run.result} || exit 5; "}
-    outcomes = run_jobs(jobs, command=shell(lambda job: lines.get(job.config["seed"], "sleep 0.1; ") + COMPLETE))
+    outcomes = run_jobs(jobs, command=shell(lambda job: lines.get(job.config.seed, "sleep 0.1; ") + COMPLETE))
     assert [outcome.state for outcome in outcomes] == ["complete"] * 3
 
 
@@ -131,8 +131,7 @@ def test_a_job_whose_source_failed_is_blocked_and_others_go_on(outputs, capsys):
 
 
 def test_a_missing_source_is_an_error_before_anything_starts(outputs):
-    other = job(outputs, 1, needs="toy_s4-x-none-scratch-00000000-s1")
-    other.config["init"]["command"] = "avseg train data=toy_s4"
+    other = job(outputs, 1, needs="toy_s4-x-none-scratch-00000000-s1", command="avseg train data=toy_s4")
     with pytest.raises(UserError, match="not complete; make it with: avseg train data=toy_s4"):
         run_jobs([other], command=shell(COMPLETE))
     assert not list(outputs.iterdir())
