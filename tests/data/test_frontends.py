@@ -7,7 +7,10 @@ import torch
 from torch import Tensor
 
 from avseg.audio import FrontEnd
+from avseg.audio.frontend import NoSound
 from avseg.audio.log_mel import read_wav
+from avseg.data.avsbench.config import AVSBenchConfig
+from avseg.data.avsbench.datamodule import AVSBenchDataModule
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.controls import CONTROLS, NOISE_LEVEL, WithControls
 from avseg.data.pack import PackedDataset, build_pack
@@ -68,6 +71,16 @@ def test_with_one_item_per_clip_the_seconds_of_the_waveform_are_shuffled(tmp_pat
     clip = controls[0]
     seconds = clip.sound[0].reshape(5, 16_000)
     assert torch.equal(clip.controls["shuffled"][0].reshape(5, 16_000), seconds[controls.shuffled_order(0)])
+
+
+def test_a_model_without_sound_reads_no_sound(tmp_path: Path) -> None:
+    layout = make_s4(tmp_path, {"test": 3})
+    for entry in layout.entries("test"):
+        layout.wav(entry).unlink()
+    (clip,) = avsbench_module(tmp_path, "s4", NoSound()).test_dataloader()
+    assert clip.sound.shape == (3, 5, 1)
+    assert {sound.shape for sound in clip.controls.values()} == {(3, 5, 1)}
+    assert isinstance(AVSBenchDataModule(AVSBenchConfig(setting="s4", root=str(tmp_path)), None).frontend, NoSound)
 
 
 def test_padding_is_zero(tmp_path: Path) -> None:

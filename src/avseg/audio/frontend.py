@@ -76,6 +76,21 @@ class LogMel:
         return log_mel_patches(waveform, rate, self.hop)
 
 
+class NoSound:
+    """The front end of models without sound: a zero for each frame; data sets read no sound for it."""
+
+    name = "no_sound"
+    sample_rate = SAMPLE_RATE
+    window = 1.0
+    shape: tuple[int, ...] = (1,)
+    dim = 0
+    per_frame = True
+
+    def __call__(self, waveform: Tensor, rate: int) -> Tensor:
+        """Return one item, (1, 1), for any sound."""
+        return torch.zeros(1, 1)
+
+
 def is_released_log_mel(frontend: FrontEnd) -> bool:
     """True if the released log-mel files hold what this front end computes."""
     return isinstance(frontend, LogMel) and frontend.hop == "vggish"

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 from torch.utils.data import Dataset, Sampler
 
-from avseg.audio.frontend import FrontEnd
+from avseg.audio.frontend import FrontEnd, NoSound
 from avseg.data.clip import Clip
 from avseg.data.controls import WithControls
 from avseg.data.dataset import ClipDataset
@@ -43,7 +43,7 @@ class ClipDataModule(pl.LightningDataModule, ABC):
 
     Args:
         root: the folder of the data set.
-        frontend: turns sound into the input of the model.
+        frontend: turns sound into the input of the model; None for a model without sound.
         batch_size: clips per step over all processes.
         num_workers: reading processes per training process; None for one less than the processors, at most 4.
         seed: of the training order and of the controls.
@@ -62,7 +62,7 @@ class ClipDataModule(pl.LightningDataModule, ABC):
     def __init__(
         self,
         root: Path | str,
-        frontend: FrontEnd,
+        frontend: FrontEnd | None,
         batch_size: int = 4,
         num_workers: int | None = None,
         seed: int = 0,
@@ -71,7 +71,7 @@ class ClipDataModule(pl.LightningDataModule, ABC):
     ) -> None:
         super().__init__()
         self.root = Path(root).expanduser()  # a shell does not expand the ~ of data.root=~/AVSBench
-        self.frontend = frontend
+        self.frontend: FrontEnd = frontend or NoSound()
         self.batch_size = batch_size
         self.num_workers = default_workers() if num_workers is None else num_workers
         self.seed = seed

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from avseg.audio.frontend import FrontEnd, clip_sound
+from avseg.audio.frontend import FrontEnd, NoSound, clip_sound
 from avseg.data.clip import Clip
 from avseg.data.setting import ClipEntry, ClipSetting
 from avseg.utils.errors import UserError
@@ -23,7 +23,7 @@ class ClipDataset(Dataset[Clip], ABC):
     Args:
         entries: the clips of the split, in order.
         setting: properties of the data set.
-        frontend: turns the sound into the input of the model.
+        frontend: turns the sound into the input of the model; with `NoSound` no sound is read.
     """
 
     def __init__(self, entries: Sequence[ClipEntry], setting: ClipSetting, frontend: FrontEnd) -> None:
@@ -61,6 +61,8 @@ class ClipDataset(Dataset[Clip], ABC):
         Raises:
             UserError: the file is missing or damaged.
         """
+        if isinstance(self.frontend, NoSound):
+            return torch.zeros(self.setting.clip_length, 1)
         return clip_sound(self.read_items(index), self.frontend, self.seconds(index), self.setting.clip_length)
 
     @property

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avseg.audio.frontend import clip_sound
+from avseg.audio.frontend import NoSound, clip_sound
 from avseg.config.schema import ModelConfig, Plain
 from avseg.data.clip import Clip
 from avseg.models.distributed_loss import SharedBatch
@@ -242,10 +242,9 @@ class AVSegModule(ExperimentModule):
         inner = (self.image_size, self.image_size)
         if size != inner:
             images = F.interpolate(images.float(), inner, mode="bilinear", antialias=True).round().to(torch.uint8)
-        sound = torch.zeros(1, len(images))
-        if self.frontend is not None:
-            items = self.frontend(torch.as_tensor(waveform), sample_rate)
-            sound = clip_sound(items, self.frontend, len(images), len(images))
+        frontend = self.frontend or NoSound()
+        items = frontend(torch.as_tensor(waveform), sample_rate)
+        sound = clip_sound(items, frontend, len(images), len(images))[None]  # (1, T, *shape)
         maps = self.predict_batch(images[None].to(self.device), sound.to(self.device))  # (1, T, h, w)
         if size != inner:
             maps = F.interpolate(maps, size, mode="bilinear", align_corners=False)

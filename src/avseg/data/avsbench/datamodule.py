@@ -26,7 +26,7 @@ class AVSBenchDataModule(ClipDataModule):
 
     Args:
         config: the data set and how it is read.
-        frontend: turns sound into the input of the model; packs serve `LogMel` alone.
+        frontend: turns sound into the input of the model; packs serve `LogMel` alone. None for a model without sound.
         seed: of the training order and of the controls.
         controls: True if test clips carry control sounds.
         vggish: fingerprint of the VGGish that packed embeddings must come from (`packed_audio="embeddings"`).
@@ -38,7 +38,7 @@ class AVSBenchDataModule(ClipDataModule):
     def __init__(
         self,
         config: AVSBenchConfig,
-        frontend: FrontEnd,
+        frontend: FrontEnd | None,
         seed: int = 0,
         *,
         controls: bool = True,

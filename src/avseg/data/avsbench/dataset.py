@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 from torch import Tensor
 
-from avseg.audio.frontend import FrontEnd, LogMel, is_released_log_mel
+from avseg.audio.frontend import FrontEnd, LogMel, NoSound, is_released_log_mel
 from avseg.audio.log_mel import read_wav
 from avseg.audio.log_mel_file import read_log_mel
 from avseg.data.avsbench.avss import SemanticImages, class_names
@@ -63,10 +63,10 @@ class AVSBenchDataset(ClipDataset):
     ) -> None:
         # checked before any file is read
         check_choice("data.audio", audio, get_args(AudioFiles))
-        if audio == "log_mel" and not is_released_log_mel(frontend):
+        if audio == "log_mel" and not isinstance(frontend, NoSound) and not is_released_log_mel(frontend):
             raise UserError(
                 f"data.audio=log_mel: the released files hold {_RELEASED_LOG_MEL.name}, but the model reads "
-                f"{frontend.name}; set data.audio=wav, or the hop of the audio encoder to 'vggish'"
+                f"{frontend.name}; set data.audio=wav or audio.hop=vggish"
             )
         if image_size < 1:
             raise UserError(f"image_size {image_size} is not a number of pixels; the paper has 224")
@@ -112,7 +112,7 @@ class AVSBenchDataset(ClipDataset):
         if not is_released_log_mel(self.frontend):
             raise UserError(
                 f"{self.layout.wav(entry)} is missing, and {path} holds {_RELEASED_LOG_MEL.name} instead of "
-                f"{self.frontend.name}; add the wav, or set the hop of the audio encoder to 'vggish'"
+                f"{self.frontend.name}; add the wav, or set audio.hop=vggish"
             )
         return read_log_mel(path)
 
