@@ -21,19 +21,21 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
-    """A page of 1280x720; whatever goes wrong in it fails the test."""
+    """A page of 1280x720; any error in it fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 720})
     page = context.new_page()
     page.set_default_timeout(30_000)
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(f"page: {error}"))
-    page.on("requestfailed", lambda request: wrong.append(f"{request.url}: {request.failure}"))
-    page.on("request", lambda request: wrong.append(request.url) if "127.0.0.1" not in request.url else None)
-    page.on("response", lambda answer: wrong.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None)
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(f"page: {error}"))
+    page.on("requestfailed", lambda request: problems.append(f"{request.url}: {request.failure}"))
+    page.on("request", lambda request: problems.append(request.url) if "127.0.0.1" not in request.url else None)
+    page.on(
+        "response", lambda answer: problems.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None
+    )
     yield page
     context.close()
-    # what was on its way when the page had no more use for it, or the server ended, is no mistake
-    assert [line for line in wrong if "net::ERR" not in line] == []
+    # requests that the page cancelled, or that were pending when the server stopped, are not errors
+    assert [line for line in problems if "net::ERR" not in line] == []
 
 
 @pytest.fixture(scope="session")

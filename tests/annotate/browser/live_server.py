@@ -1,4 +1,4 @@
-"""The server in a thread of this process, and a browser before it."""
+"""The server in a thread of this process."""
 
 import socket
 import threading
@@ -29,12 +29,12 @@ class Live:
     app: FastAPI
 
     def document(self, name: str) -> Document:
-        found: Document = self.app.state.workspace.opened(video_key(name)).document
-        return found
+        result: Document = self.app.state.workspace.opened(video_key(name)).document
+        return result
 
     def session(self, name: str) -> Session:
-        found: Session = self.app.state.workspace.opened(video_key(name)).session
-        return found
+        result: Session = self.app.state.workspace.opened(video_key(name)).session
+        return result
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Somebody at the keyboard and the mouse: goes to frames, marks segments, clicks on what should be marked."""
+"""A simulated user: goes to frames, adds segments and clicks on objects by keyboard and mouse."""
 
 import time
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from scipy import ndimage
 from tests.annotate.browser.live_server import Live
 
 Mask = npt.NDArray[np.bool_]
-_MARGIN = 14  # pixels around the fitted picture, as the page has it
+_MARGIN = 14  # pixels around the fitted image, as on the page
 
 
-class Person:
+class User:
     """Works on one video in one tab.
 
     Args:
@@ -34,22 +34,22 @@ class Person:
         self.settle()
 
     def settle(self) -> None:
-        """Waits until everything is saved."""
+        """Wait until everything is saved."""
         self.page.wait_for_selector(".saved.fine")
 
-    def until(self, what: Callable[[], object], seconds: float = 30) -> None:
+    def until(self, condition: Callable[[], object], seconds: float = 30) -> None:
         end = time.monotonic() + seconds
-        while not what():
-            assert time.monotonic() < end, f"{what} has not come true; the page says: {self.said}"
+        while not condition():
+            assert time.monotonic() < end, f"{condition} is not true; status line: {self.status_text}"
             self.page.wait_for_timeout(20)
 
     @property
-    def said(self) -> str:
+    def status_text(self) -> str:
         return str(self.page.inner_text("#status"))
 
     @property
     def frame(self) -> int:
-        """What the clock above the time line says."""
+        """Frame number in the clock above the timeline."""
         return int(self.page.inner_text("#clock").split("frame ")[1].split(" ")[0])
 
     def press(self, *keys: str) -> None:
@@ -57,7 +57,7 @@ class Person:
             self.page.keyboard.press(key)
 
     def go(self, frame: int) -> None:
-        """With the arrows."""
+        """Go to a frame by the arrow keys."""
         self.press("Alt+ArrowLeft", *["Shift+ArrowRight"] * (frame // 10), *["ArrowRight"] * (frame % 10))
         self.until(lambda: self.frame == frame)
 
@@ -80,7 +80,7 @@ class Person:
         self.settle()
 
     def place(self, x: float, y: float) -> tuple[float, float]:
-        """A point of the picture on the screen."""
+        """Screen position of a pixel of the video."""
         canvas = self.page.locator("#stage").bounding_box()
         (height, width), wide, high = self.size, canvas["width"], canvas["height"]
         scale = min((wide - 2 * _MARGIN) / width, (high - 2 * _MARGIN) / height)
@@ -103,14 +103,14 @@ class Person:
         self.until(lambda: self.document.version > version)
         self.settle()
 
-    def mask(self, object: int, good: Mask, clicks: int = 8, enough: float = 0.93) -> float:
-        """Clicks in this frame until the mask looks right, then paints what is still missing.
+    def mask(self, object: int, target: Mask, clicks: int = 8, enough: float = 0.93) -> float:
+        """Click in the current frame until the mask is good enough.
 
         Args:
             object: id.
-            good: what somebody sees; only says where to click.
+            target: the true mask; it only determines where to click.
             clicks: at most.
-            enough: IoU at which it looks right.
+            enough: IoU that is good enough.
 
         Returns:
             The IoU.
@@ -118,23 +118,23 @@ class Person:
         for _ in range(clicks):
             now = self.document.mask(object, self.frame)
             now = np.zeros(self.size, bool) if now is None else now
-            if overlap(now, good) >= enough:
+            if overlap(now, target) >= enough:
                 break
-            missing, wrong = middle(good & ~now), middle(now & ~good)
-            if wrong[2] > missing[2]:
-                self.click(wrong[0], wrong[1], "right")
+            missing, surplus = middle(target & ~now), middle(now & ~target)
+            if surplus[2] > missing[2]:
+                self.click(surplus[0], surplus[1], "right")
             else:
                 self.click(missing[0], missing[1])
         now = self.document.mask(object, self.frame)
-        return overlap(np.zeros(self.size, bool) if now is None else now, good)
+        return overlap(np.zeros(self.size, bool) if now is None else now, target)
 
     def propagate(self, key: str = "f") -> None:
-        """Waits until it is done and shown."""
+        """Propagate and wait until the result is shown."""
         before = self.session.propagation
         self.press(key)
         self.until(lambda: self.session.propagation is not before)
         self.until(self.session.propagation.wait, 90)  # type: ignore[union-attr]
-        self.until(lambda: "propagated" in self.said)
+        self.until(lambda: "propagated" in self.status_text)
         self.page.wait_for_selector("#run", state="hidden")
         self.settle()
 
@@ -145,7 +145,7 @@ def overlap(one: Mask, other: Mask) -> float:
 
 
 def middle(mask: Mask) -> tuple[float, float, float]:
-    """x, y and distance from the border of the pixel that lies deepest in a mask."""
+    """x, y and distance from the border of the pixel deepest inside a mask."""
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     y, x = np.unravel_index(int(depth.argmax()), depth.shape)
     return float(x), float(y), float(depth.max())

@@ -9,7 +9,7 @@ import pytest
 
 from avseg.annotate.document import rle
 from tests.annotate.browser.live_server import serving
-from tests.annotate.browser.page_driver import Person
+from tests.annotate.browser.page_driver import User
 from tests.media.make_video import make_video
 
 
@@ -41,52 +41,52 @@ def test_run_lengths_are_pycocotools(page: Any, folder: Path) -> None:
         assert again == rle.encode(mask)
 
 
-def test_from_the_list_to_a_mask_and_back(page: Any, folder: Path) -> None:
+def test_from_the_list_of_videos_to_a_mask_and_back(page: Any, folder: Path) -> None:
     with serving(folder) as live:
-        person = Person(page, live, "film.mp4")
-        assert "token" not in page.url  # it does not stay in the history
-        person.add_object("square")
-        person.press("i", "Shift+ArrowRight", "o", "Enter")
-        person.until(lambda: len(person.document.segments) == 1)
-        person.settle()
-        assert [(one.start, one.end) for one in person.document.segments.values()] == [(0, 11)]
-        person.press("d")
-        person.go(5)
-        person.drag([(60, 60), (100, 60), (100, 90)])
-        assert person.document.mask(1, 5)[60, 80]  # type: ignore[index]
-        assert person.document.mask(1, 5)[110, 20] == 0  # type: ignore[index]
+        user = User(page, live, "film.mp4")
+        assert "token" not in page.url  # not in the browser history
+        user.add_object("square")
+        user.press("i", "Shift+ArrowRight", "o", "Enter")
+        user.until(lambda: len(user.document.segments) == 1)
+        user.settle()
+        assert [(item.start, item.end) for item in user.document.segments.values()] == [(0, 11)]
+        user.press("d")
+        user.go(5)
+        user.drag([(60, 60), (100, 60), (100, 90)])
+        assert user.document.mask(1, 5)[60, 80]  # type: ignore[index]
+        assert user.document.mask(1, 5)[110, 20] == 0  # type: ignore[index]
         assert page.evaluate("document.querySelector('#stage').width") > 300
-        person.press("z")
-        person.until(lambda: person.document.mask(1, 5) is None)
-        person.press("Shift+Z")
-        person.until(lambda: person.document.mask(1, 5) is not None)
-        person.settle()
-        person.press("ArrowRight", "]")  # the nearer edge is the end
-        person.until(lambda: person.document.segments[1].end == 12)
-        person.press(" ")
-        person.until(lambda: person.frame not in (6, 0))  # it plays, and stays inside
+        user.press("z")
+        user.until(lambda: user.document.mask(1, 5) is None)
+        user.press("Shift+Z")
+        user.until(lambda: user.document.mask(1, 5) is not None)
+        user.settle()
+        user.press("ArrowRight", "]")  # the nearer edge is the end
+        user.until(lambda: user.document.segments[1].end == 12)
+        user.press(" ")
+        user.until(lambda: user.frame not in (6, 0))  # it plays and stays inside the segment
         page.wait_for_timeout(700)
-        person.press(" ")
-        assert person.frame < 12
+        user.press(" ")
+        assert user.frame < 12
         page.wait_for_selector("#status")
-        person.press("?")
+        user.press("?")
         page.wait_for_selector("dialog[open] .keys")
-        person.press("Escape")
+        user.press("Escape")
         page.click(".video:has-text('other.mp4')")
         page.wait_for_selector(".video.chosen:has-text('other.mp4')")
         assert page.locator(".object").count() == 0
 
 
-def test_enter_agrees_in_every_dialog(page: Any, folder: Path) -> None:
+def test_enter_submits_every_dialog(page: Any, folder: Path) -> None:
     with serving(folder) as live:
-        person = Person(page, live, "other.mp4")
-        person.add_object("tone")
-        person.press("g", "Enter")
-        person.until(lambda: len(person.document.segments) == 1)
-        person.settle()
-        person.press("Control+s")
+        user = User(page, live, "other.mp4")
+        user.add_object("tone")
+        user.press("g", "Enter")
+        user.until(lambda: len(user.document.segments) == 1)
+        user.settle()
+        user.press("Control+s")
         page.wait_for_selector("dialog select")
         page.select_option("dialog select", "csv")
-        person.press("Enter")
-        person.until(lambda: "exported to" in person.said)
+        user.press("Enter")
+        user.until(lambda: "exported to" in user.status_text)
     assert (folder / "exports/csv/other/other.csv").is_file()

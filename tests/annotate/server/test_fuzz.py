@@ -1,4 +1,4 @@
-"""Whatever JSON arrives: one line says why not, and the server goes on."""
+"""Any JSON is answered or refused in one line, and the server keeps running."""
 
 import json
 from typing import Any
@@ -33,10 +33,10 @@ def check(client: TestClient, address: str, content: bytes) -> None:
     answer = client.post(address, content=content, headers={"content-type": "application/json"})
     assert answer.status_code < 500, (address, content, answer.text)
     if answer.status_code != 200:
-        said = answer.json()
-        assert set(said) <= {"error", "version"}, said
-        assert said["error"]
-        assert "\n" not in said["error"]
+        content = answer.json()
+        assert set(content) <= {"error", "version"}, content
+        assert content["error"]
+        assert "\n" not in content["error"]
 
 
 def test_any_json(client: TestClient, video: str) -> None:

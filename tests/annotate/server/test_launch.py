@@ -1,4 +1,4 @@
-"""A real server on a real port: raw requests that no client library would send, streams of events, and its end."""
+"""A real server on a real port: raw requests that no client library would send, event streams, shutdown."""
 
 import asyncio
 import json
@@ -16,25 +16,25 @@ from avseg.utils.errors import UserError
 from tests.annotate.browser.live_server import TOKEN, Live, serving
 
 
-def raw(live: Live, request: bytes, more: bytes = b"") -> bytes:
-    """Sends bytes as they are; what the server says until it closes, or nothing more comes."""
+def raw(live: Live, request: bytes, repeated: bytes = b"") -> bytes:
+    """Send raw bytes and return the response until the server closes the connection."""
     port = int(live.address.split(":")[2].split("/")[0])
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(request.replace(b"PORT", str(port).encode()).replace(b"TOKEN", TOKEN.encode()))
-        with suppress(OSError):  # it has refused and closed already
-            for _ in range(400 if more else 0):
-                connection.sendall(more)
+        with suppress(OSError):  # it has refusal and closed already
+            for _ in range(400 if repeated else 0):
+                connection.sendall(repeated)
             connection.shutdown(socket.SHUT_WR)
-        said = b""
-        while len(said) < 2**20:
+        content = b""
+        while len(content) < 2**20:
             try:
-                part = connection.recv(65536)
+                chunk = connection.recv(65536)
             except OSError:
                 break
-            if not part:
+            if not chunk:
                 break
-            said += part
-        return said
+            content += chunk
+        return content
 
 
 HEAD = b" HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nX-Avseg-Token: TOKEN\r\nConnection: close\r\n"
@@ -50,9 +50,9 @@ def test_raw_attacks_and_the_server_goes_on(folder: Path) -> None:
             b"/%00",
             b"/api/v/../../x",
         ):
-            said = raw(live, b"GET " + path + HEAD + b"\r\n")
-            assert b"404" in said.split(b"\r\n", 1)[0], (path, said)
-            assert b"root:" not in said
+            content = raw(live, b"GET " + path + HEAD + b"\r\n")
+            assert b"404" in content.split(b"\r\n", 1)[0], (path, content)
+            assert b"root:" not in content
         assert b" 421 " in raw(live, b"GET / HTTP/1.1\r\nHost: evil.example\r\nX-Avseg-Token: TOKEN\r\n\r\n")
         twice = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nHost: evil.example\r\nX-Avseg-Token: TOKEN\r\n\r\n"
         assert b" 200 " not in raw(live, twice).split(b"\r\n", 1)[0] + b" "
@@ -82,9 +82,9 @@ def test_changes_arrive_as_events_and_the_end_comes_soon(folder: Path) -> None:
                 assert httpx.post(
                     f"{base}{address}/do", json={"ops": ops, "base_version": 0}, headers={"x-avseg-token": TOKEN, **me}
                 ).is_success
-                told = json.loads(next(line for line in lines if line.startswith("data:"))[5:])
-                assert told["kind"] == "changed"
-                assert (told["by"], told["version"]) == ("me", 1)
+                event = json.loads(next(line for line in lines if line.startswith("data:"))[5:])
+                assert event["kind"] == "changed"
+                assert (event["by"], event["version"]) == ("me", 1)
                 live.app.state.workspace.close_event_streams()
                 assert [line for line in lines if line.startswith("data:")] == []  # the stream ends
 
@@ -98,13 +98,14 @@ def test_a_video_that_goes_away_while_it_is_open(folder: Path) -> None:
             client.post(f"{address}/open")
             (folder / "one.mp4").unlink()
             answers = [
-                client.get(f"{address}/{what}") for what in ("frames/25", "peaks?start=0&end=1&columns=9", "queue")
+                client.get(f"{address}/{resource}")
+                for resource in ("frames/25", "peaks?start=0&end=1&columns=9", "queue")
             ]
             assert all(answer.status_code < 500 for answer in answers), [answer.text for answer in answers]
             assert client.get("/api/videos").status_code == 200
 
 
-def test_a_tab_that_does_not_read_begins_anew() -> None:
+def test_a_tab_that_does_not_read_must_reload() -> None:
     async def watch() -> list[str]:
         hub = EventHub()
         stream = hub.stream()
@@ -136,7 +137,7 @@ def test_addresses(host: str, address: str) -> None:
     assert page_address(host, 5, "t", "a b.mp4") == f"{address}#a%20b.mp4"
 
 
-def test_mistakes_before_it_starts(folder: Path, tmp_path: Path) -> None:
+def test_errors_before_the_server_starts(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
         serve(tmp_path / "nothing")
     with pytest.raises(UserError, match="unknown"):

@@ -1,4 +1,4 @@
-"""No path leads out of the project's folder: not by `..`, not by links, not by odd names."""
+"""No path leads out of the project's folder, neither by `..` nor by links or unusual names."""
 
 from pathlib import Path
 
@@ -14,17 +14,17 @@ from avseg.utils.errors import UserError
     ["..", "../out", "a/../../out", "/etc", "/", "", ".", ".avseg", "a/.git/b", "a\\..\\b", "a\0b", "a\nb", "link",
      "link/deeper", "loop", "a" * 250, "a/" * 50],
 )  # fmt: skip
-def test_ways_out(tmp_path: Path, text: str) -> None:
+def test_paths_that_lead_out_are_refused(tmp_path: Path, text: str) -> None:
     root = tmp_path / "project"
     root.mkdir()
     (root / "link").symlink_to(tmp_path)
     (root / "loop").symlink_to(root / "loop")
-    with pytest.raises(UserError) as refused:
+    with pytest.raises(UserError) as refusal:
         resolve_inside(root, text)
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(refusal.value)
 
 
-def test_ways_inside(tmp_path: Path) -> None:
+def test_paths_inside_are_resolved(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     assert resolve_inside(tmp_path, "a/b c/ü") == tmp_path.resolve() / "a/b c/ü"
@@ -33,19 +33,19 @@ def test_ways_inside(tmp_path: Path) -> None:
 
 def test_exports_and_imports_stay_inside(client: TestClient, video: str, folder: Path) -> None:
     outside = folder.parent
-    before = sorted(outside.rglob("*"))
-    for place in ("../out", str(outside / "out"), "a/../../out", ".avseg/one.mp4"):
-        answer = client.post(f"{video}/export", json={"format": "csv", "out": place})
-        assert answer.status_code == 400, place
-        answer = client.post(f"{video}/import", json={"format": "lu_avs", "source": place, "base_version": 0})
-        assert answer.status_code == 400, place
-    assert sorted(outside.rglob("*")) == before
+    files = sorted(outside.rglob("*"))
+    for target in ("../out", str(outside / "out"), "a/../../out", ".avseg/one.mp4"):
+        answer = client.post(f"{video}/export", json={"format": "csv", "out": target})
+        assert answer.status_code == 400, target
+        answer = client.post(f"{video}/import", json={"format": "lu_avs", "source": target, "base_version": 0})
+        assert answer.status_code == 400, target
+    assert sorted(outside.rglob("*")) == files
 
 
-def test_links_out_of_the_folder_are_no_videos(client: TestClient, folder: Path, one_video: Path) -> None:
+def test_links_out_of_the_folder_are_not_listed(client: TestClient, folder: Path, one_video: Path) -> None:
     (folder / "leads_out.mp4").symlink_to(one_video)
     (folder / "passwd.mp4").symlink_to("/etc/passwd")
-    assert [one["name"] for one in client.get("/api/videos").json()["videos"]] == ["one.mp4"]
+    assert [row["name"] for row in client.get("/api/videos").json()["videos"]] == ["one.mp4"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the page is shown is what the film and the document hold."""
+"""The page receives the content of the video and of the document."""
 
 import io
 from pathlib import Path
@@ -15,40 +15,40 @@ from tests.annotate.server.conftest import FRAMES, HEIGHT, WIDTH
 from tests.media.make_video import read_number
 
 
-def test_the_list_and_what_opening_says(client: TestClient, folder: Path) -> None:
+def test_the_list_of_videos_and_the_response_of_open(client: TestClient, folder: Path) -> None:
     (folder / "broken.mp4").write_bytes(b"this is no video")
     (folder / "notes.txt").write_text("nor this")
     listed = client.get("/api/videos").json()
-    assert [one["name"] for one in listed["videos"]] == ["broken.mp4", "one.mp4"]
-    assert [one["status"] for one in listed["videos"]] == ["broken", "new"]
+    assert [row["name"] for row in listed["videos"]] == ["broken.mp4", "one.mp4"]
+    assert [row["status"] for row in listed["videos"]] == ["broken", "new"]
     formats = client.get("/api/formats").json()
     assert "lu_avs" in formats["out"]
     assert "lu_avs" in formats["in"]
-    said = client.post(f"/api/v/{listed['videos'][1]['key']}/open").json()
-    assert said["film"].items() >= {"frames": FRAMES, "height": HEIGHT, "width": WIDTH, "has_sound": True}.items()
+    content = client.post(f"/api/v/{listed['videos'][1]['key']}/open").json()
+    assert content["film"].items() >= {"frames": FRAMES, "height": HEIGHT, "width": WIDTH, "has_sound": True}.items()
     answer = client.post(f"/api/v/{listed['videos'][0]['key']}/open")
     assert answer.status_code == 400
     assert "broken.mp4" in answer.json()["error"]
 
 
-def test_each_frame_is_the_one_that_was_asked_for(client: TestClient, video: str) -> None:
+def test_every_frame_is_the_requested_one(client: TestClient, video: str) -> None:
     for number in (0, 29, 7, 8, 13, 0):
         answer = client.get(f"{video}/frames/{number}")
         assert answer.headers["content-type"] == "image/jpeg"
         assert read_number(np.asarray(Image.open(io.BytesIO(answer.content)))) == number
 
 
-def test_a_picture_that_the_browser_has_is_not_sent_again(client: TestClient, video: str) -> None:
+def test_a_cached_frame_is_not_sent_again(client: TestClient, video: str) -> None:
     first = client.get(f"{video}/frames/3")
-    again = client.get(f"{video}/frames/3", headers={"if-none-match": first.headers["etag"]})
-    assert again.status_code == 304
-    assert again.content == b""
+    second = client.get(f"{video}/frames/3", headers={"if-none-match": first.headers["etag"]})
+    assert second.status_code == 304
+    assert second.content == b""
     other = client.get(f"{video}/frames/4", headers={"if-none-match": first.headers["etag"]})
     assert other.status_code == 200
 
 
 @pytest.mark.parametrize("path", ["frames/30", "frames/-1", "masks?start=-1&end=2", "masks?start=30&end=31"])
-def test_frames_that_are_not_there(client: TestClient, video: str, path: str) -> None:
+def test_frames_that_do_not_exist(client: TestClient, video: str, path: str) -> None:
     assert client.get(f"{video}/{path}").status_code == 404
 
 
@@ -59,7 +59,7 @@ def test_frames_that_are_not_there(client: TestClient, video: str, path: str) ->
      "spectrogram?start=0&end=inf&columns=5",
      "spectrogram?start=0&end=1&columns=5&rows=99999"],
 )  # fmt: skip
-def test_wrong_questions(client: TestClient, video: str, path: str) -> None:
+def test_invalid_queries(client: TestClient, video: str, path: str) -> None:
     answer = client.get(f"{video}/{path}")
     assert answer.status_code in (400, 422)
     assert set(answer.json()) == {"error"}
@@ -79,15 +79,15 @@ def test_times_waveform_and_spectrogram(client: TestClient, video: str, folder: 
 
 
 def test_sound_in_ranges(client: TestClient, video: str, folder: Path) -> None:
-    whole = Sound(folder / "one.mp4").wav().read_bytes()
+    full = Sound(folder / "one.mp4").wav().read_bytes()
     answer = client.get(f"{video}/sound.wav", headers={"range": "bytes=100-199"})
     assert answer.status_code == 206
-    assert answer.content == whole[100:200]
-    assert answer.headers["content-range"] == f"bytes 100-199/{len(whole)}"
-    assert client.get(f"{video}/sound.wav", headers={"range": f"bytes={len(whole)}-"}).status_code == 416
+    assert answer.content == full[100:200]
+    assert answer.headers["content-range"] == f"bytes 100-199/{len(full)}"
+    assert client.get(f"{video}/sound.wav", headers={"range": f"bytes={len(full)}-"}).status_code == 416
 
 
-def test_masks_are_the_documents(client: TestClient, video: str) -> None:
+def test_masks_are_those_of_the_document(client: TestClient, video: str) -> None:
     mask = np.zeros((HEIGHT, WIDTH), bool)
     mask[10:30, 20:50] = True
     ops = [
@@ -99,12 +99,12 @@ def test_masks_are_the_documents(client: TestClient, video: str) -> None:
     frames = client.get(f"{video}/masks?start=3&end=6").json()["frames"]
     assert [frame["frame"] for frame in frames] == [3, 4, 5]
     assert [len(frame["masks"]) for frame in frames] == [0, 1, 0]
-    (found,) = frames[1]["masks"]
-    np.testing.assert_array_equal(rle.decode(found["rle"]), mask)
-    assert found["by_hand"]
+    (result,) = frames[1]["masks"]
+    np.testing.assert_array_equal(rle.decode(result["rle"]), mask)
+    assert result["by_hand"]
 
 
-def test_a_video_that_is_not_open_says_so(client: TestClient) -> None:
+def test_a_video_that_is_not_open_is_refused(client: TestClient) -> None:
     (entry,) = client.get("/api/videos").json()["videos"]
     assert client.get(f"/api/v/{entry['key']}/snapshot").status_code == 409
     assert client.get("/api/v/0123456789abcdef/snapshot").status_code == 404

@@ -1,4 +1,4 @@
-"""Who is let in: every way round the token, the Host and the Origin ends in one line."""
+"""Every attempt to get around the token, the Host and the Origin check is refused in one line."""
 
 from collections.abc import Iterator
 
