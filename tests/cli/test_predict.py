@@ -23,7 +23,7 @@ from tests.predict.fake_model import FakeModel
 @pytest.fixture(autouse=True)
 def _model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A model that marks the left half of loud seconds, in place of a trained one."""
-    monkeypatch.setattr("avseg.cli.predict.load_any", lambda path: FakeModel(clip_length=2))
+    monkeypatch.setattr("avseg.cli.predict.load_model", lambda path: FakeModel(clip_length=2))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.ckpt").write_bytes(b"weights")
 

@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from avseg.models.lu_avs.build import build_long_task
 
-from avseg.data.lu_avs import read_release
+from avseg.data.lu_avs import LUAVSDataModule, read_release
 from avseg.media.video import probe
-from avseg.models.lu_avs.base import VideoTest
+from avseg.models.lu_avs.base import LongVideoModule
 from avseg.runs.configure import training_config
+from avseg.training.build import DataFacts, build_model
 from tests.media.make_video import make_video, tone
 from tests.predict.fake_model import FakeModel
 from tests.runs_for_tests import avseg
 
 LABELS = ["dog barking", "man speaking", "rain/wind"]
-WORDS = {
+OVERRIDES = {
     "mask": ["model=toy_lu_avs_mask", "model.network=tiny", "data.rate=4"],
     "box": ["model=toy_lu_avs_box", "model.network=tiny"],
     "audio": ["model=toy_lu_avs_audio", "model.smoothing.median=0"],
@@ -26,10 +26,11 @@ WORDS = {
 }
 
 
-def _make(branch: str) -> VideoTest:
+def _make(branch: str) -> LongVideoModule:
     """A run that learned nothing, and marks something in every frame."""
     torch.manual_seed(3)
-    task = build_long_task(training_config([*WORDS[branch], "data.labels=3"]), LABELS, pretrained=False).eval()
+    config = training_config([*OVERRIDES[branch], "data.labels=3"])
+    task = build_model(config, DataFacts(LUAVSDataModule.setting, tuple(LABELS)), pretrained=False).eval()
     if branch == "box":
         task.net.net.class_labels_classifier.bias.data[-1] = -10
     if branch == "audio":  # loud is a dog, whatever it is
@@ -40,17 +41,17 @@ def _make(branch: str) -> VideoTest:
 
 
 @pytest.fixture(scope="module")
-def tasks() -> dict[str, VideoTest]:
-    return {branch: _make(branch) for branch in WORDS}
+def tasks() -> dict[str, LongVideoModule]:
+    return {branch: _make(branch) for branch in OVERRIDES}
 
 
 @pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: dict[str, VideoTest]) -> None:
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: dict[str, LongVideoModule]) -> None:
     monkeypatch.chdir(tmp_path)
-    for branch in WORDS:
+    for branch in OVERRIDES:
         (tmp_path / f"{branch}.ckpt").write_bytes(b"weights")
     (tmp_path / "avs.ckpt").write_bytes(b"weights")
-    monkeypatch.setattr("avseg.cli.predict.load_any", lambda path: tasks.get(path.stem) or FakeModel(clip_length=2))
+    monkeypatch.setattr("avseg.cli.predict.load_model", lambda path: tasks.get(path.stem) or FakeModel(clip_length=2))
 
 
 def _film(name: str, **kind: object) -> Path:
@@ -182,8 +183,8 @@ def test_several_videos_are_one_release(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("branch", "words", "said"),
     [
-        ("audio", ["--rate", 3], "--rate 3: this run (audio) hears whole seconds"),
-        ("tpavi", ["--every-frame"], "--every-frame: this run (tpavi) sees five frames of each second"),
+        ("audio", ["--rate", 3], "--rate 3: this run (lu_avs_audio) classifies whole seconds"),
+        ("tpavi", ["--every-frame"], "--every-frame: this run (avs_long) takes five frames of each second"),
         ("mask", ["--rate", 0], "--rate 0: must be above 0"),
         ("mask", ["--rate", 2, "--every-frame"], "--rate 2 and --every-frame contradict each other"),
         ("box", ["--save-masks"], "--save-masks: this run predicts boxes"),

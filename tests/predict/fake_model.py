@@ -1,5 +1,7 @@
 """A model with a predictable output that remembers its input."""
 
+from types import SimpleNamespace
+
 import torch
 from torch import Tensor
 
@@ -17,6 +19,7 @@ class FakeModel(torch.nn.Module):
         self.clip_length = clip_length
         self.image_size = image_size
         self.frontend = LogMel("second")
+        self.config = SimpleNamespace(trained=True)
         self.frames: list[Tensor] = []
         self.loud: list[Tensor] = []
 

@@ -18,8 +18,8 @@ from avseg.predict import clip_predictor as module
 from avseg.predict.api import make_predictor, predict
 from avseg.predict.clip_predictor import ClipPredictor
 from avseg.predict.prediction import FramePrediction
-from avseg.training.build import build_any_data
-from avseg.training.load import load_any
+from avseg.training.build import build_data
+from avseg.training.load import load_model, saved_config
 from tests.media.make_video import make_video, read_number, tone
 from tests.predict.fake_model import FakeModel
 from tests.runs_for_tests import Command
@@ -189,13 +189,14 @@ def _write_lossless(path: Path, frames: np.ndarray, waveform: np.ndarray) -> Vid
 
 
 def test_a_prediction_equals_the_evaluation_of_the_clip(trained: Command, tmp_path: Path) -> None:
-    task = load_any(trained.run)
-    clip = build_any_data(task.config).dataset("test")[2]
-    waveform = _read_sound(Path(task.config["data"]["root"]), clip.video_id[0])
+    model = load_model(trained.run)
+    config = saved_config(model.record)
+    clip = build_data(config).dataset("test")[2]
+    waveform = _read_sound(Path(config.data.root), clip.video_id[0])
     video = _write_lossless(tmp_path / "clip.mkv", clip.frames[0].permute(0, 2, 3, 1).numpy(), waveform)
     with torch.inference_mode():
-        evaluated = task.predict_clip(clip.frames, clip.sound)[0].numpy()  # (T, h, w)
-    predicted = [frame.probability for frame in make_predictor(task).predict(video).frames]
+        evaluated = model(clip).logits[0, :, 0].sigmoid().numpy()  # (T, h, w), as `test_step` scores them
+    predicted = [frame.probability for frame in make_predictor(model).predict(video).frames]
     np.testing.assert_array_equal(np.stack(predicted), evaluated)
 
 

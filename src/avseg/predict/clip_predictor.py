@@ -9,8 +9,8 @@ padded with its last second, as the official features are.
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, product
-from typing import Protocol, TypeVar
+from itertools import product
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -23,8 +23,7 @@ from avseg.media.sound_reader import RATE, sound_seconds
 from avseg.media.video import CLOCK_ERROR, Video, official_frames
 from avseg.predict.device import inference
 from avseg.predict.prediction import FramePrediction, Sound, VideoPrediction, sound_level
-
-Item = TypeVar("Item")
+from avseg.utils.iteration import batched
 
 
 class ClipModel(Protocol):
@@ -208,10 +207,3 @@ def cut_windows(seconds: Iterable[Second], length: int) -> Iterator[Window]:
             new = 0
     if new:  # the last window ends with the video and begins with seconds that were scored before
         yield Window(list(recent), slice(len(recent) - new, len(recent)), length)
-
-
-def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Yield the items in lists of `size`; the last one may be shorter."""
-    iterator = iter(items)
-    while group := list(islice(iterator, size)):
-        yield group

@@ -91,7 +91,8 @@ class Recorder(pl.LightningModule):
         return self.weight * 1.0
 
     def test_step(self, video_id, batch_index):
-        self.tested.append((video_id, sum(len(chunk.index) for chunk in self.trainer.datamodule.stream(video_id))))
+        reader = self.trainer.datamodule.reader(video_id)
+        self.tested.append((video_id, sum(len(chunk.index) for chunk in reader.chunks())))
 
     def configure_optimizers(self):
         return torch.optim.SGD(self.parameters(), 0.1)

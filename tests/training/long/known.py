@@ -3,13 +3,16 @@
 import math
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 
 from avseg.data.lu_avs import Chunk, LUVideo, Release, second_targets, stream
 from avseg.media.frame_index import frame_index
+from avseg.media.sound_reader import sound_seconds
+from avseg.media.video import Video
 from avseg.models.lu_avs.activity import SoundActivity
 from avseg.models.lu_avs.aggregation import RegionPrediction
-from avseg.predict.long_predictor import LongPredictor
+from avseg.predict.long_predictor import LongPredictor, measure_seconds
 from avseg.predict.prediction import Sound
 
 
@@ -23,29 +26,32 @@ class Known(LongPredictor):
     """
 
     def __init__(self, release: Release, region: str, rate: float = math.inf) -> None:
-        self.release, self.region, self.rate = release, region, rate
-        self.names, self.knows_classes = release.labels, True
-        self.visual = self.audio = None
+        self.release = release
+        self.region = region
+        self.rate = rate
+        self.names = release.labels
         self.model_name = f"known {region}"
-        self.settings = {"branch": self.model_name}
+        self.settings = {"model": self.model_name}
         self.chunks = 0
 
-    def listen(self, video: LUVideo) -> Sound:
-        """The real waveform; each class is heard while it is annotated for most of a second."""
+    def listen(self, video: Video) -> Sound:
+        """Read the waveform; each class is audible while it is annotated for most of a second."""
         targets = second_targets(self._annotated(video), len(self.names))
-        plain = super().listen(video)
-        activity = SoundActivity(targets, targets > 0.5)
-        return Sound(plain.levels, plain.wave, activity if self.region != "visual" else None)
+        levels: list[float] = []
+        extrema: list[np.ndarray] = []
+        for _ in measure_seconds(sound_seconds(video), levels, extrema):
+            pass
+        return Sound(levels, np.concatenate(extrema), SoundActivity(targets, targets > 0.5))
 
-    def watch(self, video: LUVideo, sound: Sound) -> Iterator[tuple[Chunk, RegionPrediction]]:
-        """The annotations themselves."""
+    def watch(self, video: Video, sound: Sound) -> Iterator[tuple[Chunk, RegionPrediction]]:
+        """Yield the annotations themselves."""
         for chunk in stream(self._annotated(video), self.release, self.rate):
             self.chunks += 1
             scores = {label: torch.ones(len(chunk.index)) for label in chunk.sounding}
             kinds = {"mask": {"masks": chunk.masks}, "box": {"boxes": chunk.boxes}}
             yield chunk, RegionPrediction(**kinds.get(self.region, {}), scores=scores, sounding=chunk.sounding)
 
-    def _annotated(self, video: LUVideo) -> LUVideo:
+    def _annotated(self, video: Video) -> LUVideo:
         return next(known for known in self.release.videos.values() if known.path == video.path)
 
 

@@ -13,7 +13,7 @@ from avseg.models.lu_avs.build import build_long_task
 
 from avseg.audio.frontend import LogMel
 from avseg.data.lu_avs import Chunk, FrameBatch, LUVideo, SoundBatch, read_release
-from avseg.data.lu_avs.evaluation import annotated_seconds
+from avseg.data.lu_avs.evaluation import VideoReader
 from avseg.data.lu_avs.resize import Fit
 from avseg.models.lu_avs.aggregation import RegionPrediction
 from avseg.models.lu_avs.scores import VideoScores
@@ -153,7 +153,6 @@ def test_a_frame_that_two_seconds_show_counts_once(tmp_path):
     folder.mkdir()
     np.save(folder / "masks.npy", np.ones((5, 32, 48), bool))
     release = read_release(tmp_path)
-    seconds = [
-        chunk.index.tolist() for chunk, _ in annotated_seconds(release.videos["a"], Fit(32, square=True), LogMel())
-    ]
+    reader = VideoReader(release.videos["a"], rate=1.0, fit=Fit(32, square=True))
+    seconds = [chunk.index.tolist() for chunk, _ in reader.seconds(LogMel())]
     assert [number for second in seconds for number in second] == [0, 1, 2, 3, 4]

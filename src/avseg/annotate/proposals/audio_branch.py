@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from avseg.data.lu_avs import LUVideo
 from avseg.media.frame_index import FrameIndex
 from avseg.models.lu_avs.base import LongVideoModule
 from avseg.predict.long_predictor import LongPredictor
@@ -40,11 +39,9 @@ def detect_events(
     predictor = None
     if isinstance(model, LongVideoModule):
         predictor = LongPredictor(model.to(device), threshold=threshold, device=device)
-    if predictor is None or predictor.audio is None:
+    if predictor is None or not predictor.audio:
         raise UserError(f"{run} does not classify sound (model={model.config.name}); give a run of model=lu_avs_audio")
-    video = index.video
-    whole_video = LUVideo(video.path.stem, video.path, video.frame_rate, video.duration, "test", (), has_masks=False)
-    activity = predictor.listen(whole_video).activity
+    activity = predictor.listen(index.video).activity
     assert activity is not None
     active = activity.active.cpu().numpy()  # (seconds, classes) bool
     scores = activity.scores.cpu().numpy()

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pytorch_lightning as pl
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from avseg.audio.frontend import FrontEnd, LogMel
@@ -20,16 +19,16 @@ from avseg.data.loader import (
     default_workers,
     make_loader,
 )
-from avseg.data.lu_avs.batches import Chunk, collate_frames, collate_sounds
+from avseg.data.lu_avs.batches import collate_frames, collate_sounds
 from avseg.data.lu_avs.config import LUAVSConfig
+from avseg.data.lu_avs.evaluation import VideoReader
 from avseg.data.lu_avs.frames import FrameDataset
 from avseg.data.lu_avs.paths import find_paths
 from avseg.data.lu_avs.release import read_release
 from avseg.data.lu_avs.resize import Fit
 from avseg.data.lu_avs.sampling import EpochSampler, VideoShare
 from avseg.data.lu_avs.seconds import FRAMES_PER_SECOND, SecondDataset
-from avseg.data.lu_avs.sound import SoundDataset, sound_patches
-from avseg.data.lu_avs.streaming import stream
+from avseg.data.lu_avs.sound import SoundDataset
 from avseg.data.lu_avs.types import LUVideo, Release
 from avseg.data.setting import ClipSetting
 from avseg.utils.choices import check_choice
@@ -196,14 +195,9 @@ class LUAVSDataModule(pl.LightningDataModule):
         ids: Any = [video.id for video in videos]  # a list is a map-style data set
         return DataLoader(ids, batch_size=None, sampler=VideoShare(videos, get_rank(), world_size))
 
-    def stream(self, video_id: str) -> Iterator[Chunk]:
-        """Yield a video with its ground truth at the rate of the evaluation, see `avseg.data.lu_avs.stream`."""
-        video = self.release.videos[video_id]
-        return stream(video, self.release, self.rate, frames_per_chunk=self.config.frames_per_chunk, fit=self.fit)
-
-    def sound_items(self, video: LUVideo) -> Tensor:
-        """Return the items of the front end for each second of a video, (S, *shape)."""
-        return sound_patches(video, self.frontend)
+    def reader(self, video_id: str) -> VideoReader:
+        """Return the reader of a video with its ground truth at the rate of the evaluation."""
+        return VideoReader(self.release.videos[video_id], self.rate, self.fit, self.config.frames_per_chunk)
 
     def fingerprint(self) -> str:
         """Return 16 hexadecimal digits that identify the data: annotations, and each file's name and size.

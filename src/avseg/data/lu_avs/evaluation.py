@@ -1,6 +1,7 @@
-"""Inputs of the evaluation of a long video in addition to its stream: size, timeline and seconds."""
+"""Read a long video the way models predict it, with its ground truth for an evaluation."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,63 +12,80 @@ from avseg.data.lu_avs.batches import Chunk
 from avseg.data.lu_avs.ground_truth import check_video, is_sounding
 from avseg.data.lu_avs.resize import Fit
 from avseg.data.lu_avs.seconds import frames_of_second
-from avseg.data.lu_avs.sound import sound_patches
-from avseg.data.lu_avs.streaming import add_ground_truth, frame_numbers, make_chunk, read_frames
+from avseg.data.lu_avs.sound import second_item
+from avseg.data.lu_avs.streaming import add_ground_truth, frame_numbers, make_chunk, read_chunks, read_frames
 from avseg.data.lu_avs.types import LUVideo
 from avseg.media.frame_index import FrameReader, frame_index
+from avseg.media.sound_reader import sound_seconds
 
 
-def video_size(video: LUVideo) -> tuple[int, int]:
-    """Return height and width of the upright frames."""
-    info = frame_index(video.path).video
-    return info.height, info.width
+@dataclass(frozen=True)
+class VideoReader:
+    """Reads a long video in memory independent of its length; `avseg predict` reads videos without annotations.
 
-
-def timeline(video: LUVideo, rate: float) -> Chunk:
-    """Return the sounding classes at each frame of the stream; the chunk has no frames, as nothing is decoded.
-
-    Args:
-        video: with or without masks.
+    Attributes:
+        video: with its segments; without any the chunks have no ground truth.
         rate: frames per second, see `avseg.data.lu_avs.stream`.
-
-    Raises:
-        UserError: the video file is missing or damaged.
-    """
-    index = frame_index(video.path)
-    numbers = frame_numbers(index, rate)
-    chunk = make_chunk(video, index, numbers, torch.zeros(0, 3, 1, 1, dtype=torch.uint8))
-    for segment in video.segments:
-        on = torch.from_numpy(is_sounding(segment, numbers))
-        chunk.sounding[segment.label] = chunk.sounding.get(segment.label, torch.zeros_like(on)) | on
-    return chunk
-
-
-def annotated_seconds(video: LUVideo, fit: Fit, frontend: FrontEnd) -> Iterator[tuple[Chunk, Tensor]]:
-    """Yield each second as the AVS model reads it, with the ground truth at the size of the video.
-
-    Args:
-        video: with masks.
         fit: size of the frames.
-        frontend: of the model.
-
-    Yields:
-        Five frames (fewer if the video has fewer in that second), and the item of the second (*shape).
-
-    Raises:
-        UserError: the video or its arrays are missing, damaged or inconsistent.
+        frames_per_chunk: maximum number of frames in memory.
     """
-    index = frame_index(video.path)
-    check_video(video, index)
-    size = video_size(video)
-    last = -1
-    with FrameReader(index) as reader:
-        for second, patch in enumerate(sound_patches(video, frontend)):
-            numbers = np.unique(frames_of_second(index, second))
-            numbers = numbers[numbers > last]  # at a low rate two seconds may show the same frame; it counts once
-            if not len(numbers):
-                continue
-            last = numbers[-1]
-            frames = read_frames(index, numbers, fit.size(*size), reader)
-            chunk = make_chunk(video, index, numbers, frames)
-            add_ground_truth(chunk, video, size)
-            yield chunk, patch
+
+    video: LUVideo
+    rate: float
+    fit: Fit
+    frames_per_chunk: int = 8
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the upright frames."""
+        info = frame_index(self.video.path).video
+        return info.height, info.width
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield frames on a regular time grid, see `avseg.data.lu_avs.stream`."""
+        return read_chunks(self.video, self.rate, self.frames_per_chunk, self.fit)
+
+    def waveforms(self) -> Iterator[np.ndarray]:
+        """Yield the sound of each second, see `sound_seconds`."""
+        return sound_seconds(frame_index(self.video.path).video)
+
+    def timeline(self) -> Chunk:
+        """Return the sounding classes at each frame of the grid; the chunk has no frames, as nothing is decoded.
+
+        Raises:
+            UserError: the video file is missing or damaged.
+        """
+        index = frame_index(self.video.path)
+        numbers = frame_numbers(index, self.rate)
+        chunk = make_chunk(self.video, index, numbers, torch.zeros(0, 3, 1, 1, dtype=torch.uint8))
+        for segment in self.video.segments:
+            on = torch.from_numpy(is_sounding(segment, numbers))
+            chunk.sounding[segment.label] = chunk.sounding.get(segment.label, torch.zeros_like(on)) | on
+        return chunk
+
+    def seconds(self, frontend: FrontEnd) -> Iterator[tuple[Chunk, Tensor]]:
+        """Yield each second as the AVS model reads it.
+
+        Args:
+            frontend: of the model.
+
+        Yields:
+            Five frames (fewer if the video has fewer in that second), and the item of the second (*shape).
+
+        Raises:
+            UserError: the video or its arrays are missing, damaged or inconsistent.
+        """
+        index = frame_index(self.video.path)
+        check_video(self.video, index)
+        last = -1
+        with FrameReader(index) as reader:
+            for second, waveform in enumerate(self.waveforms()):
+                numbers = np.unique(frames_of_second(index, second))
+                numbers = numbers[numbers > last]  # at a low rate two seconds may show the same frame; it counts once
+                if not len(numbers):
+                    continue
+                last = numbers[-1]
+                frames = read_frames(index, numbers, self.fit.size(*self.size), reader)
+                chunk = make_chunk(self.video, index, numbers, frames)
+                add_ground_truth(chunk, self.video, self.size)
+                yield chunk, second_item(waveform, frontend)

@@ -32,11 +32,18 @@ def sound_patches(video: LUVideo, frontend: FrontEnd) -> Tensor:
     Raises:
         UserError: the file is missing or damaged.
     """
-    # one second at a time: for all at once the log-mel front end needs half a megabyte per second
     items = []
     for waveform in sound_seconds(frame_index(video.path).video):
-        items.append(fit_to_frames(frontend(torch.from_numpy(waveform), RATE), 1))  # (1, *shape)
-    return torch.cat(items)
+        items.append(second_item(waveform, frontend))
+    return torch.stack(items)
+
+
+def second_item(waveform: np.ndarray, frontend: FrontEnd) -> Tensor:
+    """Convert the sound of one second to one item (*shape).
+
+    Of a whole video at once the log-mel front end would need half a megabyte per second.
+    """
+    return fit_to_frames(frontend(torch.from_numpy(waveform), RATE), 1)[0]
 
 
 def second_targets(video: LUVideo, num_classes: int, share: float = 0.5) -> Tensor:

@@ -35,6 +35,11 @@ def stream(
     """
     if video.id not in release.videos:
         raise UserError(f"video '{video.id}' is not in this release of {len(release.videos)} videos")
+    yield from read_chunks(video, rate, frames_per_chunk, fit)
+
+
+def read_chunks(video: LUVideo, rate: float, frames_per_chunk: int, fit: Fit) -> Iterator[Chunk]:
+    """Yield the frames of a video of any release, see `stream`."""
     index = frame_index(video.path)
     check_video(video, index)
     numbers = frame_numbers(index, rate)

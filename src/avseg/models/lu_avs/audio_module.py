@@ -1,20 +1,27 @@
 """The audio branch of the strong baseline: the classes that sound in each second (LU-AVS, supplementary text)."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
+from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics.classification import MultilabelF1Score
 
-from avseg.data.lu_avs import LUAVSDataModule, SoundBatch
-from avseg.data.lu_avs.evaluation import timeline
+from avseg.data.lu_avs import SoundBatch
+from avseg.data.lu_avs.evaluation import VideoReader
+from avseg.data.lu_avs.sound import second_item
 from avseg.models.experiment import BuildContext
-from avseg.models.lu_avs.activity import Smoothing, SoundActivity, sound_activity
+from avseg.models.lu_avs.activity import SoundActivity, sound_activity
 from avseg.models.lu_avs.aggregation import aggregate
 from avseg.models.lu_avs.audio_branch import AudioBranch
 from avseg.models.lu_avs.audio_loss import SoundLoss
 from avseg.models.lu_avs.base import BranchModule, Choices, Predictions
 from avseg.models.lu_avs.config import AudioBranchConfig
+from avseg.utils.iteration import batched
+
+SECONDS_PER_CHUNK = 64  # of sound in a forward pass over a whole video
 
 
 class AudioModule(BranchModule):
@@ -25,6 +32,8 @@ class AudioModule(BranchModule):
         context: the classes and the audio encoder.
     """
 
+    fixed_frames: ClassVar[str] = "classifies whole seconds"
+    classifies_sound: ClassVar[bool] = True
     region = "none"
     modality = "A"
     monitor = "val/f1"
@@ -69,22 +78,20 @@ class AudioModule(BranchModule):
         self.log("val/f1", self.val_f1.compute(), sync_dist=False)
         self.val_f1.reset()
 
-    def activity(self, items: Tensor, smoothing: Smoothing) -> SoundActivity:
-        """The classes that sound in a whole video, smoothed in time.
+    def probabilities(self, waveforms: Iterable[np.ndarray]) -> Tensor:
+        """Compute the probabilities (S, K) of the classes in each of S seconds, before smoothing."""
+        assert self.frontend is not None
+        chunks = [torch.zeros(0, len(self.labels), device=self.device)]
+        for seconds in batched(waveforms, SECONDS_PER_CHUNK):
+            items = torch.stack([second_item(waveform, self.frontend) for waveform in seconds])
+            chunks.append(self(items[None].to(self.device))[0].float().sigmoid())
+        return torch.cat(chunks)
 
-        Args:
-            items: of the front end, (S, *shape), one per second.
-            smoothing: of probabilities to intervals.
-        """
-        chunks: list[Tensor] = []
-        for chunk in torch.split(items, 64):
-            chunks.append(self(chunk[None].to(self.device))[0].float().sigmoid())
-        probabilities = torch.cat(chunks) if chunks else torch.zeros(0, len(self.labels), device=self.device)
-        return sound_activity(probabilities, smoothing)
+    def listen(self, waveforms: Iterable[np.ndarray]) -> SoundActivity:
+        """Classify the sound of a whole video, smoothed in time."""
+        return sound_activity(self.probabilities(waveforms), self.smoothing)
 
-    def predict_video(self, data: LUAVSDataModule, video_id: str) -> Predictions:
+    def predict_frames(self, reader: VideoReader, activity: SoundActivity | None) -> Predictions:
         """The times at which each class sounds; no frame is decoded."""
-        video = data.release.videos[video_id]
-        chunk = timeline(video, data.rate)
-        activity = self.activity(data.sound_items(video), self.smoothing)
+        chunk = reader.timeline()
         yield chunk, aggregate(None, chunk.seconds, (0, 0), activity, self.aggregation)

@@ -1,18 +1,21 @@
 """Base of all models of long videos: a test that streams each video and scores it as a whole."""
 
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from copy import copy
+from dataclasses import asdict, replace
 from math import isnan
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from avseg.config.schema import OptimizerConfig, Plain
-from avseg.data.lu_avs import Chunk, LUAVSDataModule
+from avseg.data.lu_avs import Chunk, Fit, LUAVSDataModule
+from avseg.data.lu_avs.evaluation import VideoReader
 from avseg.models.experiment import BuildContext, ExperimentModule, Row
-from avseg.models.lu_avs.activity import Smoothing
+from avseg.models.lu_avs.activity import Smoothing, SoundActivity
 from avseg.models.lu_avs.aggregation import Aggregation, RegionPrediction
 from avseg.models.lu_avs.config import BranchConfig, ScoreConfig
 from avseg.models.lu_avs.groups import appearance_groups
@@ -31,10 +34,16 @@ class LongVideoModule(ExperimentModule):
     Attributes:
         region: what is scored, "mask", "box" or "none" (times alone).
         modality: "V", "A" or "AV".
+        fixed_frames: the reason why the frames to predict cannot be chosen; "" if they can.
+        square_frames: frames are resized to a square.
+        classifies_sound: `listen` returns the classes of the sound.
         tested_on: properties of the data of the last test.
     """
 
     rows_file: ClassVar[str] = "per_video.csv"
+    fixed_frames: ClassVar[str] = ""
+    square_frames: ClassVar[bool] = False
+    classifies_sound: ClassVar[bool] = False
 
     region = "mask"
     modality = "V"
@@ -61,9 +70,50 @@ class LongVideoModule(ExperimentModule):
         """Refuse options that do not exist; raises `UserError`."""
         self.new_video_scores()
 
-    def predict_video(self, data: LUAVSDataModule, video_id: str) -> Predictions:
-        """A few frames at a time with what is predicted in them."""
+    @property
+    def frame_fit(self) -> Fit:
+        """The size of the frames of the training."""
+        data = self.record["data"]
+        return Fit(data["image_size"], data["long_side"], square=self.square_frames)
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes that are predicted."""
+        return self.labels
+
+    @property
+    def prediction_settings(self) -> dict[str, Plain]:
+        """The options that a prediction depends on, for its record."""
         raise NotImplementedError
+
+    def with_threshold(self, threshold: float) -> Self:
+        """Return a copy with another threshold that shares the weights."""
+        raise NotImplementedError
+
+    def listen(self, waveforms: Iterable[np.ndarray]) -> SoundActivity | None:
+        """Classify the sound of a whole video.
+
+        Args:
+            waveforms: of each second, (16000,) float32.
+
+        Returns:
+            None for a model that does not classify sound; the waveforms are not consumed then.
+        """
+        return None
+
+    def predict_frames(self, reader: VideoReader, activity: SoundActivity | None) -> Predictions:
+        """Yield a few frames at a time with their prediction; the same in evaluation and `avseg predict`.
+
+        Args:
+            reader: of the video.
+            activity: of its sound, from `listen`.
+        """
+        raise NotImplementedError
+
+    def predict_video(self, data: LUAVSDataModule, video_id: str) -> Predictions:
+        """Predict a video of a release."""
+        reader = data.reader(video_id)
+        return self.predict_frames(reader, self.listen(reader.waveforms()))
 
     def setup(self, stage: str) -> None:
         """Check that the data has the labels of the training; raises `UserError`."""
@@ -155,6 +205,27 @@ class BranchModule(LongVideoModule):
     def smoothing(self) -> Smoothing:
         """How probabilities per second become intervals."""
         return Smoothing(**asdict(self.config.smoothing))
+
+    @property
+    def prediction_settings(self) -> dict[str, Plain]:
+        """Aggregation and smoothing, where they are used."""
+        settings: dict[str, Plain] = {}
+        if self.modality != "A":
+            settings["aggregation"] = asdict(self.config.aggregation) | {"modality": self.modality}
+        if self.classifies_sound:
+            settings["smoothing"] = asdict(self.config.smoothing)
+        return settings
+
+    def with_threshold(self, threshold: float) -> Self:
+        """Change the threshold of the sound's probabilities, of a visual branch alone that of the regions' scores."""
+        changed = copy(self)
+        if self.classifies_sound:
+            smoothing = replace(self.config.smoothing, threshold=threshold)
+            changed.config = replace(self.config, smoothing=smoothing)
+        else:
+            aggregation = replace(self.config.aggregation, threshold=threshold)
+            changed.config = replace(self.config, aggregation=aggregation)
+        return changed
 
     def log_terms(self, terms: dict[str, Tensor], size: int) -> Tensor:
         """Log the terms of a loss and return their sum."""

@@ -1,10 +1,15 @@
 """The strong baseline: the visual branch says what is there, the audio branch when it sounds (LU-AVS, Figure 3)."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
+from typing import ClassVar
 
-from avseg.data.lu_avs import LUAVSDataModule
-from avseg.data.lu_avs.evaluation import video_size
+import numpy as np
+
+from avseg.data.lu_avs import Fit
+from avseg.data.lu_avs.evaluation import VideoReader
 from avseg.models.experiment import BuildContext
+from avseg.models.lu_avs.activity import SoundActivity, sound_activity
 from avseg.models.lu_avs.aggregation import aggregate
 from avseg.models.lu_avs.audio_module import AudioModule
 from avseg.models.lu_avs.base import BranchModule, Choices, Predictions
@@ -24,6 +29,7 @@ class StrongModule(BranchModule):
         UserError: the branches know different classes.
     """
 
+    classifies_sound: ClassVar[bool] = True
     modality = "AV"
     config: StrongConfig
 
@@ -52,11 +58,17 @@ class StrongModule(BranchModule):
         choices["smoothing"] = asdict(self.config.smoothing)
         return choices | super().choices
 
-    def predict_video(self, data: LUAVSDataModule, video_id: str) -> Predictions:
-        """The sound of the whole video first, then its frames a few at a time."""
-        video = data.release.videos[video_id]
-        activity = self.audio.activity(data.sound_items(video), self.smoothing)
-        size = video_size(video)
-        for chunk in data.stream(video_id):
+    @property
+    def frame_fit(self) -> Fit:
+        """The size of the frames of the training of the visual branch."""
+        return self.visual.frame_fit
+
+    def listen(self, waveforms: Iterable[np.ndarray]) -> SoundActivity:
+        """Classify the sound by the audio branch, with the smoothing of the composition."""
+        return sound_activity(self.audio.probabilities(waveforms), self.smoothing)
+
+    def predict_frames(self, reader: VideoReader, activity: SoundActivity | None) -> Predictions:
+        """Keep the regions of the visual branch while their class sounds."""
+        for chunk in reader.chunks():
             queries = self.visual(chunk.frames.to(self.device))
-            yield chunk, aggregate(queries, chunk.seconds, size, activity, self.aggregation)
+            yield chunk, aggregate(queries, chunk.seconds, reader.size, activity, self.aggregation)

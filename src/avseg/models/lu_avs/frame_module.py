@@ -7,10 +7,11 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from avseg.config.schema import Plain
-from avseg.data.lu_avs import Chunk, FrameBatch, LUAVSDataModule
-from avseg.data.lu_avs.evaluation import video_size
+from avseg.data.lu_avs import FrameBatch
+from avseg.data.lu_avs.evaluation import VideoReader
 from avseg.models.experiment import BuildContext
-from avseg.models.lu_avs.aggregation import RegionPrediction, aggregate
+from avseg.models.lu_avs.activity import SoundActivity
+from avseg.models.lu_avs.aggregation import aggregate
 from avseg.models.lu_avs.base import BranchModule, Choices, Predictions
 from avseg.models.lu_avs.box_branch import BoxBranch
 from avseg.models.lu_avs.box_loss import BoxQueryLoss, to_relative
@@ -147,12 +148,8 @@ class FrameModule(BranchModule):
         self.log("val/iou", self.val_iou.compute(), sync_dist=False)
         self.val_iou.reset()
 
-    def predict_video(self, data: LUAVSDataModule, video_id: str) -> Predictions:
+    def predict_frames(self, reader: VideoReader, activity: SoundActivity | None) -> Predictions:
         """Without sound: every object that the branch is sure of."""
-        size = video_size(data.release.videos[video_id])
-        for chunk in data.stream(video_id):
-            yield chunk, self.predict_chunk(chunk, size)
-
-    def predict_chunk(self, chunk: Chunk, size: tuple[int, int]) -> RegionPrediction:
-        """The regions in a chunk at the video's size."""
-        return aggregate(self(chunk.frames.to(self.device)), chunk.seconds, size, None, self.aggregation)
+        for chunk in reader.chunks():
+            queries = self(chunk.frames.to(self.device))
+            yield chunk, aggregate(queries, chunk.seconds, reader.size, activity, self.aggregation)

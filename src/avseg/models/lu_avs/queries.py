@@ -28,12 +28,12 @@ class QueryOutput(NamedTuple):
         return (*self.auxiliary, self._replace(auxiliary=()))
 
 
-def to_pixels(logits: Tensor, size: tuple[int, int]) -> Tensor:
-    """Convert mask logits (n, h, w) to masks (n, H, W) bool: sigmoid, bilinear to `size` = (H, W), above 0.5."""
+def to_pixels(logits: Tensor, size: tuple[int, int], threshold: float = 0.5) -> Tensor:
+    """Convert mask logits (n, h, w) to masks (n, H, W) bool: sigmoid, bilinear to `size` = (H, W), threshold."""
     if not len(logits):
         return torch.zeros(0, *size, dtype=torch.bool, device=logits.device)
     probabilities = logits.float().sigmoid()[None]  # (1, n, h, w)
-    return functional.interpolate(probabilities, size=size, mode="bilinear", align_corners=False)[0] > 0.5
+    return functional.interpolate(probabilities, size=size, mode="bilinear", align_corners=False)[0] > threshold
 
 
 def to_corners(boxes: Tensor, size: tuple[int, int]) -> Tensor:

@@ -1,13 +1,16 @@
 """The AVS model on long videos, as the LU-AVS paper adapts it: one second of sound, five frames of it (Table 2)."""
 
-import torch
-from torch import Tensor
+from copy import copy
+from typing import ClassVar, Self
 
-from avseg.data.lu_avs import Chunk, LUAVSDataModule
-from avseg.data.lu_avs.evaluation import annotated_seconds, video_size
+import torch
+
+from avseg.config.schema import Plain
+from avseg.data.lu_avs.evaluation import VideoReader
 from avseg.data.lu_avs.seconds import FRAMES_PER_SECOND
 from avseg.models.avs.module import AVSModule
 from avseg.models.experiment import BuildContext
+from avseg.models.lu_avs.activity import SoundActivity
 from avseg.models.lu_avs.aggregation import RegionPrediction
 from avseg.models.lu_avs.base import Choices, LongVideoModule, Predictions
 from avseg.models.lu_avs.config import LongAVSConfig
@@ -22,7 +25,10 @@ class LongAVSModule(LongVideoModule, AVSModule):  # type: ignore[misc]  # tested
         context: the data that it is built for.
     """
 
+    fixed_frames: ClassVar[str] = "takes five frames of each second"
+    square_frames: ClassVar[bool] = True
     modality = "AV"
+    threshold = 0.5  # of the probability that a pixel sounds
     config: LongAVSConfig
 
     def __init__(self, config: LongAVSConfig, context: BuildContext) -> None:
@@ -33,14 +39,27 @@ class LongAVSModule(LongVideoModule, AVSModule):  # type: ignore[misc]  # tested
         """The rate is that of the training, not one of the evaluation."""
         return super().choices | {"data": {"labels": len(self.labels), "rate": FRAMES_PER_SECOND}}
 
-    def predict_video(self, data: LUAVSDataModule, video_id: str) -> Predictions:
-        """Second by second."""
-        video = data.release.videos[video_id]
-        for chunk, sound in annotated_seconds(video, data.fit, data.frontend):
-            yield chunk, self.predict_chunk(chunk, sound, video_size(video))
+    @property
+    def class_names(self) -> list[str]:
+        """One name for everything that sounds."""
+        return ["sounding"]
 
-    def predict_chunk(self, chunk: Chunk, sound: Tensor, size: tuple[int, int]) -> RegionPrediction:
-        """The sounding pixels of the five frames of a second at the video's size; `sound` is one item (*shape)."""
-        items = sound.expand(1, len(chunk.frames), *sound.shape).to(self.device)  # (1, 5, *shape)
-        probabilities = self.predict_batch(chunk.frames[None].to(self.device), items)[0]
-        return RegionPrediction(masks={0: to_pixels(torch.logit(probabilities, eps=1e-6), size)})
+    @property
+    def prediction_settings(self) -> dict[str, Plain]:
+        """Rate and threshold of the probability that a pixel sounds."""
+        return {"rate": FRAMES_PER_SECOND, "threshold": self.threshold}
+
+    def with_threshold(self, threshold: float) -> Self:
+        """Change the probability above which a pixel sounds."""
+        changed = copy(self)
+        changed.threshold = threshold
+        return changed
+
+    def predict_frames(self, reader: VideoReader, activity: SoundActivity | None) -> Predictions:
+        """Predict the sounding pixels of the five frames of each second, with the sound of that second."""
+        assert self.frontend is not None
+        for chunk, item in reader.seconds(self.frontend):
+            sound = item.expand(1, len(chunk.frames), *item.shape).to(self.device)  # (1, 5, *shape)
+            probabilities = self.predict_batch(chunk.frames[None].to(self.device), sound)[0]
+            masks = to_pixels(torch.logit(probabilities, eps=1e-6), reader.size, self.threshold)
+            yield chunk, RegionPrediction(masks={0: masks})
