@@ -166,7 +166,7 @@ def _add_pack(subverbs: Commands) -> None:
     add("--setting", choices=tuple(SETTINGS), required=True)
     add("--size", type=int, default=224, help="side of the frames, as in data.image_size; default: 224")
     add("--splits", nargs="+", choices=SPLITS, metavar="SPLIT", help="default: all that have clips")
-    add("--hop", default="vggish", help="of the log-mel patches, as in data.hop; default: vggish")
+    add("--hop", default="vggish", help="of the log-mel patches, as in audio.hop; default: vggish")
     add("--audio", default="auto", help="auto, wav or log_mel, as in data.audio; default: auto")
     text = "AVSS: colours that belong to no class, error, background or nearest; default: background"
     add("--stray", default="background", help=text)
