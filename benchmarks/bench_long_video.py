@@ -10,37 +10,38 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
-from avseg.models.lu_avs.build import build_long_task
 from rich.console import Console
 from rich.table import Table
 
-from avseg.data.lu_avs import LUAVSConfig, LUAVSDataModule
-from avseg.models.lu_avs.audio_module import SoundBranchTask
-from avseg.models.lu_avs.base import VideoTest
-from avseg.models.lu_avs.composition import StrongBaselineTask
-from avseg.models.lu_avs.frame_module import FrameBranchTask
+from avseg.config.schema import TrainConfig
+from avseg.data.lu_avs import LUAVSDataModule
+from avseg.models.experiment import ExperimentModule
+from avseg.models.lu_avs.base import LongVideoModule
 from avseg.runs.configure import training_config
+from avseg.training.build import build_data, build_model, data_facts
 from avseg.utils.errors import UserError
 from avseg.utils.files import atomic_file
 from avseg.utils.memory import return_free_memory
 from benchmarks.bench_predict import write_video
 
 LABELS = [f"class {number}" for number in range(88)]
-PAPER = {
-    "mask": ["model=lu_avs_mask"],
-    "box": ["model=lu_avs_box"],
-    "audio": ["model=lu_avs_audio", "audio.weights=random"],
-}
+PAPER = {"mask": ["model=lu_avs_mask"], "box": ["model=lu_avs_box"], "audio": ["model=lu_avs_audio"]}
+PAPER_STRONG = {"mask": ["model=lu_avs_strong_mask"], "box": ["model=lu_avs_strong_box"]}
 SMALL = {
     "mask": ["model=toy_lu_avs_mask", "data.image_size=64"],
     "box": ["model=toy_lu_avs_box", "data.image_size=64"],
     "audio": ["model=toy_lu_avs_audio"],
+}
+SMALL_STRONG = {
+    "mask": ["model=toy_lu_avs_strong_mask", "data.image_size=64"],
+    "box": ["model=toy_lu_avs_strong_box", "data.image_size=64"],
 }
 
 
@@ -76,32 +77,41 @@ def write_release(root: Path, seconds: int, size: tuple[int, int], rate: int = 2
         masks[:, : height // 2, : width // 2] = True
 
 
-def tasks(overrides_by_branch: dict[str, list[str]]) -> Iterator[tuple[str, VideoTest]]:
-    """Build the branches with random weights, and their compositions."""
+def modules(common: list[str], *, small: bool) -> Iterator[tuple[str, LongVideoModule, LUAVSDataModule]]:
+    """Build the branches with random weights, and their compositions, each with its data.
+
+    Args:
+        common: overrides of every configuration.
+        small: toy networks instead of the paper's.
+    """
     torch.manual_seed(0)
-    built: dict[str, VideoTest] = {}
-    for name, overrides in overrides_by_branch.items():
-        config = training_config(overrides)
-        config["branch"]["pretrained"] = False
-        built[name] = build_long_task(config, LABELS).eval()
-        yield f"{name}, {'A' if name == 'audio' else 'V'}", built[name]
-    for name in ("mask", "box"):
-        visual, audio = built[name], built["audio"]
-        assert isinstance(visual, FrameBranchTask)
-        assert isinstance(audio, SoundBranchTask)
-        config = training_config(overrides_by_branch[name])
-        # random weights predict half of the classes
-        config["branch"]["smoothing"]["threshold"] = 0.5
-        yield f"{name}, A&V", StrongBaselineTask(config, visual, audio).eval()
+    branches: dict[str, ExperimentModule] = {}
+    for name, overrides in (SMALL if small else PAPER).items():
+        config = training_config([*overrides, *common])
+        branches[name], data = _build(config)
+        yield f"{name}, {'A' if name == 'audio' else 'V'}", cast(LongVideoModule, branches[name]), data
+    for name, overrides in (SMALL_STRONG if small else PAPER_STRONG).items():
+        # at this threshold random weights predict half of the classes
+        config = training_config([*overrides, *common, "model.smoothing.threshold=0.5"])
+        module, data = _build(config, {"visual": branches[name], "audio": branches["audio"]})
+        yield f"{name}, A&V", cast(LongVideoModule, module), data
 
 
-def speed(name: str, task: VideoTest, data: LUAVSDataModule, seconds: int, device: str) -> Speed:
+def _build(
+    config: TrainConfig, parts: Mapping[str, ExperimentModule] | None = None
+) -> tuple[ExperimentModule, LUAVSDataModule]:
+    data: LUAVSDataModule = build_data(config)
+    return build_model(config, data_facts(data), pretrained=False, parts=parts).eval(), data
+
+
+def speed(name: str, module: LongVideoModule, data: LUAVSDataModule, seconds: int, device: str) -> Speed:
     """Evaluate the video once."""
-    task.to(device)
-    scores, video = task.new_scores().to(device), data.release.videos["a"]
+    module.to(device)
+    scores = module.new_video_scores().to(device)
+    video = data.release.videos["a"]
     wall, processor = time.perf_counter(), time.process_time()
     with torch.inference_mode():
-        for chunk, prediction in task.predict_video(data, "a"):
+        for chunk, prediction in module.predict_video(data, "a"):
             scores.update(video, chunk, prediction)
             return_free_memory()
     scores.compute()
@@ -111,18 +121,14 @@ def speed(name: str, task: VideoTest, data: LUAVSDataModule, seconds: int, devic
 
 
 def measure(seconds: int, rate: float, size: tuple[int, int], device: str, *, small: bool) -> list[Speed]:
-    """All modalities on a made video of so many seconds, evaluated at `rate` frames per second."""
-    speeds = []
+    """Measure all modalities on a synthetic video of `seconds`, evaluated at `rate` frames per second."""
+    speeds: list[Speed] = []
     with tempfile.TemporaryDirectory() as folder:
         write_release(Path(folder), seconds, size)
-        for name, task in tasks(SMALL if small else PAPER):
-            own = task.config["data"]
-            options = {"long_side": own["options"].get("long_side"), "rate": rate, "skip_missing": True}
-            branch = "box" if task.region == "box" else "mask"
-            data = LUAVSDataModule(
-                LUAVSConfig(root=folder, image_size=own["image_size"], num_workers=0, **options), branch
-            )
-            speeds.append(speed(name, task, data, seconds, device))
+        common = [f"data.root={folder}", f"data.rate={rate}", "data.skip_missing=true", "data.num_workers=0"]
+        common.append(f"data.labels={len(LABELS)}")
+        for name, module, data in modules(common, small=small):
+            speeds.append(speed(name, module, data, seconds, device))
     return speeds
 
 
