@@ -15,8 +15,8 @@ from avseg.utils.errors import UserError
 from tests.runs_for_tests import SMALL, avseg
 
 
-def error_of(words, outputs=None):
-    command = avseg([str(word) for word in words])
+def error_of(arguments):
+    command = avseg([str(argument) for argument in arguments])
     lines = command.err.strip().splitlines()
     assert command.code == 2, command
     assert len(lines) == 1, command.err
@@ -32,7 +32,7 @@ def test_help_has_an_example(verb, capsys):
 
 
 def test_help_imports_nothing_heavy():
-    # the promise is half a second; the reason why it is kept can be tested without a clock
+    # it must answer in half a second; the reason is tested without a clock
     heavy = ("torch", "numpy", "hydra", "pytorch_lightning", "av")
     code = "import sys; from avseg.cli.main import build_parser; build_parser().format_help(); "
     code += f"print([name for name in {heavy} if name in sys.modules])"
@@ -59,8 +59,8 @@ def test_the_function_of_every_verb_exists(name, parser):
 
 
 def test_an_option_is_taken_from_a_command_line():
-    words = ["--plugin", "a", "train", "x=1", "--plugin=b", "-m", "--plugins"]
-    assert take_option(words, "--plugin") == (["train", "x=1", "-m", "--plugins"], ["a", "b"])
+    command_line = ["--plugin", "a", "train", "x=1", "--plugin=b", "-m", "--plugins"]
+    assert take_option(command_line, "--plugin") == (["train", "x=1", "-m", "--plugins"], ["a", "b"])
     with pytest.raises(UserError, match="--plugin: a value is missing"):
         take_option(["train", "--plugin"], "--plugin")
 
@@ -94,17 +94,19 @@ def test_an_unknown_backbone_names_near_ones(ms3_root, tmp_path):
 
 
 def test_stage_five(ms3_root, tmp_path):
-    assert "stage 5" in error_of(["train", *SMALL, "fusion.stages=[5]", f"data.root={ms3_root}"])
+    assert "fusion.stages.0=5 is not allowed; it must be 1, 2, 3 or 4" in error_of(
+        ["train", *SMALL, "fusion.stages=[5]", f"data.root={ms3_root}"]
+    )
 
 
 def test_an_override_that_does_not_exist():
-    assert "'optimizer.lr'" in error_of(["train", "optimizer.lrr=1"])
+    assert "'optimizer.lrr' does not exist; did you mean 'lr'?" in error_of(["train", "optimizer.lrr=1"])
 
 
 def test_no_weights_without_the_internet_says_where_to_put_the_file(ms3_root, tmp_path, monkeypatch):
     monkeypatch.setenv("AVSEG_CACHE", str(tmp_path / "cache"))
-    words = ["train", *SMALL, "audio=vggish", f"data.root={ms3_root}", f"paths.outputs={tmp_path}/out"]
-    line = error_of(words)
+    arguments = ["train", *SMALL, "audio=vggish", f"data.root={ms3_root}", f"paths.outputs={tmp_path}/out"]
+    line = error_of(arguments)
     assert "vggish-10086976.pth" in line
     assert str(tmp_path / "cache") in line
 
@@ -125,8 +127,8 @@ def test_a_checkpoint_with_code_never_runs(how, tmp_path):
         torch.save(content, path)
     else:
         path.write_bytes(pickle.dumps(content))
-    for words in (["evaluate", f"checkpoint={path}"], ["convert", path, "--out", tmp_path / "x.pth"]):
-        assert str(path) in error_of(words)
+    for arguments in (["evaluate", f"checkpoint={path}"], ["convert", path, "--out", tmp_path / "x.pth"]):
+        assert str(path) in error_of(arguments)
     assert not mark.exists()
 
 
@@ -144,9 +146,9 @@ def test_a_checkpoint_cannot_name_foreign_code(trained, tmp_path):
     assert "not allowed" in error_of(["evaluate", f"checkpoint={path}"])
 
 
-def test_a_file_that_is_no_checkpoint(tmp_path):
+def test_a_file_that_is_not_a_checkpoint(tmp_path):
     (tmp_path / "note.ckpt").write_text("{}")
-    assert "is no checkpoint" in error_of(["evaluate", f"checkpoint={tmp_path}/note.ckpt"])
+    assert "is not a checkpoint" in error_of(["evaluate", f"checkpoint={tmp_path}/note.ckpt"])
 
 
 @pytest.mark.parametrize("config", [None, {}, {"fusion": {}}])
@@ -171,7 +173,7 @@ def test_a_file_in_the_way_of_a_folder_is_one_line(tmp_path):
     assert str(tmp_path / "file") in error_of(["data", "toy", "--out", tmp_path / "file" / "set"])
 
 
-def test_a_file_that_is_no_folder_for_outputs(ms3_root, tmp_path):
+def test_a_file_instead_of_the_outputs_folder(ms3_root, tmp_path):
     (tmp_path / "file").touch()
     line = error_of(["train", *SMALL, f"data.root={ms3_root}", f"paths.outputs={tmp_path}/file"])
     assert "paths.outputs" in line
@@ -185,16 +187,16 @@ def test_a_full_disk_is_one_line(monkeypatch, ms3_root, tmp_path):
             file.flush()
 
     monkeypatch.setattr("avseg.training.callbacks.write_rows", full)
-    words = ["train", *SMALL, f"data.root={ms3_root}", f"paths.outputs={tmp_path}/out", "trainer.max_epochs=1"]
-    assert "no space left" in error_of(words)
+    arguments = ["train", *SMALL, f"data.root={ms3_root}", f"paths.outputs={tmp_path}/out", "trainer.max_epochs=1"]
+    assert "no space left" in error_of(arguments)
     assert not list(tmp_path.glob("out/*/*/*/result.json"))
     assert not list(tmp_path.rglob("*.part*"))
 
 
-def test_ctrl_c_is_told_in_one_line_and_can_be_continued(ms3_root, tmp_path):
+def test_ctrl_c_is_one_line_and_can_be_continued(ms3_root, tmp_path):
     import signal
 
-    words = [
+    arguments = [
         "train",
         *SMALL,
         f"data.root={ms3_root}",
@@ -203,7 +205,7 @@ def test_ctrl_c_is_told_in_one_line_and_can_be_continued(ms3_root, tmp_path):
         "callbacks=none",
     ]
     process = subprocess.Popen(
-        [sys.executable, "-m", "avseg", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "avseg", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not list(tmp_path.glob("out/*/*/*/checkpoints/last.ckpt")):

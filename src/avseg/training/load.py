@@ -93,6 +93,8 @@ def saved_config(values: dict[str, Plain], choices: dict[str, Plain] | None = No
     """
     if is_first_edition(values):
         values = convert_config(values)
+    if not values.get("model"):
+        raise UserError("its configuration has no model; another version of avseg made it")
     if choices:
         values = values | {"model": _with_choices(values["model"], choices)}
     return train_config(values)
