@@ -14,7 +14,7 @@ from avseg.data.setting import SPLITS
 from avseg.utils.errors import UserError, nearest
 
 _SUBSETS = {"train": "train", "training": "train", "val": "val", "validation": "val", "test": "test", "testing": "test"}
-_LARGEST = 1e15
+_LARGEST = 1e15  # larger integers do not fit into a float
 
 
 @dataclass(frozen=True)
@@ -125,5 +125,4 @@ class _EntryReader:
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    # larger integers do not fit into a float
     return isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) > _LARGEST

@@ -123,14 +123,14 @@ def collate_frames(batches: Sequence[FrameBatch]) -> FrameBatch:
         video_classes += batch.video_classes
         video_id += batch.video_id
     return FrameBatch(
-        frames=torch.cat(frames),
+        frames=torch.cat(frames),  # (B, 3, H, W)
         masks=None if batches[0].masks is None else masks,
         boxes=boxes,
         classes=classes,
         video_classes=video_classes,
         video_id=video_id,
-        index=torch.cat([batch.index for batch in batches]),
-        sizes=torch.cat([batch.sizes for batch in batches]),
+        index=torch.cat([batch.index for batch in batches]),  # (B,)
+        sizes=torch.cat([batch.sizes for batch in batches]),  # (B, 2)
     )
 
 

@@ -32,7 +32,7 @@ class LUAVSConfig(DataConfig):
 
     name: str = "lu_avs"
     setting: str = "lu_avs"
-    image_size: AtLeastOne | None = None
+    image_size: AtLeastOne | None = None  # "auto" in conf/data/lu_avs.yaml takes that of the model
     long_side: AtLeastOne | None = None
     labels: AtLeastOne | None = None
     per_video: AtLeastOne = 8

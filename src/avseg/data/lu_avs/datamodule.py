@@ -37,12 +37,7 @@ from avseg.utils.errors import UserError
 
 Reads = Literal["mask", "box", "audio", "avs"]
 READS: tuple[str, ...] = get_args(Reads)
-_COLLATE: dict[str, Collate] = {
-    "mask": collate_frames,
-    "box": collate_frames,
-    "audio": collate_sounds,
-    "avs": collate_clips,
-}
+_COLLATE: dict[str, Collate] = {"audio": collate_sounds, "avs": collate_clips}
 
 
 class LUAVSDataModule(pl.LightningDataModule):
@@ -78,7 +73,7 @@ class LUAVSDataModule(pl.LightningDataModule):
             raise UserError("data.image_size is null; clips need a number, 224 in the paper")
         self.config = config
         self.reads = reads
-        self.frontend = frontend or LogMel("second")
+        self.frontend = frontend or LogMel("second")  # the visual branches do not read sound
         if reads in ("audio", "avs") and not self.frontend.per_frame:
             raise UserError(f"the front end {self.frontend.name} has one item per clip; LU-AVS needs one per second")
         self.seed = seed
@@ -90,11 +85,7 @@ class LUAVSDataModule(pl.LightningDataModule):
 
     @cached_property
     def release(self) -> Release:
-        """All videos and labels.
-
-        Raises:
-            UserError: see `read_release`; a number of labels other than configured.
-        """
+        """All videos and labels; errors as in `read_release`, or if the number of labels is not the configured one."""
         release = read_release(self.root, skip_missing=self.config.skip_missing)
         count = len(release.labels)
         if self.config.labels not in (None, count):
@@ -114,13 +105,9 @@ class LUAVSDataModule(pl.LightningDataModule):
         return len(self.labels)
 
     def setup(self, stage: str) -> None:
-        """Check the release and the batch size before anything starts.
-
-        Raises:
-            UserError: see `read_release`; no video for a split; a batch size that the processes cannot share.
-        """
+        """Check the release, the splits of a stage and the batch size before anything starts."""
         for split in ("train", "val") if stage == "fit" else (self.test_split,):
-            self.videos(split)
+            self.videos(split)  # raises if there are none
         batch_size_per_process(self.config.batch_size)
 
     def videos(self, split: str) -> list[LUVideo]:
@@ -135,20 +122,17 @@ class LUAVSDataModule(pl.LightningDataModule):
         return videos
 
     def _is_usable(self, video: LUVideo) -> bool:
+        # boxes are computed from masks if there is no bbox.npy, but both need the folder of the segment
         if self.reads == "box":
             return all(segment.folder for segment in video.segments)
         return video.has_masks or self.reads == "audio"
 
     def dataset(self, split: str) -> Dataset[Any]:
-        """Return the items of a split.
-
-        Raises:
-            UserError: see `videos`.
-        """
+        """Return the items of a split; errors as in `videos`."""
         config = self.config
         videos = self.videos(split)
         if self.reads == "audio":
-            window = config.window if split == "train" else None
+            window = config.window if split == "train" else None  # validation reads whole sounds
             return SoundDataset(
                 videos, self.num_classes, self.frontend, window=window, share=config.share, seed=self.seed
             )
@@ -200,21 +184,19 @@ class LUAVSDataModule(pl.LightningDataModule):
         return VideoReader(self.release.videos[video_id], self.rate, self.fit, self.config.frames_per_chunk)
 
     def fingerprint(self) -> str:
-        """Return 16 hexadecimal digits that identify the data: annotations, and each file's name and size.
-
-        Raises:
-            UserError: see `read_release`.
-        """
+        """Return 16 hexadecimal digits that identify the data: annotations, and each file's name and size."""
         digest = hashlib.sha256()
         for path in find_paths(self.root).annotation_files:
             digest.update(path.name.encode() + path.read_bytes())
+        # sizes instead of contents, as a release has hundreds of gigabytes
         for video_id in sorted(self.release.videos):
             for path in _files(self.release.videos[video_id]):
                 digest.update(f"{path.parent.name}/{path.name}:{path.stat().st_size}\n".encode())
         return digest.hexdigest()[:16]
 
     def _make_loader(self, dataset: Dataset[Any], sampler: Sampler[Any]) -> GuardedLoader:
-        return make_loader(dataset, sampler, self.config.batch_size, self.num_workers, _COLLATE[self.reads])
+        collate = _COLLATE.get(self.reads, collate_frames)
+        return make_loader(dataset, sampler, self.config.batch_size, self.num_workers, collate)
 
 
 def _files(video: LUVideo) -> Iterator[Path]:

@@ -56,7 +56,7 @@ class VideoReader:
             UserError: the video file is missing or damaged.
         """
         index = frame_index(self.video.path)
-        numbers = frame_numbers(index, self.rate)
+        numbers = frame_numbers(index, self.rate)  # (n,)
         chunk = make_chunk(self.video, index, numbers, torch.zeros(0, 3, 1, 1, dtype=torch.uint8))
         for segment in self.video.segments:
             on = torch.from_numpy(is_sounding(segment, numbers))
@@ -66,11 +66,8 @@ class VideoReader:
     def seconds(self, frontend: FrontEnd) -> Iterator[tuple[Chunk, Tensor]]:
         """Yield each second as the AVS model reads it.
 
-        Args:
-            frontend: of the model.
-
         Yields:
-            Five frames (fewer if the video has fewer in that second), and the item of the second (*shape).
+            Five frames (fewer if the video has fewer in that second), and the item of the front end, (*shape).
 
         Raises:
             UserError: the video or its arrays are missing, damaged or inconsistent.
@@ -85,7 +82,7 @@ class VideoReader:
                 if not len(numbers):
                     continue
                 last = numbers[-1]
-                frames = read_frames(index, numbers, self.fit.size(*self.size), reader)
+                frames = read_frames(index, numbers, self.fit.size(*self.size), reader)  # (n, 3, h, w)
                 chunk = make_chunk(self.video, index, numbers, frames)
                 add_ground_truth(chunk, self.video, self.size)
                 yield chunk, second_item(waveform, frontend)

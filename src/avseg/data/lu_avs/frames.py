@@ -53,7 +53,7 @@ class FrameDataset(Dataset[FrameBatch]):
         video = self.videos[position // self.per_video]
         index = frame_index(video.path)
         check_video(video, index)
-        sounding = sounding_frames(video, index)
+        sounding = sounding_frames(video, index)  # (N,)
         number = draw_index(sounding, position % self.per_video, self.per_video, self.silent_share, rng)
         in_training = isinstance(key, tuple)
         return self._read(video, index, number, in_training and bool(rng.uniform() < self.mirror))
@@ -78,14 +78,7 @@ class FrameDataset(Dataset[FrameBatch]):
 
 
 def objects_at(video: LUVideo, index: FrameIndex, number: int, with_masks: bool) -> Objects:
-    """Return the visible sounding objects of a frame, one for each segment, at the size of the video.
-
-    Args:
-        video: with its segments.
-        index: frame index of the video.
-        number: frame number.
-        with_masks: masks and boxes, or boxes only.
-    """
+    """Return the visible sounding objects of frame `number`, one for each segment, at the size of the video."""
     size = (index.video.height, index.video.width)
     frames = np.array([number])
     masks = [torch.zeros(0, *size, dtype=torch.bool)]

@@ -16,8 +16,8 @@ from avseg.media.frame_index import FrameIndex
 from avseg.utils.errors import UserError
 
 MASKS, BOXES = "masks.npy", "bbox.npy"
-Boxes = npt.NDArray[np.float32]
-Masks = npt.NDArray[np.bool_]
+Boxes = npt.NDArray[np.float32]  # (n, 4)
+Masks = npt.NDArray[np.bool_]  # (n, H, W)
 
 
 def check_video(video: LUVideo, index: FrameIndex) -> None:
@@ -62,7 +62,7 @@ def segment_masks(segment: Segment, frames: npt.NDArray[np.int64], size: tuple[i
     Raises:
         UserError: see `check_video`.
     """
-    masks = np.zeros((len(frames), *size), np.bool_)
+    masks = np.zeros((len(frames), *size), np.bool_)  # (n, H, W)
     on = is_sounding(segment, frames)
     if segment.folder is not None and on.any():
         rows = _open_rows(segment, segment.folder / MASKS, size)
@@ -105,10 +105,10 @@ def boxes_around(masks: Masks) -> Boxes:
     """Compute the bounding boxes of masks, (n, H, W) -> (n, 4) in pixels; NaN for an empty mask."""
     boxes = np.full((len(masks), 4), np.nan, np.float32)
     for box, mask in zip(boxes, masks, strict=True):
-        rows = np.flatnonzero(mask.any(axis=1))
-        columns = np.flatnonzero(mask.any(axis=0))
+        rows = np.flatnonzero(mask.any(axis=1))  # y of the pixels
+        columns = np.flatnonzero(mask.any(axis=0))  # x of the pixels
         if len(rows):
-            box[:] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+            box[:] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1  # left, top, right, bottom
     return boxes
 
 
@@ -117,7 +117,7 @@ def cut_boxes(boxes: Boxes, size: tuple[int, int]) -> Boxes:
     height, width = size
     with np.errstate(invalid="ignore"):
         cut = np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
-        is_inside = (cut[:, 2] > cut[:, 0]) & (cut[:, 3] > cut[:, 1])
+        is_inside = (cut[:, 2] > cut[:, 0]) & (cut[:, 3] > cut[:, 1])  # (n,); False for NaN
     return np.where(is_inside[:, None], cut, np.nan).astype(np.float32)
 
 
@@ -137,7 +137,7 @@ def _open_rows(segment: Segment, path: Path, size: tuple[int, int] | None) -> np
             f"{path.parent} holds {len(rows)} rows for a segment of {length} frames ({segment.start}-{segment.end}); "
             "they may differ by one; download it again or correct the segment"
         )
-    return rows[:length]
+    return rows[:length]  # without a surplus row
 
 
 def _map_array(path: Path) -> npt.NDArray[np.generic]:

@@ -69,7 +69,7 @@ def find_paths(root: Path) -> ReleasePaths:
             f"{root} is not a folder; download LU-AVS there or run `avseg data toy --setting lu_avs --out {root}`"
         )
     paths = ReleasePaths(root)
-    level = [root]
+    level = [root]  # folders at the current depth
     for _ in range(_MAX_DEPTH):
         subfolders: list[Path] = []
         for folder in level:
@@ -85,7 +85,7 @@ def _scan_folder(folder: Path, paths: ReleasePaths) -> list[Path]:
     """Add the content of a folder to `paths`; return the subfolders to search."""
     subfolders = []
     with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
+        for entry in sorted(entries, key=lambda entry: entry.name):  # independent of the file system
             path = folder / entry.name
             if entry.is_dir():
                 if parsed := parse_folder_name(entry.name):

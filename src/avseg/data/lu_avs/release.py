@@ -25,7 +25,7 @@ def read_release(root: Path | str, *, skip_missing: bool = False) -> Release:
     for path in paths.annotation_files:
         entries += read_annotations(path)
     label_ids = _read_label_ids(entries)
-    labels = sorted(label_ids, key=label_ids.__getitem__)
+    labels = sorted(label_ids, key=label_ids.__getitem__)  # class index = rank of the label_id
     entry_by_id: dict[str, Entry] = {}
     videos: dict[str, LUVideo] = {}
     for entry in entries:
@@ -44,11 +44,7 @@ def has_masks(entry: Entry) -> bool:
 
 
 def _read_label_ids(entries: Iterable[Entry]) -> dict[str, int]:
-    """Return the label_id of each label.
-
-    Raises:
-        UserError: a label with two ids, or an id with two labels.
-    """
+    """Return the label_id of each label; refuse a label with two ids or an id with two labels."""
     ids: dict[str, int] = {}
     labels: dict[int, str] = {}
     for entry in entries:
@@ -81,7 +77,7 @@ def _make_video(entry: Entry, paths: ReleasePaths, labels: list[str]) -> LUVideo
             f"{entry.file}: video '{entry.id}' was not found below {paths.root}; unpack the videos there, "
             "or set skip_missing to continue without it"
         )
-    fps = entry.fps or _frame_rate(path)
+    fps = entry.fps or _frame_rate(path)  # UnAV-100 has no frame rates
     segments = []
     for start, end, label in _segments_in_frames(entry, fps):
         folder = _segment_folder(entry, paths, label, start, end)
@@ -96,7 +92,7 @@ def _segments_in_frames(entry: Entry, fps: float) -> list[tuple[int, int, str]]:
     segments = []
     for start, end, label, _ in entry.segments:
         first = round(start * scale)
-        segments.append((first, max(round(end * scale), first + 1), label))
+        segments.append((first, max(round(end * scale), first + 1), label))  # at least one frame
     return segments
 
 

@@ -40,9 +40,9 @@ class Fit:
             return height, width
         if self.square:
             return self.short_side, self.short_side
-        scale = self.short_side / min(height, width)
+        scale = self.short_side / min(height, width)  # keeps the aspect ratio
         if self.long_side is not None:
-            scale = min(scale, self.long_side / max(height, width))
+            scale = min(scale, self.long_side / max(height, width))  # the limit wins over the short side
         return max(round(height * scale), 1), max(round(width * scale), 1)
 
 
@@ -66,7 +66,7 @@ class Objects:
         """Return the objects at another frame size (masks: nearest), without objects that have no pixel left."""
         if size == self.size:
             return self
-        boxes = v2.resize(self._tv_boxes(), list(size)).as_subclass(Tensor)
+        boxes = v2.resize(self._tv_boxes(), list(size)).as_subclass(Tensor)  # (n, 4)
         if self.masks is None:
             return Objects(None, boxes, self.classes, size)
         # not as tv_tensors.Mask: its nearest takes the upper left pixel, which shifts masks relative to their frame

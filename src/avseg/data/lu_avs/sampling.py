@@ -40,7 +40,7 @@ class VideoShare(Sampler[int]):
 
     def __init__(self, videos: Sequence[LUVideo], rank: int, world_size: int) -> None:
         order = sorted(range(len(videos)), key=lambda i: (-videos[i].duration, videos[i].id))
-        self.indices = order[rank::world_size]
+        self.indices = order[rank::world_size]  # similar total lengths for all processes
 
     def __iter__(self) -> Iterator[int]:
         """Return the indices into the list of videos."""
@@ -54,7 +54,7 @@ class VideoShare(Sampler[int]):
 def split_key(seed: int, key: Key) -> tuple[int, np.random.Generator]:
     """Return the index of a key and the generator of its random draws; without an epoch they are always the same."""
     epoch, index = key if isinstance(key, tuple) else (-1, key)
-    return index, np.random.default_rng([seed, epoch + 1, index])
+    return index, np.random.default_rng([seed, epoch + 1, index])  # entries must not be negative
 
 
 def draw_index(
@@ -70,8 +70,8 @@ def draw_index(
         rng: generator of the draw.
     """
     silent = bool(rng.uniform() < silent_share)
-    candidates = np.flatnonzero(sounding != silent)
+    candidates = np.flatnonzero(sounding != silent)  # (m,)
     if not len(candidates):
-        candidates = np.arange(len(sounding))
+        candidates = np.arange(len(sounding))  # all sound, or all are silent
     position = rng.uniform(len(candidates) * stratum / strata, len(candidates) * (stratum + 1) / strata)
     return int(candidates[min(int(position), len(candidates) - 1)])

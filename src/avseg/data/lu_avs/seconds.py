@@ -63,7 +63,7 @@ class SecondDataset(Dataset[Clip]):
         position, rng = split_key(self.seed, key)
         video = self.videos[position // self.per_video]
         targets = second_targets(video, len(self.labels))  # (S, K)
-        sounding = targets.any(1).numpy()
+        sounding = targets.any(1).numpy()  # (S,)
         second = draw_index(sounding, position % self.per_video, self.per_video, self.silent_share, rng)
         check_video(video, frame_index(video.path))
         sound = self.cache.get_or_compute(video.id, lambda: sound_patches(video, self.frontend))  # (S, *shape)
@@ -79,18 +79,14 @@ def frames_of_second(index: FrameIndex, second: int) -> np.ndarray:
 
 
 def second_clip(video: LUVideo, second: int, patch: Tensor, fit: Fit) -> Clip:
-    """Read one second of a video as a batch of one clip of five frames, each with the sound of the whole second.
+    """Read one second as a batch of one clip of five frames, each with the sound of the whole second.
 
-    Args:
-        video: without masks the clip is not annotated.
-        second: from 0.
-        patch: item of the front end for the second, (*shape).
-        fit: size of the frames.
+    Without masks the clip is not annotated. `patch` is the item of the front end for the second, (*shape).
     """
     index = frame_index(video.path)
-    numbers = frames_of_second(index, second)
+    numbers = frames_of_second(index, second)  # (5,)
     size = (index.video.height, index.video.width)
-    sounding = np.zeros((FRAMES_PER_SECOND, *size), np.bool_)
+    sounding = np.zeros((FRAMES_PER_SECOND, *size), np.bool_)  # (5, H, W)
     for segment in video.segments if video.has_masks else ():
         sounding |= segment_masks(segment, numbers, size)
     frames = read_frames(index, numbers, fit.size(*size))  # (5, 3, h, w)

@@ -22,12 +22,8 @@ CACHED_VIDEOS = 128  # epochs read each video again; a minute of log-mel patches
 def sound_patches(video: LUVideo, frontend: FrontEnd) -> Tensor:
     """Compute the item of the front end for each second, such as the log-mel patch: exactly one, so without drift.
 
-    Args:
-        video: silent if it has no sound track.
-        frontend: of the model; it gets the sound of one second at a time.
-
     Returns:
-        (S, *shape) float32, S = `frame_index(video.path).video.seconds`.
+        (S, *shape) float32, S = `frame_index(video.path).video.seconds`. A video without a sound track is silent.
 
     Raises:
         UserError: the file is missing or damaged.
@@ -47,15 +43,9 @@ def second_item(waveform: np.ndarray, frontend: FrontEnd) -> Tensor:
 
 
 def second_targets(video: LUVideo, num_classes: int, share: float = 0.5) -> Tensor:
-    """Compute the classes that sound in each second.
+    """Return the classes that sound in each second, (S, K) float32 of 0 and 1.
 
-    Args:
-        video: with its segments.
-        num_classes: K.
-        share: share of the second (of the existing part of the last one) that a class must sound to count.
-
-    Returns:
-        (S, K) float32 of 0 and 1.
+    A class must sound for at least `share` of the second (of the existing part of the last one).
     """
     return (class_coverage(video, num_classes) >= share - 1e-6).float()
 
@@ -65,11 +55,11 @@ def class_coverage(video: LUVideo, num_classes: int) -> Tensor:
     index = frame_index(video.path)
     edges = index.edges()  # (N + 1,) seconds
     seconds = index.video.seconds
-    bounds = np.minimum(np.arange(seconds + 1), edges[-1])
+    bounds = np.minimum(np.arange(seconds + 1), edges[-1])  # (S + 1,)
     lengths = np.maximum(np.diff(bounds), 1e-9)  # of each second; the last one may be shorter
-    shares = np.zeros((seconds, num_classes), np.float32)
+    shares = np.zeros((seconds, num_classes), np.float32)  # (S, K)
     for label in video.classes:
-        frame_lengths = np.diff(edges) * sounding_frames(video, index, label)
+        frame_lengths = np.diff(edges) * sounding_frames(video, index, label)  # (N,) seconds, 0 for silent frames
         sounding_time = np.append(0.0, np.cumsum(frame_lengths))  # up to each edge
         shares[:, label] = np.diff(np.interp(bounds, edges, sounding_time)) / lengths
     return torch.from_numpy(shares)

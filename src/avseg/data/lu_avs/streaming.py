@@ -42,12 +42,12 @@ def read_chunks(video: LUVideo, rate: float, frames_per_chunk: int, fit: Fit) ->
     """Yield the frames of a video of any release, see `stream`."""
     index = frame_index(video.path)
     check_video(video, index)
-    numbers = frame_numbers(index, rate)
+    numbers = frame_numbers(index, rate)  # (N,)
     size = (index.video.height, index.video.width)
     with FrameReader(index, cache=2) as reader:
         for begin in range(0, len(numbers), frames_per_chunk):
-            chunk_numbers = numbers[begin : begin + frames_per_chunk]
-            frames = read_frames(index, chunk_numbers, fit.size(*size), reader)
+            chunk_numbers = numbers[begin : begin + frames_per_chunk]  # (n,)
+            frames = read_frames(index, chunk_numbers, fit.size(*size), reader)  # (n, 3, h, w)
             chunk = make_chunk(video, index, chunk_numbers, frames)
             add_ground_truth(chunk, video, size)
             yield chunk
@@ -86,17 +86,11 @@ def read_frames(
 
 
 def add_ground_truth(chunk: Chunk, video: LUVideo, size: tuple[int, int]) -> None:
-    """Add masks, boxes and audibility of the classes that sound in a chunk.
-
-    Args:
-        chunk: with its frame numbers.
-        video: with its segments.
-        size: height and width of the video.
-    """
+    """Add masks, boxes and audibility of the classes that sound in a chunk; `size` is height and width of the video."""
     frames = chunk.index.numpy()
     boxes: dict[int, list[list[npt.NDArray[np.float32]]]] = {}  # by class, then by frame
     for segment in video.segments:
-        on = is_sounding(segment, frames)
+        on = is_sounding(segment, frames)  # (n,)
         if not on.any():
             continue
         label = segment.label

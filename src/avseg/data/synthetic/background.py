@@ -62,7 +62,7 @@ def crop_photo(path: Path, rng: np.random.Generator, size: int) -> NDArray[np.ui
 
 def _pale_colours(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
     """Draw (count, 3) colours of low saturation around one brightness."""
-    grey = rng.uniform(70, 190) + rng.normal(0, 18, (count, 1))
+    grey = rng.uniform(70, 190) + rng.normal(0, 18, (count, 1))  # brightness of each colour
     return np.asarray(grey + rng.normal(0, 12, (count, 3)))
 
 

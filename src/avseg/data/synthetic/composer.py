@@ -18,12 +18,12 @@ from avseg.utils.errors import UserError, nearest
 
 SOUND_SUFFIXES = (".wav", ".ogg", ".flac")
 CLASS_FILE = "classes.csv"
-_MAX_ACTORS = 3
-_SILENT_PEAK = 1e-3
-_BLOCK = SAMPLE_RATE // 50
+_MAX_ACTORS = 3  # in one clip
+_SILENT_PEAK = 1e-3  # relative to full scale
+_BLOCK = SAMPLE_RATE // 50  # samples, 20 ms
 _PAUSE_DB = -36.0  # below the loudest block
 _LONGEST_PAUSE = 5  # blocks of 20 ms
-_CROSSFADE = SAMPLE_RATE // 50
+_CROSSFADE = SAMPLE_RATE // 50  # samples, 20 ms
 
 
 @dataclass(frozen=True)
@@ -100,16 +100,10 @@ class CutoutCast:
 
 
 def loop_sound(wave: NDArray[np.float32], samples: int, start: int) -> NDArray[np.float32]:
-    """Repeat a sound without clicks by fading its end into its beginning.
-
-    Args:
-        wave: (n,).
-        samples: length of the result.
-        start: first sample within the sound.
-    """
+    """Repeat a sound (n,) from sample `start` to (samples,), without clicks: its end fades into its beginning."""
     fade = min(_CROSSFADE, len(wave) // 4)
     ramp = np.linspace(0, 1, fade, dtype=np.float32)
-    body = wave[: len(wave) - fade].copy()
+    body = wave[: len(wave) - fade].copy()  # what is repeated
     body[:fade] = body[:fade] * ramp + wave[len(wave) - fade :] * (1 - ramp)
     return np.asarray(body[np.arange(start, start + samples) % len(body)])
 
@@ -124,7 +118,7 @@ def read_sound(path: Path) -> NDArray[np.float32]:
         wave, rate = soundfile.read(path, dtype="float32", always_2d=True)  # (n, channels)
     except (soundfile.SoundFileError, OSError) as error:
         raise UserError(f"{path} is not a readable sound ({error}); replace it or remove the pair") from error
-    mono = wave.mean(axis=1) if len(wave) else np.zeros(1, np.float32)
+    mono = wave.mean(axis=1) if len(wave) else np.zeros(1, np.float32)  # (n,)
     if not np.isfinite(mono).all():
         raise UserError(f"{path} contains NaN or infinite samples; replace it or remove the pair")
     if float(np.abs(mono).max()) < _SILENT_PEAK:
@@ -135,16 +129,9 @@ def read_sound(path: Path) -> NDArray[np.float32]:
 
 
 def without_pauses(wave: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Shorten quiet stretches to 0.1 s and trim them at both ends.
-
-    Args:
-        wave: (n,) at 16 kHz, not silent.
-
-    Returns:
-        (m,), a whole number of blocks of 20 ms.
-    """
+    """Shorten quiet stretches of a sound to 0.1 s and trim them at both ends, in blocks of 20 ms: (n,) -> (m,)."""
     blocks = np.pad(wave, (0, -len(wave) % _BLOCK)).reshape(-1, _BLOCK)  # (blocks, samples)
-    level = np.sqrt((blocks**2).mean(axis=1))
+    level = np.sqrt((blocks**2).mean(axis=1))  # RMS of each block, (blocks,)
     loud = level > level.max() * 10 ** (_PAUSE_DB / 20)
     keep = np.zeros(len(loud), dtype=np.bool_)
     quiet_blocks = _LONGEST_PAUSE  # trims the start
@@ -168,15 +155,9 @@ def read_sprite(path: Path) -> NDArray[np.uint8]:
     except (OSError, UnidentifiedImageError, SyntaxError) as error:
         raise UserError(f"{path} is not a readable image ({error}); replace it or remove the pair") from error
     opaque = np.asarray(image)[..., 3] >= 128  # (h, w)
-    problem = None
-    if not has_alpha:
-        problem = "has no alpha channel"
-    elif opaque.all():
-        problem = "has no transparent pixel"
-    elif not opaque.any():
-        problem = "has no opaque pixel"
-    if problem:
-        raise UserError(f"{path} {problem}; cut the object out (RGBA, transparent around it) or remove the pair")
+    if not has_alpha or opaque.all() or not opaque.any():
+        missing = "alpha channel" if not has_alpha else "transparent pixel" if opaque.all() else "opaque pixel"
+        raise UserError(f"{path} has no {missing}; cut the object out (RGBA, transparent around it) or remove the pair")
     return np.asarray(image.crop(Image.fromarray(opaque).getbbox()))
 
 
@@ -198,11 +179,7 @@ def _load_cutouts(folder: Path, classes: Sequence[str] | None) -> dict[str, list
 
 
 def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
-    """Find the images of a folder and their sounds, by stem.
-
-    Raises:
-        UserError: no folder, no image, an image without sound.
-    """
+    """Find the images of a folder and their sounds, by stem; each image must have a sound."""
     if not folder.is_dir():
         raise UserError(f"cut-outs folder {folder} does not exist; create it with `avseg data cutouts --out {folder}`")
     images = sorted(folder.glob("*.png"))
@@ -212,20 +189,19 @@ def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
         )
     pairs = {}
     for image in images:
-        sounds = [image.with_suffix(suffix) for suffix in SOUND_SUFFIXES]
-        sound = next((path for path in sounds if path.is_file()), None)
-        if sound is None:
-            raise UserError(f"{image} has no sound file; add {image.stem}{' or '.join(SOUND_SUFFIXES)}")
-        pairs[image.stem] = (image, sound)
+        pairs[image.stem] = (image, _find_sound(image))
     return pairs
 
 
-def read_classes(folder: Path) -> dict[str, str]:
-    """Read the class of each file stem from `classes.csv`; {} if the file does not exist.
+def _find_sound(image: Path) -> Path:
+    for suffix in SOUND_SUFFIXES:
+        if image.with_suffix(suffix).is_file():
+            return image.with_suffix(suffix)
+    raise UserError(f"{image} has no sound file; add {image.stem}{' or '.join(SOUND_SUFFIXES)}")
 
-    Raises:
-        UserError: the file lacks the columns `file` and `class`.
-    """
+
+def read_classes(folder: Path) -> dict[str, str]:
+    """Read the class of each file stem from `classes.csv`; {} if the file does not exist."""
     path = folder / CLASS_FILE
     if not path.is_file():
         return {}
@@ -240,4 +216,4 @@ def _draw_held_out(categories: list[str], share: float, seed: int) -> frozenset[
     """Draw the classes of the test split."""
     count = round(share * len(categories))
     order = np.random.default_rng(seed).permutation(len(categories))
-    return frozenset(categories[int(i)] for i in order[:count])
+    return frozenset(np.take(categories, order[:count]).tolist())

@@ -84,11 +84,7 @@ def obtain_cutouts(out: Path, deb: Path | None = None) -> dict[str, list[str]]:
 
 
 def fetch_package(cache: Path) -> Path:
-    """Fetch the package file with apt-get unless it is cached.
-
-    Raises:
-        UserError: no apt-get, or it failed.
-    """
+    """Fetch the package file with apt-get unless it is cached."""
     cache.mkdir(parents=True, exist_ok=True)
     cached = sorted(cache.glob(f"{PACKAGE}_*.deb"))
     if cached:

@@ -16,10 +16,10 @@ from avseg.utils.errors import UserError
 
 # official sampling at r frames per second: the frame of second l has the index int(l r + 15 r / 16)
 FRAME_OFFSET = 15 / 16
-MIN_SIZE, MAX_SIZE = 32, 1024
+MIN_SIZE, MAX_SIZE = 32, 1024  # pixels
 
-Voice = Callable[[np.random.Generator, int], NDArray[np.float32]]
-Background = Callable[[np.random.Generator, int], NDArray[np.uint8]]
+Voice = Callable[[np.random.Generator, int], NDArray[np.float32]]  # (rng, samples) -> (samples,)
+Background = Callable[[np.random.Generator, int], NDArray[np.uint8]]  # (rng, size) -> (size, size, 3)
 
 
 @dataclass(frozen=True)
@@ -132,11 +132,11 @@ class SyntheticClip:
     @property
     def masks(self) -> NDArray[np.bool_]:
         """Visible pixels of the sounding objects, (T, H, W)."""
-        return np.asarray((self.visible & self.sounding[:, :, None, None]).any(axis=1))
+        return np.asarray((self.visible & self.sounding[:, :, None, None]).any(axis=1))  # over the objects
 
     def class_masks(self, classes: dict[str, int]) -> NDArray[np.uint8]:
         """Return the class indices of the sounding pixels, (T, H, W), 0 elsewhere."""
-        labels = np.zeros(self.frames.shape[:3], dtype=np.uint8)
+        labels = np.zeros(self.frames.shape[:3], dtype=np.uint8)  # (T, H, W)
         for n, category in enumerate(self.categories):
             labels[self.visible[:, n] & self.sounding[:, n, None, None]] = classes[category]
         return labels
@@ -153,12 +153,12 @@ def generate_clip(config: SyntheticClipConfig, split: str, index: int) -> Synthe
     count = int(scene_rng.choice(config.object_counts))
     actors = config.cast.draw(scene_rng, count, split)
     background = config.background(scene_rng, config.size)  # (H, W, 3)
-    times = [second + FRAME_OFFSET for second in range(config.seconds)]
+    times = (np.arange(config.seconds) + FRAME_OFFSET).tolist()  # seconds
     sprites = [actor.sprite for actor in actors]
     objects, rendering = draw_scene(scene_rng, sprites, background, times, config.object_sizes)
 
     schedule = draw_schedule(schedule_rng, count, config.seconds, config.rules)
-    levels = sound_rng.uniform(-config.level_range_db, config.level_range_db, count)
+    levels = sound_rng.uniform(-config.level_range_db, config.level_range_db, count)  # (N,)
     voices = [actor.voice(sound_rng, config.seconds * SAMPLE_RATE) for actor in actors]
     return SyntheticClip(
         name=f"{config.cast.prefix}_{split}_{index:05d}",

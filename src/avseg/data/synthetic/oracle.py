@@ -67,11 +67,11 @@ def score_frame(visible: NDArray[np.bool_], prior: NDArray[np.float64], sounding
         prior: (2**N,), see `avseg.data.synthetic.schedule.subset_prior`.
         sounding: (N,), the objects that were drawn as sounding.
     """
-    areas = visible.reshape(len(visible), -1).sum(axis=1)
-    table = score_table(areas, visible[0].size)
+    areas = visible.reshape(len(visible), -1).sum(axis=1)  # (N,)
+    table = score_table(areas, visible[0].size)  # (2**N, 2**N)
     expected = table @ prior  # (2**N,) by predicted union
     best = int(expected.argmax())
-    truth = int(sounding @ 2 ** np.arange(len(areas)))
+    truth = int(sounding @ 2 ** np.arange(len(areas)))  # index of the set that sounds
     return BlindFrame(
         silent=bool((areas * sounding).sum() == 0),
         oracle=float(expected[best]),
@@ -93,8 +93,8 @@ def score_table(areas: NDArray[np.int64], pixels: int) -> NDArray[np.float64]:
         (2**N, 2**N): [predicted, truth]; bit i of an index stands for object i.
     """
     member = np.arange(2 ** len(areas))[:, None] >> np.arange(len(areas)) & 1  # (2**N, N)
-    total = member @ areas
-    intersection = (member * areas) @ member.T
+    total = member @ areas  # (2**N,) pixels of each set
+    intersection = (member * areas) @ member.T  # (2**N, 2**N)
     score = intersection / (total[:, None] + total[None, :] - intersection + _EPSILON)
     when_empty = (pixels - total) / (pixels + _EPSILON)
     return np.where(total[None, :] == 0, when_empty[:, None], score)

@@ -144,22 +144,19 @@ def draw_scene(
 def render_scene(objects: Sequence[SceneObject], background: NDArray[np.uint8], times: Sequence[float]) -> Rendering:
     """Render from the farthest to the nearest object; a pixel belongs to the nearest object with alpha >= 0.5.
 
-    Args:
-        objects: N objects.
-        background: (H, W, 3) with H = W.
-        times: T times in seconds.
+    The background (H, W, 3) is square, as the objects move in shares of its side; `times` are in seconds.
     """
     side = background.shape[0]
     frames = np.repeat(background[None].astype(np.float32), len(times), axis=0)  # (T, H, W, 3)
-    visible = np.zeros((len(times), len(objects), side, side), dtype=np.bool_)
-    full_area = np.zeros((len(times), len(objects)), dtype=np.int64)
+    visible = np.zeros((len(times), len(objects), side, side), dtype=np.bool_)  # (T, N, H, W)
+    full_area = np.zeros((len(times), len(objects)), dtype=np.int64)  # (T, N)
     for n in sorted(range(len(objects)), key=lambda n: -objects[n].depth):
         sprite = _downscale(objects[n], side)
         for t, time in enumerate(times):
-            layer = paste_sprite(sprite, objects[n].motion.at(time), side).astype(np.float32)
+            layer = paste_sprite(sprite, objects[n].motion.at(time), side).astype(np.float32)  # (H, W, 4)
             alpha = layer[..., 3:] / 255  # (H, W, 1)
             frames[t] = frames[t] * (1 - alpha) + layer[..., :3] * alpha
-            solid = alpha[..., 0] >= 0.5
+            solid = alpha[..., 0] >= 0.5  # (H, W)
             visible[t, :, solid] = False  # occludes all objects behind
             visible[t, n] = solid
             full_area[t, n] = solid.sum()
@@ -167,11 +164,7 @@ def render_scene(objects: Sequence[SceneObject], background: NDArray[np.uint8], 
 
 
 def paste_sprite(sprite: Image.Image, pose: Pose, side: int) -> NDArray[np.uint8]:
-    """Draw the sprite into an otherwise transparent image.
-
-    Returns:
-        (side, side, 4) uint8 RGBA.
-    """
+    """Draw the sprite into an otherwise transparent image, (side, side, 4) uint8 RGBA."""
     scale = max(sprite.size) / (pose.size * side)  # sprite pixels per image pixel
     cos = math.cos(pose.angle) * scale
     sin = math.sin(pose.angle) * scale
@@ -187,7 +180,7 @@ def paste_sprite(sprite: Image.Image, pose: Pose, side: int) -> NDArray[np.uint8
 def _downscale(scene_object: SceneObject, side: int) -> Image.Image:
     """Shrink the sprite to the largest size at which it is shown: pasting then needs no smoothing."""
     sprite = Image.fromarray(scene_object.sprite)
-    longest = math.ceil(scene_object.motion.size * (1 + scene_object.motion.size_swing) * side)
+    longest = math.ceil(scene_object.motion.size * (1 + scene_object.motion.size_swing) * side)  # pixels
     factor = min(1.0, longest / max(sprite.size))
     width = max(1, round(sprite.width * factor))
     height = max(1, round(sprite.height * factor))

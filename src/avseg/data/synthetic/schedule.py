@@ -79,7 +79,7 @@ def draw_schedule(rng: np.random.Generator, num_objects: int, seconds: int, rule
     subsets = np.stack([_draw_subset(rng, num_objects, lead) for _ in range(seconds)])  # (T, N)
     if rules.sounding == "clip":
         subsets[:] = subsets[0]
-    sounding = subsets & (rng.uniform(size=(seconds, 1)) >= rules.second_silence)
+    sounding = subsets & (rng.uniform(size=(seconds, 1)) >= rules.second_silence)  # (T, N)
     return Schedule(sounding & (not silent_clip), lead)
 
 

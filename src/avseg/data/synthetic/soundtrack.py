@@ -30,7 +30,7 @@ def mix_voices(
     Returns:
         (T * 16000,) float32; the whole mixture is scaled down if its peak exceeds 0.99.
     """
-    mixture = rng.standard_normal(len(sounding) * SAMPLE_RATE) * 10 ** (NOISE_DB / 20)
+    mixture = rng.standard_normal(len(sounding) * SAMPLE_RATE) * 10 ** (NOISE_DB / 20)  # (T * 16000,)
     for voice, active, level in zip(voices, sounding.T, levels_db, strict=True):
         mixture += voice * loudness_envelope(active) * 10 ** ((REFERENCE_DB + level) / 20)
     return limit_peak(mixture)
@@ -50,7 +50,7 @@ def loudness_envelope(active: NDArray[np.bool_]) -> NDArray[np.float32]:
         (T * 16000,) float32 in [0, 1], with fades of 20 ms.
     """
     envelope = np.zeros(len(active) * SAMPLE_RATE, dtype=np.float32)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], active.astype(np.int8), [0]])))
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], active.astype(np.int8), [0]])))  # starts and ends in turn
     for first, end in edges.reshape(-1, 2):  # each run of sounding seconds [first, end)
         lag = 0.0 if end == len(active) else min(_HOP_LAG * end, _LONGEST_PAUSE)
         start = int(first * SAMPLE_RATE)

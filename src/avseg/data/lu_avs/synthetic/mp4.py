@@ -48,6 +48,7 @@ def write_mp4(
             frame.time_base = 1 / rate
             frame.duration = until - tick
             file.mux(video.encode(frame))
+            # interleaved, as players expect it
             position = _encode_sound(file, audio, waveform, position, int(until / rate * SAMPLE_RATE))
         _encode_sound(file, audio, waveform, position, len(waveform))
         file.mux(video.encode(None))

@@ -120,7 +120,7 @@ class SyntheticVideo:
         height, width = self.shape
         top = (width - height) // 2  # scenes are square: cut to the height
         for begin in range(0, len(self.ticks), _FRAMES_PER_STEP):
-            times = self.times[begin : begin + _FRAMES_PER_STEP]
+            times = self.times[begin : begin + _FRAMES_PER_STEP]  # (n,)
             rendering = render_scene(self._lit_objects(float(times[0])), self.background, list(times))
             yield begin, rendering.frames[:, top : top + height], rendering.visible[:, :, top : top + height]
 
@@ -144,12 +144,12 @@ def generate_video(config: SyntheticVideoConfig, split: str, index: int) -> Synt
     edges = np.append(ticks, ticks[-1] + 1) / float(rate)  # (N + 1,) seconds
     actors = config.cast.draw(scene_rng, int(scene_rng.choice(_OBJECT_COUNTS)), split)
     objects = draw_objects(scene_rng, [actor.sprite for actor in actors], config.object_sizes)
-    background = config.background(scene_rng, config.shape[1])
-    frequency = scene_rng.uniform(0.05, 0.4, len(actors))
-    phase = scene_rng.uniform(0, 6.28, len(actors))
+    background = config.background(scene_rng, config.shape[1])  # (width, width, 3)
+    frequency = scene_rng.uniform(0.05, 0.4, len(actors))  # (objects,)
+    phase = scene_rng.uniform(0, 6.28, len(actors))  # (objects,)
 
     spans = draw_spans(schedule_rng, len(actors), edges[:-1], float(edges[-1]))
-    levels = sound_rng.uniform(-config.level_range_db, config.level_range_db, len(actors))
+    levels = sound_rng.uniform(-config.level_range_db, config.level_range_db, len(actors))  # (objects,)
     # whole seconds: the Fourier transforms of the voices take ten times as long at lengths with large prime factors
     voices = [actor.voice(sound_rng, math.ceil(edges[-1]) * SAMPLE_RATE) for actor in actors]
     return SyntheticVideo(

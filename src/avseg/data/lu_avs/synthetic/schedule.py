@@ -8,7 +8,7 @@ import numpy.typing as npt
 from avseg.data.synthetic.soundtrack import NOISE_DB, REFERENCE_DB, SAMPLE_RATE, fade_window, limit_peak
 
 _SOUNDS = (1.5, 7.0)  # seconds, shortest and longest sound
-_PAUSES = (1.5, 6.0)
+_PAUSES = (1.5, 6.0)  # seconds
 _NEVER_SOUNDING = 0.15  # share of the objects
 
 
@@ -30,9 +30,9 @@ def frame_ticks(rng: np.random.Generator, rate: float, duration: float, variable
         duration: seconds.
         variable: True for a variable frame rate.
     """
-    ticks = np.arange(round(duration * rate))
+    ticks = np.arange(round(duration * rate))  # all frames
     dropped = rng.uniform(size=len(ticks)) < (0.2 if variable else 0.0)
-    dropped[1:] &= ~dropped[:-1]
+    dropped[1:] &= ~dropped[:-1]  # never two in a row
     dropped[0] = False
     return ticks[~dropped]
 
@@ -42,11 +42,7 @@ def draw_spans(
 ) -> list[Span]:
     """Draw spans: each object alternates between sound and pause independently, or never sounds; at least one span.
 
-    Args:
-        rng: not used for the image.
-        num_objects: number of objects.
-        times: (N,) seconds at which each frame is shown.
-        duration: seconds.
+    `times` (N,) are the seconds at which the frames are shown.
     """
     spans: list[Span] = []
     while not spans:
@@ -95,7 +91,7 @@ def mix_spans(
     mixture = rng.standard_normal(round(float(edges[-1]) * SAMPLE_RATE)) * 10 ** (NOISE_DB / 20)
     for span in spans:
         begin = min(round(float(edges[span.start]) * SAMPLE_RATE), len(mixture))
-        end = min(round(float(edges[span.end]) * SAMPLE_RATE), len(mixture))
+        end = min(round(float(edges[span.end]) * SAMPLE_RATE), len(mixture))  # samples
         level = 10 ** ((REFERENCE_DB + levels_db[span.object_id]) / 20)
         mixture[begin:end] += voices[span.object_id][begin:end] * fade_window(end - begin) * level
     return limit_peak(mixture)

@@ -50,7 +50,7 @@ class SplitTotals:
     def add(self, video: SyntheticVideo) -> None:
         """Count a video."""
         frame_seconds = np.diff(np.append(video.times, video.duration))  # (N,)
-        silent = np.ones(len(frame_seconds), np.bool_)
+        silent = np.ones(len(frame_seconds), np.bool_)  # (N,)
         for span in video.spans:
             silent[span.start : span.end] = False
         self.videos += 1
@@ -95,17 +95,7 @@ def write_release(
 
 
 def write_video(root: Path, video: SyntheticVideo, label_ids: Mapping[str, int], split: str) -> VideoEntry:
-    """Write one video and the arrays of its segments.
-
-    Args:
-        root: of the release.
-        video: to render and write.
-        label_ids: by label, as in the annotation files of the release.
-        split: of the video.
-
-    Returns:
-        Its entry in the annotation file.
-    """
+    """Write one video and the arrays of its segments below the root; return its entry in the annotation file."""
     folders: list[Path] = []
     arrays: list[npt.NDArray[np.generic]] = []
     annotations: list[SegmentEntry] = []
@@ -113,7 +103,7 @@ def write_video(root: Path, video: SyntheticVideo, label_ids: Mapping[str, int],
         label = _label(video.actors[span.object_id].category)
         folder = root / "annotations" / folder_name(video.id, label, span.start, span.end)
         folders.append(folder)
-        arrays.append(_create_array(folder, video, span.end - span.start))
+        arrays.append(_create_array(folder, video, span.end - span.start))  # filled while the frames are rendered
         annotations.append({"segment": [span.start, span.end], "label": label, "label_id": label_ids[label]})
 
     (root / "videos").mkdir(exist_ok=True)
@@ -134,7 +124,7 @@ def _render_frames(
     video: SyntheticVideo, arrays: list[npt.NDArray[np.generic]]
 ) -> Iterator[tuple[npt.NDArray[np.uint8], int, int]]:
     """Yield the frames with their first and last tick, and fill the rows of the segments on the way."""
-    frame_ends = np.append(video.ticks[1:], video.ticks[-1] + 1)
+    frame_ends = np.append(video.ticks[1:], video.ticks[-1] + 1)  # (N,)
     for first, frames, visible in video.render():
         for span, rows in zip(video.spans, arrays, strict=True):
             _fill_rows(rows, span.start, first, visible[:, span.object_id])
@@ -194,7 +184,7 @@ def _fill_rows(rows: npt.NDArray[np.generic], start: int, first: int, masks: npt
     begin = max(first, start)
     end = min(first + len(masks), start + len(rows))
     if begin < end:
-        overlap = masks[begin - first : end - first]
+        overlap = masks[begin - first : end - first]  # (m, H, W)
         rows[begin - start : end - start] = overlap if rows.ndim == 3 else boxes_around(overlap)
 
 

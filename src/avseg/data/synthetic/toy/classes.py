@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from avseg.utils.errors import UserError
 
 MIN_CLASSES, MAX_CLASSES = 6, 12
-SPRITE_SIZE = 96
+SPRITE_SIZE = 96  # pixels
 _SUPERSAMPLING = 4
 _HUES = (("red", 0.0), ("green", 0.33), ("blue", 0.62), ("yellow", 0.15), ("magenta", 0.84), ("cyan", 0.5))
 _SHAPES = ("disk", "triangle", "cross", "square", "star", "ring")
@@ -44,11 +44,7 @@ class ToyClass:
 
 
 def make_classes(count: int) -> list[ToyClass]:
-    """Return the cycle of `count` classes.
-
-    Raises:
-        UserError: count outside 6 to 12.
-    """
+    """Return the cycle of `count` classes; 6 to 12 are allowed."""
     if not MIN_CLASSES <= count <= MAX_CLASSES:
         raise UserError(f"kinds is {count}; allowed: {MIN_CLASSES} to {MAX_CLASSES}")
     num_hues = (count + 1) // 2
@@ -96,7 +92,7 @@ def _draw_outline(pen: ImageDraw.ImageDraw, shape: str, size: int) -> None:
         if shape == "ring":
             pen.ellipse((size * 0.3, size * 0.3, size * 0.7, size * 0.7), fill=0)
         return
-    pen.polygon([(x * size, y * size) for x, y in _CORNERS[shape]], fill=255)
+    pen.polygon((np.array(_CORNERS[shape]) * size).ravel().tolist(), fill=255)  # x, y, x, y, ...
 
 
 def _star_corners(points: int = 5, inner: float = 0.48) -> list[tuple[float, float]]:

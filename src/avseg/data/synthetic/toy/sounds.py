@@ -31,7 +31,7 @@ def synthesise(class_id: int, num_classes: int, samples: int, rng: np.random.Gen
         (samples,) float32 with RMS 1.
     """
     low, high = frequency_band(class_id, num_classes)
-    time = np.arange(samples) / SAMPLE_RATE
+    time = np.arange(samples) / SAMPLE_RATE  # (samples,) seconds
     wave = _TEXTURES[class_id % len(_TEXTURES)](time, low, high, rng)
     return (wave / math.sqrt(float(np.mean(wave**2)) + 1e-12)).astype(np.float32)
 
@@ -40,7 +40,7 @@ def frequency_band(class_id: int, num_classes: int) -> tuple[float, float]:
     """Return the band of a class in Hz, (low, high); a guard of a quarter band separates neighbours."""
     # a stride coprime to the cycle visits every band once and keeps look-alikes apart
     stride = next(step for step in (5, 3, 7) if math.gcd(step, num_classes) == 1)
-    edges = np.linspace(_mel(_LOWEST), _mel(_HIGHEST), num_classes + 1)
+    edges = np.linspace(_mel(_LOWEST), _mel(_HIGHEST), num_classes + 1)  # mel
     band = class_id * stride % num_classes
     width = float(edges[1] - edges[0])
     return _hertz(float(edges[band]) + 0.125 * width), _hertz(float(edges[band + 1]) - 0.125 * width)
