@@ -116,6 +116,8 @@ def test_a_key_belongs_to_one_metric(loud_pixels):
         register_metric("miou", "mine", lambda settings: LoudPixels())
     with pytest.raises(UserError, match="a key is letters"):
         register_metric("loud/pixels", "mine", lambda settings: LoudPixels())
+    info = register_metric(loud_pixels, "loud pixels", lambda settings: LoudPixels())  # the module is imported again
+    assert METRICS[loud_pixels] == info
 
 
 def test_titles_are_read_without_torch():
