@@ -296,16 +296,12 @@ class Session:
         return segment
 
     def _run_propagation(self, run: PropagationRun, direction: str, refine: bool) -> None:
+        models = (self.segmenter, self.propagator)
         run.run(
-            self.video,
-            self.segmenter,
-            self.propagator,
-            objects=[run.segment.object_id],
-            direction=direction,
-            refine=refine,
+            self.video, *models, direction, refine,
             yield_to_urgent=lambda: self._jobs.yield_to_urgent(Priority.PROPAGATE),
             on_progress=self._report_progress,
-        )
+        )  # fmt: skip
 
     def _report_progress(self, run: PropagationRun) -> None:
         if self._on_event is None:

@@ -42,9 +42,9 @@ def test_each_tone_has_its_row_and_its_time(sound, columns, rows):
 def test_a_shade_is_a_level(sound):
     tile = spectrogram.tile(sound, 0, 4, 40, 96).astype(int)
     loud = [tile[:, 10 * second + 5].max() for second in range(3)]
-    per_db = 255 / (spectrogram.CEILING_DB - spectrogram.FLOOR_DB)
+    per_db = 255 / (spectrogram.MAX_DB - spectrogram.MIN_DB)
     assert loud[0] == 255  # -6 dB, above the ceiling
-    levels = [shade / per_db + spectrogram.FLOOR_DB for shade in loud[1:]]
+    levels = [shade / per_db + spectrogram.MIN_DB for shade in loud[1:]]
     np.testing.assert_allclose(levels, [-26, -46], atol=3)  # less what the width of a band takes
 
 
@@ -68,7 +68,7 @@ def test_a_long_stretch_takes_few_windows(sound, monkeypatch):
         spectrogram, "_windows", lambda sound, centres: (taken.append(len(centres)), windows(sound, centres))[1]
     )
     tile = spectrogram.tile(sound, 0, 3600, 30, 16)
-    assert taken == [30 * spectrogram._PER_COLUMN]
+    assert taken == [30 * spectrogram._MAX_PER_COLUMN]
     assert not tile[:, 1:].any()
 
 

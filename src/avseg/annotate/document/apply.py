@@ -213,25 +213,16 @@ def _set_results(op: ops.SetResults, state: State, stamp: int) -> Effect:
 
 
 @_effect.register
-def _accept(op: ops.Accept, state: State, stamp: int) -> Effect:
+def _accept(op: ops.Accept | ops.Unaccept, state: State, stamp: int) -> Effect:
     object_id = state.object(op.object_id).id
+    accepted = isinstance(op, ops.Accept)
     patch: Patch = {}
     for frame in op.frames:
         mark = state.visible_mark(object_id, frame)
-        if mark is None or mark.counts is None:
+        if mark is not None and mark.counts is not None:
+            patch |= _patch(state, ("mark", object_id, frame), replace(mark, accepted=accepted))
+        elif accepted:
             raise UserError(f"object {object_id} has no mask in frame {frame}; make one or leave the frame out")
-        patch |= _patch(state, ("mark", object_id, frame), replace(mark, accepted=True))
-    return Effect(patch, {object_id: _span(op.frames)})
-
-
-@_effect.register
-def _unaccept(op: ops.Unaccept, state: State, stamp: int) -> Effect:
-    object_id = state.object(op.object_id).id
-    patch: Patch = {}
-    for frame in op.frames:
-        mark = state.visible_mark(object_id, frame)
-        if mark is not None and mark.accepted:
-            patch |= _patch(state, ("mark", object_id, frame), replace(mark, accepted=False))
     return Effect(patch, {object_id: _span(op.frames)})
 
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from avseg.annotate.document.apply import Effect, compute_effect
 from avseg.annotate.document.history import Conflict, History, HistoryEntry, Step
-from avseg.annotate.document.journal import Journal, Record
-from avseg.annotate.document.models import Change, Span, VideoFacts, extend_span, union_spans
+from avseg.annotate.document.journal import Journal
+from avseg.annotate.document.models import Change, Json, Span, VideoFacts, extend_span, union_spans
 from avseg.annotate.document.operations import (
     Edit,
     Operation,
@@ -25,7 +25,7 @@ from avseg.annotate.document.operations import (
 )
 from avseg.annotate.document.queries import Queries
 from avseg.annotate.document.rle import RLE
-from avseg.annotate.document.snapshot import DocumentSnapshot, take_snapshot
+from avseg.annotate.document.snapshot import take_snapshot
 from avseg.annotate.document.state import Patch
 from avseg.utils.errors import UserError
 
@@ -146,8 +146,8 @@ class Document(Queries):
         """Repeat the step that was undone last."""
         return self.do(Redo(), base_version)
 
-    def snapshot(self) -> DocumentSnapshot:
-        """Return everything except the masks as plain JSON."""
+    def snapshot(self) -> Json:
+        """Return `take_snapshot` with "version", and the names of the operations that "undo" and "redo" affect."""
         with self._lock:
             steps, position = self._history.steps, self._history.position
             return {
@@ -240,12 +240,12 @@ class Document(Queries):
         self._history.remember(self.version, step.patch)
         return Change(self.version, direction, union_spans(frames, self._dependent_spans(spans)))
 
-    def _write(self, op: Record, now: float) -> None:
+    def _write(self, op: Json, now: float) -> None:
         if self._journal is None:
             return
         if not self._journal.lines:
             self._journal.append({"journal": FORMAT, "video": asdict(self.video)})
-        record: Record = {"version": self.version + 1, "time": now}
+        record: Json = {"version": self.version + 1, "time": now}
         group, name = self._group or (None, None)
         for key, value in (("group", group), ("as", name), ("tag", self.tag)):
             if value is not None:
@@ -279,7 +279,7 @@ class Document(Queries):
                 f"left out, all {self.version} changes before it are loaded"
             )
 
-    def _redo_record(self, record: Record) -> None:
+    def _redo_record(self, record: Json) -> None:
         name = record["do"]["op"]
         if name in ("undo", "rollback"):
             self._step(name, self._history.step_to_undo())
@@ -292,7 +292,7 @@ class Document(Queries):
             group = _Group(record["group"], record.get("as")) if "group" in record else None
             self._advance(op, effect, record["time"], group, record.get("tag"))
 
-    def _check_header(self, record: Record, path: Path) -> None:
+    def _check_header(self, record: Json, path: Path) -> None:
         if record.get("journal") != FORMAT:
             raise UserError(f"{path}: written by another version of this tool; update avseg")
         recorded = record["video"]

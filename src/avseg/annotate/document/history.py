@@ -88,21 +88,13 @@ class History:
         return any(step.run == run for step in self.steps[self.position :])
 
     def step_to_undo(self) -> Step:
-        """Return the step that undo takes back.
-
-        Raises:
-            UserError: there is none.
-        """
+        """Return the step that undo takes back; raise UserError if the history is empty."""
         if not self.position:
             raise UserError("nothing to undo")
         return self.steps[self.position - 1]
 
     def step_to_redo(self) -> Step:
-        """Return the step that redo repeats.
-
-        Raises:
-            UserError: there is none.
-        """
+        """Return the step that redo repeats; raise UserError if nothing was undone."""
         if self.position == len(self.steps):
             raise UserError("nothing to redo")
         return self.steps[self.position]

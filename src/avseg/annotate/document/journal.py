@@ -11,11 +11,9 @@ import zlib
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
-from typing import Any
 
+from avseg.annotate.document.models import Json
 from avseg.utils.errors import UserError
-
-Record = dict[str, Any]  # a line of the journal as JSON
 
 _TAIL_LENGTH = len(',"check":"01234567"}\n')
 
@@ -41,7 +39,7 @@ class Journal:
         self._file: FileIO | None = None
         self._broken = ""
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[Json]:
         """Yield the records of all lines; none if there is no file.
 
         Raises:
@@ -62,7 +60,7 @@ class Journal:
                 self.size += len(line)
                 yield record
 
-    def append(self, record: Record, wait: bool = True) -> None:
+    def append(self, record: Json, wait: bool = True) -> None:
         """Add a line and wait until it is on disk; a line that cannot be written completely is removed.
 
         Args:
@@ -101,14 +99,14 @@ class Journal:
             self._file.close()
             self._file = None
 
-    def _read(self, line: bytes) -> Record | None:
+    def _read(self, line: bytes) -> Json | None:
         """Return the record of a line; None if the line is torn or damaged."""
         body = line[:-_TAIL_LENGTH]
         checksum = zlib.crc32(body, self._checksum)
         if line[-_TAIL_LENGTH:] != b',"check":"%08x"}\n' % checksum:
             return None
         self._checksum = checksum
-        record: Record = json.loads(body + b"}")
+        record: Json = json.loads(body + b"}")
         return record
 
     def _damage(self) -> UserError:

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from avseg.annotate.document.rle import RLE
 from avseg.draw.palette import OKABE_ITO
 
+Json = dict[str, Any]  # a JSON object
 Points = tuple[tuple[float, float, int], ...]  # x, y in pixels; 1 = on the object, 0 = off it
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels
 Span = tuple[int, int]  # frames [start, end)

@@ -1,62 +1,23 @@
 """State as plain JSON: everything except the masks; marks as columns, since a video has many frames."""
 
 from dataclasses import asdict
-from typing import TypedDict
 
-from avseg.annotate.document.models import Effort, Segment, VideoFacts
+from avseg.annotate.document.models import Effort, Json, Segment, VideoFacts
 from avseg.annotate.document.state import State
 
 COLUMNS = ("frame", "source", "masked", "accepted", "anchor", "stale", "score", "points")
-Cell = int | float | str | bool | None
 
 
-class ObjectRow(TypedDict):
-    """An object, see `models.Object`."""
+def take_snapshot(state: State, video: VideoFacts) -> Json:
+    """Convert a state to plain JSON; documents with equal snapshots have the same annotation apart from masks.
 
-    id: int
-    label: str
-    name: str
-    colour: str
-
-
-class SegmentRow(TypedDict):
-    """A segment, see `models.Segment`, with a person's work on it and the counts of its masks."""
-
-    id: int
-    object: int
-    start: int
-    end: int
-    status: str
-    seconds: float
-    clicks: int
-    masks: int
-    accepted: int
-    stale: int
-
-
-class Snapshot(TypedDict):
-    """A state; `frames` has one entry per object id: the columns `COLUMNS` with a cell per visible mark, by frame."""
-
-    video: dict[str, Cell]
-    status: str
-    objects: list[ObjectRow]
-    segments: list[SegmentRow]
-    frames: dict[str, dict[str, list[Cell]]]
-
-
-class DocumentSnapshot(Snapshot):
-    """A snapshot with the version of the document and the operations that undo and redo would affect."""
-
-    version: int
-    undo: str | None
-    redo: str | None
-
-
-def take_snapshot(state: State, video: VideoFacts) -> Snapshot:
-    """Convert a state to plain JSON; two documents with equal snapshots have the same annotation apart from masks."""
-    objects: list[ObjectRow] = []
+    Returns:
+        "video": its facts; "status"; "objects" and "segments": lists of rows, by id; "frames": for each object (its id
+        as a text) the columns `COLUMNS` of equal length, one entry per visible mark, by frame.
+    """
+    objects = []
     for _, item in sorted(state.objects.items()):
-        objects.append({"id": item.id, "label": item.label, "name": item.name, "colour": item.colour})
+        objects.append({**asdict(item), "colour": item.colour})
     return {
         "video": asdict(video),
         "status": state.status,
@@ -66,7 +27,7 @@ def take_snapshot(state: State, video: VideoFacts) -> Snapshot:
     }
 
 
-def _segment_row(state: State, segment: Segment) -> SegmentRow:
+def _segment_row(state: State, segment: Segment) -> Json:
     effort = state.effort.get(segment.id, Effort())
     masks = accepted = stale = 0
     for frame in state.marked_frames(segment):
@@ -89,8 +50,8 @@ def _segment_row(state: State, segment: Segment) -> SegmentRow:
     }
 
 
-def _columns(state: State, object_id: int) -> dict[str, list[Cell]]:
-    columns: dict[str, list[Cell]] = {name: [] for name in COLUMNS}
+def _columns(state: State, object_id: int) -> dict[str, list[object]]:
+    columns: dict[str, list[object]] = {name: [] for name in COLUMNS}
     for segment in state.segments_of(object_id):
         for frame in state.marked_frames(segment):
             mark = state.marks[object_id][frame]

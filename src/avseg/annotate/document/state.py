@@ -65,21 +65,13 @@ class State:
             self.put(key, before)
 
     def object(self, object_id: int) -> Object:
-        """Return an object.
-
-        Raises:
-            UserError: there is no object with this id.
-        """
+        """Return an object; raise UserError if it does not exist."""
         if object_id not in self.objects:
             raise UserError(f"no object {object_id}; {_list_ids('add_object', self.objects)}")
         return self.objects[object_id]
 
     def segment(self, segment_id: int) -> Segment:
-        """Return a segment.
-
-        Raises:
-            UserError: there is no segment with this id.
-        """
+        """Return a segment; raise UserError if it does not exist."""
         if segment_id not in self.segments:
             raise UserError(f"no segment {segment_id}; {_list_ids('add_segment', self.segments)}")
         return self.segments[segment_id]

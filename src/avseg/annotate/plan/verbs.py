@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from avseg.annotate.document.models import Json
 from avseg.annotate.document.operations import OPERATIONS, Accept, operation_keys
 from avseg.annotate.export import missing_masks
 from avseg.annotate.session import Session
 from avseg.utils.errors import UserError, nearest
 
-Values = dict[str, Any]  # values of a step as the yaml file has them
 # types of the arguments of session methods; operations are validated by the document
 _TYPES: dict[str, type] = {
     **dict.fromkeys(("object", "frame", "segment"), int),
@@ -25,7 +25,7 @@ _TYPE_NAMES = {int: "a number", str: "a text", bool: "true or false", list: "a l
 class _Verb:
     """A method of a session: its function, required and optional keys, and whether options of any name follow."""
 
-    run: Callable[[Session, Values], str]
+    run: Callable[[Session, Json], str]
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
     any_option: bool = False
@@ -58,7 +58,7 @@ def check_keys(verb: str, values: Any) -> None:
             raise UserError(f"{key} is missing; it needs {', '.join(required)}")
 
 
-def run_step(session: Session, verb: str, values: Values, repeated: bool = False) -> str:
+def run_step(session: Session, verb: str, values: Json, repeated: bool = False) -> str:
     """Run a step and return a summary of its result, empty if there is nothing to report.
 
     Args:
@@ -84,28 +84,28 @@ def with_remark(summary: object, remark: str) -> str:
     return f"{summary} ({remark})" if remark else str(summary)
 
 
-def _click(session: Session, values: Values) -> str:
+def _click(session: Session, values: Json) -> str:
     session.click(values["object"], values["frame"], values["points"])
     return _location(values)
 
 
-def _box(session: Session, values: Values) -> str:
+def _box(session: Session, values: Json) -> str:
     session.box(values["object"], values["frame"], values["box"], values.get("points", ()))
     return _location(values)
 
 
-def _refine(session: Session, values: Values) -> str:
+def _refine(session: Session, values: Json) -> str:
     session.refine(values["object"], values["frame"], values.get("points"))
     return _location(values)
 
 
-def _propagate(session: Session, values: Values) -> str:
+def _propagate(session: Session, values: Json) -> str:
     segment_id = values.pop("segment")
     run = session.propagate(segment_id, **values, wait=True)
     return f"segment {run.segment.id}, {run.done} frames"
 
 
-def _propose(session: Session, values: Values) -> str:
+def _propose(session: Session, values: Json) -> str:
     object_id = values.pop("object", None)
     proposals = session.propose(values.pop("method", "energy"), **values)
     added = session.add_proposals(proposals, object_id)
@@ -113,7 +113,7 @@ def _propose(session: Session, values: Values) -> str:
     return with_remark(f"{len(added)} segments of {len(proposals)} proposals", remark)
 
 
-def _accept(session: Session, values: Values) -> str:
+def _accept(session: Session, values: Json) -> str:
     """Accept frames of an object, or all masks of a segment."""
     document = session.document
     if "segment" not in values:
@@ -131,14 +131,14 @@ def _accept(session: Session, values: Values) -> str:
     return f"{len(frames)} frames"
 
 
-def _export(session: Session, values: Values) -> str:
+def _export(session: Session, values: Json) -> str:
     """Export; `{video}` in the name of the folder is a placeholder for the name of the video."""
     out = Path(str(values.pop("out")).replace("{video}", session.video.path.stem))
     format = values.pop("format")
     return with_remark(session.export(format, out, **values), missing_masks(session.document, format))
 
 
-def _import(session: Session, values: Values) -> str:
+def _import(session: Session, values: Json) -> str:
     added = session.import_(values["format"], Path(str(values["source"])))
     return f"{added.objects} objects, {added.segments} segments, {added.masks} masks"
 

@@ -5,6 +5,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from avseg.annotate.document.document import Document
 from avseg.annotate.document.models import Change, Segment, Span
@@ -71,10 +72,9 @@ class PropagationRun:
         frames: Frames,
         segmenter: Segmenter,
         propagator: Propagator,
-        *,
-        objects: Sequence[int],
         direction: str,
         refine: bool,
+        *,
         yield_to_urgent: Callable[[], None],
         on_progress: Callable[["PropagationRun"], None],
     ) -> None:
@@ -84,7 +84,6 @@ class PropagationRun:
             frames: frames of the video.
             segmenter: refines.
             propagator: carries masks.
-            objects: ids of the objects.
             direction: "both", "forward" or "backward".
             refine: True to refine each frame.
             yield_to_urgent: called before each frame; runs more urgent jobs.
@@ -105,19 +104,13 @@ class PropagationRun:
             for index, span in enumerate(self.spans):
                 if cancelled():
                     break
-                results = propagate(
-                    frames,
-                    span,
-                    self._anchor_masks,
-                    objects,
-                    segmenter,
-                    propagator,
-                    direction,
-                    refine,
-                    cancelled,
-                    lambda fraction, index=index: report(index, fraction),  # type: ignore[misc]
+                report_span = partial(report, index)
+                masks, objects = self._anchor_masks, [self.segment.object_id]
+                self._save_all(
+                    propagate(
+                        frames, span, masks, objects, segmenter, propagator, direction, refine, cancelled, report_span
+                    )
                 )
-                self._save_all(results)
             self.state = CANCELLED if self._cancelled.is_set() else FINISHED
         except Exception as error:
             self.state = FAILED
