@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from avseg.data.lu_avs import LUAVSConfig, LUAVSDataModule
-from avseg.data.lu_avs.streaming import stream
+from avseg.data.lu_avs.streaming import read_chunks
 from avseg.metrics import LongVideoScore
 from tests.annotate.browser.live_server import serving
 from tests.annotate.browser.page_driver import User, overlap
@@ -131,7 +131,7 @@ def score_of(export: Path, toy: Path, name: str) -> dict[str, float]:
     metric = LongVideoScore(region="mask")
     indices = [theirs.labels.index(label) for label in ours.labels]
     chunks, truths = (
-        stream(data.release.videos[name], data.release, np.inf) for data in (ours, theirs)
+        read_chunks(data.release.videos[name], np.inf) for data in (ours, theirs)
     )  # every frame of the video
     for chunk, right in zip(chunks, truths, strict=True):
         assert chunk.index.tolist() == right.index.tolist()

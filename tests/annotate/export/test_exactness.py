@@ -14,7 +14,7 @@ from avseg.annotate.document.document import Document
 from avseg.annotate.export import export
 from avseg.annotate.media.video import open_reader
 from avseg.data.avsbench.layout import layout_for
-from avseg.data.lu_avs import read_release, stream
+from avseg.data.lu_avs import read_chunks, read_release
 from avseg.data.palette import voc_palette
 from avseg.media.frame_index import frame_index
 from tests.annotate.export.numbered_videos import (
@@ -62,7 +62,7 @@ def test_in_lu_avs(annotated, tmp_path):
     release = read_release(export(document, film, "lu_avs", tmp_path / "out"))
     (video,) = release.videos.values()
     seen = []
-    for chunk in stream(video, release, np.inf):
+    for chunk in read_chunks(video, np.inf):
         for place, number in enumerate(chunk.index.tolist()):
             assert read_number(chunk.frames[place].permute(1, 2, 0).numpy()) == number
             if 0 in chunk.masks and chunk.masks[0][place].any():

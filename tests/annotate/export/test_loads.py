@@ -15,7 +15,7 @@ from pycocotools.cocoeval import COCOeval
 from avseg.annotate.export import export
 from avseg.annotate.export.avsbench import clip_starts
 from avseg.annotate.export.source import flatten_masks
-from avseg.data.lu_avs import LUAVSConfig, LUAVSDataModule, read_release, stream
+from avseg.data.lu_avs import LUAVSConfig, LUAVSDataModule, read_chunks, read_release
 from avseg.metrics import LongVideoScore
 from tests.annotate.export.numbered_videos import SIZE, add_object, blank, make_film, rectangle, set_mask
 from tests.data.modules import avsbench_module
@@ -64,7 +64,7 @@ def test_the_lu_avs_data_module(document, film, tmp_path):
         (DOG, 110, 140),
         (PIANO, 120, 150),
     ]
-    for chunk in stream(video, data.release, np.inf):
+    for chunk in read_chunks(video, np.inf):
         for place, frame in enumerate(chunk.index.tolist()):
             for number, label in enumerate(data.labels):
                 got = chunk.masks[number][place].numpy() if number in chunk.masks else np.zeros(SIZE, bool)
@@ -76,7 +76,7 @@ def test_it_scores_100_against_the_document(document, film, tmp_path):
     (video,) = release.videos.values()
     for unit in ("video_class", "segment", "video"):
         metric = LongVideoScore(region="mask", unit=unit, auxiliary=True)
-        for chunk in stream(video, release, np.inf):
+        for chunk in read_chunks(video, np.inf):
             frames = chunk.index.tolist()
             for number, label in enumerate(release.labels):
                 own = torch.from_numpy(np.stack([truth(document, label, frame) for frame in frames]))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avseg.data.lu_avs import read_release, stream
+from avseg.data.lu_avs import read_chunks, read_release
 from avseg.data.lu_avs.ground_truth import check_video
 from avseg.data.lu_avs.paths import folder_name, parse_folder_name
 from avseg.media.frame_index import frame_index
@@ -72,7 +72,7 @@ def test_unav100_has_segments_in_seconds_and_no_masks(tmp_path):
         (10, 11, 0, None)
     ]  # at the frame rate of the file
     assert (a.has_masks, b.subset, b.fps) == (False, "val", 25.0)
-    chunk = next(stream(a, release, 2.0))
+    chunk = next(read_chunks(a, 2.0))
     assert (chunk.masks, chunk.boxes[1][2].shape, chunk.sounding[1].tolist()[:4]) == (
         {},
         (0, 4),

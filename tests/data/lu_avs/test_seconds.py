@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from avseg.audio.frontend import LogMel
-from avseg.data.lu_avs import Fit, read_release, sound_patches, stream
+from avseg.data.lu_avs import Fit, read_chunks, read_release, sound_patches
 from avseg.data.lu_avs.seconds import SecondDataset, frames_of_second, second_clip
 from avseg.media.frame_index import frame_index
 from tests.data.lu_avs.sample import HARD, ODD_ID, SILENT, VARYING
@@ -22,7 +22,7 @@ def test_every_second_has_five_frames_and_the_union_of_the_sounding_masks(releas
     video = release.videos[name]
     index, patches = frame_index(video.path), sound_patches(video, LogMel())
     truth = {}
-    for chunk in stream(video, release, np.inf):
+    for chunk in read_chunks(video, np.inf):
         for i, number in enumerate(chunk.index.tolist()):
             masks = [rows[i] for rows in chunk.masks.values()]
             truth[number] = torch.stack(masks).any(0) if masks else torch.zeros(64, 96, dtype=torch.bool)

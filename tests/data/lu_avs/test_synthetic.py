@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from avseg.data.lu_avs import read_release, second_targets, stream
+from avseg.data.lu_avs import read_chunks, read_release, second_targets
 from avseg.data.lu_avs.ground_truth import check_video
 from avseg.data.lu_avs.synthetic.renderer import RATES, SyntheticVideoConfig, generate_video
 from avseg.data.lu_avs.synthetic.schedule import draw_spans, frame_ticks, mix_spans
@@ -51,7 +51,7 @@ def test_frames_masks_and_boxes_are_those_that_were_rendered(toy_root):
         steps = [(frames, visible) for _, frames, visible in generated.render()]
         frames, visible = (np.concatenate(arrays) for arrays in zip(*steps, strict=True))
         assert visible.sum(1).max() == 1  # objects are disjoint
-        for chunk in stream(video, release, math.inf):
+        for chunk in read_chunks(video, math.inf):
             numbers = chunk.index.numpy()
             difference = np.abs(chunk.frames.permute(0, 2, 3, 1).numpy().astype(int) - frames[numbers])
             assert difference.mean() < 6  # lossy coding; a neighbouring frame differs by more

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from avseg.data.lu_avs import Chunk, LUVideo, Release, second_targets, stream
+from avseg.data.lu_avs import Chunk, LUVideo, Release, read_chunks, second_targets
 from avseg.media.frame_index import frame_index
 from avseg.media.sound_reader import sound_seconds
 from avseg.media.video import Video
@@ -45,7 +45,7 @@ class Known(LongPredictor):
 
     def watch(self, video: Video, sound: Sound) -> Iterator[tuple[Chunk, RegionPrediction]]:
         """Yield the annotations themselves."""
-        for chunk in stream(self._annotated(video), self.release, self.rate):
+        for chunk in read_chunks(self._annotated(video), self.rate):
             self.chunks += 1
             scores = {label: torch.ones(len(chunk.index)) for label in chunk.sounding}
             kinds = {"mask": {"masks": chunk.masks}, "box": {"boxes": chunk.boxes}}

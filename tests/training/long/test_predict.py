@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from avseg.data.lu_avs import LUVideo, Release, read_release, stream
+from avseg.data.lu_avs import LUVideo, Release, read_chunks, read_release
 from avseg.draw.boxes import MarkedFrame
 from avseg.draw.labels import class_colour
 from avseg.media.frame_index import frame_index
@@ -49,7 +49,7 @@ def _predict(known: Known, video: LUVideo, folder: Path, **options: bool) -> dic
 def _by_name(video: LUVideo, release: Release, kind: str) -> dict[tuple[int, str], object]:
     """Masks, boxes or who sounds, by frame and name of the class; what is empty is left out."""
     found: dict[tuple[int, str], object] = {}
-    for chunk in stream(video, release, math.inf):
+    for chunk in read_chunks(video, math.inf):
         for label, values in getattr(chunk, kind).items():
             for frame, value in zip(chunk.index.tolist(), values, strict=True):
                 if value.any():

@@ -9,7 +9,7 @@ from avseg.data.lu_avs.datamodule import LUAVSDataModule
 from avseg.data.lu_avs.release import read_release
 from avseg.data.lu_avs.resize import Fit
 from avseg.data.lu_avs.sound import second_targets, sound_patches
-from avseg.data.lu_avs.streaming import stream
+from avseg.data.lu_avs.streaming import read_chunks
 from avseg.data.lu_avs.types import LUVideo, Release, Segment
 
 __all__ = [
@@ -22,8 +22,8 @@ __all__ = [
     "Release",
     "Segment",
     "SoundBatch",
+    "read_chunks",
     "read_release",
     "second_targets",
     "sound_patches",
-    "stream",
 ]

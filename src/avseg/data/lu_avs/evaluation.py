@@ -25,7 +25,7 @@ class VideoReader:
 
     Attributes:
         video: with its segments; without any the chunks have no ground truth.
-        rate: frames per second, see `avseg.data.lu_avs.stream`.
+        rate: frames per second, see `avseg.data.lu_avs.read_chunks`.
         fit: size of the frames.
         frames_per_chunk: maximum number of frames in memory.
     """
@@ -42,7 +42,7 @@ class VideoReader:
         return info.height, info.width
 
     def chunks(self) -> Iterator[Chunk]:
-        """Yield frames on a regular time grid, see `avseg.data.lu_avs.stream`."""
+        """Yield frames on a regular time grid, see `avseg.data.lu_avs.read_chunks`."""
         return read_chunks(self.video, self.rate, self.frames_per_chunk, self.fit)
 
     def waveforms(self) -> Iterator[np.ndarray]:

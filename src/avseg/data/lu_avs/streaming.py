@@ -10,36 +10,25 @@ from torch import Tensor
 from avseg.data.lu_avs.batches import Chunk
 from avseg.data.lu_avs.ground_truth import check_video, is_sounding, segment_boxes, segment_masks
 from avseg.data.lu_avs.resize import Fit
-from avseg.data.lu_avs.types import LUVideo, Release
+from avseg.data.lu_avs.types import LUVideo
 from avseg.media.frame_index import FrameIndex, FrameReader, frame_index
 from avseg.media.video import UprightRGB
-from avseg.utils.errors import UserError
 
 ORIGINAL_SIZE = Fit()
 
 
-def stream(
-    video: LUVideo, release: Release, rate: float, *, frames_per_chunk: int = 8, fit: Fit = ORIGINAL_SIZE
-) -> Iterator[Chunk]:
+def read_chunks(video: LUVideo, rate: float, frames_per_chunk: int = 8, fit: Fit = ORIGINAL_SIZE) -> Iterator[Chunk]:
     """Yield frames on a regular time grid with their masks and boxes.
 
     Args:
         video: to read.
-        release: that the video belongs to.
         rate: frames per second; `math.inf` = every frame. See `FrameIndex.at_rate`.
         frames_per_chunk: maximum number of frames in memory.
         fit: size of the frames; masks and boxes keep the size of the video, at which they are scored.
 
     Raises:
-        UserError: the video is not in this release; its file or its arrays are missing, damaged or inconsistent.
+        UserError: the video or its arrays are missing, damaged or inconsistent.
     """
-    if video.id not in release.videos:
-        raise UserError(f"video '{video.id}' is not in this release of {len(release.videos)} videos")
-    yield from read_chunks(video, rate, frames_per_chunk, fit)
-
-
-def read_chunks(video: LUVideo, rate: float, frames_per_chunk: int, fit: Fit) -> Iterator[Chunk]:
-    """Yield the frames of a video of any release, see `stream`."""
     index = frame_index(video.path)
     check_video(video, index)
     numbers = frame_numbers(index, rate)  # (N,)
