@@ -54,7 +54,7 @@ class Layout(ABC):
         Raises:
             UserError: unknown split; missing root or index file; unknown columns, a bad or a duplicate row.
         """
-        check_choice("split", split, SPLITS)
+        check_choice("split", split, self.setting.splits)
         return [entry for entry in self.read_index() if entry.split == split]
 
     def read_index(self) -> list[ClipEntry]:

@@ -27,7 +27,7 @@ class ExampleDataset(ClipDataset):
         names = sorted(path.stem for path in self.folder.glob("*.npz"))
         if not names:
             raise UserError(f"{self.folder} has no clips; make them with: python -m avseg_example.generate ROOT")
-        super().__init__([ClipEntry(name, split) for name in names], SETTING, frontend)
+        super().__init__([ClipEntry(name, split=split) for name in names], SETTING, frontend)
 
     def read_images(self, index: int) -> tuple[Tensor, Tensor]:
         """Frames (3, 3, size, size) and masks (3, size, size)."""
