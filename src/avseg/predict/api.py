@@ -42,6 +42,7 @@ def make_predictor(
     """
     device = torch.device(device)
     if isinstance(model, LongVideoModule):
+        # every frame is a rate without limit
         rate = math.inf if every_frame else rate
         return LongPredictor(model, rate=rate, threshold=threshold, batch=batch, device=device)
     if rate is not None:
@@ -128,7 +129,7 @@ def predict(
         UserError: the file is not a video; an option that the model does not have.
     """
     model.eval()
-    device = next(model.parameters(), torch.zeros(0)).device
+    device = next(model.parameters(), torch.zeros(0)).device  # a model without parameters runs on the CPU
     predictor = make_predictor(
         model, every_frame=every_frame, threshold=threshold, batch=batch, rate=rate, device=device
     )

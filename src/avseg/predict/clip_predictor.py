@@ -125,9 +125,12 @@ class ClipPredictor:
             clips.extend(product([number], range(window.clips)))
         maps: dict[tuple[int, int], np.ndarray] = {}  # by second and frame in it
         for chunk in batched(clips, self.batch):
-            images = torch.stack([windows[number].images(clip) for number, clip in chunk])  # (B, T, 3, h, w)
-            sound = torch.stack([sounds[number] for number, _ in chunk])  # (B, T, *shape)
-            probabilities_batch = self._predict_batch(images, sound)  # (B, T, h, w)
+            images: list[Tensor] = []  # B times (T, 3, h, w)
+            items: list[Tensor] = []  # B times (T, *shape)
+            for number, clip in chunk:
+                images.append(windows[number].images(clip))
+                items.append(sounds[number])
+            probabilities_batch = self._predict_batch(torch.stack(images), torch.stack(items))  # (B, T, h, w)
             for (number, clip), probabilities in zip(chunk, probabilities_batch, strict=True):
                 window = windows[number]
                 for second, probability in zip(window.seconds[window.new], probabilities[window.new], strict=True):
@@ -184,7 +187,7 @@ class Window:
         images = []
         for second in self.seconds:
             images.append(second.images[min(clip, len(second.images) - 1)])
-        images += [images[-1]] * (self.length - len(images))
+        images += [images[-1]] * (self.length - len(images))  # only if the video is shorter than T seconds
         return torch.stack(images)
 
     def sound(self, frontend: FrontEnd | None) -> Tensor:

@@ -41,8 +41,8 @@ class ClipResults:
         self.every_frame = every_frame
         self.rows: list[_FrameRow] = []  # of the current second
         self.shown: Mapping[str, float] = {}  # scores of the last second with a frame
-        self.sounding = 0
-        self.shares: list[float] = []
+        self.sounding = 0  # seconds with a marked pixel
+        self.shares: list[float] = []  # marked share of each second
 
     def add(self, frame: FramePrediction) -> Overlay:
         """Write the mask of a frame; returns how to draw it."""

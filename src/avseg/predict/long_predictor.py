@@ -132,6 +132,7 @@ class LongPredictor:
         """Extract one frame of a chunk; the first frame of a video is shown from its beginning."""
         number = int(chunk.index[row])
         time = float(chunk.seconds[row])
+        # predictions are by class; keep the classes that are there in this frame
         audible = frozenset(label for label, flags in prediction.sounding.items() if flags[row])
         masks: dict[int, np.ndarray] = {}
         boxes: dict[int, np.ndarray] = {}
@@ -158,6 +159,6 @@ def measure_seconds(
     """Pass on the sound of each second, and append its level and the extrema (PEAKS, 2) of its parts."""
     for samples in waveforms:
         levels.append(round(sound_level(samples), 2))
-        parts = samples.reshape(PEAKS, -1)
-        extrema.append(np.stack([parts.min(1), parts.max(1)], 1))
+        bins = samples.reshape(PEAKS, -1)  # (40, 400)
+        extrema.append(np.stack([bins.min(1), bins.max(1)], 1))
         yield samples

@@ -64,7 +64,7 @@ class LongResults:
             self.release = ReleaseWriter(folder, video_id, self.labels, self.size if save_masks else None)
         self.tracks = Tracks()
         self.current: list[FramePrediction] = []  # scored frames of the current second, without their masks
-        self.shares: list[float] = []  # share of their pixels that are marked
+        self.shares: list[float] = []  # of each, the share of pixels that are marked
         self.shown: frozenset[int] = frozenset()  # classes of the last scored frame
         self.marked = MarkedFrame(self.size, [])
         self.marked_audible: frozenset[int] | None = None  # the classes in `marked`, if none has a region
@@ -85,8 +85,7 @@ class LongResults:
 
     def end_second(self, second: int) -> None:
         """Write the scores of a second."""
-        names = self.predictor.names
-        scores: dict[int, list[float]] = defaultdict(list)
+        scores: dict[int, list[float]] = defaultdict(list)  # by class, one per scored frame with it
         for frame in self.current:
             for label in frame.boxes:
                 scores[label].append(frame.scores.get(label, 0.0))
@@ -96,9 +95,9 @@ class LongResults:
         row: dict[str, object] = {"second": second, "sound_dbfs": self.sound.levels[second]}
         row["frames"] = [frame.number for frame in self.current]
         row["heard"] = self._audible(second)
-        row["classes"] = {names[label]: round(shares[label], 4) for label in sorted(shares)}
+        row["classes"] = self._by_name(shares)
         if self.predictor.region != "none":
-            row["scores"] = {names[label]: round(float(np.mean(scores[label])), 4) for label in sorted(scores)}
+            row["scores"] = self._by_name({label: float(np.mean(values)) for label, values in scores.items()})
         if self.predictor.region == "mask" and self.shares:
             row["mask_share"] = round(float(np.mean(self.shares)), 6)
         row["sounding"] = bool(shares)
@@ -124,13 +123,8 @@ class LongResults:
         if self.release is not None:
             self.release.finish(self.video, tracks, segments)
         self._draw_timeline(tracks)
-        classes = {track.label for track in tracks}
-        return {
-            "seconds": self.seconds,
-            "segments": len(tracks),
-            "classes": len(classes),
-            "sounding": self.sounding,
-        }
+        classes = len({track.label for track in tracks})
+        return {"seconds": self.seconds, "segments": len(tracks), "classes": classes, "sounding": self.sounding}
 
     def _write_masks(self, frame: FramePrediction) -> None:
         union = np.zeros(self.size, np.bool_)  # of all classes
@@ -155,10 +149,15 @@ class LongResults:
             return {}
         step = min(second, len(activity.scores) - 1)
         reported = activity.active[step] | (activity.scores[step] >= _MIN_PROBABILITY)
-        probabilities = {}
-        for label in reported.nonzero()[:, 0].tolist():
-            probabilities[self.predictor.names[label]] = round(float(activity.scores[step, label]), 4)
-        return probabilities
+        labels = reported.nonzero()[:, 0].tolist()
+        return self._by_name({label: float(activity.scores[step, label]) for label in labels})
+
+    def _by_name(self, values: Mapping[int, float]) -> dict[str, float]:
+        """Name classes and round their values, in the order of the classes."""
+        named = {}
+        for label in sorted(values):
+            named[self.predictor.names[label]] = round(values[label], 4)
+        return named
 
     def _mark(self, frame: FramePrediction) -> MarkedFrame:
         regions = {} if self.predictor.region == "none" else frame.boxes
@@ -177,7 +176,7 @@ class LongResults:
 
     def _draw_timeline(self, tracks: Sequence[Track]) -> None:
         """Draw a lane for each class that is predicted or audible, in the order in which they begin."""
-        edges = np.append(self.video.times, self.video.duration)
+        edges = np.append(self.video.times, self.video.duration)  # (N + 1,) frame number -> seconds
         spans: dict[int, list[Span]] = defaultdict(list)
         for track in tracks:
             spans[track.label].append((float(edges[track.start]), float(edges[track.end])))

@@ -82,6 +82,7 @@ class ReleaseWriter:
                 files[track.label, track.start, track.end].rename(folder / MASKS)
         name = "bbox_segs_test.json" if self.masks is None else "seg_test.json"
         write_json(self.root / name, segments)
+        # the reader of the data set finds videos by these suffixes
         suffix = video.path.suffix if video.path.suffix.lower() in SUFFIXES else ".mp4"
         _link(video.path.resolve(), self.videos / f"{self.video_id}{suffix}")
 
@@ -105,10 +106,10 @@ class MaskFiles:
         """Add the next scored frame, which ends the time of the one before."""
         self._repeat_last(frame.begin)
         for label in list(self.open):
-            if label not in frame.masks:
+            if label not in frame.masks:  # its segment ends
                 self._close(label, frame.begin)
         for label in frame.masks:
-            if label not in self.open:
+            if label not in self.open:  # its segment begins
                 path = self.folder / f".{label}_{frame.begin}.npy"
                 self.open[label] = (frame.begin, _MaskFile(path, self.size))
         self.last = frame
@@ -144,7 +145,7 @@ class _MaskFile:
         self.begin = self.file.tell()
 
     def add(self, mask: np.ndarray, times: int) -> None:
-        row = mask.astype(np.bool_, copy=False).tobytes()
+        row = mask.astype(np.bool_, copy=False).tobytes()  # H * W bytes
         for _ in range(times):
             self.file.write(row)
         self.rows += times

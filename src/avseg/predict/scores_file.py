@@ -24,6 +24,7 @@ class RowsFile:
     def __init__(self, file: TextIO, header: Mapping[str, object], key: str) -> None:
         self.file = file
         self.separator = "\n    "
+        # the header's closing brace comes after the list
         start = json.dumps(header, indent=2, ensure_ascii=False)
         self.file.write(start.removesuffix("\n}") + f',\n  "{key}": [')
 

@@ -32,7 +32,7 @@ class Track:
 
     def rows(self) -> np.ndarray:
         """Return (end - start, 4) float32: the box in every frame, held from each scored one to the next."""
-        durations = np.diff([*self.frames, self.end])
+        durations = np.diff([*self.frames, self.end])  # (n,) frames that each box holds
         return np.repeat(np.array(self.boxes, np.float32).reshape(-1, 4), durations, axis=0)
 
     def split(self, frame: int) -> tuple["Track", "Track"]:
@@ -41,6 +41,7 @@ class Track:
         first = Track(self.label, self.start, frame, self.frames[:count], self.boxes[: 4 * count])
         starts_box = frame in self.frames
         later = self.frames[count + starts_box :]
+        # a box that holds across the cut belongs to both
         boxes = self.boxes[4 * (count if starts_box else count - 1) :]
         return first, Track(self.label, frame, self.end, array("q", [frame, *later]), boxes)
 
@@ -53,7 +54,7 @@ class Tracks:
     """
 
     def __init__(self) -> None:
-        self.open: dict[int, list[Track]] = {}
+        self.open: dict[int, list[Track]] = {}  # by class
         self.closed: list[Track] = []
 
     def update(self, frame: FramePrediction) -> None:

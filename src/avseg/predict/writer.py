@@ -76,7 +76,7 @@ def _repaint(video: Video, path: Path, paint: Paint) -> None:
     try:
         repaint(video, path, paint)
     except av.error.FFmpegError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # the command reports a full disk itself
             raise OSError(error.errno, error.strerror, str(path.parent)) from error
         raise UserError(f"{video.path}: the overlay video cannot be written ({error.strerror})") from error
 
