@@ -53,21 +53,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", autouse=True)
 def composed_once() -> Iterator[None]:
-    """The same words compose to the same configuration, a tenth of a second each time."""
+    """The same overrides compose to the same configuration, a tenth of a second each time."""
 
     @functools.cache
-    def compose(words: tuple[str, ...]) -> dict[str, Any]:
-        return training_config(list(words))
+    def compose(arguments: tuple[str, ...]) -> dict[str, Any]:
+        return training_config(list(arguments))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("avseg.sweep.jobs.training_config", lambda words: copy.deepcopy(compose(tuple(words))))
+        patch.setattr("avseg.sweep.jobs.training_config", lambda overrides: copy.deepcopy(compose(tuple(overrides))))
         yield
 
 
-def reproduce(folder: Path, *words: str, table: str = "small") -> Command:
+def reproduce(folder: Path, *arguments: str, table: str = "small") -> Command:
     outputs = folder / "outputs"
     settings = ["--out", str(outputs), f"paths.data={folder / 'data'}"]
-    return avseg(["reproduce", str(folder / table), *settings, *words], outputs)
+    return avseg(["reproduce", str(folder / table), *settings, *arguments], outputs)
 
 
 def in_this_process(fail: Callable[[Job], bool] = lambda job: False) -> Callable[..., list[Outcome]]:
@@ -142,8 +142,8 @@ def test_the_table_is_that_of_the_runs(whole: Command, folder: Path) -> None:
     assert float(results[0]["difference"]) == pytest.approx(float(results[0]["mean"]) - 43.56, abs=1e-3)
     assert results[1]["difference"] == ""
     assert len(rows(table / "comparisons.csv")) == 4
-    with Image.open(table / "drawn.png") as picture:
-        assert np.asarray(picture).std() > 10
+    with Image.open(table / "drawn.png") as image:
+        assert np.asarray(image).std() > 10
 
 
 def test_pretrained_cells_begin_from_single_source_runs_of_their_kind(whole: Command, folder: Path) -> None:
@@ -181,14 +181,14 @@ def test_the_table_alone(whole: Command, folder: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("arguments", "says"),
     [
         (
             ["trainer.max_epochs=2"],
             "trainer.max_epochs=2 changes the results of small; give the changed table a name of its own",
         ),
         (["trainer=gpu", "data.num_workers=1"], "trainer=gpu changes the results"),
-        (["optimzer.lr=1"], "did you mean 'optimizer.lr'"),
+        (["optimzer.lr=1"], "did you mean 'optimizer'?"),
         (["seed=3"], "--seeds 3"),
         (["--seeds", "1,x"], "--seeds 1,x: give whole numbers"),
         (["--seeds", ","], "give whole numbers"),
@@ -200,10 +200,10 @@ def test_the_table_alone(whole: Command, folder: Path, monkeypatch: pytest.Monke
     ],
 )
 def test_mistakes_end_before_anything_runs(
-    words: list[str], says: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: list[str], says: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("avseg.cli.reproduce.run_jobs", None)
-    done = reproduce(folder, *words)
+    done = reproduce(folder, *arguments)
     assert done.code == 2
     assert says in done.err
     assert done.err.count("\n") == 1
