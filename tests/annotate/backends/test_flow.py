@@ -22,7 +22,7 @@ def follow(film: ToyFilm, numbers: list[int], frames: range) -> np.ndarray:
 
 
 def in_sight(film: ToyFilm, frames: range) -> list[int]:
-    """Objects of which two thirds can be seen at any time: a good first mask, and no long cover."""
+    """Objects with at least two thirds visible at any time: a good first mask and no long occlusion."""
     seen = film.visible[frames[0] : frames[-1] + 1].sum((2, 3))
     return [n + 1 for n in range(seen.shape[1]) if seen[:, n].min() > 0.67 * seen[:, n].max()]
 

@@ -35,7 +35,7 @@ def test_every_prompt_type_finds_the_object(index: int, number: int) -> None:
 
 
 def two_rectangles() -> np.ndarray:
-    """Two of nearly one colour side by side, on grey."""
+    """Two adjacent rectangles of similar colour on grey."""
     image = np.full((120, 200, 3), 120, np.uint8)
     image[30:90, 40:100] = (200, 60, 50)
     image[30:90, 100:150] = (190, 75, 60)
@@ -50,7 +50,7 @@ def test_a_negative_click_takes_away_and_a_positive_one_adds() -> None:
     assert both.mask.sum() == pytest.approx(60 * 110, rel=0.05)
     (left, *_) = segmenter.predict(encoded, [(70, 60, True), (125, 60, False)])
     assert left.mask.sum() == pytest.approx(60 * 60, rel=0.1)
-    # the same with what was drawn so far
+    # the same from a prior mask
     (less,) = segmenter.predict(encoded, [(125, 60, False)], mask=both.mask)
     assert less.mask.sum() == pytest.approx(60 * 60, rel=0.1)
     (more,) = segmenter.predict(encoded, [(125, 60, True)], mask=left.mask)
@@ -73,7 +73,7 @@ def test_large_images_get_edges_at_full_size() -> None:
     segmenter = GrabCut()
     mask = segmenter.predict(segmenter.encode(image), [(800, 350, True)])[0].mask
     assert iou(mask, truth) > 0.99
-    # a pixel of what it works at is 8 of the image's
+    # one pixel at working size is 8 pixels of the image
     assert ndimage.distance_transform_edt(~(truth ^ ndimage.binary_erosion(truth)))[mask ^ truth].max(initial=0) < 4
 
 

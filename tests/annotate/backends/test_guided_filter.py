@@ -48,7 +48,7 @@ def test_coordinates_of_a_crop_round_trip(seed: int) -> None:
     mask = np.zeros(crop.shape, np.bool_)
     row, column = (int(rng.integers(length)) for length in crop.shape)
     mask[row, column] = True
-    # the middle of what a pixel of the crop covers leads back to it
+    # the centre of the area that a pixel of the crop covers maps back to it
     y, x = (np.array([row, column]) + 0.5) * (crop.height, crop.width) / crop.shape + (crop.top, crop.left) - 0.5
     assert crop.to_crop(x, y) == (row, column)
     whole = crop.paste(crop.enlarge(np.ones(crop.shape, np.bool_)), (height, width))

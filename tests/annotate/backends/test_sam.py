@@ -69,7 +69,7 @@ def test_all_kinds_of_prompts_for_several_objects(folders: dict[str, Path], name
         assert scores == sorted(scores, reverse=True)
         assert all(candidate.mask.shape == (64, 96) and candidate.mask.dtype == np.bool_ for candidate in candidates)
         assert all(0 <= score <= 1 for score in scores)
-    # each object is answered for itself, and again the same
+    # objects get different masks, and the result is reproducible
     assert any((answers[0][i].mask != answers[1][i].mask).any() for i in range(3))
     again = segmenter.predict(encoded, **prompt(kind, film.truth(1, 0)))
     assert all((a.mask == b.mask).all() for a, b in zip(again, answers[0], strict=True))
@@ -146,7 +146,7 @@ def test_wrong_weights_and_prompts_are_refused(folders: dict[str, Path], name: s
 
 
 class Program:
-    """Pickled, it makes a file when it is unpickled."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark

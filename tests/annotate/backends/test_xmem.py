@@ -35,7 +35,7 @@ def test_the_official_file_gives_the_propagator_of_the_model(tmp_path: Path) -> 
             weight = nearest.affinity.clamp(min=1e-12)
             entropy = torch.distributions.Categorical(probs=weight.movedim(0, -1)).entropy() / np.log(len(weight))
             np.testing.assert_allclose(affinity.entropy, entropy, atol=1e-4)
-            # 72 columns lie in the middle of 80, so that the first cell loses 4 of its 16
+            # 72 columns are centred in 80, so that the first cell loses 4 of its 16
             assert affinity.centres[0, 0].tolist() == pytest.approx([4 * 64 / 48, 8 * 64 / 48])
 
 

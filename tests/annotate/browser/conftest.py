@@ -39,7 +39,7 @@ def page(browser: Any) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def toy_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def toy_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A toy release of LU-AVS with one video of 5 seconds: two objects, three segments."""
     from avseg.data.lu_avs.synthetic.renderer import SyntheticVideoConfig
     from avseg.data.lu_avs.synthetic.writer import write_release

@@ -1,4 +1,4 @@
-"""The page opens, marks, undoes and plays, in a few seconds."""
+"""Open the page, draw, undo and play, in a few seconds."""
 
 import shutil
 from pathlib import Path

@@ -21,7 +21,7 @@ Truth = dict[tuple[str, int, int], np.ndarray]
 
 
 def truth_of(root: Path) -> tuple[str, Truth]:
-    """The video, and its segments with their masks."""
+    """Return the name of the video and its segments with their masks."""
     data = LUAVSDataModule(LUAVSConfig(root=str(root)))
     ((name, video),) = data.release.videos.items()
     labels = data.labels
@@ -32,10 +32,10 @@ def truth_of(root: Path) -> tuple[str, Truth]:
 
 
 @pytest.mark.slow
-def test_from_an_empty_project_to_the_export(page: Any, toy_film: Path, tmp_path: Path) -> None:
-    name, truth = truth_of(toy_film)
+def test_from_an_empty_project_to_the_export(page: Any, toy_release: Path, tmp_path: Path) -> None:
+    name, truth = truth_of(toy_release)
     assert len(truth) == 3
-    shutil.copy(toy_film / "videos" / f"{name}.mp4", tmp_path)
+    shutil.copy(toy_release / "videos" / f"{name}.mp4", tmp_path)
     with serving(tmp_path) as live:
         user = User(page, live, f"{name}.mp4")
         objects = annotate(user, truth)
@@ -46,7 +46,7 @@ def test_from_an_empty_project_to_the_export(page: Any, toy_film: Path, tmp_path
         page.click("dialog button.main")
         user.until(lambda: "exported to" in user.status_text)
         assert any(spent.seconds > 0 and spent.clicks > 0 for spent in user.document.effort.values())
-    score = score_of(tmp_path / "exports" / "lu_avs" / name, toy_film, name)
+    score = score_of(tmp_path / "exports" / "lu_avs" / name, toy_release, name)
     print(score)
     assert score["m_vIoU"] >= 0.85
 
@@ -78,7 +78,7 @@ def corrupt_and_repair(user: User, truth: Truth, objects: dict[str, int]) -> Non
     user.press("Delete", "d")
     width = user.size[1]
     columns = np.nonzero(masks[middle - start])[1]
-    away = (width - 40, 30) if columns.mean() < width / 2 else (40, 30)  # the wall behind
+    away = (width - 40, 30) if columns.mean() < width / 2 else (40, 30)  # on the background
     user.drag([away, (away[0], away[1] + 30)])
     user.press("p")
     user.propagate()

@@ -1,4 +1,4 @@
-"""Videos whose frames and masks carry their numbers, and documents of them."""
+"""Videos whose frames and masks contain their numbers, and documents of them."""
 
 import numpy as np
 
@@ -17,12 +17,12 @@ KINDS = {
 }
 
 
-def make_film(folder, kind="constant.mp4", frames=150, **changes):
+def open_numbered_video(folder, kind="constant.mp4", frames=150, **changes):
     return open_reader(make_video(folder / kind, frames=frames, **{**KINDS[kind], **changes}))
 
 
-def facts(film):
-    return VideoFacts(film.path.name, film.frames, film.fps, film.height, film.width)
+def facts(reader):
+    return VideoFacts(reader.path.name, reader.frames, reader.fps, reader.height, reader.width)
 
 
 def drawn_mask(image):
@@ -33,7 +33,7 @@ def drawn_mask(image):
 
 
 def number_of(mask):
-    """The number that a mask carries."""
+    """Return the number in a mask."""
     return read_number(np.repeat(np.asarray(mask, np.uint8)[..., None] * 255, 3, 2))
 
 
@@ -42,7 +42,7 @@ def ops(document, *rows):
 
 
 def add_object(document, label, *spans, name=None):
-    """An object with segments; gives its id."""
+    """Add an object with segments and return its id."""
     op = {"op": "add_object", "label": label} | ({"name": name} if name else {})
     number = document.do(op).object_id
     for start, end in spans:
@@ -61,12 +61,12 @@ def rectangle(top, left, height, width, size=SIZE):
     return mask
 
 
-def blank(film, folder=None):
-    return Document(facts(film), folder)
+def blank(reader, folder=None):
+    return Document(facts(reader), folder)
 
 
 def annotations_of(document):
-    """Objects by label and name, with their segments and masks: what an export must keep."""
+    """Return objects by label and name with segments and masks: the content that an export must keep."""
     rows = []
     for object in document.objects.values():
         spans = sorted((span.start, span.end) for span in document.segments.values() if span.object_id == object.id)

@@ -1,4 +1,4 @@
-"""Exports: nothing half-written, nothing overwritten unasked, one line for a mistake, and the origin beside all."""
+"""Exports: complete or absent, overwriting only on request, errors in one line, always with provenance."""
 
 import errno
 import json
@@ -7,17 +7,17 @@ import pytest
 
 from avseg.annotate.export import FORMATS, csv_table, export
 from avseg.utils.errors import UserError
-from tests.annotate.export.numbered_videos import add_object, blank, make_film, rectangle, set_mask
+from tests.annotate.export.numbered_videos import add_object, blank, open_numbered_video, rectangle, set_mask
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    return make_film(tmp_path_factory.mktemp("export"), frames=130)
+def reader(tmp_path_factory):
+    return open_numbered_video(tmp_path_factory.mktemp("export"), frames=130)
 
 
 @pytest.fixture
-def document(film):
-    document = blank(film)
+def document(reader):
+    document = blank(reader)
     first = add_object(document, "dog barking", (3, 20), (30, 40), name="left dog")
     second = add_object(document, "man speaking", (10, 35))
     for frame in (3, 4, 12, 33):
@@ -31,8 +31,8 @@ def document(film):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_every_export_has_its_provenance(document, film, tmp_path, format):
-    out = export(document, film, format, tmp_path / "deep" / "out")
+def test_every_export_has_its_provenance(document, reader, tmp_path, format):
+    out = export(document, reader, format, tmp_path / "deep" / "out")
     provenance = json.loads((out / "provenance.json").read_text())
     assert (provenance["format"], provenance["video"]["frames"], provenance["left_out"]) == (format, 130, [])
     assert [item["name"] for item in provenance["document"]["objects"]] == ["left dog", document.objects[2].name]
@@ -50,67 +50,67 @@ def test_every_export_has_its_provenance(document, film, tmp_path, format):
     assert sorted(path.name for path in out.parent.iterdir()) == ["out"]
 
 
-def test_rejected_segments_are_left_out(document, film, tmp_path):
+def test_rejected_segments_are_left_out(document, reader, tmp_path):
     document.do({"op": "set_segment_status", "segment": 2, "status": "rejected"})
-    out = export(document, film, "csv", tmp_path / "out")
+    out = export(document, reader, "csv", tmp_path / "out")
     assert json.loads((out / "provenance.json").read_text())["left_out"] == [2]
     assert len((out / "constant.csv").read_text().splitlines()) == 3
     for segment in (1, 3):
         document.do({"op": "set_segment_status", "segment": segment, "status": "rejected"})
     with pytest.raises(UserError, match=r"no audible segment but 3 rejected ones"):
-        export(document, film, "csv", tmp_path / "other")
+        export(document, reader, "csv", tmp_path / "other")
 
 
-def test_nothing_is_overwritten_unasked(document, film, tmp_path):
+def test_nothing_is_overwritten_unasked(document, reader, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
-    export(document, film, "csv", out)  # empty: that is fine
+    export(document, reader, "csv", out)  # an empty folder is accepted
     (out / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match="not empty"):
-        export(document, film, "eaf", out)
+        export(document, reader, "eaf", out)
     assert sorted(path.name for path in out.iterdir()) == ["constant.csv", "notes.txt", "provenance.json"]
-    export(document, film, "eaf", out, overwrite=True)
+    export(document, reader, "eaf", out, overwrite=True)
     assert sorted(path.name for path in out.iterdir()) == ["constant.eaf", "provenance.json"]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     with pytest.raises(UserError, match="is a file"):
-        export(document, film, "csv", out / "constant.eaf")
+        export(document, reader, "csv", out / "constant.eaf")
 
 
-def test_only_an_earlier_export_of_the_video_is_overwritten(document, film, tmp_path, monkeypatch):
+def test_only_an_earlier_export_of_the_video_is_overwritten(document, reader, tmp_path, monkeypatch):
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.tex").write_text("years")
-    for out, message in ((mine, "is not an earlier export"), (film.path.parent, "contains constant.mp4 itself")):
+    for out, message in ((mine, "is not an earlier export"), (reader.path.parent, "contains constant.mp4 itself")):
         before = sorted(out.rglob("*"))
         with pytest.raises(UserError, match=message):
-            export(document, film, "csv", out, overwrite=True)
+            export(document, reader, "csv", out, overwrite=True)
         assert sorted(out.rglob("*")) == before
     (mine / "provenance.json").write_text(json.dumps({"video": {"file": "constant.mkv"}}))  # the same stem
     with pytest.raises(UserError, match=r"the export of constant\.mkv, not of constant\.mp4"):
-        export(document, film, "csv", mine, overwrite=True)
+        export(document, reader, "csv", mine, overwrite=True)
 
-    out = export(document, film, "csv", tmp_path / "out")
+    out = export(document, reader, "csv", tmp_path / "out")
     monkeypatch.chdir(out)
-    export(document, film, "eaf", ".", overwrite=True)
+    export(document, reader, "eaf", ".", overwrite=True)
     assert sorted(path.name for path in out.iterdir()) == ["constant.eaf", "provenance.json"]
     (tmp_path / "link").symlink_to(out)
-    export(document, film, "csv", tmp_path / "link", overwrite=True)
+    export(document, reader, "csv", tmp_path / "link", overwrite=True)
     assert (tmp_path / "link").is_symlink()
     assert sorted(path.name for path in out.iterdir()) == ["constant.csv", "provenance.json"]
 
 
 @pytest.mark.parametrize("there", [False, True])
-def test_what_fails_leaves_nothing(document, film, tmp_path, monkeypatch, there):
+def test_what_fails_leaves_nothing(document, reader, tmp_path, monkeypatch, there):
     out = tmp_path / "out"
     if there:
-        export(document, film, "eaf", out)
+        export(document, reader, "eaf", out)
 
     def disk_full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space")
 
     monkeypatch.setattr(csv_table.csv, "writer", disk_full)
     with pytest.raises(UserError, match=r"cannot be written.*No space"):
-        export(document, film, "csv", out, overwrite=True)
+        export(document, reader, "csv", out, overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == (["out"] if there else [])
     assert not there or (out / "constant.eaf").is_file()
 
@@ -126,22 +126,22 @@ def test_what_fails_leaves_nothing(document, film, tmp_path, monkeypatch, there)
         ("avsbench", {"split": "tset"}, "did you mean 'test'"),
     ],
 )
-def test_invalid_calls_are_refused(document, film, tmp_path, format, options, message):
+def test_invalid_calls_are_refused(document, reader, tmp_path, format, options, message):
     with pytest.raises(UserError, match=message) as error:
-        export(document, film, format, tmp_path / "out", **options)
+        export(document, reader, format, tmp_path / "out", **options)
     assert "\n" not in str(error.value)
     assert not any(tmp_path.iterdir())
 
 
-def test_what_cannot_be_exported(film, tmp_path):
+def test_what_cannot_be_exported(reader, tmp_path):
     with pytest.raises(UserError, match="has no audible segment; mark one"):
-        export(blank(film), film, "csv", tmp_path / "out")
-    document = blank(film)
+        export(blank(reader), reader, "csv", tmp_path / "out")
+    document = blank(reader)
     for label in ("dog/barking", "dog-barking"):
         add_object(document, label, (0, 5))
     with pytest.raises(UserError, match="same folders"):
-        export(document, film, "lu_avs", tmp_path / "out")
-    with make_film(tmp_path, frames=30) as short:
+        export(document, reader, "lu_avs", tmp_path / "out")
+    with open_numbered_video(tmp_path, frames=30) as short:
         document = blank(short)
         add_object(document, "dog", (0, 5))
         with pytest.raises(UserError, match="2 seconds; a clip of AVSBench"):

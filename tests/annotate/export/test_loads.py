@@ -1,4 +1,4 @@
-"""What is exported loads where it is meant to: this project's data modules and metrics, pycocotools, ELAN's format."""
+"""Exports load in their target: the data modules and metrics of this project, pycocotools, ELAN's format."""
 
 import json
 import re
@@ -17,21 +17,21 @@ from avseg.annotate.export.avsbench import clip_starts
 from avseg.annotate.export.source import flatten_masks
 from avseg.data.lu_avs import LUAVSConfig, LUAVSDataModule, read_chunks, read_release
 from avseg.metrics import LongVideoScore
-from tests.annotate.export.numbered_videos import SIZE, add_object, blank, make_film, rectangle, set_mask
+from tests.annotate.export.numbered_videos import SIZE, add_object, blank, open_numbered_video, rectangle, set_mask
 from tests.data.modules import avsbench_module
 
 DOG, MAN, PIANO = "dog barking", "man speaking", "playing piano"
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    return make_film(tmp_path_factory.mktemp("loads"))
+def reader(tmp_path_factory):
+    return open_numbered_video(tmp_path_factory.mktemp("loads"))
 
 
 @pytest.fixture(scope="module")
-def document(film):
-    """Overlaps, silence, segments that meet, two dogs at once, one of them in the very frames of the other."""
-    document = blank(film)
+def document(reader):
+    """Overlaps, silence, adjacent segments, and two dogs at once, one of them in exactly the frames of the other."""
+    document = blank(reader)
     spans = {DOG: [(10, 30), (30, 50), (100, 130)], MAN: [(20, 60)], PIANO: [(40, 70), (120, 150)]}
     for label, own in spans.items():
         add_object(document, label, *own)
@@ -49,8 +49,8 @@ def truth(document, label, frame):
     return np.logical_or.reduce([np.zeros(SIZE, bool), *(mask for mask in masks if mask is not None)])
 
 
-def test_the_lu_avs_data_module(document, film, tmp_path):
-    out = export(document, film, "lu_avs", tmp_path / "out", split="test")
+def test_the_lu_avs_data_module(document, reader, tmp_path):
+    out = export(document, reader, "lu_avs", tmp_path / "out", split="test")
     data = LUAVSDataModule(LUAVSConfig(root=str(out), image_size=64, num_workers=0, rate=float("inf")), "mask")
     data.setup("test")
     (video,) = data.videos("test")
@@ -71,8 +71,8 @@ def test_the_lu_avs_data_module(document, film, tmp_path):
                 np.testing.assert_array_equal(got, truth(document, label, frame))
 
 
-def test_it_scores_100_against_the_document(document, film, tmp_path):
-    release = read_release(export(document, film, "lu_avs", tmp_path / "out"))
+def test_it_scores_100_against_the_document(document, reader, tmp_path):
+    release = read_release(export(document, reader, "lu_avs", tmp_path / "out"))
     (video,) = release.videos.values()
     for unit in ("video_class", "segment", "video"):
         metric = LongVideoScore(region="mask", unit=unit, auxiliary=True)
@@ -90,10 +90,10 @@ def test_it_scores_100_against_the_document(document, film, tmp_path):
             assert {name: round(float(score), 6) for name, score in scores.items()} == dict.fromkeys(scores, 1.0)
 
 
-def test_exports_below_one_root_are_one_release(document, film, tmp_path):
-    export(document, film, "lu_avs", tmp_path / "all" / "first")
-    (tmp_path / "film").mkdir()
-    with make_film(tmp_path / "film", "varying.mkv") as other:
+def test_exports_below_one_root_are_one_release(document, reader, tmp_path):
+    export(document, reader, "lu_avs", tmp_path / "all" / "first")
+    (tmp_path / "reader").mkdir()
+    with open_numbered_video(tmp_path / "reader", "varying.mkv") as other:
         second = blank(other)
         add_object(second, "zither", (0, 5))
         add_object(second, PIANO, (3, 9))
@@ -105,20 +105,20 @@ def test_exports_below_one_root_are_one_release(document, film, tmp_path):
     assert heard == {PIANO, "zither"}
 
 
-def test_official_label_numbers(document, film, tmp_path):
-    out = export(document, film, "lu_avs", tmp_path / "out", label_ids={PIANO: 46, DOG: 5, MAN: 7})
+def test_official_label_numbers(document, reader, tmp_path):
+    out = export(document, reader, "lu_avs", tmp_path / "out", label_ids={PIANO: 46, DOG: 5, MAN: 7})
     assert read_release(out).labels == [DOG, MAN, PIANO]
 
 
 @pytest.mark.parametrize("setting", ["ms3", "avss"])
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_the_avsbench_data_module(document, film, tmp_path, setting, split):
+def test_the_avsbench_data_module(document, reader, tmp_path, setting, split):
     from avseg.media.video import official_frames
 
-    out = export(document, film, "avsbench", tmp_path / "out", setting=setting, split=split)
+    out = export(document, reader, "avsbench", tmp_path / "out", setting=setting, split=split)
     data = avsbench_module(out, setting, image_size=64, batch_size=1, controls=False)
     data.setup("fit" if split == "train" else "test")
-    chosen = official_frames(film.index.video)
+    chosen = official_frames(reader.index.video)
     loader = data.train_dataloader() if split == "train" else data.test_dataloader()
     clips = {clip.video_id[0]: clip for clip in loader}
     assert sorted(clips) == ["constant_0", "constant_1"]  # six seconds: the last clip ends with the last
@@ -151,8 +151,8 @@ def test_clips_cover_every_second(seconds, length):
     assert len(begins) == -(-seconds // length) == len(set(begins))
 
 
-def test_coco_scores_100_against_itself(document, film, tmp_path):
-    out = export(document, film, "coco", tmp_path / "out")
+def test_coco_scores_100_against_itself(document, reader, tmp_path):
+    out = export(document, reader, "coco", tmp_path / "out")
     coco = COCO(out / "instances.json")
     assert sorted(segment["name"] for segment in coco.loadCats(coco.getCatIds())) == [DOG, MAN, PIANO]
     found = [{**annotation, "score": 1.0} for annotation in coco.anns.values()]
@@ -168,8 +168,8 @@ def test_coco_scores_100_against_itself(document, film, tmp_path):
         assert (annotation["bbox"], annotation["area"]) == (box, mask.sum())
 
 
-def test_youtube_vis(document, film, tmp_path):
-    out = export(document, film, "coco", tmp_path / "out")
+def test_youtube_vis(document, reader, tmp_path):
+    out = export(document, reader, "coco", tmp_path / "out")
     content = json.loads((out / "youtube_vis.json").read_text())
     (video,) = content["videos"]
     assert (video["length"], video["height"], video["width"], len(video["file_names"])) == (150, *SIZE, 150)
@@ -181,7 +181,7 @@ def test_youtube_vis(document, film, tmp_path):
         assert content["categories"][track["category_id"] - 1]["name"] == document.objects[track["object"]].label
 
 
-# what EAFv3.0.xsd asks for: children in this order, and the attributes that must be there
+# required by EAFv3.0.xsd: children in this order, and these attributes
 CHILDREN = {
     "ANNOTATION_DOCUMENT": r"(LICENSE )*HEADER TIME_ORDER (TIER )*(LINGUISTIC_TYPE )*",
     "HEADER": r"(MEDIA_DESCRIPTOR )*(LINKED_FILE_DESCRIPTOR )*(PROPERTY )*",
@@ -200,8 +200,8 @@ NEEDED = {
 }
 
 
-def test_elan(document, film, tmp_path):
-    root = ET.parse(export(document, film, "eaf", tmp_path / "out") / "constant.eaf").getroot()
+def test_elan(document, reader, tmp_path):
+    root = ET.parse(export(document, reader, "eaf", tmp_path / "out") / "constant.eaf").getroot()
     for element in root.iter():
         children = "".join(f"{child.tag} " for child in element)
         assert re.fullmatch(CHILDREN.get(element.tag, ""), children), element.tag
@@ -234,7 +234,7 @@ def test_milliseconds_round_back_to_the_same_frames(steps):
     from avseg.annotate.export.eaf import milliseconds
 
     edges = np.cumsum([0.0, *steps])
-    source = SimpleNamespace(film=SimpleNamespace(index=SimpleNamespace(edges=lambda: edges)))
+    source = SimpleNamespace(video=SimpleNamespace(index=SimpleNamespace(edges=lambda: edges)))
     for frame in range(len(edges)):
         time = milliseconds(source, frame) / 1000
         assert int(np.abs(edges - time).argmin()) == frame

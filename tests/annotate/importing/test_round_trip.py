@@ -1,4 +1,4 @@
-"""What is exported comes back: random documents through LU-AVS and AVSBench."""
+"""Exports are restored by imports: random documents through LU-AVS and AVSBench."""
 
 import numpy as np
 import pytest
@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from avseg.annotate.export import export
 from avseg.annotate.importing import import_
 from avseg.media.video import official_frames
-from tests.annotate.export.numbered_videos import GAPS, add_object, annotations_of, blank, make_film, set_mask
+from tests.annotate.export.numbered_videos import GAPS, add_object, annotations_of, blank, open_numbered_video, set_mask
 
 SIZE, FRAMES = (24, 32), 40
 LABELS = ("dog barking", "man speaking", "a/b")
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    return make_film(tmp_path_factory.mktemp("round"), frames=FRAMES, size=SIZE)
+def reader(tmp_path_factory):
+    return open_numbered_video(tmp_path_factory.mktemp("round"), frames=FRAMES, size=SIZE)
 
 
 @st.composite
@@ -47,8 +47,8 @@ def mask_of(seed, size=SIZE):
     return mask
 
 
-def build(film, objects, seeds=mask_of):
-    document = blank(film)
+def build(reader, objects, seeds=mask_of):
+    document = blank(reader)
     for place, (label, own, masks) in enumerate(objects):
         number = add_object(document, label, *own, name=f"object {place}")
         for frame, seed in masks.items():
@@ -58,11 +58,11 @@ def build(film, objects, seeds=mask_of):
 
 @settings(max_examples=40, deadline=None)
 @given(objects=annotations())
-def test_lu_avs(film, tmp_path_factory, objects):
-    document = build(film, objects)
-    out = export(document, film, "lu_avs", tmp_path_factory.mktemp("out") / "release", split="val")
-    restored = blank(film)
-    done = import_(restored, film, "lu_avs", out)
+def test_lu_avs(reader, tmp_path_factory, objects):
+    document = build(reader, objects)
+    out = export(document, reader, "lu_avs", tmp_path_factory.mktemp("out") / "release", split="val")
+    restored = blank(reader)
+    done = import_(restored, reader, "lu_avs", out)
     assert annotations_of(restored) == annotations_of(document)
     masks = sum(len(masks) for *_, masks in objects)
     assert (done.objects, done.segments, done.masks) == (len(objects), len(document.segments), masks)
@@ -70,19 +70,19 @@ def test_lu_avs(film, tmp_path_factory, objects):
 
 @pytest.fixture(scope="module")
 def long_film(tmp_path_factory):
-    return make_film(tmp_path_factory.mktemp("round"), "varying.mkv", frames=150, size=SIZE, times=GAPS)
+    return open_numbered_video(tmp_path_factory.mktemp("round"), "varying.mkv", frames=150, size=SIZE, times=GAPS)
 
 
-def second_spans(film, seconds):
+def second_spans(reader, seconds):
     """Runs of seconds as frames."""
     firsts = [second for second in sorted(seconds) if second - 1 not in seconds]
     lasts = [second + 1 for second in sorted(seconds) if second + 1 not in seconds]
     runs = zip(firsts, lasts, strict=True)
-    return [film.frame_span(first, min(last, film.duration)) for first, last in runs]
+    return [reader.frame_span(first, min(last, reader.duration)) for first, last in runs]
 
 
 def half_mask(seed, half):
-    """A random mask in the left (0) or right (1) half of the picture."""
+    """A random mask in the left (0) or right (1) half of the image."""
     mask = mask_of(seed)
     mask[:, (1 - half) * SIZE[1] // 2 :][:, : SIZE[1] // 2] = False
     mask[0, half * SIZE[1] // 2] = True
@@ -96,7 +96,7 @@ def half_mask(seed, half):
     seed=st.integers(0, 99),
 )
 def test_avsbench(long_film, tmp_path_factory, seconds, setting, seed):
-    """It has one frame per second and no silence within: what is annotated like this comes back as it was."""
+    """AVSBench has one frame per second and no silence inside a clip; such annotations are restored exactly."""
     chosen = official_frames(long_film.index.video)
     assert len(chosen) > 6
     labels = {"ms3": ["sounding"], "avss": ["dog barking", "man speaking"]}[setting]

@@ -38,7 +38,7 @@ def test_operations_undo_and_redo(client: TestClient, video: str, app: FastAPI) 
     assert content["snapshot"]["segments"][0]["end"] == 12
     version = content["snapshot"]["version"]
     assert version == document(app).version
-    undone = ask(client, f"{video}/undo", version, steps=5)  # both came as one step
+    undone = ask(client, f"{video}/undo", version, steps=5)  # both were one step
     assert undone["snapshot"]["objects"] == []
     assert len(undone["snapshot"]["history"]["undone"]) == 1
     ask(client, f"{video}/redo", undone["snapshot"]["version"])
@@ -59,7 +59,7 @@ def test_brush_and_the_masks_in_the_response(client: TestClient, video: str, app
     (patch,) = content["snapshot"]["patches"]
     assert patch["frame"] == [5]
     assert patch["source"] == ["brush"]
-    assert content["touched"] == [[2, 12]]  # whatever may be stale now
+    assert content["touched"] == [[2, 12]]  # everything that may be stale now
 
 
 def test_a_click_returns_the_mask_of_the_segmenter(client: TestClient, video: str, app: FastAPI) -> None:
@@ -88,7 +88,7 @@ def test_an_edit_based_on_an_old_version_is_refused(client: TestClient, video: s
     content = ask(client, f"{video}/brush", base, 409, object=1, frame=5, mask=square(30))
     assert content["version"] == document(app).version
     assert document(app).rle(1, 5) == square(10)
-    ask(client, f"{video}/brush", base, object=1, frame=6, mask=square(30))  # another frame: no harm
+    ask(client, f"{video}/brush", base, object=1, frame=6, mask=square(30))  # another frame does not conflict
     ask(client, f"{video}/do", 10**6, 409, ops=[{"op": "accept", "object": 1, "frames": [5]}])
 
 

@@ -21,7 +21,7 @@ def raw(live: Live, request: bytes, repeated: bytes = b"") -> bytes:
     port = int(live.address.split(":")[2].split("/")[0])
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(request.replace(b"PORT", str(port).encode()).replace(b"TOKEN", TOKEN.encode()))
-        with suppress(OSError):  # it has refusal and closed already
+        with suppress(OSError):  # it has refused and closed already
             for _ in range(400 if repeated else 0):
                 connection.sendall(repeated)
             connection.shutdown(socket.SHUT_WR)

@@ -74,7 +74,7 @@ def test_times_waveform_and_spectrogram(client: TestClient, video: str, folder: 
     assert np.abs(peaks).max() > 0.3
     shades = np.frombuffer(client.get(f"{video}/spectrogram?start=0&end=1&columns=40&rows=32").content, np.uint8)
     assert shades.size == 40 * 32
-    # the tone of 440 Hz lies in the lower third, and the first row is the highest pitch
+    # the tone of 440 Hz is in the lower third; the first row is the highest pitch
     assert shades.reshape(32, 40)[:, 20].argmax() > 16
 
 

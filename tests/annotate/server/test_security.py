@@ -22,7 +22,7 @@ def refused(answer: Response, status: int) -> None:
 def test_nothing_is_answered_without_the_token(stranger: TestClient) -> None:
     for path in ("/", "/main.js", "/api/videos", "/api/v/0/frames/0", "/nowhere", "/?token=wrong", "/?token="):
         refused(stranger.get(path), 401)
-    refused(stranger.get(f"/api/videos?token={TOKEN}"), 401)  # it belongs in the first address alone
+    refused(stranger.get(f"/api/videos?token={TOKEN}"), 401)  # only accepted in the address of the page
     refused(stranger.get("/api/videos", headers={"x-avseg-token": TOKEN + "x"}), 401)
     refused(stranger.get("/api/videos", headers={"cookie": "avseg-8321=wrong"}), 401)
 

@@ -43,7 +43,7 @@ def missing_masks(document: Document, format: str) -> str:
 
 def export(
     document: Document,
-    film: VideoReader,
+    video: VideoReader,
     format: str,
     out: Path | str,
     *,
@@ -54,7 +54,7 @@ def export(
 
     Args:
         document: the annotations.
-        film: the video.
+        video: the video.
         format: "lu_avs", "avsbench", "coco", "png", "csv" or "eaf"; see the modules of this package.
         out: the folder to write.
         overwrite: replace an earlier export of this video as soon as the new one is complete.
@@ -73,9 +73,9 @@ def export(
         if name not in allowed:
             choices = ", ".join(allowed) or "none"
             raise UserError(f"option '{name}' is unknown for {format}; allowed: {choices}{nearest(name, allowed)}")
-    source, out = ExportSource(document, film), Path(out)
+    source, out = ExportSource(document, video), Path(out)
     try:
-        with export_folder(out, overwrite, film.path) as folder:
+        with export_folder(out, overwrite, video.path) as folder:
             write(folder, source, **options)
             write_provenance(folder / "provenance.json", source, format)
     except OSError as error:

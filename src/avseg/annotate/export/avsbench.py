@@ -40,14 +40,14 @@ def write(folder: Path, source: ExportSource, *, setting: str = "ms3", split: st
     check_choice("setting", setting, SETTINGS)
     check_choice("split", split, SPLITS)
     layout = layout_for(setting, folder)
-    frame_of_second = official_frames(source.film.index.video)
+    frame_of_second = official_frames(source.video.index.video)
     seconds = len(frame_of_second)
     # v2 clips of AVSS have 10 seconds, v1m clips 5
     length = 10 if layout.setting.semantic and seconds >= 10 else 5
     if seconds < length:
-        raise UserError(f"{source.film.path.name} has {seconds} seconds; a clip of AVSBench needs {length}")
+        raise UserError(f"{source.video.path.name} has {seconds} seconds; a clip of AVSBench needs {length}")
     values = _mask_values(layout, source)
-    sound = Sound(source.film.path)
+    sound = Sound(source.video.path)
     entries = []
     for start in clip_starts(seconds, length):
         frames = frame_of_second[start : start + length]
@@ -93,7 +93,7 @@ def _write_images(
 ) -> None:
     palette = voc_palette(256)
     for frame, path in zip(frames, layout.frames(entry), strict=True):
-        _save(Image.fromarray(source.film.image(frame)), path)
+        _save(Image.fromarray(source.video.image(frame)), path)
     for frame, path in zip(frames, layout.masks(entry), strict=True):
         flat = flatten_masks(source.masks(frame), values, source.size)
         if layout.setting.semantic:

@@ -33,13 +33,13 @@ def write(folder: Path, source: ExportSource, *, pictures: bool = False) -> None
     with (folder / "youtube_vis.json").open("w", encoding="utf-8") as file:
         _write_json(file, {"videos": [_video(source)], "categories": categories}, {"annotations": _tracks(source)})
     if pictures:
-        for frame in range(source.film.frames):
+        for frame in range(source.video.frames):
             write_frame(folder, source, frame)
 
 
 def _images(source: ExportSource) -> Iterator[Row]:
     height, width = source.size
-    for frame in range(source.film.frames):
+    for frame in range(source.video.frames):
         name = frame_name(source, frame)
         yield {"id": frame + 1, "frame": frame, "file_name": name, "height": height, "width": width}
 
@@ -66,9 +66,9 @@ def _video(source: ExportSource) -> Row:
         "name": source.video_id,
         "width": width,
         "height": height,
-        "length": source.film.frames,
-        "fps": source.film.fps,
-        "file_names": [frame_name(source, frame) for frame in range(source.film.frames)],
+        "length": source.video.frames,
+        "fps": source.video.fps,
+        "file_names": [frame_name(source, frame) for frame in range(source.video.frames)],
     }
 
 
@@ -79,7 +79,7 @@ def _tracks(source: ExportSource) -> Iterator[Row]:
         spans = []  # [start, end) of each segment
         shapes: dict[str, list[object]] = {}
         for name in _TRACK_COLUMNS.values():
-            shapes[name] = [None] * source.film.frames
+            shapes[name] = [None] * source.video.frames
         for segment in source.segments:
             if segment.object_id != object_id:
                 continue
@@ -100,7 +100,7 @@ def _tracks(source: ExportSource) -> Iterator[Row]:
             **shapes,
             "height": height,
             "width": width,
-            "length": source.film.frames,
+            "length": source.video.frames,
         }
 
 

@@ -10,7 +10,7 @@ COLUMNS = ("video", "segment", "object", "label", "name", "start_frame", "end_fr
 
 def write(folder: Path, source: ExportSource) -> None:
     """Write `{video}.csv`: one row per segment; frames are half-open, seconds count from the first frame."""
-    edges = source.film.index.edges()
+    edges = source.video.index.edges()
     with (folder / f"{source.video_id}.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(COLUMNS)

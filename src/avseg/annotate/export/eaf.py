@@ -45,11 +45,11 @@ def write(folder: Path, source: ExportSource) -> None:
 def milliseconds(source: ExportSource, frame: int) -> int:
     """Return the first whole millisecond at which a frame (or the end of the video) is reached."""
     # rounded first: 1.0000000001 ms must not become 2 ms
-    return int(np.ceil(round(float(source.film.index.edges()[frame]) * 1000, 3)))
+    return int(np.ceil(round(float(source.video.index.edges()[frame]) * 1000, 3)))
 
 
 def _add_header(root: ET.Element, source: ExportSource) -> None:
-    name = source.film.path.name
+    name = source.video.path.name
     header = ET.SubElement(root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
     mime_type = mimetypes.guess_type(name)[0] or "video/mp4"
     media = {"MEDIA_URL": f"./{name}", "MIME_TYPE": mime_type, "RELATIVE_MEDIA_URL": f"./{name}"}

@@ -59,14 +59,14 @@ def write(
                 "objects": [_object_row(source, segment) for segment in segments],
             }
         )
-    film = source.film
-    entry = {"duration": round(film.duration, 2), "fps": round(film.fps, 2), "subset": split}
+    video = source.video
+    entry = {"duration": round(video.duration, 2), "fps": round(video.fps, 2), "subset": split}
     content = {source.video_id: {**entry, "annotations": annotations}}
     (folder / f"seg_{split}.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     (folder / "videos").mkdir()
     # readers go by the content of a file, not by its suffix
-    suffix = film.path.suffix if film.path.suffix.lower() in SUFFIXES else ".mkv"
-    shutil.copyfile(film.path, folder / "videos" / f"{source.video_id}{suffix}")
+    suffix = video.path.suffix if video.path.suffix.lower() in SUFFIXES else ".mkv"
+    shutil.copyfile(video.path, folder / "videos" / f"{source.video_id}{suffix}")
 
 
 def label_id(label: str) -> int:

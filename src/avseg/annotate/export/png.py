@@ -29,7 +29,7 @@ def write(folder: Path, source: ExportSource, *, pictures: bool = False) -> None
     values = dict(zip(source.objects, source.objects, strict=True))  # an object is drawn as its id
     target = folder / "Annotations" / source.video_id
     target.mkdir(parents=True)
-    for frame in range(source.film.frames):
+    for frame in range(source.video.frames):
         image = Image.fromarray(flatten_masks(source.masks(frame), values, source.size)).convert("P")
         image.putpalette(palette)
         image.save(target / f"{frame:05d}.png")
@@ -41,7 +41,7 @@ def write_frame(folder: Path, source: ExportSource, frame: int) -> None:
     """Write a frame as `JPEGImages/{video}/{frame:05d}.jpg`."""
     path = folder / frame_name(source, frame)
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(source.film.image(frame)).save(path, quality=95, subsampling=0)
+    Image.fromarray(source.video.image(frame)).save(path, quality=95, subsampling=0)
 
 
 def frame_name(source: ExportSource, frame: int) -> str:

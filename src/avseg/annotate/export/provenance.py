@@ -17,19 +17,19 @@ def write_provenance(path: Path, source: ExportSource, format: str) -> None:
         source: the exported annotations.
         format: of the export.
     """
-    film = source.film
+    video = source.video
     document: dict[str, object] = {**source.document.snapshot()}
     del document["frames"]  # as rows below
     head = {
         "format": format,
         "tool": f"avseg {__version__} annotate",
         "video": {
-            "file": film.path.name,
-            "bytes": film.path.stat().st_size,
-            "frames": film.frames,
-            "fps": film.fps,
-            "height": film.height,
-            "width": film.width,
+            "file": video.path.name,
+            "bytes": video.path.stat().st_size,
+            "frames": video.frames,
+            "fps": video.fps,
+            "height": video.height,
+            "width": video.width,
         },
         "left_out": [segment.id for segment in source.rejected],
         "document": document,

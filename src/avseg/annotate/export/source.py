@@ -19,7 +19,7 @@ class ExportSource:
 
     Args:
         document: the annotations.
-        film: the video.
+        video: the video.
 
     Attributes:
         video_id: name of the video without suffix.
@@ -33,20 +33,20 @@ class ExportSource:
         UserError: without segments, or with one that ends after the video.
     """
 
-    def __init__(self, document: Document, film: VideoReader) -> None:
-        self.document, self.film = document, film
-        self.video_id, self.size = film.path.stem, (film.height, film.width)
+    def __init__(self, document: Document, video: VideoReader) -> None:
+        self.document, self.video = document, video
+        self.video_id, self.size = video.path.stem, (video.height, video.width)
         self.segments: list[Segment] = []
         self.rejected: list[Segment] = []
         for segment in sorted(document.segments.values(), key=lambda span: (span.start, span.end, span.id)):
             (self.rejected if segment.status == REJECTED else self.segments).append(segment)
         if not self.segments:
             also = f" but {len(self.rejected)} rejected ones" if self.rejected else ""
-            raise UserError(f"{film.path.name} has no audible segment{also}; mark one before the export")
+            raise UserError(f"{video.path.name} has no audible segment{also}; mark one before the export")
         for segment in self.segments:
-            if not 0 <= segment.start < segment.end <= film.frames:
+            if not 0 <= segment.start < segment.end <= video.frames:
                 raise UserError(
-                    f"{film.path.name}: segment {segment.start}-{segment.end} is not within the {film.frames} frames"
+                    f"{video.path.name}: segment {segment.start}-{segment.end} is not within the {video.frames} frames"
                 )
         self.objects: dict[int, Object] = {}
         for segment in sorted(self.segments, key=lambda span: span.object_id):
@@ -64,7 +64,7 @@ class ExportSource:
 
     def sounding_frames(self) -> list[int]:
         """Return the frames in which any object sounds, ascending."""
-        sounding = np.zeros(self.film.frames, np.bool_)  # segments of several objects may overlap
+        sounding = np.zeros(self.video.frames, np.bool_)  # segments of several objects may overlap
         for segment in self.segments:
             sounding[segment.start : segment.end] = True
         return list(map(int, np.flatnonzero(sounding)))
@@ -81,7 +81,7 @@ class ExportSource:
             return np.zeros(self.size, np.bool_)
         if mask.shape != self.size:
             raise UserError(
-                f"{self.film.path.name}: object {object_id}, frame {frame}: the mask has the size {mask.shape}, "
+                f"{self.video.path.name}: object {object_id}, frame {frame}: the mask has the size {mask.shape}, "
                 f"the video {self.size}; the video was replaced, annotate it again"
             )
         return np.asarray(mask, np.bool_)

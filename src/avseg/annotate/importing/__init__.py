@@ -14,12 +14,12 @@ FORMATS = ("lu_avs", "avsbench")
 __all__ = ["FORMATS", "Imported", "import_"]
 
 
-def import_(document: Document, film: VideoReader, format: str, source: Path | str) -> Imported:
+def import_(document: Document, video: VideoReader, format: str, source: Path | str) -> Imported:
     """Add the annotations that a data set has for a video; existing ones stay.
 
     Args:
         document: the annotations.
-        film: the video; the data set is searched for its file name without suffix.
+        video: the video; the data set is searched for its file name without suffix.
         format: "lu_avs" or "avsbench".
         source: root of the data set.
 
@@ -30,6 +30,6 @@ def import_(document: Document, film: VideoReader, format: str, source: Path | s
         UserError: unknown format, no such folder, the video is missing in it or another one; damaged files.
     """
     check_choice("format", format, FORMATS)
-    writer = DocumentWriter(document, film)
+    writer = DocumentWriter(document, video)
     import_module(f"{__name__}.{format}").read(writer, Path(source))
     return writer.imported

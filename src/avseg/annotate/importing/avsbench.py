@@ -29,20 +29,20 @@ def read(writer: DocumentWriter, root: Path) -> None:
         UserError: see `avseg.annotate.importing.import_`.
     """
     layout = _find_layout(root)
-    film = writer.film
-    frame_of_second = official_frames(film.index.video)
+    video = writer.video
+    frame_of_second = official_frames(video.index.video)
     masks_of_label: dict[str, dict[int, Mask]] = {}  # by label, then by second
     for entry, start in _clips(layout, writer.video_id):
         for second, path in enumerate(layout.masks(entry), start):
             if second >= len(frame_of_second):
-                raise UserError(f"{path}: second {second} is after the end of {film.path.name}")
+                raise UserError(f"{path}: second {second} is after the end of {video.path.name}")
             for label, mask in _read_masks(layout, entry, path, writer.size):
                 masks_of_label.setdefault(label, {})[second] = mask
     # sorted, so that ids of objects do not depend on the order of the clips
     for label, masks in sorted(masks_of_label.items()):
         object_id = writer.add_object(label)
         for first, last in _runs(sorted(masks)):
-            writer.add_segment(object_id, *film.frame_span(first, min(last, film.duration)))
+            writer.add_segment(object_id, *video.frame_span(first, min(last, video.duration)))
         for second, mask in sorted(masks.items()):
             writer.set_mask(object_id, frame_of_second[second], mask)
 

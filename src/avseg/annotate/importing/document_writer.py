@@ -23,16 +23,16 @@ class DocumentWriter:
 
     Args:
         document: the annotations.
-        film: the video.
+        video: the video.
 
     Attributes:
         imported: how much was added so far.
     """
 
-    def __init__(self, document: Document, film: VideoReader) -> None:
-        self.document, self.film = document, film
+    def __init__(self, document: Document, video: VideoReader) -> None:
+        self.document, self.video = document, video
         self.imported = Imported()
-        self.video_id, self.size = film.path.stem, (film.height, film.width)
+        self.video_id, self.size = video.path.stem, (video.height, video.width)
 
     def add_object(self, label: str, name: str = "") -> int:
         """Add an object and return its id."""

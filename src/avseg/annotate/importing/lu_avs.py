@@ -53,11 +53,11 @@ def read(writer: DocumentWriter, root: Path) -> None:
         existing = ", ".join(sorted(release.videos)[:5]) or "none that is complete"
         raise UserError(f"{root}: has no video '{writer.video_id}'; it has {existing}")
     index = frame_index(video.path)
-    film = writer.film
-    if len(index) != film.frames or (index.video.height, index.video.width) != writer.size:
+    reader = writer.video
+    if len(index) != reader.frames or (index.video.height, index.video.width) != writer.size:
         raise UserError(
             f"{video.path}: {len(index)} frames of {index.video.height}x{index.video.width}, "
-            f"{film.path} has {film.frames} of {film.height}x{film.width}; it is another video"
+            f"{reader.path} has {reader.frames} of {reader.height}x{reader.width}; it is another video"
         )
     check_video(video, index)  # shapes of the masks
     object_ids: dict[object, int] = {}
@@ -69,7 +69,7 @@ def read(writer: DocumentWriter, root: Path) -> None:
 
 def _add_segment(writer: DocumentWriter, object_id: int, item: ObjectSegment, has_masks: bool) -> None:
     segment = item.segment
-    end = min(segment.end, writer.film.frames)  # releases are sometimes off by one
+    end = min(segment.end, writer.video.frames)  # releases are sometimes off by one
     if segment.start >= end:
         return
     writer.add_segment(object_id, segment.start, end, item.status)

@@ -30,7 +30,7 @@ class OpenVideo:
 
     Attributes:
         name: of its file.
-        film: its frames.
+        reader: its frames.
         sound: its sound track.
         document: its annotation.
         session: the models at work on it.
@@ -40,15 +40,15 @@ class OpenVideo:
     """
 
     def __init__(
-        self, name: str, film: VideoReader, document: Document, segmenter: Segmenter, propagator: Propagator
+        self, name: str, reader: VideoReader, document: Document, segmenter: Segmenter, propagator: Propagator
     ) -> None:
-        self.name, self.film, self.document = name, film, document
-        self.sound = Sound(film.path)
+        self.name, self.reader, self.document = name, reader, document
+        self.sound = Sound(reader.path)
         self.recorder = PriorRecorder(segmenter)
         self.hub = EventHub()
-        size, modified = file_stamp(film.path)
+        size, modified = file_stamp(reader.path)
         self.tag = f"{size:x}-{modified:x}"
-        self.session = Session(document, film, self.recorder, propagator, on_event=self.hub.publish)
+        self.session = Session(document, reader, self.recorder, propagator, on_event=self.hub.publish)
         self._author = threading.local()  # changes are published in the thread that makes them
         document.subscribe(self._publish_change)
 
@@ -88,7 +88,7 @@ class OpenVideo:
     def properties(self) -> dict[str, object]:
         """Describe the video for the page."""
         names = ("frames", "fps", "height", "width", "has_sound", "duration")
-        return {**{name: getattr(self.film, name) for name in names}, "tag": self.tag}
+        return {**{name: getattr(self.reader, name) for name in names}, "tag": self.tag}
 
 
 class Workspace:
@@ -130,10 +130,10 @@ class Workspace:
         name = self.video_name(key)
         with self._lock:
             if key not in self._videos:
-                document, film = self.project.open(name), self.project.video(name)
+                document, reader = self.project.open(name), self.project.video(name)
                 backend = self.backend["propagator"]
                 propagator = make_propagator(backend, **backend_options(backend, self.options))
-                self._videos[key] = OpenVideo(name, film, document, self.segmenter, propagator)
+                self._videos[key] = OpenVideo(name, reader, document, self.segmenter, propagator)
             return self._videos[key]
 
     def opened(self, key: str) -> OpenVideo:

@@ -36,7 +36,7 @@ async def _cancel(video: VideoDep) -> dict[str, object]:
 @router.post("/v/{key}/look")
 async def _prefetch(body: schemas.Prefetch, video: VideoDep) -> dict[str, object]:
     """Encode frames that are likely to be clicked in as soon as the models are idle."""
-    video.session.encode_ahead(frame for frame in body.frames if frame < video.film.frames)
+    video.session.encode_ahead(frame for frame in body.frames if frame < video.reader.frames)
     return {}
 
 

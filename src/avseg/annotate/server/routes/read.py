@@ -49,7 +49,7 @@ async def _open(key: str, workspace: WorkspaceDep) -> JSONResponse:
 async def _times(video: VideoDep) -> Response:
     """Presentation time of each frame and the end of the last one: float64, little-endian."""
     # the page reads typed arrays, which are little-endian
-    times = np.append(video.film.times, video.film.duration).astype("<f8")
+    times = np.append(video.reader.times, video.reader.duration).astype("<f8")
     return Response(times.tobytes(), media_type=_BINARY)
 
 
@@ -67,14 +67,14 @@ async def _frame(
     headers = {**_CACHE_FOREVER, "etag": etag}
     if if_none_match == etag:  # the tag changes with the file, so a cached frame stays valid
         return Response(status_code=304, headers=headers)
-    data = await workspace.pools.decode(lambda: video.film.jpeg(frame, 82, min(MAX_WIDTH, video.film.width)))
+    data = await workspace.pools.decode(lambda: video.reader.jpeg(frame, 82, min(MAX_WIDTH, video.reader.width)))
     return Response(data, media_type="image/jpeg", headers=headers)
 
 
 @router.get("/v/{key}/masks")
 async def _masks(video: VideoDep, workspace: WorkspaceDep, start: int, end: int) -> JSONResponse:
     _check_frame(video, start)
-    if not start < end <= start + MAX_MASK_FRAMES or end > video.film.frames:
+    if not start < end <= start + MAX_MASK_FRAMES or end > video.reader.frames:
         raise HTTPException(400, f"masks of frames {start}-{end}: give up to {MAX_MASK_FRAMES} frames of the video")
 
     def read() -> list[serialize.Json]:
@@ -108,7 +108,7 @@ async def _spectrogram(
 
 @router.get("/v/{key}/sound.wav")
 async def _sound(video: VideoDep, workspace: WorkspaceDep) -> FileResponse:
-    if not video.film.has_sound:
+    if not video.reader.has_sound:
         raise HTTPException(404, "this video has no sound")
     path = await workspace.pools.slow(video.sound.wav)
     return FileResponse(
@@ -123,5 +123,5 @@ async def _events(video: VideoDep) -> StreamingResponse:
 
 
 def _check_frame(video: OpenVideo, frame: int) -> None:
-    if not 0 <= frame < video.film.frames:
-        raise HTTPException(404, f"frame {frame} does not exist; the video has {video.film.frames}")
+    if not 0 <= frame < video.reader.frames:
+        raise HTTPException(404, f"frame {frame} does not exist; the video has {video.reader.frames}")
