@@ -125,7 +125,7 @@ class Session:
             Priority.REFINE,
             lambda: refine(self.segmenter, self.video.image(frame), _to_prompts(prompts), mask, self._encode(frame)),
         )
-        derived = points is None and not info.anchor
+        derived = points is None and not info.anchor  # not the work of a person
         op = SetMask(
             object_id=object_id,
             frame=frame,
@@ -160,12 +160,13 @@ class Session:
         Raises:
             UserError: no such segment, no mask to start from, or another propagation is running.
         """
-        with self._start_lock:
+        with self._start_lock:  # two tabs must not start two propagations
             segment = self._check_startable(segment_id, direction, frame)
             spans = spans_to_propagate(self.document, segment_id, frame, whole)
             run = PropagationRun(self.document, segment, spans, self._propagator_name)
             self.propagation = run
         future = self._jobs.start(Priority.PROPAGATE, lambda: self._run_propagation(run, direction, refine))
+        # a closed session cancels waiting jobs, which then never run
         future.add_done_callback(lambda done: run.abandon() if done.cancelled() else None)
         if wait:
             run.wait()

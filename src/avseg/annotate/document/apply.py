@@ -58,6 +58,7 @@ def _effect(op: ops.Edit, state: State, stamp: int) -> Effect:
 @_effect.register
 def _add_object(op: ops.AddObject, state: State, stamp: int) -> Effect:
     object_id = max(state.objects, default=0) + 1
+    # the second dog is called "dog 2"
     same_label = sum(existing.label == op.label for existing in state.objects.values())
     default_name = f"{op.label} {same_label + 1}" if same_label else op.label
     added = Object(object_id, op.label, op.name or default_name)
@@ -77,7 +78,7 @@ def _remove_object(op: ops.RemoveObject, state: State, stamp: int) -> Effect:
     patch = _patch(state, ("object", object_id), None)
     for segment in state.segments_of(object_id):
         patch |= _patch(state, ("segment", segment.id), None)
-    for frame in sorted(state.marks.get(object_id, ())):
+    for frame in sorted(state.marks.get(object_id, ())):  # hidden ones too
         patch |= _patch(state, ("mark", object_id, frame), None)
     return Effect(patch, _audible_span(state, object_id))
 
@@ -97,7 +98,7 @@ def _edit_segment(op: ops.EditSegment, state: State, stamp: int) -> Effect:
     end = old.end if op.end is None else op.end
     new = replace(old, start=start, end=end)
     _check_edges(state, new)
-    span = (min(old.start, new.start), max(old.end, new.end))
+    span = (min(old.start, new.start), max(old.end, new.end))  # frames that appear or disappear
     return Effect(_patch(state, ("segment", old.id), new), {old.object_id: span})
 
 
@@ -115,16 +116,16 @@ def _split_segment(op: ops.SplitSegment, state: State, stamp: int) -> Effect:
 @_effect.register
 def _merge_segments(op: ops.MergeSegments, state: State, stamp: int) -> Effect:
     segments = sorted(map(state.segment, op.segment_ids), key=attrgetter("start"))
-    first, *others = segments
-    if any(segment.object_id != first.object_id for segment in others):
+    first, *later = segments
+    if len(set(map(attrgetter("object_id"), segments))) > 1:
         raise UserError(f"segments {_listed(op.segment_ids)} are of several objects; merge those of one")
-    same_status = all(segment.status == first.status for segment in others)
-    merged = replace(first, end=segments[-1].end, status=first.status if same_status else "open")
+    statuses = set(map(attrgetter("status"), segments))
+    merged = replace(first, end=segments[-1].end, status=first.status if len(statuses) == 1 else "open")
     for segment in _overlapping(state, merged):
         if segment.id not in op.segment_ids:
             raise UserError(f"segment {segment.id} is between them; merge it too")
     patch: Patch = {}
-    for segment in others:
+    for segment in later:
         patch |= _patch(state, ("segment", segment.id), None)
     patch |= _patch(state, ("segment", merged.id), merged)
     return Effect(patch, {merged.object_id: (merged.start, merged.end)}, segment_id=merged.id)
@@ -134,7 +135,7 @@ def _merge_segments(op: ops.MergeSegments, state: State, stamp: int) -> Effect:
 def _remove_segment(op: ops.RemoveSegment, state: State, stamp: int) -> Effect:
     """Remove a segment and its marks, also those hidden in the silence around it by moved edges."""
     old = state.segment(op.segment_id)
-    low, high = 0, None
+    low, high = 0, None  # frames between the neighbouring segments
     for segment in state.segments_of(old.object_id):
         if segment.end <= old.start:
             low = segment.end
@@ -179,13 +180,13 @@ def _clear_mask(op: ops.ClearMask, state: State, stamp: int) -> Effect:
         frames.append(op.frame)
     if not frames:
         raise UserError("frame is missing; it needs frame or frames")
-    marked = [frame for frame in frames if state.visible_mark(object_id, frame) is not None]
-    if not marked:
-        raise UserError(f"object {object_id} has no mask in frame {_listed(frames)}")
     patch: Patch = {}
-    for frame in marked:
-        patch |= _patch(state, ("mark", object_id, frame), None)
-    return Effect(patch, {object_id: _span(marked)})
+    for frame in frames:
+        if state.visible_mark(object_id, frame) is not None:
+            patch |= _patch(state, ("mark", object_id, frame), None)
+    if not patch:
+        raise UserError(f"object {object_id} has no mask in frame {_listed(frames)}")
+    return Effect(patch, {object_id: _span(key[2] for key in patch)})
 
 
 @_effect.register
@@ -203,6 +204,7 @@ def _set_results(op: ops.SetResults, state: State, stamp: int) -> Effect:
         else:
             segment = state.segment_at(object_id, frame)
         old = state.mark(object_id, frame)
+        # the object is silent there now, or a person has made or accepted the mask
         if segment is None or (old is not None and old.anchor):
             skipped += 1
             continue
@@ -239,9 +241,9 @@ def _spend(op: ops.Spend, state: State, stamp: int) -> Effect:
     return Effect(_patch(state, ("effort", segment_id), new if new != Effort() else None), undoable=False)
 
 
-def _patch(state: State, key: Key, after: Any) -> Patch:
-    before = state.get(key)
-    return {} if before == after else {key: (before, after)}
+def _patch(state: State, key: Key, new: Any) -> Patch:
+    old = state.get(key)
+    return {} if old == new else {key: (old, new)}  # an empty patch makes no new version
 
 
 def _next_segment_id(state: State) -> int:
@@ -261,7 +263,7 @@ def _make_mark(state: State, segment: Segment, result: ops.Result, stamp: int) -
         terms=tuple((result.terms or {}).items()),
         model=result.model,
     )
-    if mark.anchor:
+    if mark.anchor:  # made by a person: it has no origin
         return mark
     origin = result.from_frame
     if origin is None:
@@ -276,7 +278,7 @@ def _audible_segment(state: State, object_id: int, frame: int) -> Segment:
     state.object(object_id)
     segment = state.segment_at(object_id, frame)
     if segment is None:
-        ranges = [f"{segment.start}-{segment.end - 1}" for segment in state.segments_of(object_id)]
+        ranges = [f"{segment.start}-{segment.end - 1}" for segment in state.segments_of(object_id)]  # last included
         audible = f"it sounds in {', '.join(ranges[:10])}" if ranges else "it has no segment yet"
         raise UserError(f"object {object_id} is silent in frame {frame}: {audible}; add or move a segment first")
     return segment

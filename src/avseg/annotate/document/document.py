@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,12 +88,12 @@ class Document(Queries):
         with self._lock:
             if base is not None and base > self.version:
                 raise UserError(f"base_version is {base}, and the document is at {self.version}; load it again")
-            before = self.version
+            old_version = self.version
             change = self._change(checked, base)
-            if change.version > before and self._group is not None:
+            if change.version > old_version and self._group is not None:
                 self._group_changes.append(change)
                 return change
-        if change.version > before:
+        if change.version > old_version:
             self._notify(change)
         return change
 
@@ -114,16 +115,16 @@ class Document(Queries):
             try:
                 yield
             except BaseException:
-                if self._group_has_step():
+                if self._group_has_step():  # otherwise the step on top is somebody else's
                     self._move("rollback", None)
                 raise
             finally:
-                changes = self._group_changes
+                changes = self._group_changes  # reported after the lock is released
                 self._group = None
                 if self._journal is not None:
                     self._journal.sync()
         if changes:
-            frames = union_spans(*(change.frames for change in changes))
+            frames = union_spans(*map(attrgetter("frames"), changes))
             self._notify(Change(self.version, name or changes[0].op, frames))
 
     def check(self, op: Operation | Mapping[str, object]) -> Operation:
@@ -198,9 +199,9 @@ class Document(Queries):
         derived_too = op.op == "accept"
         if base is not None and self._history.has_conflict(base, self.version, effect.patch, derived_too):
             raise Conflict(f"{op.op}: refused, another tab has changed the same since version {base}; look again")
-        now = round(time.time(), 3)
-        self._write(operation_to_json(op), now)
-        return self._advance(op, effect, now, self._group, self.tag)
+        timestamp = round(time.time(), 3)
+        self._write(operation_to_json(op), timestamp)  # raises before anything has changed
+        return self._advance(op, effect, timestamp, self._group, self.tag)
 
     def _move(self, direction: str, base: int | None) -> Change:
         """Undo, redo, or "rollback": an undo of a failed transaction, which cannot be redone."""
@@ -210,16 +211,16 @@ class Document(Queries):
         self._write({"op": direction}, round(time.time(), 3))
         return self._step(direction, step)
 
-    def _advance(self, op: Edit, effect: Effect, now: float, group: _Group | None, tag: str | None) -> Change:
+    def _advance(self, op: Edit, effect: Effect, timestamp: float, group: _Group | None, tag: str | None) -> Change:
         """Apply an operation that is in the journal."""
         self.version += 1
-        frames = self._dependent_spans(effect.spans)
+        frames = self._dependent_spans(effect.spans)  # of the old state; those of the new one are added below
         self._state.apply(effect.patch)
         results = isinstance(op, SetResults)
         if effect.undoable:
             first_version, name = group or (None, None)
             run = op.run if isinstance(op, SetResults) else None
-            self._history.add(Step(name or op.op, self.version, now, effect.patch, run, first_version, tag))
+            self._history.add(Step(name or op.op, self.version, timestamp, effect.patch, run, first_version, tag))
         self._history.remember(self.version, effect.patch, derived=results)
         frames = union_spans(frames, self._dependent_spans(effect.spans))
         masks = self._mask_set_by(op)
@@ -235,23 +236,23 @@ class Document(Queries):
         else:
             self._state.revert(step.patch)
             self._history.position -= 1
-        if direction == "rollback":
+        if direction == "rollback":  # a failed transaction must not be redone
             del self._history.steps[self._history.position :]
         self._history.remember(self.version, step.patch)
         return Change(self.version, direction, union_spans(frames, self._dependent_spans(spans)))
 
-    def _write(self, op: Json, now: float) -> None:
+    def _write(self, op: Json, timestamp: float) -> None:
         if self._journal is None:
             return
         if not self._journal.lines:
             self._journal.append({"journal": FORMAT, "video": asdict(self.video)})
-        record: Json = {"version": self.version + 1, "time": now}
+        record: Json = {"version": self.version + 1, "time": timestamp}
         group, name = self._group or (None, None)
         for key, value in (("group", group), ("as", name), ("tag", self.tag)):
             if value is not None:
                 record[key] = value
         record["do"] = op
-        self._journal.append(record, wait=self._group is None)
+        self._journal.append(record, wait=self._group is None)  # a transaction waits once, at its end
 
     def _group_has_step(self) -> bool:
         """True if the current transaction has done something that can be undone."""
@@ -261,12 +262,12 @@ class Document(Queries):
         return self._history.steps[position - 1].group == self._group.first_version
 
     def _notify(self, change: Change) -> None:
-        for listener in tuple(self._listeners):
+        for listener in tuple(self._listeners):  # a copy: a listener may unsubscribe
             listener(change)
 
     def _replay(self, journal: Journal) -> None:
         for record in journal.records():
-            if journal.lines == 1:
+            if journal.lines == 1:  # the header
                 self._check_header(record, journal.path)
                 continue
             try:
@@ -287,6 +288,7 @@ class Document(Queries):
             self._step("redo", self._history.step_to_redo())
         else:
             op = load_operation(record["do"])
+            # masks of a propagation are as old as its start, so that later anchors make them stale
             run = op.run if isinstance(op, SetResults) else None
             effect = compute_effect(self._state, op, self.version + 1 if run is None else run)
             group = _Group(record["group"], record.get("as")) if "group" in record else None
@@ -296,7 +298,7 @@ class Document(Queries):
         if record.get("journal") != FORMAT:
             raise UserError(f"{path}: written by another version of this tool; update avseg")
         recorded = record["video"]
-        for key in ("frames", "height", "width"):
+        for key in ("frames", "height", "width"):  # a renamed video is the same video
             actual = getattr(self.video, key)
             if recorded[key] != actual:
                 raise UserError(
@@ -310,6 +312,7 @@ class Document(Queries):
         for object_id, (start, end) in spans.items():
             first = self._state.segment_at(object_id, start)
             last = self._state.segment_at(object_id, end - 1)
+            # without a segment nothing depends on the frame
             low = self._state.span_around(first, start)[0] if first is not None else start
             high = self._state.span_around(last, end - 1)[1] if last is not None else end
             extended[object_id] = (min(low, start), max(high, end))

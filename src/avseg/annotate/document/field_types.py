@@ -30,7 +30,7 @@ def _integer(value: Any) -> int:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool | str):
+    if isinstance(value, bool | str):  # float() would accept them
         raise ValueError("a number")
     try:
         number = float(value)
@@ -68,6 +68,7 @@ def _frame(value: object, info: ValidationInfo) -> int:
 
 
 def _edge(value: object, info: ValidationInfo) -> int:
+    # the end of a segment is the frame after its last one
     number = _integer(value)
     if info.context is not None and not 0 <= number <= info.context.frames:
         raise ValueError(f"0 to {info.context.frames}, the video's frames and their end")
@@ -78,7 +79,7 @@ def _frames(value: object, info: ValidationInfo) -> tuple[int, ...]:
     max_length = info.context.frames if info.context is not None else math.inf
     if not isinstance(value, list | tuple | range) or not 1 <= len(value) <= max_length:
         raise ValueError("a list of one or more frames, each once")
-    return tuple(sorted({_frame(frame, info) for frame in value}))
+    return tuple(sorted({_frame(frame, info) for frame in value}))  # ascending, each once
 
 
 def _segment_ids(value: object) -> tuple[float, ...]:
@@ -124,12 +125,13 @@ def _box(value: object, info: ValidationInfo) -> Box:
 
 
 def _mask(value: Any, info: ValidationInfo) -> RLE:
-    if info.context is None:
+    if info.context is None:  # decoding every mask would slow down the opening of a long journal
         return {"size": value["size"], "counts": value["counts"]}
     size = (info.context.height, info.context.width)
     try:
         counts = rle.check(value, size)
     except UserError as error:
+        # its own type: the message describes the mask instead of listing what is allowed
         raise PydanticCustomError("mask", "{reason}", {"reason": str(error)}) from None
     return {"size": list(size), "counts": counts.decode("ascii")}
 

@@ -33,7 +33,7 @@ class Step:
     version: int
     time: float
     patch: Patch
-    run: int | None = None
+    run: int | None = None  # start version of the propagation
     group: int | None = None
     tag: str | None = None
 
@@ -73,15 +73,15 @@ class History:
 
         Results join the earlier ones of their propagation unless a record they depend on has changed in between.
         """
-        del self.steps[self.position :]
+        del self.steps[self.position :]  # a new step ends the chance to redo
         earlier = self._step_to_join(step)
         if earlier is None:
             self.steps.append(step)
             self.position += 1
             return
-        for key, (before, after) in step.patch.items():
-            first = earlier.patch[key][0] if key in earlier.patch else before
-            earlier.patch[key] = (first, after)
+        for key, (old, new) in step.patch.items():
+            oldest = earlier.patch[key][0] if key in earlier.patch else old  # what one undo of both must restore
+            earlier.patch[key] = (oldest, new)
 
     def was_undone(self, run: int) -> bool:
         """True if the results of a propagation were undone, so that further ones are unwanted."""
@@ -112,10 +112,14 @@ class History:
             keys: the records that the operation changes.
             derived: True if results of propagations count too; they do not for a person who draws over them.
         """
-        later = [touched for touched in self._touched if touched.version > base]
-        if len(later) < version - base:
-            return True
-        return any(not touched.keys.isdisjoint(keys) for touched in later if derived or not touched.derived)
+        later = 0
+        for touched in self._touched:
+            if touched.version <= base:
+                continue
+            later += 1
+            if (derived or not touched.derived) and not touched.keys.isdisjoint(keys):
+                return True
+        return later < version - base  # some are no longer remembered
 
     def last_step_changed(self, base: int, version: int) -> bool:
         """True if undo would take back another step than it would have at the version `base`."""
@@ -135,11 +139,13 @@ class History:
             return self.steps[-1] if self.steps and self.steps[-1].group == step.group else None
         if step.run is None:
             return None
+        # results depend on their marks and on the object itself
         dependencies = {*step.patch, *(("object", key[1]) for key in step.patch)}
         for earlier in reversed(self.steps):
             if earlier.run == step.run:
                 return earlier
             touched = earlier.patch.keys()
+            # a moved edge changes which frames the results may fill
             if not dependencies.isdisjoint(touched) or any(key[0] == "segment" for key in touched):
                 return None
         return None

@@ -40,7 +40,7 @@ class Journal:
         self._broken = ""
 
     def records(self) -> Iterator[Json]:
-        """Yield the records of all lines; none if there is no file.
+        """Yield the records of all lines; none without a file.
 
         Raises:
             UserError: a line other than the last is damaged.
@@ -52,7 +52,7 @@ class Journal:
             for line in file:
                 record = self._read(line)
                 if record is None:
-                    if file.read(1):
+                    if file.read(1):  # more lines follow: not a torn last one
                         raise self._damage()
                     self.torn = len(line)
                     return
@@ -73,6 +73,7 @@ class Journal:
         if self._broken:
             raise UserError(self._broken)
         body = json.dumps(record, separators=(",", ":"), allow_nan=False).encode("ascii")[:-1]
+        # each checksum continues that of the line before: lost and swapped lines are detected too
         checksum = zlib.crc32(body, self._checksum)
         line = body + b',"check":"%08x"}\n' % checksum
         try:
@@ -137,7 +138,7 @@ class Journal:
         """Truncate the file after a failed write; if that fails too, refuse all further lines."""
         reason = error.strerror or str(error)
         try:
-            os.truncate(self.path, self.size)
+            os.truncate(self.path, self.size)  # the complete lines stay
         except OSError:
             self._broken = f"{self.path}: cannot be written ({reason}); make it writable and restart the tool"
         raise UserError(f"{self.path}: cannot be written ({reason}); nothing was changed; fix the cause and try again")

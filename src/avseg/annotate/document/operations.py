@@ -21,8 +21,9 @@ from avseg.utils.errors import UserError, nearest
 def _results(value: object) -> object:
     if not isinstance(value, list | tuple) or not value:
         raise ValueError("a list of one or more results")
-    if not all(isinstance(result, dict | Result) for result in value):
-        raise ValueError("a list of mappings")
+    for result in value:
+        if not isinstance(result, dict | Result):
+            raise ValueError("a list of mappings")
     return value
 
 
@@ -215,7 +216,7 @@ Edit = (
     | SetPrompts | SetMask | ClearMask | SetResults | Accept | Unaccept | SetStatus | Spend
 )  # fmt: skip
 Operation = Edit | Undo | Redo
-OPERATIONS: dict[str, type[_Fields]] = {kind.op: kind for kind in get_args(Operation)}
+OPERATIONS: dict[str, type[_Fields]] = {operation.op: operation for operation in get_args(Operation)}
 _ADAPTER: TypeAdapter[Operation] = TypeAdapter(Annotated[Operation, Field(discriminator="op")])
 
 
@@ -268,25 +269,27 @@ def load_operation(values: Mapping[str, object]) -> Edit:
 
 def operation_to_json(op: Operation) -> Json:
     """Convert an operation to plain JSON values: `op` first, without the keys that are None."""
+    # `op` comes first, as in all journals
     return {"op": op.op, **_ADAPTER.dump_python(op, by_alias=True, exclude_none=True, exclude={"op"})}
 
 
-def operation_keys(kind: type[_Fields]) -> tuple[list[str], list[str]]:
+def operation_keys(operation: type[_Fields]) -> tuple[list[str], list[str]]:
     """List the JSON keys of an operation or a result: the required ones, and all."""
-    keyed = {_json_key(field.name): field for field in fields(kind) if field.name != "op"}  # type: ignore[arg-type]
+    keyed = {_json_key(field.name): field for field in fields(operation) if field.name != "op"}  # type: ignore[arg-type]
     return [key for key, field in keyed.items() if field.default is MISSING], list(keyed)
 
 
-def _describe(kind: type[_Fields], errors: list[ErrorDetails]) -> str:
+def _describe(operation: type[_Fields], errors: list[ErrorDetails]) -> str:
     """Put the first error into one line; unknown keys come first, since a misspelt key leaves another one missing."""
     unknown = [error for error in errors if error["type"] in ("unexpected_keyword_argument", "invalid_key")]
     error = unknown[0] if unknown else errors[0]
-    _, *location = error["loc"]
+    _, *location = error["loc"]  # without the tag of the union
     prefix = ""
     if len(location) == 3:  # ("results", index, key)
-        kind, prefix = Result, f"results: result {int(location[1]) + 1}: "
+        operation = Result
+        prefix = f"results: result {int(location[1]) + 1}: "
     key, value = location[-1], error["input"]
-    required, allowed = operation_keys(kind)
+    required, allowed = operation_keys(operation)
     if unknown:
         hint = nearest(str(key), allowed)
         return f"{prefix}unknown key {_short(key)}; allowed: {', '.join(allowed) or 'none'}{hint}"

@@ -24,7 +24,7 @@ class Queries:
     def __init__(self, video: VideoFacts) -> None:
         self.video = video
         self._state = State()
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # reentrant: listeners and transactions call back
         self._decoded: LRUCache[bytes, Mask] = LRUCache(_DECODED_BYTES, size=lambda mask: mask.nbytes)
 
     @property
@@ -56,7 +56,7 @@ class Queries:
             mark = self._state.visible_mark(object_id, frame)
             if mark is None or mark.counts is None:
                 return None
-            counts = mark.counts
+            counts = mark.counts  # equal counts mean equal masks: the cache key
             return self._decoded.get_or_compute(counts, lambda: self._decode(counts))
 
     def rle(self, object_id: int, frame: int) -> RLE | None:
@@ -134,5 +134,5 @@ class Queries:
 
     def _decode(self, counts: bytes) -> Mask:
         mask = decode_counts(counts, self.video.height, self.video.width)
-        mask.flags.writeable = False
+        mask.flags.writeable = False  # it is shared with the cache
         return mask

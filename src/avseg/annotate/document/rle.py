@@ -51,7 +51,7 @@ def decode_counts(counts: bytes, height: int, width: int) -> Mask:
     """Decode counts that were checked into a mask, (H, W) bool."""
     lengths = run_lengths(counts)
     columns = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths).reshape(width, height)  # (W, H)
-    return np.ascontiguousarray(columns.T)
+    return np.ascontiguousarray(columns.T)  # (H, W)
 
 
 def check(rle: object, size: tuple[int, int] | None = None) -> bytes:
@@ -70,7 +70,7 @@ def check(rle: object, size: tuple[int, int] | None = None) -> bytes:
     height, width = _check_size(rle["size"])
     if size is not None and (height, width) != size:
         raise UserError(f"a mask of {height}x{width} (height x width); the video has {size[0]}x{size[1]}")
-    if isinstance(counts, str) and counts.isascii():
+    if isinstance(counts, str) and counts.isascii():  # pycocotools takes and returns bytes
         counts = counts.encode("ascii")
     if not isinstance(counts, bytes):
         raise UserError("the counts of a mask must be ASCII text in the compressed form of pycocotools")
@@ -84,6 +84,7 @@ def _check_size(size: object) -> tuple[int, int]:
     if not isinstance(size, list | tuple) or len(size) != 2:
         raise UserError(f"the size of a mask must be [h, w], not {size!r:.60}")
     for side in size:
+        # bool is an int, too
         if type(side) is not int or not 0 < side <= _MAX_SIDE:
             raise UserError(f"the size of a mask must be [h, w], not {size!r:.60}")
     return size[0], size[1]
@@ -98,12 +99,12 @@ def run_lengths(counts: bytes) -> npt.NDArray[np.int64]:
     Raises:
         UserError: the bytes are not counts.
     """
-    codes = np.frombuffer(counts, np.uint8).astype(np.int64) - 48
+    codes = np.frombuffer(counts, np.uint8).astype(np.int64) - 48  # (bytes,): six bits each, from the character "0" on
     if not len(codes) or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
         raise UserError("the counts of a mask are not run lengths in the compressed form of pycocotools")
     last = np.flatnonzero((codes & 32) == 0)  # (n,): position of the last digit of each length
     first = np.concatenate([[0], last[:-1] + 1])
-    digit = np.arange(len(codes)) - np.repeat(first, last - first + 1)
+    digit = np.arange(len(codes)) - np.repeat(first, last - first + 1)  # (bytes,): place value within its length
     if digit.max() >= _MAX_DIGITS:
         raise UserError("the counts of a mask contain a run longer than any image")
     lengths = np.add.reduceat((codes & 31) << 5 * digit, first)

@@ -52,17 +52,17 @@ class State:
                 self.status = record
             case _:
                 _set_or_remove(self._table(key), key[1], record)
-                self._sorted_segments.clear()
+                self._sorted_segments.clear()  # built again on demand
 
     def apply(self, patch: Patch) -> None:
         """Set the records that a patch has after its change."""
-        for key, (_, after) in patch.items():
-            self.put(key, after)
+        for key, (_, new) in patch.items():
+            self.put(key, new)
 
     def revert(self, patch: Patch) -> None:
         """Set the records that a patch has before its change."""
-        for key, (before, _) in patch.items():
-            self.put(key, before)
+        for key, (old, _) in patch.items():
+            self.put(key, old)
 
     def object(self, object_id: int) -> Object:
         """Return an object; raise UserError if it does not exist."""
@@ -78,7 +78,7 @@ class State:
 
     def segments_of(self, object_id: int) -> list[Segment]:
         """List the segments of an object in time order; they never overlap."""
-        return list(self._segments_in_order(object_id))
+        return list(self._segments_in_order(object_id))  # a copy, since the cache is shared
 
     def segment_at(self, object_id: int, frame: int) -> Segment | None:
         """Find the segment in which an object sounds at a frame; None if the object is silent."""
@@ -107,6 +107,7 @@ class State:
     def neighbouring_anchors(self, segment: Segment, frame: int) -> tuple[int | None, int | None]:
         """Find the nearest anchors of a segment to the left and right of a frame, excluding the frame itself."""
         frames = self._anchors.get(segment.object_id, [])
+        # the list has the anchors of all segments, so neighbours may belong to others
         left_index = bisect_left(frames, frame) - 1
         right_index = bisect_left(frames, frame + 1)
         left = frames[left_index] if left_index >= 0 and frames[left_index] >= segment.start else None
@@ -126,7 +127,7 @@ class State:
         neighbouring anchors is younger. The flag is derived, never stored, so undo restores it.
         """
         if mark.counts is None or mark.accepted or mark.source not in DERIVED:
-            return False
+            return False  # made or signed by a person
         marks = self.marks[segment.object_id]
         if mark.from_frame is not None:
             origin = marks.get(mark.from_frame)
@@ -142,8 +143,8 @@ class State:
 
     def _segments_in_order(self, object_id: int) -> list[Segment]:
         if object_id not in self._sorted_segments:
-            segments = [segment for segment in self.segments.values() if segment.object_id == object_id]
-            self._sorted_segments[object_id] = sorted(segments, key=attrgetter("start"))
+            in_order = sorted(self.segments.values(), key=attrgetter("start"))
+            self._sorted_segments[object_id] = [segment for segment in in_order if segment.object_id == object_id]
         return self._sorted_segments[object_id]
 
     def _table(self, key: Key) -> dict[int, Any]:
@@ -161,7 +162,7 @@ class State:
             insort(anchors, frame)
         elif was_anchor and not is_anchor:
             del anchors[bisect_left(anchors, frame)]
-        if not marks:
+        if not marks:  # empty tables would make equal states differ
             del self.marks[object_id], self._anchors[object_id]
 
 

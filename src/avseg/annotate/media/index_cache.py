@@ -33,7 +33,7 @@ def fingerprint(path: Path) -> list[int]:
     """Return size in bytes, modification time in nanoseconds, and our format version.
 
     Raises:
-        UserError: there is no such file.
+        UserError: the file does not exist.
     """
     try:
         return [*file_stamp(path), VERSION]

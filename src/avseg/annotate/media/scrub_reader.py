@@ -1,4 +1,4 @@
-"""Decode frames for scrubbing: fast jumps into long groups of pictures, and fast steps backwards."""
+"""Decode frames for scrubbing: fast jumps into long GOPs, and fast steps backwards."""
 
 from collections.abc import Iterator
 

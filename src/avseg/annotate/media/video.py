@@ -76,7 +76,7 @@ class VideoReader:
         """Decode a frame, (H, W, 3) uint8 RGB, upright.
 
         Raises:
-            IndexError: there is no such frame.
+            IndexError: the frame does not exist.
             UserError: the file was removed, or can no longer be read.
         """
         number = self._check_number(number)
@@ -92,7 +92,7 @@ class VideoReader:
             width: in pixels; None or more than the width of the video = unchanged.
 
         Raises:
-            IndexError: there is no such frame.
+            IndexError: the frame does not exist.
             UserError: see `image`; OpenCV is not installed.
         """
         number = self._check_number(number)

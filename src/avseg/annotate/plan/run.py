@@ -111,7 +111,10 @@ def run_plan(
     for block in read_plan(path):
         for name in _matching_videos(project, block):
             jobs.append((name, block))
-    return sum(_run_block(name, block, project, make_session, report) for name, block in jobs)
+    count = 0
+    for name, block in jobs:
+        count += _run_block(name, block, project, make_session, report)
+    return count
 
 
 def _parse_step(path: Path, number: int, node: yaml.Node) -> Step:
@@ -147,12 +150,13 @@ def _run_block(
     name: str, block: Block, project: Project, make_session: Callable[[str], Session], report: Callable[[str], None]
 ) -> int:
     document = project.open(name)
-    if document.status == "done":
+    if document.status == "done":  # by a person, or by an earlier run
         report(f"{name}: is done already")
         return 0
     progress_file = project.home(name) / "plan.json"
     progress = _read_progress(progress_file)
     hashes = list(_chained_hashes(block.steps))
+    # finished steps are a prefix of the plan, unless it was changed
     first = _common_length(progress.done, hashes)
     if first < len(progress.done) and first < len(hashes):
         raise UserError(
@@ -166,6 +170,7 @@ def _run_block(
     try:
         for index in range(first, len(hashes)):
             step = block.steps[index]
+            # written before the step runs: a killed process leaves a trace of it
             _write_progress(progress_file, _Progress(hashes[:index], hashes[index]))
             _with_location(step, lambda: _run_once(session, step, hashes[index], progress, report))  # noqa: B023
         _write_progress(progress_file, _Progress(hashes, None))
@@ -186,8 +191,8 @@ def _run_once(session: Session, step: Step, step_hash: str, progress: _Progress,
     in_effect = [entry for entry in document.history if not entry.undone]
     if begun and step.verb != "propagate" and any(entry.tag == tag for entry in in_effect):
         if in_effect[-1].tag != tag:
-            return
-        document.undo()
+            return  # somebody has built on it
+        document.undo()  # the step may be incomplete
     document.tag = tag
     summary = run_step(session, step.verb, step.values or {}, begun)
     document.tag = None
@@ -205,6 +210,7 @@ def _chained_hashes(steps: list[Step]) -> Iterator[str]:
     """Yield a hash for each step, of itself and all steps before it."""
     digest = hashlib.sha256()
     for step in steps:
+        # `default`: yaml has dates
         digest.update(json.dumps([step.verb, step.values], sort_keys=True, default=str).encode())
         yield digest.hexdigest()[:16]
 

@@ -51,6 +51,7 @@ def check_keys(verb: str, values: Any) -> None:
         if key not in allowed and not any_option:
             raise UserError(f"unknown key '{key}'; allowed: {', '.join(allowed) or 'none'}{nearest(str(key), allowed)}")
         expected = _TYPES.get(key, object) if verb in VERBS else object
+        # bool is an int, too
         if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
             raise UserError(f"{key} is {str(value)!r:.60}; give {_TYPE_NAMES[expected]}")
     for key in required:
@@ -70,7 +71,7 @@ def run_step(session: Session, verb: str, values: Json, repeated: bool = False) 
     Raises:
         UserError: the step cannot be done.
     """
-    if verb == "export" and repeated:
+    if verb == "export" and repeated:  # every other verb is undone or safe to repeat
         values = {"overwrite": True, **values}
     if verb in VERBS:
         return VERBS[verb].run(session, dict(values))

@@ -46,7 +46,7 @@ class JobQueue:
             if self._closed:
                 raise UserError("the video is closed; open it again")
             heapq.heappush(self._waiting, (priority, next(self._order), function, future))
-            if self._thread is None:
+            if self._thread is None:  # videos that are only looked at need no thread
                 self._thread = threading.Thread(target=self._run_jobs, name="annotate", daemon=True)
                 self._thread.start()
             self._condition.notify()
@@ -54,7 +54,7 @@ class JobQueue:
 
     def run(self, priority: Priority, function: Callable[[], T]) -> T:
         """Run a job and wait for its result; a call from inside another job runs it at once."""
-        if threading.current_thread() is self._thread:
+        if threading.current_thread() is self._thread:  # waiting for itself would never end
             return function()
         return self.start(priority, function).result()
 

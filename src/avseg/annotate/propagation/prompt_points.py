@@ -39,9 +39,10 @@ def prototype_points(
     # depth of each pixel inside the mask; outside of the image counts as outside of the mask
     depth = np.asarray(ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1])
     centres, evidence, nearness = _cells(affinity, mask)
+    # (n,) pixel of each cell centre
     columns = np.clip(centres[:, 0].astype(np.int64), 0, mask.shape[1] - 1)
     rows = np.clip(centres[:, 1].astype(np.int64), 0, mask.shape[0] - 1)
-    spacing = np.sqrt(mask.sum()) / 2
+    spacing = np.sqrt(mask.sum()) / 2  # half the side of a square of the same area
     # points on the edge are ambiguous, but half of the maximal depth is enough: thin limbs need points too
     inside = np.minimum(depth[rows, columns] / max(depth.max() / 2, 1), 1) * (depth[rows, columns] > 1)
     positive = _select_spaced(centres, evidence * nearness * inside, spacing, max_positive)
@@ -75,6 +76,7 @@ def _select_spaced(
     while len(selected) < max_count and remaining.max(initial=0) > threshold:
         best = int(remaining.argmax())
         selected.append((float(centres[best, 0]), float(centres[best, 1])))
+        # cells near a selected one cannot be selected any more
         remaining[((centres - centres[best]) ** 2).sum(1) < spacing**2] = 0
     return selected
 

@@ -64,7 +64,9 @@ def propagate(
     tasks = _plan(segment, accepted, objects, direction)
     appearance = _reference_appearance(frames, segment, accepted, objects)
     tracker = Tracker(frames, propagator, segmenter if refine else None, appearance)
-    total = sum((task.gap.end - task.gap.start) * len(task.barriers) for task in tasks)
+    total = 0  # frames, twice where both directions are tracked
+    for task in tasks:
+        total += (task.gap.end - task.gap.start) * len(task.barriers)
     done = 0
 
     def finish_frame() -> bool:
@@ -117,7 +119,7 @@ def _fill(
             for result in results:
                 forward[result.frame, result.object_id] = _compressed(result)
             if stop := finish_frame():
-                break
+                break  # cancelled: no backward pass
     if not stop:
         for results in _track(tracker, accepted, task, last_barrier):
             for result in results:
@@ -142,6 +144,7 @@ def _track(tracker: Tracker, accepted: AcceptedMasks, task: _GapTask, barrier: i
 def _join(forward: FrameResult, backward: FrameResult) -> FrameResult:
     """Choose the better of two results, weighted by the nearness of their barriers; their agreement becomes a term."""
     position = (forward.frame - forward.from_frame) / (backward.from_frame - forward.from_frame)
+    # `position` is 0 at the left barrier and 1 at the right one
     better = forward if (1 - position) * forward.score >= position * backward.score else backward
     terms = better.terms | {"agreement": iou(forward.mask, backward.mask)}
     return replace(better, terms=terms, score=combine_terms(terms))
@@ -149,7 +152,7 @@ def _join(forward: FrameResult, backward: FrameResult) -> FrameResult:
 
 def _compressed(result: FrameResult) -> FrameResult:
     """Replace the mask by compressed bits: a few kB instead of a megabyte for a large video."""
-    bits = zlib.compress(np.packbits(result.mask).tobytes(), 1)
+    bits = zlib.compress(np.packbits(result.mask).tobytes(), 1)  # level 1: the fastest
     return replace(result, mask=np.frombuffer(bits, np.uint8))
 
 

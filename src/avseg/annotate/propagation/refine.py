@@ -48,9 +48,9 @@ def refine(
         prior: (H, W), the propagated mask, bool or 0 to 1.
         encoded: result of `segmenter.encode(image)`, if already computed.
     """
-    propagated = np.asarray(prior > 0.5)
+    propagated = np.asarray(prior > 0.5)  # (H, W) bool
     box = padded_box(propagated)
-    if box is None:
+    if box is None:  # an empty mask
         return Refined(propagated, "propagated", 0.0, 0.0)
     if encoded is None:
         encoded = segmenter.encode(image)

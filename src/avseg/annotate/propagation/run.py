@@ -53,7 +53,9 @@ class PropagationRun:
         self.fraction = 0.0
         self.error = ""
         anchors = set(document.anchors(segment.id))
-        self.total = sum(len(set(range(start, end)) - anchors) for start, end in spans)
+        self.total = 0
+        for start, end in spans:
+            self.total += len(set(range(start, end)) - anchors)
         self._anchor_masks = AnchorMasks(document, segment, spans)
         self._cancelled = threading.Event()
         self._unwanted = threading.Event()
@@ -151,12 +153,13 @@ class PropagationRun:
         except UserError:
             self._cancel_if_unwanted()
             if not self._unwanted.is_set():
-                raise
+                raise  # a real failure, such as a full disk
         else:
             self.done += len(batch)
 
     def _cancel_if_unwanted(self, change: Change | None = None) -> None:
         """Cancel if the results were undone, or the segment or its object removed."""
+        # results after an undo would bring back what the user has just removed
         removed = self.segment.id not in self.document.segments or self.segment.object_id not in self.document.objects
         if removed or self.document.was_undone(self.start_version):
             self._unwanted.set()
@@ -165,7 +168,7 @@ class PropagationRun:
     def _to_operation(self, result: FrameResult) -> Result:
         height, width = result.mask.shape
         points = []
-        for x, y, positive in result.points:
+        for x, y, positive in result.points:  # models may answer slightly outside of the frame
             points.append((min(max(float(x), 0.0), width), min(max(float(y), 0.0), height), int(positive)))
         return Result(
             object_id=result.object_id,
@@ -201,7 +204,7 @@ class AnchorMasks(Mapping[int, Mapping[int, Mask]]):
             for object_segment in document.segments_of(object_id):
                 for frame in sorted(inside.intersection(document.anchors(object_segment.id))):
                     self._add(document, object_id, frame)
-        low, high = spans[0][0], spans[-1][1]
+        low, high = spans[0][0], spans[-1][1]  # the nearest anchors outside look most alike
         outside.sort(key=lambda frame: (max(low - frame, frame - high + 1, 0), frame))
         for frame in outside[:_MAX_REFERENCES]:
             self._add(document, segment.object_id, frame)

@@ -77,22 +77,23 @@ class Tracker:
         """
         self.propagator.reset(sorted(masks))
         self.propagator.step(self.frames.image(start), masks)
-        previous = {object_id: masks[object_id] for object_id in objects}
+        previous = dict(masks)  # by object id, (H, W)
         for frame in frames:
-            image = self.frames.image(frame)
+            image = self.frames.image(frame)  # (H, W, 3)
             step = self.propagator.step(image)
             encoded = None if self.segmenter is None else self.segmenter.encode(image)
             results = []
             for object_id in objects:
                 mask = previous[object_id]
-                results.append(self._track_object(object_id, frame, start, image, encoded, step, mask))
-            previous = {result.object_id: result.mask for result in results}
+                result = self._track_object(object_id, frame, start, image, encoded, step, mask)
+                previous[object_id] = result.mask
+                results.append(result)
             yield results
 
     def _track_object(
         self, object_id: int, frame: int, start: int, image: Image, encoded: object, step: Step, previous: Mask
     ) -> FrameResult:
-        probability = step.probabilities[object_id]
+        probability = step.probabilities[object_id]  # (H, W)
         affinity = None if step.affinity is None else step.affinity.get(object_id)
         points = prototype_points(affinity, probability, rival_mask(step.probabilities, object_id))
         if self.segmenter is None:
@@ -111,6 +112,6 @@ class Tracker:
 
 
 def rival_mask(probabilities: Mapping[int, Probability], object_id: int) -> Mask | None:
-    """Return the union of all other objects, (H, W); None if there are no others."""
+    """Return the union of all other objects, (H, W); None without others."""
     rivals = [probability > 0.5 for rival_id, probability in probabilities.items() if rival_id != object_id]
     return np.logical_or.reduce(rivals) if rivals else None

@@ -41,7 +41,8 @@ def rank_worst_first(
     items = []
     for segment_id, frame_scores in scores.items():
         reviewed = set((accepted or {}).get(segment_id, ()))
-        open_scores = {frame: frame_scores[frame] for frame in sorted(frame_scores) if frame not in reviewed}
+        open_frames = sorted(set(frame_scores) - reviewed)
+        open_scores = {frame: frame_scores[frame] for frame in open_frames}
         if open_scores:
             items.append(_make_item(segment_id, open_scores, reviewed))
     return sorted(items, key=lambda item: -item.severity)
@@ -66,14 +67,17 @@ def _make_item(segment_id: int, scores: Mapping[int, float], accepted: Collectio
         start, end = 0, len(values)
     # the worst frame of the longest bad run: propagation from it covers the run in both directions
     worst = frames[start + int(values[start:end].argmin())]
-    low = max((frame for frame in accepted if frame < worst), default=frames[0] - 1)
-    high = min((frame for frame in accepted if frame > worst), default=frames[-1] + 1)
+    barriers = np.array(sorted(accepted))
+    index = int(np.searchsorted(barriers, worst))  # an accepted frame is never the worst one
+    low = barriers[index - 1] if index > 0 else frames[0] - 1
+    high = barriers[index] if index < len(barriers) else frames[-1] + 1
     affected = [frame for frame in frames if low < frame < high]
+    bad = np.count_nonzero(np.array([scores[frame] for frame in affected]) < BAD)
     return ReviewItem(
         segment_id=segment_id,
         quality=segment_quality(list(values)),
         severity=compute_severity(list(values)),
         frame=worst,
         frames=len(affected) - 1,
-        bad=sum(scores[frame] < BAD for frame in affected),
+        bad=int(bad),
     )

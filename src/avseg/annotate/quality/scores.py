@@ -147,9 +147,9 @@ def affinity_terms(affinity: Affinity | None, mask: Mask) -> dict[str, float]:
         return {}
     covered = cell_coverage(mask, affinity.centres)  # (h, w)
     weights = covered if covered.max() > 0 else covered + 1
-    near = _neighbourhood(mask, affinity.centres)
-    intersection = np.minimum(affinity.evidence, covered)[near].sum()
-    union = np.maximum(affinity.evidence, covered)[near].sum()
+    nearby = _neighbourhood(mask, affinity.centres)  # (h, w) bool
+    intersection = np.minimum(affinity.evidence, covered)[nearby].sum()
+    union = np.maximum(affinity.evidence, covered)[nearby].sum()
     return {
         "evidence": float(intersection / union) if union > 0 else 0.0,
         "nearness": float(np.average(affinity.strongest, weights=weights)),
