@@ -22,7 +22,7 @@ from tests.predict.fake_model import FakeModel
 
 @pytest.fixture(autouse=True)
 def _model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A model that marks the left half of loud seconds, in place of a trained one."""
+    """Replace the trained model by one that marks the left half of loud seconds."""
     monkeypatch.setattr("avseg.cli.predict.load_model", lambda path: FakeModel(clip_length=2))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.ckpt").write_bytes(b"weights")
@@ -36,21 +36,21 @@ def run(*words: object, checkpoint: bool = True) -> int:
     return run_predict(arguments)
 
 
-def _half_loud(path: Path, **kind: object) -> Path:
+def _write_half_loud(path: Path, **options: object) -> Path:
     """3.2 s at 10 frames per second; second 1 is loud."""
     wave = np.zeros((1, 51200), np.float32)
     wave[:, 16000:32000] = tone(1.0, 16000, 1)
-    return make_video(path, frames=32, rate=10, sound="pcm_s16le", waveform=wave, **kind)
+    return make_video(path, frames=32, rate=10, sound="pcm_s16le", waveform=wave, **options)
 
 
 def _mask(path: Path) -> np.ndarray:
-    with Image.open(path) as picture:
-        assert picture.mode == "L"
-        return np.asarray(picture)
+    with Image.open(path) as image:
+        assert image.mode == "L"
+        return np.asarray(image)
 
 
 def test_results_of_a_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _half_loud(tmp_path / "film.mkv", size=(65, 97), codec="ffv1", pix_fmt="yuv444p")
+    _write_half_loud(tmp_path / "film.mkv", size=(65, 97), codec="ffv1", pix_fmt="yuv444p")
     assert run("film.mkv", "--out", "out") == 0
     folder = tmp_path / "out" / "film"
     assert sorted(entry.name for entry in folder.iterdir()) == ["masks", "overlay.mp4", "scores.json"]
@@ -89,7 +89,7 @@ def _is_tinted(image: np.ndarray) -> bool:
 
 
 def test_every_frame(tmp_path: Path) -> None:
-    _half_loud(tmp_path / "film.mov")
+    _write_half_loud(tmp_path / "film.mov")
     run("film.mov", "--out", "out", "--every-frame", "--batch", 3)
     masks = sorted((tmp_path / "out/film/masks").iterdir())
     assert [entry.name for entry in masks] == [f"{number:06d}.png" for number in range(32)]
@@ -103,7 +103,7 @@ def test_every_frame(tmp_path: Path) -> None:
 
 
 def test_threshold(tmp_path: Path) -> None:
-    _half_loud(tmp_path / "film.mov")
+    _write_half_loud(tmp_path / "film.mov")
     run("film.mov", "--out", "low", "--threshold", 0.05)
     run("film.mov", "--out", "high", "--threshold", 0.95)
     assert _mask(tmp_path / "low/film/masks/000000.png").min() == 255
@@ -111,7 +111,7 @@ def test_threshold(tmp_path: Path) -> None:
 
 
 def test_results_are_kept_or_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _half_loud(tmp_path / "film.mov")
+    _write_half_loud(tmp_path / "film.mov")
     run("film.mov", "--out", "out")
     scores = tmp_path / "out/film/scores.json"
     before = scores.stat().st_mtime_ns
@@ -125,9 +125,9 @@ def test_results_are_kept_or_replaced(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_folders_and_equal_names(tmp_path: Path) -> None:
-    for place in ("a/film.mov", "b/film.mov", "b/deep/film.mkv"):
-        (tmp_path / place).parent.mkdir(exist_ok=True, parents=True)
-        _half_loud(tmp_path / place, size=(32, 32))
+    for name in ("a/film.mov", "b/film.mov", "b/deep/film.mkv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        _write_half_loud(tmp_path / name, size=(32, 32))
     (tmp_path / "b/notes.txt").write_text("no video")
     words = ("a/film.mov", "b", "a", "--out", "b/out")  # the results lie in a folder that is searched
     run(*words)
@@ -145,8 +145,8 @@ def test_folders_and_equal_names(tmp_path: Path) -> None:
     assert len(list((tmp_path / "b/out").iterdir())) == 3
 
 
-def test_a_foreign_folder_is_left_alone(tmp_path: Path) -> None:
-    _half_loud(tmp_path / "film.mov")
+def test_a_folder_of_other_files_is_left_alone(tmp_path: Path) -> None:
+    _write_half_loud(tmp_path / "film.mov")
     (tmp_path / "out/film").mkdir(parents=True)
     (tmp_path / "out/film/thesis.doc").touch()
     with pytest.raises(UserError, match="no results of avseg predict"):
@@ -154,8 +154,8 @@ def test_a_foreign_folder_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "out/film/thesis.doc").exists()
 
 
-def test_the_broken_do_not_stop_the_others(tmp_path: Path) -> None:
-    _half_loud(tmp_path / "good.mov")
+def test_broken_videos_do_not_stop_the_others(tmp_path: Path) -> None:
+    _write_half_loud(tmp_path / "good.mov")
     (tmp_path / "empty.mp4").touch()
     make_video(tmp_path / "mute.mp4", frames=10, sound=None)
     with pytest.raises(UserError, match=r"3 of 4 videos failed") as caught:
@@ -195,7 +195,7 @@ def test_truncated(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_options(tmp_path: Path, words: list[str], reason: str) -> None:
-    _half_loud(tmp_path / "film.mov", size=(32, 32))
+    _write_half_loud(tmp_path / "film.mov", size=(32, 32))
     with pytest.raises(UserError, match=reason) as caught:
         run("film.mov", "--out", "out", *words, checkpoint="--checkpoint" not in words)
     assert "\n" not in str(caught.value)
@@ -203,7 +203,7 @@ def test_wrong_options(tmp_path: Path, words: list[str], reason: str) -> None:
 
 
 def test_without_a_run_it_says_how_to_get_one(tmp_path: Path) -> None:
-    _half_loud(tmp_path / "film.mov", size=(32, 32))
+    _write_half_loud(tmp_path / "film.mov", size=(32, 32))
     with pytest.raises(UserError, match=r"no complete run under outputs/: `make demo`"):
         run("film.mov", "--out", "out", checkpoint=False)
 
@@ -218,7 +218,7 @@ def test_empty_folder_and_out_that_is_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError(28, "No space left on device")])
 def test_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException) -> None:
-    _half_loud(tmp_path / "film.mov")
+    _write_half_loud(tmp_path / "film.mov")
     run("film.mov", "--out", "out")
     before = (tmp_path / "out/film/scores.json").read_bytes()
     original = FakeModel.predict_batch

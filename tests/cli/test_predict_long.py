@@ -1,4 +1,4 @@
-"""`avseg predict` with runs on long videos: which options apply to which run, any container, what is refused."""
+"""`avseg predict` with models of long videos: their options, any container, refusals."""
 
 import json
 from fractions import Fraction
@@ -27,7 +27,7 @@ OVERRIDES = {
 
 
 def _make(branch: str) -> LongVideoModule:
-    """A run that learned nothing, and marks something in every frame."""
+    """Build an untrained model that marks something in every frame."""
     torch.manual_seed(3)
     config = training_config([*OVERRIDES[branch], "data.labels=3"])
     task = build_model(config, DataFacts(LUAVSDataModule.setting, tuple(LABELS)), pretrained=False).eval()
@@ -54,21 +54,21 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: dict[str, Long
     monkeypatch.setattr("avseg.cli.predict.load_model", lambda path: tasks.get(path.stem) or FakeModel(clip_length=2))
 
 
-def _film(name: str, **kind: object) -> Path:
+def _write_video(name: str, **options: object) -> Path:
     """3.2 s; second 1 is loud."""
     wave = np.zeros((1, 51200), np.float32)
     wave[:, 16000:32000] = tone(1.0, 16000, 1)
-    options = {"frames": 32, "rate": 10, "sound": "pcm_s16le", "waveform": wave} | kind
-    return make_video(Path(name), **options)  # type: ignore[arg-type]
+    arguments = {"frames": 32, "rate": 10, "sound": "pcm_s16le", "waveform": wave} | options
+    return make_video(Path(name), **arguments)  # type: ignore[arg-type]
 
 
-def _predict(branch: str, *words: object, video: str = "film.mov") -> Path:
+def _predict(branch: str, *words: object, video: str = "video.mov") -> Path:
     done = avseg(["predict", video, "--out", "out", "--checkpoint", f"{branch}.ckpt", *map(str, words)])
     assert done.code == 0, done.err
     return Path("out") / Path(video).stem
 
 
-def _error(branch: str, *words: object, video: str = "film.mov") -> str:
+def _error(branch: str, *words: object, video: str = "video.mov") -> str:
     done = avseg(["predict", video, "--out", "out", "--checkpoint", f"{branch}.ckpt", *map(str, words)])
     assert done.code == 2
     assert done.err.count("\n") == 1, done.err
@@ -79,10 +79,10 @@ def _json(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def test_what_is_heard_becomes_a_segment(tmp_path: Path) -> None:
-    _film("film.mov")
+def test_an_audible_class_becomes_a_segment(tmp_path: Path) -> None:
+    _write_video("video.mov")
     folder = _predict("audio", "--lu-avs")
-    entry = _json(folder / "segments.json")["film"]
+    entry = _json(folder / "segments.json")["video"]
     assert entry == {
         "duration": 3.2,
         "fps": 10.0,
@@ -106,8 +106,8 @@ def test_what_is_heard_becomes_a_segment(tmp_path: Path) -> None:
         (["--every-frame"], range(32)),
     ],
 )
-def test_the_rate_is_the_runs_unless_said(words: list[object], frames: range) -> None:
-    _film("film.mov")
+def test_the_rate_is_that_of_the_run_by_default(words: list[object], frames: range) -> None:
+    _write_video("video.mov")
     folder = _predict("box", *words)
     boxes = _json(folder / "boxes.json")
     assert [row["frame"] for row in boxes["frames"]] == list(frames)
@@ -118,19 +118,19 @@ def test_the_rate_is_the_runs_unless_said(words: list[object], frames: range) ->
             assert all(0 <= x0 <= x1 <= 96 and 0 <= y0 <= y1 <= 64 for x0, y0, x1, y1 in found["boxes"])
 
 
-def test_a_runs_own_rate_and_threshold() -> None:
-    _film("film.mov")
+def test_rate_and_threshold_of_a_run() -> None:
+    _write_video("video.mov")
     scores = _json(_predict("mask") / "scores.json")
     assert (scores["rate"], scores["aggregation"]["threshold"]) == (4.0, 0.0)
     high = _json(_predict("box", "--threshold", 0.999, "--overwrite") / "scores.json")
     assert high["aggregation"]["threshold"] == 0.999
     assert not any(row["classes"] for row in high["seconds"])
     none = _json(_predict("audio", "--threshold", 0.9999999, "--overwrite") / "segments.json")
-    assert none["film"]["annotations"] == []
+    assert none["video"]["annotations"] == []
 
 
 def test_the_avs_model_marks_what_sounds() -> None:
-    _film("film.mov")
+    _write_video("video.mov")
     folder = _predict("tpavi", "--threshold", 0.01, "--lu-avs", "--save-masks")
     assert _json(folder / "scores.json")["labels"] == ["sounding"]
     names = sorted(int(path.stem) for path in (folder / "masks/sounding").glob("*.png"))
@@ -140,7 +140,7 @@ def test_the_avs_model_marks_what_sounds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"),
+    ("name", "options"),
     [
         (
             "ntsc.mkv",
@@ -155,8 +155,8 @@ def test_the_avs_model_marks_what_sounds() -> None:
         ("turned.mp4", {"rotation": 90, "sound": "aac"}),
     ],
 )
-def test_any_container_rate_and_size(tmp_path: Path, name: str, kind: dict[str, object]) -> None:
-    path = _film(name, **kind)
+def test_any_container_rate_and_size(tmp_path: Path, name: str, options: dict[str, object]) -> None:
+    path = _write_video(name, **options)
     folder = _predict("box", "--lu-avs", video=name)
     source, overlay = probe(path), probe(folder / "overlay.mp4")
     assert len(overlay.times) == len(source.times)
@@ -170,7 +170,7 @@ def test_any_container_rate_and_size(tmp_path: Path, name: str, kind: dict[str, 
 def test_several_videos_are_one_release(tmp_path: Path) -> None:
     (tmp_path / "films").mkdir()
     for name in ("-a__b.mov", "c.mov"):
-        _film(f"films/{name}")
+        _write_video(f"films/{name}")
     done = avseg(["predict", "films", "--out", "out", "--checkpoint", "audio.ckpt", "--lu-avs"])
     assert done.code == 0, done.err
     release = read_release(tmp_path / "out")
@@ -181,7 +181,7 @@ def test_several_videos_are_one_release(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("branch", "words", "said"),
+    ("branch", "words", "message"),
     [
         ("audio", ["--rate", 3], "--rate 3: this run (lu_avs_audio) classifies whole seconds"),
         ("tpavi", ["--every-frame"], "--every-frame: this run (avs_long) takes five frames of each second"),
@@ -195,9 +195,9 @@ def test_several_videos_are_one_release(tmp_path: Path) -> None:
         ("avs", ["--save-masks"], "--save-masks is for runs on long videos"),
     ],
 )
-def test_what_does_not_apply_is_refused(branch: str, words: list[object], said: str) -> None:
-    _film("film.mov")
-    assert said in _error(branch, *words)
+def test_options_that_do_not_apply_are_refused(branch: str, words: list[object], message: str) -> None:
+    _write_video("video.mov")
+    assert message in _error(branch, *words)
     assert not Path("out").exists()
 
 

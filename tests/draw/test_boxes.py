@@ -77,12 +77,12 @@ def test_a_box_is_drawn_in_its_colour_between_white() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 150), st.integers(0, 90)), max_size=2), st.integers(0, 2))
-def test_no_name_covers_another(corners: list[tuple[int, int]], heard: int) -> None:
+def test_no_name_covers_another(corners: list[tuple[int, int]], audible: int) -> None:
     marks = [
         Mark(f"class {n}", class_colour(n), boxes=np.array([[x, y, x + 40, y + 30.0]]))
         for n, (x, y) in enumerate(corners)
     ]
-    marks += [Mark(f"sound {n}", class_colour(n)) for n in range(heard)]
+    marks += [Mark(f"sound {n}", class_colour(n)) for n in range(audible)]
     labels = MarkedFrame((120, 200), marks).labels
     assert len(labels) == len(marks)
     covered = np.zeros((120, 200), int)
@@ -92,7 +92,7 @@ def test_no_name_covers_another(corners: list[tuple[int, int]], heard: int) -> N
     assert covered.max(initial=0) <= 1
 
 
-def test_a_class_heard_but_not_seen_is_in_the_corner() -> None:
+def test_an_audible_class_without_region_is_in_the_corner() -> None:
     marked = MarkedFrame((120, 200), [Mark("rain", class_colour(4))]).on(GREY)
     assert (marked[:100] == 90).all()
     assert _is(marked[-11:, :20], class_colour(4)).any()

@@ -1,6 +1,6 @@
-"""Makes tiny test videos: any codec, container, rate, size, sound layout; each frame carries its number as blocks.
+"""Make tiny test videos of any codec, container, rate, size and sound layout, whose frames show their numbers.
 
-The number stands in binary in a row of 8 blocks across the top (white = 1), so that it survives lossy coding.
+The number is written in binary as a row of 8 blocks across the top (white = 1), so that it survives lossy coding.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ BITS = 8
 
 
 def numbered(number: int, height: int, width: int, shade: int = 90) -> np.ndarray:
-    """(H, W, 3) uint8: the number in the upper third, a plain shade below."""
+    """Draw a number in the upper third of an image (H, W, 3) uint8, above a plain shade."""
     image = np.full((height, width, 3), shade, np.uint8)
     for bit in range(BITS):
         left, right = width * bit // BITS, width * (bit + 1) // BITS
@@ -25,7 +25,7 @@ def numbered(number: int, height: int, width: int, shade: int = 90) -> np.ndarra
 
 
 def read_number(image: np.ndarray) -> int:
-    """The number that `numbered` drew."""
+    """Read the number that `numbered` drew."""
     height, width = image.shape[:2]
     row = image[height // 12 : height // 4].mean((0, 2))
     blocks = [row[width * bit // BITS + 1 : width * (bit + 1) // BITS - 1].mean() > 125 for bit in range(BITS)]
@@ -33,7 +33,7 @@ def read_number(image: np.ndarray) -> int:
 
 
 def tone(seconds: float, rate: int, channels: int, pitch: float = 440.0, level: float = 0.5) -> np.ndarray:
-    """(channels, n) float32."""
+    """Return a sine (channels, n) float32."""
     wave = level * np.sin(2 * np.pi * pitch * np.arange(round(seconds * rate)) / rate)
     return np.tile(wave.astype(np.float32), (channels, 1))
 
@@ -55,14 +55,14 @@ def make_video(
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
 ) -> Path:
-    """Writes a video of numbered frames and a tone; `times` (seconds per frame) gives a varying rate."""
+    """Write a video of numbered frames and a tone; `times` (seconds of each frame) sets a varying rate."""
     with av.open(str(path), "w", container_options=container_options or {}) as output:
-        picture = output.add_stream(codec, rate=rate, options=options or {})
-        picture.height, picture.width, picture.pix_fmt = size[0], size[1], pix_fmt
+        images = output.add_stream(codec, rate=rate, options=options or {})
+        images.height, images.width, images.pix_fmt = size[0], size[1], pix_fmt
         if times is not None:
-            picture.codec_context.time_base = Fraction(1, 1000)
+            images.codec_context.time_base = Fraction(1, 1000)
         if rotation:
-            picture.set_display_rotation(rotation)
+            images.set_display_rotation(rotation)
         track = output.add_stream(sound, rate=sample_rate, layout=layout) if sound else None
         seconds = frames / float(rate) if times is None else times[-1] + 1 / float(rate)
         for number in range(frames):
@@ -73,8 +73,8 @@ def make_video(
                 until = times[number + 1] if number + 1 < frames else seconds
                 frame.pts, frame.time_base = round(times[number] * 1000), Fraction(1, 1000)
                 frame.duration = round((until - times[number]) * 1000)
-            output.mux(picture.encode(frame))
-        output.mux(picture.encode(None))
+            output.mux(images.encode(frame))
+        output.mux(images.encode(None))
         if track is not None:
             channels = len(track.codec_context.layout.channels)
             wave = tone(seconds, sample_rate, channels) if waveform is None else waveform

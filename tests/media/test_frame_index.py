@@ -1,4 +1,4 @@
-"""Frame n is frame n: every frame carries its own number as a picture."""
+"""Frame n is frame n: every frame shows its own number."""
 
 import random
 from fractions import Fraction
@@ -18,7 +18,7 @@ from tests.media.make_video import make_video, read_number
 FRAMES = 150
 B_FRAMES = {"bf": "3", "g": "30", "b_strategy": "0"}
 GAPS = np.cumsum([0, *np.random.default_rng(5).choice([0.02, 0.04, 0.1, 0.7], FRAMES - 1)]).round(3).tolist()
-KINDS = {
+VIDEOS = {
     "constant.mp4": {"rate": Fraction(30000, 1001), "options": B_FRAMES},
     "no_b_frames.mp4": {"options": {"bf": "0", "g": "40"}},
     "open_gop.mp4": {"options": {**B_FRAMES, "x264-params": "open-gop=1"}},
@@ -38,10 +38,10 @@ KINDS = {
 }
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=VIDEOS)
 def index(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("numbered") / request.param
-    return frame_index(make_video(path, frames=FRAMES, **KINDS[request.param]))
+    return frame_index(make_video(path, frames=FRAMES, **VIDEOS[request.param]))
 
 
 def drawn(frames):
@@ -52,8 +52,8 @@ def drawn(frames):
 def test_the_table_has_every_frame_and_its_time(index):
     assert len(index) == FRAMES
     rate = 25 if "hidden" in index.video.path.name or index.video.constant_rate is False else index.video.frame_rate
-    wanted = GAPS if "varying" in index.video.path.name else np.arange(FRAMES) / rate
-    np.testing.assert_allclose(index.video.times, wanted, atol=1.1e-3)
+    expected = GAPS if "varying" in index.video.path.name else np.arange(FRAMES) / rate
+    np.testing.assert_allclose(index.video.times, expected, atol=1.1e-3)
     timed = "no_times" not in index.video.path.name
     assert len(index.stamps) == (FRAMES if timed else 0)
     assert (len(index.keyframes) > 0) == timed
@@ -95,7 +95,7 @@ def test_a_jump_begins_at_the_keyframe_before(long_gaps):
     with FrameReader(long_gaps) as reader:
         decoded = []
         keep = reader._keep
-        reader._keep = lambda number, picture: (decoded.append(number), keep(number, picture))  # type: ignore[assignment]
+        reader._keep = lambda number, image: (decoded.append(number), keep(number, image))  # type: ignore[assignment]
         assert drawn(reader.decode([200])) == [200]
         keyframe = long_gaps.keyframes[long_gaps.keyframes <= 200].max()
         assert decoded == list(range(keyframe, 201))
@@ -132,16 +132,16 @@ def test_a_changed_file_has_a_new_table(tmp_path: Path) -> None:
 def test_a_damaged_frame_is_replaced_by_the_one_before(tmp_path: Path) -> None:
     path = make_video(tmp_path / "v.mov", frames=75, codec="mjpeg", pix_fmt="yuvj420p", sound=None)
     with av.open(str(path)) as container:
-        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
     data = bytearray(path.read_bytes())
     for number in (30, 74):
-        begin, size = places[number]
+        begin, size = packets[number]
         data[begin : begin + size] = bytes(size)
     path.write_bytes(data)
     index = frame_index(path)
-    wanted = [*range(30), 29, *range(31, 74), 73]
+    expected = [*range(30), 29, *range(31, 74), 73]
     with pytest.warns(UserWarning, match="frame 30 cannot be decoded; frame 29 is used instead"):
-        assert drawn(index.decode(range(75))) == wanted
+        assert drawn(index.decode(range(75))) == expected
     with pytest.warns(UserWarning, match="frame 74 cannot be decoded; frame 73 is used instead"):
         assert drawn(index.decode([74, 3, 30, 29])) == [73, 3, 29, 29]
 
@@ -160,7 +160,7 @@ def test_frames_cut_away_by_an_edit_list_are_not_counted(tmp_path: Path) -> None
         track = target.add_stream_from_template(source.streams.video[0])
         for packet in source.demux(video=0):
             if packet.size:
-                cut = round(41 / 25 / packet.time_base)  # in the middle of a group of pictures
+                cut = round(41 / 25 / packet.time_base)  # inside a group of pictures (GOP)
                 packet.pts, packet.dts, packet.stream = packet.pts - cut, packet.dts - cut, track
                 target.mux(packet)
     index = frame_index(tmp_path / "cut.mp4")

@@ -15,7 +15,7 @@ from avseg.utils.errors import UserError
 from tests.media.make_video import make_video, read_number, tone
 
 NTSC, FILM = Fraction(30000, 1001), Fraction(24000, 1001)
-KINDS = {
+VIDEOS = {
     "h264.mp4": {},
     "mpeg4.avi": {
         "codec": "mpeg4",
@@ -48,11 +48,11 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", VIDEOS)
 def test_every_frame_comes_with_its_number_and_time(tmp_path: Path, name: str) -> None:
-    kind = KINDS[name]
-    video = probe(make_video(tmp_path / name, **kind))
-    rate = float(kind.get("rate", 25))
+    options = VIDEOS[name]
+    video = probe(make_video(tmp_path / name, **options))
+    rate = float(options.get("rate", 25))
     upright = UprightRGB(video.rotation, video.height, video.width)
     seen = [(frame.number, read_number(upright(frame.image)), frame.time) for frame in frames(video)]
     assert [number for number, _, _ in seen] == list(range(50))
@@ -63,7 +63,7 @@ def test_every_frame_comes_with_its_number_and_time(tmp_path: Path, name: str) -
     assert video.constant_rate
     assert video.duration == pytest.approx(50 / rate, abs=0.5 / rate)
     assert video.missing == 0
-    assert (video.sound is None) == (kind.get("sound", "aac") is None)
+    assert (video.sound is None) == (options.get("sound", "aac") is None)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_every_frame_comes_with_its_number_and_time(tmp_path: Path, name: str) -
         ("pcm_s32le", "mono", 96000, "mov"),
     ],
 )
-def test_sound_lies_at_its_second(tmp_path: Path, sound: str, layout: str, rate: int, suffix: str) -> None:
+def test_sound_is_at_its_second(tmp_path: Path, sound: str, layout: str, rate: int, suffix: str) -> None:
     channels = {"mono": 1, "stereo": 2, "5.1": 6}[layout]
     wave = np.zeros((channels, round(2.48 * rate)), np.float32)
     wave[:, round(1.2 * rate) : round(1.6 * rate)] = tone(0.4, rate, channels)[
@@ -90,8 +90,8 @@ def test_sound_lies_at_its_second(tmp_path: Path, sound: str, layout: str, rate:
     )
     seconds = list(sound_seconds(probe(path)))
     assert [second.shape for second in seconds] == [(16000,)] * 3
-    heard = np.concatenate(seconds)
-    envelope = np.sqrt(np.mean(heard.reshape(-1, 160) ** 2, axis=1))  # 10 ms each
+    sound_track = np.concatenate(seconds)
+    envelope = np.sqrt(np.mean(sound_track.reshape(-1, 160) ** 2, axis=1))  # 10 ms each
     assert envelope[122:158] == pytest.approx(0.5 / np.sqrt(2), rel=0.05)
     assert envelope[:117].max() < 0.02
     assert envelope[163:].max() < 0.02
@@ -104,7 +104,7 @@ def test_sound_of_all_channels_is_averaged(tmp_path: Path) -> None:
     assert np.abs(next(sound_seconds(probe(path)))).max() < 1e-3
 
 
-def test_sound_may_end_before_the_picture(tmp_path: Path) -> None:
+def test_sound_may_end_before_the_frames(tmp_path: Path) -> None:
     path = make_video(tmp_path / "v.mp4", frames=75, waveform=tone(1.0, 16000, 1))
     levels = [float(np.abs(second).max()) for second in sound_seconds(probe(path))]
     assert levels[0] > 0.4
@@ -178,14 +178,14 @@ def test_a_partial_last_second_counts(tmp_path: Path) -> None:
 
 def test_missing_and_foreign_files(tmp_path: Path) -> None:
     (tmp_path / "empty.mp4").touch()
-    (tmp_path / "text.mp4").write_text("this is no video\n" * 50)
-    (tmp_path / "text.txt").write_text("this is no video\n" * 50)
+    (tmp_path / "text.mp4").write_text("not a video\n" * 50)
+    (tmp_path / "text.txt").write_text("not a video\n" * 50)
     (tmp_path / "noise.mkv").write_bytes(np.random.default_rng(0).bytes(4000))
     make_video(tmp_path / "film.mp4", frames=1, size=(32, 32))
-    picture = UprightRGB(0, 32, 32)(next(frames(probe(tmp_path / "film.mp4"))).image)
+    image = UprightRGB(0, 32, 32)(next(frames(probe(tmp_path / "film.mp4"))).image)
     from PIL import Image
 
-    Image.fromarray(picture).save(tmp_path / "picture.png")
+    Image.fromarray(image).save(tmp_path / "image.png")
     for name, reason in {
         "gone.mp4": "no such file",
         ".": "folder",
@@ -193,7 +193,7 @@ def test_missing_and_foreign_files(tmp_path: Path) -> None:
         "text.mp4": "not a video",
         "text.txt": "not a video",
         "noise.mkv": "not a video",
-        "picture.png": "not a video",
+        "image.png": "not a video",
     }.items():
         with pytest.raises(UserError, match=reason) as caught:
             probe(tmp_path / name)

@@ -12,7 +12,7 @@ from avseg.media.video_writer import make_clip_video, repaint
 from tests.media.make_video import make_video, read_number, tone
 
 NTSC = Fraction(30000, 1001)
-KINDS = {
+VIDEOS = {
     "h264.mp4": ({}, "aac"),
     "rate.mkv": ({"rate": NTSC, "sound": "flac", "layout": "5.1", "sample_rate": 22050}, "flac"),
     "varying.mp4": ({"times": list(np.cumsum([0.04, 0.12, 0.2] * 16) - 0.04)}, "aac"),
@@ -43,19 +43,19 @@ def _burst(rate: int, channels: int) -> np.ndarray:
 
 
 def _lag(first: np.ndarray, second: np.ndarray) -> float:
-    """Seconds by which the second sound comes later."""
+    """Return the delay of the second sound in seconds."""
     size = len(first) + len(second)
     product = np.fft.irfft(np.fft.rfft(second, size) * np.conj(np.fft.rfft(first, size)), size)
-    place = int(np.argmax(np.abs(product)))
-    return (place if place < size // 2 else place - size) / 16000
+    shift = int(np.argmax(np.abs(product)))
+    return (shift if shift < size // 2 else shift - size) / 16000
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", VIDEOS)
 def test_frames_times_and_sound_stay(tmp_path: Path, name: str) -> None:
-    kind, codec = KINDS[name]
-    channels = {"5.1": 6}.get(kind.get("layout", "mono"), 1)
-    wave = _burst(kind.get("sample_rate", 16000), channels)
-    source = probe(make_video(tmp_path / name, frames=48, waveform=wave, **kind))
+    options, codec = VIDEOS[name]
+    channels = {"5.1": 6}.get(options.get("layout", "mono"), 1)
+    wave = _burst(options.get("sample_rate", 16000), channels)
+    source = probe(make_video(tmp_path / name, frames=48, waveform=wave, **options))
     painted = []
     repaint(source, tmp_path / "out.mp4", lambda image, frame: painted.append((image.shape, frame.number)) or image)
     result = probe(tmp_path / "out.mp4")
@@ -90,8 +90,8 @@ def test_paint_is_seen(tmp_path: Path) -> None:
 def test_a_clip_becomes_playable(tmp_path: Path) -> None:
     from tests.media.make_video import numbered
 
-    pictures = np.stack([numbered(second + 1, 33, 48) for second in range(3)])
-    make_clip_video(pictures, tone(2.0, 16000, 1), tmp_path / "new" / "clip.mp4")
+    images = np.stack([numbered(second + 1, 33, 48) for second in range(3)])
+    make_clip_video(images, tone(2.0, 16000, 1), tmp_path / "new" / "clip.mp4")
     video = probe(tmp_path / "new" / "clip.mp4")
     upright = UprightRGB(0, video.height, video.width)
     assert [read_number(upright(frame.image)) for frame in frames(video)] == [1] * 8 + [2] * 8 + [3] * 8
