@@ -21,6 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
     for path in (out, *out.parents):
         if path.is_file():
             raise UserError(f"--out {out}: {path} is a file; name a folder")
+    # the console script does not put the working directory on the path
     if str(source) not in sys.path:
         sys.path.insert(0, str(source))
     # benchmarks/ is not part of the package

@@ -104,6 +104,7 @@ def make_data(root: Path, options: Sequence[object]) -> None:
 
 def _was_generated_by(note: Path, command: Sequence[str]) -> bool:
     arguments = vars(build_parser().parse_args(command))
+    # the note omits options that do not change the data
     for key, recorded in read_json(note).items():
         value = arguments.get(key)
         if recorded != (str(value) if isinstance(value, Path) else value):
@@ -127,9 +128,9 @@ def _run_command(arguments: Sequence[object]) -> None:
         KeyboardInterrupt: Ctrl-C.
     """
     command = list(map(str, arguments))
-    print(f"\n$ avseg {' '.join(command)}", flush=True)
+    print(f"\n$ avseg {' '.join(command)}", flush=True)  # before the output of libraries
     code = avseg(command)
-    if code == 130:
+    if code == 130:  # the inner command has caught Ctrl-C
         raise KeyboardInterrupt
     if code:
         raise UserError(f"the step `avseg {' '.join(command)}` failed; see the line above")

@@ -75,6 +75,7 @@ def main(command_line: list[str] | None = None) -> int:
     debug = "--debug" in command_line
     while "--debug" in command_line:
         command_line.remove("--debug")
+    # warnings of libraries, progress messages of our own
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("avseg").setLevel(logging.INFO)
     try:
@@ -82,6 +83,7 @@ def main(command_line: list[str] | None = None) -> int:
     except UserError as error:
         return _report(str(error), 2, debug)
     except KeyboardInterrupt:
+        # runs, downloads and prepared data continue where they stopped
         return _report("interrupted; the same command again continues", 130, debug)
     except OSError as error:
         path = f" ({error.filename})" if error.filename else ""
@@ -102,6 +104,7 @@ def _run(command_line: list[str]) -> int:
     if plugins:
         load_plugins(plugins)  # before parsing: they add options to the help
     arguments = build_parser().parse_args(command_line)
+    # imported only now, so that --help and mistakes answer at once
     module, _, function = arguments.run.partition(":")
     run = getattr(importlib.import_module(module), function)
     return int(run(arguments) or 0)

@@ -31,6 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--jobs {arguments.jobs}: at least one job must run at a time")
     overrides = list(arguments.overrides)
     if arguments.out is not None:
+        # first, so that an explicit paths.outputs wins
         overrides.insert(0, f"paths.outputs={arguments.out}")
     reproduction = Reproduction.of(arguments.table, overrides, read_seeds(arguments.seeds))
     jobs = reproduction.jobs
@@ -44,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     _show(reproduction)
     for line in problems:
         print(line, file=sys.stderr)
+    # with --no-run there are no problems, but cells may be empty
     return 1 if problems or reproduction.incomplete else 0
 
 

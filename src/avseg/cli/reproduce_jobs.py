@@ -133,7 +133,7 @@ def read_seeds(text: str | None) -> list[int] | None:
 def _rename(experiment: Experiment, overrides: Sequence[str]) -> tuple[Experiment, list[str]]:
     """Return the table under the name of `experiment=NAME`, and the other overrides."""
     name = experiment.name
-    others = []
+    kept = []
     for override in overrides:
         key, _, value = override.partition("=")
         if key == "seed":
@@ -141,10 +141,11 @@ def _rename(experiment: Experiment, overrides: Sequence[str]) -> tuple[Experimen
         if key == "experiment":
             name = value
         else:
-            others.append(override)
+            kept.append(override)
+    # the last experiment=NAME wins, as in Hydra
     if name != experiment.name and name in experiment_names():
         raise UserError(f"experiment={name} is another table, whose files this one would overwrite; choose a new name")
-    return experiment.renamed(name), others
+    return experiment.renamed(name), kept
 
 
 def _refuse_changed_results(experiment: Experiment, jobs: Sequence[Job], overrides: Sequence[str]) -> None:
@@ -156,6 +157,7 @@ def _refuse_changed_results(experiment: Experiment, jobs: Sequence[Job], overrid
     for plain, job in zip(plain_jobs, jobs, strict=True):
         if run_hash(plain.config) == run_hash(job.config):
             continue
+        # composing a job takes a tenth of a second, so single overrides are tried only now
         guilty = [override for override in suspects if plan([[*plain.overrides, override]])[0].run_id != plain.run_id]
         raise UserError(
             f"{' '.join(guilty or suspects)} changes the results of {experiment.name}; "
@@ -174,6 +176,7 @@ def _source_jobs(experiment: Experiment, jobs: Sequence[Job], overrides: Sequenc
         for run_id, command in job.needs.items():
             if run_id in planned or run_id in commands:
                 continue
+            # a run may be shared by several tables
             existing = complete_run(outputs, run_id) or next(iter(runs_of(outputs, run_id)), None)
             name = existing.path.parents[1].relative_to(outputs).as_posix() if existing else experiment.name
             commands[run_id] = [f"experiment={name}", *shlex.split(command)[2:], *logger]

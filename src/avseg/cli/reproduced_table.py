@@ -14,11 +14,11 @@ _MARKS = {"columns": "*", "rows": "†"}
 
 def console_table(table: Table) -> RichTable:
     """Build a table with a block per row: ours, the interval, the paper's number and the difference."""
-    shown = RichTable(title=escape(table.sweep.title), box=box.SIMPLE_HEAD, padding=(0, 1))
-    shown.add_column("", no_wrap=True)
-    shown.add_column("", no_wrap=True)
+    grid = RichTable(title=escape(table.sweep.title), box=box.SIMPLE_HEAD, padding=(0, 1))
+    grid.add_column("", no_wrap=True)
+    grid.add_column("", no_wrap=True)
     for name in table.sweep.columns:
-        shown.add_column(escape(name), justify="right")
+        grid.add_column(escape(name), justify="right")
     for row in table.sweep.rows:
         for name, cells in lines(table, row, _ours, _MARKS).items():
             label = escape(row) if name == "ours" else ""
@@ -26,8 +26,8 @@ def console_table(table: Table) -> RichTable:
                 name = "95 %"
                 cells = [cell.strip("[]").replace(", ", "–") for cell in cells]
             style = {"ours": "bold", "95 %": "dim"}.get(name, "")
-            shown.add_row(label, name, *map(escape, cells), style=style, end_section=name == "difference")
-    return shown
+            grid.add_row(label, name, *map(escape, cells), style=style, end_section=name == "difference")
+    return grid
 
 
 def explanations(table: Table) -> list[str]:

@@ -1,5 +1,6 @@
 """Print scores as a table."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def show_result(run: Path) -> None:
 
 
 @rank_zero_only
-def show_scores(result: dict[str, Any], folder: Path | None = None) -> None:
+def show_scores(result: Mapping[str, Any], folder: Path | None = None) -> None:
     """Print the scores of an evaluation, a row per sound.
 
     Args:
@@ -44,12 +45,12 @@ def show_scores(result: dict[str, Any], folder: Path | None = None) -> None:
         print(f"written to {folder}")
 
 
-def scores_table(result: dict[str, Any]) -> Table:
+def scores_table(result: Mapping[str, Any]) -> Table:
     """Build the table of one evaluation, in per cent."""
     if "videos" in result:
         return _video_table(result)
     scores: dict[str, dict[str, float]] = result["scores"]
-    keys: dict[str, None] = {}
+    keys: dict[str, None] = {}  # sounds may have different scores
     for row in scores.values():
         keys |= dict.fromkeys(row)
     metrics = [metric_info(key) for key in keys]
@@ -68,7 +69,7 @@ def scores_table(result: dict[str, Any]) -> Table:
     return table
 
 
-def _video_table(result: dict[str, Any]) -> Table:
+def _video_table(result: Mapping[str, Any]) -> Table:
     """Build the table of long videos: the scores of LU-AVS."""
     scores: dict[str, float | None] = result["scores"]["own"]
     region = "" if result["region"] == "none" else f"{result['region']}, "

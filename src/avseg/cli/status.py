@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _existing_runs(outputs: Path) -> dict[str, list[RunDirectory]]:
     """Find the run directories below the outputs by experiment."""
     runs: dict[str, list[RunDirectory]] = {}
+    # outputs/EXPERIMENT/RUN/seed=N; the name of an experiment may have slashes
     for path in sorted(outputs.glob("**/*/*/seed=*")):
         if path.is_dir() and path.name.removeprefix("seed=").isdecimal():
             experiment = path.parents[1].relative_to(outputs).as_posix()
@@ -123,4 +124,4 @@ def _progress(run: RunDirectory) -> tuple[str, str, str]:
 def _log(run: RunDirectory, state: State) -> str:
     path = log_file(run)
     has_log = state in (State.FAILED, State.INTERRUPTED, State.RUNNING) and path.is_file()
-    return str(path) if has_log else ""
+    return str(path) if has_log else ""  # the log of a complete run is of no interest

@@ -41,6 +41,7 @@ def processes_of(trainer: TrainerConfig, gpus: int) -> int:
         UserError: a value that names certain devices, which the launcher must choose.
     """
     devices = trainer.devices
+    # Lightning's spellings of "all devices"; on a CPU they mean one process
     if devices in ("auto", -1, "-1", None):
         return max(1, gpus) if on_gpu(trainer, gpus) else 1
     try:
@@ -69,7 +70,7 @@ class Pool:
         self.devices = tuple(devices)
         self.jobs_at_once = jobs_at_once
         self.cores = cores or usable_cores()
-        self._free = list(devices)
+        self._free = list(devices)  # not leased
         self._running = 0
 
     def at_once(self, trainer: TrainerConfig) -> int:

@@ -51,7 +51,7 @@ def outcomes_of(jobs: Sequence[Job]) -> list[Outcome]:
     """Read the outcomes of jobs from their run directories."""
     outcomes = []
     for job in jobs:
-        end = last_end(job.run)
+        end = last_end(job.run)  # None for a complete run, and for one that was never started
         exit_code = end.exit_code if end else None
         error = end.error if end else ""
         outcomes.append(Outcome(job, state_of(job.run), exit_code, log_file(job.run), error))
@@ -73,7 +73,7 @@ def _check_tasks(name: str, launcher: Mapping[str, Any], job: Job) -> None:
 def _has_several_processes(trainer: TrainerConfig) -> bool:
     """True for several devices and for all devices, whatever their number is here."""
     devices = trainer.devices
-    if isinstance(devices, tuple):
+    if isinstance(devices, tuple):  # indices of devices
         return len(devices) > 1
     uses_all = devices in (-1, "-1") or (devices == "auto" and trainer.accelerator != "cpu")
     return uses_all or (str(devices).isdigit() and int(devices) > 1) or "," in str(devices)

@@ -70,7 +70,7 @@ class LiveTable:
         self.rows = rows
         self.console = console or wide_console()
         self._live = Live(console=self.console, get_renderable=self._table, refresh_per_second=2)
-        self._printed_states: dict[str, str] = {}
+        self._printed_states: dict[str, str] = {}  # by run id
 
     def __enter__(self) -> "LiveTable":
         if self.console.is_terminal:
@@ -79,7 +79,7 @@ class LiveTable:
 
     def __exit__(self, *_: object) -> None:
         if self.console.is_terminal:
-            self._live.stop()
+            self._live.stop()  # prints the last table
         else:
             self.print_changes()
             self.console.print(self._table())

@@ -22,7 +22,7 @@ def show_plan(jobs: Sequence[Job], pool: Pool | None = None) -> None:
         state = state_of(job.run)
         remaining += state is not State.COMPLETE
         table.add_row(job.name, job.run_id, state.value, "\n".join(job.needs))
-    console = wide_console()
+    console = wide_console()  # logs must not break the run ids
     console.print(table)
     text = f"{len(jobs)} {'job' if len(jobs) == 1 else 'jobs'}, {remaining} to run; {estimate(jobs, pool=pool)}"
     console.print(text, soft_wrap=True, highlight=False)

@@ -51,6 +51,7 @@ class JobProcess:
     def __init__(self, command: Sequence[str], environment: dict[str, str], log: Path) -> None:
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
+        # the log of a continued run has a header per attempt
         attempt = 1 + (log.read_text(errors="replace").count(_HEADER) if log.is_file() else 0)
         with log.open("a") as stream:
             now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")

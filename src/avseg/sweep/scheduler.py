@@ -114,13 +114,14 @@ class _Sweep:
                         if row.state == "waiting":
                             self._start_or_decide(row)
                     table.print_changes()
-                    time.sleep(_POLL if self.processes else 0)
+                    time.sleep(_POLL if self.processes else 0)  # decided jobs may unblock others at once
             except BaseException:
+                # also KeyboardInterrupt and SystemExit: no process may survive the sweep
                 self._interrupt()
                 raise
             finally:
                 table.print_changes()
-        return [self.outcomes[job] for job in self.rows]
+        return list(map(self.outcomes.__getitem__, self.rows))  # in the order of the jobs
 
     def _start_or_decide(self, row: Row) -> None:
         """Start a waiting job, leave it waiting, or decide that it cannot run."""
@@ -128,12 +129,12 @@ class _Sweep:
         sources = [self.by_id[run_id] for run_id in job.needs if run_id in self.by_id]
         if job.run.complete:
             self._decide(row, State.COMPLETE, "complete already")
-        elif other := holder(job.run):
-            self._decide(row, State.RUNNING, f"in {other}, not in this sweep")
+        elif owner := holder(job.run):
+            self._decide(row, State.RUNNING, f"in {owner}, not in this sweep")
         elif self.fail_fast and any(map(self._has_failed, self.outcomes)):
-            self._decide(row, state_of(job.run), "not started, after a failure", shown="not started")
+            self._decide(row, state_of(job.run), "not started, after a failure", label="not started")
         elif failed := next(filter(self._has_failed, sources), None):
-            self._decide(row, state_of(job.run), f"needs {failed.name}, which is not complete", shown="blocked")
+            self._decide(row, state_of(job.run), f"needs {failed.name}, which is not complete", label="blocked")
         elif self.outcomes.keys() >= set(sources) and (lease := self.pool.take(job.trainer)) is not None:
             self._start(row, lease)
 
@@ -142,6 +143,7 @@ class _Sweep:
 
     def _start(self, row: Row, lease: tuple[str, ...]) -> None:
         processes = max(1, len(lease) or row.job.processes)
+        # the cores are shared by the jobs at a time and their processes
         at_once = min(self.pool.at_once(row.job.trainer), self.incomplete)
         environment = child_environment(lease, max(1, self.pool.cores // (at_once * processes)))
         row.state = "running"
@@ -150,7 +152,7 @@ class _Sweep:
         self.processes[row.job] = JobProcess(self.command(row.job), environment, log_file(row.job.run))
 
     def _collect_ended(self) -> None:
-        for job, process in list(self.processes.items()):
+        for job, process in list(self.processes.items()):  # a copy, since ended ones are removed
             code = process.poll()
             if code is not None:
                 del self.processes[job]
@@ -164,9 +166,9 @@ class _Sweep:
         if code == 0 and run.complete:
             forget_end(run)
             self._decide(row, State.COMPLETE, "", code)
-        elif other := holder(run):
+        elif owner := holder(run):
             # another sweep owns this run; do not record its end
-            self._decide(row, State.RUNNING, f"in {other}, not in this sweep", code)
+            self._decide(row, State.RUNNING, f"in {owner}, not in this sweep", code)
         else:
             error = process.last_error()
             record_end(run, code, error)
@@ -174,8 +176,8 @@ class _Sweep:
             state = State.INTERRUPTED if code < 0 else State.FAILED
             self._decide(row, state, f"{end}: {error}" if error else end, code)
 
-    def _decide(self, row: Row, state: State, reason: str, code: int | None = None, shown: str = "") -> None:
-        row.state = shown or state.value
+    def _decide(self, row: Row, state: State, reason: str, code: int | None = None, label: str = "") -> None:
+        row.state = label or state.value
         row.note = reason
         reason = "" if state is State.COMPLETE else reason
         self.outcomes[row.job] = Outcome(row.job, state, code, log_file(row.job.run), reason)

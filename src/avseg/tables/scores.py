@@ -88,8 +88,8 @@ def _read_clips(run: RunDirectory, metric: str, value: float) -> dict[str, float
 
 
 def _mean_over_seeds(clips: Mapping[int, Mapping[str, float]], names: Mapping[int, str]) -> dict[str, float]:
-    (first_seed, first), *rest = clips.items()  # at least one seed is complete
-    for seed, scores in rest:
+    (first_seed, first), *remaining = clips.items()  # at least one seed is complete
+    for seed, scores in remaining:
         if scores.keys() != first.keys():
             raise UserError(
                 f"{names[first_seed]} and {names[seed]} were tested on different clips; delete the older one"

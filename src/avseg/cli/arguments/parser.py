@@ -76,7 +76,7 @@ def take_option(command_line: Sequence[str], option: str) -> tuple[list[str], li
     """
     remaining = []
     values = []
-    arguments = iter(command_line)
+    arguments = iter(command_line)  # shared by the loop and `next`, which consumes the value
     for argument in arguments:
         if argument.startswith(f"{option}="):
             values.append(argument.partition("=")[2])
