@@ -2,7 +2,7 @@
 
 import json
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from avseg.utils.files import atomic_file
 
 
 def run_check(arguments: Namespace) -> int:
-    """Check every data set below the root; return 0 if there are no findings, else 1."""
+    """Check every data set below the root; return 0 if nothing was found, else 1."""
     for issue in arguments.ignore:
         check_choice("--ignore", issue, ISSUES)
     check_minimum(arguments, show=0, min_pixels=0, jobs=1)
@@ -47,7 +47,7 @@ def run_check(arguments: Namespace) -> int:
         report.ignore(arguments.ignore)
         _print_report(console, report, arguments)
         reports.append(report)
-    _write_json(arguments.json, [report.as_json() for report in reports])
+    _write_json(arguments.json, reports)
     return 0 if all(report.valid for report in reports) else 1
 
 
@@ -68,7 +68,7 @@ def run_stats(arguments: Namespace) -> int:
     if arguments.picture is not None:
         save_statistics(arguments.picture, sets[0], title=str(arguments.root))
         console.print(f"picture: {arguments.picture}")
-    _write_json(arguments.json, [statistics.as_json() for statistics in sets])
+    _write_json(arguments.json, sets)
     return 0
 
 
@@ -191,7 +191,8 @@ def _print_source(console: Console, source: Source) -> None:
             name = ""  # only in front of the first line
 
 
-def _write_json(path: Path | None, sets: list[dict[str, object]]) -> None:
+def _write_json(path: Path | None, sets: Sequence[Report | Statistics]) -> None:
     if path is not None:
+        content = {"sets": [data_set.as_json() for data_set in sets]}
         with atomic_file(path) as temporary:
-            temporary.write_text(json.dumps({"sets": sets}, indent=2) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -65,7 +65,10 @@ def _print_outcomes(outcomes: Sequence[Outcome], finished: int, out: Path) -> No
         for note in outcome.notes:
             noted.setdefault(note, []).append(outcome.file)
     _print_rows("failed", ("file", "reason"), failures)
-    _print_rows("handled", ("problem", "files"), [(note, _format_files(noted[note])) for note in sorted(noted)])
+    handled: list[tuple[str, str]] = []
+    for note, files in sorted(noted.items()):
+        handled.append((note, _format_files(files)))
+    _print_rows("handled", ("problem", "files"), handled)
     prepared = len(outcomes) - len(failures)
     earlier = f" ({finished} of them earlier)" if finished else ""
     print(f"{prepared} of {len(outcomes)} videos prepared{earlier}, {len(failures)} failed; {clips} clips in {out}")
@@ -73,8 +76,8 @@ def _print_outcomes(outcomes: Sequence[Outcome], finished: int, out: Path) -> No
 
 
 def _format_files(files: list[str]) -> str:
-    more = ", ..." if len(files) > _MAX_FILES else ""
-    return f"{len(files)}: {', '.join(files[:_MAX_FILES])}{more}"
+    ellipsis = ", ..." if len(files) > _MAX_FILES else ""
+    return f"{len(files)}: {', '.join(files[:_MAX_FILES])}{ellipsis}"
 
 
 def _print_rows(title: str, columns: tuple[str, str], rows: list[tuple[str, str]]) -> None:

@@ -64,9 +64,13 @@ def _video_options(arguments: Namespace) -> tuple[int, tuple[float, float], floa
     return arguments.size, (shortest, longest), arguments.hard, arguments.seed
 
 
+def _split_counts(arguments: Namespace) -> dict[str, int]:
+    return {split: getattr(arguments, split) for split in SPLITS}
+
+
 def _write_clips(arguments: Namespace, config: SyntheticClipConfig) -> int:
     """Write the clips and print the scores that a model without sound can reach."""
-    counts = {split: getattr(arguments, split) for split in SPLITS}
+    counts = _split_counts(arguments)
     options = recorded_options(arguments, (*_NOT_RECORDED, *_ONLY_VIDEOS))
     console = Console()
     with progress_bar("generating clips", console) as progress:
@@ -91,7 +95,7 @@ def _scores_table(scores: dict[str, BlindScores], counts: dict[str, int]) -> Tab
 
 def _write_videos(arguments: Namespace, config: SyntheticVideoConfig) -> int:
     """Write long videos and print their totals."""
-    counts = {split: getattr(arguments, split) for split in SPLITS}
+    counts = _split_counts(arguments)
     options = recorded_options(arguments, (*_NOT_RECORDED, *_ONLY_CLIPS))
     console = Console()
     with progress_bar("generating videos", console) as progress:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 
 from avseg.data.avsbench.dataset import AVSBenchDataset
@@ -52,7 +53,7 @@ def build_pack(
         with closing(ArrayWriter(array_file(temporary, "sources"), "<i8", (2,))) as writer:
             writer.append(stamps)
         index = PackIndex(
-            identity=identity_of(dataset),
+            **asdict(identity_of(dataset)),
             audio=dataset.audio,
             seconds=[dataset.seconds(index) for index in range(len(dataset))],
             labelled=[count_masks(dataset, index) for index in range(len(dataset))],

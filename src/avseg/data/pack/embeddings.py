@@ -51,6 +51,10 @@ class EmbeddedSounds:
     Args:
         dataset: the clips.
         embedder: the encoder.
+
+    Attributes:
+        seeds: seeds whose noise is embedded.
+        names: names of the arrays in which each clip has a row.
     """
 
     def __init__(self, dataset: AVSBenchDataset, embedder: Embedder) -> None:
@@ -60,18 +64,10 @@ class EmbeddedSounds:
         if dataset.split != "train":  # training clips have no controls
             for seed in embedder.seeds:
                 self._controls[seed] = WithControls(dataset, seed)
+        self.seeds = list(self._controls)
+        silence = ["silence"] if self.seeds else []
+        self.names = ["embeddings", *silence, *map(noise_array, self.seeds)]
         self._silence: dict[int, Tensor] = {}  # by number of seconds
-
-    @property
-    def seeds(self) -> list[int]:
-        """Seeds whose noise is embedded."""
-        return list(self._controls)
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the arrays in which each clip has a row."""
-        silence = ["silence"] if self._controls else []
-        return ["embeddings", *silence, *map(noise_array, self._controls)]
 
     def rows(self, index: int, patches: Tensor) -> dict[str, Tensor]:
         """Return the clip's row (1, T, 128) of each array.

@@ -42,11 +42,10 @@ class PackIdentity:
 
 
 @dataclass(frozen=True)
-class PackIndex:
+class PackIndex(PackIdentity):
     """The content of a pack: one split of a data set at one size.
 
     Attributes:
-        identity: of the clips.
         audio: the choice of sound files, see `AVSBenchDataset`.
         seconds: number of existing frames of each clip.
         labelled: number of the first frames of each clip that have a mask.
@@ -56,7 +55,6 @@ class PackIndex:
         arrays: descriptions of the files by their names without suffix.
     """
 
-    identity: PackIdentity
     audio: AudioFiles
     seconds: list[int]
     labelled: list[int]
@@ -69,7 +67,6 @@ class PackIndex:
 def write_index(folder: Path, index: PackIndex) -> None:
     """Write `index.json` with a checksum of itself."""
     values = {"format": FORMAT, **asdict(index)}
-    values |= values.pop("identity")  # the file is flat
     with atomic_file(folder / INDEX_NAME) as path:
         path.write_text(json.dumps({"sha256": json_digest(values), **values}) + "\n", encoding="utf-8")
 
@@ -90,12 +87,10 @@ def read_index(folder: Path) -> PackIndex:
         if values.pop("sha256", "") != json_digest(values):
             raise ValueError("its checksum is wrong")
         del values["format"]
-        # the file is flat, so that format 1 stays as it was
-        identity = PackIdentity(**{name: values.pop(name) for name in PackIdentity.__dataclass_fields__})
         arrays: dict[str, Array] = {}
         for name, array in values.pop("arrays").items():
             arrays[name] = Array(array["dtype"], tuple(array["shape"]), array["sha256"])
-        return PackIndex(identity, arrays=arrays, **values)
+        return PackIndex(**values, arrays=arrays)
     except UserError:  # a ValueError, too
         raise
     except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:

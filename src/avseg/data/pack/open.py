@@ -119,7 +119,7 @@ def identity_of(dataset: AVSBenchDataset) -> PackIdentity:
 def _check_identity(folder: Path, index: PackIndex, dataset: AVSBenchDataset) -> None:
     requested = identity_of(dataset)
     for option in fields(PackIdentity):
-        packed = getattr(index.identity, option.name)
+        packed = getattr(index, option.name)
         value = getattr(requested, option.name)
         if packed == value:
             continue

@@ -41,16 +41,15 @@ def verify_packs(layout: Layout) -> Iterator[tuple[Path, str | None]]:
     for folder in sorted((layout.root / PACKED).glob("[!.]*")):
         try:
             index = read_index(folder)
-            identity = index.identity
             # the data set that this pack claims to hold
             dataset = AVSBenchDataset(
                 layout.root,
                 layout.setting.name,
-                identity.split,
-                identity.image_size,
+                index.split,
+                index.image_size,
                 index.audio,
-                LogMel(identity.hop),
-                identity.stray or "background",
+                LogMel(index.hop),
+                index.stray or "background",
             )
             examine(dataset, fully=True)
         except UserError as error:
