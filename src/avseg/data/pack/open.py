@@ -1,5 +1,6 @@
-"""Open the pack of a data set, or refuse it in one line."""
+"""Open the pack of a data set, or refuse it in one line; verify all packs."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from avseg.audio.log_mel import Hop
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.avsbench.layout import Layout
 from avseg.data.pack.arrays import MappedArray
+from avseg.data.pack.embeddings import Embedder
 from avseg.data.pack.index import PackIdentity, PackIndex, read_index
 from avseg.data.pack.integrity import array_file, check_files
 from avseg.data.pack.rows import clip_rows
@@ -114,6 +116,52 @@ def identity_of(dataset: AVSBenchDataset) -> PackIdentity:
         clip_length=dataset.setting.clip_length,
         clips=[[entry.name, entry.category, entry.subset, entry.start] for entry in dataset.entries],
     )
+
+
+def reason_to_pack(dataset: AVSBenchDataset, embedder: Embedder | None = None) -> str | None:
+    """Return why a split must be packed: "" if it never was; None if a valid pack with all requested content exists."""
+    folder = pack_folder(dataset.layout, dataset.split, dataset.rule.image_size)
+    if not folder.is_dir():
+        return ""
+    try:
+        index = examine(dataset).index
+    except UserError as error:
+        return str(error)
+    if embedder and index.vggish != embedder.weights:
+        return f"{folder} has no embeddings of these weights"
+    # training clips have no controls
+    if embedder and dataset.split != "train" and not set(embedder.seeds) <= set(index.seeds):
+        return f"{folder} lacks the embedded noise of some of these seeds"
+    return None
+
+
+def verify_packs(layout: Layout) -> Iterator[tuple[Path, str | None]]:
+    """Read every byte of every pack of a data set.
+
+    Args:
+        layout: of the data set.
+
+    Yields:
+        The folder of each pack, and the first problem in one line; None if it is valid.
+    """
+    for folder in sorted((layout.root / PACKED).glob("[!.]*")):
+        try:
+            index = read_index(folder)
+            # the data set that this pack claims to hold
+            dataset = AVSBenchDataset(
+                layout.root,
+                layout.setting.name,
+                index.split,
+                index.image_size,
+                index.audio,
+                LogMel(index.hop),
+                index.stray or "background",
+            )
+            examine(dataset, fully=True)
+        except UserError as error:
+            yield folder, str(error)
+        else:
+            yield folder, None
 
 
 def _check_identity(folder: Path, index: PackIndex, dataset: AVSBenchDataset) -> None:
