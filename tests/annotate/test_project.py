@@ -106,8 +106,8 @@ def test_another_process_is_refused_until_the_first_is_gone_however_it_went(fold
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "open\n"
         project = Project(folder)
-        told = refusal(lambda: project.open("one.mp4"))
-        assert f"is open in another process (process {process.pid} on " in told
+        message = refusal(lambda: project.open("one.mp4"))
+        assert f"is open in another process (process {process.pid} on " in message
         project.open("two.mp4")  # another video is free
         assert entries(project)["one.mp4"].objects == 1  # and reading goes on
         process.kill()
@@ -119,7 +119,7 @@ def test_another_process_is_refused_until_the_first_is_gone_however_it_went(fold
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("on.mp4", "did you mean 'one.mp4'"),
         ("../films/one.mp4", "no video"),
@@ -129,10 +129,10 @@ def test_another_process_is_refused_until_the_first_is_gone_however_it_went(fold
         ("..", "no video"),
     ],
 )
-def test_no_other_file_can_be_opened(folder, name, told):
+def test_no_other_file_can_be_opened(folder, name, message):
     with Project(folder) as project:
-        assert told in refusal(lambda: project.open(name))
-        assert told in refusal(lambda: project.home(name))
+        assert message in refusal(lambda: project.open(name))
+        assert message in refusal(lambda: project.home(name))
 
 
 def test_links_out_of_the_folder_are_left_out(folder, video, tmp_path):
@@ -155,12 +155,12 @@ def test_a_folder_that_cannot_be_written(folder):
 
 def test_wrong_folders(folder, tmp_path):
     (tmp_path / "empty").mkdir()
-    for path, told in (
+    for path, message in (
         (tmp_path / "none", "no such folder"),
         (folder / "one.mp4", "is a file"),
         (tmp_path / "empty", "no video in this folder"),
     ):
-        assert told in refusal(lambda path=path: Project(path))
+        assert message in refusal(lambda path=path: Project(path))
     assert "did you mean 'two.mp4'" in refusal(lambda: Project(folder, ("tow.mp4",)))
     assert Project(folder, ("two.mp4",)).names() == ["two.mp4"]
 

@@ -15,10 +15,10 @@ from tests.annotate.document_helpers import document, killed, refusal, state_of
 from tests.annotate.fake_models import FakeVideo, Gate, Squares, Still
 
 
-def begin(pace=lambda: None, folder=None, told=None):
+def begin(pace=lambda: None, folder=None, message=None):
     """A dog that sounds in 2-21, marked in 4 by a click."""
     doc = document(folder)
-    session = Session(doc, FakeVideo(), Squares(), Still(pace), on_event=told)
+    session = Session(doc, FakeVideo(), Squares(), Still(pace), on_event=message)
     doc.do({"op": "add_object", "label": "dog"})
     doc.do({"op": "add_segment", "object": 1, "start": 2, "end": 22})
     session.click(1, 4, [[2, 2, 1]])
@@ -46,9 +46,9 @@ def test_a_click_answers_with_the_mask(session):
     assert session.document.history[-1].op == "set_mask"
 
 
-def test_what_cannot_be_clicked_is_told_in_one_line(session):
+def test_what_cannot_be_clicked_is_refused_in_one_line(session):
     before = state_of(session.document)
-    for call, told in (
+    for call, message in (
         (lambda: session.click(1, 1, [[2, 2, 1]]), "is silent in frame 1"),
         (lambda: session.click(2, 4, [[2, 2, 1]]), "no object 2"),
         (lambda: session.click(1, 4, [[2, 2, 0]]), "give a point on the object"),
@@ -59,7 +59,7 @@ def test_what_cannot_be_clicked_is_told_in_one_line(session):
         (lambda: session.propagate(1, direction="up"), "allowed: both, forward, backward"),
         (lambda: session.propagate(1, frame=1), "allowed: 2 to 21"),
     ):
-        assert told in refusal(call)
+        assert message in refusal(call)
     assert state_of(session.document) == before
 
 
@@ -164,7 +164,7 @@ def test_a_click_comes_before_the_rest_of_a_propagation():
     assert run.wait(60)
     doc = session.document
     assert doc.frame_info(1, 15).source == "points"  # not written over
-    assert [each.op for each in doc.history][-2:] in (["set_results", "set_mask"], ["set_mask", "set_results"])
+    assert [step.op for step in doc.history][-2:] in (["set_results", "set_mask"], ["set_mask", "set_results"])
     # the propagation did not know of it: what lies beside is stale
     assert doc.frames_to_propagate(1) == [*range(5, 15), *range(16, 22)]
     assert refusal(lambda: session.propagate(1, wait=True)) is None
@@ -212,16 +212,16 @@ def test_an_edge_that_moves_while_it_runs_cuts_the_results():
 
 
 def test_one_propagation_at_a_time_and_events():
-    gate, told = Gate(3), []
-    session = begin(gate, told=lambda kind, **values: told.append((kind, values["segment"], values["done"])))
+    gate, message = Gate(3), []
+    session = begin(gate, message=lambda kind, **values: message.append((kind, values["segment"], values["done"])))
     run = session.propagate(1)
     assert gate.reached.wait(60)
     assert "is being propagated; cancel that first" in refusal(lambda: session.propagate(1))
     gate.open()
     assert run.wait(60)
     session.close()
-    assert told[-1] == ("finished", 1, 19)
-    assert {kind for kind, *_ in told[:-1]} == {"progress"}
+    assert message[-1] == ("finished", 1, 19)
+    assert {kind for kind, *_ in message[:-1]} == {"progress"}
 
 
 def test_a_model_that_fails_is_told_and_the_session_lives(session):
@@ -309,9 +309,9 @@ def test_kill_9_in_the_middle_of_a_propagation_keeps_the_frames_that_were_told(t
     for number in range(5):
         folder = tmp_path / str(number)
         folder.mkdir()
-        told = killed([sys.executable, "-c", _PROPAGATES, str(folder)], chance.randint(1, 40))
+        message = killed([sys.executable, "-c", _PROPAGATES, str(folder)], chance.randint(1, 40))
         again = document(folder)
-        assert again.version >= told
+        assert again.version >= message
         assert 4 in again.masked_frames(1)
         assert all(again.mask(1, frame).sum() == 9 for frame in again.masked_frames(1))
         steps = [step.op for step in again.history]

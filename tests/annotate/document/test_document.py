@@ -44,8 +44,8 @@ def same(doc, model):
 def test_random_operations_are_those_of_the_plain_model(ops):
     doc, model = document(), Model()
     for op in [*BEGUN, *ops]:
-        told = refusal(lambda op=op: doc.do(op))
-        assert (told is None) == model.do(op), (op, told)
+        message = refusal(lambda op=op: doc.do(op))
+        assert (message is None) == model.do(op), (op, message)
         assert doc.version == model.version
         same(doc, model)
 
@@ -107,7 +107,7 @@ def stale(doc):
 
 
 def test_a_propagation_is_one_step_and_leaves_hand_made_frames(doc):
-    assert [each.op for each in doc.history][-1] == "set_results"
+    assert [step.op for step in doc.history][-1] == "set_results"
     assert doc.masked_frames(1) == list(range(4, 20))
     assert np.array_equal(doc.mask(1, 12), mask(12))
     doc.undo()
@@ -185,7 +185,7 @@ def test_results_join_their_step_past_what_they_do_not_touch(doc):
     doc.do({"op": "set_results", "segment": 2, "run": run, "results": [result(1, 21)]})
     doc.do({"op": "set_mask", "object": 1, "frame": 8, "mask": rle(5), "source": "brush"})
     doc.do({"op": "set_results", "segment": 2, "run": run, "results": [result(1, 22)]})
-    assert [each.op for each in doc.history][-2:] == ["set_results", "set_mask"]
+    assert [step.op for step in doc.history][-2:] == ["set_results", "set_mask"]
     doc.undo()
     assert doc.masked_frames(2) == [20, 21, 22]
     doc.undo()
@@ -211,8 +211,8 @@ def test_removing_a_segment_takes_its_hidden_marks_with_it(doc):
 
 
 def test_silence_has_no_mask(doc):
-    told = refusal(lambda: doc.do({"op": "set_mask", "object": 1, "frame": 2, "mask": rle(1), "source": "brush"}))
-    assert "object 1 is silent in frame 2: it sounds in 4-19" in told
+    message = refusal(lambda: doc.do({"op": "set_mask", "object": 1, "frame": 2, "mask": rle(1), "source": "brush"}))
+    assert "object 1 is silent in frame 2: it sounds in 4-19" in message
 
 
 def test_time_and_clicks_are_not_undone(doc):
@@ -259,8 +259,8 @@ def test_undo_of_a_tab_that_knows_the_last_step_is_harmless(doc):
 
 
 def test_together_is_one_step_or_nothing(doc):
-    before, told = state_of(doc), []
-    doc.subscribe(told.append)
+    before, message = state_of(doc), []
+    doc.subscribe(message.append)
 
     def half():
         with doc.transaction():
@@ -272,7 +272,7 @@ def test_together_is_one_step_or_nothing(doc):
     with doc.transaction("import"):
         doc.do({"op": "add_object", "label": "cat"})
         doc.do({"op": "add_segment", "object": 2, "start": 0, "end": 2})
-    assert (told[-1].op, told[-1].frames) == ("import", {2: (0, 2)})
+    assert (message[-1].op, message[-1].frames) == ("import", {2: (0, 2)})
     assert doc.history[-1].op == "import"
     doc.undo()
     assert list(doc.objects) == [1]

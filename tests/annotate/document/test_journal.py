@@ -35,10 +35,10 @@ def test_the_journal_gives_the_same_again(tmp_path_factory, ops):
     assert again.snapshot() == doc.snapshot()
     assert state_of(again) == state_of(doc)
     assert again.history == doc.history
-    while (told := refusal(doc.undo)) is None:
+    while (message := refusal(doc.undo)) is None:
         assert refusal(again.undo) is None
         assert state_of(again) == state_of(doc)
-    assert refusal(again.undo) == told
+    assert refusal(again.undo) == message
 
 
 def test_what_failed_halfway_is_rolled_back_in_the_journal_too(tmp_path):
@@ -101,9 +101,9 @@ def test_a_damaged_line_in_the_middle_says_what_to_do(tmp_path, line):
     lines = path.read_bytes().splitlines(keepends=True)
     spoiled = lines[line - 1].replace(b"1", b"2", 1)
     path.write_bytes(b"".join([*lines[: line - 1], spoiled, *lines[line:]]))
-    told = refusal(lambda: document(tmp_path))
-    assert f"line {line} is damaged" in told
-    assert f"head -n {line - 1} journal.jsonl" in told
+    message = refusal(lambda: document(tmp_path))
+    assert f"line {line} is damaged" in message
+    assert f"head -n {line - 1} journal.jsonl" in message
     path.write_bytes(b"".join(lines[: line - 1]))  # what it says
     document(tmp_path)
 
@@ -180,9 +180,9 @@ def test_another_video_is_refused(tmp_path):
     begun(tmp_path).close()
     from dataclasses import replace
 
-    told = refusal(lambda: document(tmp_path, replace(FACTS, frames=25)))
-    assert "frames 24" in told
-    assert "25" in told
+    message = refusal(lambda: document(tmp_path, replace(FACTS, frames=25)))
+    assert "frames 24" in message
+    assert "25" in message
     document(tmp_path, replace(FACTS, name="renamed.mp4"))
 
 
@@ -244,9 +244,9 @@ while True:
 def test_kill_9_at_random_moments_loses_nothing_that_was_accepted(tmp_path):
     chance = random.Random(0)
     for _ in range(12):
-        told = killed([sys.executable, "-c", _WRITER, str(tmp_path)], chance.randint(1, 60))
+        message = killed([sys.executable, "-c", _WRITER, str(tmp_path)], chance.randint(1, 60))
         again = document(tmp_path)
-        assert again.version >= told
+        assert again.version >= message
         again.do({"op": "edit_object", "object": 1, "label": f"dog {again.version}"})
         replayed = document(tmp_path)
         assert replayed.note == ""

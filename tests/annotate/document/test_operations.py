@@ -52,9 +52,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("op", "told"), WRONG)
-def test_a_wrong_operation_is_told_in_one_line(op, told):
-    with pytest.raises(UserError, match=told) as caught:
+@pytest.mark.parametrize(("op", "message"), WRONG)
+def test_a_wrong_operation_is_refused_in_one_line(op, message):
+    with pytest.raises(UserError, match=message) as caught:
         document().do(op)
     assert "\n" not in str(caught.value)
 

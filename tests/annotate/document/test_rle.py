@@ -48,7 +48,7 @@ def test_bytes_that_are_no_runs_of_the_picture_never_reach_the_decoder(counts):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ("x", "run lengths"),
         ({"size": [5, 7]}, "run lengths"),
@@ -63,8 +63,8 @@ def test_bytes_that_are_no_runs_of_the_picture_never_reach_the_decoder(counts):
         ({"size": [5, 7], "counts": ""}, "not run lengths"),
     ],
 )
-def test_wrong_run_lengths(wrong, told):
-    with pytest.raises(UserError, match=told):
+def test_wrong_run_lengths(wrong, message):
+    with pytest.raises(UserError, match=message):
         rle.check(wrong, (5, 7))
 
 

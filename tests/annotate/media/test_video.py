@@ -244,10 +244,10 @@ def test_what_is_no_video(tmp_path: Path, content) -> None:
     path = tmp_path / "v.mp4"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as message:
         open_reader(path)
-    assert str(path) in str(told.value)
-    assert "\n" not in str(told.value)
+    assert str(path) in str(message.value)
+    assert "\n" not in str(message.value)
 
 
 def test_frames_that_do_not_exist(plain):

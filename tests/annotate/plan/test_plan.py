@@ -82,9 +82,9 @@ def test_further_steps_go_on_and_changed_ones_are_refused(folder):
     doc = opened(folder)
     doc.do({"op": "set_status", "status": "open"})
     doc.close()
-    told = refusal(lambda: follow(folder, SHORT.replace("label: dog", "label: cat")))
-    assert "line 3, step 2 (add_object)" in told
-    assert "annotated by another step here before" in told
+    message = refusal(lambda: follow(folder, SHORT.replace("label: dog", "label: cat")))
+    assert "line 3, step 2 (add_object)" in message
+    assert "annotated by another step here before" in message
 
 
 def test_a_pattern_stands_for_several_videos(folder):
@@ -94,15 +94,15 @@ def test_a_pattern_stands_for_several_videos(folder):
 
 def test_a_step_that_fails_is_told_and_the_next_run_goes_on_from_it(folder):
     wrong = SHORT.replace("frame: 4, points", "frame: 1, points")
-    told = refusal(lambda: follow(folder, wrong))
-    assert "plan.yaml, line 5, step 4 (click): object" in told
-    assert "is silent in frame 1" in told
+    message = refusal(lambda: follow(folder, wrong))
+    assert "plan.yaml, line 5, step 4 (click): object" in message
+    assert "is silent in frame 1" in message
     assert follow(folder, SHORT) == 8
     assert [step.op for step in opened(folder).history][:3] == ["add_object", "add_segment", "set_mask"]
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("- set_status: {status: done}", "line 1, step 1 (set_status): is before the first `- video: NAME`"),
         ("- video: film.mp4\n- clik: {}", "line 2, step 2: unknown step 'clik'"),
@@ -129,8 +129,8 @@ def test_a_step_that_fails_is_told_and_the_next_run_goes_on_from_it(folder):
         ("- video: film.mp4\n- export: {format: [1], out: x}", "format is '[1]'; give a text"),
     ],
 )
-def test_mistakes_in_a_plan(folder, text, told):
-    assert told in refusal(lambda: follow(folder, text))
+def test_mistakes_in_a_plan(folder, text, message):
+    assert message in refusal(lambda: follow(folder, text))
 
 
 def test_mistakes_are_told_before_anything_is_done(folder):

@@ -35,7 +35,7 @@ class Numbered:
 
 
 class Sliding:
-    """Knows where the square is if it was told once, up to an error per frame of the way."""
+    """Knows where the square is if it was message once, up to an error per frame of the way."""
 
     def __init__(self, drift: int = 0) -> None:
         self.drift = drift

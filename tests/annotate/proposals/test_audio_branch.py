@@ -15,6 +15,7 @@ from avseg.data.lu_avs import read_release, second_targets
 from avseg.data.lu_avs.synthetic.renderer import SyntheticVideoConfig
 from avseg.data.lu_avs.synthetic.writer import write_release
 from avseg.data.synthetic.toy import ToyCast
+from avseg.media.frame_index import frame_index
 from avseg.utils.errors import UserError
 from tests.annotate.proposals.test_energy import BURSTS, spans, video, with_noise
 from tests.runs_for_tests import avseg
@@ -40,7 +41,7 @@ def load(monkeypatch, predictor):
 
 def test_a_branch_names_what_it_hears(made, monkeypatch, tmp_path):
     (video,) = made.videos.values()
-    heard = Known(made, "none").listen(video)  # what is annotated, in whole seconds as a branch hears it
+    heard = Known(made, "none").listen(frame_index(video.path).video)  # the annotation, in whole seconds
     load(monkeypatch, SimpleNamespace(audio=object(), names=made.labels, listen=lambda film: heard))
     with open_reader(video.path, tmp_path) as film:
         sound = Sound(video.path, tmp_path)

@@ -157,7 +157,7 @@ def test_padding_never_makes_segments_overlap(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("method", "options", "told"),
+    ("method", "options", "message"),
     [
         ("enregy", {}, "did you mean 'energy'"),
         ("energy", {"min_gpa": 1}, "did you mean 'min_gap'"),
@@ -167,7 +167,7 @@ def test_padding_never_makes_segments_overlap(tmp_path):
         (".", {"treshold": 0.4}, "did you mean 'threshold'"),
     ],
 )
-def test_mistakes(tmp_path, method, options, told):
+def test_mistakes(tmp_path, method, options, message):
     path = video(tmp_path, with_noise(1, [], -20, -70), frames=25)
-    with open_reader(path) as film, pytest.raises(UserError, match=told):
+    with open_reader(path) as film, pytest.raises(UserError, match=message):
         propose(path, film, method, **options)
