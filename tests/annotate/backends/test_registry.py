@@ -10,11 +10,11 @@ from avseg.utils.errors import UserError
 
 def test_unknown_names_and_options_are_refused_in_one_line() -> None:
     with pytest.raises(
-        UserError, match=r"segmenter: 'sam3' is unknown; did you mean .*; choose default, sam, sam2, tiny"
+        UserError, match=r"segmenter 'sam3' is unknown; allowed: default, sam, sam2, tiny; did you mean"
     ):
         make_segmenter("sam3")
     with pytest.raises(
-        UserError, match=r"propagator: 'mem' is unknown; did you mean 'xmem'\?; choose default, xmem, tiny"
+        UserError, match=r"propagator 'mem' is unknown; allowed: default, xmem, tiny; did you mean 'xmem'\?"
     ):
         make_propagator("mem")
     with pytest.raises(UserError, match=r"segmenter 'default': .*unexpected keyword argument 'weights'"):

@@ -5,7 +5,8 @@ from importlib import import_module
 from typing import Any
 
 from avseg.annotate.protocols import Propagator, Segmenter
-from avseg.utils.errors import UserError, nearest
+from avseg.utils.choices import check_choice
+from avseg.utils.errors import UserError
 
 __all__ = ["PROPAGATORS", "SEGMENTERS", "backend_options", "make_propagator", "make_segmenter"]
 
@@ -23,7 +24,7 @@ PROPAGATORS = {
 }
 
 
-def backend_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def backend_options(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
     """Select the options of one backend from those of all.
 
     Args:
@@ -35,7 +36,7 @@ def backend_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     weights = options.get("weights")
     if isinstance(weights, Mapping):
         return {**options, "weights": weights[name]}
-    return dict(options)
+    return options
 
 
 def make_segmenter(name: str = "default", **options: Any) -> Segmenter:
@@ -69,8 +70,7 @@ def make_propagator(name: str = "default", **options: Any) -> Propagator:
 
 
 def _make(role: str, registry: Mapping[str, str], name: str, options: Mapping[str, Any]) -> Any:
-    if name not in registry:
-        raise UserError(f"{role}: '{name}' is unknown{nearest(name, registry)}; choose {', '.join(registry)}")
+    check_choice(role, name, registry)
     module, _, factory = registry[name].partition(":")
     make: Callable[..., Any] = getattr(import_module(f"{__name__}.{module}"), factory)
     try:

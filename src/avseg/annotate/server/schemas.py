@@ -79,7 +79,7 @@ class Propagate(Strict):
     direction: Literal["both", "forward", "backward"] = "both"
     refine: bool = True
     frame: Id | None = None  # only the span between two anchors around it
-    whole: bool = False  # also frames that are up to date
+    include_current: bool = Field(default=False, alias="whole")  # also frames that are up to date
 
 
 class Prefetch(Strict):

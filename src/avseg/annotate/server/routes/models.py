@@ -21,7 +21,7 @@ async def _propagate(body: schemas.Propagate, video: VideoDep, workspace: Worksp
     """Start a propagation; the events report its progress."""
 
     def start() -> dict[str, object]:
-        run = video.session.propagate(body.segment, body.direction, body.refine, body.frame, body.whole)
+        run = video.session.propagate(body.segment, body.direction, body.refine, body.frame, body.include_current)
         return {"total": run.total, "run": run.start_version}
 
     return JSONResponse(await workspace.pools.edit(start))
