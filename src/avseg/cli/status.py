@@ -1,6 +1,7 @@
 """`avseg status`: show the states of the jobs of a table, or of the runs of any experiment."""
 
 import argparse
+from collections import Counter
 from pathlib import Path
 
 from rich.table import Table
@@ -64,8 +65,8 @@ def _counts_table(outputs: Path, existing: dict[str, list[RunDirectory]]) -> Tab
     for state in columns:
         table.add_column(state.value, justify="right")
     for name, runs in existing.items():
-        states = [state_of(run) for run in runs]
-        table.add_row(name, *(str(states.count(state) or "") for state in columns))
+        counts = Counter(map(state_of, runs))
+        table.add_row(name, *(str(counts[state] or "") for state in columns))
     return table
 
 
@@ -79,17 +80,13 @@ def _jobs_table(name: str, outputs: Path, existing: dict[str, list[RunDirectory]
     for run in existing.get(name, []):
         jobs.setdefault(run, run.path.parent.name)
     states = {run: state_of(run) for run in jobs}
-    counts: dict[State, int] = {}
-    for state in states.values():
-        counts[state] = counts.get(state, 0) + 1
-    caption = ", ".join(f"{count} {state}" for state, count in counts.items())
+    caption = ", ".join(f"{count} {state}" for state, count in Counter(states.values()).items())
     table = Table(title=name, caption=f"{len(jobs)} jobs: {caption}")
     for title in ("job", "seed", "state", "epoch", "best val mIoU", "test mIoU", "log"):
         table.add_column(title, justify="left" if title in ("job", "state", "log") else "right", overflow="fold")
     for run, job in jobs.items():
         state = states[run]
-        seed = run.path.name.removeprefix("seed=")
-        table.add_row(job, seed, f"[{_COLOURS[state]}]{state}[/]", *_progress(run), _log(run, state))
+        table.add_row(job, _seed(run), f"[{_COLOURS[state]}]{state}[/]", *_progress(run), _log(run, state))
     return table
 
 
@@ -100,13 +97,17 @@ def _planned_jobs(
     chosen = read_seeds(seeds)
     if chosen is None:
         experiment = read_experiment(name)
-        started = {int(run.path.name.removeprefix("seed=")) for run in existing.get(experiment.name, [])}
-        chosen = sorted(started.union(experiment.seeds))
+        started = map(int, map(_seed, existing.get(experiment.name, [])))
+        chosen = sorted({*experiment.seeds, *started})
     reproduction = Reproduction.of(name, [f"paths.outputs={outputs}"], chosen)
     jobs = {job.run: job.name for job in reproduction.sources}
     for (cell, _), job in reproduction.cells.items():
         jobs[job.run] = f"{cell.row}, {cell.column}"
     return jobs
+
+
+def _seed(run: RunDirectory) -> str:
+    return run.path.name.removeprefix("seed=")
 
 
 def _progress(run: RunDirectory) -> tuple[str, str, str]:
