@@ -48,8 +48,7 @@ def build_pack(
         embedded = EmbeddedSounds(dataset, embedder) if embedder else None
         arrays = _write_arrays(temporary, dataset, workers, embedded, advance)
         if difference := first_difference(dataset, stamps, source_stamps(dataset)):
-            path, change = difference
-            raise UserError(f"{path} {change} while it was packed; pack again when nothing writes to the data")
+            raise UserError(f"{difference} while it was packed; pack again when nothing writes to the data")
         with closing(ArrayWriter(array_file(temporary, "sources"), "<i8", (2,))) as writer:
             writer.append(stamps)
         index = PackIndex(

@@ -99,8 +99,7 @@ def examine(dataset: AVSBenchDataset, *, fully: bool = False) -> Pack:
     arrays = {name: MappedArray(array_file(folder, name), array) for name, array in index.arrays.items()}
     sources = arrays.pop("sources")
     if difference := first_difference(dataset, sources.rows(0, len(sources)), source_stamps(dataset)):
-        path, change = difference
-        raise UserError(f"{folder} is stale: {path} {change} since it was packed")
+        raise UserError(f"{folder} is stale: {difference} since it was packed")
     _check_first_clip(folder, arrays, dataset)
     return Pack(folder, index, arrays)
 

@@ -35,18 +35,16 @@ def source_stamps(dataset: AVSBenchDataset) -> npt.NDArray[np.int64]:
     return np.array(stamps, dtype="<i8")
 
 
-def first_difference(
-    dataset: AVSBenchDataset, packed: npt.NDArray[np.int64], current: npt.NDArray[np.int64]
-) -> tuple[Path, str] | None:
-    """Return the first source file that has changed, and how; None if none has."""
+def first_difference(dataset: AVSBenchDataset, packed: npt.NDArray[np.int64], current: npt.NDArray[np.int64]) -> str:
+    """Describe the first source file that has changed, such as "PATH is gone"; "" if none has."""
     if len(packed) != len(current):
-        return dataset.layout.index_file, "names other files"
+        return f"{dataset.layout.index_file} names other files"
     for path, old, new in zip(source_files(dataset), packed.tolist(), current.tolist(), strict=True):
         if old != new:  # size or time
             if tuple(new) == MISSING:
-                return path, "is gone"
-            return path, "is new" if tuple(old) == MISSING else "has changed"
-    return None
+                return f"{path} is gone"
+            return f"{path} is new" if tuple(old) == MISSING else f"{path} has changed"
+    return ""
 
 
 def sound_files(dataset: AVSBenchDataset, audio: str) -> list[Path]:
