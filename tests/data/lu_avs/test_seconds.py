@@ -29,14 +29,14 @@ def test_every_second_has_five_frames_and_the_union_of_the_sounding_masks(releas
     assert len(patches) == index.video.seconds
     for second, patch in enumerate(patches):
         clip = second_clip(video, second, patch, Fit())
-        shown = [read_number(frame.permute(1, 2, 0).numpy()) for frame in clip.frames[0]]
-        assert shown == frames_of_second(index, second).tolist()
-        assert torch.equal(clip.masks[0].bool(), torch.stack([truth[number] for number in shown]))
+        numbers = [read_number(frame.permute(1, 2, 0).numpy()) for frame in clip.frames[0]]
+        assert numbers == frames_of_second(index, second).tolist()
+        assert torch.equal(clip.masks[0].bool(), torch.stack([truth[number] for number in numbers]))
         assert torch.equal(clip.sound, patch.expand(1, 5, 1, 96, 64))
         assert clip.valid.all()
         assert clip.annotated.all()
         # the frames on screen in the middle of each fifth
-        for number, time in zip(shown, second + np.array([0.1, 0.3, 0.5, 0.7, 0.9]), strict=True):
+        for number, time in zip(numbers, second + np.array([0.1, 0.3, 0.5, 0.7, 0.9]), strict=True):
             assert index.video.times[number] <= time + 2e-3
             assert number + 1 == len(index) or index.video.times[number + 1] > time
     if name == ODD_ID:

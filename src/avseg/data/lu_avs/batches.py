@@ -1,4 +1,4 @@
-"""Batches of long videos: single frames and sounds for training, chunks of a stream for evaluation."""
+"""Batches of long videos: single frames and sounds for training, chunks of a video for evaluation."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields

@@ -22,8 +22,8 @@ class LUAVSConfig(DataConfig):
         mirror: probability that a training frame is mirrored.
         window: seconds of each video in training of the audio branch; None = all. Validation reads whole videos.
         share: share of a second that a class must sound to be a target in it.
-        rate: frames per second of evaluation streams.
-        frames_per_chunk: maximum number of frames of a stream in memory.
+        rate: frames per second at which videos are evaluated.
+        frames_per_chunk: maximum number of frames in memory in an evaluation.
         skip_missing: True to continue without videos that were not downloaded.
     """
 

@@ -1,4 +1,4 @@
-"""LU-AVS for the Lightning trainer: loaders for each branch of the strong baseline, and streams for evaluation."""
+"""LU-AVS for the Lightning trainer: loaders for each branch of the strong baseline, and readers for evaluation."""
 
 import hashlib
 from collections.abc import Iterator
@@ -41,11 +41,11 @@ _COLLATE: dict[str, Collate] = {"audio": collate_sounds, "avs": collate_clips}
 
 
 class LUAVSDataModule(pl.LightningDataModule):
-    """Loaders for one kind of model, and streams of the test videos.
+    """Loaders for one kind of model, and readers of the test videos.
 
     The loaders have their own samplers: give the trainer `use_distributed_sampler=False`. Random draws in training
     depend on seed, epoch and item only, so that a resumed run sees what an uninterrupted one sees. In the test each
-    video belongs to one process, which streams it.
+    video belongs to one process, which reads it in chunks.
 
     Args:
         config: options of the data.
@@ -133,9 +133,7 @@ class LUAVSDataModule(pl.LightningDataModule):
         videos = self.videos(split)
         if self.reads == "audio":
             window = config.window if split == "train" else None  # validation reads whole sounds
-            return SoundDataset(
-                videos, self.num_classes, self.frontend, window=window, share=config.share, seed=self.seed
-            )
+            return SoundDataset(videos, self.num_classes, self.frontend, window, config.share, self.seed)
         if self.reads == "avs":
             return SecondDataset(
                 videos,
@@ -167,7 +165,7 @@ class LUAVSDataModule(pl.LightningDataModule):
         return self._make_loader(dataset, ShareSampler(dataset, get_rank(), get_world_size()))  # type: ignore[arg-type]
 
     def test_dataloader(self) -> "DataLoader[str]":
-        """Return the ids of this process's videos of the test split, one at a time, each to be streamed.
+        """Return the ids of this process's videos of the test split, one at a time, for `reader`.
 
         Raises:
             UserError: more processes than videos, as a process without one would wait forever for the others' scores.
@@ -188,7 +186,7 @@ class LUAVSDataModule(pl.LightningDataModule):
         digest = hashlib.sha256()
         for path in find_paths(self.root).annotation_files:
             digest.update(path.name.encode() + path.read_bytes())
-        # sizes instead of contents, as a release has hundreds of gigabytes
+        # sizes instead of contents: the arrays of a release are too large to read
         for video_id in sorted(self.release.videos):
             for path in _files(self.release.videos[video_id]):
                 digest.update(f"{path.parent.name}/{path.name}:{path.stat().st_size}\n".encode())
