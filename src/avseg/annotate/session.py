@@ -13,7 +13,7 @@ import numpy as np
 
 from avseg.annotate.document.document import Document
 from avseg.annotate.document.models import Change, Points, Segment
-from avseg.annotate.document.operations import AddObject, AddSegment, SetMask, SetPrompts
+from avseg.annotate.document.operations import SetMask, SetPrompts
 from avseg.annotate.document.rle import Mask, encode
 from avseg.annotate.export import export
 from avseg.annotate.importing import Imported, import_
@@ -24,6 +24,7 @@ from avseg.annotate.propagation.propagate import DIRECTIONS
 from avseg.annotate.propagation.refine import refine
 from avseg.annotate.propagation.run import FAILED, RUNNING, WAITING, PropagationRun, spans_to_propagate
 from avseg.annotate.proposals.energy import Proposal, propose
+from avseg.annotate.proposals.segments import add_proposals
 from avseg.annotate.protocols import Candidate, Propagator, Segmenter
 from avseg.annotate.quality.review_queue import ReviewItem, rank_worst_first
 from avseg.utils.choices import check_choice
@@ -194,29 +195,8 @@ class Session:
         return propose(Sound(self.video.path), self.video, method, **options)
 
     def add_proposals(self, proposals: Iterable[Proposal], object_id: int | None = None) -> list[int]:
-        """Add proposals as segments, in one step; those that overlap a segment of the object are left out.
-
-        Args:
-            proposals: returned by `propose`.
-            object_id: the object they belong to; None = an object with the label of the proposal, added if missing.
-
-        Returns:
-            The ids of the new segments.
-
-        Raises:
-            UserError: a proposal has no label, and no object is given.
-        """
-        added = []
-        with self.document.transaction("propose"):
-            for proposal in proposals:
-                owner = self._object_with_label(proposal.label) if object_id is None else object_id
-                if _overlaps(self.document.segments_of(owner), proposal):
-                    continue
-                op = AddSegment(object_id=owner, start=proposal.start, end=proposal.end)
-                segment_id = self.document.do(op).segment_id
-                assert segment_id is not None
-                added.append(segment_id)
-        return added
+        """Add proposals as segments, in one step; see `proposals.segments.add_proposals`."""
+        return add_proposals(self.document, proposals, object_id)
 
     def export(self, format: str, out: Path | str, **options: Any) -> Path:
         """Write the annotation in another format; see `export.export`."""
@@ -318,17 +298,6 @@ class Session:
             share=run.fraction,
         )
 
-    def _object_with_label(self, label: str | None) -> int:
-        """Return the id of the first object with a label; add one if there is none."""
-        if label is None:
-            raise UserError("add_proposals: these proposals have no label; give the object they belong to")
-        for object_id, existing in self.document.objects.items():
-            if existing.label == label:
-                return object_id
-        added = self.document.do(AddObject(label=label)).object_id
-        assert added is not None
-        return added
-
 
 def _model_name(model: object) -> str:
     inner = getattr(model, "segmenter", model)  # of a wrapper
@@ -341,7 +310,3 @@ def _clip_score(score: float) -> float:
 
 def _to_prompts(points: Points) -> tuple[tuple[float, float, bool], ...]:
     return tuple((x, y, bool(positive)) for x, y, positive in points)
-
-
-def _overlaps(segments: Sequence[Segment], proposal: Proposal) -> bool:
-    return any(segment.start < proposal.end and proposal.start < segment.end for segment in segments)
