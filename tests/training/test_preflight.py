@@ -9,7 +9,7 @@ from avseg.utils.errors import UserError
 def check(monkeypatch: pytest.MonkeyPatch, gpus: int, *words: str) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    check_devices(training_config(["data=toy_ms3", *words])["trainer"])
+    check_devices(training_config(["data=toy_ms3", *words]).trainer)
 
 
 @pytest.mark.parametrize("trainer", ["gpu", "ddp"])

@@ -4,7 +4,7 @@ import json
 import pytest
 import torch
 
-from avseg.training.load import load_task
+from avseg.training.load import load_clip_model
 from tests.runs_for_tests import avseg
 
 
@@ -93,10 +93,10 @@ def test_the_same_command_again_finds_the_run_complete(trained):
 def test_a_checkpoint_alone_rebuilds_its_model(trained, tmp_path):
     moved = tmp_path / "moved.ckpt"
     moved.write_bytes((trained.run / "checkpoints/best.ckpt").read_bytes())
-    task = load_task(moved)
-    assert not task.training
+    model = load_clip_model(moved)
+    assert not model.training
     assert torch.load(moved, weights_only=True)["avseg"]["config"]["data"]["name"] == "toy_ms3"
-    out = task.predict_clip(torch.zeros(1, 5, 3, 32, 32, dtype=torch.uint8), torch.zeros(1, 5, 1, 96, 64))
+    out = model.predict_batch(torch.zeros(1, 5, 3, 32, 32, dtype=torch.uint8), torch.zeros(1, 5, 1, 96, 64))
     assert out.shape == (1, 5, 32, 32)
 
 

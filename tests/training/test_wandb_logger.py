@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import wandb
 
-from avseg.config.compose import compose
+from avseg.config.compose import compose_train
 from avseg.runs import RunDirectory, run_id
 from avseg.training.wandb_logger import RunLogger, columns
 from avseg.utils.errors import UserError
@@ -45,7 +45,7 @@ def check_history(offline: OfflineRun, run: Path) -> None:
 
 
 def test_the_run_is_named_by_what_it_is(logged: Command, offline: OfflineRun) -> None:
-    name = run_id(compose("train", logged.words[1:]))
+    name = run_id(compose_train(logged.words[1:]))
     assert offline.run.run_id == f"default-{name}"  # another experiment may hold the same science
     assert (offline.run.display_name, offline.run.run_group, offline.run.job_type) == (name, "default", "train")
     assert set(offline.run.tags) == {"toy_ms3", "default"}
@@ -53,7 +53,7 @@ def test_the_run_is_named_by_what_it_is(logged: Command, offline: OfflineRun) ->
 
 
 def test_columns_are_flat_and_the_science_nested(offline: OfflineRun) -> None:
-    expected = {"data": "toy_ms3", "fusion": "s1234", "init": "scratch", "seed": 123, "experiment": "default"}
+    expected = {"data": "toy_ms3", "model": "avs", "fusion": "s1234", "init": "scratch", "seed": 123, "experiment": "default"}
     assert {name: offline.config[name] for name in expected} == expected
     assert offline.config["backbone"] == "test_efficientnet"
     assert offline.config["science"]["fusion"] == {"stages": [1, 2, 3, 4], "mode": "audio", "scope": "clip"}
@@ -64,7 +64,7 @@ def test_columns_are_flat_and_the_science_nested(offline: OfflineRun) -> None:
     ("fusion", "expected"), [("none", "none"), ("stage_1", "s1"), ("stages_34", "s34"), ("frame_1234", "s1234_frame")]
 )
 def test_the_column_fusion(fusion: str, expected: str) -> None:
-    flat = columns(compose("train", [f"fusion={fusion}", "backbone=efficientnet_lite0"]))
+    flat = columns(compose_train([f"fusion={fusion}", "backbone=efficientnet_lite0"]))
     assert flat["fusion"] == expected
 
 
@@ -84,9 +84,9 @@ def test_the_summary_is_that_of_the_selected_checkpoint(logged: Command, offline
 
 def test_offline_is_a_setting_of_its_own() -> None:
     """The tests' environment would keep wandb offline anyway; a user's does not."""
-    assert compose("train", ["logger=wandb_offline"])["logger"]["offline"] is True
-    assert compose("train", ["logger=wandb"])["logger"]["offline"] is False
-    assert not compose("train", [])["logger"]
+    assert compose_train(["logger=wandb_offline"]).logger.offline is True
+    assert compose_train(["logger=wandb"]).logger.offline is False
+    assert compose_train([]).logger is None
 
 
 def test_nothing_is_left_outside_of_the_run(logged: Command) -> None:
@@ -169,7 +169,7 @@ def test_an_error_is_seen_in_the_dashboard(ms3_root: Path, tmp_path: Path, monke
     def broken(*_: object) -> None:
         raise UserError("broken")
 
-    monkeypatch.setattr("avseg.training.fit.evaluate", broken)
+    monkeypatch.setattr("avseg.training.fit.test_run", broken)
     command = avseg(words(ms3_root, tmp_path, "debug=one_batch"), tmp_path)
     assert command.code == 2
     assert only_run(command.run).exit_code == 1

@@ -18,7 +18,7 @@ from PIL import Image
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.clip import Clip
 from avseg.draw.palette import TRUTH
-from avseg.training.wandb_media import class_labels, hardest, image, look, spread, table
+from avseg.training.wandb_media import class_labels, clip_table, evenly_spaced, hardest, mask_image, predict_shown_clip
 from tests.data.fake import make_avss
 from tests.runs_for_tests import Command
 from tests.training.wandb_file import OfflineRun
@@ -156,18 +156,19 @@ class Oracle:
 
 def test_classes_of_avss(tmp_path: Path) -> None:
     make_avss(tmp_path)
-    dataset, task = AVSBenchDataset(tmp_path, "avss", "test", 32), Oracle(71)
+    dataset = AVSBenchDataset(tmp_path, "avss", "test", 32)
+    model = Oracle(71)
     labels = class_labels(dataset)
     assert len(labels) == 71
     assert labels[0] == "background"
-    seen = look(task, dataset[0])  # five of its ten seconds exist
-    assert seen.frames.shape == (5, SIDE, SIDE, 3)
-    assert np.array_equal(seen.prediction, seen.truth)
-    assert seen.truth.max() > 1
-    assert seen.score == pytest.approx(1)
-    assert seen.caption == "test_v1s · cat_dog · J 100.0"
-    assert isinstance(image(seen, labels), wandb.Image)
-    lines = table(task, dataset, [{"index": 2, "video_id": "test_v2", "category": "", "marked": 0.5}])
+    shown = predict_shown_clip(model, dataset[0])  # five of its ten seconds exist
+    assert shown.frames.shape == (5, SIDE, SIDE, 3)
+    assert np.array_equal(shown.prediction, shown.truth)
+    assert shown.truth.max() > 1
+    assert shown.score == pytest.approx(1)
+    assert shown.caption == "test_v1s · cat_dog · J 100.0"
+    assert isinstance(mask_image(shown, labels), wandb.Image)
+    lines = clip_table(model, dataset, [{"index": 2, "video_id": "test_v2", "category": "", "marked": 0.5}])
     assert lines.columns == ["clip", "category", "seconds", "sound", "marked", "sounding_miou"]
     assert lines.data[0][-2:] == [0.5, pytest.approx(1)]
 
@@ -179,7 +180,7 @@ def test_clips_without_a_sound_file(ms3_root: Path, tmp_path: Path) -> None:
     clip = dataset[0]
     dataset.layout.wav(dataset.entries[0]).unlink()
     dataset.__class__ = type("Silent", (AVSBenchDataset,), {"__getitem__": lambda *_: clip})
-    lines = table(Oracle(71), dataset, [{"index": 0, "video_id": "", "category": "", "miou": 0.5}])
+    lines = clip_table(Oracle(71), dataset, [{"index": 0, "video_id": "", "category": "", "miou": 0.5}])
     assert lines.data[0][3] is None
 
 
@@ -195,8 +196,8 @@ def test_hardest(scores: list[float], count: int) -> None:
 
 
 @given(st.integers(0, 40), st.integers(0, 12))
-def test_spread(total: int, count: int) -> None:
-    places = spread(range(total), count)
+def test_evenly_spaced(total: int, count: int) -> None:
+    places = evenly_spaced(range(total), count)
     assert len(places) == min(total, count)
     gaps = np.diff([*places, total])
     assert not len(places) or gaps.max() - gaps.min() <= 1

@@ -85,6 +85,8 @@ def make_plain_trainer(config: TrainerConfig) -> pl.Trainer:
 def trainer_arguments(config: TrainerConfig) -> dict[str, Any]:
     """The arguments of Lightning's Trainer."""
     arguments = {item.name: getattr(config, item.name) for item in fields(config) if item.name not in _OURS}
+    if isinstance(config.devices, tuple):
+        arguments["devices"] = list(config.devices)
     return arguments | dict(config.options)
 
 
