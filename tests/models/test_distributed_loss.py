@@ -12,11 +12,7 @@ from avseg.data.clip import Clip
 from avseg.models.avs.loss import AudioVisualMappingLoss, MaskLoss
 from avseg.models.distributed_loss import SharedBatch
 
-<<<<<<< HEAD
 # the clips of each process; the last one is a placeholder, which is not counted
-=======
-# the clips of each process; the last one is a placeholder, which counts for nothing
->>>>>>> eda57c2 (Tests of sweeps, devices and dashboards use the typed configuration)
 PARTS = {"uneven": ([0, 1, 2], [3, 4]), "even": ([0, 2], [1, 3]), "placeholder": ([0], [4])}
 # clips 0 and 1 carry one annotated frame, as S4's and some of AVSS, the others all
 ANNOTATED = torch.tensor([[i == 0 or clip > 1 for i in range(3)] for clip in range(5)])
@@ -36,7 +32,6 @@ def batch(clips: list[int], classes: int, *, placeholder: bool = False) -> tuple
 
 
 def losses(clips: list[int], *, placeholder: bool = False) -> dict[str, float]:
-<<<<<<< HEAD
     """Compute every loss term of this process's share, scaled as in training."""
     terms = {}
     for classes in (1, 4):
@@ -48,18 +43,6 @@ def losses(clips: list[int], *, placeholder: bool = False) -> dict[str, float]:
             terms[f"{form} {classes}"] = shared.scale(mapping, "annotated" if classes > 1 else over)
         terms[f"clips {classes}"] = shared.clips
     return {name: float(value) for name, value in terms.items()}
-=======
-    found = {}
-    for classes in (1, 4):
-        clip, logits, maps = batch(clips, classes, placeholder=placeholder)
-        shared = SharedBatch(clip)
-        found[f"mask {classes}"] = shared.scale(MaskLoss()(logits, clip.masks, clip.annotated), "annotated")
-        for form, over in (("kl", "sum"), ("euclidean", "clips")):
-            mapping = AudioVisualMappingLoss(form=form)(logits, maps, [clip.sound] * 4, clip.annotated)
-            found[f"{form} {classes}"] = shared.scale(mapping, "annotated" if classes > 1 else over)
-        found[f"clips {classes}"] = shared.clips
-    return {name: float(value) for name, value in found.items()}
->>>>>>> eda57c2 (Tests of sweeps, devices and dashboards use the typed configuration)
 
 
 def _work(rank: int, folder: Path) -> None:
@@ -82,17 +65,10 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[s
 
 
 @pytest.mark.parametrize("name", PARTS)
-<<<<<<< HEAD
 def test_the_average_of_the_processes_is_the_loss_of_the_batch(processes, name):
     expected = losses(PARTS[name][0] + ([] if name == "placeholder" else PARTS[name][1]))
     for key, value in expected.items():
         assert (processes[0][name][key] + processes[1][name][key]) / 2 == pytest.approx(value, rel=1e-5), key
-=======
-def test_the_average_of_the_processes_is_the_loss_of_the_batch(two, name):
-    whole = losses(PARTS[name][0] + ([] if name == "placeholder" else PARTS[name][1]))
-    for key, value in whole.items():
-        assert (two[0][name][key] + two[1][name][key]) / 2 == pytest.approx(value, rel=1e-5), key
->>>>>>> eda57c2 (Tests of sweeps, devices and dashboards use the typed configuration)
 
 
 def test_a_single_process_is_not_scaled():

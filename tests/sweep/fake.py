@@ -12,22 +12,13 @@ _CONFIG = training_config(["data=toy_ms3", "backbone=tiny", "audio=mel", "traine
 COMPLETE = "mkdir -p {run} && echo '{{}}' > {run}/result.json"
 
 
-<<<<<<< HEAD
 def job(outputs: Path, seed: int, needs: str | None = None, command: str | None = None, **trainer: Any) -> Job:
     """A job named by its seed; it may need a run, which `command` makes."""
-=======
-def job(outputs: Path, seed: int, needs: str | None = None, **trainer: Any) -> Job:
-    """A job named by its seed."""
->>>>>>> eda57c2 (Tests of sweeps, devices and dashboards use the typed configuration)
     config = replace(
         _CONFIG,
         seed=seed,
         paths=replace(_CONFIG.paths, outputs=str(outputs)),
-<<<<<<< HEAD
         init=replace(_CONFIG.init, run=needs, command=command),
-=======
-        init=replace(_CONFIG.init, run=needs),
->>>>>>> eda57c2 (Tests of sweeps, devices and dashboards use the typed configuration)
         trainer=replace(_CONFIG.trainer, **trainer),
     )
     return Job((f"seed={seed}",), config, f"seed={seed}")

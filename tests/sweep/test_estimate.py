@@ -16,11 +16,6 @@ def finish(run_of, seconds, gpus=(), **manifest):
     write_json(run_of.run.result, {})
 
 
-def with_stages(of, *stages):
-    config = replace(of.config, fusion=replace(of.config.fusion, stages=stages))
-    return replace(of, config=config)
-
-
 def test_hours_follow_from_finished_runs_by_their_epochs(tmp_path):
     finish(job(tmp_path, 1, max_epochs=10), 3600)
     finish(job(tmp_path, 2, max_epochs=20), 3 * 3600)
@@ -32,28 +27,18 @@ def test_hours_follow_from_finished_runs_by_their_epochs(tmp_path):
     assert str(guess) == "about 12.5 hours (25.0 hours of jobs), from 2 finished runs"
 
 
-<<<<<<< HEAD
 def with_stages(old, *stages):
     fusion = replace(old.config.fusion, stages=stages)
     return replace(old, config=replace(old.config, fusion=fusion))
 
 
 def test_runs_with_the_same_fusion_are_preferred(tmp_path):
-=======
-def test_the_same_fusion_is_nearer(tmp_path):
->>>>>>> eda57c2 (Tests of sweeps, devices and dashboards use the typed configuration)
     same = job(tmp_path, 1)
     finish(same, 100)
     finish(with_stages(job(tmp_path, 2), 4), 900)
     asked = job(tmp_path, 3)
     assert estimate([asked], pool=Pool([], cores=1)).hours * 3600 == pytest.approx(100)
-<<<<<<< HEAD
     assert estimate([with_stages(asked, 3)], pool=Pool([], cores=1)).hours * 3600 == pytest.approx(500)
-=======
-    asked = with_stages(asked, 3)
-    assert estimate([asked], pool=Pool([], cores=1)).hours * 3600 == pytest.approx(500)
-    assert asked.trainer.max_epochs == same.trainer.max_epochs
->>>>>>> eda57c2 (Tests of sweeps, devices and dashboards use the typed configuration)
 
 
 def test_runs_of_another_kind_are_not_used(tmp_path):

@@ -47,15 +47,9 @@ def test_two_jobs_of_one_run_are_refused():
         plan([[*OVERRIDES, "data.num_workers=0"], [*OVERRIDES, "data.num_workers=1"]])
 
 
-<<<<<<< HEAD
 def test_a_repeated_job_is_refused():
     with pytest.raises(UserError, match="fusion=none' is in the sweep twice"):
         plan([[*OVERRIDES, "fusion=none"]] * 2)
-=======
-def test_a_job_that_is_in_the_sweep_twice_is_refused():
-    with pytest.raises(UserError, match="fusion=none' is in the sweep twice"):
-        plan([[*WORDS, "fusion=none"]] * 2)
->>>>>>> eda57c2 (Tests of sweeps, devices and dashboards use the typed configuration)
 
 
 def test_devices_by_name():
