@@ -8,13 +8,16 @@ import shlex
 import pytest
 import pytorch_lightning as pl
 import torch
-from avseg.config.instantiate import instantiate
 
+from avseg.config.components import make
 from avseg.config.experiments import experiment_names, experiments_folder
+from avseg.data.setting import find_setting
+from avseg.models.experiment import FitOptions
 from avseg.runs.configure import training_config
 from avseg.sweep import plan
 from avseg.tables.experiment import read_experiment
-from avseg.training.build import build_task
+from avseg.training.build import DataFacts, build_model
+from avseg.training.trainer import trainer_arguments
 
 # the paper's words: data set, epochs, weight of L_AVM
 SETTINGS = {"S4": ("avsbench_s4", "s4", 15, 0.0), "MS3": ("avsbench_ms3", "ms3", 30, 0.5)}
@@ -56,20 +59,20 @@ def jobs_of(name):
 def facts_of(config):
     """What decides a run, flat."""
     return {
-        "data": (config["data"]["name"], config["data"]["setting"]),
-        "epochs": config["trainer"]["max_epochs"],
-        "encoder": config["backbone"]["name"],
-        "stages": config["fusion"]["stages"],
-        "tpavi": (config["fusion"]["mode"], config["fusion"]["scope"]),
-        "mapping": [config["loss"][f"mapping_{key}"] for key in ("weight", "form", "pairing", "stages")],
-        "optimizer": (config["optimizer"]["_target_"], config["optimizer"]["lr"], config["optimizer"]["weight_decay"]),
-        "batch": config["data"]["batch_size"],
-        "image": config["data"]["image_size"],
-        "channels": config["task"]["channels"],
-        "sound": config["audio"]["name"],
-        "precision": config["trainer"]["precision"],
-        "seed": config["seed"],
-        "limits": {config["trainer"][f"limit_{split}_batches"] for split in ("train", "val", "test")},
+        "data": (config.data.name, config.data.setting),
+        "epochs": config.trainer.max_epochs,
+        "encoder": config.backbone.name,
+        "stages": list(config.fusion.stages),
+        "tpavi": (config.fusion.mode, config.fusion.scope),
+        "mapping": [getattr(config.model.loss, f"mapping_{key}") for key in ("weight", "form", "pairing", "stages")],
+        "optimizer": (config.optimizer.target, config.optimizer.lr, config.optimizer.weight_decay),
+        "batch": config.data.batch_size,
+        "image": config.data.image_size,
+        "channels": config.model.channels,
+        "sound": config.audio.name,
+        "precision": config.trainer.precision,
+        "seed": config.seed,
+        "limits": {getattr(config.trainer, f"limit_{split}_batches") for split in ("train", "val", "test")},
     }
 
 
@@ -105,8 +108,8 @@ def test_the_28_jobs_of_table_a1(toy):
         config = jobs_of(experiment.name)[cell.key].config
         assert cell.published["miou"] == number
         assert facts_of(config) == expected(*row.split(), STAGES[column], toy=toy), cell.key
-        assert config["init"]["name"] == "scratch"
-        assert config["experiment"] == experiment.name
+        assert config.init.name == "scratch"
+        assert config.experiment == experiment.name
     full = {row: cells[row, "1,2,3,4"].published["fscore"] for row in experiment.rows}
     assert full == {"S4 ResNet50": 84.8, "S4 PVT-v2": 87.9, "MS3 ResNet50": 57.8, "MS3 PVT-v2": 64.5}
 
@@ -125,12 +128,12 @@ def test_the_8_jobs_of_table_a2_and_the_4_that_they_begin_from(toy):
         stages = [1, 2, 3, 4] if row == "with TPAVI" else []
         assert cell.published == {"miou": number}
         assert facts_of(config) == expected("MS3", encoder, stages, toy=toy), cell.key
-        assert config["init"]["name"] == ("single_source" if start == "pretrained" else "scratch")
+        assert config.init.name == ("single_source" if start == "pretrained" else "scratch")
         if start == "pretrained":
-            source = training_config(shlex.split(config["init"]["command"])[2:])
+            source = training_config(shlex.split(config.init.command)[2:])
             assert facts_of(source) == expected("S4", encoder, stages, toy=toy), cell.key
-            assert source["init"]["name"] == "scratch"
-            sources.add(config["init"]["run"])
+            assert source.init.name == "scratch"
+            sources.add(config.init.run)
     assert len(sources) == 4
 
 
@@ -203,14 +206,14 @@ def test_every_job_can_be_built(name, row):
     """Model, optimizer, trainer and callbacks take the settings of every cell."""
     for config in [job.config for (other, _), job in jobs_of(name).items() if other == row]:
         with torch.device("meta"):  # no memory, and no time to draw weights
-            task = build_task(config, pretrained=False)
-        stages = config["fusion"]["stages"]
+            task = build_model(config, DataFacts(find_setting(config.data.setting)), pretrained=False)
+        stages = list(config.fusion.stages)
         assert sorted(map(int, task.net.tpavi)) == stages
         weights = sum(parameter.numel() for parameter in task.net.parameters())
-        if len(stages) in (0, 4) and (config["backbone"]["name"], bool(stages)) in WEIGHTS:
-            assert weights == WEIGHTS[config["backbone"]["name"], bool(stages)]
-        assert task.configure_optimizers().defaults["lr"] == config["optimizer"]["lr"]
-        for callback in config["callbacks"].values():
-            assert isinstance(instantiate(callback), pl.Callback)
-        settings = {key: value for key, value in config["trainer"].items() if key != "_target_"}
-        inspect.signature(pl.Trainer).bind(**settings)
+        if len(stages) in (0, 4) and (config.backbone.name, bool(stages)) in WEIGHTS:
+            assert weights == WEIGHTS[config.backbone.name, bool(stages)]
+        task.fit_options = FitOptions(config.optimizer, config.seed)
+        assert task.configure_optimizers().defaults["lr"] == config.optimizer.lr
+        for name, callback in config.callbacks.items():
+            assert isinstance(make(callback.target, callback.options, name), pl.Callback)
+        inspect.signature(pl.Trainer).bind(**trainer_arguments(config.trainer))

@@ -11,9 +11,8 @@ import pytest
 from PIL import Image
 
 from avseg.cli.main import build_parser
-from avseg.config.compose import compose
+from avseg.config.compose import compose_evaluate, compose_train
 from avseg.config.paths import groups, options
-from avseg.config.schema import validate
 from avseg.media.video import probe
 from avseg.utils.errors import UserError
 from tests.media.make_video import make_video
@@ -93,9 +92,9 @@ def test_a_command_is_understood(words: list[str]) -> None:
     arguments = build_parser().parse_args(words[1:])
     if words[1] in ("train", "convert"):
         for overrides in combinations(arguments.overrides):  # one, but for a sweep
-            validate(compose("train", overrides))
+            compose_train(overrides)
     elif words[1] == "evaluate":
-        assert compose("evaluate", arguments.overrides)["checkpoint"]
+        assert compose_evaluate(arguments.overrides).checkpoint
 
 
 @pytest.mark.parametrize("code", [code for code in inline("avseg") if "VERB" not in code])
@@ -138,7 +137,7 @@ def test_the_settings_in_the_prose_exist() -> None:
         refused = []
         for name in ("train", "evaluate"):
             try:
-                compose(name, [override, *(["checkpoint=x"] if name == "evaluate" else [])])
+                (compose_evaluate([override, "checkpoint=x"]) if name == "evaluate" else compose_train([override]))
             except UserError as error:
                 if "does not exist" in str(error):
                     refused.append(name)

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from avseg.models.avs.network import AVSModel
 from avseg.models.avs.weights import to_official
-from avseg.training.load import load_task
+from avseg.training.load import load_clip_model
 from tests.golden_recipe import fill_official
 from tests.media.make_video import make_video
 from tests.runs_for_tests import Command, avseg
@@ -66,7 +66,7 @@ def test_there_and_back_gives_the_same_tensors(official: Path, converted: Path, 
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs a device that is always full")
 def test_a_full_disk_is_one_line(converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # the device itself may never be renamed over: only what the file is opened as changes
-    monkeypatch.setattr("avseg.utils.files.atomic_file", lambda out: contextlib.nullcontext(Path("/dev/full")))
+    monkeypatch.setattr("avseg.cli.convert.atomic_file", lambda out: contextlib.nullcontext(Path("/dev/full")))
     done = avseg(["convert", str(converted), "--out", str(tmp_path / "back.pth")])
     assert done.code == 2
     assert done.err.startswith("avseg: error: no space left on the disk")
@@ -95,8 +95,8 @@ def test_from_safetensors(official: Path, converted: Path, tmp_path: Path) -> No
     save_file(without_module(torch.load(official, weights_only=True)), source)
     done = avseg(["convert", str(source), "--out", str(out), *MODEL])
     assert done.code == 0, done.err
-    state = load_task(out).state_dict()
-    for name, tensor in load_task(converted).state_dict().items():
+    state = load_clip_model(out).state_dict()
+    for name, tensor in load_clip_model(converted).state_dict().items():
         assert torch.equal(state[name], tensor), name
 
 
@@ -144,7 +144,7 @@ def test_a_backbone_without_official_names(trained: Command, tmp_path: Path) -> 
         ("data=toy_avss", "of another shape"),
         ("backbone.name=resnet50", "unexpected"),
         ("backbone.name=test_efficientnet", "resnet50 or pvt_v2_b*"),
-        ("fusion.stages=[5]", "stage 5"),
+        ("fusion.stages=[5]", "fusion.stages=5 is not allowed; it must be 1, 2, 3 or 4"),
         ("nonsense=1", "'nonsense'"),
     ],
 )

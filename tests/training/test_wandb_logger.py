@@ -53,7 +53,14 @@ def test_the_run_is_named_by_what_it_is(logged: Command, offline: OfflineRun) ->
 
 
 def test_columns_are_flat_and_the_science_nested(offline: OfflineRun) -> None:
-    expected = {"data": "toy_ms3", "model": "avs", "fusion": "s1234", "init": "scratch", "seed": 123, "experiment": "default"}
+    expected = {
+        "data": "toy_ms3",
+        "model": "avs",
+        "fusion": "s1234",
+        "init": "scratch",
+        "seed": 123,
+        "experiment": "default",
+    }
     assert {name: offline.config[name] for name in expected} == expected
     assert offline.config["backbone"] == "test_efficientnet"
     assert offline.config["science"]["fusion"] == {"stages": [1, 2, 3, 4], "mode": "audio", "scope": "clip"}

@@ -34,7 +34,8 @@ def _explain(cls: type[Config], error: ValidationError, prefix: str) -> str:
     details = error.errors()
     first = details[0]
     path = [part for part in first["loc"] if not _is_union_branch(part)]
-    key = ".".join(str(part) for part in ([prefix] if prefix else []) + path)
+    # an element of a list is reported with the key of the list
+    key = ".".join(part for part in ([prefix] if prefix else []) + path if isinstance(part, str))
     if first["type"] == "unexpected_keyword_argument":
         return unknown_key(key, field_names(_owner(cls, path)))
     if first["type"] == "missing":

@@ -73,8 +73,8 @@ def evaluation_folder(config: EvaluateConfig) -> Path:
     if not source.is_dir():
         source = source.parents[1] if source.parent.name == "checkpoints" else source.parent
     name = config.split + (f"-{Path(config.root).name}" if config.root else "")
-    for group, options in config.model.items():
-        for key, value in options.items():
+    for group in sorted(config.model):
+        for key, value in config.model[group].items():
             name += f"-{group}.{key}={value}"
     if config.rate is not None:
         name += f"-rate={config.rate}"

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from avseg.config.read import plain_config
 from avseg.runs import RunDirectory
 from avseg.runs.configure import training_config
 from tests.runs_for_tests import avseg
@@ -29,21 +30,21 @@ def result(run):
 
 def test_a_missing_part_names_the_command_that_makes_it(lu_toy, tmp_path):
     line = one_line(avseg(words("strong_mask", lu_toy, tmp_path)))
-    assert "model=lu_avs_strong_mask: the visual branch toy_lu_avs-mask-tiny-soft-" in line
+    assert "model=lu_avs_strong_mask: the run of the visual branch, toy_lu_avs-mask-tiny-soft-" in line
     assert not list(tmp_path.rglob("*"))
-    command = shlex.split(re.search(r"is missing; `(.*)` makes it", line).group(1))
+    command = shlex.split(re.search(r"is missing; make it with: (.*)", line).group(1))
     assert avseg(command[1:]).code == 0
     line = one_line(avseg(words("strong_mask", lu_toy, tmp_path)))
-    assert "the audio branch toy_lu_avs-audio-mel-mlp-" in line
-    assert avseg(shlex.split(re.search(r"is missing; `(.*)` makes it", line).group(1))[1:]).code == 0
+    assert "the run of the audio branch, toy_lu_avs-audio-mel-mlp-" in line
+    assert avseg(shlex.split(re.search(r"is missing; make it with: (.*)", line).group(1))[1:]).code == 0
     assert avseg(words("strong_mask", lu_toy, tmp_path)).code == 0
 
 
 def test_an_unfinished_part_is_told(lu_paths, lu_toy, tmp_path):
     part = training_config(words("mask", lu_toy, tmp_path)[1:])
-    RunDirectory.of(part).write_config(part)
+    RunDirectory.of(part).write_config(plain_config(part))
     line = one_line(avseg(words("strong_mask", lu_toy, tmp_path)))
-    assert f"is not finished ({RunDirectory.of(part).path}); `avseg train " in line
+    assert f"is not finished ({RunDirectory.of(part).path}); make it with: avseg train " in line
 
 
 def test_other_labels_are_refused(lu_paths, lu_toy, lu_outputs, tmp_path):
@@ -79,7 +80,7 @@ def test_another_split_and_other_choices(lu_paths, lu_toy, lu_outputs):
     assert done.code == 0, done.err
     made = avseg(words("strong_box", lu_toy, lu_outputs, *said, "data.rate=4", "experiment=said"))
     assert made.code == 0, made.err
-    name = "test-aggregation.mode=argmax-smoothing.threshold=0.05-score.unit=segment-rate=4.0"
+    name = "test-aggregation.mode=argmax-score.unit=segment-smoothing.threshold=0.05-rate=4.0"
     found, (wanted,) = result(run / "evaluations" / name), lu_outputs.glob("said/*/seed=*/result.json")
     assert found["scores"] == result(wanted.parent)["scores"] != result(run)["scores"]
     assert found["choices"] == result(wanted.parent)["choices"]
@@ -92,9 +93,9 @@ def test_another_split_and_other_choices(lu_paths, lu_toy, lu_outputs):
     ("word", "told"),
     [
         ("model.score.unit=segmint", "segmint"),
-        ("model.score.unit2=x", "model.score.unit2"),
-        ("model.smoothing.median=long", "model.smoothing.median: Value 'long'"),
-        ("model.aggregation.mode=sum", "aggregation: mode 'sum' is unknown"),
+        ("model.score.unit2=x", "the key 'model.score.unit2' does not exist; did you mean 'unit'"),
+        ("model.smoothing.median=long", "model.smoothing.median='long' is not allowed"),
+        ("model.aggregation.mode=sum", "model.aggregation.mode='sum' is not allowed"),
     ],
 )
 def test_choices_that_do_not_exist(lu_paths, lu_toy, tmp_path, word, told):
@@ -104,10 +105,11 @@ def test_choices_that_do_not_exist(lu_paths, lu_toy, tmp_path, word, told):
 
 
 def test_choices_of_long_videos_are_none_of_clips(trained):
-    for word in ("model.score.unit=segment", "rate=2"):
-        assert f"{word.partition('=')[0]} is for runs on long" in one_line(
-            avseg(["evaluate", f"checkpoint={trained.run}", word])
-        )
+    for word, message in {
+        "model.score.unit=segment": "model.score cannot be changed in an evaluation of model=avs",
+        "rate=2": "rate=2.0 is not read by data=toy_ms3; leave it out",
+    }.items():
+        assert message in one_line(avseg(["evaluate", f"checkpoint={trained.run}", word]))
 
 
 def test_runs_may_be_moved_together(lu_paths, lu_outputs, tmp_path):

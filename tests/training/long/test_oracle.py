@@ -5,6 +5,7 @@ the data module, the aggregation or the metric.
 """
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -13,15 +14,15 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
-from avseg.models.lu_avs.build import build_long_data
 from torch import nn
 
 from avseg.audio.frontend import LogMel
-from avseg.config.compose import compose
-from avseg.data.lu_avs import read_chunks, sound_patches
-from avseg.models.lu_avs.composition import StrongBaselineTask
+from avseg.config.compose import compose_train
+from avseg.data.lu_avs import sound_patches, stream
+from avseg.models.lu_avs.composition import StrongModule
 from avseg.models.lu_avs.queries import QueryOutput
-from avseg.training.load import load_any
+from avseg.training.build import build_data
+from avseg.training.load import load_model, saved_config
 from tests.metrics import reference_long_video as reference
 
 RATE = 4.0
@@ -141,7 +142,7 @@ def with_oracles(task, data, truths):
     seen, heard = {}, {}
     for name in names:
         truth, video = truths[name], data.release.videos[name]
-        for chunk in read_chunks(video, np.inf) if seers else ():
+        for chunk in stream(video, data.release, np.inf) if seers else ():
             height, width = chunk.frames.shape[-2:]
             for number, frame in zip(chunk.index.tolist(), chunk.frames, strict=True):
                 found = []
@@ -198,12 +199,9 @@ def expected(truths, names, region, modality, **options):
 
 
 def scores_of(path, lu_toy, truths, **choices):
-    task = load_any(path)
-    branch = task.config["branch"]
-    branch["score"] = branch["score"] | choices
-    branch["smoothing"]["median"] = 0.0
-    config = task.config | {"data": task.config["data"] | {"options": task.config["data"]["options"] | {"rate": RATE}}}
-    data = build_long_data(config)
+    task = load_model(path, {"score": choices, "smoothing": {"median": 0.0}})
+    config = saved_config(task.record)
+    data = build_data(replace(config, data=replace(config.data, rate=RATE)))
     settings = {"logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
     trainer = pl.Trainer(accelerator="cpu", enable_model_summary=False, use_distributed_sampler=False, **settings)
     trainer.test(with_oracles(task, data, truths), datamodule=data, verbose=False)
@@ -230,8 +228,8 @@ def test_both_together_are_near_the_ceiling_and_pictures_alone_pay_for_silence(l
 
 
 def test_the_configuration_names_the_rate():
-    assert compose("train", ["model=lu_avs_mask", "data.rate=1"])["data"]["options"]["rate"] == 1
+    assert compose_train(["model=lu_avs_mask", "data.rate=1"]).data.rate == 1
 
 
 def test_a_composition_is_of_its_branches(lu_paths):
-    assert isinstance(load_any(lu_paths["strong_mask"]), StrongBaselineTask)
+    assert isinstance(load_model(lu_paths["strong_mask"]), StrongModule)

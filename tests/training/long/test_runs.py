@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
-from avseg.models.lu_avs.audio_module import SoundBranchTask
-from avseg.models.lu_avs.frame_module import FrameBranchTask
-from avseg.models.lu_avs.tpavi_module import LongAVSTask
+from avseg.models.lu_avs.audio_module import AudioModule
+from avseg.models.lu_avs.frame_module import FrameModule
+from avseg.models.lu_avs.tpavi_module import LongAVSModule
 from avseg.runs import read_config
 from tests.runs_for_tests import avseg
 from tests.training.long.words import BRANCHES, words
@@ -41,7 +41,7 @@ def test_a_run_leaves_everything(lu_paths, branch):
     assert list(scores) == ["m_tIoU", "m_vIoU", "m_tF", "m_vF", "m_tLoc"]
     assert [name for name, score in scores.items() if score is None] == (["m_tF", "m_vF"] if region == "box" else [])
     assert len(rows(run / "per_video.csv")) == result["videos"]
-    assert read_config(run)["branch"]["name"] == branch
+    assert read_config(run)["model"]["name"] == ("avs_long" if branch == "tpavi" else f"lu_avs_{branch}")
     assert json.loads((run / "manifest.json").read_text())["data_fingerprint"]
     trained = branch in TRAINED
     assert (run / "checkpoints/best.ckpt").is_file() == (run / "checkpoints/last.ckpt").is_file() == trained
@@ -94,7 +94,7 @@ def test_stopped_and_continued_equals_straight(lu_toy, tmp_path, monkeypatch, br
     commands = [words(branch, lu_toy, output, "trainer.max_epochs=2") for output in outputs]
     straight = avseg(commands[0], outputs[0])
     assert straight.code == 0, straight.err
-    task = {"audio": SoundBranchTask, "tpavi": LongAVSTask}.get(branch, FrameBranchTask)
+    task = {"audio": AudioModule, "tpavi": LongAVSModule}.get(branch, FrameModule)
     begin = task.on_train_epoch_start
 
     def stop(self):

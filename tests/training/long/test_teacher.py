@@ -4,12 +4,11 @@ import json
 
 import pytest
 import torch
-from avseg.models.lu_avs.build import build_long_task
 
 from avseg.models.lu_avs.presets import BOX_CONFIGS, MASK_CONFIGS
 from avseg.models.lu_avs.teacher import Teacher
-from avseg.runs.configure import training_config
 from tests.runs_for_tests import avseg
+from tests.training.long.build import built
 from tests.training.long.words import words
 
 
@@ -99,7 +98,7 @@ def test_the_loss_excuses_what_the_teacher_sees(coco):
         f"model.teacher={coco['mask'][0]}",
         "model.silent.mode=teacher",
     ]
-    task = build_long_task(training_config([*words_, "model.silent.teacher_score=0"]), ["a", "b"])
+    task = built([*words_, "model.silent.teacher_score=0"], ["a", "b"])
     task.net.load_state_dict({**task.net.state_dict(), **_but_the_head(task._teacher[0].branch.state_dict())})
     torch.manual_seed(6)  # frames on which the random teacher sees things: on some it sees none
     frames = torch.randn(1, 3, 64, 64)

@@ -9,22 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from avseg.models.lu_avs.build import build_long_task
 
 from avseg.audio.frontend import LogMel
 from avseg.data.lu_avs import Chunk, FrameBatch, LUVideo, SoundBatch, read_release
 from avseg.data.lu_avs.evaluation import VideoReader
 from avseg.data.lu_avs.resize import Fit
 from avseg.models.lu_avs.aggregation import RegionPrediction
+from avseg.models.lu_avs.config import ScoreConfig
 from avseg.models.lu_avs.scores import VideoScores
-from avseg.runs.configure import training_config
 from tests.media.make_video import make_video
 from tests.runs_for_tests import avseg
+from tests.training.long.build import built
 from tests.training.long.words import BRANCHES, COMMON, words
 
 
 def task_of(branch):
-    return build_long_task(training_config([*BRANCHES[branch], *COMMON]), list("abcdefg")).train()
+    return built([*BRANCHES[branch], *COMMON], list("abcdefg")).train()
 
 
 def empty_frames(count=2, size=(32, 48)):
@@ -70,7 +70,7 @@ def test_seconds_that_are_all_padded_reach_every_parameter():
 def test_two_processes_train(lu_toy, tmp_path, branch):
     """Without looking for unused parameters; a third of the frames are silent, so some shares have no object."""
     more = ["data.batch_size=2", "trainer=ddp_cpu", "callbacks=none"]
-    more += [] if branch in ("audio", "tpavi") else ["+data.silent_share=0.3", "data.per_video=2"]
+    more += [] if branch in ("audio", "tpavi") else ["data.silent_share=0.3", "data.per_video=2"]
     say = [word for word in words(branch, lu_toy, tmp_path, *more) if word != "trainer=cpu"]
     done = subprocess.run([sys.executable, "-m", "avseg", *say], capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
@@ -93,7 +93,7 @@ def test_one_batch_of_each_kind(lu_toy, tmp_path, branch):
 
 
 def test_a_sweep_over_branches_is_planned():
-    say = [*COMMON[:2], "trainer=cpu", "model=toy_lu_avs_mask,toy_box,toy_audio,toy_strong_mask"]
+    say = [*COMMON[:2], "trainer=cpu", "model=toy_lu_avs_mask,toy_lu_avs_box,toy_lu_avs_audio,toy_lu_avs_strong_mask"]
     command = avseg(["train", "-m", "--dry-run", *say])
     assert command.code == 0, command.err
     for name in ("toy_lu_avs-mask-toy", "toy_lu_avs-box-toy", "toy_lu_avs-audio-mel", "toy_lu_avs-strong_mask"):
@@ -102,7 +102,9 @@ def test_a_sweep_over_branches_is_planned():
 
 @pytest.mark.parametrize("branch", ["mask", "strong_box"])
 def test_a_missing_release_is_told(tmp_path, branch):
-    command = avseg(["train", f"branch={branch}", f"paths.data={tmp_path}/data", f"paths.outputs={tmp_path}/outputs"])
+    command = avseg(
+        ["train", f"model=lu_avs_{branch}", f"paths.data={tmp_path}/data", f"paths.outputs={tmp_path}/outputs"]
+    )
     assert command.code == 2
     (line,) = command.err.strip().splitlines()
     assert f"{tmp_path}/data/LU-AVS is not a folder; download LU-AVS there or run `avseg data toy" in line
@@ -113,7 +115,7 @@ def test_long_videos_need_a_branch_and_a_branch_long_videos():
     for say in (["data=lu_avs"], ["model=lu_avs_mask", "data=avsbench_s4"]):
         command = avseg(["train", *say])
         assert command.code == 2
-        assert "change one of both" in command.err
+        assert "change one of the two" in command.err
 
 
 def test_boxes_of_a_padded_frame_are_learned_as_those_of_the_frame_alone():
@@ -125,13 +127,13 @@ def test_boxes_of_a_padded_frame_are_learned_as_those_of_the_frame_alone():
     output = task(alone.frames, alone.sizes)
     terms = [task.losses(output, batch, 0.0) for batch in (alone, padded)]
     assert terms[0] == terms[1]
-    torch.testing.assert_close(task._regions(padded)[0], torch.tensor([[12 / 32, 16 / 32, 16 / 32, 16 / 32]]))
+    torch.testing.assert_close(task._target_regions(padded)[0], torch.tensor([[12 / 32, 16 / 32, 16 / 32, 16 / 32]]))
 
 
 def test_masks_are_compared_where_they_were_predicted(monkeypatch):
     """The ground truth comes from the processor, a prediction from the device."""
     given = {}
-    scores = VideoScores({"predicted_range": None}, "mask", "AV")
+    scores = VideoScores(ScoreConfig(), "mask", "AV")
     monkeypatch.setattr(
         scores.score, "update_classes", lambda *arguments, **_: given.update(zip("vfpt", arguments, strict=True))
     )
