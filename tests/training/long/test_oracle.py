@@ -18,7 +18,7 @@ from torch import nn
 
 from avseg.audio.frontend import LogMel
 from avseg.config.compose import compose_train
-from avseg.data.lu_avs import sound_patches, stream
+from avseg.data.lu_avs import read_chunks, sound_patches
 from avseg.models.lu_avs.composition import StrongModule
 from avseg.models.lu_avs.queries import QueryOutput
 from avseg.training.build import build_data
@@ -142,7 +142,7 @@ def with_oracles(task, data, truths):
     seen, heard = {}, {}
     for name in names:
         truth, video = truths[name], data.release.videos[name]
-        for chunk in stream(video, data.release, np.inf) if seers else ():
+        for chunk in read_chunks(video, np.inf) if seers else ():
             height, width = chunk.frames.shape[-2:]
             for number, frame in zip(chunk.index.tolist(), chunk.frames, strict=True):
                 found = []
