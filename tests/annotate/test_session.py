@@ -300,7 +300,7 @@ doc = session.document
 print(doc.version, flush=True)
 doc.subscribe(lambda change: print(change.version, flush=True))
 while True:
-    session.propagate(1, whole=True, wait=True)
+    session.propagate(1, include_up_to_date=True, wait=True)
 """
 
 

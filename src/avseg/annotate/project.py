@@ -97,7 +97,7 @@ class Project:
         """Return the file of a video.
 
         Raises:
-            UserError: there is no video of this name in the folder.
+            UserError: the folder has no video of this name.
         """
         names = self.names()
         if name not in names:
@@ -109,7 +109,7 @@ class Project:
         """Return the folder of all data of a video.
 
         Raises:
-            UserError: there is no such video, or the folder is a link that leads out of the project.
+            UserError: the video does not exist, or the folder is a link that leads out of the project.
         """
         self.path(name)
         home = self.folder / HOME / name

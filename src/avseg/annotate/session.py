@@ -113,7 +113,7 @@ class Session:
         """Redraw a mask from its points; with moved points it becomes the user's own.
 
         Raises:
-            UserError: there is no mask.
+            UserError: the object has no mask in this frame.
         """
         info = self.document.frame_info(object_id, frame)
         mask = self.document.mask(object_id, frame)
@@ -145,7 +145,7 @@ class Session:
         direction: str = "both",
         refine: bool = True,
         frame: int | None = None,
-        whole: bool = False,
+        include_up_to_date: bool = False,
         wait: bool = False,
     ) -> PropagationRun:
         """Propagate the masks of accepted and hand-made frames through a segment, in the background.
@@ -155,7 +155,7 @@ class Session:
             direction: "both", "forward" or "backward" from those frames.
             refine: True to let the segmenter redraw each frame from the points of the prototypes.
             frame: propagate only between the accepted frames around this one.
-            whole: propagate also what is up to date; by default only spans with missing or stale masks.
+            include_up_to_date: propagate also what is up to date; by default only spans with missing or stale masks.
             wait: return when the run has ended.
 
         Raises:
@@ -163,7 +163,7 @@ class Session:
         """
         with self._start_lock:  # two tabs must not start two propagations
             segment = self._check_startable(segment_id, direction, frame)
-            spans = spans_to_propagate(self.document, segment_id, frame, whole)
+            spans = spans_to_propagate(self.document, segment_id, frame, include_up_to_date)
             run = PropagationRun(self.document, segment, spans, self._propagator_name)
             self.propagation = run
         future = self._jobs.start(Priority.PROPAGATE, lambda: self._run_propagation(run, direction, refine))

@@ -102,7 +102,8 @@ def _refine(session: Session, values: Json) -> str:
 
 def _propagate(session: Session, values: Json) -> str:
     segment_id = values.pop("segment")
-    run = session.propagate(segment_id, **values, wait=True)
+    include_up_to_date = values.pop("whole", False)
+    run = session.propagate(segment_id, **values, include_up_to_date=include_up_to_date, wait=True)
     return f"segment {run.segment.id}, {run.done} frames"
 
 

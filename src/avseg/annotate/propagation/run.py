@@ -242,7 +242,7 @@ class _DecodedOnAccess(Mapping[int, Mask]):
 
 
 def spans_to_propagate(
-    document: Document, segment_id: int, frame: int | None = None, whole: bool = False
+    document: Document, segment_id: int, frame: int | None = None, include_up_to_date: bool = False
 ) -> list[Span]:
     """Return the parts of a segment to propagate, as [start, end) with the anchors at their ends.
 
@@ -250,7 +250,7 @@ def spans_to_propagate(
         document: annotation of the video.
         segment_id: the segment.
         frame: only the span around this frame.
-        whole: the whole segment, even where it is up to date.
+        include_up_to_date: the whole segment, even where it is up to date.
 
     Returns:
         By default the spans with missing or stale masks; the whole segment if there are none.
@@ -259,7 +259,7 @@ def spans_to_propagate(
     if frame is not None:
         return [_with_anchors(document.span_around(segment_id, frame), segment)]
     missing = document.frames_to_propagate(segment_id)
-    if whole or not missing:
+    if include_up_to_date or not missing:
         return [(segment.start, segment.end)]
     spans: list[Span] = []
     for missing_frame in missing:
