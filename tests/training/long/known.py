@@ -1,4 +1,4 @@
-"""A predictor that knows the annotations of a made release, in place of a trained run."""
+"""A predictor that returns the annotations of a synthetic release, in place of a trained run."""
 
 import math
 from collections.abc import Iterator
@@ -17,10 +17,10 @@ from avseg.predict.prediction import Sound
 
 
 class Known(LongPredictor):
-    """Predicts what a release says.
+    """Predicts the annotations of a release.
 
     Args:
-        release: a made one.
+        release: a synthetic one.
         region: "mask", "box" or "none".
         rate: frames per second.
     """

@@ -1,4 +1,4 @@
-"""Videos predicted by one who knows the answer: what is written, read back, equals it; and runs, as they are tested."""
+"""Predictions of long videos: a perfect predictor is read back exactly, and runs predict as they are evaluated."""
 
 import json
 import math
@@ -37,7 +37,7 @@ def release(lu_toy: Path) -> Release:
 
 
 def _video(release: Release, masks: bool) -> LUVideo:
-    """The one with the most segments."""
+    """Select the video with the most segments."""
     found = [video for video in release.videos.values() if video.has_masks == masks]
     return max(found, key=lambda video: len(video.segments))
 
@@ -47,7 +47,7 @@ def _predict(known: Known, video: LUVideo, folder: Path, **options: bool) -> dic
 
 
 def _by_name(video: LUVideo, release: Release, kind: str) -> dict[tuple[int, str], object]:
-    """Masks, boxes or who sounds, by frame and name of the class; what is empty is left out."""
+    """Read masks, boxes or sounding flags by frame and class name, without empty ones."""
     found: dict[tuple[int, str], object] = {}
     for chunk in read_chunks(video, math.inf):
         for label, values in getattr(chunk, kind).items():
@@ -58,7 +58,7 @@ def _by_name(video: LUVideo, release: Release, kind: str) -> dict[tuple[int, str
 
 
 def _held(truth: dict[tuple[int, str], object], index: np.ndarray, count: int) -> dict[tuple[int, str], object]:
-    """What is known of the scored frames alone, each held until the next one."""
+    """Keep the truth of the scored frames only, each held until the next one."""
     last = index[np.searchsorted(index, np.arange(count), side="right") - 1]
     names = {name for _, name in truth}
     return {(n, name): truth[last[n], name] for n in range(count) for name in names if (last[n], name) in truth}
@@ -102,7 +102,7 @@ def test_masks_without_save_masks_are_boxes(release: Release, tmp_path: Path) ->
     assert not list(tmp_path.rglob("masks.npy"))
 
 
-def test_pictures_and_scores_of_masks(release: Release, tmp_path: Path) -> None:
+def test_images_and_scores_of_masks(release: Release, tmp_path: Path) -> None:
     video = _video(release, True)
     summary = write_prediction(
         Known(release, "mask", 4.0), probe(video.path), tmp_path / "film", checkpoint={"path": "me"}
@@ -130,7 +130,7 @@ def test_pictures_and_scores_of_masks(release: Release, tmp_path: Path) -> None:
 
 
 def test_the_overlay_shows_what_is_predicted(release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("avseg.draw.boxes._place_names", lambda *_: [])  # so small a picture is nothing but names
+    monkeypatch.setattr("avseg.draw.boxes._place_names", lambda *_: [])  # an image this small would be covered by names
     video = _video(release, True)
     _predict(Known(release, "mask"), video, tmp_path / "film")
     source, marked = probe(video.path), probe(tmp_path / "film/overlay.mp4")
@@ -142,14 +142,14 @@ def test_the_overlay_shows_what_is_predicted(release: Release, tmp_path: Path, m
     upright = UprightRGB(0, source.height, source.width)
     gone, whole = 0.0, 0.0
     for before, after in zip(frames(source), frames(marked), strict=True):
-        picture = upright(before.image).astype(float)
-        change = upright(after.image) - picture
+        pixels = upright(before.image).astype(float)
+        change = upright(after.image) - pixels
         here = {name: mask for (frame, name), mask in truth.items() if frame == before.number}
         if not here:
             assert np.abs(change).mean() < 6  # coding alone
         for name, mask in here.items():
             inner = np.logical_and.reduce([np.roll(mask, step, axis) for step in (-2, 0, 2) for axis in (0, 1)])
-            towards = class_colour(release.labels.index(name)) - picture[inner]
+            towards = class_colour(release.labels.index(name)) - pixels[inner]
             gone, whole = gone + float((change[inner] * towards).sum()), whole + float(np.square(towards).sum())
     assert 0.4 < gone / whole < 0.7  # the tint's share is 0.55; colours are coded at half the size
 
@@ -161,12 +161,13 @@ def _frame(number: int, boxes: dict[int, np.ndarray]) -> FramePrediction:
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.dictionaries(st.integers(0, 2), st.integers(1, 3), max_size=3), min_size=1, max_size=8))
 def test_segments_hold_every_box_once(counts: list[dict[int, int]]) -> None:
-    """As many boxes of a class as there are, often alike in start and end; each row is a box of its frame."""
+    """Several boxes of a class, often with equal start and end; each row is a box of its frame."""
     rng, step = np.random.default_rng(0), 16
-    tracks, said = Tracks(), []
+    tracks = Tracks()
+    predicted = []
     for place, count in enumerate(counts):
         boxes = {label: rng.uniform(0, 9, (n, 4)).cumsum(1).astype(np.float32) for label, n in count.items()}
-        said.append(boxes)
+        predicted.append(boxes)
         tracks.update(_frame(place * step, boxes))
     found = tracks.finish(len(counts) * step)
     assert len({(track.label, track.start, track.end) for track in found}) == len(found)
@@ -176,19 +177,19 @@ def test_segments_hold_every_box_once(counts: list[dict[int, int]]) -> None:
             rows.setdefault((track.label, frame), []).append(row.tobytes())
     for frame in range(len(counts) * step):
         for label in range(3):
-            expected = [box.tobytes() for box in said[frame // step].get(label, [])]
+            expected = [box.tobytes() for box in predicted[frame // step].get(label, [])]
             assert sorted(rows.get((label, frame), [])) == sorted(expected)
 
 
-def test_a_box_goes_on_where_it_overlaps() -> None:
+def test_a_track_continues_with_the_box_that_overlaps() -> None:
     left, right = np.array([[0, 0, 10, 10.0]], np.float32), np.array([[50, 0, 60, 10.0]], np.float32)
     tracks = Tracks()
     tracks.update(_frame(0, {0: np.concatenate([left, right])}))
     tracks.update(_frame(9, {0: np.concatenate([right + 1, left + 1])}))
     tracks.update(_frame(18, {0: right + 2}))
-    ended, went_on = tracks.finish(27)
-    assert [(ended.start, ended.end), (went_on.start, went_on.end)] == [(0, 18), (0, 27)]
-    np.testing.assert_array_equal(went_on.rows()[[0, 8, 9, 18, 26], 0], [50, 50, 51, 52, 52])
+    ended, continued = tracks.finish(27)
+    assert [(ended.start, ended.end), (continued.start, continued.end)] == [(0, 18), (0, 27)]
+    np.testing.assert_array_equal(continued.rows()[[0, 8, 9, 18, 26], 0], [50, 50, 51, 52, 52])
     np.testing.assert_array_equal(ended.rows()[[0, 9], 0], [0, 1])
 
 
@@ -263,13 +264,13 @@ def test_the_command_with_every_kind_of_run(
     assert len(probe(folder / "overlay.mp4").times) == len(probe(video.path).times)
 
 
-def test_only_what_is_shown_is_taken(release: Release) -> None:
-    """The painter of a frame asks for one scored frame more, whatever the length."""
-    asked = []
+def test_frames_are_consumed_only_when_they_are_shown(release: Release) -> None:
+    """The painter looks ahead by one scored frame, whatever the length."""
+    consumed = []
 
     def endless():
         for number in range(0, 10**9, 5):
-            asked.append(number)
+            consumed.append(number)
             yield FramePrediction(number, number / 10, number, number // 10)
 
     class Nothing:
@@ -282,7 +283,7 @@ def test_only_what_is_shown_is_taken(release: Release) -> None:
     painter = Painter(endless(), Nothing())
     for frame in frame_index(_video(release, True).path).decode([12, 14, 15]):
         painter.paint(np.zeros((8, 8, 3), np.uint8), frame)
-        assert asked == [0, 5, 10, 15, 20][: 5 if frame.number == 15 else 4]
+        assert consumed == [0, 5, 10, 15, 20][: 5 if frame.number == 15 else 4]
 
 
 def test_nothing_half_written(release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
