@@ -1,4 +1,4 @@
-"""Defects to plant into a sound tree, each with the findings that it must give: kind, file, words of the message."""
+"""Defects to plant into a valid tree, each with its expected findings: issue, file, part of the message."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from PIL import Image
 from avseg.data.avsbench.layout import Layout
 from avseg.data.palette import voc_palette
 from avseg.data.setting import ClipEntry
-from tests.data.check.tree import SIZE, log_mel_bytes, mask_bytes, picture_bytes, replace_file, wav_bytes
+from tests.data.check.tree import SIZE, image_bytes, log_mel_bytes, mask_bytes, replace_file, wav_bytes
 
 Finding = tuple[str, str, str]
 Plant = Callable[[Layout, ClipEntry], list[Finding]]
@@ -22,7 +22,7 @@ Plant = Callable[[Layout, ClipEntry], list[Finding]]
 
 @dataclass(frozen=True)
 class Defect:
-    """A defect: its name, the setting it is planted in, and what plants it into the tree at a test clip."""
+    """A defect: its name, its setting, and the function that plants it at a test clip."""
 
     name: str
     setting: str
@@ -45,7 +45,7 @@ def relative(layout: Layout, path: Path) -> str:
 
 
 def cut(path: Path, share: float = 0.5) -> None:
-    """Truncates a file, not those it is linked with."""
+    """Truncate a file, but not its hard links."""
     content = path.read_bytes()
     replace_file(path, content[: int(len(content) * share)])
 
@@ -107,13 +107,13 @@ def mask_truncated(layout, clip):
 
 @defect()
 def mask_of_another_size(layout, clip):
-    replace_file(layout.masks(clip)[0], picture_bytes(np.full((8, 8), 255, np.uint8), ".png"))
+    replace_file(layout.masks(clip)[0], image_bytes(np.full((8, 8), 255, np.uint8), ".png"))
     return [("size", relative(layout, layout.masks(clip)[0]), "is 8 x 8, its frame 16 x 16")]
 
 
 @defect()
 def frame_of_another_size(layout, clip):
-    replace_file(layout.frames(clip)[1], picture_bytes(np.zeros((20, 24, 3), np.uint8), ".png"))
+    replace_file(layout.frames(clip)[1], image_bytes(np.zeros((20, 24, 3), np.uint8), ".png"))
     return [("size", relative(layout, layout.frames(clip)[1]), "is 24 x 20, the clip's other frames 16 x 16")]
 
 
@@ -136,7 +136,7 @@ def grey_mask(layout, clip):
 def mask_with_two_marks(layout, clip):
     labels = np.zeros((SIZE, SIZE), np.uint8)
     labels[2:5], labels[8:12] = 1, 255
-    replace_file(layout.masks(clip)[2], picture_bytes(labels, ".png"))
+    replace_file(layout.masks(clip)[2], image_bytes(labels, ".png"))
     return [("mask values", relative(layout, layout.masks(clip)[2]), "0, 1, 255")]
 
 
@@ -190,7 +190,7 @@ def log_mel_with_too_few_patches(layout, clip):
 
 
 class Evil:
-    """Leaves a folder when it is unpickled."""
+    """Creates a folder when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -207,17 +207,17 @@ def log_mel_that_runs_code(layout, clip):
 
 @defect()
 def same_name_in_two_splits(layout, clip):
-    other = layout.entries("train")[0]
-    twin = ClipEntry(other.name, clip.category, clip.split, clip.start)
+    original = layout.entries("train")[0]
+    twin = ClipEntry(original.name, clip.category, clip.split, clip.start)
     _rename(layout, clip, twin)
-    return [("duplicate", relative(layout, layout.frames(twin)[0].parent), f"the name of '{other.name}' in train")]
+    return [("duplicate", relative(layout, layout.frames(twin)[0].parent), f"the name of '{original.name}' in train")]
 
 
 @defect()
 def same_content_in_two_splits(layout, clip):
-    other = layout.entries("val")[1]
-    replace_file(layout.frames(clip)[0], layout.frames(other)[0].read_bytes())
-    return [("duplicate", relative(layout, layout.frames(clip)[0].parent), f"sound of '{other.name}' in val")]
+    original = layout.entries("val")[1]
+    replace_file(layout.frames(clip)[0], layout.frames(original)[0].read_bytes())
+    return [("duplicate", relative(layout, layout.frames(clip)[0].parent), f"sound of '{original.name}' in val")]
 
 
 @defect()
@@ -239,10 +239,10 @@ def row_twice_in_the_index(layout, clip):
 @defect()
 def category_misspelt(layout, clip):
     _rename(layout, clip, ClipEntry(clip.name, f"{clip.category}s", clip.split, clip.start))
-    found = [("count", layout.index_name, f"category '{clip.category}s' (1 clips)")]
+    findings = [("count", layout.index_name, f"category '{clip.category}s' (1 clips)")]
     if clip.category == "helicopter":
-        found.append(("count", layout.index_name, "category 'helicopter'"))
-    return found
+        findings.append(("count", layout.index_name, "category 'helicopter'"))
+    return findings
 
 
 @defect()
@@ -277,7 +277,7 @@ def leftover(layout, clip):
 def stray_colour(layout, clip):
     pixels = np.array(Image.open(layout.masks(clip)[0]).convert("RGB"))
     pixels[0, :3] = (1, 2, 3)
-    replace_file(layout.masks(clip)[0], picture_bytes(pixels, ".png"))
+    replace_file(layout.masks(clip)[0], image_bytes(pixels, ".png"))
     return [("stray colour", relative(layout, layout.masks(clip)[0]), "3 pixels")]
 
 
@@ -285,14 +285,14 @@ def stray_colour(layout, clip):
 def stray_pixels(layout, clip):
     pixels = np.array(Image.open(layout.masks(clip)[1]).convert("RGB"))
     pixels[0, 0] = pixels[1, 1] = voc_palette()[2]  # touch at a corner: one spot
-    replace_file(layout.masks(clip)[1], picture_bytes(pixels, ".png"))
+    replace_file(layout.masks(clip)[1], image_bytes(pixels, ".png"))
     return [("stray pixels", relative(layout, layout.masks(clip)[1]), "1 spot of 'dog' under 10 pixels (2 in all)")]
 
 
 @defect("avss")
 def class_that_the_label_does_not_name(layout, clip):
     pixels = voc_palette()[np.full((SIZE, SIZE), 3)]
-    replace_file(layout.masks(clip)[2], picture_bytes(pixels, ".png"))
+    replace_file(layout.masks(clip)[2], image_bytes(pixels, ".png"))
     return [("class", relative(layout, layout.masks(clip)[2]), "marks man, the clip's label is 'cat_dog'")]
 
 
@@ -303,11 +303,11 @@ def class_names_with_a_gap(layout, clip):
 
 
 def _rename(layout: Layout, clip: ClipEntry, new: ClipEntry) -> None:
-    """Moves a clip's files and its row."""
+    """Move a clip's files and its row."""
     entries = [new if entry == clip else entry for entry in layout.read_index()]
-    places = (layout.frames, layout.masks, lambda entry: [layout.wav(entry)])
-    for place in places:
-        for old, path in zip(place(clip), place(new), strict=True):
+    path_functions = (layout.frames, layout.masks, lambda entry: [layout.wav(entry)])
+    for paths_of in path_functions:
+        for old, path in zip(paths_of(clip), paths_of(new), strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
             old.rename(path)
             for folder in (old.parent, old.parent.parent):
@@ -317,7 +317,7 @@ def _rename(layout: Layout, clip: ClipEntry, new: ClipEntry) -> None:
 
 
 def _topmost(layout: Layout, paths: list[Path]) -> list[str]:
-    """The highest folder above each path that no other clip uses."""
+    """Return the highest folder above each path that no other clip uses."""
     kept = layout.read_index()
     used = {
         parent

@@ -86,8 +86,8 @@ def test_classes_of_a_label(label: str, classes: set[int] | None) -> None:
 )
 def test_values_of_black_and_white_masks(mode: str, values: tuple[int, ...], odd: bool) -> None:
     pixels = np.resize(np.array(values, np.uint8), (6, 6))
-    picture = Image.frombytes("P" if mode == "P" else "L", (6, 6), pixels.tobytes())
-    picture = Image.fromarray(pixels.astype(bool)) if mode == "1" else picture
-    mask = decode_mask(picture, MaskRules())
+    image = Image.frombytes("P" if mode == "P" else "L", (6, 6), pixels.tobytes())
+    image = Image.fromarray(pixels.astype(bool)) if mode == "1" else image
+    mask = decode_mask(image, MaskRules())
     assert [finding.issue for finding in check_mask(mask, MaskRules(), CLIP, "x.png")] == ["mask values"] * odd
     np.testing.assert_array_equal(mask.labels, pixels > 0)

@@ -1,6 +1,6 @@
-"""Whole AVSBench trees of tiny pictures in the official layout, quick to make: files of equal content are hard links.
+"""Complete AVSBench trees of tiny images in the official layout, fast to write: equal files are hard links.
 
-Only the first frame of a clip is its own (it carries the clip's number as a colour), so that no two clips are the same.
+Only the first frame differs between clips (its colour is the clip's number), so that no two clips are the same.
 """
 
 import io
@@ -27,19 +27,19 @@ NAMES = ("background", "cat", "dog", "man", *(f"thing{index}" for index in range
 
 
 def small(setting: str) -> Expected:
-    """What a small tree should hold."""
+    """Return the expected content of a small tree."""
     categories = SMALL_CATEGORIES if setting == "s4" else ()
     return Expected(SMALL[setting], categories, {"helicopter": 5} if categories else {}, "a test")
 
 
 def make_tree(root: Path, setting: str, counts: dict[str, int] | None = None, log_mel: bool = False) -> Layout:
-    """A complete tree.
+    """Write a complete tree.
 
     Args:
-        root: where.
+        root: folder to write.
         setting: "s4", "ms3" or "avss".
         counts: clips per split; default: as published.
-        log_mel: whether it has log-mel files beside the wavs.
+        log_mel: True for log-mel files next to the wavs.
     """
     layout = layout_for(setting, root)
     published = PUBLISHED[setting]
@@ -58,7 +58,7 @@ def _entries(layout: Layout, counts: dict[str, int]) -> Iterable[ClipEntry]:
     total = sum(counts.values())
     categories = _categories(layout, total)
     splits = [split for split in SPLITS for _ in range(counts[split])]
-    # categories are dealt over all splits: the helicopters must come to the published number
+    # categories are spread over all splits: the helicopters must add up to the published number
     for number, split in enumerate(splits):
         subset = ("v1s", "v1m", "v2")[number % 3] if layout.setting.semantic else ""
         yield ClipEntry(f"{split}_{number}_0", categories[number * 7 % total], split, float(number), subset)
@@ -70,26 +70,26 @@ def _categories(layout: Layout, total: int) -> list[str]:
     if layout.setting.semantic:
         return ["cat_dog"] * total
     names = SMALL_CATEGORIES if total < 100 else PUBLISHED["s4"].categories
-    wanted = 5 if total < 100 else PUBLISHED["s4"].clips["helicopter"]
-    others = [name for name in names if name != "helicopter"]
-    return ["helicopter"] * wanted + [others[place % len(others)] for place in range(total - wanted)]
+    helicopters = 5 if total < 100 else PUBLISHED["s4"].clips["helicopter"]
+    remaining = [name for name in names if name != "helicopter"]
+    return ["helicopter"] * helicopters + [remaining[number % len(remaining)] for number in range(total - helicopters)]
 
 
 class _Links:
-    """Makes each content once and links it from then on."""
+    """Writes each content once and links it from then on."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.made: set[Path] = set()
+        self.folders: set[Path] = set()
         folder.mkdir(parents=True)
 
     def put(self, path: Path, name: str, content: Callable[[], bytes]) -> None:
         original = self.folder / name
         if not original.exists():
             original.write_bytes(content())
-        if path.parent not in self.made:
+        if path.parent not in self.folders:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.made.add(path.parent)
+            self.folders.add(path.parent)
         os.link(original, path)
 
 
@@ -97,9 +97,9 @@ def _write(layout: Layout, entry: ClipEntry, number: int, links: _Links, log_mel
     frames, masks = layout.frames(entry), layout.masks(entry)
     suffix = frames[0].suffix
     for path in frames[1:]:
-        links.put(path, f"frame{suffix}", lambda: picture_bytes(np.full((SIZE, SIZE, 3), 200, np.uint8), suffix))
-    own = np.full((SIZE, SIZE, 3), (number % 251, number // 251, 7), np.uint8)
-    frames[0].write_bytes(picture_bytes(own, ".png"))  # also under the name of a jpg: it keeps its colour
+        links.put(path, f"frame{suffix}", lambda: image_bytes(np.full((SIZE, SIZE, 3), 200, np.uint8), suffix))
+    pixels = np.full((SIZE, SIZE, 3), (number % 251, number // 251, 7), np.uint8)
+    frames[0].write_bytes(image_bytes(pixels, ".png"))  # png also under the name of a jpg, to keep the exact colour
     for path in masks:
         links.put(path, f"mask_{layout.setting}.png", lambda: mask_bytes(layout.setting.name))
     links.put(layout.wav(entry), f"sound{len(frames)}.wav", lambda: wav_bytes(len(frames)))
@@ -108,25 +108,25 @@ def _write(layout: Layout, entry: ClipEntry, number: int, links: _Links, log_mel
 
 
 def mask_bytes(setting: str, mark: tuple[slice, slice] = (slice(4, 12), slice(4, 12)), value: int = 255) -> bytes:
-    """A mask as its setting has it: mode "1" (S4), a palette with 255 (MS3), colours of classes (AVSS)."""
+    """Return a mask as in its setting: mode "1" (S4), a palette with 255 (MS3), class colours (AVSS)."""
     labels = np.zeros((SIZE, SIZE), np.uint8)
     labels[mark] = value
     if setting == "avss":
-        return picture_bytes(voc_palette()[np.where(labels == 255, 1, labels)], ".png")
-    picture = Image.fromarray(labels)
+        return image_bytes(voc_palette()[np.where(labels == 255, 1, labels)], ".png")
+    image = Image.fromarray(labels)
     if setting == "ms3":
-        picture = Image.frombytes("P", picture.size, picture.tobytes())
-        picture.putpalette([0] * 765 + [255] * 3)
-    return _saved(picture.convert("1") if setting == "s4" and value == 255 else picture, ".png")
+        image = Image.frombytes("P", image.size, image.tobytes())
+        image.putpalette([0] * 765 + [255] * 3)
+    return _saved(image.convert("1") if setting == "s4" and value == 255 else image, ".png")
 
 
-def picture_bytes(pixels: np.ndarray, suffix: str) -> bytes:
-    """A picture file."""
+def image_bytes(pixels: np.ndarray, suffix: str) -> bytes:
+    """Return an image file."""
     return _saved(Image.fromarray(pixels), suffix)
 
 
 def wav_bytes(seconds: float, rate: int = 4000, level: float = 0.3) -> bytes:
-    """A tone; a low rate keeps it small."""
+    """Return a wav with a tone; a low rate keeps it small."""
     buffer = io.BytesIO()
     time = np.arange(round(seconds * rate)) / rate
     soundfile.write(buffer, level * np.sin(2 * np.pi * 300 * time), rate, subtype="PCM_16", format="WAV")
@@ -134,7 +134,7 @@ def wav_bytes(seconds: float, rate: int = 4000, level: float = 0.3) -> bytes:
 
 
 def log_mel_bytes(patches: int) -> bytes:
-    """A log-mel file as it is released: a pickled tensor."""
+    """Return a log-mel file as released: a pickled tensor."""
     import pickle
 
     import torch
@@ -143,12 +143,12 @@ def log_mel_bytes(patches: int) -> bytes:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """New content for one file: its hard links keep the old one."""
+    """Replace the content of one file; its hard links keep the old one."""
     path.unlink()
     path.write_bytes(content)
 
 
-def _saved(picture: Image.Image, suffix: str) -> bytes:
+def _saved(image: Image.Image, suffix: str) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, format="PNG" if suffix == ".png" else "JPEG", compress_level=1)
+    image.save(buffer, format="PNG" if suffix == ".png" else "JPEG", compress_level=1)
     return buffer.getvalue()
