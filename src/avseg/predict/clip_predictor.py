@@ -136,6 +136,7 @@ class ClipPredictor:
                 for second, probability in zip(window.seconds[window.new], probabilities[window.new], strict=True):
                     maps[second.number, clip] = probability
         for window in windows:
+            # (n, h, w) of the n frames of each second
             for second in window.seconds[window.new]:
                 yield second, [maps.pop((second.number, clip)) for clip in range(len(second.numbers))]
 

@@ -181,7 +181,9 @@ class LongResults:
         for track in tracks:
             spans[track.label].append((float(edges[track.start]), float(edges[track.end])))
         audible = self._audible_spans() if self.predictor.region != "none" else {}
-        starts = {label: min(spans.get(label, []) + audible.get(label, [])) for label in {*spans, *audible}}
+        starts: dict[int, Span] = {}  # of each class, its first segment or audible span
+        for label in {*spans, *audible}:
+            starts[label] = min(spans.get(label, []) + audible.get(label, []))
         lanes = []
         for label in sorted(starts, key=lambda label: (starts[label], label)):
             colour = self.predictor.colour(label)

@@ -72,5 +72,6 @@ class VideoPrediction:
 
 def sound_level(samples: np.ndarray) -> float:
     """Return the root mean square against full scale in dB, at least `SILENT_DBFS`."""
+    # double precision, as the mean has 16,000 terms
     power = float(np.mean(np.square(samples, dtype=np.float64)))
     return max(SILENT_DBFS, 10 * math.log10(power)) if power > 0 else SILENT_DBFS

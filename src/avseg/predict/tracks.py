@@ -68,7 +68,9 @@ class Tracks:
     def _continue(self, label: int, boxes: np.ndarray, begin: int) -> None:
         tracks = self.open.get(label, [])  # those of the frame before
         matches = _match(tracks, boxes)
-        self._close([track for number, track in enumerate(tracks) if number not in matches.values()], begin)
+        for number, track in enumerate(tracks):
+            if number not in matches.values():  # no box of this frame continues it
+                self._close([track], begin)
         self.open[label] = []
         for number, box in enumerate(boxes):
             track = tracks[matches[number]] if number in matches else Track(label, begin)

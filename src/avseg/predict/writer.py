@@ -65,6 +65,7 @@ def write_prediction(
         else:
             options = {"every_frame": predictor.every_frame}
             results = ClipResults(staging, prediction, scores, threshold=predictor.threshold, **options)
+        # the overlay is written first, because painting drives the prediction
         painter = Painter(prediction.frames, results, on_second)
         _repaint(video, staging / "overlay.mp4", painter.paint)
         painter.finish(video.seconds)
