@@ -143,7 +143,13 @@ class ClipDataModule(pl.LightningDataModule, ABC):
         return None
 
     def source_files(self) -> Iterable[Path]:
-        """Return the files that clips are read from, below `root`; by default all files that are not hidden."""
+        """Return the files that clips are read from, below `root`; by default all files that are not hidden.
+
+        Raises:
+            UserError: the root does not exist.
+        """
+        if not self.root.is_dir():
+            raise UserError(f"data.root={self.root} does not exist; set data.root to the folder of the data set")
         return sorted(path for path in self.root.rglob("[!.]*") if path.is_file())
 
     def fingerprint(self) -> str:

@@ -6,7 +6,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from avseg.config.plugins import plugins
 
 
-class AvsegSearchPath(SearchPathPlugin):
+class AvsegSearchPath(SearchPathPlugin):  # type: ignore[misc]
     """Found by Hydra itself, through the namespace package `hydra_plugins`."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
