@@ -9,29 +9,20 @@ from torch import Tensor
 
 @dataclass
 class Clip:
-    """A batch of B clips of T frames. A single clip is a batch of one.
+    """A batch of B clips of T frames. A single clip is a batch of one."""
 
-    Attributes:
-        frames: (B, T, 3, H, W) uint8 RGB, normalised on the device.
-        sound: what the model's front end computed, one item per frame (B, T, *shape), such as (B, T, 1, 96, 64) log-mel
-            patches; (B, *shape) where one item covers the whole clip; (B, T, 128) where embeddings are precomputed.
-        masks: (B, T, H, W) uint8, 1 = sounding (AVSS: class index).
-        annotated: (B, T) bool, frames that carry a label (S4 training: the first only).
-        valid: (B, T) bool, frames that exist (AVSS pads 5 to 10).
-        video_id: B names.
-        category: B categories; empty text where the data set has none.
-        index: (B,) int64, position of the clip in its split; it makes metrics independent of batches and processes.
-        controls: other sounds for the same frames, shaped like `sound` (`avseg.data.controls`); none in training.
-    """
-
-    frames: Tensor
+    frames: Tensor  # (B, T, 3, H, W) uint8 RGB, normalised on the device
+    # what the model's front end computed, one item per frame (B, T, *shape), such as (B, T, 1, 96, 64) log-mel patches;
+    # (B, *shape) where one item covers the whole clip; (B, T, 128) where embeddings are precomputed
     sound: Tensor
-    masks: Tensor
-    annotated: Tensor
-    valid: Tensor
-    video_id: list[str]
-    category: list[str]
+    masks: Tensor  # (B, T, H, W) uint8, 1 = sounding (AVSS: class index)
+    annotated: Tensor  # (B, T) bool, frames that carry a label (S4 training: the first only)
+    valid: Tensor  # (B, T) bool, frames that exist (AVSS pads 5 to 10)
+    video_id: list[str]  # B names
+    category: list[str]  # B categories; empty text where the data set has none
+    # (B,) int64, position of the clip in its split; it makes metrics independent of batches and processes
     index: Tensor
+    # other sounds for the same frames, shaped like `sound` (`avseg.data.controls`); none in training
     controls: dict[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:

@@ -12,49 +12,31 @@ MaskCoding = Literal["black_white", "palette", "class_colours"]
 
 @dataclass(frozen=True)
 class ClipEntry:
-    """One clip of a data set, a row of its index file.
+    """One clip of a data set, a row of its index file."""
 
-    Attributes:
-        name: unique in its split.
-        category: of the sounding object; empty where the data set does not say (MS3).
-        split: "train", "val" or "test".
-        start: second of the original video at which the clip begins.
-        subset: AVSS only: "v1s", "v1m" or "v2".
-    """
-
-    name: str
-    category: str = ""
-    split: str = ""
-    start: float = 0.0
-    subset: str = ""
+    name: str  # unique in its split
+    category: str = ""  # of the sounding object; empty where the data set does not say (MS3)
+    split: str = ""  # "train", "val" or "test"
+    start: float = 0.0  # second of the original video at which the clip begins
+    subset: str = ""  # AVSS only: "v1s", "v1m" or "v2"
 
 
 @dataclass(frozen=True)
 class ClipSetting:
-    """Properties of a data set of short clips with one frame per second.
+    """Properties of a data set of short clips with one frame per second."""
 
-    Attributes:
-        name: its name in configurations, such as "s4".
-        clip_length: T, frames and seconds of a batch.
-        num_classes: 1 for sounding or not, otherwise the number of classes, background included.
-        splits: names of the splits.
-        clip_lengths: numbers of frames that a clip can have on disk; shorter ones are padded to `clip_length`.
-        mask_coding: "black_white": sounding from half brightness on; "palette": every index but 0 is sounding;
-            "class_colours": one RGB colour per class.
-        first_frame_only: True if only the first frame of a training clip is annotated.
-        single_source: True if each clip has one category and at most one object sounds at a time.
-        fixed_size: True if all frames on disk should have one size.
-    """
-
-    name: str
-    clip_length: int = 5
-    num_classes: int = 1
+    name: str  # its name in configurations, such as "s4"
+    clip_length: int = 5  # T, frames and seconds of a batch
+    num_classes: int = 1  # 1 for sounding or not, otherwise the number of classes, background included
     splits: tuple[str, ...] = SPLITS
+    # numbers of frames that a clip can have on disk; shorter ones are padded to `clip_length`
     clip_lengths: tuple[int, ...] = (5,)
+    # "black_white": sounding from half brightness on; "palette": every index but 0 is sounding; "class_colours": one
+    # RGB colour per class
     mask_coding: MaskCoding = "black_white"
-    first_frame_only: bool = False
-    single_source: bool = False
-    fixed_size: bool = True
+    first_frame_only: bool = False  # True if only the first frame of a training clip is annotated
+    single_source: bool = False  # True if each clip has one category and at most one object sounds at a time
+    fixed_size: bool = True  # True if all frames on disk should have one size
 
     @property
     def semantic(self) -> bool:

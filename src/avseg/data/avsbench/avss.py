@@ -19,18 +19,12 @@ class SemanticImages:
     """The image rule of AVSS, as in the official reader.
 
     Training: short side to the size, then the centre crop. Validation and test: squashed.
-
-    Attributes:
-        image_size: side in pixels.
-        classes: number of classes, background included.
-        crop: True for training.
-        stray: how to treat colours of no class, see `palette.class_indices`.
     """
 
-    image_size: int
-    classes: int
-    crop: bool
-    stray: Stray = "background"
+    image_size: int  # side in pixels
+    classes: int  # number of classes, background included
+    crop: bool  # True for training
+    stray: Stray = "background"  # how to treat colours of no class, see `palette.class_indices`
 
     def fit(self, image: Image.Image, resample: Image.Resampling) -> Image.Image:
         """Bring an image to `image_size` x `image_size`."""

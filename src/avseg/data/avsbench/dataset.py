@@ -125,15 +125,11 @@ class AVSBenchDataset(ClipDataset):
 
 @dataclass(frozen=True)
 class ObjectImages:
-    """The image rule of AVSBench-object: everything is squashed to a square; masks say where something sounds.
+    """The image rule of AVSBench-object: everything is squashed to a square; masks say where something sounds."""
 
-    Attributes:
-        image_size: side in pixels.
-        black_white: True for S4, whose masks are read in mode "1": a pixel is sounding from half brightness on. In MS3
-            every index but 0 is sounding (the released masks use 255).
-    """
-
-    image_size: int
+    image_size: int  # side in pixels
+    # True for S4, whose masks are read in mode "1": a pixel is sounding from half brightness on. In MS3 every index but
+    # 0 is sounding (the released masks use 255).
     black_white: bool
 
     def fit(self, image: Image.Image, resample: Image.Resampling) -> Image.Image:

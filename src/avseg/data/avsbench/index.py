@@ -17,21 +17,13 @@ from avseg.utils.errors import UserError, nearest
 
 @dataclass(frozen=True)
 class Column:
-    """A column of an index file.
+    """A column of an index file."""
 
-    Attributes:
-        field: the field of `ClipEntry`.
-        names: the names that the column may have.
-        position: the column's position if it has none of these names.
-        required: True if the column must exist and its values must not be empty.
-        allowed: its allowed values; empty for any text.
-    """
-
-    field: str
-    names: tuple[str, ...]
-    position: int | None = None
-    required: bool = True
-    allowed: tuple[str, ...] = ()
+    field: str  # the field of `ClipEntry`
+    names: tuple[str, ...]  # the names that the column may have
+    position: int | None = None  # the column's position if it has none of these names
+    required: bool = True  # True if the column must exist and its values must not be empty
+    allowed: tuple[str, ...] = ()  # its allowed values; empty for any text
 
 
 def read_index(file: Path, columns: Sequence[Column]) -> list[ClipEntry]:

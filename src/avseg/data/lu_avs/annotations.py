@@ -19,25 +19,16 @@ _LARGEST = 1e15  # larger integers do not fit into a float
 
 @dataclass(frozen=True)
 class Entry:
-    """One video of an annotation file.
-
-    Attributes:
-        file: the annotation file.
-        id: name of the video.
-        fps: frames per second, None if not annotated.
-        duration: seconds.
-        subset: "train", "val" or "test".
-        segments: (start, end, label, label_id); in frames, or in seconds if `in_seconds`.
-        in_seconds: True for UnAV-100.
-    """
+    """One video of an annotation file."""
 
     file: Path
-    id: str
-    fps: float | None
-    duration: float
+    id: str  # name of the video
+    fps: float | None  # frames per second, None if not annotated
+    duration: float  # seconds
     subset: str
+    # (start, end, label, label_id); in frames, or in seconds if `in_seconds`
     segments: tuple[tuple[float, float, str, int], ...]
-    in_seconds: bool
+    in_seconds: bool  # True for UnAV-100
 
 
 def read_annotations(path: Path) -> list[Entry]:

@@ -40,67 +40,43 @@ class _TensorBatch:
 
 @dataclass
 class FrameBatch(_TensorBatch):
-    """B annotated frames for the visual branches.
+    """B annotated frames for the visual branches."""
 
-    Attributes:
-        frames: (B, 3, H, W) uint8 RGB, normalised on the device; zero-padded at the right and bottom to one size.
-        masks: B tensors (n_i, H, W) bool, one mask for each visible sounding object; None in batches of boxes.
-        boxes: B tensors (n_i, 4) float32, left, top, right, bottom in pixels.
-        classes: B tensors (n_i,) int64.
-        video_classes: B tensors (m_i,) int64, all classes that sound anywhere in the video.
-        video_id: B names.
-        index: (B,) int64, frame number in the video.
-        sizes: (B, 2) int64, height and width of each frame without padding.
-    """
-
-    frames: Tensor
+    frames: Tensor  # (B, 3, H, W) uint8 RGB, normalised on the device; zero-padded at the right and bottom to one size
+    # B tensors (n_i, H, W) bool, one mask for each visible sounding object; None in batches of boxes
     masks: list[Tensor] | None
-    boxes: list[Tensor]
-    classes: list[Tensor]
-    video_classes: list[Tensor]
+    boxes: list[Tensor]  # B tensors (n_i, 4) float32, left, top, right, bottom in pixels
+    classes: list[Tensor]  # B tensors (n_i,) int64
+    video_classes: list[Tensor]  # B tensors (m_i,) int64, all classes that sound anywhere in the video
     video_id: list[str]
-    index: Tensor
-    sizes: Tensor
+    index: Tensor  # (B,) int64, frame number in the video
+    sizes: Tensor  # (B, 2) int64, height and width of each frame without padding
 
 
 @dataclass
 class SoundBatch(_TensorBatch):
-    """B sounds of S seconds for the audio branch.
+    """B sounds of S seconds for the audio branch."""
 
-    Attributes:
-        sound: (B, S, *shape) float32, the item of the front end for each exact second, such as (1, 96, 64).
-        targets: (B, S, K) float32, 1 where a class sounds for at least the configured share of the second.
-        valid: (B, S) bool, False for padded seconds.
-        video_id: B names.
-    """
-
-    sound: Tensor
-    targets: Tensor
-    valid: Tensor
+    sound: Tensor  # (B, S, *shape) float32, the item of the front end for each exact second, such as (1, 96, 64)
+    targets: Tensor  # (B, S, K) float32, 1 where a class sounds for at least the configured share of the second
+    valid: Tensor  # (B, S) bool, False for padded seconds
     video_id: list[str]
 
 
 @dataclass
 class Chunk:
-    """A few frames of a video with their ground truth, for evaluation.
-
-    Attributes:
-        video_id: name of the video.
-        index: (n,) int64, frame numbers, ascending.
-        seconds: (n,) float64, presentation times relative to the first frame.
-        frames: (n, 3, h, w) uint8 RGB, at the size of the video unless resized.
-        masks: by class that sounds in one of these frames, (n, H, W) bool at the size of the video; empty if the video
-            has boxes only.
-        boxes: by class, n tensors (k, 4) float32 in pixels of the video; k = 0 where the class is not visible.
-        sounding: by class, (n,) bool: True where it is annotated as audible, visible or not.
-    """
+    """A few frames of a video with their ground truth, for evaluation."""
 
     video_id: str
-    index: Tensor
-    seconds: Tensor
-    frames: Tensor
+    index: Tensor  # (n,) int64, frame numbers, ascending
+    seconds: Tensor  # (n,) float64, presentation times relative to the first frame
+    frames: Tensor  # (n, 3, h, w) uint8 RGB, at the size of the video unless resized
+    # by class that sounds in one of these frames, (n, H, W) bool at the size of the video; empty if the video has boxes
+    # only
     masks: dict[int, Tensor] = field(default_factory=dict)
+    # by class, n tensors (k, 4) float32 in pixels of the video; k = 0 where the class is not visible
     boxes: dict[int, list[Tensor]] = field(default_factory=dict)
+    # by class, (n,) bool: True where it is annotated as audible, visible or not
     sounding: dict[int, Tensor] = field(default_factory=dict)
 
 

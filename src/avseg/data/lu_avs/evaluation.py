@@ -21,19 +21,12 @@ from avseg.media.sound_reader import sound_seconds
 
 @dataclass(frozen=True)
 class VideoReader:
-    """Reads a long video in memory independent of its length; `avseg predict` reads videos without annotations.
+    """Reads a long video in memory independent of its length; `avseg predict` reads videos without annotations."""
 
-    Attributes:
-        video: with its segments; without any the chunks have no ground truth.
-        rate: frames per second, see `avseg.data.lu_avs.read_chunks`.
-        fit: size of the frames.
-        frames_per_chunk: maximum number of frames in memory.
-    """
-
-    video: LUVideo
-    rate: float
+    video: LUVideo  # with its segments; without any the chunks have no ground truth
+    rate: float  # frames per second, see `avseg.data.lu_avs.read_chunks`
     fit: Fit
-    frames_per_chunk: int = 8
+    frames_per_chunk: int = 8  # maximum number of frames in memory
 
     @property
     def size(self) -> tuple[int, int]:

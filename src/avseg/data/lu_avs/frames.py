@@ -19,24 +19,14 @@ from avseg.media.frame_index import FrameIndex, frame_index
 
 @dataclass(eq=False, repr=False)
 class FrameDataset(Dataset[FrameBatch]):
-    """Single frames with the masks or boxes of their sounding objects.
+    """Single frames with the masks or boxes of their sounding objects."""
 
-    Attributes:
-        videos: must have masks if `with_masks`.
-        fit: size of the frames.
-        with_masks: masks and boxes, or boxes only.
-        per_video: frames of each video in an epoch, spread over it.
-        silent_share: probability of a frame without a sounding object.
-        mirror: probability of a horizontal flip in training.
-        seed: of all random draws.
-    """
-
-    videos: Sequence[LUVideo]
+    videos: Sequence[LUVideo]  # must have masks if `with_masks`
     fit: Fit
-    with_masks: bool
-    per_video: int = 8
-    silent_share: float = 0.0
-    mirror: float = 0.0
+    with_masks: bool  # masks and boxes, or boxes only
+    per_video: int = 8  # frames of each video in an epoch, spread over it
+    silent_share: float = 0.0  # probability of a frame without a sounding object
+    mirror: float = 0.0  # probability of a horizontal flip in training
     seed: int = 0
 
     def __len__(self) -> int:

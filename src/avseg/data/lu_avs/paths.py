@@ -14,18 +14,12 @@ _MAX_DEPTH = 4  # folders below the root; segment folders have no subfolders
 
 @dataclass(frozen=True)
 class ReleasePaths:
-    """Files below a root.
-
-    Attributes:
-        root: the folder.
-        annotation_files: sorted by name.
-        videos: video files by id, the file name without its suffix.
-        segment_folders: by "{video}__{label}", then by (start, end).
-    """
+    """Files below a root."""
 
     root: Path
-    annotation_files: list[Path] = field(default_factory=list)
-    videos: dict[str, Path] = field(default_factory=dict)
+    annotation_files: list[Path] = field(default_factory=list)  # sorted by name
+    videos: dict[str, Path] = field(default_factory=dict)  # video files by id, the file name without its suffix
+    # by "{video}__{label}", then by (start, end)
     segment_folders: dict[str, dict[tuple[int, int], Path]] = field(default_factory=dict)
 
     def folder(self, video: str, label: str, start: int, end: int) -> Path | None:

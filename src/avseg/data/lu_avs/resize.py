@@ -15,18 +15,13 @@ from avseg.utils.errors import UserError
 class Fit:
     """Rule for the size of a resized frame.
 
-    Attributes:
-        short_side: pixels of the shorter side; None keeps the original size.
-        long_side: upper limit of the longer side in pixels (DETR: 1333); None = without limit.
-        square: True for `short_side` x `short_side` regardless of the aspect ratio, as in AVSBench.
-
     Raises:
         UserError: a side that is not positive.
     """
 
-    short_side: int | None = None
-    long_side: int | None = None
-    square: bool = False
+    short_side: int | None = None  # pixels of the shorter side; None keeps the original size
+    long_side: int | None = None  # upper limit of the longer side in pixels (DETR: 1333); None = without limit
+    square: bool = False  # True for `short_side` x `short_side` regardless of the aspect ratio, as in AVSBench
 
     def __post_init__(self) -> None:
         for key in ("short_side", "long_side"):
@@ -48,19 +43,12 @@ class Fit:
 
 @dataclass
 class Objects:
-    """Visible sounding objects of a frame.
+    """Visible sounding objects of a frame."""
 
-    Attributes:
-        masks: (n, H, W) bool, or None if only boxes are needed.
-        boxes: (n, 4) float32, left, top, right, bottom in pixels.
-        classes: (n,) int64.
-        size: (H, W) of the frame.
-    """
-
-    masks: Tensor | None
-    boxes: Tensor
-    classes: Tensor
-    size: tuple[int, int]
+    masks: Tensor | None  # (n, H, W) bool, or None if only boxes are needed
+    boxes: Tensor  # (n, 4) float32, left, top, right, bottom in pixels
+    classes: Tensor  # (n,) int64
+    size: tuple[int, int]  # (H, W) of the frame
 
     def resized(self, size: tuple[int, int]) -> "Objects":
         """Return the objects at another frame size (masks: nearest), without objects that have no pixel left."""

@@ -27,24 +27,14 @@ FRAMES_PER_SECOND = 5
 
 @dataclass(eq=False, repr=False)
 class SecondDataset(Dataset[Clip]):
-    """Seconds of videos, each with five frames and the union of the sounding masks.
+    """Seconds of videos, each with five frames and the union of the sounding masks."""
 
-    Attributes:
-        videos: with masks.
-        labels: names of the classes.
-        fit: size of the frames; it must be the same for all, so `square` or videos of one shape.
-        frontend: of the model.
-        per_video: seconds of each video in an epoch, spread over it.
-        silent_share: probability of a silent second.
-        seed: of all random draws.
-    """
-
-    videos: Sequence[LUVideo]
+    videos: Sequence[LUVideo]  # with masks
     labels: Sequence[str]
-    fit: Fit
+    fit: Fit  # size of the frames; it must be the same for all, so `square` or videos of one shape
     frontend: FrontEnd
-    per_video: int = 8
-    silent_share: float = 0.0
+    per_video: int = 8  # seconds of each video in an epoch, spread over it
+    silent_share: float = 0.0  # probability of a silent second
     seed: int = 0
 
     def __post_init__(self) -> None:

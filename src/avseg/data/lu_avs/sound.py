@@ -76,22 +76,13 @@ def sounding_frames(video: LUVideo, index: FrameIndex, label: int | None = None)
 
 @dataclass(eq=False, repr=False)
 class SoundDataset(Dataset[SoundBatch]):
-    """Sounds of videos, whole or in windows, with the classes of each second.
+    """Sounds of videos, whole or in windows, with the classes of each second."""
 
-    Attributes:
-        videos: with or without masks.
-        num_classes: K.
-        frontend: of the model.
-        window: seconds, at a new position in each epoch; None = whole videos.
-        share: of a second that a class must sound, see `second_targets`.
-        seed: of the windows.
-    """
-
-    videos: Sequence[LUVideo]
-    num_classes: int
+    videos: Sequence[LUVideo]  # with or without masks
+    num_classes: int  # K
     frontend: FrontEnd
-    window: int | None = None
-    share: float = 0.5
+    window: int | None = None  # seconds, at a new position in each epoch; None = whole videos
+    share: float = 0.5  # of a second that a class must sound, see `second_targets`
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -10,42 +10,25 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Segment:
-    """An audible segment: one object that sounds in the frames [start, end).
+    """An audible segment: one object that sounds in the frames [start, end)."""
 
-    Attributes:
-        start: first frame.
-        end: frame after the last.
-        label: its class, 0..K-1.
-        folder: holds its masks.npy or bbox.npy; None in releases with sound labels only (UnAV-100).
-    """
-
-    start: int
-    end: int
-    label: int
-    folder: Path | None
+    start: int  # first frame
+    end: int  # frame after the last
+    label: int  # its class, 0..K-1
+    folder: Path | None  # holds its masks.npy or bbox.npy; None in releases with sound labels only (UnAV-100)
 
 
 @dataclass(frozen=True)
 class LUVideo:
-    """A long video.
+    """A long video."""
 
-    Attributes:
-        id: name in the annotations.
-        path: the video file.
-        fps: frames per second, as annotated.
-        duration: seconds, as annotated; exact times are read from the file.
-        subset: "train", "val" or "test".
-        segments: in the order of the annotations; they may overlap and repeat a class.
-        has_masks: True if its segments have masks ("normal"), False if they have boxes only ("hard").
-    """
-
-    id: str
+    id: str  # name in the annotations
     path: Path
-    fps: float
-    duration: float
+    fps: float  # frames per second, as annotated
+    duration: float  # seconds, as annotated; exact times are read from the file
     subset: str
-    segments: tuple[Segment, ...]
-    has_masks: bool
+    segments: tuple[Segment, ...]  # in the order of the annotations; they may overlap and repeat a class
+    has_masks: bool  # True if its segments have masks ("normal"), False if they have boxes only ("hard")
 
     @property
     def classes(self) -> list[int]:
@@ -55,15 +38,10 @@ class LUVideo:
 
 @dataclass(frozen=True)
 class Release:
-    """A complete data set.
+    """A complete data set."""
 
-    Attributes:
-        labels: names of the classes, by ascending label_id.
-        videos: by id.
-    """
-
-    labels: list[str]
-    videos: dict[str, LUVideo]
+    labels: list[str]  # names of the classes, by ascending label_id
+    videos: dict[str, LUVideo]  # by id
 
     def subset(self, name: str) -> list[LUVideo]:
         """Return the videos of "train", "val" or "test", sorted by id."""

@@ -28,19 +28,12 @@ _CROSSFADE = SAMPLE_RATE // 50  # samples, 20 ms
 
 @dataclass(frozen=True)
 class Cutout:
-    """An image with its sound.
+    """An image with its sound."""
 
-    Attributes:
-        stem: file name without suffix.
-        category: its class.
-        sprite: (h, w, 4) uint8 RGBA, cropped to the opaque pixels.
-        wave: (n,) float32 at 16 kHz, without pauses, RMS 1.
-    """
-
-    stem: str
+    stem: str  # file name without suffix
     category: str
-    sprite: NDArray[np.uint8]
-    wave: NDArray[np.float32]
+    sprite: NDArray[np.uint8]  # (h, w, 4) uint8 RGBA, cropped to the opaque pixels
+    wave: NDArray[np.float32]  # (n,) float32 at 16 kHz, without pauses, RMS 1
 
 
 class CutoutCast:

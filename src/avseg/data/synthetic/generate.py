@@ -24,19 +24,12 @@ Background = Callable[[np.random.Generator, int], NDArray[np.uint8]]  # (rng, si
 
 @dataclass(frozen=True)
 class Actor:
-    """An object with an appearance and a sound.
-
-    Attributes:
-        category: its class.
-        source: what it was generated from, for the record.
-        sprite: (h, w, 4) uint8 RGBA.
-        voice: (rng, samples) -> (samples,) float32 at 16 kHz with RMS 1.
-    """
+    """An object with an appearance and a sound."""
 
     category: str
-    source: str
-    sprite: NDArray[np.uint8]
-    voice: Voice
+    source: str  # what it was generated from, for the record
+    sprite: NDArray[np.uint8]  # (h, w, 4) uint8 RGBA
+    voice: Voice  # (rng, samples) -> (samples,) float32 at 16 kHz with RMS 1
 
 
 class Cast(Protocol):
@@ -58,27 +51,18 @@ class Cast(Protocol):
 class SyntheticClipConfig:
     """Configuration of synthetic clips.
 
-    Attributes:
-        cast: source of the actors.
-        rules: distribution of the sounding schedules.
-        size: side of the frames in pixels, 32 to 1024.
-        seconds: T, frames and seconds: 5; AVSS 5 or 10.
-        seed: clips of different seeds have nothing in common.
-        object_sizes: smallest and largest mean longer side of an object, as shares of the image side.
-        level_range_db: the levels of the voices are uniform from minus to plus this value.
-        background: draws the background.
-
     Raises:
         UserError: size, number of seconds or seed out of range.
     """
 
     cast: Cast
     rules: ScheduleRules
-    size: int = 64
-    seconds: int = 5
-    seed: int = 0
+    size: int = 64  # side of the frames in pixels, 32 to 1024
+    seconds: int = 5  # T, frames and seconds: 5; AVSS 5 or 10
+    seed: int = 0  # clips of different seeds have nothing in common
+    # smallest and largest mean longer side of an object, as shares of the image side
     object_sizes: tuple[float, float] = (0.27, 0.44)
-    level_range_db: float = 5.0
+    level_range_db: float = 5.0  # the levels of the voices are uniform from minus to plus this value
     background: Background = draw_background
 
     def __post_init__(self) -> None:
@@ -99,35 +83,20 @@ class SyntheticClipConfig:
 
 @dataclass(frozen=True)
 class SyntheticClip:
-    """A generated clip with its full ground truth.
-
-    Attributes:
-        name: unique in the set.
-        split: "train", "val" or "test".
-        frames: (T, H, W, 3) uint8; frame l shows second l at 15/16 of it.
-        visible: (T, N, H, W) bool, visible pixels of each object; they are disjoint.
-        sounding: (T, N) bool.
-        lead: S4: index of the object that determines the category; otherwise -1.
-        waveform: (T * 16000,) float32.
-        categories: of the N objects.
-        sources: what the N objects were generated from.
-        depths: of the N objects, 0 is nearest.
-        levels_db: (N,) levels of the voices.
-        prior: (2**N,), see `avseg.data.synthetic.schedule.subset_prior`.
-    """
+    """A generated clip with its full ground truth."""
 
     name: str
     split: str
-    frames: NDArray[np.uint8]
-    visible: NDArray[np.bool_]
-    sounding: NDArray[np.bool_]
-    lead: int
-    waveform: NDArray[np.float32]
-    categories: list[str]
-    sources: list[str]
-    depths: list[int]
-    levels_db: NDArray[np.float64]
-    prior: NDArray[np.float64]
+    frames: NDArray[np.uint8]  # (T, H, W, 3) uint8; frame l shows second l at 15/16 of it
+    visible: NDArray[np.bool_]  # (T, N, H, W) bool, visible pixels of each object; they are disjoint
+    sounding: NDArray[np.bool_]  # (T, N) bool
+    lead: int  # S4: index of the object that determines the category; otherwise -1
+    waveform: NDArray[np.float32]  # (T * 16000,) float32
+    categories: list[str]  # of the N objects
+    sources: list[str]  # what the N objects were generated from
+    depths: list[int]  # of the N objects, 0 is nearest
+    levels_db: NDArray[np.float64]  # (N,) levels of the voices
+    prior: NDArray[np.float64]  # (2**N,), see `avseg.data.synthetic.schedule.subset_prior`
 
     @property
     def masks(self) -> NDArray[np.bool_]:

@@ -27,25 +27,15 @@ _EPSILON = 1e-7  # of the official mIoU
 
 @dataclass(frozen=True)
 class BlindScores:
-    """Mean J in [0, 1] over the frames of a split, for predictions without sound.
-
-    Attributes:
-        frames: number of frames.
-        silent_share: share of the frames with an empty truth.
-        oracle: expected J of the best union of objects in each frame.
-        oracle_drawn: J of these unions against the masks that were actually drawn; near `oracle` in a large split.
-        everything: expected J of predicting all objects.
-        biggest: expected J of predicting the object with the largest visible area.
-        nothing: expected J of predicting no pixel.
-    """
+    """Mean J in [0, 1] over the frames of a split, for predictions without sound."""
 
     frames: int
-    silent_share: float
-    oracle: float
-    oracle_drawn: float
-    everything: float
-    biggest: float
-    nothing: float
+    silent_share: float  # share of the frames with an empty truth
+    oracle: float  # expected J of the best union of objects in each frame
+    oracle_drawn: float  # J of these unions against the masks that were actually drawn; near `oracle` in a large split
+    everything: float  # expected J of predicting all objects
+    biggest: float  # expected J of predicting the object with the largest visible area
+    nothing: float  # expected J of predicting no pixel
 
 
 class BlindFrame(NamedTuple):

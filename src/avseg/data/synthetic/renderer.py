@@ -26,27 +26,16 @@ class Pose:
 
 @dataclass(frozen=True)
 class Motion:
-    """Movement, scaling and rotation of an object.
+    """Movement, scaling and rotation of an object."""
 
-    Attributes:
-        path: "linear" (bounces off the borders), "sine" (swings around its start) or "still".
-        start: (x, y) in [0, 1].
-        velocity: linear: image sides per second; sine: amplitude in x and y.
-        rate: swings per second.
-        phase: in [0, 2 pi).
-        size: mean longer side, as share of the image side.
-        size_swing: relative change of the size.
-        angle_swing: largest rotation in radians.
-    """
-
-    path: str
-    start: tuple[float, float]
-    velocity: tuple[float, float]
-    rate: float
-    phase: float
-    size: float
-    size_swing: float
-    angle_swing: float
+    path: str  # "linear" (bounces off the borders), "sine" (swings around its start) or "still"
+    start: tuple[float, float]  # (x, y) in [0, 1]
+    velocity: tuple[float, float]  # linear: image sides per second; sine: amplitude in x and y
+    rate: float  # swings per second
+    phase: float  # in [0, 2 pi)
+    size: float  # mean longer side, as share of the image side
+    size_swing: float  # relative change of the size
+    angle_swing: float  # largest rotation in radians
 
     def at(self, time: float) -> Pose:
         """Return the pose after `time` seconds."""
@@ -59,32 +48,20 @@ class Motion:
 
 @dataclass(frozen=True)
 class SceneObject:
-    """An object of a scene.
+    """An object of a scene."""
 
-    Attributes:
-        sprite: (h, w, 4) uint8 RGBA.
-        motion: its pose over time.
-        depth: 0 is nearest; unique in the scene.
-    """
-
-    sprite: NDArray[np.uint8]
+    sprite: NDArray[np.uint8]  # (h, w, 4) uint8 RGBA
     motion: Motion
-    depth: int
+    depth: int  # 0 is nearest; unique in the scene
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """Rendered frames of a scene with N objects.
+    """Rendered frames of a scene with N objects."""
 
-    Attributes:
-        frames: (T, H, W, 3) uint8.
-        visible: (T, N, H, W) bool: pixels in which object n is the one seen; disjoint.
-        full_area: (T, N) number of pixels that object n would show without occlusion.
-    """
-
-    frames: NDArray[np.uint8]
-    visible: NDArray[np.bool_]
-    full_area: NDArray[np.int64]
+    frames: NDArray[np.uint8]  # (T, H, W, 3) uint8
+    visible: NDArray[np.bool_]  # (T, N, H, W) bool: pixels in which object n is the one seen; disjoint
+    full_area: NDArray[np.int64]  # (T, N) number of pixels that object n would show without occlusion
 
 
 def draw_motion(rng: np.random.Generator, sizes: tuple[float, float]) -> Motion:

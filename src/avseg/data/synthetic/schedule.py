@@ -18,21 +18,15 @@ class ScheduleRules:
 
     MS3 and AVSS: any non-empty subset of the objects, uniformly. S4: one object, uniformly, fixed over the clip.
 
-    Attributes:
-        setting: "s4", "ms3" or "avss".
-        sounding: "clip" keeps the subset over the clip; "second" draws a new one each second (S4: the one object is
-            on or off).
-        silent_clips: probability that the whole clip is silent (not S4, whose clips have a category).
-        silent_seconds: probability that a second is silent. S4 with `sounding="second"` uses 1/2.
-
     Raises:
         UserError: unknown setting or mode; a probability outside [0, 1).
     """
 
-    setting: str = "ms3"
+    setting: str = "ms3"  # "s4", "ms3" or "avss"
+    # "clip" keeps the subset over the clip; "second" draws a new one each second (S4: the one object is on or off)
     sounding: str = "clip"
-    silent_clips: float = 0.04
-    silent_seconds: float = 0.1
+    silent_clips: float = 0.04  # probability that the whole clip is silent (not S4, whose clips have a category)
+    silent_seconds: float = 0.1  # probability that a second is silent. S4 with `sounding="second"` uses 1/2
 
     def __post_init__(self) -> None:
         check_choice("setting", self.setting, SETTINGS)
@@ -60,15 +54,10 @@ class ScheduleRules:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Sounding schedule of a clip with N objects and T seconds.
+    """Sounding schedule of a clip with N objects and T seconds."""
 
-    Attributes:
-        sounding: (T, N) bool.
-        lead: S4: index of the object that determines the category of the clip; otherwise -1.
-    """
-
-    sounding: NDArray[np.bool_]
-    lead: int = -1
+    sounding: NDArray[np.bool_]  # (T, N) bool
+    lead: int = -1  # S4: index of the object that determines the category of the clip; otherwise -1
 
 
 def draw_schedule(rng: np.random.Generator, num_objects: int, seconds: int, rules: ScheduleRules) -> Schedule:

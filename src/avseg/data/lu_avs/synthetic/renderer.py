@@ -25,27 +25,18 @@ _FRAMES_PER_STEP = 8  # rendered at once
 class SyntheticVideoConfig:
     """Configuration of synthetic long videos.
 
-    Attributes:
-        cast: source of the actors.
-        size: height in pixels, a multiple of 4; the width is 1.5 times the height.
-        seconds: shortest and longest duration.
-        hard_share: share of the "hard" videos, which have boxes only.
-        seed: videos of different seeds have nothing in common.
-        object_sizes: smallest and largest mean longer side of an object, as shares of the image width.
-        level_range_db: the levels of the voices are uniform from minus to plus this value.
-        background: draws the background.
-
     Raises:
         UserError: a value out of range.
     """
 
     cast: Cast
-    size: int = 64
-    seconds: tuple[float, float] = (10.0, 20.0)
-    hard_share: float = 0.2
-    seed: int = 0
+    size: int = 64  # height in pixels, a multiple of 4; the width is 1.5 times the height
+    seconds: tuple[float, float] = (10.0, 20.0)  # shortest and longest duration
+    hard_share: float = 0.2  # share of the "hard" videos, which have boxes only
+    seed: int = 0  # videos of different seeds have nothing in common
+    # smallest and largest mean longer side of an object, as shares of the image width
     object_sizes: tuple[float, float] = (0.2, 0.36)
-    level_range_db: float = 4.0
+    level_range_db: float = 4.0  # the levels of the voices are uniform from minus to plus this value
     background: Background = draw_background
 
     def __post_init__(self) -> None:
@@ -71,35 +62,20 @@ class SyntheticVideoConfig:
 
 @dataclass(frozen=True)
 class SyntheticVideo:
-    """A generated video whose frames are rendered on demand.
+    """A generated video whose frames are rendered on demand."""
 
-    Attributes:
-        id: unique in the set; some begin with `-`, as YouTube ids do.
-        rate: ticks per second.
-        ticks: (N,) presentation time of each frame.
-        hard: True if it has boxes only.
-        actors: appearance and voice of each object.
-        objects: motion and depth of each object.
-        spans: the sounding schedule.
-        levels_db: of the voices.
-        waveform: (samples,) float32 at 16 kHz.
-        background: (side, side, 3), side = width.
-        shape: height and width.
-        glow: (objects, 2): swings per second and phase of the brightness.
-    """
-
-    id: str
-    rate: Fraction
-    ticks: npt.NDArray[np.int64]
-    hard: bool
-    actors: list[Actor]
-    objects: list[SceneObject]
+    id: str  # unique in the set; some begin with `-`, as YouTube ids do
+    rate: Fraction  # ticks per second
+    ticks: npt.NDArray[np.int64]  # (N,) presentation time of each frame
+    hard: bool  # True if it has boxes only
+    actors: list[Actor]  # appearance and voice of each object
+    objects: list[SceneObject]  # motion and depth of each object
     spans: list[Span]
-    levels_db: npt.NDArray[np.float64]
-    waveform: npt.NDArray[np.float32]
-    background: npt.NDArray[np.uint8]
-    shape: tuple[int, int]
-    glow: npt.NDArray[np.float64]
+    levels_db: npt.NDArray[np.float64]  # of the voices
+    waveform: npt.NDArray[np.float32]  # (samples,) float32 at 16 kHz
+    background: npt.NDArray[np.uint8]  # (side, side, 3), side = width
+    shape: tuple[int, int]  # height and width
+    glow: npt.NDArray[np.float64]  # (objects, 2): swings per second and phase of the brightness
 
     @property
     def times(self) -> npt.NDArray[np.float64]:

@@ -23,19 +23,12 @@ _SHAPES = ("disk", "triangle", "cross", "square", "star", "ring")
 
 @dataclass(frozen=True)
 class ToyClass:
-    """A class of toy objects.
+    """A class of toy objects."""
 
-    Attributes:
-        index: position in the cycle of classes; also selects the sound.
-        shape: outline, e.g. "disk".
-        colour: name of the hue, e.g. "red".
-        hue: in [0, 1).
-    """
-
-    index: int
-    shape: str
+    index: int  # position in the cycle of classes; also selects the sound
+    shape: str  # outline, e.g. "disk"
     colour: str
-    hue: float
+    hue: float  # in [0, 1)
 
     @property
     def name(self) -> str:
