@@ -24,19 +24,12 @@ HOME = ".avseg"
 
 @dataclass(frozen=True)
 class Summary:
-    """Annotation status of a video.
+    """Annotation status of a video."""
 
-    Attributes:
-        status: "new" (never touched), "open", "done", "skipped", or "broken" (cannot be opened).
-        objects: number of objects.
-        segments: number of segments.
-        spent: seconds of a person's work.
-    """
-
-    status: str
+    status: str  # "new" (never touched), "open", "done", "skipped", or "broken" (cannot be opened)
     objects: int = 0
     segments: int = 0
-    spent: float = 0.0
+    spent: float = 0.0  # seconds of a person's work
 
 
 @dataclass(frozen=True)
@@ -48,15 +41,7 @@ class VideoEntry(Summary):
 
 
 class Project:
-    """The videos of a folder, except for links that lead out of it; a context manager.
-
-    Args:
-        folder: folder of the videos.
-        only: names of the videos to include; empty = all.
-        open_reader: opens a video.
-
-    Attributes:
-        folder: folder of the videos, resolved.
+    """The videos of a folder (or `only` some of them), except for links that lead out of it; a context manager.
 
     Raises:
         UserError: no such folder, no video in it, or an unknown name.
@@ -65,7 +50,7 @@ class Project:
     def __init__(
         self,
         folder: Path,
-        only: tuple[str, ...] = (),
+        only: tuple[str, ...] = (),  # names; all videos if empty
         open_reader: Callable[[Path], VideoReader] = open_reader,
     ) -> None:
         if not folder.is_dir():
@@ -94,11 +79,7 @@ class Project:
         return [self._entry(name) for name in self.names()]
 
     def path(self, name: str) -> Path:
-        """Return the file of a video.
-
-        Raises:
-            UserError: the folder has no video of this name.
-        """
+        """Return the file of a video; refuse a name that the folder does not have."""
         names = self.names()
         if name not in names:
             listed = ", ".join(names[:5]) + (f", ... ({len(names)} in all)" if len(names) > 5 else "")
@@ -106,11 +87,7 @@ class Project:
         return self.folder / name
 
     def home(self, name: str) -> Path:
-        """Return the folder of all data of a video.
-
-        Raises:
-            UserError: the video does not exist, or the folder is a link that leads out of the project.
-        """
+        """Return the folder of all data of a video; refuse a link that leads out of the project."""
         self.path(name)
         home = self.folder / HOME / name
         if not home.resolve().is_relative_to(self.folder):
@@ -118,11 +95,7 @@ class Project:
         return home
 
     def video(self, name: str) -> VideoReader:
-        """Return frames and sound of a video, opened once.
-
-        Raises:
-            UserError: the video cannot be opened.
-        """
+        """Return frames and sound of a video, opened once."""
         with self._mutex:
             if name not in self._videos:
                 self.home(name)  # checked first, since opening a video writes its index there

@@ -40,20 +40,11 @@ class Segmenter(Protocol):
     def predict(
         self,
         encoded: Any,
-        points: Sequence[tuple[float, float, bool]] = (),
+        points: Sequence[tuple[float, float, bool]] = (),  # x, y, True on the object
         box: Box | None = None,
-        mask: Mask | Probability | None = None,
+        mask: Mask | Probability | None = None,  # (H, W), prior
     ) -> list[Candidate]:
-        """Predict masks from prompts.
-
-        Args:
-            encoded: result of `encode`.
-            points: (x, y, positive).
-            box: around the object.
-            mask: prior, bool or 0 to 1.
-
-        Returns:
-            One or more candidates, the best first.
+        """Predict masks from prompts; one or more candidates, the best first.
 
         Raises:
             UserError: no positive point, no box and no mask.
@@ -62,21 +53,14 @@ class Segmenter(Protocol):
 
 @dataclass(frozen=True)
 class Affinity:
-    """Affinity of the cells of a frame to the memory of the propagator, for one object.
+    """Affinity of the cells of a frame to the memory of the propagator, for one object."""
 
-    Attributes:
-        evidence: (h, w), 0 to 1: affinity-weighted mean of the object's mask at the prototypes that a cell reads.
-        strongest: (h, w), 0 to 1: nearness of the nearest prototype.
-        entropy: (h, w), 0 to 1: of the affinity over the prototypes, 1 if all are equally near.
-        rival: (h, w) int: id of the object that the nearest prototype belongs to, 0 for background.
-        centres: (h, w, 2): x and y of the cell centres, in pixels of the video.
-    """
-
+    # (h, w), 0 to 1: affinity-weighted mean of the object's mask at the prototypes that a cell reads
     evidence: npt.NDArray[np.float32]
-    strongest: npt.NDArray[np.float32]
-    entropy: npt.NDArray[np.float32]
-    rival: npt.NDArray[np.int64]
-    centres: npt.NDArray[np.float32]
+    strongest: npt.NDArray[np.float32]  # (h, w), 0 to 1: nearness of the nearest prototype
+    entropy: npt.NDArray[np.float32]  # (h, w), 0 to 1: of the affinity over the prototypes, 1 if all are equally near
+    rival: npt.NDArray[np.int64]  # (h, w) int: id of the object that the nearest prototype belongs to, 0 for background
+    centres: npt.NDArray[np.float32]  # (h, w, 2): x and y of the cell centres, in pixels of the video
 
 
 class Step(NamedTuple):
@@ -93,14 +77,10 @@ class Propagator(Protocol):
         """Forget everything; `objects` are the ids (1 or more) that the next masks may contain."""
 
     def step(self, image: Image, masks: Mapping[int, Mask] | None = None) -> Step:
-        """Process the next frame.
+        """Process the next frame, (H, W, 3) uint8; all have one size.
 
-        Args:
-            image: (H, W, 3) uint8; all of one size.
-            masks: known masks of some objects in this frame, added to the memory. New objects may appear at any time.
-
-        Returns:
-            Probabilities of all objects known so far; for those in `masks` the given masks.
+        `masks` are known masks of some objects in this frame, added to the memory; new objects may appear at any time.
+        The result has the probabilities of all objects known so far; for those in `masks` the given masks.
 
         Raises:
             UserError: an id that was not passed to `reset`, or a mask of another size.

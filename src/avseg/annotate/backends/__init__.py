@@ -25,12 +25,7 @@ PROPAGATORS = {
 
 
 def backend_options(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Select the options of one backend from those of all.
-
-    Args:
-        name: the backend; the default one has no options.
-        options: of all backends; `weights` may map names of backends to paths, for example those of SAM and XMem.
-    """
+    """Select the options of one backend (none for the default one); `weights` may map names of backends to paths."""
     if name == "default":
         return {}
     weights = options.get("weights")
@@ -40,12 +35,9 @@ def backend_options(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def make_segmenter(name: str = "default", **options: Any) -> Segmenter:
-    """Build a segmenter.
+    """Build a segmenter: "default" (GrabCut: no weights, about 25 ms per click), "sam", "sam2" or "tiny" (for tests).
 
-    Args:
-        name: "default" (GrabCut: no weights, about 25 ms per click), "sam" or "sam2" (`weights`: a folder or hub name,
-            `device`), or "tiny" (random weights, for tests).
-        options: of the backend's constructor.
+    The options are those of the constructor: `weights` (a folder or hub name) and `device` for "sam" and "sam2".
 
     Raises:
         UserError: unknown name or option, missing package or weights.
@@ -55,12 +47,9 @@ def make_segmenter(name: str = "default", **options: Any) -> Segmenter:
 
 
 def make_propagator(name: str = "default", **options: Any) -> Propagator:
-    """Build a propagator.
+    """Build a propagator: "default" (optical flow and affinity, about 15 ms per frame), "xmem" or "tiny" (for tests).
 
-    Args:
-        name: "default" (optical flow and affinity: no weights, about 15 ms per frame), "xmem" (`weights`: the official
-            file, `device`, `short_side`), or "tiny" (random weights, for tests).
-        options: of the backend's constructor.
+    The options are those of the constructor: `weights` (the official file), `device` and `short_side` for "xmem".
 
     Raises:
         UserError: unknown name or option, missing package or weights.

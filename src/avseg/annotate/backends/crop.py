@@ -12,21 +12,13 @@ from avseg.annotate.protocols import Box, Image, Mask, Probability
 
 @dataclass(frozen=True)
 class Crop:
-    """A resampled region of an image.
+    """A resampled region of an image."""
 
-    Attributes:
-        image: (h, w, 3) uint8, the region at working size.
-        left: column of the region in the full image, in pixels.
-        top: row of the region in the full image.
-        width: width of the region in pixels of the full image.
-        height: height of the region in pixels of the full image.
-    """
-
-    image: Image
-    left: int
-    top: int
-    width: int
-    height: int
+    image: Image  # (h, w, 3) uint8, the region at working size
+    left: int  # column of the region in the full image, in pixels
+    top: int  # row of the region in the full image
+    width: int  # width of the region in pixels of the full image
+    height: int  # height of the region in pixels of the full image
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -68,15 +60,7 @@ class Crop:
         return full
 
     def subcrop(self, left: int, top: int, right: int, bottom: int, mask: Mask) -> tuple["Crop", Mask]:
-        """Cut a smaller crop out of this one, together with the same part of a mask.
-
-        Args:
-            left: first column, in pixels of this crop.
-            top: first row.
-            right: end of the columns, exclusive; clipped to the crop.
-            bottom: end of the rows, exclusive; clipped to the crop.
-            mask: (h, w).
-        """
+        """Cut a smaller crop, in pixels of this one, ends exclusive and clipped, and the same part of a mask (h, w)."""
         height, width = self.shape
         right, bottom = min(right, width), min(bottom, height)
         # borders between working pixels, in pixels of the full image
@@ -87,14 +71,10 @@ class Crop:
 
 
 def crop_image(image: Image, side: int, box: Box | None = None, margin: float = 0.0, min_side: int = 0) -> Crop:
-    """Crop an image around a box and resample it.
+    """Crop an image (H, W, 3) around a box (None for all of it) and resample it; sides in pixels.
 
-    Args:
-        image: (H, W, 3) uint8.
-        side: maximum of the crop's longer side, in pixels.
-        box: left, top, right, bottom in pixels; None for the full image.
-        margin: context around the box, as a share of its longer side.
-        min_side: minimum of the crop's longer side; smaller regions are enlarged.
+    A margin of context, as a share of the box's longer side, is added. The longer side of the crop is at most `side`
+    pixels; a smaller one than `min_side` is enlarged.
     """
     height, width = image.shape[:2]
     left, top, right, bottom = box or (0, 0, width, height)

@@ -15,20 +15,11 @@ _DIAGONAL = [0, 3, 5]
 def guided_upsample(
     small: Image, probability: Probability, large: Image, radius: int = 2, smoothness: float = 1e-3
 ) -> Probability:
-    """Upsample a map so that its edges follow those of the image.
+    """Upsample a map (h, w) from the small image to the large one, so that its edges follow those of the image.
 
     In each window of the small image the map is fitted as a linear function of colour. The coefficients are upsampled
-    and applied to the colours of the large image.
-
-    Args:
-        small: (h, w, 3) uint8.
-        probability: (h, w), 0 to 1.
-        large: (H, W, 3) uint8, the same image at full size.
-        radius: of the windows, in pixels of the small image.
-        smoothness: regularisation: colour variance (channels 0 to 1) below which a window counts as flat.
-
-    Returns:
-        (H, W), 0 to 1.
+    and applied to the colours of the large image. `radius` is that of the windows, in pixels of the small image;
+    colour variance (channels 0 to 1) below `smoothness` counts as flat. Returns (H, W), 0 to 1.
     """
     guide = np.asarray(small / 255, np.float32)
     slope, offset = _fit_windows(guide, probability.astype(np.float32), radius, smoothness)
@@ -42,11 +33,7 @@ def guided_upsample(
 
 
 def _fit_windows(guide: Map, target: Map, radius: int, smoothness: float) -> tuple[Map, Map]:
-    """Fit the target (h, w) as a linear function of colour in each window.
-
-    Returns:
-        slope (h, w, 3) and offset (h, w), averaged over the windows that contain a pixel.
-    """
+    """Fit the target (h, w) as a linear function of colour; return slope (h, w, 3) and offset (h, w), averaged."""
 
     def mean(values: Map) -> Map:
         return np.asarray(cv.blur(values, (2 * radius + 1, 2 * radius + 1), borderType=cv.BORDER_REFLECT))

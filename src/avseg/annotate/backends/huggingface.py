@@ -12,7 +12,7 @@ from avseg.utils.errors import UserError
 def load_model(
     backend: str, model_name: str, weights: str | Path | None, device: str | None
 ) -> tuple[Any, torch.device]:
-    """Load a model in eval mode; code that comes with the weights is never executed.
+    """Load a model of `transformers` in eval mode; code that comes with the weights is never executed.
 
     Args:
         backend: name of the backend, for messages.

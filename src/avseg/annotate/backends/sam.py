@@ -23,29 +23,15 @@ PRIOR_LOGITS = 10.0
 
 @dataclass(frozen=True)
 class Encoded:
-    """Embeddings of an image.
+    """Embeddings of an image."""
 
-    Attributes:
-        embeddings: in the form that the model takes back.
-        size: height and width of the image.
-        placed: height and width of the image in the model's square input; the rest is padding.
-    """
-
-    embeddings: Any
-    size: tuple[int, int]
-    placed: tuple[int, int]
+    embeddings: Any  # in the form that the model takes back
+    size: tuple[int, int]  # height and width of the image
+    placed: tuple[int, int]  # height and width of the image in the model's square input; the rest is padding
 
 
 class Sam:
-    """SAM; `weights` such as `facebook/sam-vit-base`.
-
-    Args:
-        weights: a folder with `config.json` and `model.safetensors`, or a hub name.
-        device: None for a GPU if there is one.
-
-    Raises:
-        UserError: see `huggingface.load_model`.
-    """
+    """SAM; `weights` is a folder, or a hub name such as `facebook/sam-vit-base`."""
 
     backend, model_name = "sam", "SamModel"
 
@@ -143,10 +129,7 @@ class Sam:
 
 
 class Sam2(Sam):
-    """SAM 2 (Ravi et al., 2024) for single frames, as `Sam`; `weights` such as `facebook/sam2-hiera-tiny`.
-
-    Images are stretched to the model's square, without padding.
-    """
+    """SAM 2 (Ravi et al., 2024) for single frames; images are stretched to the model's square, without padding."""
 
     backend, model_name = "sam2", "Sam2Model"
 

@@ -18,10 +18,7 @@ SHORT_SIDE = {"cpu": 240, "cuda": 480}  # a frame at 480 takes 2 seconds on two 
 class XMemPropagator:
     """Follow objects by XMem; new ones may enter in any frame.
 
-    Args:
-        network: XMem.
-        short_side: shorter side of the working size in pixels; None for 240 on the CPU and 480 (the paper's) on a GPU.
-        settings: capacity of the memory; None for the paper's.
+    The shorter side of the working size, in pixels, is 240 on the CPU and 480 (the paper's) on a GPU by default.
     """
 
     def __init__(self, network: XMem, short_side: int | None = None, settings: MemorySettings | None = None) -> None:
@@ -78,12 +75,7 @@ class XMemPropagator:
 def load_xmem_propagator(
     weights: str | Path | None = None, device: str | None = None, short_side: int | None = None
 ) -> XMemPropagator:
-    """Build XMem from the official weights.
-
-    Args:
-        weights: `XMem.pth`.
-        device: None for a GPU if there is one.
-        short_side: see `XMemPropagator`.
+    """Build XMem from the official weights, `XMem.pth`; `device` None is a GPU if there is one.
 
     Raises:
         UserError: no weights given, no such file, or not XMem.

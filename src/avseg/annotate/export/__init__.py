@@ -26,11 +26,7 @@ __all__ = ["FORMATS", "export", "missing_masks"]
 
 
 def missing_masks(document: Document, format: str) -> str:
-    """Report the frames in which an object sounds but has no mask, if the format has masks.
-
-    Returns:
-        "39 of 117 frames have no mask yet", or an empty string.
-    """
+    """Report sounding frames without a mask, as "39 of 117 frames have no mask yet"; "" for formats without masks."""
     frames, masks = 0, 0
     for segment in document.snapshot()["segments"]:
         if segment["status"] != REJECTED:
@@ -50,18 +46,15 @@ def export(
     overwrite: bool = False,
     **options: object,
 ) -> Path:
-    """Write the annotations of a video; rejected segments are left out and listed in `provenance.json`.
+    """Write the annotations of a video to a folder; rejected segments are left out and listed in `provenance.json`.
 
     Args:
         document: the annotations.
-        video: the video.
+        video: the annotated video.
         format: "lu_avs", "avsbench", "coco", "png", "csv" or "eaf"; see the modules of this package.
         out: the folder to write.
         overwrite: replace an earlier export of this video as soon as the new one is complete.
         options: of the format: `split` ("lu_avs", "avsbench"), `setting` ("avsbench"), `pictures` ("coco", "png").
-
-    Returns:
-        The folder.
 
     Raises:
         UserError: unknown format or option, a folder that is not empty, nothing to export, a full disk.

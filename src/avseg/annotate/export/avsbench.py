@@ -27,12 +27,8 @@ _BLACK_WHITE = [0] * 765 + [255] * 3  # palette of the released MS3 masks: index
 def write(folder: Path, source: ExportSource, *, setting: str = "ms3", split: str = "train") -> None:
     """Write the video as consecutive clips; the last one ends with the last second, so it may overlap.
 
-    Args:
-        folder: an empty one.
-        source: the annotations.
-        setting: "ms3", clips of 5 seconds with binary masks; "avss", clips of 10 seconds (5 if the video is shorter)
-            with a class per label; smaller masks are drawn over larger ones.
-        split: "train", "val" or "test".
+    "ms3" has clips of 5 seconds with binary masks; "avss" has clips of 10 seconds (5 if the video is shorter) with a
+    class per label; smaller masks are drawn over larger ones.
 
     Raises:
         UserError: unknown setting or split; a video of less than 5 seconds; more than 255 labels.

@@ -16,16 +16,11 @@ _TRACK_COLUMNS = {"segmentation": "segmentations", "bbox": "bboxes", "area": "ar
 
 
 def write(folder: Path, source: ExportSource, *, pictures: bool = False) -> None:
-    """Write both files; boxes are [left, top, width, height].
+    """Write both files, and optionally the frames to `JPEGImages/`; boxes are [left, top, width, height].
 
     `instances.json` lists every frame of the video (id = frame + 1, `frame`), and an annotation for each non-empty
     mask. `youtube_vis.json` has an annotation for each object, whose `segmentations`, `bboxes` and `areas` run over all
     frames, None without a mask; `segments` lists when it sounds.
-
-    Args:
-        folder: an empty one.
-        source: the annotations.
-        pictures: also write the frames to `JPEGImages/`.
     """
     categories = [{"id": index, "name": label} for index, label in enumerate(source.labels, 1)]
     with (folder / "instances.json").open("w", encoding="utf-8") as file:

@@ -13,11 +13,7 @@ from avseg.utils.files import replace_folder
 def export_folder(out: Path, overwrite: bool, video: Path) -> Iterator[Path]:
     """Yield an empty folder to fill; `out` does not change before it is complete.
 
-    Args:
-        out: the destination.
-        overwrite: replace an earlier export of the video, never anything else; without it `out` must be empty or
-            missing.
-        video: the exported one.
+    With `overwrite` an earlier export of the video is replaced, never anything else.
 
     Raises:
         UserError: `out` is a file, or is not empty and may not be replaced.

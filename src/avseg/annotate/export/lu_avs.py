@@ -27,15 +27,9 @@ from avseg.utils.errors import UserError
 def write(
     folder: Path, source: ExportSource, *, split: str = "train", label_ids: Mapping[str, int] | None = None
 ) -> None:
-    """Write a release of one video.
+    """Write a release of one video; labels that are not in `label_ids` get `label_id`.
 
     In addition to the official fields, each annotation lists its `objects`, so that an import restores them.
-
-    Args:
-        folder: an empty one.
-        source: the annotations.
-        split: "train", "val" or "test".
-        label_ids: ids of the labels, such as those of the data set; others get `label_id`.
 
     Raises:
         UserError: unknown split, or two labels that LU-AVS cannot distinguish.
@@ -76,11 +70,7 @@ def label_id(label: str) -> int:
 
 
 def _folder_labels(source: ExportSource) -> dict[str, str]:
-    """Replace "/" in labels, which folder names cannot contain.
-
-    Raises:
-        UserError: two labels would share their folders.
-    """
+    """Replace "/" in labels, which folder names cannot contain; refuse two labels that would share their folders."""
     names: dict[str, str] = {}
     label_of_folder: dict[str, str] = {}
     for label in source.labels:
@@ -116,13 +106,7 @@ def _write_masks(folder: Path, source: ExportSource, segments: Sequence[Segment]
 
 
 class MaskFile:
-    """A `.npy` file of masks, written one at a time; empty masks take no disk space.
-
-    Args:
-        path: of the file.
-        length: number of masks.
-        size: height and width.
-    """
+    """A `.npy` file of `length` masks (H, W), written one at a time; empty masks take no disk space."""
 
     def __init__(self, path: Path, length: int, size: tuple[int, int]) -> None:
         self.file = path.open("wb")

@@ -12,12 +12,7 @@ from avseg.utils.errors import UserError
 def write(folder: Path, source: ExportSource, *, pictures: bool = False) -> None:
     """Write `Annotations/{video}/{frame:05d}.png` for every frame of the video, including silent ones.
 
-    Where masks overlap, the smaller one is drawn over the larger one.
-
-    Args:
-        folder: an empty one.
-        source: the annotations.
-        pictures: also write the frames, `JPEGImages/{video}/{frame:05d}.jpg`.
+    Where masks overlap, the smaller one is drawn over the larger one. With `pictures` the frames are written, too.
 
     Raises:
         UserError: an object with an id above 255.

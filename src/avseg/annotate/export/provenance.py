@@ -10,13 +10,7 @@ _MASK_FIELDS = ("source", "accepted", "stale", "points", "box", "score", "terms"
 
 
 def write_provenance(path: Path, source: ExportSource, format: str) -> None:
-    """Write `provenance.json`: the video, objects and segments, and one line per mask.
-
-    Args:
-        path: of the file.
-        source: the exported annotations.
-        format: of the export.
-    """
+    """Write `provenance.json`: the video, objects and segments, and one line per mask."""
     video = source.video
     document: dict[str, object] = {**source.document.snapshot()}
     del document["frames"]  # as rows below

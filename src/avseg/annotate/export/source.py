@@ -17,18 +17,6 @@ REJECTED = "rejected"
 class ExportSource:
     """The annotations of all segments but the rejected ones.
 
-    Args:
-        document: the annotations.
-        video: the video.
-
-    Attributes:
-        video_id: name of the video without suffix.
-        segments: in order of time.
-        rejected: segments that are left out.
-        objects: those with a segment, by id in ascending order.
-        labels: of the exported objects, in alphabetical order.
-        size: height and width of the video.
-
     Raises:
         UserError: without segments, or with one that ends after the video.
     """
@@ -36,8 +24,8 @@ class ExportSource:
     def __init__(self, document: Document, video: VideoReader) -> None:
         self.document, self.video = document, video
         self.video_id, self.size = video.path.stem, (video.height, video.width)
-        self.segments: list[Segment] = []
-        self.rejected: list[Segment] = []
+        self.segments: list[Segment] = []  # in order of time
+        self.rejected: list[Segment] = []  # left out
         for segment in sorted(document.segments.values(), key=lambda span: (span.start, span.end, span.id)):
             (self.rejected if segment.status == REJECTED else self.segments).append(segment)
         if not self.segments:
@@ -48,7 +36,7 @@ class ExportSource:
                 raise UserError(
                     f"{video.path.name}: segment {segment.start}-{segment.end} is not within the {video.frames} frames"
                 )
-        self.objects: dict[int, Object] = {}
+        self.objects: dict[int, Object] = {}  # those with a segment, by id in ascending order
         for segment in sorted(self.segments, key=lambda span: span.object_id):
             self.objects[segment.object_id] = document.objects[segment.object_id]
         self.labels = sorted({item.label for item in self.objects.values()})
@@ -70,11 +58,7 @@ class ExportSource:
         return list(map(int, np.flatnonzero(sounding)))
 
     def mask(self, object_id: int, frame: int) -> Mask:
-        """Return the mask (H, W) of an object; empty if nothing is marked.
-
-        Raises:
-            UserError: the mask has another size than the video.
-        """
+        """Return the mask (H, W) of an object, empty if nothing is marked; one of another size is an error."""
         mask = self.document.mask(object_id, frame)
         self._has_pixels[object_id, frame] = mask is not None and bool(mask.any())
         if mask is None:

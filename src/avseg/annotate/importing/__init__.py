@@ -15,16 +15,9 @@ __all__ = ["FORMATS", "Imported", "import_"]
 
 
 def import_(document: Document, video: VideoReader, format: str, source: Path | str) -> Imported:
-    """Add the annotations that a data set has for a video; existing ones stay.
+    """Add the annotations that a data set, "lu_avs" or "avsbench", has for a video; existing ones stay.
 
-    Args:
-        document: the annotations.
-        video: the video; the data set is searched for its file name without suffix.
-        format: "lu_avs" or "avsbench".
-        source: root of the data set.
-
-    Returns:
-        How much was added.
+    `source` is the root of the data set, which is searched for the video's file name without suffix.
 
     Raises:
         UserError: unknown format, no such folder, the video is missing in it or another one; damaged files.

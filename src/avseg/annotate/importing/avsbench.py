@@ -23,11 +23,7 @@ UNNAMED = "sounding"
 
 
 def read(writer: DocumentWriter, root: Path) -> None:
-    """Add the annotations of a video's clips.
-
-    Raises:
-        UserError: see `avseg.annotate.importing.import_`.
-    """
+    """Add the annotations of a video's clips."""
     layout = _find_layout(root)
     video = writer.video
     frame_of_second = official_frames(video.index.video)

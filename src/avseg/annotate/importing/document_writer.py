@@ -19,15 +19,7 @@ class Imported:
 
 
 class DocumentWriter:
-    """A document to add to.
-
-    Args:
-        document: the annotations.
-        video: the video.
-
-    Attributes:
-        imported: how much was added so far.
-    """
+    """Adds to the document of a video, and counts in `imported` how much was added."""
 
     def __init__(self, document: Document, video: VideoReader) -> None:
         self.document, self.video = document, video

@@ -42,11 +42,7 @@ class ObjectRow(NamedTuple):
 
 
 def read(writer: DocumentWriter, root: Path) -> None:
-    """Add the annotations of a video.
-
-    Raises:
-        UserError: see `avseg.annotate.importing.import_`.
-    """
+    """Add the annotations of a video, after a check that the release has the same video."""
     release = read_release(root, skip_missing=True)
     video = release.videos.get(writer.video_id)
     if video is None:

@@ -93,16 +93,13 @@ def run_plan(
     make_session: Callable[[str], Session],
     report: Callable[[str], None] = lambda _: None,
 ) -> int:
-    """Run the steps of a plan that have not been run yet.
+    """Run the steps of a plan that have not been run yet, and return their number.
 
     Args:
         path: the yaml file.
         project: the folder of videos.
         make_session: returns the session of a video by its name.
         report: called with one line per step.
-
-    Returns:
-        The number of steps that were run.
 
     Raises:
         UserError: names the step, its line and what is wrong; earlier steps stay done.

@@ -32,11 +32,7 @@ class _Verb:
 
 
 def check_keys(verb: str, values: Any) -> None:
-    """Check that a step has the required keys and no unknown ones; values are checked once the video is known.
-
-    Raises:
-        UserError: names the key and what is allowed.
-    """
+    """Check that a step has the required keys and no unknown ones; values are checked once the video is known."""
     if values is None:
         values = {}
     if not isinstance(values, dict):
@@ -62,14 +58,7 @@ def check_keys(verb: str, values: Any) -> None:
 def run_step(session: Session, verb: str, values: Json, repeated: bool = False) -> str:
     """Run a step and return a summary of its result, empty if there is nothing to report.
 
-    Args:
-        session: of the video.
-        verb: what to do.
-        values: its arguments.
-        repeated: True if an interrupted run has begun this step; an export may then overwrite what it has left.
-
-    Raises:
-        UserError: the step cannot be done.
+    `repeated` is True if an interrupted run has begun this step; an export may then overwrite what it has left.
     """
     if verb == "export" and repeated:  # every other verb is undone or safe to repeat
         values = {"overwrite": True, **values}

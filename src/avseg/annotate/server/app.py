@@ -27,11 +27,11 @@ def create_app(
     hosts: Iterable[str] = (),
     **options: Any,
 ) -> FastAPI:
-    """Build the application.
+    """Build the application; every request must carry the token.
 
     Args:
         project: the folder of videos.
-        token: secret that every request must carry.
+        token: secret of the address.
         backend: draws masks from points, and propagates them if it can (see `backends`).
         propagator: propagates masks; None for `backend`.
         hosts: further host names of the server; those of the loopback are always allowed.

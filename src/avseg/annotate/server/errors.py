@@ -15,11 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 class VersionConflict(Exception):
-    """An edit was refused, and the page's version of the document is out of date.
-
-    Attributes:
-        version: the current one.
-    """
+    """An edit was refused, and the page's version of the document is out of date; `version` is the current one."""
 
     def __init__(self, version: int, message: str) -> None:
         super().__init__(message)
@@ -27,13 +23,7 @@ class VersionConflict(Exception):
 
 
 def error_response(status: int, message: str, **values: object) -> Response:
-    """Build a one-line error response.
-
-    Args:
-        status: HTTP status.
-        message: the reason; line breaks become spaces.
-        values: further values of the JSON object.
-    """
+    """Build a one-line error response; line breaks become spaces, and `values` are added to the JSON object."""
     line = " ".join(message.split())[:_MAX_LENGTH]
     # ASCII: a message may quote half of a surrogate pair, which UTF-8 cannot encode
     body = json.dumps({"error": line, **values}, ensure_ascii=True).encode("ascii")

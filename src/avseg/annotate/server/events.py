@@ -19,12 +19,7 @@ class EventHub:
         self._closed = False
 
     def publish(self, event: str, **values: object) -> None:
-        """Send an event to all tabs.
-
-        Args:
-            event: "changed", "progress", "finished", ...
-            values: plain values.
-        """
+        """Send an event ("changed", "progress", "finished", ...) with plain values to all tabs."""
         self._send({"kind": event, **values})
 
     def close(self) -> None:
@@ -35,9 +30,8 @@ class EventHub:
     async def stream(self, version: Callable[[], int] = int) -> AsyncIterator[str]:
         """Yield the events of one tab in the format of an event stream.
 
-        Args:
-            version: returns the document's version. It is the first event, because the document may have changed after
-                the tab has loaded it and before it is connected.
+        The first event is the document's version, because the document may have changed after the tab has loaded it and
+        before it is connected.
         """
         queue: Queue = asyncio.Queue(_MAX_BACKLOG)
         self._tabs[queue] = asyncio.get_running_loop()

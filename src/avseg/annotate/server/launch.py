@@ -29,25 +29,15 @@ _MAX_PORTS = 20  # tried from the requested one on
 def serve(
     project: Project | Path | str,
     *,
-    host: str = HOST,
-    port: int = PORT,
+    host: str = HOST,  # any but the loopback admits others on the network who know the token
+    port: int = PORT,  # 0 = any free one; if it is in use, the next free one is taken
     backend: str = "default",
     propagator: str | None = None,
-    video: str | None = None,
+    video: str | None = None,  # opened first
     open_browser: bool = False,
     **options: Any,
 ) -> None:
     """Run the application until it is interrupted; print its address, which includes the token.
-
-    Args:
-        project: the folder of videos.
-        host: address to listen on; any but the loopback admits others on the network who know the token.
-        port: 0 = any free one; if it is in use, the next free one is taken.
-        backend: see `create_app`.
-        propagator: see `create_app`.
-        video: opened first.
-        open_browser: whether to open the address in a browser.
-        options: of the backends.
 
     Raises:
         UserError: see `create_app`; or there is not any free port.

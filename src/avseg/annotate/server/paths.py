@@ -9,11 +9,7 @@ _MAX_DEPTH = 16
 
 
 def resolve_inside(folder: Path, text: str) -> Path:
-    """Resolve a path inside a folder.
-
-    Args:
-        folder: of the project.
-        text: relative path, as the page sent it.
+    """Resolve a relative path, as the page sent it, inside the project's folder.
 
     Raises:
         UserError: it is absolute, leaves the folder by `..` or a link, or enters the tool's own folder.

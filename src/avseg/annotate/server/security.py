@@ -34,12 +34,8 @@ _RESPONSE_HEADERS = {
 class SecurityMiddleware:
     """ASGI middleware for Host, Origin, token, body size and response headers.
 
-    Args:
-        app: the protected application.
-        token: the secret of the address.
-        hosts: names and addresses of the server, without port. If one of them is not the loopback, any numeric address
-            is allowed too: only names can be rebound.
-        body_limit: bytes.
+    `hosts` are names and addresses of the server, without port. If one of them is not the loopback, any numeric address
+    is allowed too: only names can be rebound.
     """
 
     def __init__(self, app: ASGIApp, token: str, hosts: Iterable[str] = LOOPBACK, body_limit: int = BODY_LIMIT) -> None:

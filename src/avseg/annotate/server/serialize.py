@@ -49,10 +49,7 @@ def touched_ranges(changes: list[Change]) -> dict[int, tuple[int, int]]:
 def frame_masks(document: Document, frame: int, prior_of: Callable[[str], RLE | None]) -> Json:
     """Serialise all masks of one frame, with their prompts and provenance.
 
-    Args:
-        document: of the video.
-        frame: index.
-        prior_of: returns the propagated mask by the counts of the refined one, None if it is not known.
+    `prior_of` returns the propagated mask by the counts of the refined one, None if it is not known.
     """
     rows = []
     for object_id in document.objects:

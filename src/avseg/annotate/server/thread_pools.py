@@ -17,15 +17,12 @@ class ThreadPools:
     """Pools that are awaited like functions: `await pools.edit(function)`.
 
     A propagation runs in a thread of its session and does not block any of these.
-
-    Attributes:
-        edit: one thread, so that edits never overlap; also for reading what edits change.
-        decode: for frames and masks.
-        slow: for whole files: indexing, sound, export.
     """
 
     def __init__(self) -> None:
-        self.edit, self.decode, self.slow = _Pool(1, "edit"), _Pool(2, "decode"), _Pool(2, "slow")
+        self.edit = _Pool(1, "edit")  # one thread, so that edits never overlap; also for reading what edits change
+        self.decode = _Pool(2, "decode")  # frames and masks
+        self.slow = _Pool(2, "slow")  # whole files: indexing, sound, export
 
     def close(self) -> None:
         """Wait for running functions and drop waiting ones."""

@@ -26,28 +26,17 @@ from avseg.utils.hashing import file_stamp
 
 
 class OpenVideo:
-    """One open video.
-
-    Attributes:
-        name: of its file.
-        reader: its frames.
-        sound: its sound track.
-        document: its annotation.
-        session: the models at work on it.
-        recorder: remembers what refined masks were drawn from.
-        hub: the tabs that show it.
-        tag: differs between files, so that a browser may cache frames.
-    """
+    """One open video with its sound, annotation, models and connected tabs."""
 
     def __init__(
         self, name: str, reader: VideoReader, document: Document, segmenter: Segmenter, propagator: Propagator
     ) -> None:
         self.name, self.reader, self.document = name, reader, document
         self.sound = Sound(reader.path)
-        self.recorder = PriorRecorder(segmenter)
+        self.recorder = PriorRecorder(segmenter)  # remembers what refined masks were drawn from
         self.hub = EventHub()
         size, modified = file_stamp(reader.path)
-        self.tag = f"{size:x}-{modified:x}"
+        self.tag = f"{size:x}-{modified:x}"  # differs between files, so that a browser may cache frames
         self.session = Session(document, reader, self.recorder, propagator, on_event=self.hub.publish)
         self._author = threading.local()  # changes are published in the thread that makes them
         document.subscribe(self._publish_change)
@@ -94,11 +83,7 @@ class OpenVideo:
 class Workspace:
     """All videos of a project, opened on demand.
 
-    Args:
-        project: the folder.
-        segmenter: backend that draws masks; the default one if it only propagates.
-        propagator: backend that propagates masks; the default one if it only draws.
-        options: of the backends.
+    A backend that only draws or only propagates is combined with the default one for the other role.
     """
 
     def __init__(self, project: Project, segmenter: str, propagator: str, options: Mapping[str, Any]) -> None:
@@ -115,11 +100,7 @@ class Workspace:
         self._lock = threading.RLock()  # two tabs may open a video at once
 
     def video_name(self, key: str) -> str:
-        """Return the name of the video with a key.
-
-        Raises:
-            HTTPException: there is not any.
-        """
+        """Return the name of the video with a key, or respond with 404."""
         for name in self.project.names():
             if video_key(name) == key:
                 return name
@@ -137,11 +118,7 @@ class Workspace:
             return self._videos[key]
 
     def opened(self, key: str) -> OpenVideo:
-        """Return a video that is open.
-
-        Raises:
-            HTTPException: it is not.
-        """
+        """Return a video that is open, or respond with 404 (unknown) or 409 (not open)."""
         video = self._videos.get(key)
         if video is None:
             self.video_name(key)  # 404 for an unknown video

@@ -25,12 +25,7 @@ def colour_bins(image: Image) -> npt.NDArray[np.int32]:
 
 
 def colour_histogram(bins: npt.NDArray[np.int32], weight: Map) -> Histogram:
-    """Compute the weighted, smoothed share of each colour, (prod(BINS),); every share is positive.
-
-    Args:
-        bins: (h, w), see `colour_bins`.
-        weight: (h, w), of each pixel.
-    """
+    """Compute the weighted (h, w), smoothed share of each colour, (prod(BINS),); every share is positive."""
     counts = np.bincount(bins.ravel(), weight.ravel(), minlength=int(np.prod(BINS)))
     smooth = ndimage.gaussian_filter(counts.reshape(BINS), (0.8, 0.7, 0.7), truncate=2.0).ravel()
     return np.asarray((smooth + 1e-3) / (smooth.sum() + 1e-3 * len(smooth)), np.float32)

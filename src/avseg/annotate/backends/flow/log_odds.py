@@ -18,17 +18,9 @@ MIN_COLOUR_RATIO = 2.0  # log ratio by which a colour must be more frequent on a
 
 
 def pixel_log_odds(obj: TrackedObject, prior: Map, rivals: Map, bins: Bins, recalled: tuple[Readout, Mask]) -> Map:
-    """Compute the log-odds of an object per pixel.
+    """Compute the log-odds of an object per pixel, (h, w).
 
-    Args:
-        obj: the object.
-        prior: (h, w), its last probability, warped to this frame.
-        rivals: (h, w), the maximum of the warped probabilities of all other objects.
-        bins: (h, w), colours of the pixels (see `colour_histogram.colour_bins`).
-        recalled: of `TrackedObject.recall`.
-
-    Returns:
-        (h, w)
+    `prior` (h, w) is its last probability, warped to this frame, `rivals` the maximum of those of all other objects.
     """
     appearance, inside = obj.appearance, prior > 0.5
     if appearance is None:

@@ -26,17 +26,11 @@ class Position(NamedTuple):
 
 
 class MemoryFrame(NamedTuple):
-    """Cells of one frame.
+    """Cells of one frame."""
 
-    Attributes:
-        feature: (n, 6), see `cell_features`.
-        share: (n,), how much of each cell the object covers, 0 to 1.
-        label: (n,), the id of the object that covers most of each cell, 0 for background.
-    """
-
-    feature: Map
-    share: Map
-    label: npt.NDArray[np.int64]
+    feature: Map  # (n, 6), see `cell_features`
+    share: Map  # (n,), how much of each cell the object covers, 0 to 1
+    label: npt.NDArray[np.int64]  # (n,), the id of the object that covers most of each cell, 0 for background
 
 
 class Readout(NamedTuple):

@@ -24,11 +24,7 @@ CELLS = 40  # along the longer side
 
 
 class FlowAffinity:
-    """Propagator by optical flow and affinity.
-
-    Args:
-        side: longer side of the working size in pixels; frames of less than half of it are enlarged.
-    """
+    """Propagator at a working size of `side` pixels (longer side); frames of less than half of it are enlarged."""
 
     def __init__(self, side: int = 320) -> None:
         if side < 16:

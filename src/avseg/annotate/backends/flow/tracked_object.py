@@ -27,25 +27,16 @@ class Appearance(NamedTuple):
 
 @dataclass
 class TrackedObject:
-    """An object that is followed through the video.
+    """An object that is followed through the video."""
 
-    Attributes:
-        probability: (h, w) in the last frame.
-        memory: cells of accepted frames.
-        appearance: None until an accepted frame shows the object.
-    """
-
-    probability: Map
-    memory: list[MemoryFrame] = field(default_factory=list)
-    appearance: Appearance | None = None
+    probability: Map  # (h, w) in the last frame
+    memory: list[MemoryFrame] = field(default_factory=list)  # cells of accepted frames
+    appearance: Appearance | None = None  # None until an accepted frame shows the object
 
     def memorise(self, descriptors: Map, bins: npt.NDArray[np.int32], label: npt.NDArray[np.int64]) -> None:
         """Add the current frame, whose `probability` is an accepted mask, to the memory.
 
-        Args:
-            descriptors: of the frame's cells, see `memory.describe_cells`.
-            bins: (h, w), colours of the pixels, see `colour_histogram.colour_bins`.
-            label: (rows, columns), the id that covers most of each cell.
+        `bins` (h, w) are the colours of the pixels, `label` (rows, columns) is the id that covers most of each cell.
         """
         share = cell_shares(self.probability, descriptors.shape[:2])
         nearby, position = neighbourhood(share)
@@ -63,15 +54,7 @@ class TrackedObject:
         self.appearance = Appearance(colours, background, area)
 
     def recall(self, prior: Map, descriptors: Map) -> tuple[Readout, Mask]:
-        """Read the memory for the cells around a warped mask.
-
-        Args:
-            prior: (h, w), the warped probability.
-            descriptors: of the frame's cells.
-
-        Returns:
-            The readout of n cells, and which cells of the grid (rows, columns) these are.
-        """
+        """Read the memory for the n cells around a warped mask (h, w); also return these cells, (rows, columns)."""
         nearby, position = neighbourhood(cell_shares(prior, descriptors.shape[:2]))
         if position is None:
             position = Position(descriptors.shape[1] / 2, descriptors.shape[0] / 2, float(max(descriptors.shape)))
@@ -88,13 +71,9 @@ def cell_shares(probability: Map, grid: Sequence[int]) -> Map:
 
 
 def neighbourhood(share: Map) -> tuple[Mask, Position | None]:
-    """Select the cells in and around an object.
+    """Select the cells in and around an object that covers a share of each cell (rows, columns), and its position.
 
-    Args:
-        share: (rows, columns), how much of each cell the object covers.
-
-    Returns:
-        The cells, and the object's position; all cells and None if it is not visible.
+    An object that is not visible has all cells and no position.
     """
     total = float(share.sum())
     rows, columns = np.flatnonzero(share.max(1) > 0.3), np.flatnonzero(share.max(0) > 0.3)

@@ -1,7 +1,4 @@
-"""Grow a region from a click: superpixels join in the order of their path cost from the click.
-
-Among all regions on the way, those with the strongest borders are objects or parts of objects.
-"""
+"""Grow a region from a click: superpixels join in the order of their path cost from the click."""
 
 from collections.abc import Sequence
 
@@ -25,15 +22,9 @@ Region = tuple[Members, float]  # with the score of its border
 
 
 def grow_regions(superpixels: Superpixels, positive: Pixels, negative: Pixels) -> list[tuple[Mask, float]]:
-    """Grow regions around points.
+    """Grow regions around pixels on the object (at least one) and off it.
 
-    Args:
-        superpixels: of the image.
-        positive: pixels on the object, at least one.
-        negative: pixels off the object.
-
-    Returns:
-        Up to three distinct masks (h, w) with scores 0 to 1 (border strength), best first.
+    Returns up to three distinct masks (h, w) with scores 0 to 1 (border strength), best first.
     """
     inside, outside = _superpixels_at(superpixels, positive), _superpixels_at(superpixels, negative)
     costs = superpixels.path_costs()

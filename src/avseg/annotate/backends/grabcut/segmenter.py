@@ -44,13 +44,10 @@ class _Region(NamedTuple):
 
 
 class GrabCut:
-    """Separate an object's colours from those around it.
+    """Separate an object's colours from those around it, at a working size of `side` pixels (longer side).
 
     A single click first grows a region (see `region_growing`); a box or a prior mask gives the location. Colour models
     inside and outside are then fitted, and the best border between them is found.
-
-    Args:
-        side: longer side of the working size in pixels.
     """
 
     def __init__(self, side: int = 160) -> None:
@@ -225,13 +222,7 @@ def _first_below(regions: list[Mask], max_pixels: float) -> Mask:
 
 
 def _border_band(likely: Probability, outward: float, inward: float) -> Trimap:
-    """Build a trimap that is uncertain in a band around the border of a map of the crop.
-
-    Args:
-        likely: (h, w), 0 to 1.
-        outward: width of the band outside the object, in square roots of its area.
-        inward: width of the band inside the object.
-    """
+    """Build a trimap, uncertain around the border of a map (h, w); widths in square roots of the object's area."""
     inside = (likely > 0.5).astype(np.uint8)
     length = np.sqrt(inside.sum())
     trimap: Trimap = np.where(inside, cv.GC_PR_FGD, cv.GC_PR_BGD).astype(np.uint8)

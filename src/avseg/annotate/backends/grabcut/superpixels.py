@@ -16,23 +16,14 @@ LAB_WEIGHTS = (0.6, 1.3, 1.3)  # lightness varies within an object
 
 @dataclass(frozen=True)
 class Superpixels:
-    """The n superpixels of an image.
+    """The n superpixels of an image."""
 
-    Attributes:
-        label: (h, w) int32, 0 to n - 1.
-        size: (n,) pixels.
-        step: (n, n) mean colour difference across the common border, 0 without one.
-        border: (n, n) length of the common border in pixels.
-        edge: (n,) pixels on the border of the crop.
-        open: (n,) those of them where the full image continues.
-    """
-
-    label: npt.NDArray[np.int32]
-    size: npt.NDArray[np.int64]
-    step: npt.NDArray[np.float64]
-    border: npt.NDArray[np.float64]
-    edge: npt.NDArray[np.int64]
-    open: npt.NDArray[np.int64]
+    label: npt.NDArray[np.int32]  # (h, w) int32, 0 to n - 1
+    size: npt.NDArray[np.int64]  # (n,) pixels
+    step: npt.NDArray[np.float64]  # (n, n) mean colour difference across the common border, 0 without one
+    border: npt.NDArray[np.float64]  # (n, n) length of the common border in pixels
+    edge: npt.NDArray[np.int64]  # (n,) pixels on the border of the crop
+    open: npt.NDArray[np.int64]  # (n,) those of them where the full image continues
 
     def path_costs(self) -> csr_matrix:
         """Compute the cost of going from superpixel to superpixel, (n, n): low over shading, high over edges."""
@@ -48,12 +39,7 @@ class Superpixels:
 def split_superpixels(
     image: Image, continues: tuple[bool, bool, bool, bool] = (False, False, False, False)
 ) -> Superpixels:
-    """Split a small image by the watershed of its colours.
-
-    Args:
-        image: (h, w, 3) uint8.
-        continues: whether the full image continues beyond the top, bottom, left and right.
-    """
+    """Split a small image (h, w, 3) by the watershed of its colours; `continues` is that of `Crop.continues`."""
     smooth = cv.medianBlur(image, 3)
     lab = cv.GaussianBlur(cv.cvtColor(smooth, cv.COLOR_RGB2LAB), (0, 0), 0.7)
     label = cv.watershed(smooth, _seeds(lab))

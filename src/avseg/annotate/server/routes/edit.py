@@ -24,18 +24,12 @@ class Editor:
 
     async def run(
         self,
-        body: schemas.Edit,
+        body: schemas.Edit,  # with the version of the document that the tab knows
         make_changes: Callable[[], list[Change]],
-        frame: int | None = None,
-        direction: str | None = None,
+        frame: int | None = None,  # its masks are part of the response
+        direction: str | None = None,  # "undo" or "redo", if the response is to name the step
     ) -> JSONResponse:
         """Make changes in the edit thread and respond with what is different now.
-
-        Args:
-            body: with the version of the document that the tab knows.
-            make_changes: edits the document.
-            frame: its masks are part of the response.
-            direction: "undo" or "redo", if the response is to name the step.
 
         Raises:
             VersionConflict: the change was refused, and the tab does not know the latest version.
