@@ -52,11 +52,7 @@ class Clip:
 
 
 def collate_clips(clips: Sequence[Clip]) -> Clip:
-    """Join batches of clips of equal T, H and W into one batch, in order.
-
-    Args:
-        clips: at least one batch; all of them have the same names of controls.
-    """
+    """Join at least one batch of clips of equal T, H and W, with the same control names, into one batch, in order."""
     if len(clips) == 1:
         return clips[0]  # no copy
     video_ids: list[str] = []

@@ -28,10 +28,6 @@ class WithControls(Dataset[Clip]):
       its waveform are shuffled instead. A clip of one second keeps its order.
 
     All of them depend on the seed and the clip's index alone, not on batches, order or workers.
-
-    Args:
-        dataset: the clips.
-        seed: of noise, choice and order.
     """
 
     def __init__(self, dataset: ClipDataset, seed: int = 123) -> None:
@@ -50,14 +46,9 @@ class WithControls(Dataset[Clip]):
         return clip
 
     def sounds(self, index: int, original: Tensor) -> dict[str, Tensor]:
-        """Compute the control sounds of a clip.
+        """Compute the control sounds by name, shaped like the sound of the clip: (T, *shape) or (*shape).
 
-        Args:
-            index: of the clip.
-            original: its sound, (T, *shape) or (*shape).
-
-        Returns:
-            Control name to a tensor shaped like `original`; the padding of AVSS stays zero.
+        The padding of AVSS stays zero.
         """
         count = self.dataset.seconds(index) * self.dataset.frontend.sample_rate  # samples
         noise = self._generator(index, "noise").standard_normal(count) * NOISE_LEVEL

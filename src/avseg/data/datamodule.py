@@ -41,18 +41,6 @@ class ClipDataModule(pl.LightningDataModule, ABC):
     depends on the seed and the epoch alone, so that a resumed run sees what an uninterrupted one sees. Validation and
     test clips are divided among the processes without repetition.
 
-    Args:
-        root: the folder of the data set.
-        frontend: turns sound into the input of the model; None for a model without sound.
-        batch_size: clips per step over all processes.
-        num_workers: reading processes per training process; None for one less than the processors, at most 4.
-        seed: of the training order and of the controls.
-        controls: True if test clips carry control sounds, see `WithControls`.
-
-    Attributes:
-        setting: properties of the data set.
-        test_split: the split of `test_dataloader`.
-
     Raises:
         UserError: a batch size or number of workers that is too small.
     """
@@ -62,12 +50,12 @@ class ClipDataModule(pl.LightningDataModule, ABC):
     def __init__(
         self,
         root: Path | str,
-        frontend: FrontEnd | None,
-        batch_size: int = 4,
-        num_workers: int | None = None,
-        seed: int = 0,
+        frontend: FrontEnd | None,  # None for a model without sound
+        batch_size: int = 4,  # clips per step over all processes
+        num_workers: int | None = None,  # reading processes per training process; None: see `default_workers`
+        seed: int = 0,  # of the training order and of the controls
         *,
-        controls: bool = True,
+        controls: bool = True,  # True if test clips carry control sounds, see `WithControls`
     ) -> None:
         super().__init__()
         self.root = Path(root).expanduser()  # a shell does not expand the ~ of data.root=~/AVSBench
@@ -89,11 +77,7 @@ class ClipDataModule(pl.LightningDataModule, ABC):
         """
 
     def dataset(self, split: str) -> ClipDataset:
-        """Return the clips of a split, without controls.
-
-        Raises:
-            UserError: missing data, or a split without clips.
-        """
+        """Return the clips of a split, without controls; raises like `make_dataset`."""
         return self.make_dataset(split)
 
     def loader_dataset(self, split: str) -> ClipDataset:

@@ -15,15 +15,10 @@ from avseg.utils.errors import UserError
 
 
 class ClipDataset(Dataset[Clip], ABC):
-    """Clips of one split; each item is a batch of one.
+    """Clips of one split in order; each item is a batch of one.
 
     A subclass implements `read_images` and `read_waveform`, and `seconds` if clips can be shorter than T. Shorter clips
-    are padded to T with black frames, zeros as sound, and `valid` False.
-
-    Args:
-        entries: the clips of the split, in order.
-        setting: properties of the data set.
-        frontend: turns the sound into the input of the model; with `NoSound` no sound is read.
+    are padded to T with black frames, zeros as sound, and `valid` False. With the front end `NoSound` no sound is read.
     """
 
     def __init__(self, entries: Sequence[ClipEntry], setting: ClipSetting, frontend: FrontEnd) -> None:
@@ -56,11 +51,7 @@ class ClipDataset(Dataset[Clip], ABC):
         return self.frontend(*self.read_waveform(index))
 
     def sound(self, index: int) -> Tensor:
-        """Return the sound as the model gets it, (T, *shape), or (*shape) where one item covers the clip.
-
-        Raises:
-            UserError: the file is missing or damaged.
-        """
+        """Return the sound as the model gets it, (T, *shape), or (*shape) where one item covers the clip."""
         if isinstance(self.frontend, NoSound):
             return torch.zeros(self.setting.clip_length, 1)
         return clip_sound(self.read_items(index), self.frontend, self.seconds(index), self.setting.clip_length)

@@ -27,11 +27,6 @@ class ShareSampler(Sampler[int]):
 
     With fewer clips than processes the idle ones get a clip that another process has too: a process without any batch
     would leave the others waiting in collective calls. Scores still count a clip once, by `Clip.index`.
-
-    Args:
-        dataset: the split.
-        rank: of this process, from 0.
-        world_size: number of processes.
     """
 
     def __init__(self, dataset: Sized, rank: int, world_size: int) -> None:
@@ -51,19 +46,10 @@ class ShareSampler(Sampler[int]):
 class ShuffledShare(Sampler[int]):
     """This process's share of the training clips: the clips of a step over all processes are one process's batch.
 
+    `batch_size` counts the clips of a step over all processes and is a multiple of their number.
     The order depends on the seed and the epoch alone, and no clip is repeated to make shares equal. If fewer clips than
     processes are left for the last step, the idle processes get a placeholder, since they must take part in the
     collective calls of that step (see `GuardedLoader`).
-
-    Args:
-        dataset: the split.
-        batch_size: clips per step over all processes, a multiple of their number.
-        seed: of the order.
-        rank: of this process, from 0.
-        world_size: number of processes.
-
-    Attributes:
-        has_placeholder: True if the last clip of this process is a placeholder.
     """
 
     def __init__(self, dataset: Sized, batch_size: int, seed: int, rank: int, world_size: int) -> None:
@@ -72,7 +58,7 @@ class ShuffledShare(Sampler[int]):
         self.epoch = 0
         self.rank = rank
         self.world_size = world_size
-        self.has_placeholder = 0 < self.count % batch_size <= rank
+        self.has_placeholder = 0 < self.count % batch_size <= rank  # True if the last clip of this process is one
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch; called by Lightning before each one."""
@@ -92,14 +78,9 @@ class ShuffledShare(Sampler[int]):
 
 
 class GuardedLoader(DataLoader[Any]):
-    """A DataLoader whose workers hand over a `UserError` as its one line.
+    """A DataLoader whose workers hand over a `UserError` as its one line; items of the data set are batches of one.
 
     torch raises a worker's exception again with the whole traceback as its message.
-
-    Args:
-        dataset: its items are batches of one.
-        collate_fn: joins them; a batch of one item too.
-        settings: further arguments of `torch.utils.data.DataLoader`.
     """
 
     def __init__(self, dataset: Dataset[Any], collate_fn: Collate = collate_clips, **settings: Any) -> None:
@@ -170,20 +151,13 @@ def _without_frames(clip: Clip) -> Clip:
 
 
 def make_loader(
-    dataset: Dataset[Any],
-    sampler: Sampler[Any],
-    batch_size: int,
-    num_workers: int,
-    collate_fn: Collate = collate_clips,
+    dataset: Dataset[Any],  # its items are batches of one
+    sampler: Sampler[Any],  # this process's share
+    batch_size: int,  # items per step over all processes
+    num_workers: int,  # reading processes
+    collate_fn: Collate = collate_clips,  # joins items
 ) -> GuardedLoader:
     """Make the loader of this process.
-
-    Args:
-        dataset: its items are batches of one.
-        sampler: this process's share.
-        batch_size: items per step over all processes.
-        num_workers: reading processes.
-        collate_fn: joins items.
 
     Raises:
         UserError: the processes cannot share the batch.

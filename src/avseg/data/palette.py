@@ -29,16 +29,10 @@ def voc_palette(classes: int = AVSS_CLASSES) -> npt.NDArray[np.uint8]:
 def class_indices(
     rgb: npt.NDArray[np.uint8], classes: int = AVSS_CLASSES, stray: Stray = "background"
 ) -> npt.NDArray[np.uint8]:
-    """Convert a colour mask to class indices.
+    """Convert a colour mask (H, W, 3) uint8 to class indices (H, W) uint8; the background is one of the `classes`.
 
-    Args:
-        rgb: (H, W, 3) uint8.
-        classes: number of classes, background included.
-        stray: treatment of colours outside the palette (users report stray pixels in the released masks): "background"
-            counts them as 0, as the official code does; "nearest" takes the nearest colour; "error" refuses them.
-
-    Returns:
-        (H, W) uint8.
+    Users report stray pixels in the released masks, in colours outside the palette. `stray` treats them: "background"
+    counts them as 0, as the official code does; "nearest" takes the nearest colour; "error" refuses them.
 
     Raises:
         UserError: a stray colour and `stray="error"`, or an unknown choice.

@@ -58,11 +58,7 @@ SETTINGS = {
 
 
 def find_setting(name: str) -> ClipSetting:
-    """Return the AVSBench setting with this name.
-
-    Raises:
-        UserError: unknown setting.
-    """
+    """Return the AVSBench setting with this name; raises `UserError` for an unknown one."""
     if name not in SETTINGS:
         raise UserError(f"data setting '{name}' is unknown; allowed: {', '.join(SETTINGS)}{nearest(name, SETTINGS)}")
     return SETTINGS[name]

@@ -56,11 +56,7 @@ def centre_crop(image: Image.Image, size: int, resample: Image.Resampling) -> Im
 
 
 def class_names(layout: Layout) -> tuple[str, ...]:
-    """Return the class names of AVSS by index, background first; () for the other settings.
-
-    Raises:
-        UserError: see `read_class_names`.
-    """
+    """Return the class names of AVSS by index, background first; () for the other settings."""
     return () if layout.label_file is None else read_class_names(layout.label_file)
 
 

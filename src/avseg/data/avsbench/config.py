@@ -14,34 +14,26 @@ PackedAudio = Literal["patches", "embeddings"]
 
 @dataclass(frozen=True)
 class AVSBenchConfig(DataConfig):
-    """Options for reading an AVSBench data set.
-
-    Attributes:
-        setting: "s4", "ms3" or "avss".
-        root: the folder that holds the index file.
-        audio: "wav", "log_mel" (the released files), or "auto": the wav where there is one, else the log-mel file.
-        packed: "auto" for the pack of a split (`avseg.data.pack`) where there is one, otherwise the files; True for
-            packs only; False for files only. A pack that is damaged or older than the files is refused.
-        packed_audio: "embeddings" for clips that carry packed VGGish embeddings (B, T, 128); needs packs.
-        stray: AVSS: how to treat colours of no class, see `avseg.data.palette.class_indices`.
-    """
+    """Options for reading an AVSBench data set; `root` is the folder that holds the index file."""
 
     builds: ClassVar[str] = "avseg.data.avsbench.datamodule:AVSBenchDataModule"
 
     name: str = ""
-    setting: str = "ms3"
-    audio: AudioFiles = "auto"
+    setting: str = "ms3"  # "s4", "ms3" or "avss"
+    audio: AudioFiles = (
+        "auto"  # "log_mel": the released files; "auto": the wav where there is one, else the log-mel file
+    )
+    # "auto": the pack of a split (`avseg.data.pack`) where there is one, otherwise the files; True: packs only; False:
+    # files only. A pack that is damaged or older than the files is refused.
     packed: Packed = infrastructure("auto")
-    packed_audio: PackedAudio = infrastructure("patches")
-    stray: Stray = "background"
+    packed_audio: PackedAudio = infrastructure(
+        "patches"
+    )  # "embeddings": packed ones of VGGish (B, T, 128); needs packs
+    stray: Stray = "background"  # AVSS: treatment of colours of no class, see `avseg.data.palette.class_indices`
 
     @property
     def side(self) -> int:
-        """The side of frames and masks in pixels.
-
-        Raises:
-            UserError: `image_size` is null; frames on disk differ in size.
-        """
+        """The side of frames and masks in pixels; raises `UserError` if it is null, as frames on disk differ."""
         if self.image_size is None:
             raise UserError("data.image_size is null; AVSBench needs a number of pixels, 224 in the paper")
         return self.image_size

@@ -22,14 +22,7 @@ log = logging.getLogger("avseg")
 
 
 class AVSBenchDataModule(ClipDataModule):
-    """Loaders for S4, MS3 or AVSS.
-
-    Args:
-        config: the data set and how it is read.
-        frontend: turns sound into the input of the model; packs serve `LogMel` alone. None for a model without sound.
-        seed: of the training order and of the controls.
-        controls: True if test clips carry control sounds.
-        vggish: fingerprint of the VGGish that packed embeddings must come from (`packed_audio="embeddings"`).
+    """Loaders for S4, MS3 or AVSS; packs serve the front end `LogMel` alone.
 
     Raises:
         UserError: an unknown choice, or embeddings without packs or VGGish.
@@ -39,10 +32,10 @@ class AVSBenchDataModule(ClipDataModule):
         self,
         config: AVSBenchConfig,
         frontend: FrontEnd | None,
-        seed: int = 0,
+        seed: int = 0,  # of the training order and of the controls
         *,
         controls: bool = True,
-        vggish: str | None = None,
+        vggish: str | None = None,  # fingerprint of the VGGish that packed embeddings must come from
     ) -> None:
         self.layout = layout_for(config.setting, config.root)
         super().__init__(self.layout.root, frontend, config.batch_size, config.num_workers, seed, controls=controls)
@@ -72,11 +65,7 @@ class AVSBenchDataModule(ClipDataModule):
             log.info("data: packed clips of %s in %s", ", ".join(opened), self.layout.root / PACKED)
 
     def make_dataset(self, split: str) -> AVSBenchDataset:
-        """Open the clips of a split, always with the items of the front end as sound.
-
-        Raises:
-            UserError: see `AVSBenchDataset` and, where the split is packed, `PackedDataset`.
-        """
+        """Open the clips of a split, from files or its pack, always with the items of the front end as sound."""
         return self._open(split)
 
     def dataset(self, split: str) -> AVSBenchDataset:

@@ -31,19 +31,9 @@ _RELEASED_LOG_MEL = LogMel()
 
 
 class AVSBenchDataset(ClipDataset):
-    """Clips of one split of AVSBench.
+    """Clips of one split of AVSBench; frames and masks are resized to `image_size` squares (bilinear, masks nearest).
 
     S4 training clips are annotated on the first frame only; AVSS clips of 5 seconds are padded to 10.
-
-    Args:
-        root: the folder that holds the index file.
-        setting: "s4", "ms3" or "avss".
-        split: "train", "val" or "test".
-        image_size: side of frames and masks in pixels; others on disk are resized (frames bilinear, masks nearest).
-        audio: "wav", "log_mel" (the released files), or "auto": the wav where there is one, else the log-mel file.
-            Released files serve `LogMel` with hop "vggish" alone.
-        frontend: turns sound into the input of the model.
-        stray: AVSS: how to treat colours of no class, see `palette.class_indices`.
 
     Raises:
         UserError: an unknown choice, missing data, or a split without clips; on reading, any damaged file.
@@ -57,7 +47,7 @@ class AVSBenchDataset(ClipDataset):
         setting: str,
         split: str,
         image_size: int = 224,
-        audio: AudioFiles = "auto",
+        audio: AudioFiles = "auto",  # released log-mel files serve `LogMel` with hop "vggish" alone
         frontend: FrontEnd = _RELEASED_LOG_MEL,
         stray: Stray = "background",
     ) -> None:

@@ -27,11 +27,7 @@ class Column:
 
 
 def read_index(file: Path, columns: Sequence[Column]) -> list[ClipEntry]:
-    """Read all rows of an index file, in order.
-
-    Args:
-        file: a csv with a header.
-        columns: the columns to read; others are ignored.
+    """Read the given columns of all rows of an index file, a csv with a header, in order.
 
     Raises:
         UserError: not a csv, a missing column, a value that is not allowed, or a clip that is listed twice.

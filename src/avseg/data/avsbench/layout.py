@@ -21,8 +21,7 @@ HOW_TO_GET_DATA = "set `data.root` to your copy of AVSBench, or make a toy set w
 class Layout(ABC):
     """The official folder tree of one setting.
 
-    Args:
-        root: the folder that holds the index file; the folder above it (that of the release) is accepted too.
+    The root holds the index file; the folder above it (that of the release) is accepted too.
     """
 
     setting: ClassVar[ClipSetting]
@@ -58,11 +57,7 @@ class Layout(ABC):
         return [entry for entry in self.read_index() if entry.split == split]
 
     def read_index(self) -> list[ClipEntry]:
-        """Read all rows of the index file.
-
-        Raises:
-            UserError: see `entries`.
-        """
+        """Read all rows of the index file; raises like `entries`."""
         if not self.root.is_dir():
             raise UserError(f"data root {self.root} does not exist; {HOW_TO_GET_DATA}")
         if not self.index_file.is_file():
@@ -250,13 +245,5 @@ _LAYOUTS: dict[str, type[Layout]] = {"s4": S4Layout, "ms3": MS3Layout, "avss": A
 
 
 def layout_for(setting: str, root: Path | str) -> Layout:
-    """Return the layout of a setting.
-
-    Args:
-        setting: "s4", "ms3" or "avss".
-        root: the folder that holds the index file.
-
-    Raises:
-        UserError: unknown setting.
-    """
+    """Return the layout of a setting below the folder that holds its index file; raises `UserError` if unknown."""
     return _LAYOUTS[find_setting(setting).name](root)

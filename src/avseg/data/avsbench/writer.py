@@ -27,24 +27,17 @@ _PNG_LEVEL = 3
 
 
 def write_set(
-    out: Path,
+    out: Path,  # a folder that does not exist or is empty
     config: SyntheticClipConfig,
-    counts: Mapping[str, int],
-    options: Mapping[str, object],
+    counts: Mapping[str, int],  # clips per split
+    options: Mapping[str, object],  # recorded in `generator.json`
     advance: Callable[[], None] = lambda: None,
 ) -> dict[str, BlindScores]:
     """Generate and write a whole data set; nothing is left on failure.
 
     Besides the official files it writes `events.csv` (each object of each clip: class, depth, level, and its seconds
     as 1 where it sounds, else 0), `oracle.json` (scores that are possible without sound) and `generator.json` (the
-    options).
-
-    Args:
-        out: a folder that does not exist or is empty.
-        config: of the clips.
-        counts: clips per split.
-        options: recorded in `generator.json`.
-        advance: called after each clip.
+    options). `advance` is called after each clip.
 
     Returns:
         The scores of the audio-blind oracle by split; splits without clips are left out.
@@ -63,16 +56,7 @@ def write_set(
 
 
 def write_clip(layout: Layout, clip: SyntheticClip, classes: Mapping[str, int]) -> ClipEntry:
-    """Write the frames, masks and sound of a clip.
-
-    Args:
-        layout: paths of the files.
-        clip: the clip.
-        classes: AVSS: class indices by category.
-
-    Returns:
-        Its row of the index file.
-    """
+    """Write the frames, masks and sound of a clip; return its row of the index file."""
     entry = _index_entry(layout, clip)
     for path, frame in zip(layout.frames(entry), clip.frames, strict=True):
         _save(Image.fromarray(frame), path)

@@ -45,18 +45,9 @@ class LUAVSDataModule(pl.LightningDataModule):
 
     The loaders have their own samplers: give the trainer `use_distributed_sampler=False`. Random draws in training
     depend on seed, epoch and item only, so that a resumed run sees what an uninterrupted one sees. In the test each
-    video belongs to one process, which reads it in chunks.
-
-    Args:
-        config: options of the data.
-        reads: items of the loaders: "mask" and "box" yield `FrameBatch`, "audio" `SoundBatch`, "avs" `Clip` (a second
-            with five frames).
-        frontend: of the model; None for the log-mel patches of each second.
-        seed: of all random draws.
-
-    Attributes:
-        setting: clips of `reads="avs"`.
-        test_split: the split of `test_dataloader`.
+    video belongs to one process, which reads it in chunks. Loaders yield `FrameBatch` for `reads` "mask" and "box",
+    `SoundBatch` for "audio", and `Clip` for "avs" (a second with five frames). Without a front end the sound is the
+    log-mel patches of each second.
 
     Raises:
         UserError: an unknown value of `reads`, options that do not fit it.
@@ -111,11 +102,7 @@ class LUAVSDataModule(pl.LightningDataModule):
         batch_size_per_process(self.config.batch_size)
 
     def videos(self, split: str) -> list[LUVideo]:
-        """Return the videos of a split with the annotations that `reads` needs.
-
-        Raises:
-            UserError: there are none.
-        """
+        """Return the videos of a split with the annotations that `reads` needs; raises `UserError` without any."""
         videos = [video for video in self.release.subset(split) if self._is_usable(video)]
         if not videos:
             raise UserError(f"{self.root} has no video with annotations for '{self.reads}' in the split '{split}'")

@@ -43,11 +43,7 @@ class VideoReader:
         return sound_seconds(frame_index(self.video.path).video)
 
     def timeline(self) -> Chunk:
-        """Return the sounding classes at each frame of the grid; the chunk has no frames, as nothing is decoded.
-
-        Raises:
-            UserError: the video file is missing or damaged.
-        """
+        """Return the sounding classes at each frame of the grid; the chunk has no frames, as nothing is decoded."""
         index = frame_index(self.video.path)
         numbers = frame_numbers(index, self.rate)  # (n,)
         chunk = make_chunk(self.video, index, numbers, torch.zeros(0, 3, 1, 1, dtype=torch.uint8))
@@ -57,14 +53,7 @@ class VideoReader:
         return chunk
 
     def seconds(self, frontend: FrontEnd) -> Iterator[tuple[Chunk, Tensor]]:
-        """Yield each second as the AVS model reads it.
-
-        Yields:
-            Five frames (fewer if the video has fewer in that second), and the item of the front end, (*shape).
-
-        Raises:
-            UserError: the video or its arrays are missing, damaged or inconsistent.
-        """
+        """Yield each second as the AVS model reads it: at most five frames, and the item of the front end (*shape)."""
         index = frame_index(self.video.path)
         check_video(self.video, index)
         last = -1

@@ -34,11 +34,7 @@ class FrameDataset(Dataset[FrameBatch]):
         return len(self.videos) * self.per_video
 
     def __getitem__(self, key: Key) -> FrameBatch:
-        """Read one frame.
-
-        Raises:
-            UserError: the video or its arrays are missing, damaged or inconsistent.
-        """
+        """Read one frame; raises `UserError` if the video or its arrays are missing, damaged or inconsistent."""
         position, rng = split_key(self.seed, key)
         video = self.videos[position // self.per_video]
         index = frame_index(video.path)

@@ -49,18 +49,9 @@ def is_sounding(segment: Segment, frames: npt.NDArray[np.int64]) -> npt.NDArray[
 
 
 def segment_masks(segment: Segment, frames: npt.NDArray[np.int64], size: tuple[int, int]) -> Masks:
-    """Read the masks of a segment.
+    """Read the masks of a segment in the given frames of its video of `size` (height, width), (n,) -> (n, H, W).
 
-    Args:
-        segment: of a video with masks.
-        frames: (n,) frame numbers; masks outside of the segment are empty.
-        size: height and width of the video.
-
-    Returns:
-        (n, H, W)
-
-    Raises:
-        UserError: see `check_video`.
+    Masks are empty outside of the segment. Errors as in `check_video`.
     """
     masks = np.zeros((len(frames), *size), np.bool_)  # (n, H, W)
     on = is_sounding(segment, frames)
@@ -73,21 +64,10 @@ def segment_masks(segment: Segment, frames: npt.NDArray[np.int64], size: tuple[i
 
 
 def segment_boxes(segment: Segment, frames: npt.NDArray[np.int64], size: tuple[int, int], masks: Masks | None) -> Boxes:
-    """Read the boxes of a segment from `bbox.npy` if it exists, otherwise compute them from the masks.
+    """Read the boxes of a segment from `bbox.npy` if it exists, otherwise compute them from the masks, (n,) -> (n, 4).
 
-    Rows that are NaN or contain no pixel of the image mean that the object is not visible in that frame.
-
-    Args:
-        segment: with a folder.
-        frames: (n,) frame numbers.
-        size: height and width of the video; boxes are clipped to it.
-        masks: (n, H, W), masks of the segment in these frames if the video has masks, otherwise None.
-
-    Returns:
-        (n, 4); NaN for invisible objects.
-
-    Raises:
-        UserError: see `check_video`.
+    Rows that are NaN or contain no pixel of the image mean that the object is not visible in that frame. `masks` are
+    those of the frames, (n, H, W), if the video has masks. Boxes are clipped to `size`. Errors as in `check_video`.
     """
     on = is_sounding(segment, frames)
     boxes = np.full((len(frames), 4), np.nan, np.float32)

@@ -38,10 +38,9 @@ def folder_name(video: str, label: str, start: int, end: int) -> str:
 
 
 def parse_folder_name(name: str) -> tuple[str, int, int] | None:
-    """Split the name of a segment folder at its last separators: ids may contain `_`, `-`, even `__st__`.
+    """Split the name of a segment folder into "{video}__{label}", start and end; None for other folders.
 
-    Returns:
-        "{video}__{label}", start, end; None for other folders.
+    The last separators count, as ids may contain `_`, `-`, even `__st__`.
     """
     head, end_mark, end = name.rpartition("__et__")
     stem, start_mark, start = head.rpartition("__st__")

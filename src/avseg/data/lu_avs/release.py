@@ -11,11 +11,9 @@ from avseg.utils.errors import UserError
 
 
 def read_release(root: Path | str, *, skip_missing: bool = False) -> Release:
-    """Read a release without opening any video or array.
+    """Read a release without opening any video or array; its files are at most four folders below the root.
 
-    Args:
-        root: holds `seg_*.json`, `bbox_segs_*.json`, videos and segment folders, at most four folders deep.
-        skip_missing: True to leave out videos whose file or any segment folder is missing; otherwise that is an error.
+    With `skip_missing`, videos whose file or any segment folder is missing are left out; otherwise that is an error.
 
     Raises:
         UserError: a missing file or folder, an invalid annotation, contradictory labels.

@@ -30,13 +30,7 @@ class EpochSampler(DistributedSampler[Any]):
 
 
 class VideoShare(Sampler[int]):
-    """Videos of this process in evaluation: each video belongs to exactly one process; the longest come first.
-
-    Args:
-        videos: of the split.
-        rank: of this process, from 0.
-        world_size: number of processes.
-    """
+    """Videos of this process in evaluation: each video belongs to exactly one process; the longest come first."""
 
     def __init__(self, videos: Sequence[LUVideo], rank: int, world_size: int) -> None:
         order = sorted(range(len(videos)), key=lambda i: (-videos[i].duration, videos[i].id))
@@ -60,14 +54,10 @@ def split_key(seed: int, key: Key) -> tuple[int, np.random.Generator]:
 def draw_index(
     sounding: npt.NDArray[np.bool_], stratum: int, strata: int, silent_share: float, rng: np.random.Generator
 ) -> int:
-    """Draw the index of a sounding frame or second, or with probability `silent_share` of a silent one.
+    """Draw the index of a sounding frame or second of (n,), or with probability `silent_share` of a silent one.
 
-    Args:
-        sounding: (n,), n >= 1. If all or none of it is silent, there is only one choice.
-        stratum: the candidates are divided into `strata` equal parts in order; the draw is from this one.
-        strata: number of parts, so that several draws from one video are spread over it.
-        silent_share: in [0, 1].
-        rng: generator of the draw.
+    If all or none of it is silent, there is only one choice. The candidates are divided into `strata` equal parts in
+    order; the draw is from one of these, so that several draws from one video are spread over it.
     """
     silent = bool(rng.uniform() < silent_share)
     candidates = np.flatnonzero(sounding != silent)  # (m,)

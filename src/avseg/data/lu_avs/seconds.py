@@ -45,11 +45,7 @@ class SecondDataset(Dataset[Clip]):
         return len(self.videos) * self.per_video
 
     def __getitem__(self, key: Key) -> Clip:
-        """Read one second.
-
-        Raises:
-            UserError: the video or its arrays are missing, damaged or inconsistent.
-        """
+        """Read one second; raises `UserError` if the video or its arrays are missing, damaged or inconsistent."""
         position, rng = split_key(self.seed, key)
         video = self.videos[position // self.per_video]
         targets = second_targets(video, len(self.labels))  # (S, K)

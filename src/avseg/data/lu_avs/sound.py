@@ -20,13 +20,9 @@ CACHED_VIDEOS = 128  # epochs read each video again; a minute of log-mel patches
 
 
 def sound_patches(video: LUVideo, frontend: FrontEnd) -> Tensor:
-    """Compute the item of the front end for each second, such as the log-mel patch: exactly one, so without drift.
+    """Compute the item of the front end for each second, such as the log-mel patch, (S, *shape): one each, no drift.
 
-    Returns:
-        (S, *shape) float32, S = `frame_index(video.path).video.seconds`. A video without a sound track is silent.
-
-    Raises:
-        UserError: the file is missing or damaged.
+    A video without a sound track is silent.
     """
     items = []
     for waveform in sound_seconds(frame_index(video.path).video):
@@ -93,11 +89,7 @@ class SoundDataset(Dataset[SoundBatch]):
         return len(self.videos)
 
     def __getitem__(self, key: Key) -> SoundBatch:
-        """Read one video.
-
-        Raises:
-            UserError: the video is missing or damaged.
-        """
+        """Read one video; raises `UserError` if it is missing or damaged."""
         position, rng = split_key(self.seed, key)
         video = self.videos[position]
         sound = self.cache.get_or_compute(video.id, lambda: sound_patches(video, self.frontend))  # (S, *shape)

@@ -18,13 +18,10 @@ ORIGINAL_SIZE = Fit()
 
 
 def read_chunks(video: LUVideo, rate: float, frames_per_chunk: int = 8, fit: Fit = ORIGINAL_SIZE) -> Iterator[Chunk]:
-    """Yield frames on a regular time grid with their masks and boxes.
+    """Yield frames on a regular time grid with their masks and boxes, at most `frames_per_chunk` at a time.
 
-    Args:
-        video: to read.
-        rate: frames per second; `math.inf` = every frame. See `FrameIndex.at_rate`.
-        frames_per_chunk: maximum number of frames in memory.
-        fit: size of the frames; masks and boxes keep the size of the video, at which they are scored.
+    `rate` is in frames per second, see `FrameIndex.at_rate`; `math.inf` is every frame. Frames are resized by `fit`;
+    masks and boxes keep the size of the video, at which they are scored.
 
     Raises:
         UserError: the video or its arrays are missing, damaged or inconsistent.
@@ -55,16 +52,9 @@ def make_chunk(video: LUVideo, index: FrameIndex, numbers: npt.NDArray[np.int64]
 def read_frames(
     index: FrameIndex, numbers: npt.NDArray[np.int64], size: tuple[int, int], reader: FrameReader | None = None
 ) -> Tensor:
-    """Read upright frames by number.
+    """Read upright frames by number, (n,) -> (n, 3, H, W) uint8 RGB, bilinear where `size` (height, width) differs.
 
-    Args:
-        index: frame index of the video.
-        numbers: (n,).
-        size: height and width of the result.
-        reader: an open reader of the video, if there is one.
-
-    Returns:
-        (n, 3, H, W) uint8 RGB, bilinear where the size differs.
+    `reader` is an open reader of the video, if there is one.
     """
     upright = UprightRGB(index.video.rotation, *size)
     images = torch.empty(len(numbers), 3, *size, dtype=torch.uint8)

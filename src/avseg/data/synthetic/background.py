@@ -15,11 +15,7 @@ _NOISE_OCTAVES = ((4, 18.0), (9, 12.0), (21, 8.0))
 
 
 def draw_background(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
-    """Draw a pale colour gradient with soft noise at several scales.
-
-    Returns:
-        (size, size, 3) uint8.
-    """
+    """Draw a pale colour gradient with soft noise at several scales, (size, size, 3) uint8."""
     corners = _pale_colours(rng, 4).reshape(2, 2, 3)
     image = _upsample(corners, size, Image.Resampling.BILINEAR)  # (size, size, 3)
     for cells, deviation in _NOISE_OCTAVES:

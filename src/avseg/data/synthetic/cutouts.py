@@ -59,14 +59,9 @@ _NO_APT = (
 
 
 def obtain_cutouts(out: Path, deb: Path | None = None) -> dict[str, list[str]]:
-    """Write pairs X.png and X.wav, `classes.csv` and a licence note into a folder.
+    """Write pairs X.png and X.wav, `classes.csv` and a licence note into a new or empty folder; return stems by class.
 
-    Args:
-        out: a folder that does not exist or is empty.
-        deb: the package file; None = fetch it once with apt-get into the user's cache. Nothing is installed.
-
-    Returns:
-        Written stems by class.
+    Without a package file `deb` it is fetched once with apt-get into the user's cache. Nothing is installed.
 
     Raises:
         UserError: `out` is not empty, no apt-get or dpkg-deb, no network, not this package.

@@ -52,10 +52,8 @@ class BlindFrame(NamedTuple):
 def score_frame(visible: NDArray[np.bool_], prior: NDArray[np.float64], sounding: NDArray[np.bool_]) -> BlindFrame:
     """Score the predictions without sound on one frame.
 
-    Args:
-        visible: (N, H, W), the visible pixels of each object; disjoint.
-        prior: (2**N,), see `avseg.data.synthetic.schedule.subset_prior`.
-        sounding: (N,), the objects that were drawn as sounding.
+    Takes the disjoint visible pixels (N, H, W) of the objects, the `subset_prior` (2**N,) of the schedule, and the
+    objects (N,) that were drawn as sounding.
     """
     areas = visible.reshape(len(visible), -1).sum(axis=1)  # (N,)
     table = score_table(areas, visible[0].size)  # (2**N, 2**N)
@@ -73,14 +71,9 @@ def score_frame(visible: NDArray[np.bool_], prior: NDArray[np.float64], sounding
 
 
 def score_table(areas: NDArray[np.int64], pixels: int) -> NDArray[np.float64]:
-    """Compute J of predicting each union of objects against each set of sounding objects.
+    """Compute J of each predicted union of objects against each set that sounds, (2**N, 2**N): [predicted, truth].
 
-    Args:
-        areas: (N,) visible pixels of each object.
-        pixels: H * W.
-
-    Returns:
-        (2**N, 2**N): [predicted, truth]; bit i of an index stands for object i.
+    Bit i of an index stands for object i, of which `areas[i]` of the image's H * W `pixels` are visible.
     """
     member = np.arange(2 ** len(areas))[:, None] >> np.arange(len(areas)) & 1  # (2**N, N)
     total = member @ areas  # (2**N,) pixels of each set

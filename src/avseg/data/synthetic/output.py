@@ -8,11 +8,7 @@ from avseg.utils.errors import UserError
 
 
 def check_new_folder(out: Path) -> None:
-    """Check that a folder does not exist yet or is empty.
-
-    Raises:
-        UserError: it is a file, or has content.
-    """
+    """Check that a folder does not exist yet or is empty; raises `UserError`."""
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file; name a folder")
     if out.is_dir() and any(out.iterdir()):
@@ -20,11 +16,7 @@ def check_new_folder(out: Path) -> None:
 
 
 def check_counts(counts: Mapping[str, int], unit: str) -> None:
-    """Check the number of clips or videos (`unit`) of each split.
-
-    Raises:
-        UserError: a negative number, or only zeros.
-    """
+    """Check the number of clips or videos (`unit`) of each split: 0 or more, and not all 0; raises `UserError`."""
     for split, count in counts.items():
         if count < 0:
             raise UserError(f"{split} is {count} {unit}; give 0 or more")

@@ -93,22 +93,15 @@ def draw_objects(
 
 def draw_scene(
     rng: np.random.Generator,
-    sprites: Sequence[NDArray[np.uint8]],
-    background: NDArray[np.uint8],
-    times: Sequence[float],
-    sizes: tuple[float, float],
+    sprites: Sequence[NDArray[np.uint8]],  # N images (h, w, 4)
+    background: NDArray[np.uint8],  # (H, W, 3)
+    times: Sequence[float],  # T times in seconds
+    sizes: tuple[float, float],  # smallest and largest mean size of an object, as shares of the image side
 ) -> tuple[list[SceneObject], Rendering]:
     """Draw motions and a depth order in which every object shows at least 35 % of its area in every frame.
 
     Overlaps are allowed, full occlusion is not: a hidden object would sound without a mask. The rule is the same for
     all objects and independent of the schedule. After 60 unsuccessful tries the last scene is used.
-
-    Args:
-        rng: generator of the scene.
-        sprites: N images (h, w, 4).
-        background: (H, W, 3).
-        times: T times in seconds.
-        sizes: smallest and largest mean size of an object, as shares of the image side.
     """
     for _ in range(_MAX_TRIES):
         objects = draw_objects(rng, sprites, sizes)

@@ -73,10 +73,9 @@ def draw_schedule(rng: np.random.Generator, num_objects: int, seconds: int, rule
 
 
 def subset_prior(num_objects: int, rules: ScheduleRules) -> NDArray[np.float64]:
-    """Compute the probability of each set of sounding objects in a second, given the image but not the sound.
+    """Compute the probability of each set of sounding objects in a second, given the image but not the sound, (2**N,).
 
-    Returns:
-        (2**N,) probabilities; bit i of the index is set if object i sounds.
+    Bit i of the index is set if object i sounds.
     """
     subsets = np.arange(2**num_objects)
     silence = 1 - (1 - rules.clip_silence) * (1 - rules.second_silence)

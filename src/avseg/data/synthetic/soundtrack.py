@@ -14,22 +14,12 @@ _LONGEST_PAUSE = 0.4
 
 
 def mix_voices(
-    voices: Sequence[NDArray[np.float32]],
-    sounding: NDArray[np.bool_],
-    levels_db: NDArray[np.float64],
+    voices: Sequence[NDArray[np.float32]],  # N waveforms of T * 16000 samples with RMS 1
+    sounding: NDArray[np.bool_],  # (T, N)
+    levels_db: NDArray[np.float64],  # (N,), relative to -20 dB of full scale
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """Add up the voices of the objects and faint noise.
-
-    Args:
-        voices: N waveforms of T * 16000 samples with RMS 1.
-        sounding: (T, N).
-        levels_db: (N,), relative to -20 dB of full scale.
-        rng: generator of the noise.
-
-    Returns:
-        (T * 16000,) float32; the whole mixture is scaled down if its peak exceeds 0.99.
-    """
+    """Add up the voices of the objects and faint noise, (T * 16000,); scale the sum down if its peak exceeds 0.99."""
     mixture = rng.standard_normal(len(sounding) * SAMPLE_RATE) * 10 ** (NOISE_DB / 20)  # (T * 16000,)
     for voice, active, level in zip(voices, sounding.T, levels_db, strict=True):
         mixture += voice * loudness_envelope(active) * 10 ** ((REFERENCE_DB + level) / 20)
@@ -37,17 +27,11 @@ def mix_voices(
 
 
 def loudness_envelope(active: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Compute the loudness over time of an object that sounds in the given seconds.
+    """Compute the loudness over time of an object that sounds in the given seconds, (T,) bool -> (T * 16000,) in 0..1.
 
     VGGish patch k covers [0.96 k, 0.96 k + 0.975] s, so it begins 0.04 k s before second k. An object that falls
     silent after a second therefore stops earlier by this lag: patch k contains nothing of the seconds before it. (The
-    lag is at most 0.4 s; use one-second patches beyond 10 s.)
-
-    Args:
-        active: (T,) True if the object sounds in second l, the interval [l, l + 1).
-
-    Returns:
-        (T * 16000,) float32 in [0, 1], with fades of 20 ms.
+    lag is at most 0.4 s; use one-second patches beyond 10 s.) Fades take 20 ms.
     """
     envelope = np.zeros(len(active) * SAMPLE_RATE, dtype=np.float32)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], active.astype(np.int8), [0]])))  # starts and ends in turn

@@ -20,20 +20,12 @@ _AAC_FRAME = 1024  # samples
 
 def write_mp4(
     path: Path,
-    frames: Iterable[tuple[npt.NDArray[np.uint8], int, int]],
-    shape: tuple[int, int],
+    frames: Iterable[tuple[npt.NDArray[np.uint8], int, int]],  # (H, W, 3), tick of its appearance, tick of its end
+    shape: tuple[int, int],  # height and width, both even
     rate: Fraction,
-    waveform: npt.NDArray[np.float32],
+    waveform: npt.NDArray[np.float32],  # (samples,) at 16 kHz
 ) -> None:
-    """Encode frames, each followed by the sound up to its end.
-
-    Args:
-        path: of the file.
-        frames: image (H, W, 3), tick at which it appears, tick at which it ends.
-        shape: height and width, both even.
-        rate: ticks per second.
-        waveform: (samples,) float32 at 16 kHz.
-    """
+    """Encode frames, each followed by the sound up to its end; `rate` is in ticks per second."""
     with av.open(str(path), "w", format="mp4", container_options={"movflags": "+faststart"}) as file:
         video = file.add_stream("libx264", rate=rate, options=dict(_X264_OPTIONS))
         video.height, video.width = shape

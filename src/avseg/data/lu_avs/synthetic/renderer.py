@@ -88,11 +88,7 @@ class SyntheticVideo:
         return (int(self.ticks[-1]) + 1) / float(self.rate)
 
     def render(self) -> Iterator[tuple[int, npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]:
-        """Render the frames, a few at a time.
-
-        Yields:
-            Index of the first frame; frames (n, H, W, 3); visible pixels of each object (n, N, H, W), disjoint.
-        """
+        """Yield a few frames at a time: index of the first, frames (n, H, W, 3), visible pixels (n, N, H, W)."""
         height, width = self.shape
         top = (width - height) // 2  # scenes are square: cut to the height
         for begin in range(0, len(self.ticks), _FRAMES_PER_STEP):

@@ -22,13 +22,9 @@ class Span:
 
 
 def frame_ticks(rng: np.random.Generator, rate: float, duration: float, variable: bool) -> npt.NDArray[np.int64]:
-    """Draw the presentation times of the frames of a video, (N,) in ticks of 1 / rate.
+    """Draw the presentation times of the frames of `duration` seconds, (N,) in ticks of 1 / rate.
 
-    Args:
-        rng: selects the frames that a variable rate drops: about one of six, never the first, never two in a row.
-        rate: ticks per second.
-        duration: seconds.
-        variable: True for a variable frame rate.
+    A variable rate drops about one frame of six, never the first, never two in a row.
     """
     ticks = np.arange(round(duration * rate))  # all frames
     dropped = rng.uniform(size=len(ticks)) < (0.2 if variable else 0.0)
@@ -72,21 +68,13 @@ def _draw_object_spans(
 def mix_spans(
     voices: list[npt.NDArray[np.float32]],
     spans: list[Span],
-    edges: npt.NDArray[np.float64],
-    levels_db: npt.NDArray[np.float64],
+    edges: npt.NDArray[np.float64],  # (N + 1,) seconds, start of each frame and end of the last one
+    levels_db: npt.NDArray[np.float64],  # (objects,), relative to -20 dB of full scale
     rng: np.random.Generator,
 ) -> npt.NDArray[np.float32]:
-    """Add up voices, each audible exactly while the frames of its spans are shown, and faint noise.
+    """Add up voices, each audible exactly while the frames of its spans are shown, and faint noise, (samples,).
 
-    Args:
-        voices: waveforms of the objects, at 16 kHz with RMS 1, at least as long as the video.
-        spans: the schedule.
-        edges: (N + 1,) seconds, start of each frame and end of the last one.
-        levels_db: of the objects, relative to -20 dB of full scale.
-        rng: generator of the noise.
-
-    Returns:
-        (samples,) float32; the whole mixture is scaled down if its peak exceeds 0.99.
+    The voices are as long as the video or longer. The mixture is scaled down if its peak exceeds 0.99.
     """
     mixture = rng.standard_normal(round(float(edges[-1]) * SAMPLE_RATE)) * 10 ** (NOISE_DB / 20)
     for span in spans:

@@ -61,27 +61,17 @@ class SplitTotals:
 
 
 def write_release(
-    out: Path,
+    out: Path,  # a folder that does not exist or is empty
     config: SyntheticVideoConfig,
-    counts: Mapping[str, int],
-    options: Mapping[str, object],
+    counts: Mapping[str, int],  # videos per split
+    options: Mapping[str, object],  # recorded in `generator.json`
     advance: Callable[[], None] = lambda: None,
 ) -> dict[str, SplitTotals]:
-    """Generate and write a whole release; nothing is left on failure.
+    """Generate and write a whole release; return the totals by split, without empty ones. Nothing is left on failure.
 
     In addition to `videos/`, `annotations/` and the annotation files it writes `events.csv` (each object of each
     video, including silent ones: class, depth, level, and the frames in which it sounds) and `generator.json` (the
-    options).
-
-    Args:
-        out: a folder that does not exist or is empty.
-        config: of the videos.
-        counts: videos per split.
-        options: recorded in `generator.json`.
-        advance: called after each video.
-
-    Returns:
-        Totals by split, without empty splits.
+    options). `advance` is called after each video.
 
     Raises:
         UserError: `out` is not an empty folder; a negative number of videos, or no videos at all.

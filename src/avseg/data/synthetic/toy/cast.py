@@ -9,11 +9,7 @@ from avseg.data.synthetic.toy.sounds import synthesise
 
 
 class ToyCast:
-    """Draw actors of different classes; look-alikes often meet.
-
-    Args:
-        num_classes: 6 to 12.
-        look_alike_share: probability that the next actor looks like one already drawn.
+    """Draw actors of different ones of 6 to 12 classes; look-alikes meet with the probability `look_alike_share`.
 
     Raises:
         UserError: number of classes out of range.

@@ -55,11 +55,7 @@ def look_alikes(toy_class: ToyClass, classes: list[ToyClass]) -> list[ToyClass]:
 
 
 def draw_sprite(toy_class: ToyClass, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Draw an object of a class with random variation of hue, brightness and shading.
-
-    Returns:
-        (96, 96, 4) uint8 RGBA; the shape touches the borders.
-    """
+    """Draw an object with random hue, brightness and shading, (96, 96, 4) uint8 RGBA; the shape touches the borders."""
     size = SPRITE_SIZE * _SUPERSAMPLING
     outline = Image.new("L", (size, size))
     _draw_outline(ImageDraw.Draw(outline), toy_class.shape, size)

@@ -19,17 +19,7 @@ Texture = Callable[[Wave, float, float, np.random.Generator], Wave]  # (time, lo
 
 
 def synthesise(class_id: int, num_classes: int, samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Synthesise the sound of one object.
-
-    Args:
-        class_id: position of the class in the cycle.
-        num_classes: length of the cycle.
-        samples: length at 16 kHz.
-        rng: generator of pitch, rates and phases.
-
-    Returns:
-        (samples,) float32 with RMS 1.
-    """
+    """Synthesise the sound of one object of the class at a position in the cycle, (samples,) at 16 kHz with RMS 1."""
     low, high = frequency_band(class_id, num_classes)
     time = np.arange(samples) / SAMPLE_RATE  # (samples,) seconds
     wave = _TEXTURES[class_id % len(_TEXTURES)](time, low, high, rng)
