@@ -14,6 +14,9 @@ import torch
 from tests.data.fake import make_ms3
 from tests.runs_for_tests import SMALL, Command, avseg
 
+# a package of its own, with tests of its own: tests/test_extending_docs.py runs them
+collect_ignore = ["plugin_example"]
+
 
 @pytest.fixture(autouse=True)
 def _the_same_numbers() -> None:

@@ -37,6 +37,7 @@ class SharedBatch:
             value: this process's term.
             over: "annotated" for a mean over annotated frames, "clips" for a mean over clips, "sum" for a sum.
         """
-        if over == "sum":
-            return value * self._processes * ~self._placeholder
-        return value * self._factors[over]
+        factor = self._processes * ~self._placeholder if over == "sum" else self._factors[over]
+        scaled = value * factor
+        # the mean over no frame is NaN
+        return torch.where(factor > 0, scaled, torch.zeros_like(scaled))
