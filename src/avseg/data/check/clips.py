@@ -24,47 +24,28 @@ _EMPTY_MASK = "look at it; if nothing visible sounds there it is correct, otherw
 
 @dataclass(frozen=True)
 class ClipRules:
-    """Expectations that hold for every clip of a set.
-
-    Attributes:
-        layout: paths of the files.
-        sounds: the sound files a clip should have: "wav", "log_mel".
-        masks: allowed content of the masks; None for a set without masks.
-        synthetic: True if objects may hide behind each other for a second, as in generated sets.
-        seconds: length of the sound if it exceeds the frames that are read; 0 = one second per frame.
-        short: True if a sound may be shorter than its clip, as in prepared sets with short videos.
-    """
+    """Expectations that hold for every clip of a set."""
 
     layout: Layout
-    sounds: tuple[str, ...]
-    masks: MaskRules | None
-    synthetic: bool = False
-    seconds: int = 0
-    short: bool = False
+    sounds: tuple[str, ...]  # the sound files a clip should have: "wav", "log_mel"
+    masks: MaskRules | None  # allowed content of the masks; None for a set without masks
+    synthetic: bool = False  # True if objects may hide behind each other for a second, as in generated sets
+    seconds: int = 0  # length of the sound if it exceeds the frames that are read; 0 = one second per frame
+    short: bool = False  # True if a sound may be shorter than its clip, as in prepared sets with short videos
 
 
 @dataclass
 class ClipRecord:
-    """The findings and measurements of one clip.
-
-    Attributes:
-        entry: row of the index.
-        findings: the defects.
-        frames: number of readable frames.
-        size: most common (width, height) of the frames; None if no frame is readable.
-        digest: hash of the first frame and the sound; "" if either is unreadable.
-        marked: per annotated second the share of the image that is marked; None if unreadable.
-        classes: AVSS: class ids in each annotated second.
-        sound: length and loudness of the sound.
-    """
+    """The findings and measurements of one clip."""
 
     entry: ClipEntry
     findings: list[Finding] = field(default_factory=list)
-    frames: int = 0
-    size: Size | None = None
-    digest: str = ""
+    frames: int = 0  # number of readable frames
+    size: Size | None = None  # most common (width, height) of the frames; None if no frame is readable
+    digest: str = ""  # hash of the first frame and the sound; "" if either is unreadable
+    # per annotated second the share of the image that is marked; None if unreadable
     marked: list[float | None] = field(default_factory=list)
-    classes: list[tuple[int, ...]] = field(default_factory=list)
+    classes: list[tuple[int, ...]] = field(default_factory=list)  # AVSS: class ids in each annotated second
     sound: ClipSound = field(default_factory=ClipSound)
 
 

@@ -23,13 +23,7 @@ def count_splits(splits: Iterable[str]) -> dict[str, int]:
 
 
 def check_counts(index: str, entries: list[ClipEntry], expected: Expected) -> Iterator[Finding]:
-    """Compare clips per split and per category with the expected counts.
-
-    Args:
-        index: name of the index file, for the findings.
-        entries: all of its rows.
-        expected: the counts.
-    """
+    """Compare clips per split and per category with the expected counts; `index` is the name of the index file."""
     counts = count_splits(map(attrgetter("split"), entries))
     for split, count in expected.splits.items():
         # exact unless the published numbers are approximate
@@ -55,12 +49,7 @@ def _check_categories(index: str, counts: Mapping[str, int], expected: Expected)
 
 
 def find_duplicates(records: Iterable[ClipRecord], folders: Mapping[ClipEntry, str]) -> Iterator[Finding]:
-    """Yield clips that are in two splits, by their name or by their first frame and sound.
-
-    Args:
-        records: of all clips.
-        folders: the folder of each clip's frames, for the findings.
-    """
+    """Yield clips in two splits by their name or by first frame and sound; `folders` are those of the clips' frames."""
     names: dict[str, ClipEntry] = {}  # the first clip of each name
     digests: dict[str, ClipEntry] = {}  # the first clip of each content
     # training first, so that the duplicate in validation or test is reported

@@ -31,19 +31,12 @@ ISSUES = {
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One defect of a data set.
+    """One defect of a data set."""
 
-    Attributes:
-        issue: a key of `ISSUES`.
-        file: path relative to the root, with slashes; "" for the whole set.
-        message: the defect, without the file name.
-        fix: what the user can do about it; in `Report.fixed` what was done.
-    """
-
-    issue: str
-    file: str
-    message: str
-    fix: str = FETCH
+    issue: str  # a key of `ISSUES`
+    file: str  # path relative to the root, with slashes; "" for the whole set
+    message: str  # the defect, without the file name
+    fix: str = FETCH  # what the user can do about it; in `Report.fixed` what was done
 
     def as_json(self) -> dict[str, str]:
         """Return the finding under the keys of the JSON report."""
@@ -52,29 +45,17 @@ class Finding:
 
 @dataclass
 class Report:
-    """The result of checking one data set.
+    """The result of checking one data set."""
 
-    Attributes:
-        root: folder of the set.
-        setting: "s4", "ms3", "avss" or "lu_avs".
-        counts: clips or videos per split.
-        expected: the expected counts; {} if unknown.
-        source: the source of the expected counts.
-        facts: further numbers to print, by name.
-        notes: remarks that are not defects.
-        findings: the defects.
-        fixed: the defects that `apply_fixes` removed.
-    """
-
-    root: Path
+    root: Path  # folder of the set
     setting: str
-    counts: dict[str, int] = field(default_factory=dict)
-    expected: dict[str, int] = field(default_factory=dict)
-    source: str = ""
-    facts: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)  # clips or videos per split
+    expected: dict[str, int] = field(default_factory=dict)  # the expected counts; {} if unknown
+    source: str = ""  # the source of the expected counts
+    facts: dict[str, str] = field(default_factory=dict)  # further numbers to print, by name
+    notes: list[str] = field(default_factory=list)  # remarks that are not defects
     findings: list[Finding] = field(default_factory=list)
-    fixed: list[Finding] = field(default_factory=list)
+    fixed: list[Finding] = field(default_factory=list)  # the defects that `apply_fixes` removed
 
     @property
     def complete(self) -> bool:

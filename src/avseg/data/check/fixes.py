@@ -20,11 +20,7 @@ _MIN_AGE = 600  # seconds since the last write to a temporary file
 
 
 def apply_fixes(report: Report) -> list[Finding]:
-    """Fix what can be fixed safely; fixed findings move from `report.findings` to `report.fixed`.
-
-    Returns:
-        The fixed findings, with the action taken as their `fix`.
-    """
+    """Fix what can be fixed safely; fixed findings move to `report.fixed`, with the action taken as their `fix`."""
     layout = layout_for(report.setting, report.root) if report.setting in SETTINGS else None
     clips = {} if layout is None else _clips_of_log_mels(report, layout)
     for finding in list(report.findings):  # a copy: fixed ones are removed

@@ -25,11 +25,7 @@ ALL_SETTINGS = (*SETTINGS, "lu_avs")
 
 
 def find_settings(root: Path, setting: str | None = None) -> list[str]:
-    """Return the settings of the data sets at a root.
-
-    Args:
-        root: folder of a set, or a folder that holds the release folders of several.
-        setting: search for this one only.
+    """Return the settings of the data sets at a root, which may also hold the release folders of several.
 
     Raises:
         UserError: unknown folder or setting, or no such set.
@@ -75,22 +71,14 @@ def _suggestion(root: Path) -> str:
 
 def inspect_set(
     root: Path,
-    setting: str,
-    expected: Expected | None = None,
+    setting: str,  # "s4", "ms3", "avss" or "lu_avs"
+    expected: Expected | None = None,  # expected content; default: as its generator recorded, otherwise as published
     *,
-    jobs: int | None = None,
-    min_pixels: int = 10,
-    progress: Progress = lambda done, total: None,
+    jobs: int | None = None,  # number of processes; default: one per core
+    min_pixels: int = 10,  # AVSS: the smallest spot that counts as an object
+    progress: Progress = lambda done, total: None,  # called with the number of finished clips and of all clips
 ) -> Report:
     """Check a data set.
-
-    Args:
-        root: its folder.
-        setting: "s4", "ms3", "avss" or "lu_avs".
-        expected: expected content; default: as its generator recorded, otherwise as published.
-        jobs: number of processes; default: one per core.
-        min_pixels: AVSS: the smallest spot that counts as an object.
-        progress: called with the number of finished clips and of all clips.
 
     Raises:
         UserError: unknown folder or setting, or no index.
@@ -116,11 +104,7 @@ def inspect_set(
 
 
 def clip_rules(layout: Layout, entries: Sequence[ClipEntry], expected: Expected, min_pixels: int = 10) -> ClipRules:
-    """Return the expectations for every clip: sounds and masks are expected if any clip of the set has them.
-
-    Raises:
-        UserError: AVSS: the class names cannot be read.
-    """
+    """Return the expectations for every clip: sounds and masks are expected if any clip of the set has them."""
     sounds: list[str] = []
     if any(map(Path.is_file, map(layout.wav, entries))):
         sounds.append("wav")

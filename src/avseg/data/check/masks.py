@@ -23,32 +23,21 @@ _FIX_CLASS = "leave it, or correct the label or the index"
 
 @dataclass(frozen=True)
 class MaskRules:
-    """Allowed content of the masks of a set.
+    """Allowed content of the masks of a set."""
 
-    Attributes:
-        names: AVSS: class names by index, background first; () for black and white masks.
-        min_pixels: AVSS: smallest spot of one class that counts as an object.
-        by_brightness: True if the bright half of the values marks (S4), False if every value but 0 does (MS3).
-    """
-
-    names: tuple[str, ...] = ()
-    min_pixels: int = 10
+    names: tuple[str, ...] = ()  # AVSS: class names by index, background first; () for black and white masks
+    min_pixels: int = 10  # AVSS: smallest spot of one class that counts as an object
+    # True if the bright half of the values marks (S4), False if every value but 0 does (MS3)
     by_brightness: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """A decoded mask.
+    """A decoded mask."""
 
-    Attributes:
-        labels: (H, W) class ids, 1 = sounding.
-        odd: number of values a black and white mask should not hold; for AVSS number of pixels of no class.
-        values: values of a black and white mask.
-    """
-
-    labels: npt.NDArray[np.uint8]
-    odd: int
-    values: tuple[str, ...] = ()
+    labels: npt.NDArray[np.uint8]  # (H, W) class ids, 1 = sounding
+    odd: int  # number of values a black and white mask should not hold; for AVSS number of pixels of no class
+    values: tuple[str, ...] = ()  # values of a black and white mask
 
     @cached_property
     def pixels(self) -> npt.NDArray[np.int64]:

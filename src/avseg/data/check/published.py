@@ -25,31 +25,19 @@ _READ_SECONDS = 5  # of a prepared clip, however long it is
 
 @dataclass(frozen=True)
 class Expected:
-    """The expected content of a set.
+    """The expected content of a set."""
 
-    Attributes:
-        splits: clips per split; {} if unknown.
-        categories: names of all categories; () if unknown.
-        clips: clips of some categories over all splits.
-        source: origin of the numbers, for the printed report.
-        masks: False for sets without masks (prepared videos).
-        synthetic: True if `avseg data toy` or `compose` generated it.
-        tolerance: share by which counts may differ, where the published numbers are not exact.
-        seconds: length of a clip if the layout reads less of it (prepared videos); 0 if it reads all.
-        videos: number of long videos "with masks" and with "boxes alone", of which about a tenth was never released.
-        labels: maximum number of labels of long videos; 0 if unknown.
-    """
-
-    splits: Mapping[str, int] = field(default_factory=dict)
-    categories: tuple[str, ...] = ()
-    clips: Mapping[str, int] = field(default_factory=dict)
+    splits: Mapping[str, int] = field(default_factory=dict)  # clips per split; {} if unknown
+    categories: tuple[str, ...] = ()  # names of all categories; () if unknown
+    clips: Mapping[str, int] = field(default_factory=dict)  # clips of some categories over all splits
     source: str = "its expected counts are unknown"
-    masks: bool = True
-    synthetic: bool = False
-    tolerance: float = 0.0
-    seconds: int = 0
+    masks: bool = True  # False for sets without masks (prepared videos)
+    synthetic: bool = False  # True if `avseg data toy` or `compose` generated it
+    tolerance: float = 0.0  # share by which counts may differ, where the published numbers are not exact
+    seconds: int = 0  # length of a clip if the layout reads less of it (prepared videos); 0 if it reads all
+    # number of long videos "with masks" and with "boxes alone", of which about a tenth was never released
     videos: Mapping[str, int] = field(default_factory=dict)
-    labels: int = 0
+    labels: int = 0  # maximum number of labels of long videos; 0 if unknown
 
 
 # of a set of the user's own, with --own

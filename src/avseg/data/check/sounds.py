@@ -23,40 +23,24 @@ _RECUT = "extract it from the video again: `avseg data prepare`"
 
 @dataclass(frozen=True)
 class ClipSound:
-    """The sound of a clip.
+    """The sound of a clip."""
 
-    Attributes:
-        seconds: its length; None without a readable wav.
-        rate: samples per second; 0 without a readable wav.
-        loud: for each second of the clip True if it is not silent; () if nothing is readable.
-        digest: hash of the samples or patches; "" if nothing is readable.
-    """
-
-    seconds: float | None = None
-    rate: int = 0
-    loud: tuple[bool, ...] = ()
-    digest: str = ""
+    seconds: float | None = None  # its length; None without a readable wav
+    rate: int = 0  # samples per second; 0 without a readable wav
+    loud: tuple[bool, ...] = ()  # for each second of the clip True if it is not silent; () if nothing is readable
+    digest: str = ""  # hash of the samples or patches; "" if nothing is readable
 
 
 def check_sound(
     layout: Layout,
     entry: ClipEntry,
-    sounds: tuple[str, ...],
-    length: int,
-    findings: list[Finding],
+    sounds: tuple[str, ...],  # the files a clip of this set should have: "wav", "log_mel"
+    length: int,  # seconds of the clip
+    findings: list[Finding],  # extended by the defects
     *,
-    short: bool = False,
+    short: bool = False,  # True if the sound may be shorter than the clip
 ) -> ClipSound:
-    """Read the wav and the log-mel file of a clip, whichever of them the set has.
-
-    Args:
-        layout: paths of the files.
-        entry: the clip.
-        sounds: the files a clip of this set should have: "wav", "log_mel".
-        length: seconds of the clip.
-        findings: extended by the defects.
-        short: True if the sound may be shorter than the clip.
-    """
+    """Read the wav and the log-mel file of a clip, whichever of them the set has."""
     wav = log_mel = ClipSound()
     has_wav = "wav" in sounds or not sounds
     if has_wav:  # also in a set without any sound, whose wavs are then missing

@@ -35,14 +35,7 @@ def read_sources() -> dict[str, Source]:
 
 
 def find_source(name: str) -> Source:
-    """Return the data set of a name.
-
-    Args:
-        name: in any case; with `-` or spaces instead of `_`.
-
-    Raises:
-        UserError: unknown.
-    """
+    """Return the data set of a name in any case, with `-` or spaces for `_`; raises `UserError` if it is unknown."""
     key = name.lower().replace("-", "_").replace(" ", "_").removeprefix("avsbench_")
     check_choice("data set", key, read_sources())
     return read_sources()[key]

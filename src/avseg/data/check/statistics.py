@@ -24,28 +24,18 @@ class Quantiles(TypedDict, total=False):
 
 @dataclass
 class SplitStatistics:
-    """Statistics of one split.
+    """Statistics of one split."""
 
-    Attributes:
-        clips: number of clips, or of long videos.
-        frames: number of frames; all frames of long videos.
-        annotated: number of annotated frames, or of audible segments of long videos.
-        silent: share of annotated frames without a mark; share of the time of long videos.
-        mask_sizes: marked share of the image, for each annotated frame with a mark.
-        seconds: lengths of the sounds, or of the long videos.
-        segments: lengths of the audible segments in seconds; [] for clips.
-        categories: number of clips, or of audible segments, by category.
-        by_second: share of annotated frames that have a mark, for each second of a clip.
-    """
-
-    clips: int = 0
-    frames: int = 0
-    annotated: int = 0
-    silent: float = 0.0
+    clips: int = 0  # number of clips, or of long videos
+    frames: int = 0  # number of frames; all frames of long videos
+    annotated: int = 0  # number of annotated frames, or of audible segments of long videos
+    silent: float = 0.0  # share of annotated frames without a mark; share of the time of long videos
+    # marked share of the image, for each annotated frame with a mark
     mask_sizes: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    segments: list[float] = field(default_factory=list)
-    categories: dict[str, int] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)  # lengths of the sounds, or of the long videos
+    segments: list[float] = field(default_factory=list)  # lengths of the audible segments in seconds; [] for clips
+    categories: dict[str, int] = field(default_factory=dict)  # number of clips, or of audible segments, by category
+    # share of annotated frames that have a mark, for each second of a clip
     by_second: list[float] = field(default_factory=list)
 
     def as_json(self) -> dict[str, object]:
@@ -65,15 +55,10 @@ class SplitStatistics:
 
 @dataclass
 class Statistics:
-    """Statistics of a set.
-
-    Attributes:
-        setting: "s4", "ms3", "avss" or "lu_avs".
-        splits: by name, without the empty ones.
-    """
+    """Statistics of a set."""
 
     setting: str
-    splits: dict[str, SplitStatistics]
+    splits: dict[str, SplitStatistics]  # by name, without the empty ones
 
     def as_json(self) -> dict[str, object]:
         """Return the summaries of all splits for `json.dump`."""
@@ -81,13 +66,7 @@ class Statistics:
 
 
 def clip_statistics(setting: str, records: Iterable[ClipRecord], names: tuple[str, ...] = ()) -> Statistics:
-    """Sum up the records of all clips.
-
-    Args:
-        setting: of AVSBench.
-        records: of all clips.
-        names: AVSS: class names; categories are then counted by the masks that show them.
-    """
+    """Sum up the records of all clips; with class names (AVSS) categories are counted by the masks that show them."""
     groups = group_by_split(records, lambda record: record.entry.split)
     return Statistics(setting, {split: _split_statistics(group, names) for split, group in groups.items()})
 

@@ -18,29 +18,18 @@ _FIX = "add it to the index, or remove it"
 
 @dataclass
 class _Listed:
-    """Paths that the index accounts for.
+    """Paths that the index accounts for."""
 
-    Attributes:
-        files: every file of every clip.
-        folders: all parents of these files.
-        open_folders: folders that may hold further files.
-    """
-
-    files: set[Path] = field(default_factory=set)
-    folders: set[Path] = field(default_factory=set)
-    open_folders: set[Path] = field(default_factory=set)
+    files: set[Path] = field(default_factory=set)  # every file of every clip
+    folders: set[Path] = field(default_factory=set)  # all parents of these files
+    open_folders: set[Path] = field(default_factory=set)  # folders that may hold further files
 
 
 def find_unknown(layout: Layout, entries: Iterable[ClipEntry], *, more_frames: bool = False) -> Iterator[Finding]:
     """Yield files and whole folders that the index does not list.
 
     AVSS clip folders contain files that are never read (`labels_semantic` and the like): there only the folders of
-    frames and masks are searched.
-
-    Args:
-        layout: paths of the files.
-        entries: all rows of the index.
-        more_frames: True if clips may have more frames than are read (prepared sets).
+    frames and masks are searched. With `more_frames` clips may have more frames than are read (prepared sets).
     """
     listed = _Listed()
     for entry in entries:

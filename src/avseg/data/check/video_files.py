@@ -30,27 +30,16 @@ Bounds = tuple[int, int, str]  # first frame, last frame + 1, label
 
 @dataclass
 class VideoRecord:
-    """The findings and measurements of one video.
-
-    Attributes:
-        entry: its annotations.
-        findings: the defects.
-        digest: size of the file and hash of its two ends.
-        frames: number of frames.
-        seconds: length.
-        segments: (seconds, label) of each audible segment.
-        silent: seconds without an active segment.
-        shares: marked shares of the image in the sampled rows.
-    """
+    """The findings and measurements of one video."""
 
     entry: Entry
     findings: list[Finding] = field(default_factory=list)
-    digest: str = ""
+    digest: str = ""  # size of the file and hash of its two ends
     frames: int = 0
     seconds: float = 0.0
-    segments: list[tuple[float, str]] = field(default_factory=list)
-    silent: float = 0.0
-    shares: list[float] = field(default_factory=list)
+    segments: list[tuple[float, str]] = field(default_factory=list)  # (seconds, label) of each audible segment
+    silent: float = 0.0  # seconds without an active segment
+    shares: list[float] = field(default_factory=list)  # marked shares of the image in the sampled rows
 
 
 def read_videos(tree: ReleasePaths, entries: Sequence[Entry], jobs: int, progress: Progress) -> list[VideoRecord]:

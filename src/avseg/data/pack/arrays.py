@@ -18,17 +18,11 @@ _MAX_TOUCHED = 8 << 20
 
 @dataclass(frozen=True)
 class Array:
-    """Description of an array file.
+    """Description of an array file."""
 
-    Attributes:
-        dtype: numpy's name with the byte order, such as "|u1" or "<f4".
-        shape: rows first.
-        sha256: checksum of the whole file.
-    """
-
-    dtype: str
-    shape: tuple[int, ...]
-    sha256: str
+    dtype: str  # numpy's name with the byte order, such as "|u1" or "<f4"
+    shape: tuple[int, ...]  # rows first
+    sha256: str  # checksum of the whole file
 
     @property
     def size(self) -> int:
@@ -37,13 +31,7 @@ class Array:
 
 
 class ArrayWriter:
-    """Appends rows to a new file and computes its checksum.
-
-    Args:
-        path: the file.
-        dtype: see `Array`.
-        row: shape of one row.
-    """
+    """Appends rows of one shape to a new file and computes its checksum."""
 
     def __init__(self, path: Path, dtype: str, row: tuple[int, ...]) -> None:
         self._file = path.open("xb")
@@ -71,12 +59,7 @@ class ArrayWriter:
 
 
 class MappedArray:
-    """Rows of an array file through a read-only memory map, which forked processes share.
-
-    Args:
-        path: the file.
-        array: its description; the size of the file has been checked.
-    """
+    """Rows of an array file of checked size through a read-only memory map, which forked processes share."""
 
     def __init__(self, path: Path, array: Array) -> None:
         self.path = path

@@ -22,22 +22,14 @@ from avseg.utils.locks import LockHeldError, ProcessLock
 
 def build_pack(
     dataset: AVSBenchDataset,
-    fingerprint: str,
-    workers: int = 0,
-    embedder: Embedder | None = None,
+    fingerprint: str,  # of the whole data set, `AVSBenchDataModule.fingerprint`
+    workers: int = 0,  # number of reading processes; 0 = read in this one
+    embedder: Embedder | None = None,  # embeds the sounds as well
     advance: Callable[[], None] = lambda: None,
 ) -> Path:
-    """Pack a split next to its data; an existing pack is replaced once the new one is complete.
+    """Pack a split next to its data, calling `advance` after each clip; return the folder of the pack.
 
-    Args:
-        dataset: the clips.
-        fingerprint: of the whole data set, `AVSBenchDataModule.fingerprint`.
-        workers: number of reading processes; 0 = read in this one.
-        embedder: embeds the sounds as well.
-        advance: called after each clip.
-
-    Returns:
-        The folder of the pack.
+    An existing pack is replaced once the new one is complete.
 
     Raises:
         UserError: a damaged file, a file that changed while it was read, or another process that packs here.

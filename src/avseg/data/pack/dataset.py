@@ -24,10 +24,7 @@ from avseg.utils.errors import UserError
 class PackedDataset(AVSBenchDataset):
     """An `AVSBenchDataset` that reads its pack, with the same arguments, items and errors.
 
-    Args:
-        arguments: of `AVSBenchDataset`.
-        vggish: fingerprint of a frozen VGGish: clips carry its embeddings (T, 128) instead of patches.
-        options: keyword arguments of `AVSBenchDataset`.
+    With the fingerprint of a frozen VGGish clips carry its embeddings (T, 128) instead of patches.
 
     Raises:
         UserError: see `open_pack`; or embeddings are requested, and the pack has none of this VGGish.
@@ -126,10 +123,6 @@ class PackedDataset(AVSBenchDataset):
 class EmbeddedControls(WithControls):
     """The controls of `WithControls` as embeddings from the pack, computed by one encoder for all sounds.
 
-    Args:
-        dataset: clips with embeddings.
-        seed: of noise, choice and order.
-
     Raises:
         UserError: the noise of this seed was not packed.
     """
@@ -147,14 +140,9 @@ class EmbeddedControls(WithControls):
             )
 
     def sounds(self, index: int, original: Tensor) -> dict[str, Tensor]:
-        """Return the control sounds of a clip; see `WithControls.sounds`.
+        """Return the control sounds (T, 128) of a clip by name, given its embeddings (T, 128).
 
-        Args:
-            index: of the clip.
-            original: its embeddings (T, 128).
-
-        Returns:
-            Control name to (T, 128); the padding of AVSS is left as it is.
+        The padding of AVSS is left as it is.
         """
         seconds = self.dataset.seconds(index)
         sounds = {

@@ -16,16 +16,11 @@ EMBEDDING_DIM = LogMel.dim
 
 @dataclass(frozen=True)
 class Embedder:
-    """A frozen audio encoder.
+    """A frozen audio encoder."""
 
-    Attributes:
-        encode: maps log-mel patches (B, T, 1, 96, 64) to embeddings (B, T, 128).
-        weights: its fingerprint, see `weights_fingerprint`.
-        seeds: the control noise of these seeds is embedded too, for clips of "val" and "test" (`avseg.data.controls`).
-    """
-
-    encode: Callable[[Tensor], Tensor]
-    weights: str
+    encode: Callable[[Tensor], Tensor]  # maps log-mel patches (B, T, 1, 96, 64) to embeddings (B, T, 128)
+    weights: str  # its fingerprint, see `weights_fingerprint`
+    # the control noise of these seeds is embedded too, for clips of "val" and "test" (`avseg.data.controls`)
     seeds: tuple[int, ...] = ()
 
     def __call__(self, patches: Tensor) -> Tensor:
@@ -46,16 +41,7 @@ def weights_fingerprint(weights: Mapping[str, Tensor]) -> str:
 
 
 class EmbeddedSounds:
-    """Embeddings of each clip's sound and of its control sounds that are not sounds of other clips.
-
-    Args:
-        dataset: the clips.
-        embedder: the encoder.
-
-    Attributes:
-        seeds: seeds whose noise is embedded.
-        names: names of the arrays in which each clip has a row.
-    """
+    """Embeddings of each clip's sound and of its control sounds that are not sounds of other clips."""
 
     def __init__(self, dataset: AVSBenchDataset, embedder: Embedder) -> None:
         self._dataset = dataset
@@ -64,18 +50,13 @@ class EmbeddedSounds:
         if dataset.split != "train":  # training clips have no controls
             for seed in embedder.seeds:
                 self._controls[seed] = WithControls(dataset, seed)
-        self.seeds = list(self._controls)
+        self.seeds = list(self._controls)  # whose noise is embedded
         silence = ["silence"] if self.seeds else []
-        self.names = ["embeddings", *silence, *map(noise_array, self.seeds)]
+        self.names = ["embeddings", *silence, *map(noise_array, self.seeds)]  # of the arrays
         self._silence: dict[int, Tensor] = {}  # by number of seconds
 
     def rows(self, index: int, patches: Tensor) -> dict[str, Tensor]:
-        """Return the clip's row (1, T, 128) of each array.
-
-        Args:
-            index: of the clip.
-            patches: its sound (T, 1, 96, 64); the padding of AVSS is embedded like any other patch.
-        """
+        """Return the clip's row (1, T, 128) of each array, from its sound (T, 1, 96, 64) with the padding of AVSS."""
         rows = {"embeddings": self._embedder(patches).unsqueeze(0)}
         seconds = self._dataset.seconds(index)
         for seed, controls in self._controls.items():

@@ -20,48 +20,28 @@ INDEX_NAME = "index.json"
 
 @dataclass(frozen=True)
 class PackIdentity:
-    """Everything besides the files that determines the numbers of the clips.
-
-    Attributes:
-        setting: "s4", "ms3" or "avss".
-        split: "train", "val" or "test".
-        image_size: side of frames and masks in pixels.
-        hop: of the log-mel patches.
-        stray: AVSS: treatment of colours that belong to no class; "" for the others.
-        clip_length: T.
-        clips: [name, category, subset, start] of each clip, in order.
-    """
+    """Everything besides the files that determines the numbers of the clips."""
 
     setting: str
     split: str
-    image_size: int
-    hop: Hop
-    stray: Stray | Literal[""]
-    clip_length: int
-    clips: list[list[str | float]]
+    image_size: int  # side of frames and masks in pixels
+    hop: Hop  # of the log-mel patches
+    stray: Stray | Literal[""]  # AVSS: treatment of colours that belong to no class; "" for the others
+    clip_length: int  # T
+    clips: list[list[str | float]]  # [name, category, subset, start] of each clip, in order
 
 
 @dataclass(frozen=True)
 class PackIndex(PackIdentity):
-    """The content of a pack: one split of a data set at one size.
+    """The content of a pack: one split of a data set at one size."""
 
-    Attributes:
-        audio: the choice of sound files, see `AVSBenchDataset`.
-        seconds: number of existing frames of each clip.
-        labelled: number of the first frames of each clip that have a mask.
-        fingerprint: of the whole data set, as in the manifest of a run.
-        vggish: weights of the packed embeddings, see `weights_fingerprint`; None without embeddings.
-        seeds: seeds of the embedded control noise.
-        arrays: descriptions of the files by their names without suffix.
-    """
-
-    audio: AudioFiles
-    seconds: list[int]
-    labelled: list[int]
-    fingerprint: str
-    vggish: str | None
-    seeds: list[int]
-    arrays: dict[str, Array]
+    audio: AudioFiles  # the choice of sound files, see `AVSBenchDataset`
+    seconds: list[int]  # number of existing frames of each clip
+    labelled: list[int]  # number of the first frames of each clip that have a mask
+    fingerprint: str  # of the whole data set, as in the manifest of a run
+    vggish: str | None  # weights of the packed embeddings, see `weights_fingerprint`; None without embeddings
+    seeds: list[int]  # seeds of the embedded control noise
+    arrays: dict[str, Array]  # descriptions of the files by their names without suffix
 
 
 def write_index(folder: Path, index: PackIndex) -> None:
@@ -72,11 +52,7 @@ def write_index(folder: Path, index: PackIndex) -> None:
 
 
 def read_index(folder: Path) -> PackIndex:
-    """Read `index.json`.
-
-    Raises:
-        UserError: missing, damaged, or of another format.
-    """
+    """Read `index.json`; raises `UserError` if it is missing, damaged, or of another format."""
     path = folder / INDEX_NAME
     if not path.is_file():
         raise UserError(f"{path} is missing, so {folder} is not a complete pack")

@@ -22,13 +22,8 @@ def array_file(folder: Path, name: str) -> Path:
 def check_files(folder: Path, arrays: Mapping[str, Array], *, fully: bool = False) -> None:
     """Compare each array file with its checksum.
 
-    A verified file is not read again as long as its size, times and inode are the same; they are cached next to it. In
-    a folder that cannot be written, every file is read each time.
-
-    Args:
-        folder: the pack.
-        arrays: their descriptions in its index.
-        fully: True to read every file regardless of the cache.
+    Unless `fully`, a verified file is not read again as long as its size, times and inode are the same; they are cached
+    next to it. In a folder that cannot be written, every file is read each time.
 
     Raises:
         UserError: the first file that is missing, truncated, longer, or has a wrong byte.

@@ -23,16 +23,11 @@ PACKED = "packed"
 
 @dataclass(frozen=True)
 class Pack:
-    """An opened pack.
-
-    Attributes:
-        folder: its folder.
-        index: its index.
-        arrays: memory maps by name: frames, masks, patches; embeddings, silence and noise-SEED if they were packed.
-    """
+    """An opened pack."""
 
     folder: Path
     index: PackIndex
+    # memory maps by name: frames, masks, patches; embeddings, silence and noise-SEED if they were packed
     arrays: dict[str, MappedArray]
 
 
@@ -42,13 +37,7 @@ def pack_folder(layout: Layout, split: str, image_size: int) -> Path:
 
 
 def open_pack(dataset: AVSBenchDataset) -> Pack:
-    """Open the pack of a data set.
-
-    Args:
-        dataset: the clips as they are read from files.
-
-    Returns:
-        A pack that holds exactly what the data set would read.
+    """Open the pack that holds exactly what a data set reads from its files.
 
     Raises:
         UserError: see `examine`; with the command that packs again.
@@ -65,11 +54,7 @@ def open_pack(dataset: AVSBenchDataset) -> Pack:
 
 
 def log_mel_hop(dataset: AVSBenchDataset) -> Hop:
-    """Return the hop of the data set's log-mel patches, the only sound that a pack can hold.
-
-    Raises:
-        UserError: it has another front end.
-    """
+    """Return the hop of the log-mel patches; raises `UserError` for other front ends, which a pack cannot hold."""
     if not isinstance(dataset.frontend, LogMel):
         raise UserError(
             f"{dataset.layout.root}: a pack holds log-mel patches, but the model reads {dataset.frontend.name}; "
@@ -79,11 +64,7 @@ def log_mel_hop(dataset: AVSBenchDataset) -> Hop:
 
 
 def examine(dataset: AVSBenchDataset, *, fully: bool = False) -> Pack:
-    """Open the pack of a data set after every check.
-
-    Args:
-        dataset: the clips as they are read from files.
-        fully: True to read every byte, even of files that were verified before.
+    """Open the pack of a data set after every check; read every byte if `fully`, even of files verified before.
 
     Raises:
         UserError: it does not exist, is damaged, has another format, was built with other options or from files that
@@ -135,14 +116,7 @@ def reason_to_pack(dataset: AVSBenchDataset, embedder: Embedder | None = None) -
 
 
 def verify_packs(layout: Layout) -> Iterator[tuple[Path, str | None]]:
-    """Read every byte of every pack of a data set.
-
-    Args:
-        layout: of the data set.
-
-    Yields:
-        The folder of each pack, and the first problem in one line; None if it is valid.
-    """
+    """Read every byte of every pack of a data set; yield its folder and its first problem in one line, or None."""
     for folder in sorted((layout.root / PACKED).glob("[!.]*")):
         try:
             index = read_index(folder)

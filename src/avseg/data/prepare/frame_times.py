@@ -11,22 +11,14 @@ OFFICIAL_OFFSET = 15 / 16  # seconds; AVSBench samples 16 frames of each second 
 
 
 def clip_frames(index: FrameIndex, begin: int, count: int, rule: FrameRule, *, cut: bool) -> list[int]:
-    """Return the numbers of a clip's frames, one per second.
+    """Return the numbers of a clip's frames, one per second, ascending; the last repeats where the video is short.
 
     "official", the rule of AVSBench: with r = round(frame rate), second l is frame int(l r + 15 r / 16) of the clip,
     clamped to the last one. That rule assumes a constant rate; otherwise the frame nearest to l + 15/16 s is taken.
     "second": the frame on the screen at l + 0.5 s, by its time.
 
-    Args:
-        index: the video's frames.
-        begin: second of the video at which the clip begins.
-        count: seconds.
-        rule: "official" or "second".
-        cut: True if the clip is one of many of a long video, and only frames of its own seconds count, as if it had
-            been cut out. False if the file is the clip, and frames after its seconds may be taken.
-
-    Returns:
-        `count` ascending numbers; the last one repeats where the video ends before the clip.
+    With `cut` the clip is one of many of a long video, which begins at second `begin`, and only frames of its own
+    seconds count, as if it had been cut out. Otherwise the file is the clip, and frames after it may be taken.
     """
     video = index.video
     seconds = np.arange(count)  # (count,)

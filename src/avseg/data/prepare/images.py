@@ -24,20 +24,14 @@ _PNG_LEVEL = 3  # of zlib
 class FrameDecoder:
     """Decodes selected frames of a video in one pass.
 
-    Args:
-        video: from `frame_index`.
-        strict: True to raise on the first damage, even where the decoder would hide it by guessing pixels.
-
-    Attributes:
-        damaged: number of packets that could not be decoded.
-        replaced: numbers of the selected frames that were not decoded; each is replaced by the frame before it.
+    A strict one raises on the first damage, even where the decoder would hide it by guessing pixels.
     """
 
     def __init__(self, video: Video, *, strict: bool) -> None:
         self.video = video
         self.strict = strict
-        self.damaged = 0
-        self.replaced: list[int] = []
+        self.damaged = 0  # packets that could not be decoded
+        self.replaced: list[int] = []  # numbers of frames that were not decoded: the frame before replaces each
 
     def decode(self, numbers: Sequence[int]) -> Iterator[tuple[int, VideoFrame]]:
         """Yield the frames of these ascending numbers.
@@ -93,12 +87,7 @@ class FrameDecoder:
 
 
 def write_frames(decoder: FrameDecoder, paths: Mapping[int, Sequence[Path]], size: int) -> None:
-    """Write frames as square png files.
-
-    Args:
-        decoder: of the video.
-        paths: for each frame number the files to write.
-        size: side in pixels.
+    """Write frames as square png files of `size` pixels per side; `paths` are the files to write for each frame number.
 
     Raises:
         UserError: see `FrameDecoder.decode`.
@@ -114,17 +103,10 @@ def write_frames(decoder: FrameDecoder, paths: Mapping[int, Sequence[Path]], siz
 
 
 def resize_bilinear(image: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
-    """Resize the whole image to `size` x `size` like cv2.resize in the original code: four neighbours, no smoothing.
+    """Resize (H, W, 3) to (size, size, 3) like cv2.resize in the original code: four neighbours, no smoothing.
 
     PIL's bilinear filter smooths when it shrinks, so its frames would differ from the released ones. Values are within
     1 of cv2's fixed-point arithmetic.
-
-    Args:
-        image: (H, W, 3).
-        size: side in pixels.
-
-    Returns:
-        (size, size, 3).
     """
     if image.shape[:2] == (size, size):
         return image

@@ -21,30 +21,18 @@ VERSION = 1  # of the written bytes: prepared sets of another version are refuse
 
 @dataclass(frozen=True)
 class Options:
-    """The options that decide which bytes are written.
+    """The options that decide which bytes are written."""
 
-    Attributes:
-        setting: "s4" or "ms3", the AVSBench clips listed by its index; "own", any videos, in the layout of MS3.
-        rule: selects the frame of each second, see `clip_frames`.
-        size: side of the frames in pixels.
-        clip_seconds: own videos: length of the consecutive clips; AVSBench readers take their first 5 seconds.
-        split: own videos: the split of all clips.
-        allow_damaged: prepare the readable part of truncated and damaged files, which fail otherwise.
-    """
-
-    setting: str = OWN
-    rule: FrameRule = "official"
-    size: int = 224
+    setting: str = OWN  # "s4" or "ms3", the AVSBench clips listed by its index; "own", any videos, in the layout of MS3
+    rule: FrameRule = "official"  # selects the frame of each second, see `clip_frames`
+    size: int = 224  # side of the frames in pixels
+    # own videos: length of the consecutive clips; AVSBench readers take their first 5 seconds
     clip_seconds: int = OWN_SETTING.clip_length
-    split: str = "test"
-    allow_damaged: bool = False
+    split: str = "test"  # own videos: the split of all clips
+    allow_damaged: bool = False  # prepare the readable part of truncated and damaged files, which fail otherwise
 
     def check(self) -> None:
-        """Check every value.
-
-        Raises:
-            UserError: the first value that is not allowed.
-        """
+        """Check every value; raises `UserError` for the first one that is not allowed."""
         check_choice("--setting", self.setting, SETTINGS)
         check_choice("--frames", self.rule, get_args(FrameRule))
         check_choice("--split", self.split, SPLITS)

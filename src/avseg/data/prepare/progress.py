@@ -28,13 +28,7 @@ _WRITTEN_FOLDERS = ("visual_frames", "audio_wav", "audio_log_mel")
 
 
 class ProgressStore:
-    """The folder in which a data set is prepared.
-
-    Args:
-        out: the folder.
-        options: of this run.
-        videos: folder of the raw videos.
-    """
+    """The folder in which a data set is prepared."""
 
     def __init__(self, out: Path, options: Options, videos: Path) -> None:
         if out.exists() and not out.is_dir():
@@ -50,9 +44,8 @@ class ProgressStore:
     def open(self, *, overwrite: bool, index: Path | None) -> Iterator[None]:
         """Check the folder, record the options, and lock the folder against other processes.
 
-        Args:
-            overwrite: prepare everything again, also with other options.
-            index: the official index file, which is copied; the index of own videos is written at the end.
+        With `overwrite` everything is prepared again, also with other options. The official index file is copied; that
+        of own videos is written at the end.
 
         Raises:
             UserError: the folder holds other data, was prepared with other options, or is in use.

@@ -18,17 +18,11 @@ _MAX_NAME = 180  # bytes; file systems allow 255, and numbers and suffixes are a
 
 @dataclass(frozen=True)
 class RawVideo:
-    """A raw video.
+    """A raw video."""
 
-    Attributes:
-        file: path below the folder of raw videos, with "/"; of a missing video the expected one.
-        path: the file; None if it is missing.
-        entry: its clip; for own videos the names of all clips begin with the name of this one.
-    """
-
-    file: str
-    path: Path | None
-    entry: ClipEntry
+    file: str  # path below the folder of raw videos, with "/"; of a missing video the expected one
+    path: Path | None  # the file; None if it is missing
+    entry: ClipEntry  # its clip; for own videos the names of all clips begin with the name of this one
 
     @property
     def key(self) -> str:
@@ -62,10 +56,7 @@ def find_own_videos(folder: Path, split: str, out: Path) -> list[RawVideo]:
 def find_benchmark_videos(folder: Path, layout: Layout, entries: Iterable[ClipEntry]) -> list[RawVideo]:
     """Return the raw video of each clip of an index, found by split and category or all in one folder.
 
-    Args:
-        folder: the folder of videos, or one that holds `raw_videos` or the release's own folders around it.
-        layout: of the setting.
-        entries: rows of the index.
+    The folder is that of the videos, or one that holds `raw_videos` or the release's own folders around it.
 
     Raises:
         UserError: unknown folder, or a clip whose name is not a file name.
@@ -89,11 +80,7 @@ def find_benchmark_videos(folder: Path, layout: Layout, entries: Iterable[ClipEn
 
 
 def find_index(folder: Path, layout: Layout) -> Path:
-    """Return the index file of a setting in the folder of raw videos or in one of the two above it.
-
-    Raises:
-        UserError: it does not exist.
-    """
+    """Return the index file in the folder of raw videos or in one of the two above it; raises `UserError`."""
     releases = (folder / name for name in layout.release_folders)
     for parent in (folder, *releases, *list(folder.resolve().parents)[:2]):
         if (parent / layout.index_name).is_file():

@@ -7,21 +7,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Outcome:
-    """A prepared video, or the reason why it failed.
+    """A prepared video, or the reason why it failed."""
 
-    Attributes:
-        file: path below the folder of raw videos; of a missing video the expected one.
-        reason: why it failed; "" if it did not.
-        clips: names of the clips.
-        notes: irregularities that were handled, such as {"variable frame rate": "24.1 frames per second on average"}.
-        facts: container, codecs, size, rates, sound layout, seconds.
-    """
-
-    file: str
-    reason: str = ""
-    clips: tuple[str, ...] = ()
+    file: str  # path below the folder of raw videos; of a missing video the expected one
+    reason: str = ""  # why it failed; "" if it did not
+    clips: tuple[str, ...] = ()  # names of the clips
+    # irregularities that were handled, such as {"variable frame rate": "24.1 frames per second on average"}
     notes: dict[str, str] = field(default_factory=dict)
-    facts: dict[str, object] = field(default_factory=dict)
+    facts: dict[str, object] = field(default_factory=dict)  # container, codecs, size, rates, sound layout, seconds
 
     @property
     def failed(self) -> bool:

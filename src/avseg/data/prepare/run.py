@@ -32,26 +32,18 @@ class Job(NamedTuple):
 
 def prepare(
     folder: Path,
-    out: Path,
+    out: Path,  # root of the data set; it may hold masks already
     options: Options,
     *,
-    index: Path | None = None,
-    jobs: int = 0,
-    overwrite: bool = False,
+    index: Path | None = None,  # AVSBench: the official index file; default: the one in the folder or above it
+    jobs: int = 0,  # number of processes; 0 = run in this one
+    overwrite: bool = False,  # prepare everything again
     started: Callable[[int, int], None] = lambda total, finished: None,
     advance: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
     """Convert raw videos to a data set in the official layout; finished videos are skipped.
 
-    Args:
-        folder: folder of the videos.
-        out: root of the data set. It may hold masks already.
-        options: see `Options`.
-        index: AVSBench: the official index file; default: the one in the folder or above it.
-        jobs: number of processes; 0 = run in this one.
-        overwrite: prepare everything again.
-        started: called with the number of videos and of those finished earlier.
-        advance: called after each video.
+    `started` is called with the number of videos and of those finished earlier, `advance` after each video.
 
     Returns:
         The outcome of each video, in the order of their names or of the index.

@@ -56,20 +56,11 @@ def count_damaged_packets(video: Video) -> int:
 def clip_waveforms(
     video: Video, end: float, clips: int, seconds: int, *, silent: bool = False
 ) -> Iterator[npt.NDArray[np.int16]]:
-    """Yield the sound of consecutive clips.
+    """Yield the sound of consecutive clips, (n,) int16 at 16 kHz with 0 < n <= seconds * 16000.
 
-    Where the sound ends inside a clip the waveform ends too, so that its last log-mel patch is the one that repeats,
-    as in the official features. A clip after the end of the sound is silence of full length.
-
-    Args:
-        video: the video.
-        end: its `sound_end`.
-        clips: number of clips.
-        seconds: length of each clip.
-        silent: True to replace the sound by silence because none of it can be decoded.
-
-    Yields:
-        (n,) int16 at 16 kHz with 0 < n <= seconds * 16000.
+    Where the sound ends inside a clip (`end` is the `sound_end` of the video) the waveform ends too, so that its last
+    log-mel patch is the one that repeats, as in the official features. A clip after the end of the sound is silence of
+    full length. `silent` replaces the sound by silence because none of it can be decoded.
     """
     stream = iter(()) if silent else sound_seconds(video)  # one array (16000,) per second
     for clip in range(clips):
@@ -81,16 +72,11 @@ def clip_waveforms(
 
 
 def write_sound(wav: Path, log_mel: Path, waveform: npt.NDArray[np.int16], patches: int) -> None:
-    """Write a clip's wav and the log-mel patches computed from exactly that wav.
+    """Write a clip's wav and the log-mel patches computed from exactly that wav, (n,) at 16 kHz.
 
-    The patches are a plain tensor by `torch.save`, which loads with `weights_only=True`; the released files are pickles
-    that only an unrestricted `pickle.load` reads.
-
-    Args:
-        wav: sound file to write.
-        log_mel: file of the patches to write, (patches, 1, 96, 64) float32: every 0.96 s, the last one repeated.
-        waveform: (n,) at 16 kHz.
-        patches: number of patches.
+    The file holds (patches, 1, 96, 64) float32: every 0.96 s, the last one repeated. It is a plain tensor by
+    `torch.save`, which loads with `weights_only=True`; the released files are pickles that only an unrestricted
+    `pickle.load` reads.
     """
     sound = io.BytesIO()
     soundfile.write(sound, waveform, _RATE, subtype="PCM_16", format="WAV")

@@ -22,16 +22,7 @@ _MAX_LISTED = 5  # frame numbers in a note
 
 
 def prepare_video(source: RawVideo, options: Options, folder: Path) -> Outcome:
-    """Write a video's clips in the official layout below a folder, and nothing else.
-
-    Args:
-        source: the video.
-        options: see `Options`.
-        folder: takes the place of the root of the data set.
-
-    Raises:
-        UserError: the video cannot be prepared.
-    """
+    """Write a video's clips in the official layout below a folder, and nothing else; raises `UserError`."""
     if source.path is None:
         raise UserError(f"{source.file} is missing; no raw video of this clip was found")
     index = frame_index(source.path)
