@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -164,14 +165,13 @@ class Project:
     def _entry(self, name: str) -> VideoEntry:
         with self._mutex:
             document = self._documents.get(name)
-        path = self.folder / name
-        seconds = _duration(path)
+        seconds = None
+        summary = Summary("broken")
+        with suppress(UserError):  # cannot be opened
+            seconds = _duration(self.folder / name)
+            summary = self._stored_summary(name)
         if document is not None:
             summary = _summarise(document)
-        elif seconds is None and not _can_open(path):
-            summary = Summary("broken")
-        else:
-            summary = self._stored_summary(name)
         return VideoEntry(name=name, seconds=seconds, **asdict(summary))
 
     def _stored_summary(self, name: str) -> Summary:
@@ -213,16 +213,5 @@ def _summarise(document: Document) -> Summary:
 
 def _duration(path: Path) -> float | None:
     """Read the duration of a video from its header: nothing is decoded, since a list may have thousands of videos."""
-    try:
-        with open_video(path) as container:
-            return container.duration / av.time_base if container.duration else None
-    except UserError:
-        return None
-
-
-def _can_open(path: Path) -> bool:
-    try:
-        with open_video(path):
-            return True
-    except UserError:
-        return False
+    with open_video(path) as container:
+        return container.duration / av.time_base if container.duration else None

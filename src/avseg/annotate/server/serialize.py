@@ -5,12 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from avseg.annotate.document.document import Document
-from avseg.annotate.document.models import HAND, Change
+from avseg.annotate.document.models import HAND, Span
 from avseg.annotate.document.rle import RLE
 
 _MAX_STEPS = 60  # of the history that the page lists
 _STEP_NAMES = {"set_results": "propagate", "set_mask": "mask", "set_prompts": "points"}
-Ranges = Mapping[int, tuple[int, int]]  # half-open ranges of frames by object id
 Json = dict[str, object]
 
 
@@ -27,23 +26,13 @@ def full_snapshot(document: Document) -> Json:
     return {**_tables(document), "version": content["version"], "frames": content["frames"]}
 
 
-def changed_snapshot(document: Document, ranges: Ranges) -> Json:
-    """Serialise everything but masks, with the frames of the given ranges only: a long video has many more."""
+def changed_snapshot(document: Document, spans: Mapping[int, Span]) -> Json:
+    """Serialise everything but masks, with the frames of a span per object only: a long video has many more."""
     patches = []
-    for object_id, (start, end) in ranges.items():
+    for object_id, (start, end) in spans.items():
         columns = _columns(document, object_id, start, end)
         patches.append({"object": object_id, "start": start, "end": end, **columns})
     return {**_tables(document), "patches": patches}
-
-
-def touched_ranges(changes: list[Change]) -> dict[int, tuple[int, int]]:
-    """Unite the frame ranges that several changes touched, by object id."""
-    ranges: dict[int, tuple[int, int]] = {}
-    for change in changes:
-        for object_id, (start, end) in change.frames.items():
-            low, high = ranges.get(object_id, (start, end))
-            ranges[object_id] = (min(low, start), max(high, end))
-    return ranges
 
 
 def frame_masks(document: Document, frame: int, prior_of: Callable[[str], RLE | None]) -> Json:

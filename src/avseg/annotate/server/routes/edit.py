@@ -1,12 +1,13 @@
 """Routes that change a video: operations, undo and redo, and masks from points, boxes and the brush."""
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse
 
-from avseg.annotate.document.models import Change
+from avseg.annotate.document.models import Change, union_spans
 from avseg.annotate.server import schemas, serialize
 from avseg.annotate.server.errors import VersionConflict
 from avseg.annotate.server.workspace import ClientDep, OpenVideo, VideoDep, WorkspaceDep
@@ -51,14 +52,24 @@ class Editor:
 
         return JSONResponse(await self._pools.edit(edit))
 
+    async def run_session(
+        self, body: schemas.ObjectInFrame, method: Callable[..., Change], *values: object
+    ) -> JSONResponse:
+        """Draw the mask of an object in a frame by a method of the session."""
+
+        def draw() -> list[Change]:
+            return [method(body.object, body.frame, *values, base_version=body.base_version)]
+
+        return await self.run(body, draw, body.frame)
+
     def _describe(self, changes: list[Change], frame: int | None) -> dict[str, object]:
-        ranges = serialize.touched_ranges(changes)
+        spans = union_spans(*map(attrgetter("frames"), changes))
         frames = []
         if frame is not None:
             frames.append(serialize.frame_masks(self.document, frame, self.video.recorder.prior_of))
         return {
-            "snapshot": serialize.changed_snapshot(self.document, ranges),
-            "touched": list(ranges.values()),
+            "snapshot": serialize.changed_snapshot(self.document, spans),
+            "touched": list(spans.values()),
             "frames": frames,
             "added": [change.segment_id or change.object_id for change in changes],
         }
@@ -84,36 +95,22 @@ async def _redo(body: schemas.Steps, editor: EditorDep) -> JSONResponse:
 
 @router.post("/v/{key}/click")
 async def _click(body: schemas.Click, editor: EditorDep) -> JSONResponse:
-    def click() -> list[Change]:
-        return [editor.session.click(body.object, body.frame, body.points, base_version=body.base_version)]
-
-    return await editor.run(body, click, body.frame)
+    return await editor.run_session(body, editor.session.click, body.points)
 
 
 @router.post("/v/{key}/box")
 async def _box(body: schemas.BoxPrompt, editor: EditorDep) -> JSONResponse:
-    def draw_box() -> list[Change]:
-        base_version = body.base_version
-        return [editor.session.box(body.object, body.frame, body.box, body.points, base_version=base_version)]
-
-    return await editor.run(body, draw_box, body.frame)
+    return await editor.run_session(body, editor.session.box, body.box, body.points)
 
 
 @router.post("/v/{key}/brush")
 async def _brush(body: schemas.Brush, editor: EditorDep) -> JSONResponse:
-    def paint() -> list[Change]:
-        mask = body.mask.model_dump()
-        return [editor.session.brush(body.object, body.frame, mask, base_version=body.base_version)]
-
-    return await editor.run(body, paint, body.frame)
+    return await editor.run_session(body, editor.session.brush, body.mask.model_dump())
 
 
 @router.post("/v/{key}/refine")
 async def _refine(body: schemas.ObjectInFrame, editor: EditorDep) -> JSONResponse:
-    def refine() -> list[Change]:
-        return [editor.session.refine(body.object, body.frame, base_version=body.base_version)]
-
-    return await editor.run(body, refine, body.frame)
+    return await editor.run_session(body, editor.session.refine)
 
 
 @router.post("/v/{key}/spend")
