@@ -40,16 +40,8 @@ RawPoints = Sequence[Sequence[float]]  # (x, y, 1 on the object or 0 off it)
 class Session:
     """Runs the models on a document; safe to use from any thread.
 
-    Args:
-        document: annotation of the video.
-        video: frames and sound of the video.
-        segmenter: draws masks from prompts.
-        propagator: carries masks from frame to frame.
-        on_event: called with "progress", "finished", "cancelled" or "failed" and details, in any thread.
-        model: name of the backends for the provenance; by default the names of their classes.
-
-    Attributes:
-        propagation: the run that was started last.
+    `on_event` is called with "progress", "finished", "cancelled" or "failed" and details, in any thread. `model` is the
+    name of the backends for the provenance; by default the names of their classes.
     """
 
     def __init__(
@@ -65,7 +57,7 @@ class Session:
         self.video = video
         self.segmenter = segmenter
         self.propagator = propagator
-        self.propagation: PropagationRun | None = None
+        self.propagation: PropagationRun | None = None  # the run that was started last
         self._on_event = on_event
         self._segmenter_name = model or _model_name(segmenter)
         self._propagator_name = model or f"{_model_name(propagator)}+{_model_name(segmenter)}"
@@ -76,12 +68,6 @@ class Session:
 
     def click(self, object_id: int, frame: int, points: RawPoints, base_version: int | None = None) -> Change:
         """Make the mask of an object in a frame from all points of that frame; `Change.masks` holds it.
-
-        Args:
-            object_id: the object.
-            frame: the frame number.
-            points: (x, y, 1 on the object or 0 off it), earlier ones included.
-            base_version: see `Document.do`.
 
         Raises:
             UserError: the object is silent there, a point is outside the frame, or the segmenter finds nothing.
@@ -110,11 +96,7 @@ class Session:
     def refine(
         self, object_id: int, frame: int, points: RawPoints | None = None, base_version: int | None = None
     ) -> Change:
-        """Redraw a mask from its points; with moved points it becomes the user's own.
-
-        Raises:
-            UserError: the object has no mask in this frame.
-        """
+        """Redraw a mask from its points; with moved points it becomes the user's own."""
         info = self.document.frame_info(object_id, frame)
         mask = self.document.mask(object_id, frame)
         if mask is None:
@@ -142,21 +124,13 @@ class Session:
     def propagate(
         self,
         segment_id: int,
-        direction: str = "both",
-        refine: bool = True,
-        frame: int | None = None,
-        include_up_to_date: bool = False,
+        direction: str = "both",  # or "forward", "backward" from those frames
+        refine: bool = True,  # redraw each frame by the segmenter, from the points of the prototypes
+        frame: int | None = None,  # only between the accepted frames around this one
+        include_up_to_date: bool = False,  # by default only spans with missing or stale masks
         wait: bool = False,
     ) -> PropagationRun:
         """Propagate the masks of accepted and hand-made frames through a segment, in the background.
-
-        Args:
-            segment_id: the segment.
-            direction: "both", "forward" or "backward" from those frames.
-            refine: True to let the segmenter redraw each frame from the points of the prototypes.
-            frame: propagate only between the accepted frames around this one.
-            include_up_to_date: propagate also what is up to date; by default only spans with missing or stale masks.
-            wait: return when the run has ended.
 
         Raises:
             UserError: no such segment, no mask to start from, or another propagation is running.

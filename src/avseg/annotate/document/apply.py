@@ -14,32 +14,18 @@ from avseg.utils.errors import UserError
 
 @dataclass
 class Effect:
-    """A patch, and what to report about it.
+    """A patch, and what to report about it."""
 
-    Attributes:
-        patch: empty if the operation changes nothing.
-        spans: for each object id the frames [start, end) that the operation is about.
-        object_id: the object that was added.
-        segment_id: the segment that was added.
-        skipped: number of results that were left out.
-        undoable: True if undo takes it back.
-    """
-
-    patch: Patch = field(default_factory=dict)
-    spans: dict[int, Span] = field(default_factory=dict)
-    object_id: int | None = None
-    segment_id: int | None = None
-    skipped: int = 0
+    patch: Patch = field(default_factory=dict)  # empty if the operation changes nothing
+    spans: dict[int, Span] = field(default_factory=dict)  # by object id: the frames that the operation is about
+    object_id: int | None = None  # of the object that was added
+    segment_id: int | None = None  # of the segment that was added
+    skipped: int = 0  # results that were left out
     undoable: bool = True
 
 
 def compute_effect(state: State, op: ops.Edit, stamp: int) -> Effect:
-    """Compute what an operation would do.
-
-    Args:
-        state: only read.
-        op: validated by `operations.check_operation`.
-        stamp: age of the masks that it makes.
+    """Compute what a checked operation would do to the state; the masks that it makes get the age `stamp`.
 
     Raises:
         UserError: the operation does not fit the state.

@@ -43,14 +43,7 @@ class _Group(NamedTuple):
 class Document(Queries):
     """The annotation of a video, shared by all its users in this process; safe to use from any thread.
 
-    Args:
-        video: the annotated video.
-        folder: folder of `journal.jsonl`; None keeps everything in memory.
-
-    Attributes:
-        version: number of changes so far, undo and redo included.
-        note: what was repaired on opening; empty if nothing was.
-        tag: label that the next operations get in journal and history, so that their caller can find them again.
+    The journal is in `folder`; without one everything stays in memory.
 
     Raises:
         UserError: the journal is damaged, or belongs to another video.
@@ -58,9 +51,9 @@ class Document(Queries):
 
     def __init__(self, video: VideoFacts, folder: Path | None = None) -> None:
         super().__init__(video)
-        self.version = 0
-        self.note = ""
-        self.tag: str | None = None
+        self.version = 0  # changes so far, undo and redo included
+        self.note = ""  # what was repaired on opening
+        self.tag: str | None = None  # label that the next operations get, so that their caller finds them again
         self._history = History()
         self._journal = Journal(folder / "journal.jsonl") if folder is not None else None
         self._group: _Group | None = None
@@ -70,12 +63,10 @@ class Document(Queries):
             self._replay(self._journal)
 
     def do(self, op: Operation | Mapping[str, object], base_version: int | None = None) -> Change:
-        """Do an operation; one that changes nothing makes no new version.
+        """Do an operation (or its JSON form, see `operations`); one that changes nothing makes no new version.
 
-        Args:
-            op: an operation, or its JSON form; see `operations`.
-            base_version: the version that the sender has seen, also accepted as a key of the JSON form. The operation
-                is refused if a record that it changes has changed since; other changes do no harm.
+        It is refused if a record that it changes has changed since `base_version`, the version that the sender has seen
+        (also a key of the JSON form); other changes do no harm.
 
         Raises:
             UserError: the operation is invalid or does not fit; nothing has changed.
@@ -101,10 +92,8 @@ class Document(Queries):
     def transaction(self, name: str | None = None) -> Iterator[None]:
         """Make the operations inside one step of undo, one wait for the disk and one notification; all or nothing.
 
-        Other threads wait meanwhile. A transaction inside another one is a part of it.
-
-        Args:
-            name: of the step in the history; by default that of its first operation.
+        Other threads wait meanwhile. A transaction inside another one is a part of it. The step is named
+        after its first operation by default.
         """
         with self._lock:
             if self._group is not None:
@@ -128,11 +117,7 @@ class Document(Queries):
             self._notify(Change(self.version, name or changes[0].op, frames))
 
     def check(self, op: Operation | Mapping[str, object]) -> Operation:
-        """Validate an operation against the current state without doing it.
-
-        Raises:
-            UserError: see `do`.
-        """
+        """Validate an operation against the current state without doing it; raise the same errors as `do`."""
         checked = check_operation(op, self.video)
         if not isinstance(checked, Undo | Redo):
             with self._lock:

@@ -17,25 +17,15 @@ _MAX_REMEMBERED = 256  # versions back to which an operation may refer
 
 @dataclass
 class Step:
-    """One step of undo: an operation, a transaction, or all results of one propagation.
-
-    Attributes:
-        op: name of the operation.
-        version: version of the document after it.
-        time: seconds since 1970.
-        patch: its changes.
-        run: the propagation whose results it holds.
-        group: first version of the transaction it belongs to.
-        tag: label set by the caller, see `Document.tag`.
-    """
+    """One step of undo: an operation, a transaction, or all results of one propagation."""
 
     op: str
-    version: int
-    time: float
+    version: int  # of the document after it
+    time: float  # seconds since 1970
     patch: Patch
-    run: int | None = None  # start version of the propagation
-    group: int | None = None
-    tag: str | None = None
+    run: int | None = None  # start version of the propagation whose results it has
+    group: int | None = None  # first version of the transaction it belongs to
+    tag: str | None = None  # label set by the caller, see `Document.tag`
 
 
 @dataclass(frozen=True)
@@ -106,11 +96,7 @@ class History:
     def has_conflict(self, base: int, version: int, keys: Collection[Key], derived: bool) -> bool:
         """True if some of the records changed after the version `base`, or if that is too long ago to know.
 
-        Args:
-            base: the version that the sender of an operation has seen.
-            version: the latest version.
-            keys: the records that the operation changes.
-            derived: True if results of propagations count too; they do not for a person who draws over them.
+        With `derived` the results of propagations count too; they do not for a person who draws over them.
         """
         later = 0
         for touched in self._touched:

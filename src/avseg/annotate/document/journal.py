@@ -19,32 +19,19 @@ _TAIL_LENGTH = len(',"check":"01234567"}\n')
 
 
 class Journal:
-    """Read all lines with `records`, then add lines with `append`.
-
-    Args:
-        path: the file; created by the first `append`.
-
-    Attributes:
-        lines: number of valid lines.
-        size: their size in bytes.
-        torn: size of a torn last line in bytes; 0 without one.
-    """
+    """Read all lines of a file with `records`, then add lines with `append`, which creates the file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.lines = 0
-        self.size = 0
-        self.torn = 0
+        self.lines = 0  # valid ones
+        self.size = 0  # of the valid lines in bytes
+        self.torn = 0  # bytes of a torn last line
         self._checksum = 0
         self._file: FileIO | None = None
         self._broken = ""
 
     def records(self) -> Iterator[Json]:
-        """Yield the records of all lines; none without a file.
-
-        Raises:
-            UserError: a line other than the last is damaged.
-        """
+        """Yield the records of all lines, none without a file; only the last line may be damaged."""
         self.lines = self.size = self.torn = self._checksum = 0
         if not self.path.exists():
             return
@@ -63,9 +50,7 @@ class Journal:
     def append(self, record: Json, wait: bool = True) -> None:
         """Add a line and wait until it is on disk; a line that cannot be written completely is removed.
 
-        Args:
-            record: plain values.
-            wait: False for a line of a transaction, which calls `sync` at its end.
+        Lines of a transaction do not wait: it calls `sync` at its end.
 
         Raises:
             UserError: the disk is full or fails.

@@ -61,33 +61,19 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Mask and prompts of one object in one frame.
+    """Mask and prompts of one object in one frame."""
 
-    Attributes:
-        counts: run lengths of the mask at the size of the video; None if there are only prompts.
-        source: origin of the mask: one of `HAND` or `DERIVED`.
-        stamp: age of the mask as a version of the document; for a propagated one the version the run started from.
-        accepted: True if a person signed it.
-        points: prompts, or the points by which the frame was refined.
-        box: box prompt.
-        score: quality, 0 to 1.
-        terms: terms of the quality score.
-        model: backend that made the mask.
-        from_frame: frame that a derived mask was propagated from.
-        from_stamp: stamp that the mask of that frame had.
-    """
-
-    counts: bytes | None
-    source: str
-    stamp: int
-    accepted: bool = False
-    points: Points = ()
+    counts: bytes | None  # run lengths of the mask at the size of the video; None if there are only prompts
+    source: str  # origin of the mask: one of `HAND` or `DERIVED`
+    stamp: int  # age of the mask as a version of the document; for a propagated one the version the run started from
+    accepted: bool = False  # True if a person signed it
+    points: Points = ()  # prompts, or points by which the frame was refined
     box: Box | None = None
-    score: float | None = None
-    terms: tuple[tuple[str, float], ...] = ()
-    model: str | None = None
-    from_frame: int | None = None
-    from_stamp: int | None = None
+    score: float | None = None  # quality, 0 to 1
+    terms: tuple[tuple[str, float], ...] = ()  # of the quality score
+    model: str | None = None  # backend that made the mask
+    from_frame: int | None = None  # frame that a derived mask was propagated from
+    from_stamp: int | None = None  # stamp that the mask of that frame had
 
     @property
     def anchor(self) -> bool:
@@ -121,25 +107,15 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Result of an operation.
+    """Result of an operation."""
 
-    Attributes:
-        version: version of the document after it.
-        op: name of the operation.
-        frames: for each object id the frames [start, end) whose masks or staleness may differ now.
-        object_id: the object that was added.
-        segment_id: the segment that was added; after a split the right one, after a merge the joined one.
-        skipped: number of results left out: on frames that a person made or accepted, or outside all segments.
-        masks: mask that the operation set, by (object id, frame); only for `set_mask`.
-    """
-
-    version: int
+    version: int  # of the document after it
     op: str
-    frames: dict[int, Span] = field(default_factory=dict)
-    object_id: int | None = None
-    segment_id: int | None = None
-    skipped: int = 0
-    masks: dict[tuple[int, int], RLE] = field(default_factory=dict)
+    frames: dict[int, Span] = field(default_factory=dict)  # by object id: frames whose masks or staleness may differ
+    object_id: int | None = None  # of the object that was added
+    segment_id: int | None = None  # of the segment that was added; after a split of the right one
+    skipped: int = 0  # number of results left out: on frames that a person made or accepted, or outside all segments
+    masks: dict[tuple[int, int], RLE] = field(default_factory=dict)  # set by `set_mask`, by object id and frame
 
 
 def extend_span(spans: dict[int, Span], object_id: int, start: int, end: int) -> None:

@@ -221,11 +221,7 @@ _ADAPTER: TypeAdapter[Operation] = TypeAdapter(Annotated[Operation, Field(discri
 
 
 def check_operation(op: object, video: VideoFacts) -> Operation:
-    """Validate an operation.
-
-    Args:
-        op: an operation, or a mapping with the key `op`; NumPy numbers and tuples are accepted.
-        video: the video that it is about.
+    """Validate an operation, or a mapping with the key `op`; NumPy numbers and tuples are accepted.
 
     Raises:
         UserError: one line with the operation, the key, its value and what is allowed.
@@ -254,11 +250,7 @@ def check_base_version(op_name: str, version: object) -> int | None:
 
 
 def load_operation(values: Mapping[str, object]) -> Edit:
-    """Rebuild an operation from the journal, which holds validated ones only.
-
-    Raises:
-        UserError: this version of avseg does not have the operation.
-    """
+    """Rebuild an operation from the journal, which holds validated ones only, perhaps of a newer version of avseg."""
     try:
         op = _ADAPTER.validate_python(values)
     except ValidationError as error:

@@ -12,14 +12,7 @@ _DECODED_BYTES = 64 << 20  # of decoded masks that are cached
 
 
 class Queries:
-    """Answers are copies; masks are decoded only on request.
-
-    Args:
-        video: the annotated video.
-
-    Attributes:
-        video: the annotated video.
-    """
+    """Answers are copies; masks are decoded only on request."""
 
     def __init__(self, video: VideoFacts) -> None:
         self.video = video

@@ -31,11 +31,7 @@ def encode(mask: Mask) -> RLE:
 
 
 def decode(rle: RLE) -> Mask:
-    """Decode run lengths from outside into a mask, (H, W) bool.
-
-    Raises:
-        UserError: the run lengths are not those of a mask.
-    """
+    """Decode run lengths from outside into a mask, (H, W) bool; see `check`."""
     counts = check(rle)
     height, width = rle["size"]
     return decode_counts(counts, height, width)
@@ -55,11 +51,7 @@ def decode_counts(counts: bytes, height: int, width: int) -> Mask:
 
 
 def check(rle: object, size: tuple[int, int] | None = None) -> bytes:
-    """Validate run lengths from outside and return their counts.
-
-    Args:
-        rle: supposed run lengths.
-        size: (H, W) that the mask must have; None allows any size.
+    """Validate run lengths from outside, optionally for a mask of the size (H, W), and return their counts.
 
     Raises:
         UserError: the run lengths are not those of a mask of this size.
@@ -95,9 +87,6 @@ def run_lengths(counts: bytes) -> npt.NDArray[np.int64]:
 
     Each length is written in digits of five bits, lowest first; a sixth bit marks that another digit follows. From the
     fourth length on, the difference to the length before the last is written.
-
-    Raises:
-        UserError: the bytes are not counts.
     """
     codes = np.frombuffer(counts, np.uint8).astype(np.int64) - 48  # (bytes,): six bits each, from the character "0" on
     if not len(codes) or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:

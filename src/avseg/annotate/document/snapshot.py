@@ -11,9 +11,8 @@ COLUMNS = ("frame", "source", "masked", "accepted", "anchor", "stale", "score", 
 def take_snapshot(state: State, video: VideoFacts) -> Json:
     """Convert a state to plain JSON; documents with equal snapshots have the same annotation apart from masks.
 
-    Returns:
-        "video": its facts; "status"; "objects" and "segments": lists of rows, by id; "frames": for each object (its id
-        as a text) the columns `COLUMNS` of equal length, one entry per visible mark, by frame.
+    "objects" and "segments" are lists of rows, by id; "frames" has for each object (its id as a text) the columns
+    `COLUMNS` of equal length, one entry per visible mark, by frame.
     """
     objects = []
     for _, item in sorted(state.objects.items()):

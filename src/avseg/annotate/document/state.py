@@ -14,20 +14,12 @@ Patch = dict[Key, tuple[Any, Any]]  # the records before and after a change; Non
 
 
 class State:
-    """Tables of records; only `put` changes them, so that every change can be reverted.
-
-    Attributes:
-        objects: by id.
-        segments: by id.
-        marks: by object id, then by frame. A mark outside all segments of its object is hidden, not lost: it is visible
-            again once a segment covers its frame.
-        status: of the video.
-        effort: by segment id.
-    """
+    """Tables of records; only `put` changes them, so that every change can be reverted."""
 
     def __init__(self) -> None:
         self.objects: dict[int, Object] = {}
         self.segments: dict[int, Segment] = {}
+        # by object id, then by frame; a mark outside all segments is hidden until one covers its frame
         self.marks: dict[int, dict[int, Mark]] = {}
         self.status = "open"
         self.effort: dict[int, Effort] = {}

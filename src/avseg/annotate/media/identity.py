@@ -9,12 +9,7 @@ from avseg.utils.hashing import ends_digest
 
 
 def check_same_video(path: Path, home: Path, has_annotation: bool) -> None:
-    """Compare a video with its recorded identity, or record it.
-
-    Args:
-        path: the video.
-        home: the folder of the video's annotation.
-        has_annotation: True if something is annotated; until then the file may be replaced.
+    """Compare a video with the identity recorded in `home`, or record it; it may change until something is annotated.
 
     Raises:
         UserError: the file is another one than the annotated one.

@@ -30,11 +30,7 @@ def cache_folder(path: Path) -> Path:
 
 
 def fingerprint(path: Path) -> list[int]:
-    """Return size in bytes, modification time in nanoseconds, and our format version.
-
-    Raises:
-        UserError: the file does not exist.
-    """
+    """Return size in bytes, modification time in nanoseconds, and our format version."""
     try:
         return [*file_stamp(path), VERSION]
     except OSError as error:
@@ -44,12 +40,7 @@ def fingerprint(path: Path) -> list[int]:
 def open_index(path: Path, folder: Path) -> FrameIndex:
     """Load the frame index of a video from a folder if it fits the file; otherwise compute and store it.
 
-    Args:
-        path: the video.
-        folder: folder of `index.npz`; without write access the index is computed every time.
-
-    Raises:
-        UserError: see `avseg.media.frame_index.frame_index`.
+    Without write access the index is computed every time.
     """
     with _WRITING:
         stored = _load(path, folder / "index.npz")

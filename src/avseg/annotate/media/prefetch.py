@@ -12,11 +12,7 @@ _IDLE = 2.0  # seconds
 
 
 class Prefetch:
-    """Predicts the next frames from the last two requests: the same step again, or the neighbours after a jump.
-
-    Args:
-        frames: number of frames of the video.
-    """
+    """Predicts the next frames from the last two requests: the same step again, or the neighbours after a jump."""
 
     def __init__(self, frames: int) -> None:
         self.frames = frames

@@ -22,18 +22,11 @@ class ScrubReader(FrameReader):
     B-frames without references are skipped on the way, which halves the time of a jump. A step backwards out of the
     cache fills half of it with the frames before, so that the next steps are cached. A frame that cannot be decoded is
     substituted and noted, without a warning.
-
-    Args:
-        index: frame index of the video.
-        cache: number of decoded frames to keep.
-
-    Attributes:
-        notes: problems of frames, by number.
     """
 
     def __init__(self, index: FrameIndex, cache: int = 16) -> None:
         super().__init__(index, max(cache, 2 * MARGIN))
-        self.notes: dict[int, str] = {}
+        self.notes: dict[int, str] = {}  # problems of frames, by number
         self.needed = 0  # frames before this one are decoded only if others depend on them
 
     def near(self, number: int) -> bool:

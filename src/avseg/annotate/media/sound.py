@@ -36,15 +36,7 @@ class _Files(NamedTuple):
 
 
 class Sound:
-    """Sound of a video; decoded once, on the first request.
-
-    Args:
-        path: the video.
-        cache: folder of the wav and the peaks; None = `.avseg/<video name>` next to the video.
-
-    Attributes:
-        rate: samples per second, 16,000, the rate of the models.
-        exists: True if there is a sound track; without one the sound is silence.
+    """Sound of a video; decoded once, on the first request, into a folder (`.avseg/<video name>` by default).
 
     Raises:
         UserError: the video is missing or damaged.
@@ -54,8 +46,8 @@ class Sound:
         self.path = Path(path)
         self.folder = cache or cache_folder(self.path)
         self.index: FrameIndex = open_index(self.path, self.folder)
-        self.rate = RATE
-        self.exists = self.index.video.sound is not None
+        self.rate = RATE  # Hz, that of the models
+        self.exists = self.index.video.sound is not None  # without a sound track there is silence
 
     @property
     def duration(self) -> float:
@@ -76,11 +68,7 @@ class Sound:
         return self._files.wav
 
     def read(self, start: int, count: int) -> npt.NDArray[np.float32]:
-        """Read samples [start, start + count), in [-1, 1]; silence outside of the sound.
-
-        Raises:
-            UserError: see `wav`.
-        """
+        """Read samples [start, start + count), in [-1, 1]; silence outside of the sound."""
         wave = np.zeros(count, np.float32)
         first, last = max(start, 0), min(start + count, self.samples)
         if first < last:
@@ -88,18 +76,9 @@ class Sound:
         return wave
 
     def peaks(self, start: float, end: float, columns: int) -> npt.NDArray[np.float32]:
-        """Compute the waveform of an interval for drawing.
+        """Compute the waveform of an interval in seconds: minimum and maximum sample of each column, (columns, 2).
 
-        Args:
-            start: seconds.
-            end: seconds, may be outside of the sound.
-            columns: number of equal parts of the interval.
-
-        Returns:
-            (columns, 2) minimum and maximum sample of each part, in [-1, 1]; 0 outside of the sound.
-
-        Raises:
-            UserError: no column, or an end that is not after the start; see `wav`.
+        Values are in [-1, 1]; 0 outside of the sound.
         """
         if columns < 1 or not start < end:
             raise UserError(f"waveform of {start}-{end} s in {columns} columns: give start < end and 1 column or more")

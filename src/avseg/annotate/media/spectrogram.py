@@ -18,22 +18,10 @@ _BATCH = 1024  # windows: a few megabytes of spectra
 
 
 def tile(sound: Sound, start: float, end: float, columns: int, rows: int) -> npt.NDArray[np.uint8]:
-    """Compute the spectrogram of an interval.
+    """Compute the spectrogram (rows, columns) of an interval in seconds, which may be outside of the sound.
 
-    Adjacent tiles match: the scale is fixed, and nothing is normalised.
-
-    Args:
-        sound: sound of the video.
-        start: seconds.
-        end: seconds, may be outside of the sound.
-        columns: equal parts of the interval; each shows the maximum of its windows per band.
-        rows: bands of equal width in mel, from 8000 Hz in the first row to 50 Hz.
-
-    Returns:
-        (rows, columns), 0 = -100 dB of full scale or less, 255 = -10 dB or more.
-
-    Raises:
-        UserError: no row or column, or an end that is not after the start; the sound cannot be decoded.
+    Each column shows the maximum of its windows per band; rows have equal width in mel, from 8000 Hz to 50 Hz. A shade
+    of 0 is -100 dB of full scale or less, 255 is -10 dB or more; nothing is normalised, so that adjacent tiles match.
     """
     if columns < 1 or rows < 1 or not start < end:
         raise UserError(

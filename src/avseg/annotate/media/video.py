@@ -25,11 +25,7 @@ _MIN_IMAGES, _MAX_IMAGES = 8, 64  # decoded frames kept per reader
 
 
 def open_reader(path: Path | str, cache: Path | None = None) -> "VideoReader":
-    """Open a video for annotation.
-
-    Args:
-        path: a video of any container and codec that FFmpeg reads.
-        cache: folder of its frame index; None = `.avseg/<video name>` next to it.
+    """Open a video for annotation; its frame index is kept in a folder (`.avseg/<video name>` by default).
 
     Raises:
         UserError: missing, empty, not a video, or without a frame that can be decoded.
@@ -39,27 +35,16 @@ def open_reader(path: Path | str, cache: Path | None = None) -> "VideoReader":
 
 
 class VideoReader:
-    """Frames of a video by number, from any thread; a context manager.
-
-    Attributes:
-        path: the file.
-        index: its frame index.
-        frames: number of frames.
-        fps: frames per second; the mean if the rate varies.
-        times: (n,) seconds from the first frame, display time of each frame.
-        height: rows as displayed.
-        width: columns as displayed.
-        has_sound: True if there is a sound track.
-    """
+    """Frames of a video by number, from any thread; a context manager."""
 
     def __init__(self, index: FrameIndex) -> None:
         video = index.video
         self.path = video.path
         self.index = index
         self.frames = len(index)
-        self.fps = float(video.frame_rate)
-        self.times = video.times
-        self.height = video.height
+        self.fps = float(video.frame_rate)  # the mean if the rate varies
+        self.times = video.times  # (n,) seconds from the first frame
+        self.height = video.height  # as displayed
         self.width = video.width
         self.has_sound = video.sound is not None
         self._lock = threading.Lock()
@@ -84,12 +69,9 @@ class VideoReader:
             return reader.image(number)
 
     def jpeg(self, number: int, quality: int = 80, width: int | None = None) -> bytes:
-        """Encode a frame as JPEG, and prefetch those that are likely to be requested next.
+        """Encode a frame as JPEG (quality 1 to 100), and prefetch those that are likely to be requested next.
 
-        Args:
-            number: the frame.
-            quality: 1 to 100.
-            width: in pixels; None or more than the width of the video = unchanged.
+        The width is in pixels; None or more than the width of the video leaves it unchanged.
 
         Raises:
             IndexError: the frame does not exist.

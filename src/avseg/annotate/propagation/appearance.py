@@ -12,11 +12,9 @@ Histogram = npt.NDArray[np.float64]  # (432,)
 
 
 class Appearance:
-    """Compares masks with reference colours of each object.
+    """Compares masks with reference colours: histograms of accepted masks by object id.
 
-    Args:
-        references: histograms of accepted masks by object id, see `histogram`; also from other segments, to detect a
-            segment that starts from the wrong object.
+    Those of other segments are included, to detect a segment that starts from the wrong object.
     """
 
     def __init__(self, references: Mapping[int, Sequence[Histogram]]) -> None:

@@ -36,11 +36,7 @@ class JobQueue:
         self._closed = False
 
     def start(self, priority: Priority, function: Callable[[], T]) -> "Future[T]":
-        """Add a job to the queue.
-
-        Raises:
-            UserError: the queue is closed.
-        """
+        """Add a job to the queue; refuse it after `close`."""
         future: Future[T] = Future()
         with self._condition:
             if self._closed:

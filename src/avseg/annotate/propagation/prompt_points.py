@@ -12,26 +12,16 @@ MIN_VALUE = 0.5  # of a point: evidence (for the background) times nearness, rel
 
 def prototype_points(
     affinity: Affinity | None,
-    probability: Probability,
-    rivals: Mask | None = None,
+    probability: Probability,  # (H, W)
+    rivals: Mask | None = None,  # (H, W), all other objects
     max_positive: int = MAX_POSITIVE,
     max_negative: int = MAX_NEGATIVE,
 ) -> tuple[Point, ...]:
-    """Choose prompt points for one object in one frame.
+    """Choose prompt points for one object in one frame: positive ones, then negative ones; none for an empty mask.
 
     Positive points lie inside the mask, in cells near prototypes that were certainly the object; negative ones in a
     ring around it or in a rival, in cells near prototypes that were certainly something else. Points of one sign keep
     a distance from each other. Without an affinity, depth inside and outside of the mask decides.
-
-    Args:
-        affinity: of the object in this frame; None if the propagator has none.
-        probability: (H, W), of the object.
-        rivals: (H, W) bool, all other objects; None without others.
-        max_positive: maximum number of positive points.
-        max_negative: maximum number of negative points.
-
-    Returns:
-        Positive points, then negative ones; empty for an empty mask.
     """
     mask = probability > 0.5
     if not mask.any():

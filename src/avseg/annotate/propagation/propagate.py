@@ -26,36 +26,20 @@ MAX_REFERENCES = 3  # accepted masks per object that show its appearance
 
 def propagate(
     frames: Frames,
-    segment: tuple[int, int],
-    accepted: AcceptedMasks,
-    objects: Sequence[int],
+    segment: tuple[int, int],  # frames [start, end)
+    accepted: AcceptedMasks,  # outside of the segment not barriers, but references of the objects' appearance
+    objects: Sequence[int],  # ids to propagate; others with a mask in a barrier are tracked too, as rivals
     segmenter: Segmenter,
     propagator: Propagator,
-    direction: str = "both",
-    refine: bool = True,
-    cancelled: Callable[[], bool] = lambda: False,
-    progress: Callable[[float], None] = lambda _: None,
+    direction: str = "both",  # "forward": from accepted frames to later ones only; "backward"
+    refine: bool = True,  # redraw each frame by the segmenter, from the points of the prototypes
+    cancelled: Callable[[], bool] = lambda: False,  # called before each frame; finished frames are yielded
+    progress: Callable[[float], None] = lambda _: None,  # called with the fraction that is done, 0 to 1
 ) -> Iterator[FrameResult]:
-    """Fill a segment from its accepted frames; never leaves the segment.
+    """Fill a segment from its accepted frames; yield each frame and object once, when done, in a deterministic order.
 
     Only a few images are in memory at a time. The masks of the forward pass through a gap between two accepted frames
     are kept compressed until the backward pass reaches them.
-
-    Args:
-        frames: frames of the video.
-        segment: [start, end) in frames.
-        accepted: masks by frame, then by object id. Those outside of the segment are not barriers, but references of
-            the objects' appearance.
-        objects: ids to propagate. Others with a mask in a barrier are tracked too, as rivals.
-        segmenter: refines.
-        propagator: reset for each pass through a gap.
-        direction: "both"; "forward": from accepted frames to later ones only; "backward".
-        refine: True if the segmenter redraws each frame from the points of the prototypes.
-        cancelled: called before each frame; once it returns True, finished frames are yielded and the iterator ends.
-        progress: called with the fraction that is done, 0 to 1.
-
-    Yields:
-        Each frame and object once, when done; the results and their order are deterministic.
 
     Raises:
         UserError: unknown direction, empty segment, or an object without an accepted mask in the segment.

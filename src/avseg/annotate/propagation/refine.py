@@ -15,38 +15,24 @@ MARGIN = 0.1  # around the box of the propagated mask, relative to its sides
 
 @dataclass(frozen=True)
 class Refined:
-    """Result of a refinement.
+    """Result of a refinement."""
 
-    Attributes:
-        mask: (H, W); the propagated one if no candidate fits.
-        source: "refined" or "propagated".
-        score: score of the segmenter for its best candidate, 0 to 1.
-        iou: IoU of the best candidate with the propagated mask.
-    """
-
-    mask: Mask
-    source: str
-    score: float
-    iou: float
+    mask: Mask  # (H, W), the propagated one if no candidate fits
+    source: str  # "refined" or "propagated"
+    score: float  # of the segmenter for its best candidate, 0 to 1
+    iou: float  # IoU of the best candidate with the propagated mask
 
 
 def refine(
     segmenter: Segmenter,
     image: Image,
-    points: Sequence[tuple[float, float, bool]],
-    prior: Mask | Probability,
-    encoded: Any = None,
+    points: Sequence[tuple[float, float, bool]],  # x, y, True on the object
+    prior: Mask | Probability,  # (H, W), bool or 0 to 1
+    encoded: Any = None,  # result of `segmenter.encode(image)`, if already computed
 ) -> Refined:
-    """Redraw one object in one frame.
+    """Redraw one object in one frame from points and its propagated mask.
 
     Takes the candidate of the segmenter with the best mean of its score and its IoU with the prior.
-
-    Args:
-        segmenter: draws masks.
-        image: (H, W, 3).
-        points: (x, y, positive), from `prompt_points.prototype_points` or as moved by a user.
-        prior: (H, W), the propagated mask, bool or 0 to 1.
-        encoded: result of `segmenter.encode(image)`, if already computed.
     """
     propagated = np.asarray(prior > 0.5)  # (H, W) bool
     box = padded_box(propagated)

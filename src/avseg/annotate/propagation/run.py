@@ -25,22 +25,7 @@ WAITING, RUNNING, FINISHED, CANCELLED, FAILED = "waiting", "running", "finished"
 
 
 class PropagationRun:
-    """A run; its results are one step of undo.
-
-    Args:
-        document: receives the results.
-        segment: the segment to fill.
-        spans: the frames to fill, including the anchors at both ends; see `spans_to_propagate`.
-        model: name of the backend, for the provenance.
-
-    Attributes:
-        start_version: version of the document that the run started from.
-        state: "waiting", "running", "finished", "cancelled" or "failed".
-        done: number of frames in the document.
-        total: number of frames to fill.
-        fraction: fraction of the work that is done, 0 to 1.
-        error: reason of a failure.
-    """
+    """Fills spans of a segment, which include the anchors at both ends; the results are one step of undo."""
 
     def __init__(self, document: Document, segment: Segment, spans: Sequence[Span], model: str) -> None:
         self.document = document
@@ -49,11 +34,11 @@ class PropagationRun:
         self.model = model
         self.start_version = document.version
         self.state = WAITING
-        self.done = 0
-        self.fraction = 0.0
-        self.error = ""
+        self.done = 0  # frames in the document
+        self.fraction = 0.0  # of the work that is done
+        self.error = ""  # reason of a failure
         anchors = set(document.anchors(segment.id))
-        self.total = 0
+        self.total = 0  # frames to fill
         for start, end in spans:
             self.total += len(set(range(start, end)) - anchors)
         self._anchor_masks = AnchorMasks(document, segment, spans)
@@ -77,20 +62,10 @@ class PropagationRun:
         direction: str,
         refine: bool,
         *,
-        yield_to_urgent: Callable[[], None],
-        on_progress: Callable[["PropagationRun"], None],
+        yield_to_urgent: Callable[[], None],  # called before each frame; runs more urgent jobs
+        on_progress: Callable[["PropagationRun"], None],  # called after each frame and at the end
     ) -> None:
-        """Propagate, in the calling thread.
-
-        Args:
-            frames: frames of the video.
-            segmenter: refines.
-            propagator: carries masks.
-            direction: "both", "forward" or "backward".
-            refine: True to refine each frame.
-            yield_to_urgent: called before each frame; runs more urgent jobs.
-            on_progress: called after each frame and at the end.
-        """
+        """Propagate, in the calling thread."""
 
         def cancelled() -> bool:
             yield_to_urgent()
@@ -246,14 +221,8 @@ def spans_to_propagate(
 ) -> list[Span]:
     """Return the parts of a segment to propagate, as [start, end) with the anchors at their ends.
 
-    Args:
-        document: annotation of the video.
-        segment_id: the segment.
-        frame: only the span around this frame.
-        include_up_to_date: the whole segment, even where it is up to date.
-
-    Returns:
-        By default the spans with missing or stale masks; the whole segment if there are none.
+    These are the spans with missing or stale masks (the whole segment if there are none), only the span around a frame
+    if it is given, or the whole segment to include what is up to date.
     """
     segment = document.segments[segment_id]
     if frame is not None:

@@ -22,58 +22,33 @@ class Frames(Protocol):
 
 @dataclass(frozen=True)
 class FrameResult:
-    """Result for one object in one frame.
-
-    Attributes:
-        frame: frame number.
-        object_id: the object.
-        mask: (H, W).
-        source: "refined" by the segmenter; "propagated" without refinement, or if no candidate fits.
-        points: prompts given to the segmenter.
-        terms: terms of the quality by name, see `quality.scores.WEIGHTS`.
-        score: combined quality, 0 to 1.
-        from_frame: the accepted frame that the mask was propagated from.
-    """
+    """Result for one object in one frame."""
 
     frame: int
     object_id: int
-    mask: Mask
-    source: str
-    points: tuple[Point, ...]
-    terms: dict[str, float]
-    score: float
-    from_frame: int
+    mask: Mask  # (H, W)
+    source: str  # "refined" by the segmenter; "propagated" without refinement, or if no candidate fits
+    points: tuple[Point, ...]  # prompts of the segmenter
+    terms: dict[str, float]  # terms of the quality by name, see `quality.scores.WEIGHTS`
+    score: float  # combined, 0 to 1
+    from_frame: int  # the accepted frame that the mask was propagated from
 
 
 @dataclass(frozen=True)
 class Tracker:
-    """Tracks objects away from an accepted frame.
-
-    Attributes:
-        frames: frames of the video.
-        propagator: carries masks; reset for each pass.
-        segmenter: refines each frame; None for no refinement.
-        appearance: reference colours of the objects.
-    """
+    """Tracks objects away from an accepted frame."""
 
     frames: Frames
-    propagator: Propagator
-    segmenter: Segmenter | None
+    propagator: Propagator  # carries masks; reset for each pass
+    segmenter: Segmenter | None  # refines each frame; None for no refinement
     appearance: Appearance
 
     def track(
         self, start: int, masks: Mapping[int, Mask], frames: Sequence[int], objects: Sequence[int]
     ) -> Iterator[list[FrameResult]]:
-        """Track from an accepted frame through others.
+        """Track from an accepted frame through consecutive ones, in either direction; yield the results of each frame.
 
-        Args:
-            start: the accepted frame.
-            masks: its masks; objects other than those requested are tracked as rivals.
-            frames: consecutive frames, in either direction.
-            objects: ids of the requested objects.
-
-        Yields:
-            For each frame the results of `objects`.
+        Objects in the accepted masks other than those requested are tracked as rivals.
         """
         self.propagator.reset(sorted(masks))
         self.propagator.step(self.frames.image(start), masks)

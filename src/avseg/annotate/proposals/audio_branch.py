@@ -24,13 +24,7 @@ class SoundEvent(NamedTuple):
 def detect_events(
     index: FrameIndex, run: Path, *, threshold: float | None = None, device: str = "cpu"
 ) -> list[SoundEvent]:
-    """Run an audio branch over the whole sound of a video.
-
-    Args:
-        index: frame index of the video.
-        run: a run directory or checkpoint of `model=lu_avs_audio`, or of a composition that contains an audio branch.
-        threshold: minimum probability of an active class; None = that of the run's evaluation.
-        device: device of the branch.
+    """Run an audio branch over the whole sound of a video; the threshold is by default that of the run's evaluation.
 
     Raises:
         UserError: the run cannot be loaded or does not classify sound; the sound cannot be decoded.

@@ -24,48 +24,31 @@ _Runs = list[tuple[int, int]]  # [first, last) in steps of `STEP`
 
 @dataclass(frozen=True)
 class Proposal:
-    """A proposed segment.
+    """A proposed segment."""
 
-    Attributes:
-        start: first frame.
-        end: the frame after the last.
-        label: class detected by an audio branch; None for energy.
-        score: 0 to 1; for energy from the mean level above the noise floor, for a branch the mean probability.
-    """
-
-    start: int
-    end: int
-    label: str | None
-    score: float
+    start: int  # first frame
+    end: int  # the frame after the last
+    label: str | None  # class detected by an audio branch; None for energy
+    score: float  # 0 to 1; for energy from the mean level above the noise floor, for a branch the mean probability
 
 
 @dataclass(frozen=True)
 class EnergyOptions:
-    """Thresholds of the energy detector.
+    """Thresholds of the energy detector."""
 
-    Attributes:
-        rise: dB above the noise floor at which a segment begins.
-        fall: dB above the noise floor below which it ends (hysteresis).
-        floor: noise floor in dB of full scale; None = estimated.
-        quietest: dB of full scale below which nothing counts as sound.
-        min_gap: seconds; shorter pauses are bridged.
-        min_length: seconds; shorter segments are dropped.
-        pad: seconds added on both sides.
-    """
-
-    rise: float = 14.0
-    fall: float = 8.0
-    floor: float | None = None
-    quietest: float = -60.0
-    min_gap: float = 0.25
-    min_length: float = 0.15
-    pad: float = 0.03
+    rise: float = 14.0  # dB above the noise floor at which a segment begins
+    fall: float = 8.0  # dB above the noise floor below which it ends (hysteresis)
+    floor: float | None = None  # noise floor in dB of full scale; None = estimated
+    quietest: float = -60.0  # dB of full scale below which nothing counts as sound
+    min_gap: float = 0.25  # seconds; shorter pauses are bridged
+    min_length: float = 0.15  # seconds; shorter segments are dropped
+    pad: float = 0.03  # seconds added on both sides
 
 
 def propose(
     sound: Sound | Path | str, video: VideoReader, method: str | Path = "energy", **options: Any
 ) -> list[Proposal]:
-    """Propose audible segments.
+    """Propose audible segments in time order; those with the same label do not overlap.
 
     Args:
         sound: sound of the video, or the path of the video.
@@ -75,9 +58,6 @@ def propose(
         options: of `EnergyOptions`; for a run: `threshold`, the minimum probability of a class, `device`, and `snap`:
             a branch works in whole seconds, so each edge moves to the nearest rise or fall of the energy within this
             many seconds (default 0.7; 0 = never).
-
-    Returns:
-        Proposals in time order; those with the same label do not overlap.
 
     Raises:
         UserError: an unknown method or option, a run that does not classify sound, a sound that cannot be decoded.

@@ -9,18 +9,9 @@ from avseg.utils.errors import UserError
 
 
 def add_proposals(document: Document, proposals: Iterable[Proposal], object_id: int | None = None) -> list[int]:
-    """Add proposals as segments, in one step; those that overlap a segment of the object are left out.
+    """Add proposals as segments, in one step, and return their ids; those that overlap a segment are left out.
 
-    Args:
-        document: receives the segments.
-        proposals: returned by `energy.propose`.
-        object_id: the object they belong to; None = an object with the label of the proposal, added if missing.
-
-    Returns:
-        The ids of the new segments.
-
-    Raises:
-        UserError: a proposal has no label, and no object is given.
+    Without an object they belong to the one with the label of the proposal, which is added if missing.
     """
     added = []
     with document.transaction("propose"):

@@ -10,34 +10,21 @@ from avseg.annotate.quality.scores import BAD, SegmentQuality, longest_bad_run, 
 
 @dataclass(frozen=True)
 class ReviewItem:
-    """A segment in the queue.
-
-    Attributes:
-        segment_id: the segment.
-        quality: of its frames that nobody has accepted.
-        severity: 0 to 1; the queue is sorted by it.
-        frame: the frame to correct first.
-        frames: number of other frames that a correction propagates to: up to the nearest accepted ones.
-        bad: number of bad frames among these.
-    """
+    """A segment in the queue."""
 
     segment_id: int
-    quality: SegmentQuality
-    severity: float
-    frame: int
-    frames: int
-    bad: int
+    quality: SegmentQuality  # of its frames that nobody has accepted
+    severity: float  # 0 to 1; the queue is sorted by it
+    frame: int  # the frame to correct first
+    frames: int  # number of other frames that a correction propagates to: up to the nearest accepted ones
+    bad: int  # number of bad frames among these
 
 
 def rank_worst_first(
-    scores: Mapping[int, Mapping[int, float]], accepted: Mapping[int, Collection[int]] | None = None
+    scores: Mapping[int, Mapping[int, float]],  # by segment id, then by frame
+    accepted: Mapping[int, Collection[int]] | None = None,  # reviewed frames by segment id
 ) -> list[ReviewItem]:
-    """Rank segments, the worst first, leaving out those with only accepted frames.
-
-    Args:
-        scores: by segment id, then by frame; see `scores.combine_terms`.
-        accepted: frames of each segment that somebody has reviewed.
-    """
+    """Rank segments by the scores of their frames, the worst first, leaving out those with only accepted frames."""
     items = []
     for segment_id, frame_scores in scores.items():
         reviewed = set((accepted or {}).get(segment_id, ()))
