@@ -9,12 +9,11 @@ from avseg.cli.demo import make_data
 from avseg.cli.reproduce_jobs import Reproduction, read_seeds
 from avseg.cli.reproduced_table import console_table, explanations
 from avseg.cli.scores_table import print_table
-from avseg.data.avsbench.layout import layout_for
-from avseg.data.lu_avs import read_release
 from avseg.sweep import Job, run_jobs
 from avseg.sweep.jobs import make_pool
 from avseg.sweep.plan_table import failures, show_plan
 from avseg.tables.experiment import Experiment
+from avseg.training.build import build_data
 from avseg.utils.errors import UserError
 
 
@@ -51,17 +50,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _prepare_data(experiment: Experiment, jobs: Sequence[Job]) -> None:
     """Generate the toy data of the table, and check the data of all jobs before the first one starts."""
-    settings: dict[Path, str] = {}
-    for job in jobs:
-        if not job.run.complete:
-            settings[Path(job.config.data.root)] = job.config.data.setting
-    for root, setting in settings.items():
+    configs = {Path(job.config.data.root): job.config for job in jobs if not job.run.complete}
+    for root, config in configs.items():
         if arguments := experiment.sweep.prepare.get(root.name):
             make_data(root, arguments)
-        if setting == "lu_avs":
-            read_release(root)
-        else:
-            layout_for(setting, root).read_index()
+        build_data(config).setup("fit")
 
 
 def _show(reproduction: Reproduction) -> None:

@@ -58,8 +58,8 @@ def _model(old: Mapping[str, Plain], branch: Mapping[str, Plain]) -> dict[str, P
     keys = {
         "tpavi": ("score",),
         "audio": ("heads", "hidden", "pos_weight"),
-        "mask": ("pretrained", "backbone_lr", "silent", "teacher"),
-        "box": ("pretrained", "backbone_lr", "silent", "teacher"),
+        "mask": ("pretrained", "backbone_lr", "silent"),
+        "box": ("pretrained", "backbone_lr", "silent"),
     }
     for key in keys.get(name, ()):
         if key in branch:
@@ -68,6 +68,7 @@ def _model(old: Mapping[str, Plain], branch: Mapping[str, Plain]) -> dict[str, P
         model |= {key: branch[key] for key in ("aggregation", "smoothing", "score")}
     if name in ("mask", "box"):
         model["network"] = branch["model"]
+        model["teacher"] = branch.get("teacher") or False
     if name.startswith("strong"):
         for role in ("visual", "audio"):
             source = {"run": branch[f"{role}_run"], "command": branch[f"{role}_command"]}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product, starmap
 from pathlib import Path
 
-from avseg.config.experiments import experiment_names, experiments_folder
+from avseg.config.experiments import experiment_folder, experiment_names
 from avseg.tables.sweep_file import CellKey, SweepFile, read_published, read_sweep_file
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
@@ -120,4 +120,4 @@ def _folder(name: str) -> Path:
             raise UserError(f"{name} holds no sweep.yaml; name a folder that does, or one of {', '.join(names)}")
         return Path(name)
     check_choice("experiment", name, names)
-    return experiments_folder() / name
+    return experiment_folder(name)

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from avseg.config.experiments import experiment_names, experiments_folder
+from avseg.config.experiments import experiment_folder, experiment_names
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 
@@ -128,7 +128,7 @@ def read_published(folder: Path, sweep: SweepFile) -> dict[tuple[str, str, str],
         extended = _load(path.parent).get("extends")
         if not extended:
             raise UserError(f"{path} does not exist; it holds the published numbers: {','.join(_PUBLISHED)}")
-        path = experiments_folder() / str(extended) / "published.csv"
+        path = experiment_folder(str(extended)) / "published.csv"
     numbers = {}
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
@@ -150,7 +150,7 @@ def _merged(folder: Path) -> dict[str, object]:
     if not entries.get("extends"):
         return entries
     check_choice("extends", entries["extends"], experiment_names(), f"{folder}/sweep.yaml")
-    base_entries = _merged(experiments_folder() / str(entries["extends"]))
+    base_entries = _merged(experiment_folder(str(entries["extends"])))
     common: list[object] = []
     for overrides in (base_entries.get("common"), entries.get("common")):
         common += overrides if isinstance(overrides, list) else []

@@ -3,4 +3,4 @@
 from avseg.metrics.registry import register_metric
 from avseg_example.metric import SilentFramesEmpty
 
-register_metric("silent_empty", "silent frames left empty", lambda settings: SilentFramesEmpty(), per_clip=True)
+register_metric("silent_empty", "left empty", lambda settings: SilentFramesEmpty(), per_clip=True)
