@@ -6,26 +6,28 @@ import importlib
 import logging
 import sys
 import traceback
+from collections.abc import Callable
 
 from avseg import __version__
-from avseg.cli.arguments.parser import Parser, take_option
+from avseg.cli.arguments import annotate, data, predict, train, verbs
+from avseg.cli.arguments.parser import Commands, Parser, take_option
 from avseg.config.plugins import load as load_plugins
 from avseg.utils.errors import UserError, nearest
 
-# in the order of the help
-VERBS = (
-    "demo",
-    "train",
-    "reproduce",
-    "status",
-    "dashboards",
-    "evaluate",
-    "predict",
-    "data",
-    "annotate",
-    "convert",
-    "bench",
-)
+# functions that add the arguments of a verb, in the order of the help
+VERBS: dict[str, Callable[[Commands], None]] = {
+    "demo": verbs.add_demo,
+    "train": train.add_parser,
+    "reproduce": verbs.add_reproduce,
+    "status": verbs.add_status,
+    "dashboards": verbs.add_dashboards,
+    "evaluate": verbs.add_evaluate,
+    "predict": predict.add_parser,
+    "data": data.add_parser,
+    "annotate": annotate.add_parser,
+    "convert": verbs.add_convert,
+    "bench": verbs.add_bench,
+}
 
 _EPILOG = """\
 examples:
@@ -57,16 +59,13 @@ def build_parser() -> argparse.ArgumentParser:
         "--plugin", action="append", metavar="FOLDER_OR_MODULE", help="load a plugin that is not installed; repeatable"
     )
     commands = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
-    for verb in VERBS:
-        importlib.import_module(f"avseg.cli.arguments.{verb}").add_parser(commands)
+    for add_arguments in VERBS.values():
+        add_arguments(commands)
     return parser
 
 
 def main(command_line: list[str] | None = None) -> int:
-    """Run a verb.
-
-    Args:
-        command_line: without the program's name; default: that of the process.
+    """Run a verb; the command line is by default that of the process, without the program's name.
 
     Returns:
         The exit code: 0 success, 2 an error that the user can correct, 130 interrupted, 1 a defect of avseg.

@@ -13,19 +13,13 @@ from avseg.utils.errors import UserError
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a table.
-
-    Attributes:
-        row: name of its row.
-        column: name of its column.
-        overrides: Hydra overrides of its runs, without experiment and seed.
-        published: the paper's numbers in per cent, by metric.
-    """
+    """One cell of a table."""
 
     row: str
     column: str
-    overrides: tuple[str, ...]
-    published: Mapping[str, float] = field(hash=False)  # dicts cannot be hashed
+    overrides: tuple[str, ...]  # of its runs, without experiment and seed
+    # the paper's numbers in per cent by metric; dicts cannot be hashed
+    published: Mapping[str, float] = field(hash=False)
 
     @property
     def key(self) -> CellKey:
@@ -35,17 +29,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A published table.
+    """A published table."""
 
-    Attributes:
-        name: folder of its runs under the outputs.
-        sweep: content of its sweep.yaml.
-        numbers: the paper's numbers by row, column and metric.
-    """
-
-    name: str
+    name: str  # folder of its runs under the outputs
     sweep: SweepFile
-    numbers: Mapping[tuple[str, str, str], float]
+    numbers: Mapping[tuple[str, str, str], float]  # the paper's, by row, column and metric
 
     def metrics_at(self, key: CellKey) -> list[str]:
         """Return the metric of a cell; in a table of one metric also the others that the paper prints for any cell."""
@@ -99,10 +87,7 @@ class Experiment:
 
 
 def read_experiment(name: str | Path) -> Experiment:
-    """Read an experiment.
-
-    Args:
-        name: a folder in `experiments/`, or the path of such a folder elsewhere (`./mine`, `a/b`).
+    """Read the experiment of a folder in `experiments/`, or of such a folder elsewhere (`./mine`, `a/b`).
 
     Raises:
         UserError: an unknown experiment, or a mistake in its files.

@@ -26,11 +26,7 @@ def p_value(p: float) -> str:
 def lines(table: Table, row: str, ours: Callable[[Result], str], marks: dict[str, str]) -> dict[str, list[str]]:
     """Return the lines of a row by name: ours, interval (if any cell has one), paper, difference.
 
-    Args:
-        table: the table.
-        row: name of the row.
-        ours: formats mean and deviation.
-        marks: symbols of significant differences by axis, appended to ours.
+    `ours` formats mean and deviation; the marks of significant differences, by axis, are appended to it.
     """
     texts: dict[str, list[str]] = {"ours": [], "interval": [], "paper": [], "difference": []}
     for column in table.sweep.columns:

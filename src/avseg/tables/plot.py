@@ -31,13 +31,7 @@ class _Style:
 
 
 def save_plot(path: Path, table: Table, plot: Plot) -> None:
-    """Write a PNG with a panel per group of rows.
-
-    Args:
-        path: the PNG.
-        table: the numbers.
-        plot: panels, labels, and whether lines join the columns.
-    """
+    """Write a PNG with a panel per group of rows."""
     width, height = _PANEL_SIZE
     if len(plot.panels) == 1:
         width = max(width, _COLUMN_WIDTH * len(table.sweep.columns))
@@ -78,10 +72,12 @@ def _draw_panel(axis: Axes, table: Table, name: str, rows: tuple[str, ...], join
 
 def _draw_row(axis: Axes, table: Table, row: str, name: str, style: _Style) -> None:
     """Draw our numbers filled with error bars, the paper's hollow and dashed."""
-    results = [table.result(row, column) for column in table.sweep.columns]
-    numbers = np.array([(result.mean, result.low, result.high, result.published) for result in results])
-    mean, low, high, published = numbers.T
-    x = np.arange(len(results)) + style.shift
+    numbers = []
+    for column in table.sweep.columns:
+        result = table.result(row, column)
+        numbers.append((result.mean, result.low, result.high, result.published))
+    mean, low, high, published = np.array(numbers).T  # (columns,) each
+    x = np.arange(len(numbers)) + style.shift
     bars = np.nan_to_num(np.maximum([mean - low, high - mean], 0))  # (2, columns); 0 without an interval
     solid, dashed = ("-", "--") if style.joined else ("none", "none")
     marks = {"color": style.colour, "marker": style.marker}

@@ -17,28 +17,15 @@ _TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of the seeds of one cell in one metric, in per cent.
+    """Scores of the seeds of one cell in one metric, in per cent."""
 
-    Attributes:
-        values: by seed.
-        runs: names of the runs by seed.
-        clips: mean over the seeds by video_id; empty for a metric that is not a mean over clips.
-    """
-
-    values: Mapping[int, float]
-    runs: Mapping[int, str]
-    clips: Mapping[str, float]
+    values: Mapping[int, float]  # by seed
+    runs: Mapping[int, str]  # names by seed
+    clips: Mapping[str, float]  # means over the seeds by video_id; empty for a metric that is not a mean over clips
 
 
 def read_scores(runs: Mapping[int, tuple[str, RunDirectory]], metric: str) -> Scores | None:
-    """Read one cell.
-
-    Args:
-        runs: name and directory of the run of each seed; incomplete runs are ignored.
-        metric: a key of `scores.own` in result.json.
-
-    Returns:
-        The scores; None if no run is complete.
+    """Read one cell from name and directory of the run of each seed; None if no run is complete.
 
     Raises:
         UserError: a run lacks the metric, its per_clip.csv contradicts its result, or the seeds were tested on

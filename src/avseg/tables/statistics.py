@@ -29,13 +29,9 @@ def mean_and_sd(values: ArrayLike) -> tuple[float, float]:
 
 
 def clip_interval(scores: ArrayLike) -> tuple[float, float]:
-    """Compute the 95 % BCa bootstrap interval of the mean over clips (Efron 1987).
+    """Compute the ends of the 95 % BCa bootstrap interval (Efron 1987) of the mean of (N,) scores, one per clip.
 
-    Args:
-        scores: (N,), one per clip.
-
-    Returns:
-        Low and high end; NaN for a single clip; the score itself if all clips are equal.
+    Both are NaN for a single clip, and the score itself if all clips are equal.
     """
     numbers = np.asarray(scores, dtype=np.float64)
     if len(numbers) < 2:
@@ -56,16 +52,10 @@ def clip_interval(scores: ArrayLike) -> tuple[float, float]:
 
 
 def paired_p(first: ArrayLike, second: ArrayLike) -> float:
-    """Compute the two-sided p value of the mean difference of two cells on the same clips.
+    """Compute the two-sided p value of the mean difference of two cells, (N,) scores of the same clips each.
 
-    A permutation test that flips signs: all flips if there are few clips, else 9999 random ones.
-
-    Args:
-        first: (N,), one score per clip.
-        second: (N,), of the same clips in the same order.
-
-    Returns:
-        The p value; 1 if no clip differs or there is only one.
+    A permutation test that flips signs: all flips if there are few clips, else 9999 random ones. 1 if no clip differs
+    or there is only one.
     """
     a = np.asarray(first, dtype=np.float64)
     b = np.asarray(second, dtype=np.float64)

@@ -30,50 +30,29 @@ _PUBLISHED = ["row", "column", "metric", "value"]
 
 @dataclass(frozen=True)
 class Plot:
-    """Layout of the table's plot.
+    """Layout of the table's plot."""
 
-    Attributes:
-        name: of the PNG, without suffix.
-        label: of the axis of columns.
-        joined: True if a line joins the columns, because they have an order.
-        panels: rows of each panel.
-    """
-
-    name: str
-    label: str
-    joined: bool
-    panels: Mapping[str, tuple[str, ...]]
+    name: str  # of the PNG, without suffix
+    label: str  # of the axis of columns
+    joined: bool  # True if a line joins the columns, because they have an order
+    panels: Mapping[str, tuple[str, ...]]  # rows of each panel
 
 
 @dataclass(frozen=True)
 class SweepFile:
-    """Content of a sweep.yaml, merged with the file that it extends.
-
-    Attributes:
-        title: of the table.
-        note: remark printed below the table.
-        metric: a key of `scores.own` in result.json.
-        metrics: metric of the rows or columns that show another one, by the name of the row or column.
-        seeds: of each cell.
-        common: overrides of all cells.
-        rows: overrides of each row.
-        columns: overrides of each column.
-        pairs: cells that are compared, "columns" within a row and "rows" within a column; first, second.
-        plot: how the table is drawn.
-        prepare: arguments of `avseg data` that generate the data set of each folder name.
-    """
+    """Content of a sweep.yaml, merged with the file that it extends."""
 
     title: str
-    note: str
-    metric: str
-    metrics: Mapping[str, str]
+    note: str  # printed below the table
+    metric: str  # a key of `scores.own` in result.json
+    metrics: Mapping[str, str]  # of the rows or columns that show another metric
     seeds: tuple[int, ...]
-    common: Overrides
+    common: Overrides  # of all cells
     rows: Mapping[str, Overrides]
     columns: Mapping[str, Overrides]
-    pairs: Mapping[str, list[Pair]]
+    pairs: Mapping[str, list[Pair]]  # cells to compare: "columns" within a row, "rows" within a column
     plot: Plot
-    prepare: Mapping[str, Overrides]
+    prepare: Mapping[str, Overrides]  # arguments of `avseg data` by the folder of the data set that they generate
 
     def metric_at(self, key: CellKey) -> str:
         """Return the metric of a cell."""

@@ -13,26 +13,15 @@ from avseg.tables.sweep_file import CellKey, Pair, SweepFile
 
 @dataclass(frozen=True)
 class Result:
-    """One cell in one metric, in per cent; unknown numbers are NaN.
-
-    Attributes:
-        key: row and column.
-        metric: such as "miou".
-        published: the paper's number.
-        scores: ours, or None if no run is complete.
-        mean: over the seeds.
-        sd: over the seeds.
-        low: lower end of the interval over clips.
-        high: upper end of the interval over clips.
-    """
+    """One cell in one metric, in per cent; unknown numbers are NaN."""
 
     key: CellKey
     metric: str
     published: float = math.nan
-    scores: Scores | None = None
+    scores: Scores | None = None  # None if no run is complete
     mean: float = math.nan
-    sd: float = math.nan
-    low: float = math.nan
+    sd: float = math.nan  # over the seeds
+    low: float = math.nan  # ends of the interval over clips
     high: float = math.nan
 
     @classmethod
@@ -53,25 +42,15 @@ class Result:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A paired test between two cells over the same clips.
+    """A paired test between two cells over the same clips."""
 
-    Attributes:
-        axis: "columns" (two cells of a row) or "rows" (two cells of a column).
-        first: row and column.
-        second: row and column.
-        difference: mean of the second minus mean of the first.
-        clips: number of paired clips.
-        p: two-sided, by permutation.
-        corrected: p after Holm's correction over all comparisons of the table.
-    """
-
-    axis: str
+    axis: str  # "columns" (two cells of a row) or "rows" (two cells of a column)
     first: CellKey
     second: CellKey
-    difference: float
-    clips: int
-    p: float
-    corrected: float
+    difference: float  # mean of the second minus mean of the first
+    clips: int  # number of paired clips
+    p: float  # two-sided, by permutation
+    corrected: float  # p after Holm's correction over all comparisons of the table
 
     @property
     def significant(self) -> bool:
@@ -81,17 +60,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with everything that its writers need.
-
-    Attributes:
-        sweep: title, rows, columns and metrics.
-        results: of the cells in their own metric first, then in others.
-        comparisons: one family of paired tests.
-    """
+    """A table with everything that its writers need."""
 
     sweep: SweepFile
-    results: list[Result]
-    comparisons: list[Comparison]
+    results: list[Result]  # of the cells in their own metric first, then in others
+    comparisons: list[Comparison]  # one family of paired tests
 
     def result(self, row: str, column: str) -> Result:
         """Return the cell in its own metric."""
@@ -121,11 +94,9 @@ class Table:
 
 
 def compare(pairs: Mapping[str, Sequence[Pair]], scores: Mapping[CellKey, Scores | None]) -> list[Comparison]:
-    """Test the pairs of cells that have complete runs, paired by video_id, with Holm's correction over all of them.
+    """Test pairs of cells with Holm's correction over all of them.
 
-    Args:
-        pairs: "columns" and "rows", each pairs of cells.
-        scores: of each cell; cells tested on different clips are not compared.
+    Clips are paired by video_id. Cells without complete runs, or tested on different clips, are not compared.
     """
     comparisons = []
     for axis, cells in pairs.items():
@@ -138,7 +109,7 @@ def compare(pairs: Mapping[str, Sequence[Pair]], scores: Mapping[CellKey, Scores
             if first_scores.clips.keys() != second_scores.clips.keys():
                 continue
             a = list(first_scores.clips.values())
-            b = [second_scores.clips[video_id] for video_id in first_scores.clips]
+            b = list(map(second_scores.clips.__getitem__, first_scores.clips))  # in the order of the first
             difference = sum(b) / len(b) - sum(a) / len(a)
             # corrected below, when the whole family is known
             comparisons.append(Comparison(axis, first, second, difference, len(a), paired_p(a, b), math.nan))

@@ -18,23 +18,16 @@ Overrides = Mapping[str, str]  # values by key
 
 @dataclass(frozen=True)
 class Grid:
-    """A product of overrides.
+    """A product of overrides."""
 
-    Attributes:
-        common: overrides of all its jobs.
-        choices: values of each key that varies.
-    """
-
-    common: Overrides
-    choices: Mapping[str, tuple[str, ...]]
+    common: Overrides  # of all its jobs
+    choices: Mapping[str, tuple[str, ...]]  # values of each key that varies
 
 
 def wandb_sweeps(experiment: Experiment, overrides: Sequence[str] = ()) -> list[str]:
     """Return the contents of files for `wandb sweep FILE`, each a grid; together they have each job of the table once.
 
-    Args:
-        experiment: the table.
-        overrides: further overrides of every job, such as data.root=... or trainer=ddp; they win.
+    The overrides are further ones of every job, such as data.root=... or trainer=ddp; they win.
     """
     jobs = []
     for cell, seed in product(experiment.cells(), experiment.seeds):
@@ -49,7 +42,10 @@ def wandb_sweeps(experiment: Experiment, overrides: Sequence[str] = ()) -> list[
 
 def find_grids(jobs: Sequence[Overrides]) -> list[Grid]:
     """Split jobs into grids, choosing the key to split by that leads to the fewest; duplicates count once."""
-    jobs = list({tuple(sorted(job.items())): job for job in jobs}.values())
+    distinct: dict[tuple[tuple[str, str], ...], Overrides] = {}
+    for job in jobs:
+        distinct[tuple(sorted(job.items()))] = job
+    jobs = list(distinct.values())
     common: dict[str, str] = {}
     choices: dict[str, tuple[str | None, ...]] = {}
     for key in dict.fromkeys(chain.from_iterable(jobs)):

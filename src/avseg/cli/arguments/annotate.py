@@ -39,7 +39,6 @@ def add_parser(commands: Commands) -> None:
     parser = add_verb(
         commands,
         "annotate",
-        run="avseg.cli.annotate:run",
         summary="the mask annotation tool: mark what sounds, by hand and by models",
         description="The mask annotation tool: mark what sounds where and when, on a page, by a plan, or by import.",
         epilog=_EPILOG,

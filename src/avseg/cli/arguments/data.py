@@ -6,8 +6,6 @@ from pathlib import Path
 from avseg.cli.arguments.parser import Commands, add_verb
 from avseg.data.setting import SETTINGS, SPLITS
 
-_ALL_SETTINGS = (*SETTINGS, "lu_avs")
-
 _EPILOG = """\
 examples:
   avseg data toy --out data/toy --setting ms3 --train 200 --val 40 --test 40
@@ -76,14 +74,7 @@ examples:
 
 def add_parser(commands: Commands) -> None:
     """Add the verb with its subverbs."""
-    summary = "create, convert, pack and check data sets"
-    parser = commands.add_parser(
-        "data",
-        help=summary,
-        description=summary,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = add_verb(commands, "data", "create, convert, pack and check data sets", epilog=_EPILOG)
     subverbs = parser.add_subparsers(dest="subverb", metavar="SUBVERB", required=True)
     _add_toy(subverbs)
     _add_compose(subverbs)
@@ -97,14 +88,14 @@ def add_parser(commands: Commands) -> None:
 
 def _add_toy(subverbs: Commands) -> None:
     summary = "coloured shapes that sound; generated in seconds"
-    parser = add_verb(subverbs, "toy", "avseg.cli.data_synthetic:run_toy", summary, epilog=_TOY_EPILOG)
+    parser = add_verb(subverbs, "toy", summary, epilog=_TOY_EPILOG, run="avseg.cli.data_synthetic:run_toy")
     _add_synthetic(parser, size=64)
     parser.add_argument("--kinds", type=int, default=8, help="number of object classes, 6 to 12; default: 8")
 
 
 def _add_compose(subverbs: Commands) -> None:
     summary = "cut-out images with sound files, moving over backgrounds"
-    parser = add_verb(subverbs, "compose", "avseg.cli.data_synthetic:run_compose", summary, epilog=_COMPOSE_EPILOG)
+    parser = add_verb(subverbs, "compose", summary, epilog=_COMPOSE_EPILOG, run="avseg.cli.data_synthetic:run_compose")
     add = parser.add_argument
     add("--cutouts", type=Path, required=True, help="folder of cut-outs and sounds")
     _add_synthetic(parser, size=224)
@@ -116,7 +107,7 @@ def _add_compose(subverbs: Commands) -> None:
 
 def _add_cutouts(subverbs: Commands) -> None:
     summary = "obtain about 75 real cut-outs with real sounds (160 MB)"
-    parser = add_verb(subverbs, "cutouts", "avseg.cli.data_synthetic:run_cutouts", summary, epilog=_CUTOUTS_EPILOG)
+    parser = add_verb(subverbs, "cutouts", summary, epilog=_CUTOUTS_EPILOG, run="avseg.cli.data_synthetic:run_cutouts")
     parser.add_argument("--out", type=Path, required=True, help="folder to write; must be new or empty")
     parser.add_argument("--deb", type=Path, help="the package file, if it has been downloaded already")
 
@@ -124,7 +115,7 @@ def _add_cutouts(subverbs: Commands) -> None:
 def _add_synthetic(parser: argparse.ArgumentParser, size: int) -> None:
     add = parser.add_argument
     add("--out", type=Path, required=True, help="folder to write; must be new or empty")
-    add("--setting", choices=_ALL_SETTINGS, default="ms3", help="default: ms3")
+    add("--setting", choices=(*SETTINGS, "lu_avs"), default="ms3", help="default: ms3")
     text = "lu_avs: shortest and longest video; default: 10 20"
     add("--seconds", type=float, nargs=2, default=[10.0, 20.0], metavar=("MIN", "MAX"), help=text)
     add("--hard", type=float, default=0.2, metavar="SHARE", help="lu_avs: videos with boxes alone; default: 0.2")
@@ -141,7 +132,7 @@ def _add_synthetic(parser: argparse.ArgumentParser, size: int) -> None:
 
 def _add_prepare(subverbs: Commands) -> None:
     summary = "convert raw videos to the official layout: frames, sound, log-mel"
-    parser = add_verb(subverbs, "prepare", "avseg.cli.data_prepare:run", summary, epilog=_PREPARE_EPILOG)
+    parser = add_verb(subverbs, "prepare", summary, epilog=_PREPARE_EPILOG, run="avseg.cli.data_prepare:run")
     add = parser.add_argument
     add("videos", type=Path, metavar="FOLDER", help="folder of the raw videos")
     add("--out", type=Path, required=True, metavar="DIR", help="folder to write; may hold masks already")
@@ -160,7 +151,7 @@ def _add_prepare(subverbs: Commands) -> None:
 
 def _add_pack(subverbs: Commands) -> None:
     summary = "pack a data set, so that clips load many times faster"
-    parser = add_verb(subverbs, "pack", "avseg.cli.data_pack:run", summary, epilog=_PACK_EPILOG)
+    parser = add_verb(subverbs, "pack", summary, epilog=_PACK_EPILOG, run="avseg.cli.data_pack:run")
     add = parser.add_argument
     add("root", type=Path, metavar="ROOT", help="the data set, as in data.root")
     add("--setting", choices=tuple(SETTINGS), required=True)
@@ -182,7 +173,7 @@ def _add_pack(subverbs: Commands) -> None:
 
 def _add_check(subverbs: Commands) -> None:
     summary = "check that a data set is complete and valid"
-    parser = add_verb(subverbs, "check", "avseg.cli.data_check:run_check", summary, epilog=_CHECK_EPILOG)
+    parser = add_verb(subverbs, "check", summary, epilog=_CHECK_EPILOG, run="avseg.cli.data_check:run_check")
     _add_root(parser)
     add = parser.add_argument
     add("--fix", action="store_true", help="fix what loses no data: leftovers, log-mel files")
@@ -195,20 +186,20 @@ def _add_check(subverbs: Commands) -> None:
 
 def _add_stats(subverbs: Commands) -> None:
     summary = "count the content of a data set, as a table and a plot"
-    parser = add_verb(subverbs, "stats", "avseg.cli.data_check:run_stats", summary, epilog=_STATS_EPILOG)
+    parser = add_verb(subverbs, "stats", summary, epilog=_STATS_EPILOG, run="avseg.cli.data_check:run_stats")
     _add_root(parser)
     parser.add_argument("--picture", type=Path, metavar="FILE", help="write the plot as a png")
 
 
 def _add_help(subverbs: Commands) -> None:
     summary = "how to obtain a data set, its licence, its folder"
-    parser = add_verb(subverbs, "help", "avseg.cli.data_check:run_help", summary, epilog=_HELP_EPILOG)
+    parser = add_verb(subverbs, "help", summary, epilog=_HELP_EPILOG, run="avseg.cli.data_check:run_help")
     parser.add_argument("dataset", nargs="?", metavar="DATASET", help="its name; default: list all of them")
 
 
 def _add_root(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("root", type=Path, metavar="ROOT", help="folder of the set, or one that holds several releases")
-    add("--setting", choices=_ALL_SETTINGS, help="default: every set found")
+    add("--setting", choices=(*SETTINGS, "lu_avs"), help="default: every set found")
     add("--json", type=Path, metavar="FILE", help="write everything as json")
     add("--jobs", type=int, metavar="N", help="processes; default: one per core")

@@ -15,11 +15,7 @@ class Parser(argparse.ArgumentParser):
     _intermixing = False
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        """Raise instead of printing the usage and exiting.
-
-        Raises:
-            UserError: always.
-        """
+        """Raise a `UserError` instead of printing the usage and exiting."""
         raise UserError(message)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -37,39 +33,26 @@ class Parser(argparse.ArgumentParser):
 def add_verb(
     commands: Commands,
     name: str,
-    run: str,
     summary: str,
-    description: str | None = None,
+    description: str = "",
     epilog: str = "",
+    run: str = "",
     formatter: type[argparse.HelpFormatter] = argparse.RawDescriptionHelpFormatter,
 ) -> argparse.ArgumentParser:
-    """Add a verb.
+    """Add a verb, and return its parser for further arguments.
 
-    Args:
-        commands: where to add it.
-        name: the word on the command line.
-        run: the function that runs it as "package.module:function", imported only when the verb is run; it takes the
-            parsed arguments and returns an exit code, None meaning 0.
-        summary: one line for the list of verbs.
-        description: first paragraph of its own help; default: the summary.
-        epilog: end of its own help, with examples.
-        formatter: of its own help.
-
-    Returns:
-        Its parser, to which the caller adds arguments.
+    `run` is the function "package.module:function" that runs it, by default that of `avseg.cli.NAME`. It is imported
+    only when the verb is run; it takes the parsed arguments and returns an exit code, None meaning 0.
     """
     parser = commands.add_parser(
         name, help=summary, description=description or summary, epilog=epilog, formatter_class=formatter
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run or f"avseg.cli.{name}:run")
     return parser
 
 
 def take_option(command_line: Sequence[str], option: str) -> tuple[list[str], list[str]]:
-    """Remove every `OPTION VALUE` and `OPTION=VALUE` from a command line.
-
-    Returns:
-        The command line without the option, and the values.
+    """Remove every `OPTION VALUE` and `OPTION=VALUE` from a command line; return the remaining words and the values.
 
     Raises:
         UserError: a value is missing.

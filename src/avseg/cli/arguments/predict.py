@@ -35,7 +35,6 @@ def add_parser(commands: Commands) -> None:
     parser = add_verb(
         commands,
         "predict",
-        run="avseg.cli.predict:run",
         summary="mark the sounding objects in any video",
         description="Mark the sounding objects in any video: an overlay video with the original sound, masks, scores.",
         epilog=_EPILOG,

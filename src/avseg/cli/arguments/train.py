@@ -38,7 +38,6 @@ def add_parser(commands: Commands) -> None:
     parser = add_verb(
         commands,
         "train",
-        run="avseg.cli.train:run",
         summary="train and evaluate a model",
         description="Train and evaluate one run, or with -m a sweep, from Hydra overrides.",
         epilog=_EPILOG,

@@ -1,0 +1,184 @@
+"""Arguments of the verbs that take few of them."""
+
+from pathlib import Path
+
+from avseg.cli.arguments.parser import Commands, add_verb
+from avseg.config.experiments import experiment_names
+
+_DEMO_EPILOG = """\
+examples:
+  avseg demo                  create a toy MS3 set, train, evaluate with the controls, predict on a video
+  avseg demo listening        show that TPAVI uses the sound, and that the frame scope resolves it in time
+  avseg demo cutouts          the same workflow on real cut-outs with real sounds (after `avseg data cutouts`)
+"""
+_EVALUATE_EPILOG = """\
+examples:
+  avseg evaluate checkpoint=outputs/demo/RUN/seed=123
+  avseg evaluate checkpoint=best.ckpt split=val root=data/AVSBench/Multi-sources out=scores
+  avseg evaluate checkpoint=outputs/demo/RUN/seed=123 model.score.unit=segment model.aggregation.mode=argmax rate=5
+
+keys: checkpoint, split (train, val, test), root (another data folder), batch_size, num_workers,
+packed, packed_audio (`avseg data pack`), out,
+videos_per_group (test batch of the official F-score; 0 = the whole split), trainer (cpu, gpu, ddp);
+long videos: rate (frames per second), model.score.*, model.aggregation.*, model.smoothing.* (as in training)
+"""
+_REPRODUCE_EPILOG = """\
+examples:
+  avseg reproduce table_a1 --dry-run              lists the jobs, and how long they will take
+  avseg reproduce table_a1 --seeds 1,2,3          mean and deviation over three seeds
+  avseg reproduce table_a2 logger=wandb_offline   overrides for all jobs
+  avseg reproduce table_a2 experiment=table_a2_long trainer.max_epochs=60
+                                                  overrides that change results need a name of their own
+  avseg reproduce my_tables/heads                 a folder with a sweep.yaml and a published.csv
+
+the same command again runs only what is not complete. The table is in outputs/TABLE/table:
+results.csv, comparisons.csv, table.md, table.tex and a plot.
+exit code 1: some jobs are not complete; the table shows the others.
+"""
+_STATUS_EPILOG = """\
+examples:
+  avseg status                  the experiments under outputs, with counts
+  avseg status table_a1         a line per job; a failed one with its log
+  avseg status table_a1 --seeds 1,2,3
+"""
+_DASHBOARDS_EPILOG = """\
+examples:
+  avseg dashboards                                          writes dashboards/workspace.json, needs no login
+  avseg dashboards --entity lab --project avseg --save      uploads it as a saved view
+  avseg dashboards --experiment table_a1 --data avsbench_s4 --save
+  avseg dashboards --sweep table_a1 --out sweep.yaml data.root=/data/AVSBench
+"""
+_CONVERT_EPILOG = """\
+examples:
+  avseg convert MS3_R50_best.pth --out ms3.ckpt data=avsbench_ms3 backbone=resnet50 audio.weights=vggish-10086976.pth
+  avseg convert outputs/demo/RUN/seed=123 --out official.pth
+
+A file of official names becomes a checkpoint that evaluate and predict read; its model is described by overrides, as
+for train. A run or a checkpoint of avseg becomes a file of official names (.pth or .safetensors).
+"""
+_BENCH_EPILOG = """\
+the benchmarks are part of the source, not of the installed package: run it in a clone.
+examples:
+  avseg bench                                     everything: several minutes
+  avseg bench --only train parts --repeats 9
+  avseg bench --small                             tiny sizes: only checks that the benchmarks run
+"""
+
+
+def add_demo(commands: Commands) -> None:
+    """Add `avseg demo`."""
+    parser = add_verb(
+        commands,
+        "demo",
+        summary="the complete workflow on synthetic data, in minutes",
+        description="Run the complete workflow on synthetic data, up to a score table and a video with sound.",
+        epilog=_DEMO_EPILOG,
+    )
+    add = parser.add_argument
+    add("which", nargs="?", choices=("main", "listening", "cutouts"), default="main", help="default: main")
+    add("--out", type=Path, default=Path("outputs"), help="folder of runs; default: outputs")
+    add("--data", type=Path, default=Path("data"), help="folder of data sets; default: data")
+
+
+def add_evaluate(commands: Commands) -> None:
+    """Add `avseg evaluate`."""
+    parser = add_verb(
+        commands,
+        "evaluate",
+        summary="score a run with the controls",
+        description="Score a run or a checkpoint, with the controls that show whether it uses the sound.",
+        epilog=_EVALUATE_EPILOG,
+    )
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="Hydra overrides")
+
+
+def add_reproduce(commands: Commands) -> None:
+    """Add `avseg reproduce`."""
+    parser = add_verb(
+        commands,
+        "reproduce",
+        summary="run a published table and show ours next to the paper's",
+        description="Run the missing jobs of a published table, then show our numbers next to the paper's.",
+        epilog=_REPRODUCE_EPILOG,
+    )
+    add = parser.add_argument
+    add("table", metavar="TABLE", help=f"{', '.join(experiment_names())}, or a folder")
+    add("overrides", nargs="*", metavar="KEY=VALUE", help="Hydra overrides for all jobs")
+    add("--seeds", metavar="N,N,...", help="default: those of the table")
+    add("--dry-run", action="store_true", help="list the jobs and start none")
+    add("--no-run", action="store_true", help="write the table of the complete runs, and start no job")
+    add("--jobs", type=int, metavar="N", help="maximum number of jobs at a time; default: as many as fit")
+    add("--out", type=Path, help="folder of runs; default: outputs")
+
+
+def add_status(commands: Commands) -> None:
+    """Add `avseg status`."""
+    parser = add_verb(
+        commands,
+        "status",
+        summary="the jobs that are complete, running, failed or missing",
+        description="Show the jobs of a table, or the runs of any experiment: complete, running, failed or missing.",
+        epilog=_STATUS_EPILOG,
+    )
+    add = parser.add_argument
+    add("experiment", nargs="?", metavar="EXPERIMENT", help="default: all under outputs, as counts")
+    add("--seeds", metavar="N,N,...", help="of a table; default: its own and those that were started")
+    add("--out", type=Path, default=Path("outputs"), help="folder of runs; default: outputs")
+
+
+def add_dashboards(commands: Commands) -> None:
+    """Add `avseg dashboards`."""
+    parser = add_verb(
+        commands,
+        "dashboards",
+        summary="the wandb workspace as code, and published tables as wandb sweeps",
+        description="Write the wandb workspace from code, or a published table as wandb sweeps.",
+        epilog=_DASHBOARDS_EPILOG,
+    )
+    add = parser.add_argument
+    add("--entity", default="", help="user or team at wandb; default: your own")
+    add("--project", default="avseg", help="default: avseg")
+    add("--experiment", help="show only the runs of this experiment")
+    add("--data", help="show only the runs on this data set")
+    add("--out", type=Path, help="file to write; default: dashboards/workspace.json")
+    add("--save", action="store_true", help="upload to wandb; needs a login")
+    add("--view", metavar="URL", help="with --save: the saved view to replace; default: a new one")
+    add("--sweep", metavar="TABLE", help="write this table as a wandb sweep instead")
+    add("overrides", nargs="*", metavar="KEY=VALUE", help="with --sweep: Hydra overrides for every job")
+
+
+def add_convert(commands: Commands) -> None:
+    """Add `avseg convert`."""
+    parser = add_verb(
+        commands,
+        "convert",
+        summary="official weights to ours and back",
+        description="Convert official weights to an avseg checkpoint, and back.",
+        epilog=_CONVERT_EPILOG,
+    )
+    parser.add_argument("source", type=Path, help="a file of official weights, or a run or checkpoint of avseg")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="the model of official weights")
+    parser.add_argument("--out", type=Path, required=True, help="the file to write")
+
+
+def add_bench(commands: Commands) -> None:
+    """Add `avseg bench`."""
+    parser = add_verb(
+        commands,
+        "bench",
+        summary="speed and memory relative to the published implementations",
+        description="Measure speed and memory as ratios to a plain form of the published method.",
+        epilog=_BENCH_EPILOG,
+    )
+    add = parser.add_argument
+    add(
+        "--only",
+        nargs="+",
+        metavar="PART",
+        help="such as train or clips; an unknown one lists them (default: all)",
+    )
+    add("--repeats", type=int, default=5, help="rounds for each comparison (default: 5)")
+    add("--out", type=Path, default=Path("outputs/benchmarks"), help="folder to write (default: outputs/benchmarks)")
+    add("--small", action="store_true", help="tiny sizes: only checks that the benchmarks run")
+    # the ratios of several threads depend on the other load of the machine
+    add("--threads", type=int, default=1, help="CPU threads (default: 1, the most stable ratios)")
