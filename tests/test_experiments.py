@@ -110,7 +110,7 @@ def test_the_28_jobs_of_table_a1(toy):
         assert facts_of(config) == expected(*row.split(), STAGES[column], toy=toy), cell.key
         assert config.init.name == "scratch"
         assert config.experiment == experiment.name
-    full = {row: cells[row, "1,2,3,4"].published["fscore"] for row in experiment.rows}
+    full = {row: cells[row, "1,2,3,4"].published["fscore"] for row in experiment.sweep.rows}
     assert full == {"S4 ResNet50": 84.8, "S4 PVT-v2": 87.9, "MS3 ResNet50": 57.8, "MS3 PVT-v2": 64.5}
 
 
@@ -161,7 +161,7 @@ def test_every_experiment_is_complete_and_told(name):
         assert not experiment.sweep.metrics or metric == experiment.sweep.metric_at((row, column))
         assert 0 < value < 100
     shown = [row for rows in experiment.sweep.plot.panels.values() for row in rows]
-    assert sorted(shown) == sorted(experiment.rows)
+    assert sorted(shown) == sorted(experiment.sweep.rows)
     if name in AVS:
         assert sum(map(len, experiment.sweep.pairs.values())) == {"a1": 24, "a2": 8}[name[-2:]]
 
@@ -199,7 +199,7 @@ WEIGHTS = {("resnet50", True): 69_337_857, ("resnet50", False): 68_674_817, ("pv
     [
         pytest.param(name, row, marks=[] if name.startswith("toy_") else pytest.mark.slow)
         for name in AVS
-        for row in read_experiment(name).rows
+        for row in read_experiment(name).sweep.rows
     ],
 )
 def test_every_job_can_be_built(name, row):

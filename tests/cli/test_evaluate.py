@@ -115,7 +115,7 @@ def test_the_grouping_changes_f_and_nothing_else(trained: Command, tmp_path: Pat
     ("words", "told"),
     [
         (["split=tets"], "'test'"),
-        (["split=all"], "train, val, test"),
+        (["split=all"], "it must be 'train', 'val' or 'test'"),
         (["root=nowhere"], "nowhere"),
         (["batch_size=0"], "batch_size"),
         (["num_workers=-1"], "num_workers"),

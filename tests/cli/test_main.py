@@ -94,7 +94,7 @@ def test_an_unknown_backbone_names_near_ones(ms3_root, tmp_path):
 
 
 def test_stage_five(ms3_root, tmp_path):
-    assert "fusion.stages.0=5 is not allowed; it must be 1, 2, 3 or 4" in error_of(
+    assert "fusion.stages=5 is not allowed; it must be 1, 2, 3 or 4" in error_of(
         ["train", *SMALL, "fusion.stages=[5]", f"data.root={ms3_root}"]
     )
 

@@ -23,7 +23,7 @@ def test_hours_follow_from_finished_runs_by_their_epochs(tmp_path):
     guess = estimate(jobs, pool=Pool([], cores=2))
     assert guess.hours == pytest.approx(2 * 100 * (0.1 + 0.15) / 2)
     assert guess.wall_hours == pytest.approx(guess.hours / 2)  # two at once
-    assert (guess.known, guess.unknown, guess.runs) == (2, 0, 2)
+    assert (guess.estimated, guess.unknown, guess.runs) == (2, 0, 2)
     assert str(guess) == "about 12.5 hours (25.0 hours of jobs), from 2 finished runs"
 
 
@@ -50,7 +50,7 @@ def test_runs_of_another_kind_are_not_used(tmp_path):
     finish(broken, 100)
     broken.run.config.write_text("{")
     guess = estimate([job(tmp_path, 9)], pool=Pool([], cores=2))
-    assert (guess.known, guess.unknown) == (0, 1)
+    assert (guess.estimated, guess.unknown) == (0, 1)
     assert str(guess) == "no estimate: no run of this kind has finished"
 
 

@@ -1,5 +1,6 @@
 """sweep.yaml and published.csv: what they mean, and that every mistake in them is one line that names the nearest."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def write(folder: Path, sweep: str = SWEEP, published: str | None = PUBLISHED) -
 def test_rows_times_columns(tmp_path):
     experiment = read_experiment(write(tmp_path / "mine"))
     assert (experiment.name, experiment.sweep.title, experiment.sweep.metric) == ("mine", "Two by two", "miou")
-    assert experiment.seeds == (123,)
+    assert experiment.sweep.seeds == (123,)
     assert [cell.key for cell in experiment.cells()] == [
         ("audio-blind", "1"),
         ("audio-blind", "3,4"),
@@ -44,14 +45,14 @@ def test_rows_times_columns(tmp_path):
     assert experiment.overrides(last, 7) == ["experiment=mine", *overrides, "seed=7"]
     assert experiment.metrics_at(last.key) == ["miou", "fscore"]
     assert experiment.cells()[1].published == {}
-    assert experiment.renamed("other").overrides(last, 7)[0] == "experiment=other"
+    assert replace(experiment, name="other").overrides(last, 7)[0] == "experiment=other"
     assert experiment.sweep.pairs == {}
 
 
 def test_pairs(tmp_path):
     text = "seeds: [1, 2]\ncompare:\n  columns: neighbours\n  rows: [[TPAVI, audio-blind]]\n"
     experiment = read_experiment(write(tmp_path / "mine", SWEEP + text))
-    assert experiment.seeds == (1, 2)
+    assert experiment.sweep.seeds == (1, 2)
     assert experiment.sweep.pairs == {
         "columns": [(("audio-blind", "1"), ("audio-blind", "3,4")), (("TPAVI", "1"), ("TPAVI", "3,4"))],
         "rows": [(("TPAVI", "1"), ("audio-blind", "1")), (("TPAVI", "3,4"), ("audio-blind", "3,4"))],

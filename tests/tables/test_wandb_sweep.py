@@ -31,7 +31,7 @@ def expand(content: str) -> list[list[str]]:
 
 def plain(name: str) -> list[list[str]]:
     experiment = read_experiment(name)
-    return [experiment.overrides(cell, seed) for cell in experiment.cells() for seed in experiment.seeds]
+    return [experiment.overrides(cell, seed) for cell in experiment.cells() for seed in experiment.sweep.seeds]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from avseg.tables.experiment import read_experiment
 from avseg.tables.wandb_sweep import wandb_sweeps
 from avseg.training.wandb_workspace import build_workspace, save_workspace, workspace_json
 from avseg.utils.errors import UserError
-from avseg.utils.files import atomic_file
+from avseg.utils.files import write_text
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _write_sweeps(name: str, out: Path, overrides: list[str]) -> None:
     experiment = read_experiment(name)
     # compose one job, so that a misspelt override is an error now and not in the agent
-    training_config([*experiment.overrides(experiment.cells()[0], experiment.seeds[0]), *overrides])
+    training_config([*experiment.overrides(experiment.cells()[0], experiment.sweep.seeds[0]), *overrides])
     sweeps = wandb_sweeps(experiment, overrides)
     for number, content in enumerate(sweeps, start=1):
         path = out if len(sweeps) == 1 else out.with_stem(f"{out.stem}-{number}")
@@ -50,5 +50,4 @@ def _write_sweeps(name: str, out: Path, overrides: list[str]) -> None:
 def _write(path: Path, content: str) -> None:
     if path.is_dir():
         raise UserError(f"--out {path}: is a folder; name a file")
-    with atomic_file(path) as temporary:
-        temporary.write_text(content, encoding="utf-8")
+    write_text(path, content)

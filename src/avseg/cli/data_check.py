@@ -21,7 +21,7 @@ from avseg.data.check.statistics import Statistics, quantiles
 from avseg.draw.statistics import save_statistics
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
-from avseg.utils.files import atomic_file
+from avseg.utils.files import write_text
 
 
 def run_check(arguments: Namespace) -> int:
@@ -194,5 +194,4 @@ def _print_source(console: Console, source: Source) -> None:
 def _write_json(path: Path | None, sets: Sequence[Report | Statistics]) -> None:
     if path is not None:
         content = {"sets": [data_set.as_json() for data_set in sets]}
-        with atomic_file(path) as temporary:
-            temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(content, indent=2) + "\n")

@@ -3,7 +3,7 @@
 import math
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from avseg.config.experiments import experiment_names
@@ -50,7 +50,7 @@ class Reproduction:
         """
         original = read_experiment(name)
         experiment, extra = _rename(original, overrides)
-        seeds = list(seeds or experiment.seeds)
+        seeds = list(seeds or experiment.sweep.seeds)
         commands: dict[tuple[Cell, int], tuple[str, ...]] = {}
         # cells that show two scores of one run share its job, which is named after the first
         names: dict[tuple[str, ...], str] = {}
@@ -145,7 +145,7 @@ def _rename(experiment: Experiment, overrides: Sequence[str]) -> tuple[Experimen
     # the last experiment=NAME wins, as in Hydra
     if name != experiment.name and name in experiment_names():
         raise UserError(f"experiment={name} is another table, whose files this one would overwrite; choose a new name")
-    return experiment.renamed(name), kept
+    return replace(experiment, name=name), kept
 
 
 def _refuse_changed_results(experiment: Experiment, jobs: Sequence[Job], overrides: Sequence[str]) -> None:

@@ -98,7 +98,7 @@ def _planned_jobs(
     if chosen is None:
         experiment = read_experiment(name)
         started = map(int, map(_seed, existing.get(experiment.name, [])))
-        chosen = sorted({*experiment.seeds, *started})
+        chosen = sorted({*experiment.sweep.seeds, *started})
     reproduction = Reproduction.of(name, [f"paths.outputs={outputs}"], chosen)
     jobs = {job.run: job.name for job in reproduction.sources}
     for (cell, _), job in reproduction.cells.items():

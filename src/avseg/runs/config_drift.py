@@ -8,13 +8,14 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from avseg.config.read import override_key, train_config
+from avseg.config.read import train_config
 from avseg.config.schema import Plain, TrainConfig, TrainerConfig
+from avseg.runs.configure import without_keys
 from avseg.runs.directory import RunDirectory, read_json, write_json
 from avseg.runs.identity import science
 from avseg.utils.errors import UserError
 
-_MISSING = "(nothing)"
+_MISSING = "(nothing)"  # the value of a key that a configuration lacks
 # overrides that say where and how, not what; `trainer=` itself chooses the precision, and counts
 _INFRASTRUCTURE_GROUPS = ("hydra", "logger", "paths", "experiment", "seed", "metrics")
 
@@ -28,33 +29,28 @@ def refuse_changed(run: RunDirectory, config: TrainConfig) -> None:
     if not run.config.is_file():
         return
     if change := first_change(run.config, config):
-        key, before, now = change
+        key, old, new = change
         raise UserError(
-            f"{run.config}: {key} is {before} there and {now} in this command; undo the change in the file, "
+            f"{run.config}: {key} is {old} there and {new} in this command; undo the change in the file, "
             "give this run another name with experiment=NAME, or delete the old folder"
         )
 
 
 def first_change(written: Path, config: TrainConfig) -> tuple[str, Plain, Plain] | None:
-    """The first key of the science that differs from a written configuration: `(key, before, now)`, or None.
-
-    Args:
-        written: a `config.yaml`.
-        config: the current configuration.
+    """Find the first key of the science that differs from a `config.yaml`; return it with its old and new value.
 
     Raises:
         UserError: the file is not a configuration.
     """
     try:
         values: Any = OmegaConf.to_container(OmegaConf.load(written))
-        before = science(train_config(values))
+        old = _flat(science(train_config(values)))
     except (yaml.YAMLError, OmegaConfBaseException, OSError, TypeError, AttributeError, UserError) as error:
         reason = str(error) if isinstance(error, UserError) else type(error).__name__
         raise UserError(
             f"{written} is not a configuration of a run ({reason}); "
             "give this run another name with experiment=NAME, or delete the old folder"
         ) from error
-    old = _flat(before)
     new = _flat(science(config))
     for key in dict.fromkeys((*new, *old)):
         if old.get(key, _MISSING) != new.get(key, _MISSING):
@@ -63,30 +59,18 @@ def first_change(written: Path, config: TrainConfig) -> tuple[str, Plain, Plain]
 
 
 def scientific_overrides(overrides: Sequence[str], config: TrainConfig) -> str:
-    """The overrides that can change a result, sorted: the key of a job in `sweep.json`.
+    """Return the overrides of a job that can change a result, sorted: its key in `sweep.json`.
 
-    Args:
-        overrides: of a job.
-        config: what they compose to; it knows which keys of its groups are infrastructure.
+    The configuration that they compose to knows which keys of its groups are infrastructure.
     """
-    infrastructure = {f"trainer.{key}" for key in TrainerConfig.infrastructure_keys()}
-    infrastructure |= {f"data.{key}" for key in type(config.data).infrastructure_keys()}
-    infrastructure.add("callbacks.panels")
-    kept: list[str] = []
-    for override in overrides:
-        key = override_key(override).replace("/", ".")
-        ignored = any(key == name or key.startswith(f"{name}.") for name in infrastructure)
-        if key.split(".")[0] not in _INFRASTRUCTURE_GROUPS and not ignored:
-            kept.append(override)
-    return " ".join(sorted(kept))
+    infrastructure = [*_INFRASTRUCTURE_GROUPS, "callbacks.panels"]
+    infrastructure += map("trainer.{}".format, TrainerConfig.infrastructure_keys())
+    infrastructure += map("data.{}".format, type(config.data).infrastructure_keys())
+    return " ".join(sorted(without_keys(overrides, infrastructure)))
 
 
 class SweepRecord:
-    """`outputs/<experiment>/sweep.json`: the folder of the run that each job's overrides meant.
-
-    Args:
-        file: the json file.
-    """
+    """`outputs/<experiment>/sweep.json`: the folder of the run that each job's overrides meant."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -99,10 +83,9 @@ class SweepRecord:
             UserError: a file of `conf/`, or this program, has changed since; with the first key that differs.
         """
         current = RunDirectory.of(config).path.parent
-        before = self.runs.get(scientific_overrides(overrides, config), current.name)
-        if before == current.name:
+        folder = current.parent / self.runs.get(scientific_overrides(overrides, config), current.name)
+        if folder == current:
             return
-        folder = current.parent / before
         # an old folder that is gone, or in which nothing was begun, mixes with nothing
         for written in sorted(folder.glob("seed=*/config.yaml")):
             change = first_change(written, config)
@@ -123,14 +106,12 @@ class SweepRecord:
 
 
 def _flat(node: Plain, prefix: str = "") -> dict[str, Plain]:
-    """Dotted keys of the leaves."""
-    if isinstance(node, dict) and node:
-        children = [(str(key), value) for key, value in node.items()]
-    elif isinstance(node, list) and any(isinstance(entry, dict) for entry in node):
-        children = [(str(index), value) for index, value in enumerate(node)]
-    else:
+    """Return the leaves by dotted key."""
+    if isinstance(node, list) and any(isinstance(entry, dict) for entry in node):
+        node = dict(enumerate(node))
+    if not isinstance(node, dict) or not node:
         return {prefix: node}
     leaves: dict[str, Plain] = {}
-    for name, value in children:
+    for name, value in node.items():
         leaves |= _flat(value, f"{prefix}.{name}".strip("."))
     return leaves

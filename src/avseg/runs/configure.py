@@ -1,10 +1,7 @@
-"""The configuration of a training command, with the runs that it depends on.
-
-These are the Single-source run that it begins from (Table A2), and the branches of a composition (LU-AVS).
-"""
+"""Compose a training command with the runs it needs: a Single-source run (Table A2), the branches of a composition."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from avseg.config.compose import compose_train
@@ -17,7 +14,7 @@ from avseg.utils.errors import UserError
 # overrides of this run alone: its start, its name, its data set, its dashboard, the recipe that depends on the data
 _NOT_OF_SOURCE = ("init", "experiment", "logger", "hydra", "model.loss", "trainer.max_epochs")
 _DATA_OF_SOURCE = ("root", "name", "setting")
-# overrides of a composition that its branches do not read
+# overrides that concern a composition alone; its branches share data, seed, paths and machine
 _OF_COMPOSITION = ("model", "experiment", "logger", "hydra", "data.rate", "data.frames_per_chunk")
 
 
@@ -25,10 +22,7 @@ def training_config(overrides: Sequence[str]) -> TrainConfig:
     """Compose the configuration of `avseg train OVERRIDE...`.
 
     With `init=single_source`, `init.run` becomes the id of the run to begin from, and `init.command` the command that
-    makes it; the sources of a composition likewise. Whether these runs exist is not asked here.
-
-    Args:
-        overrides: Hydra overrides.
+    makes it; the sources of a composition likewise. Whether these runs exist is not checked here.
 
     Raises:
         UserError: see `avseg.config.compose.compose_train`; or a source that is not a run.
@@ -55,34 +49,37 @@ def _with_source(init: InitConfig, overrides: Sequence[str]) -> InitConfig:
 
 
 def source_overrides(overrides: Sequence[str], source: Sequence[str], seed: int | None = None) -> list[str]:
-    """The overrides of the run to begin from.
-
-    Args:
-        overrides: those of this run.
-        source: those that turn them into the source's.
-        seed: of the source; None keeps this run's.
+    """Return the overrides of the run to begin from: those of this run, changed by `source` and its own seed, if any.
 
     >>> source_overrides(["data=avsbench_ms3", "fusion=none", "seed=1", "init=single_source"], ["data=avsbench_s4"])
     ['fusion=none', 'seed=1', 'data=avsbench_s4']
     """
-    kept: list[str] = []
-    for override in overrides:
-        key = override_key(override)
-        if not _is_of_this_run(key) and not (key == "seed" and seed is not None):
+    kept = []
+    for override in without_keys(overrides, _NOT_OF_SOURCE if seed is None else (*_NOT_OF_SOURCE, "seed")):
+        group, _, name = override_key(override).partition(".")
+        # other options of the data, such as the size of frames, are shared
+        if group != "data" or name.split(".")[0] not in ("", *_DATA_OF_SOURCE):
             kept.append(override)
     kept += source
     return kept if seed is None else [*kept, f"seed={seed}"]
 
 
-def _is_of_this_run(key: str) -> bool:
-    group, _, name = key.partition(".")
-    if group == "data":
-        return not name or name in _DATA_OF_SOURCE
-    return any(key == prefix or key.startswith(f"{prefix}.") for prefix in _NOT_OF_SOURCE)
+def without_keys(overrides: Iterable[str], keys: Collection[str]) -> list[str]:
+    """Return the overrides that set none of the keys and nothing below them.
+
+    >>> without_keys(["model=avs", "model.channels=8", "models=2"], ["model"])
+    ['models=2']
+    """
+    kept = []
+    for override in overrides:
+        key = override_key(override).replace("/", ".")
+        if not any(f"{key}.".startswith(f"{name}.") for name in keys):
+            kept.append(override)
+    return kept
 
 
 def _with_branches(config: TrainConfig, model: StrongConfig, overrides: Sequence[str]) -> TrainConfig:
-    """The runs of the two branches by identity, and the frames that the visual branch was trained on."""
+    """Add the runs of the two branches by identity, and the size of the frames that the visual one was trained on."""
     visual = _branch_config("visual", model.visual, overrides)
     audio = _branch_config("audio", model.audio, overrides)
     data = replace(config.data, image_size=visual[0].data.image_size)
@@ -93,15 +90,9 @@ def _with_branches(config: TrainConfig, model: StrongConfig, overrides: Sequence
 
 
 def _branch_config(role: str, changes: Sequence[str], overrides: Sequence[str]) -> tuple[TrainConfig, SourceRun]:
-    kept = [override for override in overrides if not _is_of_composition(override_key(override))]
-    kept += changes
+    kept = [*without_keys(overrides, _OF_COMPOSITION), *changes]
     try:
         config = compose_train(kept)
     except UserError as error:
         raise UserError(f"model.{role}: {error}") from error
     return config, SourceRun(run_id(config), shlex.join(["avseg", "train", *kept]))
-
-
-def _is_of_composition(key: str) -> bool:
-    """True for overrides that concern the composition alone; branches share data, seed, paths and machine."""
-    return any(key == prefix or key.startswith(f"{prefix}.") for prefix in _OF_COMPOSITION)

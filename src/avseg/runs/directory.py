@@ -12,22 +12,18 @@ from omegaconf.errors import OmegaConfBaseException
 from avseg.config.schema import Plain, TrainConfig
 from avseg.runs.identity import run_hash, slug
 from avseg.utils.errors import UserError
-from avseg.utils.files import atomic_file
+from avseg.utils.files import write_text
 
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """The files of a run.
+    """The files of a run."""
 
-    Attributes:
-        path: the folder of one seed of one configuration.
-    """
-
-    path: Path
+    path: Path  # the folder of one seed of one configuration
 
     @classmethod
     def of(cls, config: TrainConfig) -> "RunDirectory":
-        """The directory that a configuration belongs to."""
+        """Return the directory that a configuration belongs to."""
         name = f"{slug(config)}-{run_hash(config)}"
         outputs = Path(config.paths.outputs).expanduser()
         return cls(outputs / config.experiment / name / f"seed={config.seed}")
@@ -84,8 +80,7 @@ class RunDirectory:
             UserError: the folder cannot be written.
         """
         try:
-            with atomic_file(self.config) as path:
-                path.write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
+            write_text(self.config, OmegaConf.to_yaml(OmegaConf.create(config)))
         except (PermissionError, NotADirectoryError, FileExistsError) as error:
             raise UserError(
                 f"{self.path} cannot be written ({error.strerror}); choose another with paths.outputs=DIR"
@@ -93,7 +88,7 @@ class RunDirectory:
 
 
 def read_config(run: Path) -> dict[str, Plain]:
-    """The configuration that a run directory was written with; empty where it has none.
+    """Read the configuration that a run directory was written with; empty if it has none.
 
     Raises:
         UserError: config.yaml is damaged.
@@ -105,13 +100,12 @@ def read_config(run: Path) -> dict[str, Plain]:
         values = OmegaConf.to_container(OmegaConf.load(path))
     except (yaml.YAMLError, OmegaConfBaseException) as error:
         raise UserError(f"{path} is not a configuration of a run ({type(error).__name__})") from error
-    return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
+    return dict(zip(map(str, values), values.values(), strict=True)) if isinstance(values, dict) else {}
 
 
 def write_json(path: Path, values: Mapping[str, Plain]) -> None:
     """Write a json file in one step."""
-    with atomic_file(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=2) + "\n")
+    write_text(path, json.dumps(values, indent=2) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Plain]:

@@ -1,4 +1,4 @@
-"""Finds runs and their checkpoints."""
+"""Find runs and their checkpoints."""
 
 import os
 from collections.abc import Iterator
@@ -11,42 +11,39 @@ _HOW = "`make demo` makes a small one in minutes, `avseg train` a real one"
 
 
 def newest_complete_run(root: Path) -> Path | None:
-    """The run under `root` that finished last, or None."""
+    """Return the run under `root` that finished last, or None."""
     results = sorted(root.glob("**/seed=*/result.json"), key=lambda path: path.stat().st_mtime)
     return results[-1].parent if results else None
 
 
 def complete_run(outputs: Path, run_id: str) -> RunDirectory | None:
-    """The finished run of that id in any experiment, or None; of several the one that finished first.
-
-    Args:
-        outputs: `paths.outputs`.
-        run_id: `<slug>-<hash8>-s<seed>` (see `avseg.runs.run_id`).
-    """
+    """Return the finished run of that id in any experiment, or None; of several the one that finished first."""
     complete = [run for run in runs_of(outputs, run_id) if run.complete]
     return min(complete, key=lambda run: (run.result.stat().st_mtime_ns, run.path), default=None)
 
 
 def runs_of(outputs: Path, run_id: str) -> list[RunDirectory]:
-    """The directories of the run of that id, finished or only begun, one per experiment that has it."""
-    name, _, seed = run_id.rpartition("-s")
-    begun = (RunDirectory(folder / f"seed={seed}") for folder in _folders(outputs.expanduser(), name))
-    return [run for run in begun if run.config.is_file() or run.complete]
+    """Return the directories of the run of that id, finished or only begun, one per experiment that has it."""
+    name, _, seed = run_id.rpartition("-s")  # <slug>-<hash8>-s<seed>
+    runs = []
+    for folder in _folders(outputs.expanduser(), name):
+        run = RunDirectory(folder / f"seed={seed}")
+        if run.config.is_file() or run.complete:
+            runs.append(run)
+    return runs
 
 
 def _folders(outputs: Path, name: str) -> Iterator[Path]:
-    """Folders of that name, however deep the experiments lie; what is inside runs is not looked at."""
+    """Yield folders of that name at any depth."""
     for parent, below, _ in os.walk(outputs):
         if name in below:
             yield Path(parent) / name
+        # os.walk then skips the content of runs
         below[:] = sorted(folder for folder in below if not folder.startswith(("seed=", ".")))
 
 
 def checkpoint_of(run_or_file: Path) -> Path:
-    """The checkpoint file that a user means by a run directory or a file.
-
-    Args:
-        run_or_file: a run directory (its best checkpoint), a folder above exactly one run, or a checkpoint file.
+    """Find the checkpoint of a run directory (its best one), of a folder above exactly one run, or the file itself.
 
     Raises:
         UserError: there is none, or several.

@@ -1,4 +1,4 @@
-"""Runs of the first edition: their configuration in the groups of this one, so that they evaluate and predict.
+"""Convert the configuration of runs of the first edition, so that they evaluate and predict.
 
 The groups `task`, `loss` and `branch` became the group `model`; the recipe of a method left the group `data`. The
 names in the state dictionaries have not changed.
@@ -33,10 +33,10 @@ def is_first_edition(values: Mapping[str, Plain]) -> bool:
 
 
 def convert_config(old: Mapping[str, Plain]) -> dict[str, Plain]:
-    """The configuration of a first-edition run in the groups of this edition."""
+    """Return the configuration of a first-edition run in the groups of this edition."""
     branch = old.get("branch") or {"name": "none"}
     name = branch["name"]
-    values: dict[str, Plain] = {key: old[key] for key in ("experiment", "seed", "paths")}
+    values = _select(old, "experiment", "seed", "paths")
     values["model"] = _model(old, branch)
     values["data"] = _data(old, long=name != "none")
     for group in _GROUPS.get(name, ()):
@@ -45,7 +45,8 @@ def convert_config(old: Mapping[str, Plain]) -> dict[str, Plain]:
         target, option = _AUDIO[old["audio"]["name"]]
         hop = "second" if name == "audio" else old["data"]["hop"]
         values["audio"] = {"_target_": target, "name": old["audio"]["name"], option: old["audio"][option], "hop": hop}
-    values["trainer"] = {key: value for key, value in old["trainer"].items() if key != "_target_"}
+    values["trainer"] = dict(old["trainer"])
+    values["trainer"].pop("_target_", None)
     return values
 
 
@@ -65,21 +66,19 @@ def _model(old: Mapping[str, Plain], branch: Mapping[str, Plain]) -> dict[str, P
         if key in branch:
             model[key] = branch[key]
     if name not in ("none", "tpavi"):
-        model |= {key: branch[key] for key in ("aggregation", "smoothing", "score")}
+        model |= _select(branch, "aggregation", "smoothing", "score")
     if name in ("mask", "box"):
         model["network"] = branch["model"]
         model["teacher"] = branch.get("teacher") or False
     if name.startswith("strong"):
         for role in ("visual", "audio"):
-            source = {"run": branch[f"{role}_run"], "command": branch[f"{role}_command"]}
-            model[f"{role}_source"] = source
+            model[f"{role}_source"] = {"run": branch[f"{role}_run"], "command": branch[f"{role}_command"]}
     return model
 
 
 def _data(old: Mapping[str, Plain], *, long: bool) -> dict[str, Plain]:
     data = old["data"]
-    kept = ("name", "setting", "root", "image_size", "batch_size", "num_workers")
-    values: dict[str, Plain] = {key: data[key] for key in kept}
+    values = _select(data, "name", "setting", "root", "image_size", "batch_size", "num_workers")
     if long:
         values["_target_"] = "avseg.data.lu_avs.config.LUAVSConfig"
         values["labels"] = data["labels"]
@@ -89,3 +88,7 @@ def _data(old: Mapping[str, Plain], *, long: bool) -> dict[str, Plain]:
         if key in data:
             values[key] = data[key]
     return values | dict(data["options"])
+
+
+def _select(values: Mapping[str, Plain], *keys: str) -> dict[str, Plain]:
+    return {key: values[key] for key in keys}

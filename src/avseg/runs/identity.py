@@ -6,22 +6,16 @@ import json
 from avseg.config.schema import Config, Plain, TrainConfig
 from avseg.utils.errors import UserError
 
+_GROUPS = ("data", "backbone", "audio", "fusion", "optimizer", "trainer")
 # a callback that draws, and changes no result
 _PANELS = "avseg.training.callbacks.ClipPanels"
 
 
 def science(config: TrainConfig) -> dict[str, Plain]:
-    """The part of a configuration that changes the result; the seed is kept apart, in the folder's name."""
+    """Return the part of a configuration that changes the result, without the seed, which names the folder."""
     values: dict[str, Plain] = {"model": config.model.identity()}
-    groups: dict[str, Config | None] = {
-        "data": config.data,
-        "backbone": config.backbone,
-        "audio": config.audio,
-        "fusion": config.fusion,
-        "optimizer": config.optimizer,
-        "trainer": config.trainer,
-    }
-    for name, group in groups.items():
+    for name in _GROUPS:
+        group: Config | None = getattr(config, name)
         if group is not None:
             values[name] = group.science()
     values["init"] = _initial_weights(config)
@@ -30,7 +24,7 @@ def science(config: TrainConfig) -> dict[str, Plain]:
 
 
 def _initial_weights(config: TrainConfig) -> dict[str, Plain]:
-    """Initial weights by the identity of their source, not by how it was asked for or where it is."""
+    """Return the initial weights by the identity of their source, not by how it was asked for or where it is."""
     init = config.init
     if init.name != "single_source":
         return {"name": init.name, "checkpoint": init.checkpoint}
@@ -41,16 +35,16 @@ def _initial_weights(config: TrainConfig) -> dict[str, Plain]:
 
 
 def run_hash(config: TrainConfig) -> str:
-    """Eight hexadecimal digits, equal for equal science, whatever the order of the keys."""
+    """Return eight hexadecimal digits, equal for equal science, whatever the order of the keys."""
     text = json.dumps(science(config), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def slug(config: TrainConfig) -> str:
-    """The readable part of a run's name, such as "toy_ms3-resnet50-s34_frame-scratch"."""
+    """Return the readable part of a run's name, such as "toy_ms3-resnet50-s34_frame-scratch"."""
     return f"{config.data.name}-{config.model.label(config)}"
 
 
 def run_id(config: TrainConfig) -> str:
-    """One name for the run everywhere, also as the id of its wandb run."""
+    """Return the name of a run, which is also the id of its wandb run."""
     return f"{slug(config)}-{run_hash(config)}-s{config.seed}"

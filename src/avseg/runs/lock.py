@@ -16,17 +16,11 @@ _MAX_ERROR = 500  # characters
 
 @dataclass(frozen=True)
 class AttemptEnd:
-    """The end of a failed or interrupted attempt to train a run.
+    """The end of a failed or interrupted attempt to train a run."""
 
-    Attributes:
-        exit_code: of the process; minus the signal's number if a signal killed it.
-        error: one line.
-        ended: ISO 8601, UTC.
-    """
-
-    exit_code: int
-    error: str = ""
-    ended: str = ""
+    exit_code: int  # of the process; minus the signal's number if a signal killed it
+    error: str = ""  # one line
+    ended: str = ""  # ISO 8601, UTC
 
 
 @contextmanager

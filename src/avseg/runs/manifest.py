@@ -17,30 +17,14 @@ from avseg.config.plugins import plugins
 
 Manifest: TypeAlias = dict[str, object]  # the content of a json file
 
-_PACKAGES = (
-    "avseg",
-    "torch",
-    "torchvision",
-    "torchaudio",
-    "pytorch-lightning",
-    "hydra-core",
-    "timm",
-    "torchmetrics",
-    "numpy",
-    "av",
-)
+_PACKAGES = "avseg torch torchvision torchaudio pytorch-lightning hydra-core timm torchmetrics numpy av".split()
 _GIT_TIMEOUT = 10  # seconds
 # the kernel counts KiB on Linux and bytes on macOS
 _UNITS_PER_MIB = 2**20 if sys.platform == "darwin" else 2**10
 
 
 def begin(seed: int, data_fingerprint: str) -> Manifest:
-    """Record what is known before the first step.
-
-    Args:
-        seed: of the run.
-        data_fingerprint: from the data module; a run never continues on other data.
-    """
+    """Record what is known before the first step; a run never continues on data of another fingerprint."""
     versions: dict[str, str | None] = {}
     for name in _PACKAGES:
         versions[name] = _version(name)

@@ -26,11 +26,7 @@ def on_gpu(trainer: TrainerConfig, gpus: int) -> bool:
 
 
 def processes_of(trainer: TrainerConfig, gpus: int) -> int:
-    """Return the number of processes that a Lightning trainer starts on one machine.
-
-    Args:
-        trainer: its configuration.
-        gpus: number of GPUs of the machine.
+    """Return the number of processes that a Lightning trainer starts on a machine with `gpus` GPUs.
 
     >>> processes_of(TrainerConfig(accelerator="gpu", devices=-1), gpus=4)
     4
@@ -55,10 +51,7 @@ def processes_of(trainer: TrainerConfig, gpus: int) -> int:
 class Pool:
     """Leases devices to jobs and limits the number of jobs at a time.
 
-    Args:
-        devices: names of GPUs.
-        jobs_at_once: maximum number; None: as many as the GPUs allow, on the CPU `min(cores, 4) // processes`.
-        cores: processor cores; None: those that this process may use.
+    By default as many run as the GPUs allow, or on the CPU `min(cores, 4) // processes`.
 
     Raises:
         UserError: `jobs_at_once` is below 1.

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from statistics import median
 
@@ -10,57 +12,42 @@ from avseg.config.read import train_config
 from avseg.config.schema import TrainConfig
 from avseg.runs import RunDirectory, read_config, read_json
 from avseg.sweep.devices import Pool, on_gpu, processes_of
-from avseg.sweep.jobs import Job, make_pool
+from avseg.sweep.jobs import Job, incomplete, make_pool
 from avseg.utils.errors import UserError
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The expected duration of some jobs.
+    """The expected duration of some jobs."""
 
-    Attributes:
-        hours: the sum over the jobs with an estimate (h).
-        wall_hours: the same with as many at once as the devices allow (h).
-        known: number of jobs with an estimate.
-        unknown: number of jobs without one, since no run of their kind has finished.
-        runs: number of finished runs that it is based on.
-    """
-
-    hours: float
-    wall_hours: float
-    known: int
-    unknown: int
-    runs: int
+    hours: float  # sum over the jobs with an estimate
+    wall_hours: float  # the same with as many at once as the devices allow
+    estimated: int  # number of jobs with an estimate
+    unknown: int  # number of jobs without one, since no run like them has finished
+    runs: int  # number of finished runs that it is based on
 
     def __str__(self) -> str:
-        if not self.known:
+        if not self.estimated:
             return "no estimate: no run of this kind has finished" if self.unknown else "nothing to do"
         text = f"about {_amount(self.wall_hours)} ({_amount(self.hours)} of jobs), from {self.runs} finished runs"
         return text + (f"; no estimate for {self.unknown} more jobs" if self.unknown else "")
 
 
-def estimate(jobs: Sequence[Job], outputs: Path | None = None, pool: Pool | None = None) -> Estimate:
-    """Estimate the time of those jobs that are not complete.
-
-    Args:
-        jobs: from `plan`.
-        outputs: below it are the finished runs, of any experiment; default: the jobs' own.
-        pool: the devices; default: those found.
-    """
-    todo = [job for job in jobs if not job.run.complete]
+def estimate(jobs: Sequence[Job], pool: Pool | None = None) -> Estimate:
+    """Estimate the time of those jobs that are not complete, by the finished runs in their outputs."""
+    todo = incomplete(jobs)
     pool = pool or make_pool(todo)
-    folders = {outputs} if outputs else {Path(job.config.paths.outputs).expanduser() for job in todo}
-    finished: list[_Finished] = []
-    for folder in sorted(folders) if todo else ():
-        finished += _finished(folder)
+    folders = {Path(job.config.paths.outputs).expanduser() for job in todo}
+    finished = list(chain.from_iterable(map(_finished, sorted(folders))))
     hours: list[float] = []
     wall_hours = 0.0
     used: set[Path] = set()
     for job in todo:
         if similar := _similar(job, finished, len(pool.devices)):
-            hours.append(median(run.seconds_per_epoch for run in similar) * (job.trainer.max_epochs or 1) / 3600)
+            seconds = median(map(attrgetter("seconds_per_epoch"), similar))
+            hours.append(seconds * (job.trainer.max_epochs or 1) / 3600)
             wall_hours += hours[-1] / min(_at_once(job, pool), len(todo))
-            used.update(run.path for run in similar)
+            used.update(map(attrgetter("path"), similar))
     return Estimate(sum(hours), wall_hours, len(hours), len(todo) - len(hours), len(used))
 
 

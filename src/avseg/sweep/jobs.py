@@ -2,9 +2,10 @@
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 
 from avseg.config.schema import TrainConfig, TrainerConfig
@@ -22,17 +23,11 @@ _LONG_LIST = 10
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One training run of a sweep.
+    """One training run of a sweep."""
 
-    Attributes:
-        overrides: of its plain command.
-        config: the configuration that they compose to.
-        name: tells it apart from the other jobs.
-    """
-
-    overrides: tuple[str, ...]
+    overrides: tuple[str, ...]  # of its plain command
     config: TrainConfig
-    name: str
+    name: str  # unique among the jobs
 
     @cached_property
     def run(self) -> RunDirectory:
@@ -58,13 +53,13 @@ class Job:
 
     @property
     def needs(self) -> dict[str, str]:
-        """The runs that must be complete first: by id the command that makes each.
-
-        The Single-source run that it begins from, or the branches of a composition.
-        """
-        needed = {source.run: source.command for source in self.config.model.sources().values()}
-        init = self.config.init
-        return {init.run: init.command or "", **needed} if init.run else needed
+        """The command of each run that must be complete first: its Single-source run, the branches of a composition."""
+        commands: dict[str, str] = {}
+        if self.config.init.run:
+            commands[self.config.init.run] = self.config.init.command or ""
+        for source in self.config.model.sources().values():
+            commands[source.run] = source.command
+        return commands
 
     @property
     def command(self) -> list[str]:
@@ -73,11 +68,7 @@ class Job:
 
 
 def plan(commands: Sequence[Sequence[str]], names: Sequence[str] | None = None) -> list[Job]:
-    """Compose the jobs of a sweep.
-
-    Args:
-        commands: the overrides of each job.
-        names: of the jobs; default: the overrides by which each differs from the others.
+    """Compose the jobs of a sweep, named by default by the overrides in which each differs from the others.
 
     Raises:
         UserError: a mistake in any of them, or two that are the same run.
@@ -108,24 +99,25 @@ def _refuse_equal(jobs: Sequence[Job]) -> None:
 
 
 def make_pool(jobs: Sequence[Job], jobs_at_once: int | None = None, devices: Sequence[str] | int | None = None) -> Pool:
-    """The devices of this machine for some jobs.
-
-    Args:
-        jobs: if none of them takes a GPU, GPUs are not looked for.
-        jobs_at_once: see `Pool`.
-        devices: names of GPUs, or the number of the first ones; None for those found.
+    """Collect the devices for some jobs: GPUs by name, or the number of the first ones; None for those found.
 
     Raises:
         UserError: a GPU is named twice.
     """
     if devices is None:
+        # GPUs are not looked for if no job uses one
         devices = found_devices() if any(on_gpu(job.trainer, 1) for job in jobs) else ()
     if isinstance(devices, str):  # as CUDA_VISIBLE_DEVICES is written
         devices = devices.split(",")
-    names = [str(index) for index in range(devices)] if isinstance(devices, int) else [str(name) for name in devices]
+    names = list(map(str, range(devices) if isinstance(devices, int) else devices))
     if len(set(names)) != len(names):
         raise UserError(f"hydra.launcher.devices={devices} names a GPU twice; two jobs never share one")
     return Pool(names, jobs_at_once)
+
+
+def incomplete(jobs: Iterable[Job]) -> list[Job]:
+    """Return the jobs whose runs are not complete."""
+    return [job for job in jobs if not job.run.complete]
 
 
 def refuse_too_large(jobs: Sequence[Job], pool: Pool) -> None:
@@ -153,7 +145,7 @@ def refuse_changed_jobs(jobs: Sequence[Job]) -> None:
 def remember_jobs(jobs: Sequence[Job]) -> None:
     """Write what the overrides of each job mean now."""
     for file, group in _by_sweep_file(jobs).items():
-        SweepRecord(file).remember([(job.overrides, job.config) for job in group])
+        SweepRecord(file).remember(list(map(attrgetter("overrides", "config"), group)))
 
 
 def _by_sweep_file(jobs: Sequence[Job]) -> dict[Path, list[Job]]:
@@ -164,9 +156,9 @@ def _by_sweep_file(jobs: Sequence[Job]) -> dict[Path, list[Job]]:
 
 
 def _differences(commands: Sequence[Sequence[str]]) -> list[str]:
-    """The overrides of each command that the others do not all have."""
+    """Return the overrides of each command that the others do not all have."""
     if len(commands) < 2:
-        return ["" for _ in commands]
+        return [""] * len(commands)
     common = set(commands[0]).intersection(*commands[1:])
     names: list[str] = []
     for overrides in commands:

@@ -17,10 +17,6 @@ def refuse_launcher(settings: Mapping[str, Any], jobs: Sequence[Job]) -> None:
     Lightning starts the further processes of a job by repeating the program's command line. Under a launcher that runs
     jobs inside its own processes that is the command line of the whole sweep, or of the launcher's worker.
 
-    Args:
-        settings: from `avseg.config.multirun.hydra_settings`.
-        jobs: the jobs.
-
     Raises:
         UserError: it cannot, with the reason and what to use.
     """

@@ -2,6 +2,7 @@
 
 import csv
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 
 from avseg.sweep.jobs import Job
+from avseg.utils.csv_files import read_rows
 
 # most interesting first, in case the terminal is too low for all rows; with their colours
 _STATES = {"running": "cyan", "failed": "red", "interrupted": "yellow", "blocked": "red"}
@@ -21,23 +23,14 @@ _LOG_WIDTH = 160
 
 @dataclass
 class Row:
-    """The state of a job in the sweep.
-
-    Attributes:
-        job: the job.
-        state: a key of `_STATES`.
-        note: reason or exit code.
-        devices: leased GPUs.
-        started: time of the monotonic clock (s); None if not started in this sweep.
-        seconds: duration; None if not ended.
-    """
+    """The state of a job in the sweep."""
 
     job: Job
-    state: str = "waiting"
-    note: str = ""
-    devices: tuple[str, ...] = ()
-    started: float | None = None
-    seconds: float | None = None
+    state: str = "waiting"  # a key of `_STATES`
+    note: str = ""  # reason or exit code
+    devices: tuple[str, ...] = ()  # leased GPUs
+    started: float | None = None  # time of the monotonic clock (s); None if not started in this sweep
+    seconds: float | None = None  # duration; None if not ended
 
     @property
     def time(self) -> str:
@@ -59,12 +52,7 @@ class Row:
 
 
 class LiveTable:
-    """Shows rows while their owner changes them in place.
-
-    Args:
-        rows: a row per job.
-        console: default: standard output.
-    """
+    """Shows a row per job while their owner changes them in place; by default on standard output."""
 
     def __init__(self, rows: Sequence[Row], console: Console | None = None) -> None:
         self.rows = rows
@@ -98,8 +86,8 @@ class LiveTable:
         rows = list(self.rows)
         if self.console.is_terminal:
             rows.sort(key=lambda row: list(_STATES).index(row.state))
-        states = [row.state for row in rows]
-        counts = ", ".join(f"{states.count(state)} {state}" for state in _STATES if state in states)
+        states = Counter(row.state for row in rows)
+        counts = ", ".join(f"{states[state]} {state}" for state in _STATES if state in states)
         table = Table(caption=f"{len(rows)} jobs: {counts}")
         for title in ("job", "state", "epoch", "val mIoU", "time", "GPUs", ""):
             justify: JustifyMethod = "right" if title in ("epoch", "val mIoU", "time") else "left"
@@ -125,8 +113,7 @@ def _details(row: Row) -> str:
 def read_epochs(path: Path) -> list[dict[str, str]]:
     """Read the rows of a metrics.csv; an empty list if it is missing or damaged, which must not stop a sweep."""
     try:
-        with path.open(newline="") as file:
-            return [row for row in csv.DictReader(file) if (row.get("epoch") or "").isdecimal()]
+        return [row for row in read_rows(path) if (row.get("epoch") or "").isdecimal()]
     except (OSError, ValueError, csv.Error):
         return []
 

@@ -26,12 +26,7 @@ _POLL = 0.05  # seconds
 
 
 def child_environment(devices: Sequence[str], threads: int) -> dict[str, str]:
-    """Build the environment of a job.
-
-    Args:
-        devices: names of the GPUs that it may use.
-        threads: of each of its processes, unless the user has set OMP_NUM_THREADS.
-    """
+    """Build the environment of a job: its GPUs, and the threads per process unless OMP_NUM_THREADS is set."""
     environment = {"OMP_NUM_THREADS": str(threads)}
     for key, value in os.environ.items():
         if not _LEAKING.fullmatch(key):
@@ -40,13 +35,7 @@ def child_environment(devices: Sequence[str], threads: int) -> dict[str, str]:
 
 
 class JobProcess:
-    """A running job.
-
-    Args:
-        command: program and arguments.
-        environment: see `child_environment`.
-        log: both output streams are appended to it, below a line that counts the attempts.
-    """
+    """A running job, whose output is appended to a log below a line that counts the attempts."""
 
     def __init__(self, command: Sequence[str], environment: dict[str, str], log: Path) -> None:
         self.log = log
@@ -54,9 +43,9 @@ class JobProcess:
         # the log of a continued run has a header per attempt
         attempt = 1 + (log.read_text(errors="replace").count(_HEADER) if log.is_file() else 0)
         with log.open("a") as stream:
-            now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+            start = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
             devices = environment["CUDA_VISIBLE_DEVICES"] or "none"
-            stream.write(f"{_HEADER}{attempt}, {now}, GPUs {devices}: {shlex.join(command)}\n")
+            stream.write(f"{_HEADER}{attempt}, {start}, GPUs {devices}: {shlex.join(command)}\n")
             stream.flush()
             self._log_start = stream.tell()
             self.process = subprocess.Popen(
@@ -101,12 +90,7 @@ class JobProcess:
 
 
 def stop_processes(processes: Sequence[JobProcess], is_urgent: Callable[[], bool]) -> None:
-    """Stop jobs with all their processes: SIGINT, SIGTERM, then SIGKILL.
-
-    Args:
-        processes: the jobs.
-        is_urgent: polled while waiting; True skips to SIGKILL.
-    """
+    """Stop jobs with all their processes: SIGINT, SIGTERM, then SIGKILL, which comes at once if it is urgent."""
     remaining = list(processes)
     for number, seconds in _STOP_SIGNALS:
         urgent = is_urgent()

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from avseg.runs.find import complete_run
 from avseg.runs.lock import forget_end, holder, log_file, record_end
 from avseg.sweep.devices import Pool
-from avseg.sweep.jobs import Job, make_pool, refuse_changed_jobs, refuse_too_large, remember_jobs
+from avseg.sweep.jobs import Job, incomplete, make_pool, refuse_changed_jobs, refuse_too_large, remember_jobs
 from avseg.sweep.live_table import LiveTable, Row
 from avseg.sweep.process import JobProcess, StopSignals, child_environment, stop_processes
 from avseg.sweep.state import State, state_of
@@ -19,22 +20,13 @@ _POLL = 0.05  # seconds
 
 @dataclass(frozen=True)
 class Outcome:
-    """The state of a job at the end of a sweep.
-
-    Attributes:
-        job: the job.
-        state: complete, or why not: failed (its process ended with an error), interrupted (killed), running (in a
-            process of another sweep), missing (not started: a job that it needs failed, or `fail_fast`).
-        exit_code: of its process, negative for a signal; None if it was not started.
-        log: its output.
-        reason: one line; empty if complete.
-    """
+    """The state of a job at the end of a sweep."""
 
     job: Job
-    state: State
-    exit_code: int | None
+    state: State  # missing: not started, because a job that it needs failed, or by `fail_fast`
+    exit_code: int | None  # of its process, negative for a signal; None if it was not started
     log: Path
-    reason: str = ""
+    reason: str = ""  # one line; empty if complete
 
 
 def run_jobs(
@@ -45,28 +37,27 @@ def run_jobs(
     fail_fast: bool = False,
     command: Callable[[Job], list[str]] = lambda job: job.command,
 ) -> list[Outcome]:
-    """Run the jobs that are not complete, and show their states.
+    """Run the jobs that are not complete, show their states, and return an outcome per job, in their order.
+
+    A job that needs another one of them waits for it. After a failure `fail_fast` starts nothing.
 
     Args:
-        jobs: from `plan`; a job that needs another one of them waits for it.
-        jobs_at_once: maximum number; None: as many as the devices allow.
+        jobs: from `plan`.
+        jobs_at_once: None: as many as the devices allow.
         devices: names of the GPUs to lease, or the number of the first ones; None: all that are found.
-        fail_fast: start nothing after a failure.
+        fail_fast: see above.
         command: builds the command line of a job.
-
-    Returns:
-        An outcome per job, in their order.
 
     Raises:
         UserError: nothing was started: a job cannot run here, or its overrides had another meaning before.
         KeyboardInterrupt: Ctrl-C; all processes of all jobs have ended, and the same call continues.
         SystemExit: SIGTERM or SIGHUP; likewise.
     """
-    todo = [job for job in jobs if not job.run.complete]
+    todo = incomplete(jobs)
     pool = make_pool(todo, jobs_at_once, devices)
     refuse_too_large(todo, pool)
     refuse_changed_jobs(jobs)
-    _refuse_missing_source(todo, {job.run_id for job in jobs})
+    _refuse_missing_source(todo, set(map(attrgetter("run_id"), jobs)))
     remember_jobs(jobs)
     with StopSignals() as stop:
         return _Sweep(jobs, pool, fail_fast, command, stop).run()
@@ -97,11 +88,14 @@ class _Sweep:
         self.fail_fast = fail_fast
         self.command = command
         self.stop = stop
-        self.rows = {job: Row(job) for job in jobs}
-        self.by_id = {job.run_id: job for job in jobs}
+        self.rows: dict[Job, Row] = {}
+        self.by_id: dict[str, Job] = {}
+        for job in jobs:
+            self.rows[job] = Row(job)
+            self.by_id[job.run_id] = job
         self.processes: dict[Job, JobProcess] = {}
         self.outcomes: dict[Job, Outcome] = {}
-        self.incomplete = sum(not job.run.complete for job in jobs)
+        self.incomplete = len(incomplete(jobs))
 
     def run(self) -> list[Outcome]:
         """Run until every job has an outcome."""

@@ -10,17 +10,13 @@ _STOPPED = (130, 143)
 
 
 class State(StrEnum):
-    """States of a run.
+    """States of a run."""
 
-    complete: it has a result; running: a process holds its lock; failed: the last attempt ended with an error;
-    interrupted: it was started and then killed or stopped; missing: it was never started.
-    """
-
-    COMPLETE = "complete"
-    RUNNING = "running"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
-    MISSING = "missing"
+    COMPLETE = "complete"  # it has a result
+    RUNNING = "running"  # a process holds its lock
+    FAILED = "failed"  # the last attempt ended with an error
+    INTERRUPTED = "interrupted"  # it was started and then killed or stopped
+    MISSING = "missing"  # it was never started
 
 
 def state_of(run: RunDirectory) -> State:

@@ -1,7 +1,7 @@
 """A published table as a sweep: the runs that make its cells, and the paper's numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product, starmap
 from pathlib import Path
 
@@ -43,24 +43,9 @@ class Experiment:
                 metrics[metric] = None
         return list(metrics)
 
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """Default seeds of each cell."""
-        return self.sweep.seeds
-
-    @property
-    def rows(self) -> list[str]:
-        """Names of the rows, from the top."""
-        return list(self.sweep.rows)
-
-    @property
-    def columns(self) -> list[str]:
-        """Names of the columns, from the left."""
-        return list(self.sweep.columns)
-
     def cells(self) -> list[Cell]:
         """Return every cell, row by row."""
-        return list(starmap(self.cell, product(self.rows, self.columns)))
+        return list(starmap(self.cell, product(self.sweep.rows, self.sweep.columns)))
 
     def cell(self, row: str, column: str) -> Cell:
         """Return the cell of a row and a column.
@@ -68,8 +53,8 @@ class Experiment:
         Raises:
             UserError: an unknown row or column.
         """
-        check_choice("row", row, self.rows, self.name)
-        check_choice("column", column, self.columns, self.name)
+        check_choice("row", row, self.sweep.rows, self.name)
+        check_choice("column", column, self.sweep.columns, self.name)
         overrides = (*self.sweep.common, *self.sweep.rows[row], *self.sweep.columns[column])
         published = {}
         for (published_row, published_column, metric), value in self.numbers.items():
@@ -80,10 +65,6 @@ class Experiment:
     def overrides(self, cell: Cell, seed: int) -> list[str]:
         """Return the overrides of the command `avseg train OVERRIDES` for one run of a cell."""
         return [f"experiment={self.name}", *cell.overrides, f"seed={seed}"]
-
-    def renamed(self, name: str) -> "Experiment":
-        """Return the same table under another name, with its runs in another folder."""
-        return replace(self, name=name)
 
 
 def read_experiment(name: str | Path) -> Experiment:

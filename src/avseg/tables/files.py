@@ -8,7 +8,7 @@ from pathlib import Path
 from avseg.tables.latex import latex
 from avseg.tables.markdown import markdown
 from avseg.tables.table import Comparison, Result, Table
-from avseg.utils.files import atomic_file
+from avseg.utils.files import write_text
 
 RESULTS = ["row", "column", "metric", "seeds", "mean", "sd", "low", "high", "published", "difference", "clips", "runs"]
 COMPARISONS = ["kind", "first_row", "first_column", "second_row", "second_column", "difference", "clips", "p", "p_holm"]
@@ -18,8 +18,8 @@ def write_table(folder: Path, table: Table) -> None:
     """Write results.csv and comparisons.csv with every number in full, table.md and table.tex."""
     _write_csv(folder / "results.csv", [RESULTS, *map(_result_row, table.results)])
     _write_csv(folder / "comparisons.csv", [COMPARISONS, *map(_comparison_row, table.comparisons)])
-    _write(folder / "table.md", markdown(table))
-    _write(folder / "table.tex", latex(table))
+    write_text(folder / "table.md", markdown(table))
+    write_text(folder / "table.tex", latex(table))
 
 
 def _result_row(result: Result) -> list[str]:
@@ -44,9 +44,4 @@ def _number(value: float) -> str:
 def _write_csv(path: Path, rows: list[list[str]]) -> None:
     text = io.StringIO()  # csv quotes names with commas, such as "1,2,3,4"
     csv.writer(text, lineterminator="\n").writerows(rows)
-    _write(path, text.getvalue())
-
-
-def _write(path: Path, text: str) -> None:
-    with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, text.getvalue())

@@ -1,6 +1,7 @@
 r"""Write a table as LaTeX; the document needs `\usepackage{booktabs}`."""
 
 import math
+from functools import partial
 
 from avseg.tables.layout import MISSING, caption, legend, lines, metric_name, number
 from avseg.tables.table import Result, Table
@@ -43,7 +44,7 @@ def latex(table: Table) -> str:
     sentences = list(map(escape, (table.sweep.title, *caption(table))))
     if table.comparisons:
         sentences.append(_legend(table))
-    body = "\n\\midrule\n".join(_block(table, row) for row in table.sweep.rows)
+    body = "\n\\midrule\n".join(map(partial(_block, table), table.sweep.rows))
     # escaped texts contain no "<NAME>"
     text = _TEMPLATE.replace("<CAPTION>", ". ".join(sentences)).replace("<ALIGNMENT>", "r" * len(table.sweep.columns))
     text = text.replace("<HEAD>", " & ".join(["", "", *map(escape, table.sweep.columns)]))

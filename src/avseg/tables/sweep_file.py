@@ -149,14 +149,14 @@ def _load(folder: Path) -> dict[str, object]:
         raise UserError(f"{path} holds no entries; it needs title, rows and columns")
     for key in entries:
         check_choice("key", key, _KEYS, str(path))
-    return {str(key): value for key, value in entries.items()}
+    return dict(zip(map(str, entries), entries.values(), strict=True))
 
 
 def _mapping(file: Path, key: str, entries: Mapping[str, object]) -> dict[str, object]:
     mapping = entries.get(key, {})  # `key:` without a value is None, an error
     if not isinstance(mapping, dict):
         raise UserError(f"{file}: {key}: '{mapping}' is not a mapping; write NAME: VALUE lines below {key}")
-    return {str(name): value for name, value in mapping.items()}
+    return dict(zip(map(str, mapping), mapping.values(), strict=True))
 
 
 def _override_lists(file: Path, key: str, entries: Mapping[str, object]) -> dict[str, Overrides]:

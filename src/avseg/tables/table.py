@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product, starmap
+from operator import attrgetter
 
 from avseg.tables.scores import Scores
 from avseg.tables.statistics import SIGNIFICANT, clip_interval, holm, mean_and_sd, paired_p
@@ -113,5 +114,5 @@ def compare(pairs: Mapping[str, Sequence[Pair]], scores: Mapping[CellKey, Scores
             difference = sum(b) / len(b) - sum(a) / len(a)
             # corrected below, when the whole family is known
             comparisons.append(Comparison(axis, first, second, difference, len(a), paired_p(a, b), math.nan))
-    corrected = holm([item.p for item in comparisons])
+    corrected = holm(list(map(attrgetter("p"), comparisons)))
     return [replace(item, corrected=p) for item, p in zip(comparisons, corrected, strict=True)]

@@ -30,7 +30,7 @@ def wandb_sweeps(experiment: Experiment, overrides: Sequence[str] = ()) -> list[
     The overrides are further ones of every job, such as data.root=... or trainer=ddp; they win.
     """
     jobs = []
-    for cell, seed in product(experiment.cells(), experiment.seeds):
+    for cell, seed in product(experiment.cells(), experiment.sweep.seeds):
         job = {}
         for override in (*experiment.overrides(cell, seed), *overrides):
             key, _, value = override.partition("=")

@@ -6,13 +6,9 @@ from avseg.utils.errors import UserError, nearest
 
 
 def check_choice(key: str, value: object, allowed: Iterable[object], where: str = "") -> None:
-    """Refuse a value that is not one of the allowed ones.
+    """Refuse the value of an option, argument or column that is not one of the allowed ones.
 
-    Args:
-        key: name of the option, argument or column, as the user wrote it.
-        value: the value to check.
-        allowed: the allowed values, in the order in which the message lists them.
-        where: file or line that the message starts with.
+    The message starts with `where`, such as a file, and lists the values in their order.
 
     Raises:
         UserError: the value is not allowed; the message lists the allowed values and the nearest one.

@@ -13,15 +13,7 @@ class UserError(ValueError):
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """Suggest the allowed names that are closest to a misspelt one.
-
-    Args:
-        name: the name that the user wrote.
-        allowed: the names that exist.
-
-    Returns:
-        `"; did you mean 'x'?"`, or an empty string if nothing is close.
-    """
+    """Suggest the allowed names that are closest to a misspelt one, as `"; did you mean 'x'?"`; empty if none is."""
     matches = difflib.get_close_matches(name, sorted(set(allowed)), n=2, cutoff=0.6)
     if not matches:
         return ""

@@ -7,22 +7,14 @@ from pathlib import Path
 
 
 def file_stamp(path: Path) -> tuple[int, int]:
-    """Return size in bytes and modification time in nanoseconds: equal stamps mean an unchanged file.
-
-    Raises:
-        OSError: the file does not exist.
-    """
+    """Return size in bytes and modification time in nanoseconds: equal stamps mean an unchanged file."""
     # a data set has many files, and Path.stat is slower
     status = os.stat(path)  # noqa: PTH116
     return status.st_size, status.st_mtime_ns
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a whole file as hexadecimal digits.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
+    """Return the SHA-256 of a whole file as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -30,12 +22,7 @@ def file_digest(path: Path) -> str:
 def ends_digest(path: Path, length: int = 2**20) -> str:
     """Return the SHA-256 of both ends of a file: fast for videos of many GB. Compare the sizes as well.
 
-    Args:
-        path: the file.
-        length: number of bytes read at either end; the ends of a shorter file overlap.
-
-    Raises:
-        OSError: the file cannot be read.
+    The ends, `length` bytes each, of a shorter file overlap.
     """
     with path.open("rb") as file:
         digest = hashlib.sha256(file.read(length))

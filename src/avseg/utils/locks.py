@@ -11,7 +11,6 @@ import platform
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 
 from filelock import FileLock, Timeout, lock_descriptor
 
@@ -36,11 +35,7 @@ class Holder:
 
 
 class LockHeldError(Exception):
-    """Another process holds the lock.
-
-    Attributes:
-        holder: the process.
-    """
+    """Another process holds the lock."""
 
     def __init__(self, path: Path, holder: Holder) -> None:
         super().__init__(f"{path} is held by {holder}")
@@ -50,10 +45,8 @@ class LockHeldError(Exception):
 class ProcessLock:
     """An exclusive lock on a file, as a context manager or by `acquire` and `release` from any thread.
 
-    A file system without locks is used unlocked after a warning. A forked child does not inherit the lock.
-
-    Args:
-        path: the lock file. Its folder must exist. The file is removed on release.
+    The folder must exist; the file is removed on release. A file system without locks is used unlocked after a warning.
+    A forked child does not inherit the lock.
     """
 
     def __init__(self, path: Path) -> None:
@@ -89,9 +82,7 @@ class ProcessLock:
         self.acquire()
         return self
 
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
 
 

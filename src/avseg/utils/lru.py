@@ -9,13 +9,9 @@ Value = TypeVar("Value")
 
 
 class LRUCache(Generic[Key, Value]):
-    """A bounded mapping; the most recently used entry always stays, even if it alone exceeds the capacity.
+    """A mapping whose sizes sum up to at most the capacity; by default each entry counts 1. Not thread-safe.
 
-    Not thread-safe.
-
-    Args:
-        capacity: the sum of all sizes that may be kept.
-        size: size of an entry, for example its bytes; by default each entry counts 1.
+    The most recently used entry always stays, even if it alone exceeds the capacity.
     """
 
     def __init__(self, capacity: int, size: Callable[[Value], int] = lambda _: 1) -> None:

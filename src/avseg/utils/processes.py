@@ -38,9 +38,9 @@ def run_jobs(
     a pool of its own and is replaced when it dies.
 
     Args:
-        function: top-level, since processes are spawned; its exceptions, UserError included, are raised here.
+        function: top-level, since processes are spawned; its exceptions are raised here.
         jobs: its arguments.
-        processes: maximum number of processes; 0 = run in this process, in order.
+        processes: maximum number; 0 runs the jobs in this process, in order.
         begin: called once in each process.
     """
     if processes == 0:
@@ -68,22 +68,17 @@ def run_jobs(
                 idle.append(process)
                 yield job, result
     finally:
-        for process, _ in running.values():
-            process.shutdown(wait=False, cancel_futures=True)
-        for process in idle:
+        busy = (process for process, _ in running.values())
+        for process in (*busy, *idle):
             process.shutdown(wait=False, cancel_futures=True)
 
 
 def map_in_order(
     function: Callable[[Job], Result], items: Sequence[Job], processes: int, min_items: int = 500
 ) -> Iterator[Result]:
-    """Yield the results in the order of the items.
+    """Yield the results of a top-level function, or of a `functools.partial` of one, in the order of the items.
 
-    Args:
-        function: top-level, or a `functools.partial` of a top-level function.
-        items: its arguments.
-        processes: maximum number of processes; fewer than 2 = run in this process.
-        min_items: number of items per process below which starting it does not pay.
+    With fewer than 2 processes, or few items for each, it runs in this process.
 
     Raises:
         UserError: a process was killed.

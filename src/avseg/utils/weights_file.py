@@ -24,10 +24,9 @@ def cache_folder() -> Path:
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read a state dict from a .safetensors, .pth or .pt file; nothing in the file is ever executed.
+    """Read a state dict from a .safetensors, .pth or .pt file to the CPU; nothing in the file is ever executed.
 
-    Returns:
-        Names to tensors, on the CPU. A dict wrapped as {"state_dict": ...} or {"model": ...} is unwrapped.
+    A dict wrapped as {"state_dict": ...} or {"model": ...} is unwrapped.
 
     Raises:
         UserError: the file is missing or damaged, contains code, or has no state dict.

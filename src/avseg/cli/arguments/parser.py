@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from avseg.utils.errors import UserError
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[Any]"  # of any class of parsers
 
 
 class Parser(argparse.ArgumentParser):
@@ -44,7 +44,7 @@ def add_verb(
     `run` is the function "package.module:function" that runs it, by default that of `avseg.cli.NAME`. It is imported
     only when the verb is run; it takes the parsed arguments and returns an exit code, None meaning 0.
     """
-    parser = commands.add_parser(
+    parser: argparse.ArgumentParser = commands.add_parser(
         name, help=summary, description=description or summary, epilog=epilog, formatter_class=formatter
     )
     parser.set_defaults(run=run or f"avseg.cli.{name}:run")
