@@ -58,12 +58,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _parse_backends(backends: list[str], single: str | None) -> dict[str, str]:
-    """Return the weights by backend, without the default one.
-
-    Args:
-        backends: values of `--backend`, NAME or NAME=WEIGHTS.
-        single: value of `--weights`, for a single backend.
-    """
+    """Return the weights by backend, without the default one; the backends are NAME or NAME=WEIGHTS."""
     weights: dict[str, str] = {}
     for value in backends:
         name, _, path = value.partition("=")

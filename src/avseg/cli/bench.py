@@ -9,11 +9,7 @@ from avseg.utils.errors import UserError
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the benchmarks.
-
-    Raises:
-        UserError: the package was installed without its source, or the output is a file.
-    """
+    """Run the benchmarks; a `UserError` if the package was installed without its source, or the output is a file."""
     source = Path(__file__).parents[3]
     if not (source / "benchmarks/run.py").exists():
         raise UserError("avseg bench needs the source: clone the repository and run `make bench` there")

@@ -12,11 +12,7 @@ from avseg.utils.files import write_text
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the workspace, upload it, or write a sweep.
-
-    Raises:
-        UserError: options that do not belong together, an unknown table, or no login.
-    """
+    """Write the workspace, upload it, or write a sweep."""
     if arguments.overrides and not arguments.sweep:
         raise UserError(f"{arguments.overrides[0]}: overrides belong to --sweep TABLE")
     if arguments.view and not arguments.save:

@@ -17,11 +17,7 @@ def progress_bar(text: str, console: Console) -> Progress:
 
 
 def check_minimum(arguments: Namespace, **minimum: int) -> None:
-    """Check that numbers are at least as large as given; options that were left out are not checked.
-
-    Raises:
-        UserError: a smaller number.
-    """
+    """Raise `UserError` for a number below its minimum; options that were left out are not checked."""
     for name, least in minimum.items():
         value = getattr(arguments, name)
         if value is not None and value < least:  # None: left out
@@ -29,11 +25,7 @@ def check_minimum(arguments: Namespace, **minimum: int) -> None:
 
 
 def check_not_folder(option: str, path: Path | None, file: str) -> None:
-    """Check that an output path is not a folder before hours of work.
-
-    Raises:
-        UserError: it is one.
-    """
+    """Raise `UserError` if an output path is a folder, before hours of work."""
     if path is not None and path.is_dir():
         raise UserError(f"{option} {path} is a folder; name a {file}")
 

@@ -46,11 +46,7 @@ def run_main(data: Path, outputs: Path) -> None:
 
 
 def run_cutouts(data: Path, outputs: Path) -> None:
-    """Train and evaluate on real cut-outs with real sounds.
-
-    Raises:
-        UserError: the cut-outs are missing.
-    """
+    """Train and evaluate on real cut-outs with real sounds; a `UserError` if the cut-outs are missing."""
     source = data / "cutouts"
     if not source.is_dir():
         raise UserError(f"{source} does not exist; `make data-cutouts` (avseg data cutouts --out {source}) obtains it")
@@ -66,8 +62,7 @@ def run_cutouts(data: Path, outputs: Path) -> None:
 def run_listening(data: Path, outputs: Path) -> None:
     """Check that TPAVI uses the sound and which scope resolves it in time: four trainings, a table and an image.
 
-    Raises:
-        UserError: a check failed.
+    A failed check is a `UserError`.
     """
     clip = data / "listening_clip"
     second = data / "listening_second"
@@ -88,12 +83,7 @@ def run_listening(data: Path, outputs: Path) -> None:
 
 
 def make_data(root: Path, options: Sequence[object]) -> None:
-    """Generate a data set with `avseg data`, unless the same one exists already.
-
-    Args:
-        root: folder of the data set; its generator.json records the arguments that it was generated with.
-        options: of `avseg data`, without `--out`.
-    """
+    """Generate a data set with `avseg data`, unless its generator.json records the same options."""
     command = ["data", *map(str, options), "--out", str(root)]
     note = root / "generator.json"
     if note.is_file() and _was_generated_by(note, command):
@@ -121,12 +111,7 @@ def _train(root: Path, outputs: Path, experiment: str, *overrides: str, recipe: 
 
 
 def _run_command(arguments: Sequence[object]) -> None:
-    """Print a command and run it.
-
-    Raises:
-        UserError: it failed, after printing its own error.
-        KeyboardInterrupt: Ctrl-C.
-    """
+    """Print a command and run it; `UserError` if it failed, after printing its own error, and `KeyboardInterrupt`."""
     command = list(map(str, arguments))
     print(f"\n$ avseg {' '.join(command)}", flush=True)  # before the output of libraries
     code = avseg(command)

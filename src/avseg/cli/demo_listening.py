@@ -40,15 +40,12 @@ class _Check(NamedTuple):
 
 
 def check_listening(runs: dict[str, RunDirectory], oracles: dict[str, float]) -> bool:
-    """Print a table of the four checks.
+    """Print a table of the four checks; return True if all are passed.
 
     Args:
         runs: "no fusion" and "clip" on clips whose sounding objects stay the same, "clip, changing" and
             "frame, changing" on clips whose sounding objects change every second.
         oracles: mIoU of the audio-blind oracle on both data sets, "clip" and "second".
-
-    Returns:
-        True if all checks are passed.
     """
     miou: dict[str, dict[str, float]] = {}
     for name, run in runs.items():
@@ -84,13 +81,9 @@ def _print_checks(checks: list[_Check]) -> None:
 
 
 def draw_scopes(clip_scope: RunDirectory, frame_scope: RunDirectory, path: Path, max_clips: int = 21) -> None:
-    """Draw both scopes on the test clip of the median gain, second by second.
+    """Draw two models, whose fusion attends over the whole clip or within each frame, second by second.
 
-    Args:
-        clip_scope: run of a model whose fusion attends over the whole clip.
-        frame_scope: run of a model whose fusion attends within each frame; on the same data.
-        path: the image to write.
-        max_clips: number of test clips among which the median is taken.
+    The clip is that of the median gain among the first `max_clips` test clips.
     """
     models = {"clip scope": load_clip_model(clip_scope.path), "frame scope": load_clip_model(frame_scope.path)}
     dataset = build_data(saved_config(models["clip scope"].record)).dataset("test")
@@ -112,18 +105,12 @@ def draw_scopes(clip_scope: RunDirectory, frame_scope: RunDirectory, path: Path,
 
 
 class _View:
-    """Predictions of two models for one clip.
-
-    Attributes:
-        maps: (T, H, W) probabilities by the name of the model.
-        scores: J of each second by the name of the model.
-        gain: sum of J of the second model minus that of the first.
-    """
+    """Predictions of two models for one clip."""
 
     def __init__(self, clip: Clip, models: dict[str, AVSegModule]) -> None:
         self.clip = clip
-        self.maps: dict[str, Tensor] = {}
-        self.scores: dict[str, list[float]] = {}
+        self.maps: dict[str, Tensor] = {}  # (T, H, W) probabilities by the name of the model
+        self.scores: dict[str, list[float]] = {}  # J of each second
         for name, model in models.items():
             probabilities = model.predict_batch(clip.frames, clip.sound)[0]
             self.maps[name] = probabilities

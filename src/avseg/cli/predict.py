@@ -27,11 +27,7 @@ class _Job(NamedTuple):
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Predict all videos; those that fail do not stop the others.
-
-    Raises:
-        UserError: an option is wrong, or videos failed.
-    """
+    """Predict all videos; those that fail do not stop the others, and are a `UserError` at the end."""
     _check(arguments)
     folders = choose_folders(find_videos(arguments.videos, arguments.out), arguments.out)
     failures: dict[Path, str] = {}

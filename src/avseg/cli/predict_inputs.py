@@ -9,12 +9,9 @@ from avseg.utils.errors import UserError
 
 
 def find_videos(inputs: Sequence[Path], out: Path) -> list[Path]:
-    """List the given files and the videos in the given folders, each once.
+    """List the given files and the videos in the given folders, each once; a folder without video is a `UserError`.
 
     Results of earlier predictions, under `out`, are not inputs.
-
-    Raises:
-        UserError: a folder contains no video.
     """
     videos: dict[Path, Path] = {}  # by resolved path
     for path in inputs:
@@ -39,10 +36,7 @@ def _videos_in(folder: Path, out: Path) -> list[Path]:
 def choose_folders(videos: Iterable[Path], out: Path) -> dict[Path, Path]:
     """Choose a result folder for each video: its name without suffix, with a number if another video has that name.
 
-    A folder that already contains the results of the same video is chosen again.
-
-    Raises:
-        UserError: a folder of that name contains something else than results.
+    A folder with the results of the same video is chosen again; one with other content is a `UserError`.
     """
     folders: dict[Path, Path] = {}
     names: set[str] = set()  # case-folded: some file systems ignore case

@@ -18,14 +18,7 @@ from avseg.utils.errors import UserError
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Reproduce a table.
-
-    Returns:
-        0 if every cell is complete, else 1.
-
-    Raises:
-        UserError: a mistake in the arguments or in the table's files, or missing data; no job was started.
-    """
+    """Reproduce a table; return 0 if every cell is complete, else 1. No job starts if there is a mistake in any."""
     if arguments.jobs is not None and arguments.jobs < 1:
         raise UserError(f"--jobs {arguments.jobs}: at least one job must run at a time")
     overrides = list(arguments.overrides)

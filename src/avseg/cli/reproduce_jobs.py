@@ -24,26 +24,15 @@ _NO_SCIENCE = ("paths", "logger")
 
 @dataclass(frozen=True)
 class Reproduction:
-    """One table with its runs.
-
-    Attributes:
-        experiment: the table.
-        cells: the job of each cell and seed.
-        sources: the runs that some of those need, such as Single-source runs; they come first.
-    """
+    """One table with its runs."""
 
     experiment: Experiment
-    cells: dict[tuple[Cell, int], Job]
-    sources: list[Job]
+    cells: dict[tuple[Cell, int], Job]  # by cell and seed
+    sources: list[Job]  # the runs that some of those need, such as Single-source runs
 
     @classmethod
     def of(cls, name: str, overrides: Sequence[str], seeds: Sequence[int] | None = None) -> "Reproduction":
-        """Compose every job.
-
-        Args:
-            name: of the experiment, or the path of its folder.
-            overrides: for all jobs; `experiment=NAME` gives the table's runs another name.
-            seeds: of each cell; None: those of its sweep.yaml.
+        """Compose every job, with the seeds of the sweep.yaml by default; `experiment=NAME` renames the table's runs.
 
         Raises:
             UserError: a mistake in a name or an override, or an override that changes results under the table's name.
@@ -83,11 +72,7 @@ class Reproduction:
         return Path(job.config.paths.outputs).expanduser() / self.experiment.name / "table"
 
     def table(self) -> Table:
-        """Build the table of the runs that are complete now.
-
-        Raises:
-            UserError: the files of a run contradict each other.
-        """
+        """Build the table of the runs that are complete now; a `UserError` if the files of a run contradict each other."""
         experiment = self.experiment
         results = []
         shown_scores: dict[CellKey, Scores | None] = {}
@@ -117,11 +102,7 @@ class Reproduction:
 
 
 def read_seeds(text: str | None) -> list[int] | None:
-    """Parse `--seeds 1,2,3`; None if it was not given.
-
-    Raises:
-        UserError: not whole numbers.
-    """
+    """Parse `--seeds 1,2,3`; None if it was not given, a `UserError` if it is not whole numbers."""
     if text is None:
         return None
     seeds = [seed.strip() for seed in text.split(",") if seed.strip()]

@@ -31,12 +31,7 @@ def show_result(run: Path) -> None:
 
 @rank_zero_only
 def show_scores(result: Mapping[str, Any], folder: Path | None = None) -> None:
-    """Print the scores of an evaluation, a row per sound.
-
-    Args:
-        result: content of result.json.
-        folder: folder that it was written to.
-    """
+    """Print the scores of a result.json, a row per sound, and the folder that they were written to."""
     print_table(scores_table(result))
     # choices that the paper leaves open
     for name, choices in result.get("choices", {}).items():

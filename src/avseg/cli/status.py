@@ -26,11 +26,7 @@ _COLOURS = {
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the states.
-
-    Raises:
-        UserError: an unknown experiment.
-    """
+    """Print the states; an unknown experiment is a `UserError`."""
     outputs = Path(arguments.out).expanduser()
     name = arguments.experiment
     existing = _existing_runs(outputs)

@@ -23,14 +23,7 @@ from avseg.utils.errors import UserError
 
 
 def run_sweep(overrides: list[str], *, dry_run: bool = False) -> int:
-    """Run the jobs that the overrides stand for.
-
-    Args:
-        overrides: Hydra overrides, some with several values.
-        dry_run: show the jobs and start none.
-
-    Returns:
-        0 when every job is complete, else 1.
+    """Run the jobs that the overrides describe, or show them; return 0 if every job is complete, else 1.
 
     Raises:
         UserError: a mistake in any of the jobs, or a launcher that cannot run them; nothing was started.

@@ -13,11 +13,7 @@ from avseg.utils.errors import UserError
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train.
-
-    Raises:
-        UserError: a mistake in the overrides, the data or the run directory.
-    """
+    """Train, or run a sweep; return the exit code."""
     if arguments.multirun:
         return run_sweep(arguments.overrides, dry_run=arguments.dry_run)
     if arguments.dry_run:

@@ -39,8 +39,7 @@ def refuse_changed(run: RunDirectory, config: TrainConfig) -> None:
 def first_change(written: Path, config: TrainConfig) -> tuple[str, Plain, Plain] | None:
     """Find the first key of the science that differs from a `config.yaml`; return it with its old and new value.
 
-    Raises:
-        UserError: the file is not a configuration.
+    A file that is not a configuration is a `UserError`.
     """
     try:
         values: Any = OmegaConf.to_container(OmegaConf.load(written))
@@ -77,11 +76,7 @@ class SweepRecord:
         self.runs: dict[str, str] = read_json(file).get("runs", {}) if file.is_file() else {}
 
     def refuse_changed(self, name: str, overrides: Sequence[str], config: TrainConfig) -> None:
-        """Check that the overrides of a job mean what they meant when its run was begun.
-
-        Raises:
-            UserError: a file of `conf/`, or this program, has changed since; with the first key that differs.
-        """
+        """Raise `UserError` if overrides have another meaning than when their run was begun, with the first key that differs."""
         current = RunDirectory.of(config).path.parent
         folder = current.parent / self.runs.get(scientific_overrides(overrides, config), current.name)
         if folder == current:

@@ -74,11 +74,7 @@ class RunDirectory:
         return self.result.is_file()
 
     def write_config(self, config: dict[str, Plain]) -> None:
-        """Write the resolved configuration.
-
-        Raises:
-            UserError: the folder cannot be written.
-        """
+        """Write the resolved configuration; a `UserError` if the folder cannot be written."""
         try:
             write_text(self.config, OmegaConf.to_yaml(OmegaConf.create(config)))
         except (PermissionError, NotADirectoryError, FileExistsError) as error:
@@ -88,11 +84,7 @@ class RunDirectory:
 
 
 def read_config(run: Path) -> dict[str, Plain]:
-    """Read the configuration that a run directory was written with; empty if it has none.
-
-    Raises:
-        UserError: config.yaml is damaged.
-    """
+    """Read the configuration that a run directory was written with; empty if it has none, `UserError` if it is damaged."""
     path = RunDirectory(run).config
     if not path.is_file():
         return {}
@@ -109,11 +101,7 @@ def write_json(path: Path, values: Mapping[str, Plain]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Plain]:
-    """Read a json object.
-
-    Raises:
-        UserError: it is not one.
-    """
+    """Read a json object; a `UserError` if it is not one."""
     try:
         values = json.loads(path.read_text())
     except ValueError as error:

@@ -45,8 +45,7 @@ def _folders(outputs: Path, name: str) -> Iterator[Path]:
 def checkpoint_of(run_or_file: Path) -> Path:
     """Find the checkpoint of a run directory (its best one), of a folder above exactly one run, or the file itself.
 
-    Raises:
-        UserError: there is none, or several.
+    None, or several, are a `UserError`.
     """
     if run_or_file.is_file():
         return run_or_file

@@ -17,7 +17,8 @@ from avseg.config.plugins import plugins
 
 Manifest: TypeAlias = dict[str, object]  # the content of a json file
 
-_PACKAGES = "avseg torch torchvision torchaudio pytorch-lightning hydra-core timm torchmetrics numpy av".split()
+_PACKAGES = ["avseg", "torch", "torchvision", "torchaudio", "pytorch-lightning", "hydra-core", "timm", "torchmetrics"]
+_PACKAGES += ["numpy", "av"]
 _GIT_TIMEOUT = 10  # seconds
 # the kernel counts KiB on Linux and bytes on macOS
 _UNITS_PER_MIB = 2**20 if sys.platform == "darwin" else 2**10

@@ -28,13 +28,12 @@ def on_gpu(trainer: TrainerConfig, gpus: int) -> bool:
 def processes_of(trainer: TrainerConfig, gpus: int) -> int:
     """Return the number of processes that a Lightning trainer starts on a machine with `gpus` GPUs.
 
+    Values that name certain devices are a `UserError`, since the launcher must choose.
+
     >>> processes_of(TrainerConfig(accelerator="gpu", devices=-1), gpus=4)
     4
     >>> processes_of(TrainerConfig(accelerator="cpu", devices="2"), gpus=4)
     2
-
-    Raises:
-        UserError: a value that names certain devices, which the launcher must choose.
     """
     devices = trainer.devices
     # Lightning's spellings of "all devices"; on a CPU they mean one process
@@ -52,9 +51,6 @@ class Pool:
     """Leases devices to jobs and limits the number of jobs at a time.
 
     By default as many run as the GPUs allow, or on the CPU `min(cores, 4) // processes`.
-
-    Raises:
-        UserError: `jobs_at_once` is below 1.
     """
 
     def __init__(self, devices: Sequence[str], jobs_at_once: int | None = None, cores: int | None = None) -> None:
@@ -67,11 +63,7 @@ class Pool:
         self._running = 0
 
     def at_once(self, trainer: TrainerConfig) -> int:
-        """Return the number of jobs with this trainer that run at a time.
-
-        Raises:
-            UserError: not even one can run here.
-        """
+        """Return the number of jobs with this trainer that run at a time; a `UserError` if not even one can run here."""
         processes = processes_of(trainer, len(self.devices))
         if not on_gpu(trainer, len(self.devices)):
             return self.jobs_at_once or max(1, min(self.cores, _MAX_JOBS_ON_CPU) // processes)

@@ -101,8 +101,7 @@ def _refuse_equal(jobs: Sequence[Job]) -> None:
 def make_pool(jobs: Sequence[Job], jobs_at_once: int | None = None, devices: Sequence[str] | int | None = None) -> Pool:
     """Collect the devices for some jobs: GPUs by name, or the number of the first ones; None for those found.
 
-    Raises:
-        UserError: a GPU is named twice.
+    A GPU that is named twice is a `UserError`.
     """
     if devices is None:
         # GPUs are not looked for if no job uses one
@@ -121,21 +120,13 @@ def incomplete(jobs: Iterable[Job]) -> list[Job]:
 
 
 def refuse_too_large(jobs: Sequence[Job], pool: Pool) -> None:
-    """Check that each job can run on these devices.
-
-    Raises:
-        UserError: one needs more GPUs than there are.
-    """
+    """Raise `UserError` if a job needs more GPUs than there are."""
     for job in jobs:
         pool.at_once(job.trainer)
 
 
 def refuse_changed_jobs(jobs: Sequence[Job]) -> None:
-    """Check that the overrides of each job mean what they meant when its run was begun.
-
-    Raises:
-        UserError: a file of `conf/`, or this program, has changed since.
-    """
+    """Raise `UserError` if overrides have another meaning than when their run was begun, by a change in `conf/` or code."""
     for file, group in _by_sweep_file(jobs).items():
         record = SweepRecord(file)
         for job in group:

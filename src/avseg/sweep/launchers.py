@@ -12,13 +12,10 @@ from avseg.utils.errors import UserError
 
 
 def refuse_launcher(settings: Mapping[str, Any], jobs: Sequence[Job]) -> None:
-    """Check that a launcher can run jobs of several processes, before any of them starts.
+    """Raise `UserError` if a launcher cannot run jobs of several processes, before any of them starts.
 
     Lightning starts the further processes of a job by repeating the program's command line. Under a launcher that runs
     jobs inside its own processes that is the command line of the whole sweep, or of the launcher's worker.
-
-    Raises:
-        UserError: it cannot, with the reason and what to use.
     """
     name = settings["name"]
     launcher = settings["launcher"]

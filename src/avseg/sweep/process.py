@@ -142,12 +142,7 @@ class StopSignals:
         return len(self._received) > 1
 
     def check(self) -> None:
-        """Raise the first signal.
-
-        Raises:
-            KeyboardInterrupt: Ctrl-C.
-            SystemExit: another signal, with its exit code.
-        """
+        """Raise the first signal: `KeyboardInterrupt` for Ctrl-C, otherwise `SystemExit` with its exit code."""
         if self._received:
             number = self._received[0]
             raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)

@@ -39,14 +39,8 @@ def run_jobs(
 ) -> list[Outcome]:
     """Run the jobs that are not complete, show their states, and return an outcome per job, in their order.
 
-    A job that needs another one of them waits for it. After a failure `fail_fast` starts nothing.
-
-    Args:
-        jobs: from `plan`.
-        jobs_at_once: None: as many as the devices allow.
-        devices: names of the GPUs to lease, or the number of the first ones; None: all that are found.
-        fail_fast: see above.
-        command: builds the command line of a job.
+    A job that needs another one of them waits for it. After a failure `fail_fast` starts nothing. By default as many run
+    at once as the devices allow, which are all that are found, or those named, or the number of the first ones.
 
     Raises:
         UserError: nothing was started: a job cannot run here, or its overrides had another meaning before.

@@ -48,11 +48,7 @@ class Experiment:
         return list(starmap(self.cell, product(self.sweep.rows, self.sweep.columns)))
 
     def cell(self, row: str, column: str) -> Cell:
-        """Return the cell of a row and a column.
-
-        Raises:
-            UserError: an unknown row or column.
-        """
+        """Return the cell of a row and a column; unknown ones are a `UserError`."""
         check_choice("row", row, self.sweep.rows, self.name)
         check_choice("column", column, self.sweep.columns, self.name)
         overrides = (*self.sweep.common, *self.sweep.rows[row], *self.sweep.columns[column])
@@ -70,8 +66,7 @@ class Experiment:
 def read_experiment(name: str | Path) -> Experiment:
     """Read the experiment of a folder in `experiments/`, or of such a folder elsewhere (`./mine`, `a/b`).
 
-    Raises:
-        UserError: an unknown experiment, or a mistake in its files.
+    An unknown experiment, or a mistake in its files, is a `UserError`.
     """
     folder = _folder(str(name))
     sweep = read_sweep_file(folder)

@@ -28,8 +28,7 @@ def read_scores(runs: Mapping[int, tuple[str, RunDirectory]], metric: str) -> Sc
     """Read one cell from name and directory of the run of each seed; None if no run is complete.
 
     Raises:
-        UserError: a run lacks the metric, its per_clip.csv contradicts its result, or the seeds were tested on
-            different clips.
+        UserError: a run lacks the metric, its per_clip.csv contradicts its result, or seeds have different test clips.
     """
     values = {}
     names = {}

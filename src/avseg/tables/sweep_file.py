@@ -61,11 +61,7 @@ class SweepFile:
 
 
 def read_sweep_file(folder: Path) -> SweepFile:
-    """Read `folder/sweep.yaml` and the file that it extends.
-
-    Raises:
-        UserError: the file is missing, not yaml, or has an unknown key or an invalid value.
-    """
+    """Read `folder/sweep.yaml` and the file that it extends; every mistake in them is a `UserError`."""
     file = folder / "sweep.yaml"
     entries = _merged(folder)
     rows = _override_lists(file, "rows", entries)
@@ -98,8 +94,7 @@ def read_sweep_file(folder: Path) -> SweepFile:
 def read_published(folder: Path, sweep: SweepFile) -> dict[tuple[str, str, str], float]:
     """Read the paper's numbers in per cent by row, column and metric, by default those of the extended experiment.
 
-    Raises:
-        UserError: the file is missing, or has an unknown row or column or an invalid value.
+    A missing file, an unknown row or column, or a value that is not a number is a `UserError`.
     """
     path = folder / "published.csv"
     # an extending experiment may extend another one itself

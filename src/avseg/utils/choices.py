@@ -6,12 +6,9 @@ from avseg.utils.errors import UserError, nearest
 
 
 def check_choice(key: str, value: object, allowed: Iterable[object], where: str = "") -> None:
-    """Refuse the value of an option, argument or column that is not one of the allowed ones.
+    """Raise `UserError` if the value of an option, argument or column is not one of the allowed ones.
 
-    The message starts with `where`, such as a file, and lists the values in their order.
-
-    Raises:
-        UserError: the value is not allowed; the message lists the allowed values and the nearest one.
+    The message starts with `where`, such as a file, and lists the values in their order and the nearest one.
     """
     choices = list(allowed)
     # compare types too: True == 1, but `packed=1` is not one of auto, true, false

@@ -34,8 +34,7 @@ def write_text(path: Path, text: str) -> None:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder next to `path` that is renamed to it on success and removed on failure.
 
-    Raises:
-        FileExistsError: `path` exists and is not an empty folder.
+    An existing folder that is not empty is a `FileExistsError`.
     """
     if path.exists() and any(path.iterdir()):
         raise FileExistsError(f"{path} exists and is not empty")

@@ -55,12 +55,7 @@ class ProcessLock:
         self._lock = FileLock(path, mode=0o644, thread_local=False, poll_interval=0.1, fallback_to_soft=False)
 
     def acquire(self) -> None:
-        """Take the lock and record this process in its file.
-
-        Raises:
-            LockHeldError: another process holds it.
-            OSError: the file cannot be written.
-        """
+        """Take the lock and record this process in its file; `LockHeldError` if another process holds it."""
         try:
             self._lock.acquire(timeout=_TIMEOUT)
         except Timeout:

@@ -35,13 +35,8 @@ def run_jobs(
     """Yield each job and its result as soon as it is finished, in any order.
 
     A single pool would break as a whole when one of its processes dies, without naming the job. Here each process is
-    a pool of its own and is replaced when it dies.
-
-    Args:
-        function: top-level, since processes are spawned; its exceptions are raised here.
-        jobs: its arguments.
-        processes: maximum number; 0 runs the jobs in this process, in order.
-        begin: called once in each process.
+    a pool of its own, which calls `begin` first, and is replaced when it dies. With 0 processes the jobs run here, in
+    order. The function must be top-level, since processes are spawned; its exceptions are raised here.
     """
     if processes == 0:
         for job in jobs:
@@ -78,10 +73,7 @@ def map_in_order(
 ) -> Iterator[Result]:
     """Yield the results of a top-level function, or of a `functools.partial` of one, in the order of the items.
 
-    With fewer than 2 processes, or few items for each, it runs in this process.
-
-    Raises:
-        UserError: a process was killed.
+    With fewer than 2 processes, or few items for each, it runs in this process. A killed process is a `UserError`.
     """
     processes = min(processes, len(items) // min_items)
     if processes < 2:

@@ -54,8 +54,7 @@ def add_verb(
 def take_option(command_line: Sequence[str], option: str) -> tuple[list[str], list[str]]:
     """Remove every `OPTION VALUE` and `OPTION=VALUE` from a command line; return the remaining words and the values.
 
-    Raises:
-        UserError: a value is missing.
+    A missing value is a `UserError`.
     """
     remaining = []
     values = []
