@@ -72,7 +72,7 @@ class Reproduction:
         return Path(job.config.paths.outputs).expanduser() / self.experiment.name / "table"
 
     def table(self) -> Table:
-        """Build the table of the runs that are complete now; a `UserError` if the files of a run contradict each other."""
+        """Build the table of the complete runs; a `UserError` if the files of a run contradict each other."""
         experiment = self.experiment
         results = []
         shown_scores: dict[CellKey, Scores | None] = {}

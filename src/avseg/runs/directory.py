@@ -84,7 +84,7 @@ class RunDirectory:
 
 
 def read_config(run: Path) -> dict[str, Plain]:
-    """Read the configuration that a run directory was written with; empty if it has none, `UserError` if it is damaged."""
+    """Read the configuration of a run directory; empty if it has none, `UserError` if it is damaged."""
     path = RunDirectory(run).config
     if not path.is_file():
         return {}

@@ -63,7 +63,7 @@ class Pool:
         self._running = 0
 
     def at_once(self, trainer: TrainerConfig) -> int:
-        """Return the number of jobs with this trainer that run at a time; a `UserError` if not even one can run here."""
+        """Return the number of jobs with this trainer that run at a time; a `UserError` if not even one can."""
         processes = processes_of(trainer, len(self.devices))
         if not on_gpu(trainer, len(self.devices)):
             return self.jobs_at_once or max(1, min(self.cores, _MAX_JOBS_ON_CPU) // processes)

@@ -126,7 +126,7 @@ def refuse_too_large(jobs: Sequence[Job], pool: Pool) -> None:
 
 
 def refuse_changed_jobs(jobs: Sequence[Job]) -> None:
-    """Raise `UserError` if overrides have another meaning than when their run was begun, by a change in `conf/` or code."""
+    """Raise `UserError` if a change of `conf/` or code has given overrides another meaning since their run was begun."""
     for file, group in _by_sweep_file(jobs).items():
         record = SweepRecord(file)
         for job in group:
