@@ -76,7 +76,7 @@ class SweepRecord:
         self.runs: dict[str, str] = read_json(file).get("runs", {}) if file.is_file() else {}
 
     def refuse_changed(self, name: str, overrides: Sequence[str], config: TrainConfig) -> None:
-        """Raise `UserError` with the first key whose value has changed since the run of the same overrides was begun."""
+        """Raise `UserError` with the first key whose value has changed since the run of these overrides was begun."""
         current = RunDirectory.of(config).path.parent
         folder = current.parent / self.runs.get(scientific_overrides(overrides, config), current.name)
         if folder == current:

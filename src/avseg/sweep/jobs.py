@@ -126,7 +126,7 @@ def refuse_too_large(jobs: Sequence[Job], pool: Pool) -> None:
 
 
 def refuse_changed_jobs(jobs: Sequence[Job]) -> None:
-    """Raise `UserError` if a change of `conf/` or code has given overrides another meaning since their run was begun."""
+    """Raise `UserError` if a change of `conf/` or code gave overrides another meaning since their run was begun."""
     for file, group in _by_sweep_file(jobs).items():
         record = SweepRecord(file)
         for job in group:

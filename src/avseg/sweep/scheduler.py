@@ -39,8 +39,8 @@ def run_jobs(
 ) -> list[Outcome]:
     """Run the jobs that are not complete, show their states, and return an outcome per job, in their order.
 
-    A job that needs another one of them waits for it. After a failure `fail_fast` starts nothing. By default as many run
-    at once as fit on the devices: all that are found, or those named, or the number of the first ones.
+    A job that needs another one of them waits for it. After a failure `fail_fast` starts nothing. By default as many
+    run at once as fit on the devices: all that are found, or those named, or the number of the first ones.
 
     Raises:
         UserError: nothing was started: a job cannot run here, or its overrides had another meaning before.
