@@ -100,7 +100,10 @@ class ExperimentModule(pl.LightningModule, ABC):
 
     def make_audio_encoder(self) -> nn.Module:
         """The encoder that the group `audio` selects."""
-        assert self.context.audio is not None
+        if self.context.audio is None:
+            raise UserError(
+                f"model={self.config.name}: there is no audio encoder; add 'audio' to {_reads(self.config)}"
+            )
         encoder: nn.Module = built_class(self.context.audio)(self.context.audio, self.context.pretrained)
         return encoder
 
@@ -131,7 +134,10 @@ class ExperimentModule(pl.LightningModule, ABC):
         """The optimizer of the configuration."""
         assert self.fit_options is not None
         config = self.fit_options.optimizer
-        assert config is not None
+        if config is None:
+            raise UserError(
+                f"model={self.config.name}: there is no optimizer; add 'optimizer' to {_reads(self.config)}"
+            )
         options: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay}
         # Lightning cannot clip gradients with a gradient scaler and a fused optimizer
         if self.fuses_optimizer and config.target in FUSED and not self.fit_options.precision.startswith("16"):
@@ -156,3 +162,7 @@ class ExperimentModule(pl.LightningModule, ABC):
             "setting": asdict(self.setting),
             "labels": self.labels,
         }
+
+
+def _reads(config: ModelConfig) -> str:
+    return f"{type(config).__name__}.reads"
