@@ -25,12 +25,7 @@ class AudioEncoder(nn.Module, ABC):
 
 
 class VGGishEncoder(VGGish, AudioEncoder):
-    """VGGish on log-mel patches.
-
-    Args:
-        config: its options.
-        pretrained: False where a checkpoint brings the weights.
-    """
+    """VGGish on log-mel patches; `pretrained` is False where a checkpoint brings the weights."""
 
     def __init__(self, config: VGGishConfig, pretrained: bool = True) -> None:
         super().__init__()

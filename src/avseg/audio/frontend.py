@@ -34,14 +34,11 @@ class FrontEnd(Protocol):
     per_frame: bool
 
     def __call__(self, waveform: Tensor, rate: int) -> Tensor:
-        """Compute the items of a sound.
+        """Compute the items (P, *shape) float32 of a sound, in time order, P >= 1; P = 1 if `per_frame` is False.
 
         Args:
             waveform: (n,) or (channels, n), float32 or float64 in [-1, 1].
             rate: sample rate in Hz.
-
-        Returns:
-            (P, *shape) float32 in time order, P >= 1; P = 1 if `per_frame` is False.
 
         Raises:
             UserError: the sound cannot be used, for example because it is empty.
@@ -50,14 +47,7 @@ class FrontEnd(Protocol):
 
 
 class LogMel:
-    """The log-mel patches of VGGish, see `log_mel_patches`.
-
-    Args:
-        hop: "vggish", a patch every 0.96 s as in the released features, or "second", a patch of each exact second.
-
-    Raises:
-        UserError: unknown hop.
-    """
+    """The log-mel patches of VGGish, see `log_mel_patches` (also for `hop`)."""
 
     sample_rate = SAMPLE_RATE
     shape: tuple[int, ...] = (1, PATCH_FRAMES, BANDS)
@@ -97,14 +87,7 @@ def is_released_log_mel(frontend: FrontEnd) -> bool:
 
 
 def fit_to_frames(items: Tensor, count: int) -> Tensor:
-    """Fit items to frames: repeat the last item if there are fewer (as the released features do), cut if more.
-
-    Args:
-        items: (P, ...) with P >= 1.
-        count: number of frames, usually the clip's T.
-
-    Returns:
-        (count, ...)
+    """Fit items (P, ...) to `count` frames: repeat the last item if there are fewer, as the released features do.
 
     Raises:
         UserError: P = 0.
@@ -116,16 +99,9 @@ def fit_to_frames(items: Tensor, count: int) -> Tensor:
 
 
 def clip_sound(items: Tensor, frontend: FrontEnd, frames: int, length: int) -> Tensor:
-    """Arrange the items of one clip as the model gets them.
+    """Arrange the items (P, *shape) of one clip as the model gets them: (T, *shape), or (*shape) for the whole clip.
 
-    Args:
-        items: (P, *shape), from `frontend`.
-        frontend: the front end.
-        frames: number of frames that exist.
-        length: T; the items of shorter clips are padded with zeros.
-
-    Returns:
-        (T, *shape), or (*shape) where one item covers the whole clip.
+    Clips with fewer `frames` than the `length` T are padded with zeros.
     """
     if not frontend.per_frame:
         return items[0]

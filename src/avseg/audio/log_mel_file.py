@@ -18,13 +18,7 @@ from avseg.utils.errors import UserError
 
 
 def read_log_mel(path: Path) -> Tensor:
-    """Read the log-mel patches of a released file, written by `pickle.dump` or `torch.save`.
-
-    Args:
-        path: `audio_log_mel/.../{name}.pkl`.
-
-    Returns:
-        (P, 1, 96, 64) float32.
+    """Read the log-mel patches (P, 1, 96, 64) float32 of a released file, written by `pickle.dump` or `torch.save`.
 
     Raises:
         UserError: missing, unreadable, anything but such a tensor (code in it never runs), or all NaN.

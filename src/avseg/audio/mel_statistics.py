@@ -14,10 +14,8 @@ class MelStatistics(nn.Module):
     """Mean and standard deviation of the 64 mel bands over the 96 steps of a patch: 128 numbers per second.
 
     A replacement for `VGGish` where its weights are not available. It separates sounds by their spectrum, but not by
-    their meaning.
-
-    Args:
-        hidden: width of a small trainable network after the statistics, ending in a ReLU like VGGish; 0 for none.
+    their meaning. `hidden` is the width of a small trainable network after the statistics, ending in a ReLU; 0 for
+    none.
     """
 
     def __init__(self, hidden: int = 0) -> None:

@@ -15,11 +15,7 @@ VGGISH_URL = f"https://github.com/harritaylor/torchvggish/releases/download/v0.1
 
 
 def load_vggish_weights(vggish: VGGish, source: str | Path = "download") -> None:
-    """Load the AudioSet weights into VGGish.
-
-    Args:
-        vggish: the network to fill.
-        source: a weights file, or "download" for the public one in the cache folder, downloaded if missing.
+    """Load the AudioSet weights into VGGish, from a file, or "download"ed into the cache folder.
 
     Raises:
         UserError: the file cannot be downloaded, does not match its name, or does not fit.

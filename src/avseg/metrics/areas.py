@@ -9,15 +9,9 @@ from avseg.metrics.frames import FrameMetric, check_shapes
 
 
 def class_areas(predicted: Tensor, target: Tensor, num_classes: int) -> Tensor:
-    """Count the pixels of each class; pixels with a label outside the classes (255) are ignored.
+    """Count intersection, predicted and labelled pixels of K classes, (N, 3, K) int64, in two maps (N, H, W).
 
-    Args:
-        predicted: (N, H, W) class indices.
-        target: (N, H, W) class indices.
-        num_classes: K, background included.
-
-    Returns:
-        (N, 3, K) int64: intersection, predicted area, labelled area.
+    Pixels with a label outside the classes (255) are ignored.
 
     Example:
         >>> import torch
@@ -45,13 +39,7 @@ def _areas(classes: Tensor, counted: Tensor, num_classes: int) -> Tensor:
 
 
 class ClassMetric(FrameMetric):
-    """A metric over frames that counts the areas of every class, background included.
-
-    Args:
-        num_classes: K.
-        state: see `FrameMetric`.
-        kwargs: see `torchmetrics.Metric`.
-    """
+    """A metric over frames that counts the areas of K classes, background included."""
 
     def __init__(self, num_classes: int, state: str, **kwargs: Any) -> None:
         super().__init__(counts=3 * num_classes, state=state, **kwargs)

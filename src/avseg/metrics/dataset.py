@@ -12,13 +12,9 @@ from avseg.metrics.f_score import BETA2
 
 
 class DatasetIoU(ClassMetric):
-    """IoU of each class over all pixels of the split, averaged over the classes.
+    """IoU of each class over all pixels of the split, averaged over the classes; a class that never occurs scores 0.
 
-    A class that never occurs scores 0, and NaN in `per_class`.
-
-    Args:
-        num_classes: 2 (silent, sounding) takes one logit per pixel, more take one logit per class.
-        kwargs: see `torchmetrics.Metric`.
+    `num_classes` 2 (silent, sounding) takes one logit per pixel, more take one logit per class.
 
     Example:
         >>> import torch
@@ -27,7 +23,7 @@ class DatasetIoU(ClassMetric):
         >>> metric.update(torch.tensor([[[9.0, -9.0], [-9.0, -9.0]]]), target)
         >>> metric.compute()
         tensor(0.5833)
-        >>> metric.per_class()
+        >>> metric.per_class()  # NaN for a class that never occurs
         tensor([0.6667, 0.5000])
     """
 
@@ -57,10 +53,6 @@ class DatasetIoU(ClassMetric):
 
 class DatasetFScore(DatasetIoU):
     """F-score (beta^2 = 0.3) of each class over all pixels of the split, averaged over the classes that occur.
-
-    Args:
-        num_classes: 2 (silent, sounding) takes one logit per pixel, more take one logit per class.
-        kwargs: see `torchmetrics.Metric`.
 
     Example:
         >>> import torch

@@ -19,13 +19,10 @@ _BINS = len(THRESHOLDS) + 1
 
 
 def count_thresholds(scores: Tensor) -> Tensor:
-    """Count the thresholds that each score reaches: 0 (NaN) to 255, int32, the same shape.
+    """Count the thresholds that each score (float32, 0 to 1) reaches: 0 (NaN) to 255, int32, the same shape.
 
     The same as `torch.bucketize(scores, THRESHOLDS, right=True)` and about 10 times faster on a CPU: the thresholds
     are evenly spaced up to rounding, so a product is the count or one less, and one comparison decides.
-
-    Args:
-        scores: float32 in [0, 1]; NaN reaches no threshold.
     """
     edges = torch.cat([THRESHOLDS, THRESHOLDS.new_tensor([torch.inf])]).to(scores.device)
     scores = scores.nan_to_num(nan=-1 / 254)  # below the first threshold
@@ -65,19 +62,10 @@ def _best(curves: Tensor, sounding: Tensor) -> Tensor:
 
 
 def fscore_curve(logits: Tensor, target: Tensor) -> Tensor:
-    """Compute F of every frame at each of the 255 official thresholds.
+    """Compute F of every frame at each of the 255 official thresholds, (N, 255) float32; 0 for an empty target.
 
-    A pixel is predicted where sigmoid(logit) >= threshold.
-
-    Args:
-        logits: (N, H, W) or (B, T, H, W).
-        target: the same shape, non-zero is sounding.
-
-    Returns:
-        (N, 255) float32, where N = B * T for clips; all zero for frames with an empty target.
-
-    Raises:
-        ValueError: the shapes differ.
+    A pixel is predicted where sigmoid(logit) >= threshold. Logits and target (non-zero is sounding) are (N, H, W), or
+    (B, T, H, W) with N = B * T; another shape is a `ValueError`.
 
     Example:
         >>> import torch
@@ -89,17 +77,9 @@ def fscore_curve(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def fscore(logits: Tensor, target: Tensor) -> Tensor:
-    """Compute F of one group of frames: the maximum of their mean curve; frames with an empty target are left out.
+    """Compute F of one group of frames: the maximum of their mean `fscore_curve`, a float32 scalar in [0, 1].
 
-    Args:
-        logits: (N, H, W) or (B, T, H, W).
-        target: the same shape, non-zero is sounding.
-
-    Returns:
-        A float32 scalar in [0, 1]; 0 when every target is empty.
-
-    Raises:
-        ValueError: the shapes differ.
+    Frames with an empty target are left out; 0 when every target is empty.
 
     Example:
         >>> import torch
@@ -120,7 +100,6 @@ class FScore(FrameMetric):
     Args:
         videos_per_group: videos in a group, in the order of their index; None makes the whole set one group.
         frames_per_video: length of the videos into which frames (N, H, W) without an index are cut.
-        kwargs: see `torchmetrics.Metric`.
 
     Raises:
         UserError: a number below 1.

@@ -21,7 +21,6 @@ class FrameMetric(Metric):
         counts: number of integers kept per frame.
         state: name of the table. Metrics with the same name and counts share one table in a `MetricCollection`.
         frames_per_video: length of the clips into which a plain stream of frames (N, H, W) is cut.
-        kwargs: see `torchmetrics.Metric`.
     """
 
     is_differentiable = False
@@ -101,12 +100,8 @@ class FrameMean(FrameMetric):
 def frame_keys(leading: Sequence[int], index: Tensor | None) -> Tensor:
     """Number every frame by its clip and its position in the clip, (N, 2) int64; -1 where that is not known yet.
 
-    Args:
-        leading: (B, T) for clips, or (N,) for a plain stream of frames.
-        index: (B,), the clips' indices in their split; N frames are then taken as B clips of N / B frames.
-
-    Raises:
-        ValueError: the index does not fit the number of clips.
+    `leading` is (B, T) for clips, or (N,) for a plain stream of frames. With the clips' `index` (B,), N frames are
+    taken as B clips of N / B frames; an index of another number of clips is a `ValueError`.
     """
     clips, length = (leading[0], leading[1]) if len(leading) == 2 else (leading[0], 1)
     if index is None and len(leading) == 1:
@@ -123,16 +118,10 @@ def frame_keys(leading: Sequence[int], index: Tensor | None) -> Tensor:
 
 
 def in_order(rows: Tensor, frames_per_video: int = 1) -> tuple[Tensor, Tensor]:
-    """Sort a table of frames by clip and frame, and drop repeated frames.
+    """Sort a table of frames (N, 2 + counts) into clips (N,) and counts (N, counts), and drop repeated frames.
 
     Clips without an index are numbered in order of arrival, after those that have one; they are never taken as equal.
-
-    Args:
-        rows: (N, 2 + counts): clip, frame, counts; see `frame_keys`.
-        frames_per_video: length of the clips into which frames without a position are cut.
-
-    Returns:
-        The clips (N,), ascending, and the counts (N, counts).
+    Frames without a position are cut into clips of `frames_per_video`.
 
     Example:
         >>> import torch
@@ -160,11 +149,7 @@ def in_order(rows: Tensor, frames_per_video: int = 1) -> tuple[Tensor, Tensor]:
 
 
 def check_shapes(logits: Tensor, target: Tensor) -> None:
-    """Check that logits and target are frames of one size, in the same order.
-
-    Raises:
-        ValueError: they differ, or are neither (N, H, W) nor (B, T, H, W).
-    """
+    """Raise `ValueError` unless logits and target have one shape, (N, H, W) or (B, T, H, W)."""
     if logits.shape != target.shape or logits.ndim not in (3, 4):
         raise ValueError(
             f"logits {tuple(logits.shape)} and target {tuple(target.shape)} "

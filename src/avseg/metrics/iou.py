@@ -9,19 +9,10 @@ from avseg.metrics.frames import FrameMean, check_shapes
 
 
 def mask_iou(logits: Tensor, target: Tensor) -> Tensor:
-    """Compute the intersection over union of every frame; for an empty target the share of correctly empty pixels.
+    """Compute the intersection over union of every frame, (N,) float32; of the complements for an empty target.
 
-    A pixel is predicted where sigmoid(logit) > 0.5.
-
-    Args:
-        logits: (N, H, W) or (B, T, H, W).
-        target: the same shape, non-zero is sounding.
-
-    Returns:
-        (N,) float32, where N = B * T for clips.
-
-    Raises:
-        ValueError: the shapes differ.
+    A pixel is predicted where sigmoid(logit) > 0.5. Logits and target (non-zero is sounding) are (N, H, W), or
+    (B, T, H, W) with N = B * T; another shape is a `ValueError`.
 
     Example:
         >>> import torch
@@ -55,9 +46,6 @@ class MaskIoU(FrameMean):
 
     The score does not depend on batches, order or processes. Give every clip its `index`: then the duplicates that a
     distributed sampler adds are counted once. NaN without any frame.
-
-    Args:
-        kwargs: see `torchmetrics.Metric`.
 
     Example:
         >>> import torch

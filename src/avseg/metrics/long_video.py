@@ -75,7 +75,6 @@ class LongVideoScore(SpanMetric):
         empty_video: a video in which no class sounds or is predicted is left out, "skip", or scores "one".
         m_tIoU: meaning of m_tIoU, "gt_range" (the paper's caption) or "temporal_iou" (then it equals m_tLoc).
         auxiliary: also compute m_tF1 = 2 |I| / (|G| + |P|), and vIoU@0.3 and vIoU@0.5, the share of units above.
-        kwargs: see `torchmetrics.Metric`.
 
     Raises:
         UserError: an unknown choice, or beta2 that is not positive.
@@ -192,14 +191,7 @@ class LongVideoScore(SpanMetric):
     ) -> None:
         """Add the same frames of all classes of a video: `update` by class, or once with all regions merged.
 
-        Args:
-            video: the id.
-            frames: (n,) frame numbers.
-            predicted: as in `update`, by class; a class that is missing has no region in these frames.
-            target: the same.
-            segments: by class.
-            audible: by class.
-            gate: by class.
+        The arguments are those of `update`, by class; a class that is missing has no region in these frames.
 
         Raises:
             ValueError: an argument that does not fit.

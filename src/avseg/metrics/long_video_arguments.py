@@ -14,11 +14,7 @@ Flags = NDArray[np.bool_]
 
 
 def check_pair(video: object, label: object, has_regions: bool) -> None:
-    """Check the id of a video and the index of a class.
-
-    Raises:
-        ValueError: the video is not an id, the label not a class, or regions come without a class.
-    """
+    """Raise `ValueError` unless the video is an id and the label a class, or None without regions."""
     if not isinstance(video, str) or "\0" in video:
         raise ValueError(f"video {video!r} must be the id of a video, a str")
     if label is None and has_regions:
@@ -28,11 +24,7 @@ def check_pair(video: object, label: object, has_regions: bool) -> None:
 
 
 def frame_numbers(frames: Tensor | Sequence[int]) -> Rows:
-    """Return frame numbers as an array (n,).
-
-    Raises:
-        ValueError: they are not a sequence of integers, or negative.
-    """
+    """Return frame numbers as an array (n,); raise `ValueError` unless they are integers, 0 and up."""
     numbers = frames.cpu().numpy() if isinstance(frames, Tensor) else np.asarray(frames)
     if numbers.ndim != 1 or (numbers.size and not np.issubdtype(numbers.dtype, np.integer)):
         raise ValueError(f"frames of shape {numbers.shape} and type {numbers.dtype} must be (n,) integers")
@@ -42,11 +34,7 @@ def frame_numbers(frames: Tensor | Sequence[int]) -> Rows:
 
 
 def frame_flags(name: str, flags: Any, frames: int) -> Flags:
-    """Return one bool per frame, (n,); None is False everywhere.
-
-    Raises:
-        ValueError: the shape or type does not fit.
-    """
+    """Return one bool per frame, (n,); None is False everywhere. Raise `ValueError` for another shape or type."""
     if flags is None:
         return np.zeros(frames, np.bool_)
     values = torch.as_tensor(flags).cpu()
@@ -59,11 +47,7 @@ def frame_flags(name: str, flags: Any, frames: int) -> Flags:
 
 
 def segment_cuts(segments: Sequence[tuple[int, int]] | None) -> Rows:
-    """Return segments as an array (k, 2) of starts and ends.
-
-    Raises:
-        ValueError: they are not pairs of integers with 0 <= start < end.
-    """
+    """Return segments as an array (k, 2); raise `ValueError` unless they are integers with 0 <= start < end."""
     cuts = np.asarray(list(map(tuple, segments or ())))
     if not cuts.size:  # np.asarray([]) has the wrong shape and type
         return np.empty((0, 2), np.int64)
@@ -76,11 +60,7 @@ def segment_cuts(segments: Sequence[tuple[int, int]] | None) -> Rows:
 
 
 def check_inside(sounding: Rows, segments: Rows, label: int) -> None:
-    """Check that every sounding frame is in a segment.
-
-    Raises:
-        ValueError: one is not.
-    """
+    """Raise `ValueError` unless every sounding frame (n,) is in one of the segments (k, 2)."""
     inside = (segments[:, :1] <= sounding) & (sounding < segments[:, 1:])
     outside = sounding[~inside.any(0)]
     if len(outside):

@@ -24,17 +24,10 @@ class Overlap(NamedTuple):
 
 
 def mask_overlap(predicted: Tensor, target: Tensor, beta2: float = BETA2) -> tuple[Tensor, Tensor]:
-    """Compute IoU and F-score of one mask per frame; 0 where both masks are empty.
+    """Compute IoU and F-score of one mask per frame, (n,) float64 each, on the CPU; 0 where both masks are empty.
 
-    J = |R & Q| / |R | Q| and F = (1 + beta2) Pr Rc / (beta2 Pr + Rc), as in AVSBench, for target R and prediction Q.
-
-    Args:
-        predicted: (n, H, W) bool, on any device; other integers: non-zero belongs to the object.
-        target: the same shape.
-        beta2: the weight of precision against recall, beta squared.
-
-    Returns:
-        IoU and F, (n,) float64 each, on the CPU.
+    J = |R & Q| / |R | Q| and F = (1 + beta2) Pr Rc / (beta2 Pr + Rc), as in AVSBench, for target R and prediction Q,
+    both (n, H, W) bool on any device, or integers, where non-zero belongs to the object.
 
     Raises:
         ValueError: the shapes differ, or a mask is not binarised.
@@ -54,14 +47,8 @@ def mask_overlap(predicted: Tensor, target: Tensor, beta2: float = BETA2) -> tup
 def box_overlap(predicted: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
     """Compute the IoU of one set of boxes per frame: the best matching's sum of IoUs over the larger number of boxes.
 
-    For one box on each side this is their plain IoU; a frame without a box on either side scores 0.
-
-    Args:
-        predicted: n times (k, 4), corners (x1, y1, x2, y2) in pixels; k may be 0.
-        target: the same, n times (m, 4).
-
-    Returns:
-        (n,) float64, on the CPU.
+    Both sets are n times (k, 4), corners (x1, y1, x2, y2) in pixels; k may be 0. The result is (n,) float64 on the CPU:
+    for one box on each side their plain IoU, and 0 for a frame without a box on either side.
 
     Raises:
         ValueError: different numbers of frames, or boxes that are not (k, 4) corners.
@@ -127,11 +114,7 @@ def overlap_of(
 
 
 def merge_regions(region: str, regions: Sequence[Regions]) -> Regions | None:
-    """Merge the regions of several classes, frame by frame: masks and activity by `or`, boxes as one set.
-
-    Raises:
-        ValueError: they are not of the same frames, or not binarised.
-    """
+    """Merge the regions of several classes, frame by frame: masks and activity by `or`, boxes as one set."""
     if region != "box" or not regions:
         # masks and activity are bool tensors
         return merge_flags("regions", regions)
@@ -145,11 +128,7 @@ def merge_regions(region: str, regions: Sequence[Regions]) -> Regions | None:
 
 
 def merge_flags(name: str, flags: Sequence[Regions]) -> Tensor | None:
-    """Merge tensors: true where any of them is not zero; None without a tensor.
-
-    Raises:
-        ValueError: their shapes differ, or one is not binarised.
-    """
+    """Merge tensors: true where any of them is not zero; None without a tensor. Raise `ValueError` unless they fit."""
     tensors = list(map(torch.as_tensor, flags))
     if len({tensor.shape for tensor in tensors}) > 1 or any(tensor.is_floating_point() for tensor in tensors):
         shapes = " and ".join(map(_shape, tensors))

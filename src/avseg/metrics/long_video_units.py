@@ -30,10 +30,8 @@ SCORES = ("m_tIoU", "m_vIoU", "m_tF", "m_vF", "m_tLoc", "m_tF1", "vIoU@0.3", "vI
 class Pair(NamedTuple):
     """One class in one video: the spans in which it sounds, and the runs in which it is predicted.
 
-    A run is a maximal sequence of predicted frames among the video's evaluated frames.
-
-    Attributes:
-        run_of: (spans,), the run that contains each sounding span, -1 for none.
+    A run is a maximal sequence of predicted frames among the video's evaluated frames. `run_of` (spans,) is the run
+    that contains each sounding span, -1 for none.
     """
 
     video: str
@@ -58,12 +56,9 @@ class Pair(NamedTuple):
 
 
 def pairs_of(video: str, rows: Rows, fill: bool) -> list[Pair]:
-    """Split one video into its classes.
+    """Split the spans of one video, joined and in order, into its classes.
 
-    Args:
-        video: the id, for messages.
-        rows: the video's spans, joined and in order.
-        fill: one run from the first to the last predicted frame, holes included.
+    `fill` makes one run from the first to the last predicted frame of a class, holes included.
     """
     grid = all_frames(rows)
     labels = np.unique(rows[:, LABEL])
@@ -88,13 +83,9 @@ def _pair(video: str, rows: Rows, grid: Rows, fill: bool) -> Pair:
 
 
 def segment_counts(pair: Pair, segments: Rows) -> list[list[int]]:
-    """Compute the counts of each annotated segment, then of each predicted run that overlaps none.
+    """Compute the counts of each annotated segment (k, 2), then of each predicted run that overlaps none.
 
     A run belongs to the segment with which it shares most sounding frames, to the earlier one of equals.
-
-    Args:
-        pair: a class in a video.
-        segments: (k, 2), half-open, in order.
 
     Raises:
         ValueError: a span crosses the boundary of a segment, because the segments of some update lacked it.
@@ -120,11 +111,9 @@ def segment_counts(pair: Pair, segments: Rows) -> list[list[int]]:
 
 
 def unit_scores(counts: Rows, ignore_false: bool) -> Scores:
-    """Compute the scores of each unit that has frames, (units, len(SCORES)).
+    """Compute the scores of each unit that has frames, (units, len(SCORES)), from its counts (units, 5).
 
-    Args:
-        counts: (units, 5), |G|, |P|, |I|, sum of J, sum of F.
-        ignore_false: leave out the units that never sound.
+    The counts are |G|, |P|, |I|, sum of J, sum of F; `ignore_false` leaves out the units that never sound.
     """
     # units without frames do not exist; those that never sound are false positives
     counts = counts[(counts[:, 0] > 0) | ((counts[:, 1] > 0) & (not ignore_false))]

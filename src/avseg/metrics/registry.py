@@ -29,10 +29,7 @@ PERCENT = "percent"
 class MetricSettings:
     """Properties of the data set and the model that a metric may need.
 
-    Attributes:
-        num_classes: K; 1 for sounding / silent, more for semantic masks, background included.
-        frames_per_video: T.
-        videos_per_group: test batch over which the official F-score averages its curves; None = the whole split.
+    `num_classes` is 1 for sounding or silent, more for semantic masks; `videos_per_group` None is the whole split.
     """
 
     num_classes: int = 1
@@ -170,10 +167,7 @@ def registered_metrics() -> list[MetricInfo]:
 
 
 def select_metrics(names: Sequence[str] | None = None) -> list[MetricInfo]:
-    """Select the scores of a run: all built-in ones, then registered ones.
-
-    Args:
-        names: keys of the registered scores to compute (config group `metrics`); None for all of them.
+    """Select the scores of a run: all built-in ones, then the registered `names` (config group `metrics`) or all.
 
     Raises:
         UserError: a name is not registered; the message suggests the nearest.

@@ -12,13 +12,9 @@ from avseg.metrics.frames import FrameMean
 
 
 def false_positive_share(logits: Tensor) -> Tensor:
-    """Compute the share of pixels predicted to sound, sigmoid(logit) > 0.5, in every frame.
+    """Compute the share of pixels predicted to sound, sigmoid(logit) > 0.5, in every frame, (N,) float32.
 
-    Args:
-        logits: (N, H, W) or (B, T, H, W).
-
-    Returns:
-        (N,) float32, where N = B * T for clips.
+    The logits are (N, H, W), or (B, T, H, W) with N = B * T.
 
     Example:
         >>> import torch
@@ -44,11 +40,8 @@ def _share(counts: Tensor) -> Tensor:
 class FalsePositiveShare(FrameMean):
     """The mean of `false_positive_share` over all frames: with the sound of an object out of view, all are false.
 
-    NaN without any frame.
-
-    Args:
-        num_classes: 1 takes one logit per pixel, more take one logit per class; every class but 0 sounds.
-        kwargs: see `torchmetrics.Metric`.
+    `num_classes` 1 takes one logit per pixel, more take one logit per class; every class but 0 sounds. NaN without any
+    frame.
 
     Example:
         >>> import torch
@@ -66,11 +59,7 @@ class FalsePositiveShare(FrameMean):
         self.num_classes = num_classes
 
     def update(self, logits: Tensor, target: Tensor | None = None, index: Tensor | None = None) -> None:
-        """Add frames; `target` is not used and exists so that all metrics are called alike, see `FrameMetric.update`.
-
-        Raises:
-            ValueError: shapes that do not fit.
-        """
+        """Add frames as `FrameMetric.update`; `target` is not used, so that all metrics are called alike."""
         if self.num_classes > 1:
             logits = (logits.argmax(-3) > 0).float() - 0.5  # (B, T, H, W), positive where any class sounds
         self._add(_predicted_pixels(logits), logits.shape[:-2], index)
@@ -80,14 +69,9 @@ class FalsePositiveShare(FrameMean):
 
 
 def g_miou(j_plus: Tensor | float, j_minus: Tensor | float) -> float:
-    """Compute the harmonic mean of J+ and 1 - J-: high only if the model segments with the sound, and not without it.
+    """Compute the harmonic mean of J with the clips' sound and 1 - J with a wrong sound, both in [0, 1].
 
-    Args:
-        j_plus: J with the clips' own sound, in [0, 1].
-        j_minus: J with a wrong sound against the same masks, in [0, 1].
-
-    Returns:
-        A number in [0, 1].
+    High only if the model segments with the sound, and not without it.
 
     Example:
         >>> g_miou(0.75, 0.25)

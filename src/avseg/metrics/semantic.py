@@ -22,7 +22,6 @@ class SemanticScore(ClassMetric):
         num_classes: K, background included.
         count_padded: count also the frames that only pad a clip of 5 seconds to 10, as the official code does; False
             leaves out the frames that are not valid.
-        kwargs: see `torchmetrics.Metric`.
 
     Raises:
         UserError: an unknown score.
@@ -47,16 +46,9 @@ class SemanticScore(ClassMetric):
         self.count_padded = count_padded
 
     def update(self, logits: Tensor, target: Tensor, index: Tensor | None = None, valid: Tensor | None = None) -> None:
-        """Add frames.
+        """Add frames as `FrameMetric.update`, but logits (N, K, H, W) or (B, T, K, H, W) of the K classes only.
 
-        Args:
-            logits: (N, K, H, W) or (B, T, K, H, W).
-            target: (N, H, W) or (B, T, H, W), the class index; pixels with a label outside the classes are ignored.
-            index: (B,), each clip's index in its split.
-            valid: (N,) or (B, T) bool, frames that exist; None means all.
-
-        Raises:
-            ValueError: shapes that do not fit.
+        `valid` (N,) or (B, T) bool marks the frames that exist; None means all.
         """
         counts = self._count(logits, target)
         self._add(counts, target.shape[:-2], index, None if self.count_padded else valid)

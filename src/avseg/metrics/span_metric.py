@@ -18,10 +18,7 @@ _PENDING = 1024
 class SpanMetric(Metric):
     """A metric over the spans of videos; a subclass creates the rows and turns them into scores.
 
-    Args:
-        settings: every option that changes the rows, as a number. Metrics with the same settings share one table in a
-            `MetricCollection`.
-        kwargs: see `torchmetrics.Metric`.
+    `settings` are all options that change the rows, as numbers: metrics with the same share a table in a collection.
     """
 
     is_differentiable = False

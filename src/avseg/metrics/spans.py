@@ -48,18 +48,10 @@ def decode_names(names: Tensor) -> dict[int, str]:
 def frame_rows(
     video: int, label: int, frames: Rows, state: Rows, cell: Rows, scores: tuple[NDArray[np.float64], ...] = ()
 ) -> Rows:
-    """Create one row per frame, not joined yet.
+    """Create one row per frame, (n, COLUMNS), not joined yet.
 
-    Args:
-        video: see `video_key`.
-        label: the class, or `NO_LABEL`.
-        frames: (n,) frame numbers, in any order.
-        state: (n,) bits, `SOUNDING` and `PREDICTED`.
-        cell: (n,) number of the cell between boundaries of segments.
-        scores: IoU and F of the frames, (n,) each; frames that are not sounding and predicted score 0.
-
-    Returns:
-        (n, COLUMNS).
+    Frame numbers, in any order, the bits `SOUNDING` and `PREDICTED`, the cells between boundaries of segments, and the
+    scores, IoU and F, are (n,) each; frames that are not sounding and predicted score 0.
     """
     rows = np.zeros((len(frames), COLUMNS), np.int64)
     rows[:, VIDEO], rows[:, LABEL] = video, label
@@ -79,17 +71,10 @@ def no_frames(video: int) -> Rows:
 
 
 def join(rows: Rows, names: Mapping[int, str]) -> Rows:
-    """Sort the rows and join consecutive spans.
-
-    Args:
-        rows: (n, COLUMNS), in any order.
-        names: the videos' ids by `video_key`, for the message.
-
-    Returns:
-        At most n rows, ordered by video, class and frame.
+    """Sort rows (n, COLUMNS) by video, class and frame, and join consecutive spans.
 
     Raises:
-        ValueError: a frame came twice for one class of a video.
+        ValueError: a frame came twice for one class of a video, named by the ids in `names`.
 
     Example:
         >>> rows = frame_rows(7, 3, np.array([2, 0, 1, 5]), np.array([3, 3, 3, 2]), np.zeros(4, np.int64))

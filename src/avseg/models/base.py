@@ -29,12 +29,7 @@ __all__ = ["AVSegModule", "BuildContext", "LossTerm", "Losses", "Prediction"]
 
 @dataclass(frozen=True)
 class Prediction:
-    """Output of a model.
-
-    Attributes:
-        logits: (B, T, K, H, W) at the size of the frames; K = 1 for sounding or not, else a class each.
-        extra: whatever the model's own loss needs.
-    """
+    """Logits (B, T, K, H, W) at the size of the frames, and in `extra` whatever the model's own loss needs."""
 
     logits: Tensor
     extra: Any = None
@@ -42,13 +37,10 @@ class Prediction:
 
 @dataclass(frozen=True)
 class LossTerm:
-    """A term of a loss.
+    """A scalar and its factor in the sum.
 
-    Attributes:
-        value: a scalar.
-        weight: its factor in the sum.
-        over: what `value` is a mean over, so that several processes train like one: "annotated" (annotated frames),
-            "clips" (clips or all their frames), or "sum" for a sum over the batch.
+    `over` is what the value is a mean over, so that several processes train like one: "annotated" (annotated frames),
+    "clips" (clips or all their frames), or "sum" for a sum over the batch.
     """
 
     value: Tensor
@@ -69,12 +61,7 @@ class Losses:
 
 
 class AVSegModule(ExperimentModule):
-    """Base class of the models of short clips.
-
-    Args:
-        config: the options of the model.
-        context: the data and the other groups that it is built for.
-    """
+    """Base class of the models of short clips."""
 
     def __init__(self, config: ModelConfig, context: BuildContext) -> None:
         super().__init__(config, context)
@@ -201,14 +188,9 @@ class AVSegModule(ExperimentModule):
     # -- prediction -----------------------------------------------------------------------------------------------
 
     def predict_batch(self, frames: Tensor, sound: Tensor) -> Tensor:
-        """Probability that a pixel sounds.
+        """Compute the probability that a pixel sounds, (B, T, h, w) float32, of frames (B, T, 3, h, w) uint8.
 
-        Args:
-            frames: (B, T, 3, h, w) uint8 at the model's size.
-            sound: items of the front end, (B, T, *shape) or (B, *shape).
-
-        Returns:
-            (B, T, h, w) float32 in [0, 1].
+        The frames have the model's size; `sound` is items of the front end, (B, T, *shape) or (B, *shape).
         """
         with torch.inference_mode():
             logits: Tensor = self(unlabelled_clip(frames, sound)).logits.float()  # (B, T, K, h, w)
@@ -219,18 +201,13 @@ class AVSegModule(ExperimentModule):
     def predict_clip(
         self, frames: Tensor | np.ndarray, waveform: Tensor | np.ndarray, sample_rate: int
     ) -> Tensor | np.ndarray:
-        """Probability that a pixel sounds, for one clip of any frame size.
+        """Compute the probability that a pixel sounds, (T, H, W) float32 in [0, 1], for one clip of any frame size.
 
         Args:
-            frames: T frames one second apart, uint8: (T, 3, H, W) as a tensor, or (T, H, W, 3) as an array.
+            frames: T frames one second apart, uint8: (T, 3, H, W) as a tensor, or (T, H, W, 3) as an array, which makes
+                the result an array too.
             waveform: its sound (n,) or (channels, n), float in [-1, 1].
             sample_rate: in Hz.
-
-        Returns:
-            (T, H, W) float32 in [0, 1]; an array if `frames` is one.
-
-        Raises:
-            UserError: frames of another type or shape.
         """
         images = torch.from_numpy(frames).movedim(-1, 1) if isinstance(frames, np.ndarray) else frames
         if images.ndim != 4 or images.shape[1] != 3 or images.dtype != torch.uint8:

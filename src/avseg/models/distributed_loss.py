@@ -11,14 +11,10 @@ from avseg.utils.distributed import all_reduce_sum, get_world_size
 
 
 class SharedBatch:
-    """This process's share of a batch.
+    """This process's share of a batch; every process must construct it, since they count together.
 
-    Args:
-        clip: its clips; every process must construct this, since they count together. A clip without a valid frame is a
-            placeholder for none (see `avseg.data.loader.ShuffledShare`).
-
-    Attributes:
-        clips: number of clips of all processes.
+    A clip without a valid frame is a placeholder for none (see `avseg.data.loader.ShuffledShare`). `clips` is the
+    number of clips of all processes.
     """
 
     def __init__(self, clip: Clip) -> None:
@@ -31,12 +27,7 @@ class SharedBatch:
         self.clips: Tensor = totals[1]
 
     def scale(self, value: Tensor, over: str) -> Tensor:
-        """Scale a term so that its average over the processes is the term of the whole batch.
-
-        Args:
-            value: this process's term.
-            over: "annotated" for a mean over annotated frames, "clips" for a mean over clips, "sum" for a sum.
-        """
+        """Scale a term so that its average over the processes is that of the whole batch; `over` as in `LossTerm`."""
         factor = self._processes * ~self._placeholder if over == "sum" else self._factors[over]
         scaled = value * factor
         # the mean over no frame is NaN

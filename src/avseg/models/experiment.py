@@ -23,19 +23,11 @@ Row = dict[str, Any]  # a row of per_clip.csv or per_video.csv
 
 @dataclass(frozen=True)
 class BuildContext:
-    """What a model is built for and from, beside its own options.
+    """Data, recipe and groups that a model is built for, next to its own options.
 
-    Attributes:
-        setting: clip length and classes of the data.
-        preset: the published recipe of the model on this data.
-        image_size: side of the square frames; None for frames as they are.
-        labels: names of the classes of long videos; none for clips.
-        backbone: the group `backbone`; None where the model does not read it.
-        audio: the group `audio`, likewise.
-        fusion: the group `fusion`, likewise.
-        metrics: keys of registered metrics to compute; None for all of them.
-        pretrained: False where a checkpoint brings all weights.
-        parts: for a composition, the finished modules that it is built from, by role.
+    A group is None where the model does not read it; `image_size` None takes frames as they are; `labels` are the
+    classes of long videos; `metrics` None computes all registered ones; `pretrained` is False where a checkpoint brings
+    all weights; `parts` are the finished modules of a composition, by role.
     """
 
     setting: ClipSetting
@@ -52,7 +44,7 @@ class BuildContext:
 
 @dataclass(frozen=True)
 class FitOptions:
-    """What a module needs in training alone."""
+    """Options that a module needs in training alone."""
 
     optimizer: OptimizerConfig | None
     seed: int
@@ -62,16 +54,8 @@ class FitOptions:
 class ExperimentModule(pl.LightningModule, ABC):
     """Base of the Lightning modules of all models.
 
-    Args:
-        config: the options of the model.
-        context: what it is built for.
-
-    Attributes:
-        monitor: the validation score whose best epoch is kept.
-        rows_file: the file that takes a row per test item.
-        record: the plain configuration of the run; it travels in every checkpoint.
-        fit_options: set before training.
-        frontend: how the model takes sound; data sets, controls and predictions use the same object.
+    `monitor` is the validation score whose best epoch is kept; `record` the plain configuration of the run, which
+    travels in every checkpoint; data sets, controls and predictions use the same `frontend` object as the model.
     """
 
     monitor: ClassVar[str] = "val/miou"

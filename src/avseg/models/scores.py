@@ -12,16 +12,9 @@ from avseg.metrics.registry import METRICS, MetricSettings, PerClipMetric, selec
 
 
 class Scores(nn.Module):
-    """The metrics of one pass over a split with one kind of sound.
+    """The metrics of one pass over a split with one kind of sound; the arguments are those of `MetricSettings`.
 
-    Args:
-        num_classes: 1 for sounding / silent, more for AVSS.
-        frames_per_video: T.
-        videos_per_group: the test batch that the official F-score averages its curves over; None = the whole split.
-        registered: keys of the metrics of plugins to compute; None for all that are registered.
-
-    Raises:
-        UserError: a key that is not registered.
+    `registered` are keys of the metrics of plugins to compute, None for all; an unknown key is a `UserError`.
     """
 
     def __init__(
@@ -41,12 +34,7 @@ class Scores(nn.Module):
                 self.metrics[info.key] = metric
 
     def update(self, logits: Tensor, clip: Clip) -> None:
-        """Add a batch; frames without a label are not scored.
-
-        Args:
-            logits: (B, T, K, H, W).
-            clip: the batch with its (B, T, H, W) masks.
-        """
+        """Add a batch with logits (B, T, K, H, W); frames without a label are not scored."""
         masks = clip.masks
         if self.binary:
             logits = logits[:, :, 0]  # (B, T, H, W)
@@ -78,11 +66,7 @@ class Scores(nn.Module):
 
 
 def summarise(by_sound: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """Add G-mIoU to every control: the harmonic mean of J with the clip's own sound and 1 - J with the control.
-
-    Args:
-        by_sound: the scores of "own" and of each control; a control's J is against the ORIGINAL mask, lower is better.
-    """
+    """Add G-mIoU to the scores of every control, from its J against the clip's own masks and the J of "own"."""
     own_iou = by_sound["own"].get("miou")
     summary = {sound: dict(scores) for sound, scores in by_sound.items()}
     for sound, scores in summary.items():

@@ -15,10 +15,6 @@ STRIDES = (4, 8, 16, 32)
 class Backbone(nn.Module):
     """A timm backbone reduced to its four stage maps.
 
-    Attributes:
-        net: the timm `features_only` model.
-        channels: channels of the four stages, stride 4 first.
-
     Args:
         name: a timm model, e.g. "resnet50", "pvt_v2_b5", "tf_efficientnet_lite0".
         pretrained: False; True (timm's hub, or a file in the cache folder); "package" (weights inside an installed

@@ -27,11 +27,7 @@ CLASSIFIER_LAYERS = ("_conv_head.", "_bn1.", "_fc.")
 
 
 def package_file(backbone: str) -> Path:
-    """Return the weights file inside the installed package.
-
-    Raises:
-        UserError: the package has no weights for `backbone`, or is not installed.
-    """
+    """Return the weights file inside the installed package."""
     if backbone != BACKBONE:
         raise UserError(
             f"pretrained: 'package' has weights for the backbone '{BACKBONE}' only, not for '{backbone}'; "

@@ -8,14 +8,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def normalise(frames: Tensor) -> Tensor:
-    """Normalise RGB images to the mean and deviation that ImageNet backbones expect.
-
-    Args:
-        frames: (..., 3, H, W) uint8, 0 to 255.
-
-    Returns:
-        (..., 3, H, W) float32 on the same device.
-    """
+    """Normalise RGB images (..., 3, H, W) uint8 to float32 of the mean and deviation that ImageNet backbones expect."""
     mean = torch.tensor(IMAGENET_MEAN, device=frames.device).view(3, 1, 1)
     std = torch.tensor(IMAGENET_STD, device=frames.device).view(3, 1, 1)
     return (frames / 255 - mean) / std  # uint8 / int is float32

@@ -7,14 +7,9 @@ from torchvision.ops import box_convert, box_iou
 
 
 def mask_iou(predicted: Tensor, annotated: Tensor) -> Tensor:
-    """Compute the mask IoU of Q predictions with n annotations; 0 where both are empty.
+    """Compute the IoU (Q, n) of mask logits (Q, h, w), inside above 0, with masks (n, H, W), non-zero inside.
 
-    Args:
-        predicted: mask logits (Q, h, w); a pixel belongs to the mask when its logit is above 0.
-        annotated: (n, H, W), non-zero inside; resized to (h, w) by the nearest pixel, as MaskFormer's matcher does.
-
-    Returns:
-        (Q, n) float32.
+    The masks are resized by the nearest pixel, as MaskFormer's matcher does; 0 where both are empty.
     """
     size = predicted.shape[-2:]
     queries = (predicted > 0).flatten(1).float()  # (Q, h * w)

@@ -22,11 +22,7 @@ STOCHASTIC_DEPTH = {"pvt_v2": 0.1}
 
 
 def create_encoder(name: str, pretrained: bool | str = False) -> Any:
-    """Create a timm `features_only` encoder (untyped, like timm).
-
-    Args:
-        name: a timm model, with or without the tag of its weights.
-        pretrained: see `avseg.nn.backbone.Backbone`.
+    """Create a timm `features_only` encoder (untyped, like timm); the arguments are those of `Backbone`.
 
     Raises:
         UserError: the name is unknown, the model has no stages, or the weights are not available or do not fit.

@@ -18,13 +18,8 @@ def load_exactly(
     """Load weights, or raise and leave the network unchanged.
 
     The counters `num_batches_tracked`, which torch added to BatchNorm later and which change no output, may be missing.
-
-    Args:
-        network: the network to fill.
-        state_dict: weights under the network's names.
-        subject: name of the network in the message.
-        advice: end of the message.
-        original_names: names to print for names of `state_dict`.
+    The message names the network as `subject`, prints `original_names` for names of `state_dict`, and ends with
+    `advice`.
 
     Raises:
         UserError: lists what is missing, unexpected or of another shape.

@@ -33,12 +33,9 @@ class AVSLossConfig(Config):
 
 @dataclass(frozen=True)
 class AVSConfig(ModelConfig):
-    """The AVS model.
+    """The AVS model; `channels` is the width of neck, TPAVI and decoder, 256 in the paper.
 
-    Attributes:
-        channels: width of neck, TPAVI and decoder; 256 in the paper.
-        channels_last: memory format; depthwise convolutions take about half as long on a CPU with it.
-        loss: terms of the loss.
+    `channels_last` is a memory format: depthwise convolutions take about half as long on a CPU with it.
     """
 
     builds: ClassVar[str] = "avseg.models.avs.module:AVSModule"

@@ -29,11 +29,9 @@ class ResidualUnit(nn.Module):
 class FusionPath(nn.Module):
     """Add one stage to the sum of the coarser stages, refine, and double the size.
 
-    Args:
-        channels: channels of all maps.
-        coarsest: no coarser stage comes in. The official model still carries the unit for a second input, which is
-            never used. It is kept, so that official weights survive import and export, but frozen: parameters
-            without gradients would stop distributed training.
+    The official model carries a unit for a second input even at the `coarsest` stage, where none comes in. It is kept,
+    so that official weights survive import and export, but frozen: parameters without gradients would stop distributed
+    training.
     """
 
     def __init__(self, channels: int, *, coarsest: bool = False) -> None:
@@ -49,12 +47,7 @@ class FusionPath(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Four fusion paths and the head: stage maps at strides 4 to 32 become logits at the size of the frames.
-
-    Args:
-        channels: channels of the stage maps.
-        num_classes: number of logit maps, 1 for sounding against the rest.
-    """
+    """Four fusion paths and the head: stage maps at strides 4 to 32 become logits at the size of the frames."""
 
     def __init__(self, channels: int, num_classes: int = 1) -> None:
         super().__init__()
@@ -71,14 +64,7 @@ class Decoder(nn.Module):
         )
 
     def forward(self, stages: Sequence[Tensor]) -> Tensor:
-        """Decode four stage maps.
-
-        Args:
-            stages: (N, C, h, w) each, stage 1 (stride 4) first.
-
-        Returns:
-            logits (N, K, H, W), four times the size of stage 1.
-        """
+        """Decode four maps (N, C, h, w), stride 4 first, into logits (N, K, H, W), four times as large as the first."""
         x = self.paths[3](stages[3])  # stride 32 in, stride 16 out
         for path, stage in zip(reversed(self.paths[:3]), reversed(stages[:3]), strict=True):
             x = path(x, stage)  # strides 16, 8, 4 in; 8, 4, 2 out

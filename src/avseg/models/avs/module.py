@@ -15,12 +15,7 @@ from avseg.nn.normalise import normalise
 
 
 class AVSModule(AVSegModule):
-    """Trains an `AVSModel` with the mask loss and L_AVM.
-
-    Args:
-        config: its options.
-        context: data, backbone, audio encoder and fusion.
-    """
+    """Trains an `AVSModel` with the mask loss and L_AVM."""
 
     config: AVSConfig
 

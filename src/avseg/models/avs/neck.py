@@ -17,14 +17,7 @@ DILATIONS = (3, 6, 12, 18)
 
 
 class Neck(nn.Module):
-    """Sum of four dilated 3x3 convolutions; no norm, no activation.
-
-    Maps (N, `channels_in`, h, w) to (N, `channels`, h, w). Weights start from N(0, 0.01), as in the official code.
-
-    Args:
-        channels_in: channels of the encoder stage.
-        channels: channels of the decoder.
-    """
+    """Sum of four dilated 3x3 convolutions without norm or activation; weights start from N(0, 0.01) as officially."""
 
     def __init__(self, channels_in: int, channels: int) -> None:
         super().__init__()

@@ -19,12 +19,10 @@ STAGES = (1, 2, 3, 4)
 
 
 class AVSOutput(NamedTuple):
-    """Output of the model for a batch of clips.
+    """Logits (B, T, K, H, W), and the maps that the mapping loss reads, stage 1 first.
 
-    Attributes:
-        logits: (B, T, K, H, W).
-        visual_maps: four maps (B, T, C, h, w), stage 1 first, after TPAVI and ReLU; the mapping loss reads them.
-        audio_maps: per stage the sound at the channels of the map (B, T, C), None where no sound was read.
+    `visual_maps` are four maps (B, T, C, h, w) after TPAVI and ReLU; `audio_maps` the sound at the channels of each map
+    (B, T, C), None where no sound was read.
     """
 
     logits: Tensor
@@ -79,25 +77,14 @@ class AVSModel(nn.Module):
     def forward(
         self, frames: Tensor, audio: Tensor, valid: Tensor | None = None, decode_mask: Tensor | None = None
     ) -> AVSOutput:
-        """Segment a batch of clips.
+        """Segment clips: frames (B, T, 3, H, W) normalised as by `avseg.nn.normalise`, audio (B, T, `audio_channels`).
 
-        Args:
-            frames: (B, T, 3, H, W) float, normalised as by `avseg.nn.normalise`; H and W multiples of 32.
-            audio: sound embeddings (B, T, `audio_channels`).
-            valid: (B, T), false for padded frames, or None.
-            decode_mask: (B, T) bool, the frames to decode, or None for all; see `decode`.
-
-        Raises:
-            UserError: H or W is not a multiple of 32.
+        `valid` and `decode_mask` are those of `decode`. H or W that is not a multiple of 32 is a `UserError`.
         """
         return self.decode(self.encode(frames), audio, valid=valid, decode_mask=decode_mask)
 
     def encode(self, frames: Tensor) -> list[Tensor]:
-        """Encode frames (B, T, 3, H, W) into four maps (B, T, C, h, w), independent of the sound.
-
-        Raises:
-            UserError: H or W is not a multiple of 32.
-        """
+        """Encode frames (B, T, 3, H, W) into four maps (B, T, C, h, w), independent of the sound."""
         height, width = frames.shape[-2:]
         if height % 32 or width % 32:
             raise UserError(

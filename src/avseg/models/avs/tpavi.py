@@ -80,15 +80,10 @@ class TPAVI(nn.Module):
             self.align_channel.requires_grad_(False)
 
     def forward(self, x: Tensor, audio: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """Fuse the sound into the visual map.
-
-        Args:
-            x: visual map (B, C, T, H, W).
-            audio: (B, T, `audio_channels`); not read in the mode "visual".
+        """Fuse the sound (B, T, `audio_channels`), which the mode "visual" does not read, into x (B, C, T, H, W).
 
         Returns:
-            the map (B, C, T, H, W), and the sound projected to the channels of the map (B, T, C), None in mode
-            "visual".
+            the map (B, C, T, H, W), and the sound at the channels of the map (B, T, C), None in the mode "visual".
         """
         x = x.permute(0, 2, 3, 4, 1)  # (B, T, H, W, C)
         outputs: list[Tensor] = []

@@ -38,11 +38,9 @@ UNUSED = re.compile(r"resnet\.layer[34]_2\.|encoder_backbone\.head\.|resnet\.fc\
 
 
 def load_official(network: AVSModel, state_dict: Mapping[str, Tensor]) -> None:
-    """Load an official AVSBench state dict into the model.
+    """Load an official AVSBench state dict into a model of the same backbone, fusion stages and number of classes.
 
-    Args:
-        network: a model with backbone resnet50 or pvt_v2_*, the same fusion stages and number of classes.
-        state_dict: official names; a leading `module.` (saved from a parallel model) is removed.
+    A leading `module.` (saved from a parallel model) is removed.
 
     Raises:
         UserError: lists what is missing, unexpected or of another shape; the model is left unchanged.

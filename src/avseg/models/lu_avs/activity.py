@@ -12,15 +12,11 @@ from avseg.utils.errors import UserError
 
 @dataclass(frozen=True)
 class Smoothing:
-    """Options that turn probabilities per second into intervals, applied in the order of the fields.
+    """Options that turn probabilities per second into intervals, applied in the order of the fields; all in seconds.
 
-    At one step per second the last two change nothing at their defaults: every run and gap lasts a second or more.
-
-    Attributes:
-        median: seconds of the median filter on the probabilities; 0 for none.
-        threshold: a class is active where its filtered probability is above it (tau_a).
-        min_run: active runs shorter than this many seconds are dropped.
-        min_gap: gaps between active runs shorter than this many seconds are filled.
+    A median filter on the probabilities (0 for none); a class is active where the result is above `threshold` (tau_a);
+    shorter active runs than `min_run` are dropped, shorter gaps than `min_gap` filled. At one step per second the last
+    two change nothing at their defaults: every run and gap lasts a second or more.
     """
 
     median: float = 3.0
@@ -36,13 +32,7 @@ class Smoothing:
 
 @dataclass(frozen=True)
 class SoundActivity:
-    """The sounding classes of a video, step by step.
-
-    Attributes:
-        scores: (S, K) filtered probabilities a_t(c).
-        active: (S, K) bool, the gate: True where a class sounds.
-        rate: steps per second.
-    """
+    """Filtered probabilities a_t(c) (S, K) of a video's classes, and the gate (S, K) bool; `rate` steps per second."""
 
     scores: Tensor
     active: Tensor
@@ -60,13 +50,7 @@ class SoundActivity:
 
 
 def sound_activity(probabilities: Tensor, smoothing: Smoothing | None = None, *, rate: float = 1.0) -> SoundActivity:
-    """Smooth and threshold the probabilities of a whole video.
-
-    Args:
-        probabilities: (S, K), 0 to 1, one row per step.
-        smoothing: None for the defaults.
-        rate: steps per second.
-    """
+    """Smooth and threshold the probabilities (S, K) of a whole video, at `rate` steps per second."""
     smoothing = smoothing or Smoothing()
     scores = median_filter(probabilities, smoothing.median * rate)
     active = scores > smoothing.threshold
@@ -79,9 +63,7 @@ def sound_activity(probabilities: Tensor, smoothing: Smoothing | None = None, *,
 def median_filter(values: Tensor, window: float) -> Tensor:
     """Compute the running median along the rows of (S, K); the first and last row are repeated at the ends.
 
-    Args:
-        values: (S, K).
-        window: number of rows; rounded, and an even number to the next odd one.
+    The window, a number of rows, is rounded, and an even number to the next odd one.
     """
     half = round(window) // 2  # rows on each side
     if not half or not len(values):

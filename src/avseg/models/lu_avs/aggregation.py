@@ -61,11 +61,8 @@ class Aggregation:
 class RegionPrediction:
     """The prediction for n frames, by class; a missing class is in none of these frames.
 
-    Attributes:
-        masks: (n, H, W) bool, of the mask branch.
-        boxes: n times (k, 4), x0, y0, x1, y1 in pixels, of the box branch.
-        scores: (n,) of the best query that was kept, 0 without one.
-        sounding: (n,) bool, the gate: the class sounds, with or without a region. Empty for modality "V".
+    Masks (n, H, W) bool, or boxes, n times (k, 4) corners in pixels; scores (n,) of the best query that was kept, 0
+    without one; and the gate `sounding` (n,) bool, with or without a region, empty for modality "V".
     """
 
     masks: dict[int, Tensor] = field(default_factory=dict)
@@ -81,14 +78,9 @@ def aggregate(
     activity: SoundActivity | None = None,
     options: Aggregation | None = None,
 ) -> RegionPrediction:
-    """Aggregate n frames of one video.
+    """Aggregate n frames of one video, at the times `seconds` (n,), to regions of `size` = (height, width).
 
-    Args:
-        queries: of a visual branch for the n frames; None for modality "A".
-        seconds: (n,) times of the frames.
-        size: height and width of the video.
-        activity: of the whole video; None for modality "V".
-        options: None for the defaults.
+    Modality "A" needs no queries, modality "V" no activity (which is of the whole video).
 
     Raises:
         UserError: the visual and the audio branch have different numbers of classes, or one of them is missing.
@@ -120,13 +112,7 @@ def aggregate(
 def query_scores(class_logits: Tensor, sound: SoundActivity | None, options: Aggregation) -> Tensor:
     """Compute the score (n, Q, K) of each query as a region of each class, 0 where the query is not kept.
 
-    Args:
-        class_logits: (n, Q, K+1).
-        sound: the sounding classes at the n frames, or None for all classes (modality "V").
-        options: of the aggregation.
-
-    Raises:
-        UserError: the branches have different numbers of classes.
+    `class_logits` are (n, Q, K+1); without `sound` at the n frames (modality "V") all classes count.
     """
     probabilities = class_logits.float().softmax(-1)
     most_probable = probabilities.argmax(-1)  # (n, Q)

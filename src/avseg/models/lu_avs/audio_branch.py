@@ -11,21 +11,12 @@ Heads = Literal["mlp", "two_heads"]
 
 
 class AudioBranch(nn.Module):
-    """Classifies every second of sound, several classes at once.
+    """Classifies every second of sound, several classes at once; an embedding has `dim` numbers.
 
-    The whole branch is trained, the encoder too. The paper's VGGish weights, from VGGSound, are not public.
-
-    Args:
-        num_classes: K.
-        encoder: turns items of the front end (B, S, *shape) into embeddings (B, S, dim).
-        heads: the two readings of "two subsequent MLPs": "mlp", in sequence, dim -> hidden -> K; or "two_heads", in
-            parallel: one predicts the class c_k, one the presence s of any sound, and class k sounds with probability
-            sigmoid(c_k) sigmoid(s).
-        hidden: width of the hidden layers.
-        dim: length of an embedding.
-
-    Raises:
-        UserError: unknown heads.
+    The whole branch is trained, the encoder too. The paper's VGGish weights, from VGGSound, are not public. `heads` are
+    the two readings of "two subsequent MLPs": "mlp", in sequence, dim -> hidden -> K; or "two_heads", in parallel: one
+    predicts the class c_k, one the presence s of any sound, and class k sounds with probability sigmoid(c_k)
+    sigmoid(s).
     """
 
     backbone_prefix: ClassVar[str] = "encoder."

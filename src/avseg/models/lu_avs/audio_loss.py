@@ -28,15 +28,9 @@ class SoundLoss(nn.Module):
         self.register_buffer("pos_weight", torch.as_tensor(pos_weight, dtype=torch.float32), persistent=False)
 
     def forward(self, logits: Tensor, targets: Tensor, valid: Tensor) -> Tensor:
-        """Compute the mean over the valid seconds and the classes.
+        """Compute the mean over the valid seconds (B, S) and the classes of logits and targets (B, S, K), a scalar.
 
-        Args:
-            logits: (B, S, K).
-            targets: (B, S, K), 0 or 1.
-            valid: (B, S) bool, false for padded seconds.
-
-        Returns:
-            A float32 scalar; without any valid second a zero with a graph, which DDP needs.
+        Without any valid second it is a zero with a graph, which DDP needs.
         """
         with torch.autocast(logits.device.type, enabled=False):
             valid_logits = logits[valid].float()  # (N, K)

@@ -25,12 +25,7 @@ SECONDS_PER_CHUNK = 64  # of sound in a forward pass over a whole video
 
 
 class AudioModule(BranchModule):
-    """An audio encoder and two MLPs, trained with binary cross-entropy.
-
-    Args:
-        config: options of the audio branch.
-        context: the classes and the audio encoder.
-    """
+    """An audio encoder and two MLPs, trained with binary cross-entropy."""
 
     fixed_frames: ClassVar[str] = "classifies whole seconds"
     classifies_sound: ClassVar[bool] = True

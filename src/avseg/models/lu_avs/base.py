@@ -31,13 +31,9 @@ Choices = dict[str, dict[str, Plain]]
 class LongVideoModule(ExperimentModule):
     """A model that is tested on long videos.
 
-    Attributes:
-        region: what is scored, "mask", "box" or "none" (times alone).
-        modality: "V", "A" or "AV".
-        fixed_frames: the reason why the frames to predict cannot be chosen; "" if they can.
-        square_frames: frames are resized to a square.
-        classifies_sound: `listen` returns the classes of the sound.
-        tested_on: properties of the data of the last test.
+    `region` is scored, "mask", "box" or "none" (times alone); `modality` is "V", "A" or "AV"; `fixed_frames` is the
+    reason why the frames to predict cannot be chosen, "" if they can; `tested_on` are properties of the data of the
+    last test.
     """
 
     rows_file: ClassVar[str] = "per_video.csv"
@@ -91,23 +87,14 @@ class LongVideoModule(ExperimentModule):
         raise NotImplementedError
 
     def listen(self, waveforms: Iterable[np.ndarray]) -> SoundActivity | None:
-        """Classify the sound of a whole video.
+        """Classify the sound of a whole video, given as waveforms (16000,) float32 of each second.
 
-        Args:
-            waveforms: of each second, (16000,) float32.
-
-        Returns:
-            None for a model that does not classify sound; the waveforms are not consumed then.
+        None for a model that does not classify sound; the waveforms are not consumed then.
         """
         return None
 
     def predict_frames(self, reader: VideoReader, activity: SoundActivity | None) -> Predictions:
-        """Yield a few frames at a time with their prediction; the same in evaluation and `avseg predict`.
-
-        Args:
-            reader: of the video.
-            activity: of its sound, from `listen`.
-        """
+        """Yield a few frames at a time with their prediction; the same in evaluation and `avseg predict`."""
         raise NotImplementedError
 
     def predict_video(self, data: LUAVSDataModule, video_id: str) -> Predictions:
@@ -121,15 +108,7 @@ class LongVideoModule(ExperimentModule):
         self.check_labels(data.root, data.labels)
 
     def check_labels(self, root: Path | str, labels: list[str]) -> None:
-        """Refuse a release with other classes.
-
-        Args:
-            root: its folder.
-            labels: its classes.
-
-        Raises:
-            UserError: they are not those of the training.
-        """
+        """Refuse a release in the folder `root` whose classes are not those of the training; raises `UserError`."""
         if labels != self.labels:
             raise UserError(
                 f"{root} has {len(labels)} labels, the model was trained on {len(self.labels)}, or on others of the "
@@ -173,12 +152,7 @@ class LongVideoModule(ExperimentModule):
 
 
 class BranchModule(LongVideoModule):
-    """A branch of the strong baseline, or their composition.
-
-    Args:
-        config: the options of the model.
-        context: the data that it is built for; the names of the classes travel in the checkpoint.
-    """
+    """A branch of the strong baseline, or their composition; the names of the classes travel in the checkpoint."""
 
     fuses_optimizer: ClassVar[bool] = False
     config: BranchConfig

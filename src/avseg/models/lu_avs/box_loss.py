@@ -15,13 +15,7 @@ from avseg.nn.overlap import centre_box_iou
 
 
 class BoxQueryLoss(QueryLoss):
-    """DETR's loss: L1 and generalised IoU of the matched boxes, and the classes; official weights.
-
-    Args:
-        silent: the classification term; None for the plain one.
-        class_weight: weight of the classification.
-        box_weight: weight of the L1 distance.
-        giou_weight: weight of the generalised IoU.
+    """DETR's loss: L1 and generalised IoU of the matched boxes, and the classes (by `silent`); official weights.
 
     Example:
         >>> BoxQueryLoss().weights
@@ -54,15 +48,9 @@ class BoxQueryLoss(QueryLoss):
     ) -> dict[str, Tensor]:
         """Compute the weighted terms "class", "box", "giou" of each layer; the loss is their sum.
 
-        Args:
-            output: of `BoxBranch`.
-            boxes: per frame (n, 4), x0, y0, x1, y1 in pixels; n may be 0.
-            classes: per frame (n,) int64.
-            size: height and width of the frames; (B, 2) without the padding, where some are padded: DETR's positions
-                and thus its boxes are relative to the frame without padding.
-            video_classes: per frame the classes that sound anywhere in its video, for `sounding_elsewhere`.
-            teacher: per frame boxes (m, 4) in pixels and scores (m,) of a frozen detector, for the mode "teacher".
-            elapsed: training so far, in the unit of the warm-up.
+        As `QueryLoss.terms`, but boxes (annotated and of the teacher) are x0, y0, x1, y1 in pixels. `size` is the
+        height and width of the frames; (B, 2) without the padding, where some are padded: DETR's positions and thus its
+        boxes are relative to the frame without padding.
         """
         sizes = size.tolist() if isinstance(size, Tensor) else [size] * len(boxes)
         relative = list(map(to_relative, boxes, sizes))

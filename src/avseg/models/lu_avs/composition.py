@@ -19,11 +19,7 @@ from avseg.utils.errors import UserError
 
 
 class StrongModule(BranchModule):
-    """Two finished branches together; nothing is trained.
-
-    Args:
-        config: options of the composition.
-        context: with the two branches as `parts`.
+    """Two finished branches together, from `parts` of the context; nothing is trained.
 
     Raises:
         UserError: the branches know different classes.

@@ -151,13 +151,7 @@ class BoxBranchConfig(VisualBranchConfig):
 
 @dataclass(frozen=True)
 class AudioBranchConfig(BranchConfig):
-    """VGGish and two MLPs: 60 epochs, AdamW 1e-3, binary cross-entropy (supplementary text).
-
-    Attributes:
-        heads: "mlp" (128 -> hidden -> classes) or "two_heads" (class and presence).
-        hidden: width of the hidden layer.
-        pos_weight: weight of sounding seconds in the loss.
-    """
+    """VGGish and two MLPs: 60 epochs, AdamW 1e-3, binary cross-entropy (supplementary text)."""
 
     builds: ClassVar[str] = "avseg.models.lu_avs.audio_module:AudioModule"
     reads: ClassVar[tuple[str, ...]] = ("audio", "init", "optimizer")
@@ -182,11 +176,8 @@ class AudioBranchConfig(BranchConfig):
 class StrongConfig(BranchConfig):
     """The strong baseline: a finished visual branch and a finished audio branch; nothing is trained.
 
-    Attributes:
-        visual: overrides that turn this command into that of the visual branch.
-        audio: overrides that turn it into that of the audio branch.
-        visual_source: the run that follows from `visual`, filled in by `avseg.runs.configure`.
-        audio_source: the run that follows from `audio`.
+    `visual` and `audio` are overrides that turn this command into that of a branch; `avseg.runs.configure` fills in the
+    runs that follow from them.
     """
 
     builds: ClassVar[str] = "avseg.models.lu_avs.composition:StrongModule"

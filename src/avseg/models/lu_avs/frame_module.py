@@ -25,15 +25,7 @@ from avseg.nn.normalise import normalise
 
 
 class FrameModule(BranchModule):
-    """Finds every object that could sound; the audio branch decides when it sounds.
-
-    Args:
-        config: options of the mask or the box branch.
-        context: the classes that it is built for.
-
-    Raises:
-        UserError: weights or a teacher that cannot be had.
-    """
+    """Finds every object that could sound; the audio branch decides when it sounds."""
 
     monitor = "val/iou"
     config: VisualBranchConfig

@@ -13,13 +13,7 @@ from avseg.nn.overlap import mask_iou
 
 
 class MaskQueryLoss(QueryLoss):
-    """MaskFormer's loss: focal and dice loss of the matched masks, and the classes; official weights.
-
-    Args:
-        silent: the classification term; None for the plain one.
-        class_weight: weight of the classification.
-        mask_weight: weight of the focal loss.
-        dice_weight: weight of the dice loss.
+    """MaskFormer's loss: focal and dice loss of the matched masks, and the classes (by `silent`); official weights.
 
     Example:
         >>> MaskQueryLoss().weights
@@ -53,13 +47,7 @@ class MaskQueryLoss(QueryLoss):
     ) -> dict[str, Tensor]:
         """Compute the weighted terms "class", "mask", "dice" of each layer; the loss is their sum.
 
-        Args:
-            output: of `MaskBranch`.
-            masks: per frame (n, H, W) of any type, non-zero inside; n may be 0.
-            classes: per frame (n,) int64.
-            video_classes: per frame the classes that sound anywhere in its video, for `sounding_elsewhere`.
-            teacher: per frame masks (m, H, W) and scores (m,) of a frozen detector, for the mode "teacher".
-            elapsed: training so far, in the unit of the warm-up.
+        As `QueryLoss.terms`, with masks (n, H, W) of any type, non-zero inside.
         """
         return self.terms(output, list(map(Tensor.float, masks)), classes, video_classes, teacher, elapsed)
 

@@ -10,18 +10,11 @@ _POSITION_TABLE = "relative_position_bias_table"
 
 
 def param_groups(branch: nn.Module, lr: float, backbone_lr: float, weight_decay: float) -> list[dict[str, Any]]:
-    """Divide the parameters of a branch into groups; frozen parameters are left out.
+    """Divide the parameters of a branch into up to four groups; frozen parameters are left out.
 
-    Args:
-        branch: `MaskBranch`, `BoxBranch` or `AudioBranch`; its `backbone_prefix` begins the names of the backbone's
-            parameters, and `decays_norms` is False if norms, embeddings and position tables do not decay.
-        lr: learning rate.
-        backbone_lr: learning rate of the backbone.
-        weight_decay: of the parameters that decay.
-
-    Returns:
-        Up to four groups, with "name" ("backbone", "heads", and either with ", no decay"), "params", "lr" and
-        "weight_decay".
+    The `backbone_prefix` of the branch begins the names of its backbone's parameters; norms, embeddings and position
+    tables do not decay where its `decays_norms` is False. A group is named "backbone" or "heads", or either with ", no
+    decay".
     """
     groups: dict[str, dict[str, Any]] = {}
     for prefix, module in branch.named_modules():

@@ -17,11 +17,7 @@ ConfigBuilder = Callable[[int], Any]
 
 
 def build_config(branch: str, configs: dict[str, ConfigBuilder], name: str, num_classes: int) -> Any:
-    """Build the configuration `name` of `configs` for `num_classes` classes.
-
-    Raises:
-        UserError: unknown name, or fewer than one class.
-    """
+    """Build the configuration `name` of `configs`; an unknown name, or fewer than one class, is a `UserError`."""
     check_choice("config", name, configs, branch)
     if num_classes < 1:
         raise UserError(f"{branch}: num_classes is {num_classes}, but must be 1 or more")

@@ -11,11 +11,9 @@ from torchvision.ops import box_convert, clip_boxes_to_image
 class QueryOutput(NamedTuple):
     """Q object hypotheses for each of B frames; each has a class or "no object", and a mask or a box.
 
-    Attributes:
-        class_logits: (B, Q, K+1), the last entry is "no object".
-        masks: mask logits (B, Q, h, w), a quarter of the frame's size for MaskFormer; None for boxes.
-        boxes: (B, Q, 4) as centre x, centre y, width, height, relative to the frame (0 to 1); None for masks.
-        auxiliary: in training, the output of each earlier decoder layer, first layer first; otherwise empty.
+    `class_logits` are (B, Q, K+1), "no object" last; mask logits (B, Q, h, w), a quarter of the frame's size for
+    MaskFormer; boxes (B, Q, 4) centre x, centre y, width, height, relative to the frame; `auxiliary` is the output of
+    each earlier decoder layer, first layer first, in training only.
     """
 
     class_logits: Tensor

@@ -40,14 +40,11 @@ class QueryLoss(nn.Module):
 
         Args:
             output: of the branch, with its auxiliary layers.
-            targets: per frame the annotated regions (n, ...), in the form that `overlap` reads.
+            targets: per frame the annotated regions (n, ...), in the form that `overlap` reads; n may be 0.
             classes: per frame (n,) int64.
-            video_classes: per frame the classes that sound anywhere in its video.
-            teacher: per frame the regions (like `targets`) and scores (m,) of a frozen detector.
-            elapsed: see `SilentObjectLoss`.
-
-        Returns:
-            Scalars by name; the loss is their sum.
+            video_classes: per frame the classes that sound anywhere in its video, for `sounding_elsewhere`.
+            teacher: per frame the regions (like `targets`) and scores (m,) of a frozen detector, for "teacher".
+            elapsed: training so far, in the unit of the warm-up.
         """
         with torch.autocast(output.class_logits.device.type, enabled=False):
             count = _mean_count(sum(map(len, classes)), output.class_logits.device)

@@ -12,13 +12,7 @@ from avseg.models.lu_avs.config import ScoreConfig
 
 
 class VideoScores(nn.Module):
-    """`LongVideoScore` with the options of a configuration.
-
-    Args:
-        config: definitions of the scores.
-        region: "mask", "box" or "none".
-        modality: "V", "A" or "AV".
-    """
+    """`LongVideoScore` with the options of a configuration, for one region and modality."""
 
     def __init__(self, config: ScoreConfig, region: str, modality: str) -> None:
         super().__init__()

@@ -111,7 +111,7 @@ class SilentObjectLoss(nn.Module):
         teacher_overlaps: Sequence[Tensor] | None = None,
         elapsed: float = math.inf,
     ) -> Tensor:
-        """Compute the loss L of a batch of B frames.
+        """Compute the loss L of a batch of B frames, a float32 scalar.
 
         Args:
             class_logits: (B, Q, K+1), "no object" last.
@@ -121,12 +121,6 @@ class SilentObjectLoss(nn.Module):
             video_classes: per frame the classes that sound anywhere in its video; for `sounding_elsewhere`.
             teacher_overlaps: per frame the IoU (Q, m) with each unannotated object of the teacher; for "teacher".
             elapsed: training so far, in the unit of `warmup`; the default is after any warm-up.
-
-        Returns:
-            A float32 scalar.
-
-        Raises:
-            UserError: the mode or option needs `teacher_overlaps` or `video_classes`, and they are missing.
         """
         logits = class_logits.float()
         no_object = logits.shape[-1] - 1
@@ -175,16 +169,10 @@ class SilentObjectLoss(nn.Module):
 
 
 def find_unannotated(scores: Tensor, overlaps: Tensor, min_score: float = 0.7, iou: float = 0.5) -> Tensor:
-    """Mark the certain objects of a frozen detector in a frame that are not annotated.
+    """Mark the certain objects (m,) of a frozen detector in a frame that are not annotated.
 
-    Args:
-        scores: (m,) of the teacher's objects, 0 to 1.
-        overlaps: (m, n), their IoU with the annotated objects.
-        min_score: smallest score that counts.
-        iou: smallest IoU with an annotated object at which both are the same object.
-
-    Returns:
-        (m,) bool.
+    Certain is a score (m,) of at least `min_score`; annotated an IoU (m, n) of at least `iou` with any annotated
+    object.
     """
     return (scores >= min_score) & (_max_overlap(overlaps) < iou)
 

@@ -21,12 +21,7 @@ class Spans:
         self.spans: dict[int, tuple[int, int]] = {}
 
     def update(self, index: Tensor, prediction: RegionPrediction) -> None:
-        """Add a chunk, in any order.
-
-        Args:
-            index: (n,) native frame numbers.
-            prediction: for these frames; its masks or boxes count.
-        """
+        """Add a chunk of frames with native numbers (n,), in any order; the prediction's masks or boxes count."""
         for label, masks in prediction.masks.items():
             self._extend(label, index, masks.flatten(1).any(1))
         for label, boxes in prediction.boxes.items():

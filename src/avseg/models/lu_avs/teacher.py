@@ -17,12 +17,9 @@ _THINGS = {133: 80}
 
 
 class Teacher(nn.Module):
-    """A frozen visual branch with COCO's classes.
+    """A frozen visual branch with COCO's classes, of a config of `MaskBranch` or `BoxBranch`.
 
-    Args:
-        region: "mask" or "box".
-        config: the architecture of the weights, a config of `MaskBranch` or `BoxBranch`.
-        source: True for the published COCO weights of this architecture; or a folder or hub name (see `load_coco`).
+    `source` is True for the published COCO weights of this config; or a folder or hub name (see `load_coco`).
 
     Raises:
         UserError: an unknown config, or weights that cannot be loaded.
@@ -48,12 +45,9 @@ class Teacher(nn.Module):
 
     @torch.no_grad()
     def forward(self, frames: Tensor, sizes: Tensor, **padding: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Detect the objects in frames; the loss applies the score threshold.
+        """Detect the objects in frames (B, 3, H, W), normalised; the loss applies the score threshold.
 
-        Args:
-            frames: (B, 3, H, W) float, normalised as by `avseg.nn.normalise`.
-            sizes: (B, 2), height and width of each frame without its padding.
-            padding: `pixel_mask` of `BoxBranch`, where frames are padded.
+        `sizes` (B, 2) are without the padding; `pixel_mask` of `BoxBranch` comes where frames are padded.
 
         Returns:
             For each frame the regions of the m queries that detect a thing, in the form of the losses: masks (m, h, w)

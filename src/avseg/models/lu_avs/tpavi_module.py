@@ -18,12 +18,7 @@ from avseg.models.lu_avs.queries import to_pixels
 
 
 class LongAVSModule(LongVideoModule, AVSModule):  # type: ignore[misc]  # tested on videos, not on clips
-    """Trains like the AVS model. It knows no classes, so in the scores everything that sounds is one region.
-
-    Args:
-        config: options of the model.
-        context: the data that it is built for.
-    """
+    """Trains like the AVS model. It knows no classes, so in the scores everything that sounds is one region."""
 
     fixed_frames: ClassVar[str] = "takes five frames of each second"
     square_frames: ClassVar[bool] = True

@@ -83,12 +83,8 @@ def initialise(transformer: nn.Module, queries: nn.Embedding, *layers: nn.Module
 
     The models of `transformers` draw every weight, the query embeddings too, with a deviation of 0.02: all queries
     start nearly equal, and without COCO weights a small DETR never leaves the mean box. Here matrices are drawn by
-    Xavier's uniform rule and queries from a unit normal distribution; single layers get PyTorch's defaults.
-
-    Args:
-        transformer: its matrices are drawn; biases and norms stay.
-        queries: the query embeddings.
-        layers: modules whose linear and convolution layers are drawn.
+    Xavier's uniform rule and queries from a unit normal distribution; biases and norms stay, and the linear and
+    convolution layers of `layers` get PyTorch's defaults.
     """
     for parameter in transformer.parameters():
         if parameter.ndim > 1:

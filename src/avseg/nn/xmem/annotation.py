@@ -17,15 +17,10 @@ class Annotation(NamedTuple):
 
 
 def read_annotation(mask: Tensor | None, objects: Sequence[int] | None, size: tuple[int, int]) -> Annotation | None:
-    """Convert either form of a mask.
+    """Convert either form of a mask; None if no object is annotated.
 
-    Args:
-        mask: (H, W) of object ids, 0 for background; or (n, H, W), bool or 0 to 1, one for each of `objects`; or None.
-        objects: ids of the annotated objects; None for those that occur in an (H, W) mask.
-        size: height and width of the frame.
-
-    Returns:
-        None if no object is annotated.
+    A mask is (H, W) of object ids, 0 for background; or (n, H, W), bool or 0 to 1, one for each of `objects`. Without
+    `objects` those that occur in an (H, W) mask are annotated.
 
     Raises:
         UserError: another shape, or ids that are not distinct whole numbers of 1 or more.

@@ -112,13 +112,10 @@ class Upsample(nn.Module):
 
 
 def gated_update(gates: Tensor, hidden: Tensor) -> Tensor:
-    """Update the sensory memory: h' = forget * h * (1 - update) + update * candidate.
+    """Update the sensory memory h (n, CH, h, w): h' = forget * h * (1 - update) + update * candidate.
 
-    The published weights were trained with this form, in which two gates act on the old state; a usual GRU has one.
-
-    Args:
-        gates: (n, 3 CH, h, w): forget, update, candidate, before their sigmoid, sigmoid and tanh.
-        hidden: (n, CH, h, w).
+    The gates (n, 3 CH, h, w) are forget, update and candidate, before their sigmoid, sigmoid and tanh. The published
+    weights were trained with this form, in which two gates act on the old state; a usual GRU has one.
     """
     forget, update, candidate = gates.chunk(3, 1)  # (n, CH, h, w) each
     update = torch.sigmoid(update)

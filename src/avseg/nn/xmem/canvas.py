@@ -8,15 +8,9 @@ from avseg.nn.xmem.network import STRIDE
 
 
 class Canvas:
-    """Scale frames to a working size and pad them, centred, to multiples of 16.
+    """Scale frames of `size` = (height, width) to a working size and pad them, centred, to multiples of 16.
 
-    Attributes:
-        size: height and width of the video's frames.
-        grid: height and width in cells of 16 pixels.
-
-    Args:
-        size: height and width of the video's frames.
-        short_side: length of the shorter side of the working size in pixels; None for no scaling.
+    `short_side` is the working size's shorter side in pixels, None for no scaling; `grid` counts cells of 16 pixels.
     """
 
     def __init__(self, size: tuple[int, int], short_side: int | None = None) -> None:

@@ -26,13 +26,7 @@ class HiddenUpdater(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Refine the readout at stride 16 with the frame's features of stride 8 and 4.
-
-    Args:
-        width: channels of the encoders' first convolution, 64 in the paper.
-        value_channels: CV.
-        hidden_channels: CH.
-    """
+    """Refine the readout at stride 16 with the frame's features of stride 8 and 4; `width` as in `KeyEncoder`."""
 
     def __init__(self, width: int, value_channels: int, hidden_channels: int) -> None:
         super().__init__()

@@ -74,15 +74,10 @@ def rows_of_cells(maps: Tensor) -> Tensor:
 def frame_elements(
     step: int, features: FrameFeatures, value: Tensor, probabilities: Tensor, group: slice, ids: Tensor
 ) -> Elements:
-    """Create the elements of one memory frame for one group.
+    """Create the elements of one memory frame for one `group`, a range of the objects.
 
-    Args:
-        step: index of the frame.
-        features: of the frame.
-        value: of all objects (n, CV, h, w).
-        probabilities: of background and all objects (1 + n, H, W).
-        group: range of the group's objects among all n.
-        ids: the ids of all n objects (n,) int64.
+    The value (n, CV, h, w) and `ids` (n,) are those of all objects; the probabilities (1 + n, H, W) have background
+    first.
     """
     stride = probabilities.shape[1] // value.shape[2]
     per_cell = rows_of_cells(F.avg_pool2d(probabilities[:, None], stride))  # (h * w, 1 + n)

@@ -13,9 +13,7 @@ from avseg.nn.xmem.blocks import FeatureFusion, gated_update, residual_stage
 class KeyEncoder(nn.Module):
     """A ResNet-50 up to stride 16; the key and, by skip connections, the decoder use its features.
 
-    Args:
-        width: channels of the first convolution, 64 in the paper.
-        blocks: residual blocks of the three stages.
+    `width` is the number of channels of the first convolution, 64 in the paper.
     """
 
     def __init__(self, width: int, blocks: Sequence[int]) -> None:
@@ -45,11 +43,7 @@ class KeyProjection(nn.Module):
         self.e_proj = nn.Conv2d(channels_in, key_channels, 3, padding=1)
 
     def forward(self, f16: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Project a map of stride 16 (B, C, h, w).
-
-        Returns:
-            key (B, CK, h, w), shrinkage (B, 1, h, w) of 1 or more, selection (B, CK, h, w) between 0 and 1.
-        """
+        """Map (B, C, h, w) to key (B, CK, h, w), shrinkage (B, 1, h, w) >= 1, selection (B, CK, h, w) in [0, 1]."""
         return self.key_proj(f16), self.d_proj(f16).square() + 1, torch.sigmoid(self.e_proj(f16))
 
 
@@ -66,14 +60,7 @@ class HiddenReinforcer(nn.Module):
 
 
 class ValueEncoder(nn.Module):
-    """A ResNet-18 up to stride 16 on the frame, an object's mask and the other objects' masks, fused with `f16`.
-
-    Args:
-        width: channels of the first convolution, 64 in the paper.
-        blocks: residual blocks of the three stages.
-        value_channels: CV.
-        hidden_channels: CH.
-    """
+    """A ResNet-18 up to stride 16 on the frame, an object's mask and the other objects' masks, fused with `f16`."""
 
     def __init__(self, width: int, blocks: Sequence[int], value_channels: int, hidden_channels: int) -> None:
         super().__init__()
@@ -86,13 +73,7 @@ class ValueEncoder(nn.Module):
         self.hidden_reinforce = HiddenReinforcer(value_channels, hidden_channels)
 
     def forward(self, frame: Tensor, f16: Tensor, masks: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode the objects of one frame.
-
-        Args:
-            frame: (1, 3, H, W), normalised.
-            f16: the key encoder's map of stride 16 (1, C, h, w).
-            masks: probabilities of the n objects (n, H, W).
-            hidden: sensory memory (n, CH, h, w).
+        """Encode n objects of a frame (1, 3, H, W) by their masks (n, H, W); `f16` is the key encoder's (1, C, h, w).
 
         Returns:
             value (n, CV, h, w) and the next sensory memory (n, CH, h, w).

@@ -52,20 +52,11 @@ def _check_less(key: str, value: int, limit_key: str, limit: int) -> None:
 
 
 class MemoryBank:
-    """The memory of the objects of one group.
+    """The memory of the objects of one group, from the elements of its first frame (h * w cells) or of a saved bank.
 
-    Holds at most `max_long_term_elements` elements in the long-term and, between two frames,
-    (`max_mid_term_frames` - 1) * h * w in the working memory.
-
-    Attributes:
-        elements: the long-term memory, then the working memory, frame after frame.
-        long: number of elements in the long-term memory.
-
-    Args:
-        settings: sizes of the memory.
-        elements: of the group's first frame, or of a saved bank.
-        cells: h * w, elements of one frame.
-        long: number of elements in the long-term memory.
+    Holds at most `max_long_term_elements` elements in the long-term and, between two frames, (`max_mid_term_frames` -
+    1) * h * w in the working memory. `elements` are the `long` ones of the long-term memory, then the working memory,
+    frame after frame.
     """
 
     def __init__(self, settings: MemorySettings, elements: Elements, cells: int, long: int = 0) -> None:

@@ -19,11 +19,9 @@ STRIDE = 16
 class FrameFeatures(NamedTuple):
     """Features of one frame from the key encoder, the same for all objects.
 
-    Attributes:
-        key: (1, CK, h, w) at stride 16, as are the next two.
-        shrinkage: (1, 1, h, w), confidence of each position as memory, at least 1.
-        selection: (1, CK, h, w), weights of the channels when a position is the query, 0 to 1.
-        maps: features of stride 16, 8 and 4 for the decoder.
+    At stride 16 the key (1, CK, h, w), the shrinkage (1, 1, h, w) of at least 1, the confidence of each position as
+    memory, and the selection (1, CK, h, w), weights of the channels when a position is the query; maps of stride 16, 8
+    and 4.
     """
 
     key: Tensor
@@ -35,13 +33,8 @@ class FrameFeatures(NamedTuple):
 class XMem(nn.Module):
     """The key encoder, the value encoder and the decoder; `Propagator` holds the memory between them.
 
-    Args:
-        key_channels: CK.
-        value_channels: CV.
-        hidden_channels: CH, channels of the sensory memory.
-        width: channels of the encoders' first convolution; all others follow.
-        key_blocks: residual blocks of the key encoder's stages.
-        value_blocks: residual blocks of the value encoder's stages.
+    Keys, values and the sensory memory have CK, CV and CH channels; `width` is that of the encoders' first convolution,
+    from which all others follow; blocks are counted for each stage of the encoders.
     """
 
     def __init__(
@@ -84,13 +77,10 @@ class XMem(nn.Module):
 
 
 def soft_aggregation(probabilities: Tensor) -> Tensor:
-    """Normalise over the objects (section 3.2; from STM, ICCV 2019): softmax over their logits and the background's.
+    """Normalise independent probabilities (n, H, W) to (1 + n, H, W), background first, summing to 1.
 
-    Args:
-        probabilities: independent ones of the objects (n, H, W); the background's is the product of all 1 - p.
-
-    Returns:
-        (1 + n, H, W), background first, summing to 1.
+    A softmax over the logits of the objects and the background, whose probability is the product of all 1 - p (section
+    3.2; from STM, ICCV 2019).
     """
     background = (1 - probabilities).prod(0, keepdim=True)  # (1, H, W)
     # clamped: the logit of 0 or 1 is infinite

@@ -23,12 +23,8 @@ from avseg.utils.files import atomic_file
 class Propagator:
     """Segment any number of objects in one video, frame by frame; the memory does not grow with the length.
 
-    Frames and memories are on the device of the network. Deterministic: the same calls return the same values.
-
-    Args:
-        network: is put into eval mode.
-        settings: sizes of the memory; None for the paper's.
-        short_side: pixels of the shorter side that frames are scaled to (480 in the paper); None for no scaling.
+    Frames and memories are on the device of the network. Deterministic: the same calls return the same values. Frames
+    are scaled to `short_side` pixels of the shorter side (480 in the paper), None for no scaling.
     """
 
     def __init__(self, network: XMem, settings: MemorySettings | None = None, short_side: int | None = None) -> None:
@@ -79,8 +75,7 @@ class Propagator:
         """Return the memory elements nearest to the cells of the last frame, for one object.
 
         Raises:
-            UserError: the object is unknown, or the last frame did not read its memory, since all masks came from the
-                user.
+            UserError: the object is unknown, or its memory was not read, since all masks came from the user.
         """
         if object_id not in self.objects:
             raise UserError(f"objects: {object_id} is unknown; known are {list(self.objects)}")
@@ -92,11 +87,7 @@ class Propagator:
         raise UserError(f"objects: {object_id} did not read its memory on frame {self._video.frame}; step first")
 
     def cell_centres(self, cell: Tensor) -> Tensor:
-        """Return pixels (..., 2), x and y in the video's frames, at the centre of cells (...) as in `Nearest.cell`.
-
-        Raises:
-            UserError: before the first frame.
-        """
+        """Return pixels (..., 2), x and y in the video's frames, at the centre of cells (...) as in `Nearest.cell`."""
         if self._video.canvas is None:
             raise UserError("frame: the size is unknown before the first frame; step first")
         return self._video.canvas.centres(cell)
@@ -108,8 +99,7 @@ class Propagator:
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Continue from the `state()` of a propagator with the same settings and network.
 
-        Raises:
-            UserError: not such a state; the memory is unchanged then.
+        Anything else is a `UserError` and leaves the memory unchanged.
         """
         self._video = unpack(state, self.settings, self.short_side, self.network)
         self._nearest = []
@@ -120,11 +110,7 @@ class Propagator:
             save_file({name: tensor.cpu().contiguous() for name, tensor in self.state().items()}, temporary)
 
     def load(self, path: Path) -> None:
-        """Continue from a saved file.
-
-        Raises:
-            UserError: no such file, a damaged one, or it does not fit; the memory is unchanged then.
-        """
+        """Continue from a saved file; raise `UserError` if it does not fit, with the memory unchanged."""
         try:
             state = load_file(path)
         except (SafetensorError, OSError) as error:

@@ -14,9 +14,7 @@ QUERIES_AT_ONCE = 512
 class Affinity(NamedTuple):
     """The memory elements that each query cell reads, best first; all others have the affinity 0.
 
-    Attributes:
-        position: (Q, k) int64, positions in the memory.
-        weight: (Q, k), a softmax over the k most similar elements.
+    Positions in the memory (Q, k) int64, and weights (Q, k), a softmax over the k most similar elements.
     """
 
     position: Tensor
@@ -28,16 +26,9 @@ class Affinity(NamedTuple):
 
 
 def similarity(key: Tensor, shrinkage: Tensor, query: Tensor, selection: Tensor) -> Tensor:
-    """Compute the anisotropic L2 similarity: -shrinkage * sum_c selection_c * (key_c - query_c)^2 / sqrt(CK).
+    """Compute the anisotropic L2 similarity (Q, N): -shrinkage * sum_c selection_c * (key_c - query_c)^2 / sqrt(CK).
 
-    Args:
-        key: of the memory (N, CK).
-        shrinkage: of the memory (N,).
-        query: (Q, CK).
-        selection: of the queries (Q, CK).
-
-    Returns:
-        (Q, N), 0 or less up to rounding.
+    Of the memory keys (N, CK) and shrinkage (N,), of the queries (Q, CK) and their selection (Q, CK).
     """
     # expand the square: the differences of all pairs would take CK times the memory
     selected = query * selection
@@ -47,10 +38,7 @@ def similarity(key: Tensor, shrinkage: Tensor, query: Tensor, selection: Tensor)
 
 
 def top_k_affinity(key: Tensor, shrinkage: Tensor, query: Tensor, selection: Tensor, k: int) -> Affinity:
-    """Compare each query with the memory and keep the k most similar elements (all if there are fewer).
-
-    Shapes as in `similarity`.
-    """
+    """Compare each query with the memory, as `similarity`, and keep the k most similar elements (or all)."""
     positions: list[Tensor] = []
     weights: list[Tensor] = []
     for start in range(0, len(query), QUERIES_AT_ONCE):

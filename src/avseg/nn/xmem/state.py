@@ -23,15 +23,9 @@ class Group(NamedTuple):
 
 @dataclass
 class VideoState:
-    """All three memories of one video.
+    """All three memories of one video; frames are -1 before the first, `objects` in the order of the channels.
 
-    Attributes:
-        frame: index of the last frame, -1 before the first.
-        last_memory_frame: index of the last frame that entered the memory.
-        objects: ids in the order of the channels.
-        canvas: None before the first frame.
-        hidden: the sensory memory (n, CH, h, w).
-        groups: working and long-term memory.
+    `hidden` is the sensory memory (n, CH, h, w), `groups` the working and long-term memory.
     """
 
     frame: int = -1
@@ -66,8 +60,7 @@ def pack(video: VideoState, settings: MemorySettings, short_side: int | None) ->
 def unpack(packed: Mapping[str, Tensor], settings: MemorySettings, short_side: int | None, network: XMem) -> VideoState:
     """Restore a state from the tensors of `pack`, on the device of the network.
 
-    Raises:
-        UserError: tensors are missing, or settings or the network's channels are not those that it was saved with.
+    Other settings or channels than those that it was saved with, or missing tensors, are a `UserError`.
     """
     try:
         saved = packed["settings"].tolist()

@@ -20,10 +20,7 @@ FIRST_MASK_CONV = "value_encoder.conv1.weight"
 
 
 def read_xmem(path: Path) -> XMem:
-    """Build the network of a weights file; code in the file is never executed.
-
-    Returns:
-        the network in eval mode, on the CPU.
+    """Build the network of a weights file, in eval mode on the CPU; code in the file is never executed.
 
     Raises:
         UserError: no such file, a damaged one, or not XMem.
@@ -38,15 +35,10 @@ def read_xmem(path: Path) -> XMem:
 
 
 def load_weights(network: XMem, state_dict: Mapping[str, Tensor]) -> None:
-    """Load official weights.
+    """Load official weights; a `UserError` lists what does not fit and leaves the network unchanged.
 
-    Args:
-        network: of the widths of the weights.
-        state_dict: official names; a leading `module.` (saved from a parallel model) is removed. Weights for single
-            objects, whose value encoder has no channel for the other objects' masks, get zeros for that channel.
-
-    Raises:
-        UserError: lists what is missing, unexpected or of another shape; the network is left unchanged.
+    A leading `module.` (saved from a parallel model) is removed. Weights for single objects, whose value encoder has no
+    channel for the other objects' masks, get zeros for that channel.
     """
     weights = without_parallel_prefix(state_dict)
     first = weights.get(FIRST_MASK_CONV)
