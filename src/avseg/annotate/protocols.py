@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 Image = npt.NDArray[np.uint8]  # (H, W, 3) RGB
 Mask = npt.NDArray[np.bool_]  # (H, W)
-Probability = npt.NDArray[np.float32]  # (H, W), 0 to 1
+Map = npt.NDArray[np.float32]  # of any shape
+Probability = Map  # (H, W), 0 to 1
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
 

@@ -75,12 +75,7 @@ class Session:
         return self._prompt(object_id, frame, points, None, base_version)
 
     def box(
-        self,
-        object_id: int,
-        frame: int,
-        box: Sequence[float],
-        points: RawPoints = (),
-        base_version: int | None = None,
+        self, object_id: int, frame: int, box: Sequence[float], points: RawPoints = (), base_version: int | None = None
     ) -> Change:
         """Make the mask from a box (x0, y0, x1, y1) and optional points."""
         return self._prompt(object_id, frame, points, box, base_version)

@@ -11,12 +11,7 @@ from avseg.utils.errors import UserError
 __all__ = ["PROPAGATORS", "SEGMENTERS", "backend_options", "make_propagator", "make_segmenter"]
 
 # "module:factory" below this package; imported on demand because OpenCV and transformers are extras
-SEGMENTERS = {
-    "default": "grabcut.segmenter:GrabCut",
-    "sam": "sam:Sam",
-    "sam2": "sam:Sam2",
-    "tiny": "tiny:tiny_sam",
-}
+SEGMENTERS = {"default": "grabcut.segmenter:GrabCut", "sam": "sam:Sam", "sam2": "sam:Sam2", "tiny": "tiny:tiny_sam"}
 PROPAGATORS = {
     "default": "flow.propagator:FlowAffinity",
     "xmem": "xmem:load_xmem_propagator",
@@ -50,9 +45,6 @@ def make_propagator(name: str = "default", **options: Any) -> Propagator:
     """Build a propagator: "default" (optical flow and affinity, about 15 ms per frame), "xmem" or "tiny" (for tests).
 
     The options are those of the constructor: `weights` (the official file), `device` and `short_side` for "xmem".
-
-    Raises:
-        UserError: unknown name or option, missing package or weights.
     """
     propagator: Propagator = _make("propagator", PROPAGATORS, name, options)
     return propagator

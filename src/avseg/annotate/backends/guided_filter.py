@@ -1,12 +1,10 @@
 """Upsample a coarse probability map along image edges (fast guided filter: He and Sun, 2015, arXiv 1505.00996)."""
 
 import numpy as np
-import numpy.typing as npt
 
 from avseg.annotate.backends.opencv import cv
-from avseg.annotate.protocols import Image, Probability
+from avseg.annotate.protocols import Image, Map, Probability
 
-Map = npt.NDArray[np.float32]
 # the upper triangle of a symmetric 3 x 3 matrix, row by row
 _ROWS, _COLUMNS = [0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2]
 _DIAGONAL = [0, 3, 5]

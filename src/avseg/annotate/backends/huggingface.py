@@ -14,11 +14,7 @@ def load_model(
 ) -> tuple[Any, torch.device]:
     """Load a model of `transformers` in eval mode; code that comes with the weights is never executed.
 
-    Args:
-        backend: name of the backend, for messages.
-        model_name: the class in `transformers`.
-        weights: a folder with `config.json` and `model.safetensors`, or a hub name "owner/repository".
-        device: target device; None for a GPU if there is one.
+    The weights are a folder with `config.json` and `model.safetensors`, or a hub name "owner/repository".
 
     Raises:
         UserError: no weights given, missing package or weights, or weights of another model.

@@ -1,7 +1,4 @@
-"""Segment Anything (Kirillov et al., ICCV 2023) and SAM 2 through `transformers`.
-
-An image is encoded once; each click only runs the mask decoder.
-"""
+"""SAM (Kirillov et al., ICCV 2023) and SAM 2 through `transformers`; each click only runs the mask decoder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -16,10 +16,7 @@ SHORT_SIDE = {"cpu": 240, "cuda": 480}  # a frame at 480 takes 2 seconds on two 
 
 
 class XMemPropagator:
-    """Follow objects by XMem; new ones may enter in any frame.
-
-    The shorter side of the working size, in pixels, is 240 on the CPU and 480 (the paper's) on a GPU by default.
-    """
+    """Follow objects by XMem; new ones may enter in any frame. The default sizes are those of `SHORT_SIDE`."""
 
     def __init__(self, network: XMem, short_side: int | None = None, settings: MemorySettings | None = None) -> None:
         if short_side is None:

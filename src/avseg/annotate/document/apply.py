@@ -25,11 +25,7 @@ class Effect:
 
 
 def compute_effect(state: State, op: ops.Edit, stamp: int) -> Effect:
-    """Compute what a checked operation would do to the state; the masks that it makes get the age `stamp`.
-
-    Raises:
-        UserError: the operation does not fit the state.
-    """
+    """Compute what a checked operation would do to the state; the masks that it makes get the age `stamp`."""
     try:
         return _effect(op, state, stamp)
     except UserError as error:

@@ -8,22 +8,11 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
+from avseg.annotate.document import operations as ops
 from avseg.annotate.document.apply import Effect, compute_effect
 from avseg.annotate.document.history import Conflict, History, HistoryEntry, Step
 from avseg.annotate.document.journal import Journal
 from avseg.annotate.document.models import Change, Json, Span, VideoFacts, extend_span, union_spans
-from avseg.annotate.document.operations import (
-    Edit,
-    Operation,
-    Redo,
-    SetMask,
-    SetResults,
-    Undo,
-    check_base_version,
-    check_operation,
-    load_operation,
-    operation_to_json,
-)
 from avseg.annotate.document.queries import Queries
 from avseg.annotate.document.rle import RLE
 from avseg.annotate.document.snapshot import take_snapshot
@@ -62,7 +51,7 @@ class Document(Queries):
         if self._journal is not None:
             self._replay(self._journal)
 
-    def do(self, op: Operation | Mapping[str, object], base_version: int | None = None) -> Change:
+    def do(self, op: ops.Operation | Mapping[str, object], base_version: int | None = None) -> Change:
         """Do an operation (or its JSON form, see `operations`); one that changes nothing makes no new version.
 
         It is refused if a record that it changes has changed since `base_version`, the version that the sender has seen
@@ -74,8 +63,8 @@ class Document(Queries):
         if isinstance(op, Mapping):
             base_version = op.get("base_version", base_version)  # type: ignore[assignment]  # checked next
             op = {key: value for key, value in op.items() if key != "base_version"}
-        checked = check_operation(op, self.video)
-        base = check_base_version(checked.op, base_version)
+        checked = ops.check_operation(op, self.video)
+        base = ops.check_base_version(checked.op, base_version)
         with self._lock:
             if base is not None and base > self.version:
                 raise UserError(f"base_version is {base}, and the document is at {self.version}; load it again")
@@ -92,8 +81,8 @@ class Document(Queries):
     def transaction(self, name: str | None = None) -> Iterator[None]:
         """Make the operations inside one step of undo, one wait for the disk and one notification; all or nothing.
 
-        Other threads wait meanwhile. A transaction inside another one is a part of it. The step is named
-        after its first operation by default.
+        Other threads wait meanwhile. A transaction inside another one is a part of it. The default name is that of the
+        first operation.
         """
         with self._lock:
             if self._group is not None:
@@ -116,21 +105,21 @@ class Document(Queries):
             frames = union_spans(*map(attrgetter("frames"), changes))
             self._notify(Change(self.version, name or changes[0].op, frames))
 
-    def check(self, op: Operation | Mapping[str, object]) -> Operation:
+    def check(self, op: ops.Operation | Mapping[str, object]) -> ops.Operation:
         """Validate an operation against the current state without doing it; raise the same errors as `do`."""
-        checked = check_operation(op, self.video)
-        if not isinstance(checked, Undo | Redo):
+        checked = ops.check_operation(op, self.video)
+        if not isinstance(checked, ops.Undo | ops.Redo):
             with self._lock:
                 compute_effect(self._state, checked, self.version + 1)
         return checked
 
     def undo(self, base_version: int | None = None) -> Change:
         """Take back the last step."""
-        return self.do(Undo(), base_version)
+        return self.do(ops.Undo(), base_version)
 
     def redo(self, base_version: int | None = None) -> Change:
         """Repeat the step that was undone last."""
-        return self.do(Redo(), base_version)
+        return self.do(ops.Redo(), base_version)
 
     def snapshot(self) -> Json:
         """Return `take_snapshot` with "version", and the names of the operations that "undo" and "redo" affect."""
@@ -169,10 +158,10 @@ class Document(Queries):
         if self._journal is not None:
             self._journal.close()
 
-    def _change(self, op: Operation, base: int | None) -> Change:
-        if isinstance(op, Undo | Redo):
+    def _change(self, op: ops.Operation, base: int | None) -> Change:
+        if isinstance(op, ops.Undo | ops.Redo):
             return self._move(op.op, base)
-        run = op.run if isinstance(op, SetResults) else None
+        run = op.run if isinstance(op, ops.SetResults) else None
         if run is not None and run > self.version:
             raise UserError(f"set_results: run is {run}; allowed: 0 to {self.version}, the version it started from")
         if run is not None and self._history.was_undone(run):
@@ -185,7 +174,7 @@ class Document(Queries):
         if base is not None and self._history.has_conflict(base, self.version, effect.patch, derived_too):
             raise Conflict(f"{op.op}: refused, another tab has changed the same since version {base}; look again")
         timestamp = round(time.time(), 3)
-        self._write(operation_to_json(op), timestamp)  # raises before anything has changed
+        self._write(ops.operation_to_json(op), timestamp)  # raises before anything has changed
         return self._advance(op, effect, timestamp, self._group, self.tag)
 
     def _move(self, direction: str, base: int | None) -> Change:
@@ -196,15 +185,15 @@ class Document(Queries):
         self._write({"op": direction}, round(time.time(), 3))
         return self._step(direction, step)
 
-    def _advance(self, op: Edit, effect: Effect, timestamp: float, group: _Group | None, tag: str | None) -> Change:
+    def _advance(self, op: ops.Edit, effect: Effect, timestamp: float, group: _Group | None, tag: str | None) -> Change:
         """Apply an operation that is in the journal."""
         self.version += 1
         frames = self._dependent_spans(effect.spans)  # of the old state; those of the new one are added below
         self._state.apply(effect.patch)
-        results = isinstance(op, SetResults)
+        results = isinstance(op, ops.SetResults)
         if effect.undoable:
             first_version, name = group or (None, None)
-            run = op.run if isinstance(op, SetResults) else None
+            run = op.run if isinstance(op, ops.SetResults) else None
             self._history.add(Step(name or op.op, self.version, timestamp, effect.patch, run, first_version, tag))
         self._history.remember(self.version, effect.patch, derived=results)
         frames = union_spans(frames, self._dependent_spans(effect.spans))
@@ -272,9 +261,9 @@ class Document(Queries):
         elif name == "redo":
             self._step("redo", self._history.step_to_redo())
         else:
-            op = load_operation(record["do"])
+            op = ops.load_operation(record["do"])
             # masks of a propagation are as old as its start, so that later anchors make them stale
-            run = op.run if isinstance(op, SetResults) else None
+            run = op.run if isinstance(op, ops.SetResults) else None
             effect = compute_effect(self._state, op, self.version + 1 if run is None else run)
             group = _Group(record["group"], record.get("as")) if "group" in record else None
             self._advance(op, effect, record["time"], group, record.get("tag"))
@@ -303,8 +292,8 @@ class Document(Queries):
             extended[object_id] = (min(low, start), max(high, end))
         return extended
 
-    def _mask_set_by(self, op: Edit) -> dict[tuple[int, int], RLE]:
-        if not isinstance(op, SetMask):
+    def _mask_set_by(self, op: ops.Edit) -> dict[tuple[int, int], RLE]:
+        if not isinstance(op, ops.SetMask):
             return {}
         mask = self.rle(op.object_id, op.frame)
         return {} if mask is None else {(op.object_id, op.frame): mask}

@@ -59,10 +59,7 @@ class History:
     _touched: deque[_Touched] = field(default_factory=lambda: deque(maxlen=_MAX_REMEMBERED))
 
     def add(self, step: Step) -> None:
-        """Add a step; undone steps can no longer be redone.
-
-        Results join the earlier ones of their propagation unless a record they depend on has changed in between.
-        """
+        """Add a step; results join the earlier ones of their propagation unless a record they depend on has changed."""
         del self.steps[self.position :]  # a new step ends the chance to redo
         earlier = self._step_to_join(step)
         if earlier is None:

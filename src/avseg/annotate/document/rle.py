@@ -104,11 +104,6 @@ def run_lengths(counts: bytes) -> npt.NDArray[np.int64]:
     return lengths
 
 
-def area(counts: bytes) -> int:
-    """Count the pixels of a mask without decoding it."""
-    return int(run_lengths(counts)[1::2].sum())
-
-
 def _pycocotools() -> Any:
     try:
         from pycocotools import mask

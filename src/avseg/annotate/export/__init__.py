@@ -40,21 +40,13 @@ def missing_masks(document: Document, format: str) -> str:
 def export(
     document: Document,
     video: VideoReader,
-    format: str,
+    format: str,  # one of `FORMATS`
     out: Path | str,
     *,
-    overwrite: bool = False,
-    **options: object,
+    overwrite: bool = False,  # replace an earlier export of this video as soon as the new one is complete
+    **options: object,  # of `write` of the format: split, setting, pictures
 ) -> Path:
     """Write the annotations of a video to a folder; rejected segments are left out and listed in `provenance.json`.
-
-    Args:
-        document: the annotations.
-        video: the annotated video.
-        format: "lu_avs", "avsbench", "coco", "png", "csv" or "eaf"; see the modules of this package.
-        out: the folder to write.
-        overwrite: replace an earlier export of this video as soon as the new one is complete.
-        options: of the format: `split` ("lu_avs", "avsbench"), `setting` ("avsbench"), `pictures` ("coco", "png").
 
     Raises:
         UserError: unknown format or option, a folder that is not empty, nothing to export, a full disk.

@@ -1,7 +1,4 @@
-"""Cache of a video's frame index on disk, so that a long video opens at once the second time.
-
-It is bound to size and modification time of the video file: a replaced video is indexed again.
-"""
+"""Cache of a video's frame index on disk, bound to size and modification time of the file: long videos open at once."""
 
 import json
 import threading
@@ -38,10 +35,7 @@ def fingerprint(path: Path) -> list[int]:
 
 
 def open_index(path: Path, folder: Path) -> FrameIndex:
-    """Load the frame index of a video from a folder if it fits the file; otherwise compute and store it.
-
-    Without write access the index is computed every time.
-    """
+    """Load the index of a video from a folder if it fits the file; otherwise compute it, and store it if possible."""
     with _WRITING:
         stored = _load(path, folder / "index.npz")
         if stored is not None:

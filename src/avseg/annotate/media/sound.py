@@ -76,10 +76,7 @@ class Sound:
         return wave
 
     def peaks(self, start: float, end: float, columns: int) -> npt.NDArray[np.float32]:
-        """Compute the waveform of an interval in seconds: minimum and maximum sample of each column, (columns, 2).
-
-        Values are in [-1, 1]; 0 outside of the sound.
-        """
+        """Compute the waveform of an interval in seconds: minimum and maximum sample of each column, (columns, 2)."""
         if columns < 1 or not start < end:
             raise UserError(f"waveform of {start}-{end} s in {columns} columns: give start < end and 1 column or more")
         edges = np.linspace(start, end, columns + 1) * self.rate

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import av.error
 import numpy as np
 
+from avseg.annotate.backends.opencv import cv
 from avseg.annotate.media.index_cache import cache_folder, open_index
 from avseg.annotate.media.prefetch import Prefetch
 from avseg.annotate.media.scrub_reader import ScrubReader
@@ -75,7 +75,7 @@ class VideoReader:
 
         Raises:
             IndexError: the frame does not exist.
-            UserError: see `image`; OpenCV is not installed.
+            UserError: see `image`.
         """
         number = self._check_number(number)
         quality = min(max(int(quality), 1), 100)
@@ -173,20 +173,11 @@ class _Reader:
 
 
 def _encode_jpeg(image: Image, quality: int, columns: int) -> bytes:
-    cv2 = _opencv()
     height, width = image.shape[:2]
     if columns < width:
         size = (columns, max(round(height * columns / width), 1))
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    success, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+        image = cv.resize(image, size, interpolation=cv.INTER_AREA)
+    success, data = cv.imencode(".jpg", cv.cvtColor(image, cv.COLOR_RGB2BGR), [cv.IMWRITE_JPEG_QUALITY, quality])
     assert success
     encoded: bytes = data.tobytes()
     return encoded
-
-
-def _opencv() -> Any:
-    try:
-        import cv2
-    except ImportError:
-        raise UserError("OpenCV is not installed; install avseg with the extra 'annotate'") from None
-    return cv2

@@ -16,6 +16,7 @@ itself and all steps before it, so an interrupted or extended plan continues whe
 import fnmatch
 import hashlib
 import json
+import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,16 +91,10 @@ def read_plan(path: Path) -> list[Block]:
 def run_plan(
     path: Path,
     project: Project,
-    make_session: Callable[[str], Session],
-    report: Callable[[str], None] = lambda _: None,
+    make_session: Callable[[str], Session],  # by the name of the video
+    report: Callable[[str], None] = lambda _: None,  # called with one line per step
 ) -> int:
     """Run the steps of a plan that have not been run yet, and return their number.
-
-    Args:
-        path: the yaml file.
-        project: the folder of videos.
-        make_session: returns the session of a video by its name.
-        report: called with one line per step.
 
     Raises:
         UserError: names the step, its line and what is wrong; earlier steps stay done.
@@ -153,8 +148,8 @@ def _run_block(
     progress_file = project.home(name) / "plan.json"
     progress = _read_progress(progress_file)
     hashes = list(_chained_hashes(block.steps))
-    # finished steps are a prefix of the plan, unless it was changed
-    first = _common_length(progress.done, hashes)
+    # finished steps are a prefix of the plan, unless it was changed: then all hashes from there on differ
+    first: int = sum(map(operator.eq, progress.done, hashes))
     if first < len(progress.done) and first < len(hashes):
         raise UserError(
             f"{block.steps[first].where}: {name} was annotated by another step here before; "
@@ -210,15 +205,6 @@ def _chained_hashes(steps: list[Step]) -> Iterator[str]:
         # `default`: yaml has dates
         digest.update(json.dumps([step.verb, step.values], sort_keys=True, default=str).encode())
         yield digest.hexdigest()[:16]
-
-
-def _common_length(finished: list[str], hashes: list[str]) -> int:
-    length = 0
-    for old, new in zip(finished, hashes, strict=False):
-        if old != new:
-            break
-        length += 1
-    return length
 
 
 def _read_progress(path: Path) -> _Progress:

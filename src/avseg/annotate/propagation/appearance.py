@@ -12,10 +12,7 @@ Histogram = npt.NDArray[np.float64]  # (432,)
 
 
 class Appearance:
-    """Compares masks with reference colours: histograms of accepted masks by object id.
-
-    Those of other segments are included, to detect a segment that starts from the wrong object.
-    """
+    """Compares masks with histograms of accepted masks by object id, also those of other segments."""
 
     def __init__(self, references: Mapping[int, Sequence[Histogram]]) -> None:
         self.references = references

@@ -50,14 +50,10 @@ def propose(
 ) -> list[Proposal]:
     """Propose audible segments in time order; those with the same label do not overlap.
 
-    Args:
-        sound: sound of the video, or the path of the video.
-        video: the video.
-        method: "energy", or a run directory or checkpoint of a model that classifies sound (`model=lu_avs_audio`, or a
-            composition that contains one).
-        options: of `EnergyOptions`; for a run: `threshold`, the minimum probability of a class, `device`, and `snap`:
-            a branch works in whole seconds, so each edge moves to the nearest rise or fall of the energy within this
-            many seconds (default 0.7; 0 = never).
+    The method is "energy", with `EnergyOptions`, or a run directory or checkpoint of a model that classifies sound
+    (`model=lu_avs_audio`, or a composition that contains one), with the options `threshold`, the minimum probability of
+    a class, `device`, and `snap`: a branch works in whole seconds, so each edge moves to the nearest rise or fall of
+    the energy within this many seconds (default 0.7; 0 = never).
 
     Raises:
         UserError: an unknown method or option, a run that does not classify sound, a sound that cannot be decoded.

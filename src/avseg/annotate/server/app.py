@@ -22,20 +22,12 @@ _MEDIA_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/cs
 def create_app(
     project: Project | Path | str,
     token: str,
-    backend: str = "default",
-    propagator: str | None = None,
-    hosts: Iterable[str] = (),
-    **options: Any,
+    backend: str = "default",  # draws masks from points, and propagates them if it can
+    propagator: str | None = None,  # propagates masks; None for `backend`
+    hosts: Iterable[str] = (),  # further names of the server; those of the loopback are always allowed
+    **options: Any,  # of the backends
 ) -> FastAPI:
     """Build the application; every request must carry the token.
-
-    Args:
-        project: the folder of videos.
-        token: secret of the address.
-        backend: draws masks from points, and propagates them if it can (see `backends`).
-        propagator: propagates masks; None for `backend`.
-        hosts: further host names of the server; those of the loopback are always allowed.
-        options: of the backends.
 
     Raises:
         UserError: the folder is missing, or the backend is unknown.

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from avseg.annotate.document.document import Document
 from avseg.annotate.document.models import HAND, Span
 from avseg.annotate.document.rle import RLE
+from avseg.annotate.document.snapshot import object_row, segment_row
 
 _MAX_STEPS = 60  # of the history that the page lists
 _STEP_NAMES = {"set_results": "propagate", "set_mask": "mask", "set_prompts": "points"}
@@ -53,28 +54,13 @@ def frame_masks(document: Document, frame: int, prior_of: Callable[[str], RLE | 
 
 
 def _tables(document: Document) -> Json:
-    objects = []
-    for _, item in sorted(document.objects.items()):
-        objects.append({"id": item.id, "label": item.label, "name": item.name, "colour": item.colour})
+    effort = document.effort
     return {
         "version": document.version,
         "status": document.status,
-        "objects": objects,
-        "segments": [_segment(document, segment_id) for segment_id in sorted(document.segments)],
+        "objects": [object_row(item) for _, item in sorted(document.objects.items())],
+        "segments": [segment_row(segment, effort) for _, segment in sorted(document.segments.items())],
         "history": _history(document),
-    }
-
-
-def _segment(document: Document, segment_id: int) -> Json:
-    segment, spent = document.segments[segment_id], document.effort.get(segment_id)
-    return {
-        "id": segment.id,
-        "object": segment.object_id,
-        "start": segment.start,
-        "end": segment.end,
-        "status": segment.status,
-        "seconds": spent.seconds if spent else 0.0,
-        "clicks": spent.clicks if spent else 0,
     }
 
 

@@ -5,10 +5,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from avseg.annotate.backends.opencv import cv
-from avseg.annotate.protocols import Image
+from avseg.annotate.protocols import Image, Map
 
 BINS = (7, 24, 24)  # fewer bins for lightness, which changes with the illumination
-Map = npt.NDArray[np.float32]
 Histogram = npt.NDArray[np.float32]
 
 

@@ -7,9 +7,8 @@ from avseg.annotate.backends.flow.colour_histogram import colour_histogram
 from avseg.annotate.backends.flow.memory import Readout
 from avseg.annotate.backends.flow.tracked_object import SURROUNDINGS, Appearance, TrackedObject, distance_inside
 from avseg.annotate.backends.opencv import cv
-from avseg.annotate.protocols import Mask
+from avseg.annotate.protocols import Map, Mask
 
-Map = npt.NDArray[np.float32]
 Bins = npt.NDArray[np.int32]
 CERTAIN = 4.0  # log-odds far from the border of the warped mask
 ACCEPTED_WEIGHT = 0.5  # weight of the accepted frames' colours; the rest comes from the current frame

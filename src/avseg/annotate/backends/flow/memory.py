@@ -6,9 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from avseg.annotate.backends.opencv import cv
-from avseg.annotate.protocols import Image
+from avseg.annotate.protocols import Image, Map
 
-Map = npt.NDArray[np.float32]
 NEAREST = 16  # memory cells that a query cell attends to
 # differences that count as one unit of distance
 LIGHTNESS_SCALE = 12.0

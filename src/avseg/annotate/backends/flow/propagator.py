@@ -16,10 +16,9 @@ from avseg.annotate.backends.flow.memory import Readout, describe_cells
 from avseg.annotate.backends.flow.tracked_object import TrackedObject, cell_shares
 from avseg.annotate.backends.guided_filter import guided_upsample
 from avseg.annotate.backends.opencv import cv
-from avseg.annotate.protocols import Affinity, Image, Mask, Probability, Step
+from avseg.annotate.protocols import Affinity, Image, Map, Mask, Probability, Step
 from avseg.utils.errors import UserError
 
-Map = npt.NDArray[np.float32]
 CELLS = 40  # along the longer side
 
 

@@ -10,9 +10,8 @@ import numpy.typing as npt
 from avseg.annotate.backends.flow.colour_histogram import Histogram, colour_histogram
 from avseg.annotate.backends.flow.memory import MemoryFrame, Position, Readout, cell_features, read_memory
 from avseg.annotate.backends.opencv import cv
-from avseg.annotate.protocols import Mask
+from avseg.annotate.protocols import Map, Mask
 
-Map = npt.NDArray[np.float32]
 MEMORY_FRAMES = 4  # accepted frames in the memory of an object: the first and the newest
 SURROUNDINGS = 0.8  # width of the surroundings of an object, in square roots of its area
 

@@ -22,10 +22,7 @@ Region = tuple[Members, float]  # with the score of its border
 
 
 def grow_regions(superpixels: Superpixels, positive: Pixels, negative: Pixels) -> list[tuple[Mask, float]]:
-    """Grow regions around pixels on the object (at least one) and off it.
-
-    Returns up to three distinct masks (h, w) with scores 0 to 1 (border strength), best first.
-    """
+    """Grow regions around pixels on and off the object: up to three masks (h, w), scores 0 to 1, best first."""
     inside, outside = _superpixels_at(superpixels, positive), _superpixels_at(superpixels, negative)
     costs = superpixels.path_costs()
     regions = _grow(superpixels, inside)

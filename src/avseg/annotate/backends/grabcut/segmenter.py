@@ -1,7 +1,4 @@
-"""Segment objects without learned weights: GrabCut (Rother et al., SIGGRAPH 2004) near the prompts.
-
-The cut runs at a small working size; the edges are then refined at full size.
-"""
+"""Segment objects without weights: GrabCut (Rother et al., SIGGRAPH 2004) at a small size, then edges at full size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
