@@ -11,23 +11,8 @@ from avseg.config.compose import compose_train
 
 folder = Path(tempfile.mkdtemp())
 data = folder / "toy_ms3"
-toy = [
-    "data",
-    "toy",
-    "--setting",
-    "ms3",
-    "--size",
-    "32",
-    "--train",
-    "8",
-    "--val",
-    "2",
-    "--test",
-    "4",
-    "--out",
-    str(data),
-]
-assert command(toy) == 0
+toy = ["data", "toy", "--setting", "ms3", "--size", "32", "--train", "8", "--val", "2", "--test", "4"]
+assert command([*toy, "--out", str(data)]) == 0
 
 # %% the configuration: the same overrides as on the command line; a mistake raises avseg.UserError
 overrides = [
