@@ -15,23 +15,14 @@ from avseg.utils.errors import UserError
 
 
 class FrontEnd(Protocol):
-    """Turns the sound of a clip into items in time order, usually one for each frame.
+    """Turns the sound of a clip into items in time order, usually one for each frame."""
 
-    Attributes:
-        name: identifies the front end and its options in fingerprints, such as "log_mel-vggish".
-        sample_rate: rate in Hz at which it works; it resamples other rates itself.
-        window: seconds of sound from which one item is computed.
-        shape: shape of one item.
-        dim: length of the embedding that its encoder returns.
-        per_frame: True if there is an item for each frame; False if one item covers the whole clip.
-    """
-
-    name: str
-    sample_rate: int
-    window: float
-    shape: tuple[int, ...]
-    dim: int
-    per_frame: bool
+    name: str  # identifies the front end and its options in fingerprints, such as "log_mel-vggish"
+    sample_rate: int  # rate in Hz at which it works; it resamples other rates itself
+    window: float  # seconds of sound from which one item is computed
+    shape: tuple[int, ...]  # shape of one item
+    dim: int  # length of the embedding that its encoder returns
+    per_frame: bool  # True if there is an item for each frame; False if one item covers the whole clip
 
     def __call__(self, waveform: Tensor, rate: int) -> Tensor:
         """Compute the items (P, *shape) float32 of a sound, in time order, P >= 1; P = 1 if `per_frame` is False.

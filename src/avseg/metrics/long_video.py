@@ -61,14 +61,11 @@ class LongVideoScore(SpanMetric):
     Frames must not come twice for a class of a video: a sampler must not pad with copies.
 
     Args:
-        region: "mask", "box" (F is NaN) or "none" (only when, not where).
         unit: unit of the mean: "video_class", each class of each video; "segment", each annotated segment, and each
             predicted run that overlaps none; "video", the classes of a video, then the videos.
         fp_policy: a class, or run, that is predicted where it never sounds scores "zero" or is left out, "ignore".
-        beta2: the weight of precision in F, beta squared (AVSBench's 0.3).
         drop_empty_gt: frames of a segment in which no region is annotated (the object is off-screen) do not count;
             False keeps those in `audible` in G, with J = F = 0.
-        gate_only_counts: frames in `gate` are predicted even without a region.
         predicted_range: "regions", P is the frames with a region; "first_to_last", all evaluated frames between the
             first and the last of them (the paper's V-only).
         merge_classes: all regions of a frame are one, for methods without labels; pass them to `update_classes`.
@@ -93,13 +90,13 @@ class LongVideoScore(SpanMetric):
 
     def __init__(
         self,
-        region: Region = "mask",
+        region: Region = "mask",  # "mask", "box" (F is NaN) or "none" (only when, not where)
         unit: Unit = "video_class",
         fp_policy: FalsePositives = "zero",
         *,
-        beta2: float = BETA2,
+        beta2: float = BETA2,  # the weight of precision in F, beta squared (AVSBench's 0.3)
         drop_empty_gt: bool = True,
-        gate_only_counts: bool = False,
+        gate_only_counts: bool = False,  # frames in `gate` are predicted even without a region
         predicted_range: PredictedRange = "regions",
         merge_classes: bool = False,
         empty_video: EmptyVideo = "skip",

@@ -54,20 +54,16 @@ class MetricInfo:
     """Description of one score.
 
     Attributes:
-        key: its name in result.json, metrics.csv ("val/KEY"), per_clip.csv and sweep.yaml.
-        title: its name in tables.
-        unit: "percent" for values in [0, 1] that are shown times 100; any other unit is shown as it is.
-        higher_is_better: False for errors.
         per_clip: the metric also has `per_clip()`, which returns a score by clip index: a column of per_clip.csv.
         mean_over_clips: the score of the split is the mean over per_clip.csv, so tables can bootstrap over clips.
         factory: builds the metric; returns None where the score is not defined. A score without a factory is
             computed from others.
     """
 
-    key: str
-    title: str
-    unit: str = PERCENT
-    higher_is_better: bool = True
+    key: str  # its name in result.json, metrics.csv ("val/KEY"), per_clip.csv and sweep.yaml
+    title: str  # its name in tables
+    unit: str = PERCENT  # "percent" for values in [0, 1] that are shown times 100; any other unit is shown as it is
+    higher_is_better: bool = True  # False for errors
     per_clip: bool = False
     mean_over_clips: bool = False
     factory: Factory | None = None

@@ -20,13 +20,12 @@ class AVSLossConfig(Config):
 
     Attributes:
         mapping_weight: lambda; null takes the paper's: 0 for S4, 0.5 for MS3 and AVSS.
-        mapping_form: "kl" (the published code) or "euclidean" (the paper's text).
         mapping_pairing: "own" (each frame's sound) or "closest" (the nearest sound of the batch).
         mapping_stages: encoder stages that count; null for every stage that carries TPAVI.
     """
 
     mapping_weight: Annotated[float, Ge(0)] | None = None
-    mapping_form: Literal["kl", "euclidean"] = "kl"
+    mapping_form: Literal["kl", "euclidean"] = "kl"  # "kl" (the published code) or "euclidean" (the paper's text)
     mapping_pairing: Literal["own", "closest"] = "own"
     mapping_stages: tuple[Literal[1, 2, 3, 4], ...] | None = None
 

@@ -70,9 +70,6 @@ class AudioVisualMappingLoss(nn.Module):
 
     Args:
         stages: the stages that count, 1 (stride 4) to 4; None counts every stage that carries TPAVI.
-        form: "kl" or "euclidean".
-        pairing: "own" or "closest".
-        background: the background's class index when K > 1.
 
     Raises:
         UserError: an unknown form or pairing, or a stage outside 1 to 4.
@@ -87,9 +84,9 @@ class AudioVisualMappingLoss(nn.Module):
     def __init__(
         self,
         stages: Sequence[int] | None = None,
-        form: Form = "kl",
-        pairing: Pairing = "own",
-        background: int = 0,
+        form: Form = "kl",  # "kl" or "euclidean"
+        pairing: Pairing = "own",  # "own" or "closest"
+        background: int = 0,  # the background's class index when K > 1
     ) -> None:
         super().__init__()
         check_choice("mapping loss: form", form, get_args(Form))
@@ -103,18 +100,12 @@ class AudioVisualMappingLoss(nn.Module):
 
     def forward(
         self,
-        logits: Tensor,
-        visual_maps: Sequence[Tensor],
-        audio_maps: Sequence[Tensor | None],
-        annotated: Tensor | None = None,
+        logits: Tensor,  # (B, T, K, H, W)
+        visual_maps: Sequence[Tensor],  # 4 stage maps (B, T, C, h, w), stage 1 first
+        audio_maps: Sequence[Tensor | None],  # 4 entries, (B, T, C), or None where the stage carries no TPAVI
+        annotated: Tensor | None = None,  # (B, T) bool, used for K > 1 only; None counts every frame
     ) -> Tensor:
         """Compute the mean over the counted stages.
-
-        Args:
-            logits: (B, T, K, H, W).
-            visual_maps: 4 stage maps (B, T, C, h, w), stage 1 first.
-            audio_maps: 4 entries, (B, T, C), or None where the stage carries no TPAVI.
-            annotated: (B, T) bool, used for K > 1 only; None counts every frame.
 
         Returns:
             A float32 scalar; without a counted stage a zero that still carries the graph, as DDP needs it.

@@ -36,14 +36,10 @@ class AVSModel(nn.Module):
     Any number of frames, any size that is a multiple of 32.
 
     Args:
-        backbone: a timm model with strides 4 to 32.
         fusion_stages: encoder stages that carry TPAVI, any subset of 1 (stride 4) to 4 (stride 32); empty for none.
-        fusion_mode: "audio" (the paper's), "visual" (self-attention), "both" (their mean).
         fusion_scope: "clip" (the paper's) or "frame" (each frame attends only to its own sound); see `TPAVI`.
-        channels: channels after the neck.
         pretrained: weights of the backbone: False, True (timm's hub), "package", or a weights file.
         num_classes: number of logit maps, 1 for sounding or not, 71 for AVSS (whose sound projection has no bias).
-        audio_channels: length of a sound embedding, 128 for VGGish.
 
     Raises:
         UserError: an unknown backbone, stage, mode or scope, or weights that are not available.
@@ -51,14 +47,14 @@ class AVSModel(nn.Module):
 
     def __init__(
         self,
-        backbone: str = "resnet50",
+        backbone: str = "resnet50",  # a timm model with strides 4 to 32
         fusion_stages: Sequence[int] = STAGES,
-        fusion_mode: str = "audio",
+        fusion_mode: str = "audio",  # "audio" (the paper's), "visual" (self-attention), "both" (their mean)
         fusion_scope: str = "clip",
-        channels: int = 256,
+        channels: int = 256,  # channels after the neck
         pretrained: bool | str = False,
         num_classes: int = 1,
-        audio_channels: int = 128,
+        audio_channels: int = 128,  # length of a sound embedding, 128 for VGGish
     ) -> None:
         super().__init__()
         self.fusion_stages = _checked_stages(fusion_stages)

@@ -48,21 +48,17 @@ class TPAVI(nn.Module):
     Parameter names are the official ones, so that an official block's state dict loads as it is.
 
     Args:
-        channels: C of the visual map; the inner width C' is C/2.
         mode: "audio" (the paper's), "visual" (self-attention), or "both" (mean of the two, one shared block).
-        scope: "clip" (the paper's) or "frame" (each frame attends to its own sound or pixels).
-        audio_channels: length of one second's sound embedding.
-        audio_bias: the sound's projection has a bias (the AVSS variant has none).
     """
 
     def __init__(
         self,
-        channels: int,
+        channels: int,  # C of the visual map; the inner width C' is C/2
         mode: str = "audio",
-        scope: str = "clip",
-        audio_channels: int = 128,
+        scope: str = "clip",  # "clip" (the paper's) or "frame" (each frame attends to its own sound or pixels)
+        audio_channels: int = 128,  # length of one second's sound embedding
         *,
-        audio_bias: bool = True,
+        audio_bias: bool = True,  # the sound's projection has a bias (the AVSS variant has none)
     ) -> None:
         super().__init__()
         self.mode = mode

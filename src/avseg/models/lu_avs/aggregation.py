@@ -35,19 +35,15 @@ class Aggregation:
     In all modes c must sound (the gate of `SoundActivity`) and the score must be above `threshold`.
 
     Attributes:
-        mode: "argmax", "product" or "group".
         modality: "A" (intervals without regions), "V" (regions of the most probable class, for any sound: "argmax"
             without the gate), or "AV" (both).
-        keep: for "product" and "group": the "best" query of each class, or "all".
-        threshold: tau_s.
-        groups: appearance group of each class (`appearance_groups`); for "group".
     """
 
-    mode: Mode = "product"
+    mode: Mode = "product"  # "argmax", "product" or "group"
     modality: Modality = "AV"
-    keep: Keep = "best"
-    threshold: float = 0.0
-    groups: Sequence[int] | None = None
+    keep: Keep = "best"  # for "product" and "group": the "best" query of each class, or "all"
+    threshold: float = 0.0  # tau_s
+    groups: Sequence[int] | None = None  # appearance group of each class (`appearance_groups`); for "group"
 
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, get_args(Mode), "aggregation")

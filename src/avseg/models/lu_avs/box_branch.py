@@ -23,10 +23,8 @@ class BoxBranch(nn.Module):
     The network is `DetrForObjectDetection` of `transformers`; its loss is `avseg.models.lu_avs.box_loss.BoxQueryLoss`.
 
     Args:
-        num_classes: K.
         config: "resnet101_dc5" (the paper's; 60 M parameters), "resnet50_dc5", "resnet18_dc5", "toy" (for toy videos)
             or "tiny" (for tests).
-        pretrained: False; True for the COCO weights; or a folder or hub name (see `load_coco`).
         freeze_stem: True to freeze a ResNet's stem and first stage, as in DETR. Its batch norms are always frozen.
 
     Raises:
@@ -40,9 +38,9 @@ class BoxBranch(nn.Module):
 
     def __init__(
         self,
-        num_classes: int,
+        num_classes: int,  # K
         config: str = "resnet101_dc5",
-        pretrained: bool | str = False,
+        pretrained: bool | str = False,  # False; True for the COCO weights; or a folder or hub name (see `load_coco`)
         freeze_stem: bool = True,
     ) -> None:
         super().__init__()

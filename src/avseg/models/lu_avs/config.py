@@ -90,24 +90,16 @@ class BranchConfig(LongVideoConfig):
 
 @dataclass(frozen=True)
 class VisualBranchConfig(BranchConfig):
-    """The mask branch (MaskFormer) or the box branch (DETR).
-
-    Attributes:
-        network: a preset of `avseg.models.lu_avs.presets`.
-        pretrained: false, true (COCO weights from the hub), or a folder or file with them.
-        backbone_lr: learning rate of the backbone; null for the optimizer's.
-        silent: the silent-object-aware loss.
-        teacher: for silent.mode=teacher: true (the COCO weights of `network`), a folder or a hub name.
-    """
+    """The mask branch (MaskFormer) or the box branch (DETR)."""
 
     builds: ClassVar[str] = "avseg.models.lu_avs.frame_module:FrameModule"
     region: ClassVar[str] = "mask"
 
-    network: str = ""
-    pretrained: bool | str = False
-    backbone_lr: Annotated[float, Ge(0)] | None = None
-    silent: SilentConfig = field(default_factory=SilentConfig)
-    teacher: bool | str = False
+    network: str = ""  # a preset of `avseg.models.lu_avs.presets`
+    pretrained: bool | str = False  # false, true (COCO weights from the hub), or a folder or file with them
+    backbone_lr: Annotated[float, Ge(0)] | None = None  # learning rate of the backbone; null for the optimizer's
+    silent: SilentConfig = field(default_factory=SilentConfig)  # the silent-object-aware loss
+    teacher: bool | str = False  # for silent.mode=teacher: true (the COCO weights of `network`), a folder or a hub name
 
     def label(self, config: TrainConfig) -> str:
         """Branch, network and mode of the loss."""

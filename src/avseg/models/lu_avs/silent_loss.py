@@ -46,17 +46,9 @@ class SilentObjectLoss(nn.Module):
     In every mode but "off" w is at least `floor`. It has no gradient.
 
     Args:
-        mode: "soft", "ignore", "teacher" or "off".
-        no_object_weight: l0, 0.1 in MaskFormer and DETR.
-        duplicate_iou: smallest IoU with an annotated object at which a query is a duplicate of it.
-        gamma: exponent of "soft".
-        tau: threshold of "ignore".
-        floor: smallest w.
         warmup: while less training than this has `elapsed`, the loss is "off"; in the caller's unit, usually epochs.
         sounding_elsewhere: True to set w to 0 also where the most probable class of a query ("no object" included)
             sounds anywhere in the same video. Not in the mode "off".
-        teacher_iou: smallest IoU with an object of the teacher at which w is 0.
-        teacher_score: smallest score of the teacher's objects; used by the losses of the branches.
 
     Raises:
         UserError: an unknown mode, or a number outside its range.
@@ -70,16 +62,16 @@ class SilentObjectLoss(nn.Module):
 
     def __init__(
         self,
-        mode: Mode = "soft",
-        no_object_weight: float = 0.1,
-        duplicate_iou: float = 0.5,
-        gamma: float = 1.0,
-        tau: float = 0.5,
-        floor: float = 0.05,
+        mode: Mode = "soft",  # "soft", "ignore", "teacher" or "off"
+        no_object_weight: float = 0.1,  # l0, 0.1 in MaskFormer and DETR
+        duplicate_iou: float = 0.5,  # smallest IoU with an annotated object at which a query is a duplicate of it
+        gamma: float = 1.0,  # exponent of "soft"
+        tau: float = 0.5,  # threshold of "ignore"
+        floor: float = 0.05,  # smallest w
         warmup: float = 1.0,
         sounding_elsewhere: bool = False,
-        teacher_iou: float = 0.5,
-        teacher_score: float = 0.7,
+        teacher_iou: float = 0.5,  # smallest IoU with an object of the teacher at which w is 0
+        teacher_score: float = 0.7,  # smallest score of the teacher's objects; used by the losses of the branches
     ) -> None:
         super().__init__()
         check_choice("mode", mode, get_args(Mode), "silent")

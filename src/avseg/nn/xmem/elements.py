@@ -11,31 +11,18 @@ from avseg.nn.xmem.network import FrameFeatures
 
 @dataclass(frozen=True)
 class Elements:
-    """N memory elements of one group of n objects, element first everywhere.
+    """N memory elements of one group of n objects, element first everywhere."""
 
-    Attributes:
-        key: (N, CK).
-        shrinkage: (N,).
-        selection: (N, CK), read when an element becomes a prototype.
-        value: (N, n * CV).
-        mask: (N, n), each object's mean probability over the cell, carried through consolidation like a value.
-        label: (N,) int64, the id of the most probable object of all groups in the cell, 0 for background.
-        frame: (N,) int64, the step that the element comes from.
-        cell: (N,) int64, its position in that frame, row * w + column at stride 16.
-        use: (N,), affinity received so far.
-        life: (N,), number of reads so far.
-    """
-
-    key: Tensor
-    shrinkage: Tensor
-    selection: Tensor
-    value: Tensor
-    mask: Tensor
-    label: Tensor
-    frame: Tensor
-    cell: Tensor
-    use: Tensor
-    life: Tensor
+    key: Tensor  # (N, CK)
+    shrinkage: Tensor  # (N,)
+    selection: Tensor  # (N, CK), read when an element becomes a prototype
+    value: Tensor  # (N, n * CV)
+    mask: Tensor  # (N, n), each object's mean probability over the cell, carried through consolidation like a value
+    label: Tensor  # (N,) int64, the id of the most probable object of all groups in the cell, 0 for background
+    frame: Tensor  # (N,) int64, the step that the element comes from
+    cell: Tensor  # (N,) int64, its position in that frame, row * w + column at stride 16
+    use: Tensor  # (N,), affinity received so far
+    life: Tensor  # (N,), number of reads so far
 
     def __len__(self) -> int:
         return len(self.key)

@@ -19,24 +19,16 @@ from avseg.utils.errors import UserError
 class MemorySettings:
     """Sizes of the memory; the defaults are those of the paper's evaluation.
 
-    Attributes:
-        top_k: memory elements that each query cell reads.
-        mem_every: interval in frames at which one enters the working memory (10 for long videos).
-        min_mid_term_frames: T_min, frames that a consolidation keeps in the working memory, including the first.
-        max_mid_term_frames: T_max, frames in the working memory at which a consolidation starts.
-        num_prototypes: P, elements that a consolidation adds to the long-term memory.
-        max_long_term_elements: LT_max, elements of the long-term memory.
-
     Raises:
         UserError: a number is out of its range.
     """
 
-    top_k: int = 30
-    mem_every: int = 5
-    min_mid_term_frames: int = 5
-    max_mid_term_frames: int = 10
-    num_prototypes: int = 128
-    max_long_term_elements: int = 10_000
+    top_k: int = 30  # memory elements that each query cell reads
+    mem_every: int = 5  # interval in frames at which one enters the working memory (10 for long videos)
+    min_mid_term_frames: int = 5  # T_min, frames that a consolidation keeps in the working memory, including the first
+    max_mid_term_frames: int = 10  # T_max, frames in the working memory at which a consolidation starts
+    num_prototypes: int = 128  # P, elements that a consolidation adds to the long-term memory
+    max_long_term_elements: int = 10_000  # LT_max, elements of the long-term memory
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -19,17 +19,13 @@ class Nearest(NamedTuple):
 
     Attributes:
         evidence: (h, w), or (n, h, w) for a group: affinity-weighted mean of the object's mask at the elements, 0 to 1.
-        affinity: (k, h, w), the elements' weights, descending, summing to 1 over k.
-        label: (k, h, w) int64, id of the most probable object at each element, 0 for background.
-        frame: (k, h, w) int64, the step (0 after a reset) that each element comes from.
-        cell: (k, h, w) int64, its cell in that frame, row * w + column.
     """
 
     evidence: Tensor
-    affinity: Tensor
-    label: Tensor
-    frame: Tensor
-    cell: Tensor
+    affinity: Tensor  # (k, h, w), the elements' weights, descending, summing to 1 over k
+    label: Tensor  # (k, h, w) int64, id of the most probable object at each element, 0 for background
+    frame: Tensor  # (k, h, w) int64, the step (0 after a reset) that each element comes from
+    cell: Tensor  # (k, h, w) int64, its cell in that frame, row * w + column
 
 
 def nearest_elements(affinity: Affinity, elements: Elements, grid: tuple[int, int]) -> Nearest:
