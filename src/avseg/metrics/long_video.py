@@ -22,7 +22,8 @@ from avseg.metrics.long_video_arguments import (
     segment_cuts,
 )
 from avseg.metrics.long_video_regions import Overlap, Regions, merge_flags, merge_regions, overlap_of
-from avseg.metrics.long_video_units import SCORES, Pair, Scores, label_f, pairs_of, segment_counts, unit_scores
+from avseg.metrics.long_video_units import Pair, Scores, label_f, pairs_of, segment_counts, unit_scores
+from avseg.metrics.registry import LONG_VIDEO_SCORES
 from avseg.metrics.span_metric import SpanMetric
 from avseg.metrics.spans import (
     LABEL,
@@ -221,7 +222,7 @@ class LongVideoScore(SpanMetric):
         """Compute the means over the units, float32 scalars in [0, 1]; NaN without a unit."""
         videos = self._videos()
         # (videos, scores): over the units of each video; (units, scores): of all videos
-        video_means = np.array([mean for _, mean in videos.values()]).reshape(-1, len(SCORES))
+        video_means = np.array([mean for _, mean in videos.values()]).reshape(-1, len(LONG_VIDEO_SCORES))
         units = np.concatenate([video_means[:0], *(video_units for video_units, _ in videos.values())])
         result = _mean(video_means if self.unit == "video" else units)
         if self.region == "none":
@@ -257,7 +258,7 @@ class LongVideoScore(SpanMetric):
         return SOUNDING * target.astype(np.int64) + PREDICTED * predicted.astype(np.int64)
 
     def _videos(self) -> dict[str, tuple[Scores, Scores]]:
-        """Compute the scores of each video's units, (units, len(SCORES)), and their mean; skip videos without units."""
+        """Compute the scores of each video's units, (units, scores), and their mean; skip videos without units."""
         videos: dict[str, tuple[Scores, Scores]] = {}
         for video, rows, segments in self._by_video():
             units, mean = self._units(video, rows, segments)
@@ -279,7 +280,7 @@ class LongVideoScore(SpanMetric):
             counts[:, 3:] = ONE * counts[:, 2:3]
         units = unit_scores(counts, self.fp_policy == "ignore")
         if empty and self.empty_video == "one":
-            units = np.ones((1, len(SCORES)))
+            units = np.ones((1, len(LONG_VIDEO_SCORES)))
         if self.region == "box":
             # F is not defined for sets of boxes
             units[:, 2:4] = np.nan
@@ -296,9 +297,9 @@ class LongVideoScore(SpanMetric):
         return segment_counts(pair, segments[segments[:, LABEL] == pair.label, 2:])
 
     def _named(self, scores: Scores) -> dict[str, float]:
-        names = SCORES if self.auxiliary else SCORES[:5]
+        names = LONG_VIDEO_SCORES if self.auxiliary else LONG_VIDEO_SCORES[:5]
         return dict(zip(names, scores.tolist(), strict=False))
 
 
 def _mean(scores: Scores) -> Scores:
-    return scores.mean(0) if len(scores) else np.full(len(SCORES), np.nan)
+    return scores.mean(0) if len(scores) else np.full(len(LONG_VIDEO_SCORES), np.nan)

@@ -24,7 +24,6 @@ from avseg.metrics.spans import (
 )
 
 Scores = NDArray[np.float64]
-SCORES = ("m_tIoU", "m_vIoU", "m_tF", "m_vF", "m_tLoc", "m_tF1", "vIoU@0.3", "vIoU@0.5")
 
 
 class Pair(NamedTuple):
@@ -111,7 +110,7 @@ def segment_counts(pair: Pair, segments: Rows) -> list[list[int]]:
 
 
 def unit_scores(counts: Rows, ignore_false: bool) -> Scores:
-    """Compute the scores of each unit that has frames, (units, len(SCORES)), from its counts (units, 5).
+    """Compute the scores of each unit that has frames, (units, len(LONG_VIDEO_SCORES)), from its counts (units, 5).
 
     The counts are |G|, |P|, |I|, sum of J, sum of F; `ignore_false` leaves out the units that never sound.
     """

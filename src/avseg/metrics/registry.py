@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from torchmetrics import Metric
 
 PERCENT = "percent"
+# LU-AVS: computed together by LongVideoScore
+LONG_VIDEO_SCORES = ("m_tIoU", "m_vIoU", "m_tF", "m_vF", "m_tLoc", "m_tF1", "vIoU@0.3", "vIoU@0.5")
 
 
 @dataclass(frozen=True)
@@ -53,19 +55,15 @@ Factory = Callable[[MetricSettings], "Metric | None"]
 class MetricInfo:
     """Description of one score.
 
-    Attributes:
-        per_clip: the metric also has `per_clip()`, which returns a score by clip index: a column of per_clip.csv.
-        mean_over_clips: the score of the split is the mean over per_clip.csv, so tables can bootstrap over clips.
-        factory: builds the metric; returns None where the score is not defined. A score without a factory is
-            computed from others.
+    `factory` returns None where the score is not defined; a score without a factory is computed from others.
     """
 
     key: str  # its name in result.json, metrics.csv ("val/KEY"), per_clip.csv and sweep.yaml
     title: str  # its name in tables
     unit: str = PERCENT  # "percent" for values in [0, 1] that are shown times 100; any other unit is shown as it is
     higher_is_better: bool = True  # False for errors
-    per_clip: bool = False
-    mean_over_clips: bool = False
+    per_clip: bool = False  # the metric also has `per_clip()`, a column of per_clip.csv
+    mean_over_clips: bool = False  # the score is the mean over per_clip.csv, so tables can bootstrap over clips
     factory: Factory | None = None
 
     @property
@@ -111,15 +109,7 @@ _BUILT_IN = (
     MetricInfo("dataset_fscore", "F-score, whole set", factory=_dataset_fscore),
     MetricInfo("marked", "pixels marked", higher_is_better=False, per_clip=True, factory=_marked),
     MetricInfo("g_miou", "G-mIoU"),
-    # LU-AVS: computed together by LongVideoScore
-    MetricInfo("m_tIoU", "m_tIoU"),
-    MetricInfo("m_vIoU", "m_vIoU"),
-    MetricInfo("m_tF", "m_tF"),
-    MetricInfo("m_vF", "m_vF"),
-    MetricInfo("m_tLoc", "m_tLoc"),
-    MetricInfo("m_tF1", "m_tF1"),
-    MetricInfo("vIoU@0.3", "vIoU@0.3"),
-    MetricInfo("vIoU@0.5", "vIoU@0.5"),
+    *(MetricInfo(key, key) for key in LONG_VIDEO_SCORES),
 )
 METRICS = {info.key: info for info in _BUILT_IN}
 

@@ -16,18 +16,12 @@ _EPOCHS: Mapping[str, int] = {"s4": 15, "ms3": 30, "avss": 60}
 
 @dataclass(frozen=True)
 class AVSLossConfig(Config):
-    """Mask loss plus `mapping_weight` times L_AVM.
+    """Mask loss plus `mapping_weight` times L_AVM."""
 
-    Attributes:
-        mapping_weight: lambda; null takes the paper's: 0 for S4, 0.5 for MS3 and AVSS.
-        mapping_pairing: "own" (each frame's sound) or "closest" (the nearest sound of the batch).
-        mapping_stages: encoder stages that count; null for every stage that carries TPAVI.
-    """
-
-    mapping_weight: Annotated[float, Ge(0)] | None = None
-    mapping_form: Literal["kl", "euclidean"] = "kl"  # "kl" (the published code) or "euclidean" (the paper's text)
-    mapping_pairing: Literal["own", "closest"] = "own"
-    mapping_stages: tuple[Literal[1, 2, 3, 4], ...] | None = None
+    mapping_weight: Annotated[float, Ge(0)] | None = None  # null: the paper's, 0 for S4, 0.5 for MS3 and AVSS
+    mapping_form: Literal["kl", "euclidean"] = "kl"  # the published code, or the paper's text
+    mapping_pairing: Literal["own", "closest"] = "own"  # each frame's sound, or the nearest of the batch
+    mapping_stages: tuple[Literal[1, 2, 3, 4], ...] | None = None  # null: every stage that carries TPAVI
 
 
 @dataclass(frozen=True)

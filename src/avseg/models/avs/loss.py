@@ -68,9 +68,6 @@ class AudioVisualMappingLoss(nn.Module):
 
     Computed in float32 also under autocast.
 
-    Args:
-        stages: the stages that count, 1 (stride 4) to 4; None counts every stage that carries TPAVI.
-
     Raises:
         UserError: an unknown form or pairing, or a stage outside 1 to 4.
 
@@ -83,9 +80,9 @@ class AudioVisualMappingLoss(nn.Module):
 
     def __init__(
         self,
-        stages: Sequence[int] | None = None,
-        form: Form = "kl",  # "kl" or "euclidean"
-        pairing: Pairing = "own",  # "own" or "closest"
+        stages: Sequence[int] | None = None,  # that count, 1 (stride 4) to 4; None for all that carry TPAVI
+        form: Form = "kl",
+        pairing: Pairing = "own",
         background: int = 0,  # the background's class index when K > 1
     ) -> None:
         super().__init__()

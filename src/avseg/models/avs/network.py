@@ -11,7 +11,6 @@ from avseg.models.avs.neck import Neck
 from avseg.models.avs.tpavi import MODES, SCOPES, TPAVI
 from avseg.nn.backbone import Backbone
 from avseg.nn.cpu_kernels import use_fast_products
-from avseg.nn.pretrained import create_encoder
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 
@@ -35,12 +34,6 @@ class AVSModel(nn.Module):
 
     Any number of frames, any size that is a multiple of 32.
 
-    Args:
-        fusion_stages: encoder stages that carry TPAVI, any subset of 1 (stride 4) to 4 (stride 32); empty for none.
-        fusion_scope: "clip" (the paper's) or "frame" (each frame attends only to its own sound); see `TPAVI`.
-        pretrained: weights of the backbone: False, True (timm's hub), "package", or a weights file.
-        num_classes: number of logit maps, 1 for sounding or not, 71 for AVSS (whose sound projection has no bias).
-
     Raises:
         UserError: an unknown backbone, stage, mode or scope, or weights that are not available.
     """
@@ -48,12 +41,12 @@ class AVSModel(nn.Module):
     def __init__(
         self,
         backbone: str = "resnet50",  # a timm model with strides 4 to 32
-        fusion_stages: Sequence[int] = STAGES,
+        fusion_stages: Sequence[int] = STAGES,  # that carry TPAVI, 1 (stride 4) to 4 (stride 32); empty for none
         fusion_mode: str = "audio",  # "audio" (the paper's), "visual" (self-attention), "both" (their mean)
-        fusion_scope: str = "clip",
+        fusion_scope: str = "clip",  # the paper's, or "frame" (each frame attends only to its own sound)
         channels: int = 256,  # channels after the neck
-        pretrained: bool | str = False,
-        num_classes: int = 1,
+        pretrained: bool | str = False,  # weights of the backbone, see `Backbone`
+        num_classes: int = 1,  # sounding or not; 71 for AVSS, whose sound projection has no bias
         audio_channels: int = 128,  # length of a sound embedding, 128 for VGGish
     ) -> None:
         super().__init__()
@@ -151,18 +144,3 @@ def _checked_stages(stages: Sequence[int]) -> tuple[int, ...]:
                 "e.g. [3,4], or [] for no fusion"
             )
     return tuple(sorted(set(stages)))
-
-
-def load_backbone_weights(model: AVSModel, source: bool | str = True) -> None:
-    """Load pretrained weights into the visual encoder.
-
-    Args:
-        model: only its backbone is changed.
-        source: True (timm's hub, or `<backbone>.safetensors`, `.pth` or `.pt` in the cache folder), "package", or the
-            path of a weights file in timm's or the architecture's original names.
-
-    Raises:
-        UserError: the weights are not available, or do not fit.
-    """
-    if source is not False:
-        model.backbone.net.load_state_dict(create_encoder(model.backbone.name, source).state_dict())

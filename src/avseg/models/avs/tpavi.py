@@ -46,15 +46,12 @@ class TPAVI(nn.Module):
     """Let every pixel of a clip attend to its sound, to the clip's pixels, or to both.
 
     Parameter names are the official ones, so that an official block's state dict loads as it is.
-
-    Args:
-        mode: "audio" (the paper's), "visual" (self-attention), or "both" (mean of the two, one shared block).
     """
 
     def __init__(
         self,
         channels: int,  # C of the visual map; the inner width C' is C/2
-        mode: str = "audio",
+        mode: str = "audio",  # the paper's; "visual" (self-attention); or "both" (mean of the two, one shared block)
         scope: str = "clip",  # "clip" (the paper's) or "frame" (each frame attends to its own sound or pixels)
         audio_channels: int = 128,  # length of one second's sound embedding
         *,

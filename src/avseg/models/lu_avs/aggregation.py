@@ -32,14 +32,11 @@ class Aggregation:
     - mode "product": the score is p_i(c) a(c). The sound decides the label, as in the ACM MM 2023 paper.
     - mode "group": the score is p_i(looks like c) a(c), with p_i summed over the classes that look like c.
 
-    In all modes c must sound (the gate of `SoundActivity`) and the score must be above `threshold`.
-
-    Attributes:
-        modality: "A" (intervals without regions), "V" (regions of the most probable class, for any sound: "argmax"
-            without the gate), or "AV" (both).
+    In all modes c must sound (the gate of `SoundActivity`) and the score must be above `threshold`. Modality "A"
+    is intervals without regions, "V" regions of the most probable class, for any sound ("argmax" without the gate).
     """
 
-    mode: Mode = "product"  # "argmax", "product" or "group"
+    mode: Mode = "product"
     modality: Modality = "AV"
     keep: Keep = "best"  # for "product" and "group": the "best" query of each class, or "all"
     threshold: float = 0.0  # tau_s

@@ -22,10 +22,7 @@ class BoxBranch(nn.Module):
 
     The network is `DetrForObjectDetection` of `transformers`; its loss is `avseg.models.lu_avs.box_loss.BoxQueryLoss`.
 
-    Args:
-        config: "resnet101_dc5" (the paper's; 60 M parameters), "resnet50_dc5", "resnet18_dc5", "toy" (for toy videos)
-            or "tiny" (for tests).
-        freeze_stem: True to freeze a ResNet's stem and first stage, as in DETR. Its batch norms are always frozen.
+    The batch norms of a ResNet are always frozen.
 
     Raises:
         UserError: an unknown config, or weights that cannot be loaded.
@@ -38,10 +35,10 @@ class BoxBranch(nn.Module):
 
     def __init__(
         self,
-        num_classes: int,  # K
-        config: str = "resnet101_dc5",
+        num_classes: int,
+        config: str = "resnet101_dc5",  # the paper's, 60 M parameters; others are in presets.yaml
         pretrained: bool | str = False,  # False; True for the COCO weights; or a folder or hub name (see `load_coco`)
-        freeze_stem: bool = True,
+        freeze_stem: bool = True,  # and the first stage of a ResNet, as in DETR
     ) -> None:
         super().__init__()
         from transformers import DetrForObjectDetection
