@@ -16,12 +16,7 @@ LIBRARIES = ("torch.optim", "pytorch_lightning", "timm.optim")
 
 
 def load_component(base: type[C], values: Mapping[str, Plain], group: str) -> C:
-    """Make the dataclass that an option of an open group (`model`, `data`, `audio`) names.
-
-    Args:
-        base: what it must derive from.
-        values: the option: `_target_` and fields.
-        group: the name of the group.
+    """Make the dataclass, derived from `base`, that an option of an open group (`model`, `data`, `audio`) names.
 
     Raises:
         UserError: the dataclass is not one of avseg or an installed plugin, or refuses a value.
@@ -33,7 +28,7 @@ def load_component(base: type[C], values: Mapping[str, Plain], group: str) -> C:
 
 
 def component_class(base: type[C], values: Mapping[str, Plain], group: str) -> type[C]:
-    """The dataclass that an option of an open group names; raises like `load_component`."""
+    """Find the dataclass that an option of an open group names; raises like `load_component`."""
     target = values.get("_target_")
     if not target:
         raise UserError(f"{group}: the option has no _target_; name the dataclass of its options there")
@@ -44,12 +39,12 @@ def component_class(base: type[C], values: Mapping[str, Plain], group: str) -> t
 
 
 def built_class(config: ComponentConfig) -> Any:
-    """The class that reads a component's options."""
+    """Find the class that reads a component's options."""
     return find_class(config.builds.replace(":", "."), f"{type(config).__name__}.builds")
 
 
 def find_class(path: str, key: str, libraries: tuple[str, ...] = ()) -> Any:
-    """A class by its dotted path.
+    """Find a class by its dotted path.
 
     A configuration may come out of a checkpoint of unknown origin: it can only name classes that were written in avseg,
     in an installed plugin, or in one of `libraries`.
@@ -77,13 +72,7 @@ def find_class(path: str, key: str, libraries: tuple[str, ...] = ()) -> Any:
 
 
 def make(target: str, options: Mapping[str, Any], key: str, **arguments: Any) -> Any:
-    """Make an object of a library class, such as an optimizer or a callback.
-
-    Args:
-        target: the dotted path of its class.
-        options: arguments from the configuration.
-        key: the part of the configuration, for messages.
-        arguments: further arguments.
+    """Make an object of a library class, such as an optimizer or a callback; messages name the key.
 
     Raises:
         UserError: the class is not allowed, or refuses an argument.

@@ -19,10 +19,7 @@ from avseg.utils.errors import UserError, nearest
 
 
 def compose_train(overrides: Sequence[str]) -> TrainConfig:
-    """The configuration of `avseg train OVERRIDE...`, before sources are looked up (see `avseg.runs.configure`).
-
-    Args:
-        overrides: Hydra overrides such as "backbone=pvt_v2_b5" or "optimizer.lr=3e-4".
+    """Compose the configuration of `avseg train OVERRIDE...`; `avseg.runs.configure` looks up its sources.
 
     Raises:
         UserError: an override that does not parse; a group, option or key that does not exist, or that the model does
@@ -32,12 +29,12 @@ def compose_train(overrides: Sequence[str]) -> TrainConfig:
 
 
 def compose_evaluate(overrides: Sequence[str]) -> EvaluateConfig:
-    """The configuration of `avseg evaluate OVERRIDE...`; raises like `compose_train`."""
+    """Compose the configuration of `avseg evaluate OVERRIDE...`; raises like `compose_train`."""
     return evaluate_config(compose_plain("evaluate", overrides))
 
 
 def compose_plain(name: str, overrides: Sequence[str]) -> dict[str, Plain]:
-    """The resolved plain values of `conf/<name>.yaml` with overrides; keys below the groups are not checked yet."""
+    """Resolve the plain values of `conf/<name>.yaml` with overrides; keys below the groups are not checked yet."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf_folder()), version_base="1.3", job_name="avseg"):
         try:
@@ -50,7 +47,7 @@ def compose_plain(name: str, overrides: Sequence[str]) -> dict[str, Plain]:
 
 
 def readable(override: str) -> str:
-    """An override as Hydra can read it.
+    """Quote and mark an override as Hydra can read it.
 
     Values that Hydra's grammar cannot read, such as the path of a run (`.../seed=123`), are quoted. A key below a group
     may be one that the option's yaml file does not list: it is added, and the dataclass that reads it decides.
@@ -90,7 +87,7 @@ def _quoted(value: str) -> str:
 
 
 def explain(name: str, overrides: Sequence[str], error: Exception) -> str:
-    """One line for an error of Hydra or OmegaConf, whose own texts take several."""
+    """Write one line for an error of Hydra or OmegaConf, whose own texts take several."""
     chain: list[BaseException] = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
         chain.append(cause)

@@ -1,4 +1,4 @@
-"""Hydra's side of a sweep: its settings, the combinations that its words stand for, and the call of its launcher."""
+"""Use Hydra for a sweep: its settings, the combinations of the overrides, and the call of its launcher."""
 
 import importlib.util
 from collections.abc import Callable, Iterator
@@ -29,17 +29,11 @@ _PLUGINS = {
 
 
 def hydra_settings(overrides: list[str]) -> dict[str, Any]:
-    """What `hydra.launcher`, `hydra.sweeper` and `hydra.sweep` are for a sweep.
-
-    Args:
-        overrides: all words of the sweep.
-
-    Returns:
-        The three as plain values, and `name`, the option of the group `hydra/launcher`.
+    """Compose `hydra.launcher` and `hydra.sweeper` of a sweep as plain values, and `name`, the option of the launcher.
 
     Raises:
         UserError: a launcher that does not exist or is not installed, a setting that it does not have, or any other
-            mistake in the words (see `avseg.config.compose.compose`).
+            mistake in the overrides (see `avseg.config.compose.compose_train`).
     """
     launchers = [word.partition("=")[2] for word in overrides if word.startswith("hydra/launcher=")]
     for name in launchers:
@@ -51,11 +45,7 @@ def hydra_settings(overrides: list[str]) -> dict[str, Any]:
 
 
 def combinations(overrides: list[str], settings: dict[str, Any]) -> list[list[str]]:
-    """The words of each job, `a=1,2 b=3` for two; `hydra.sweeper.params` come before the words.
-
-    Args:
-        overrides: all words of the sweep.
-        settings: from `hydra_settings`.
+    """Return the overrides of each job, `a=1,2 b=3` for two; `hydra.sweeper.params` come before the overrides.
 
     Raises:
         UserError: another sweeper than Hydra's basic one, or values that it cannot count.
@@ -75,14 +65,9 @@ def combinations(overrides: list[str], settings: dict[str, Any]) -> list[list[st
 
 
 def multirun(overrides: list[str], function: Callable[[Any], Any]) -> list[Any]:
-    """Lets Hydra's sweeper and launcher run a function once per combination.
+    """Let Hydra's sweeper and launcher run a function once per combination; returns its return values.
 
-    Args:
-        overrides: all words of the sweep.
-        function: called with a job's configuration, where the launcher calls it at all.
-
-    Returns:
-        The return value of each job.
+    The launcher decides if the function, which takes a job's configuration, is called at all.
     """
     with _hydra_of_ours(overrides) as hydra:
         batches = hydra.multirun("train", function, [readable(word) for word in overrides], False)
@@ -90,7 +75,7 @@ def multirun(overrides: list[str], function: Callable[[Any], Any]) -> list[Any]:
 
 
 def as_written(override: str) -> str:
-    """An override without the mark that `readable` adds, and without the quotes that the user need not write."""
+    """Return an override as the user may write it, without the mark that `readable` adds."""
     return override.removeprefix("++")
 
 
@@ -104,7 +89,7 @@ def _hydra(overrides: list[str]) -> dict[str, Any]:
 
 @contextmanager
 def _hydra_of_ours(overrides: list[str]) -> Iterator[Any]:
-    """Hydra on `conf/`; its errors in one line."""
+    """Start Hydra on `conf/`; its errors become one line."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf_folder()), version_base="1.3", job_name="avseg"):
         try:

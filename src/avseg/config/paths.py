@@ -6,24 +6,24 @@ from avseg.config.plugins import plugins
 
 
 def shipped_folder(name: str) -> Path:
-    """A folder inside the package when installed from a wheel, else at the top of the checkout."""
+    """Return a folder inside the package when installed from a wheel, else at the top of the checkout."""
     package = Path(__file__).resolve().parents[1]
     inside = package / name
     return inside if inside.is_dir() else package.parents[1] / name
 
 
 def conf_folder() -> Path:
-    """The yaml files of avseg."""
+    """Return the folder of avseg's yaml files."""
     return shipped_folder("conf")
 
 
 def conf_folders() -> list[Path]:
-    """The yaml files of avseg and of every plugin."""
+    """Return the folders of the yaml files of avseg and of every plugin."""
     return [conf_folder(), *(plugin.conf for plugin in plugins() if plugin.conf.is_dir())]
 
 
 def groups() -> list[str]:
-    """The configuration groups; `hydra` is Hydra's own."""
+    """List the configuration groups; `hydra` is Hydra's own."""
     names: set[str] = set()
     for folder in conf_folders():
         names.update(path.name for path in folder.iterdir() if path.is_dir() and path.name != "hydra")
@@ -31,7 +31,7 @@ def groups() -> list[str]:
 
 
 def options(group: str) -> list[str]:
-    """The options of a group."""
+    """List the options of a group."""
     names: set[str] = set()
     for folder in conf_folders():
         names.update(path.stem for path in (folder / group).glob("*.yaml"))
@@ -39,5 +39,5 @@ def options(group: str) -> list[str]:
 
 
 def groups_help() -> str:
-    """A line per group with its options."""
+    """List a line per group with its options."""
     return "\n".join(f"  {group:10s} {', '.join(options(group))}" for group in groups())

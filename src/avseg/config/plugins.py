@@ -28,14 +28,7 @@ _ENVIRONMENT = "AVSEG_PLUGINS"
 
 @dataclass(frozen=True)
 class Plugin:
-    """One plugin.
-
-    Attributes:
-        name: the entry point, or the last part of the path given to `--plugin`.
-        package: the package that holds its classes.
-        folder: where the package is.
-        version: of its distribution; empty without one.
-    """
+    """A package whose configurations and classes avseg may use."""
 
     name: str
     package: str
@@ -44,12 +37,12 @@ class Plugin:
 
     @property
     def conf(self) -> Path:
-        """Its configuration files."""
+        """Folder of its configuration files."""
         return self.folder / "conf"
 
     @property
     def record(self) -> dict[str, str]:
-        """What the manifest of a run says about it: package, version and commit."""
+        """Package, version and commit, for the manifest of a run."""
         command = ["git", "rev-parse", "HEAD"]
         try:
             commit = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=10).stdout.strip()
@@ -59,10 +52,7 @@ class Plugin:
 
 
 def load(names: list[str]) -> None:
-    """Make plugins known that are not installed, in this process and its children.
-
-    Args:
-        names: folders that are packages, or modules.
+    """Make plugins known that are not installed, folders or modules, in this process and its children.
 
     Raises:
         UserError: one of them does not exist.
@@ -78,10 +68,10 @@ def load(names: list[str]) -> None:
 
 @cache
 def plugins() -> tuple[Plugin, ...]:
-    """The installed plugins and those given to `--plugin`, without importing them.
+    """Find the installed plugins and those given to `--plugin`, without importing them.
 
     Raises:
-        UserError: a plugin that was asked for does not exist.
+        UserError: a requested plugin does not exist.
     """
     found: dict[str, Plugin] = {}
     for entry in importlib.metadata.entry_points(group=GROUP):
@@ -95,7 +85,7 @@ def plugins() -> tuple[Plugin, ...]:
 
 
 def plugin_packages() -> tuple[str, ...]:
-    """The packages whose classes a configuration may name."""
+    """Return the packages whose classes a configuration may name."""
     return tuple(plugin.package for plugin in plugins())
 
 
@@ -113,7 +103,7 @@ def import_plugins() -> None:
 
 
 def _local_plugin(name: str) -> Plugin:
-    """A plugin from a folder (a package, or one with a package inside `src`) or a module name."""
+    """Find a plugin by a folder (a package, or one with a package inside `src`) or a module name."""
     path = Path(name)
     if path.is_dir():
         folder = _package_folder(path)

@@ -1,4 +1,4 @@
-"""From the plain values of a configuration (composed, in config.yaml or in a checkpoint) to typed ones."""
+"""Type the plain values of a configuration (composed, in config.yaml or in a checkpoint)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -89,7 +89,7 @@ def train_config(values: Mapping[str, Plain], overrides: Sequence[str] | None = 
 
 
 def plain_config(config: TrainConfig) -> dict[str, Plain]:
-    """The plain values of a configuration; `train_config` makes the same configuration of them."""
+    """Return the plain values of a configuration; `train_config` makes the same configuration of them."""
     values = config.plain()
     if config.optimizer is not None:
         values["optimizer"]["_target_"] = values["optimizer"].pop("target")
@@ -113,7 +113,7 @@ def _refuse_unknown(values: Mapping[str, Plain]) -> None:
 
 
 def override_key(override: str) -> str:
-    """The key of an override, without the marks for adding and deleting.
+    """Return the key of an override, without the marks for adding and deleting.
 
     >>> override_key("+trainer.options.fast_dev_run=true")
     'trainer.options.fast_dev_run'
@@ -122,7 +122,7 @@ def override_key(override: str) -> str:
 
 
 def _without_recipe_options(model: Mapping[str, Plain], overrides: Sequence[str]) -> dict[str, Plain]:
-    """The options of a model without those that a recipe sets for another one."""
+    """Drop the options of a model that a recipe sets for another one."""
     allowed = {"_target_", *field_names(component_class(ModelConfig, model, "model"))}
     for override in overrides:
         group, _, key = override_key(override).partition(".")
@@ -184,7 +184,7 @@ def _kind_name(kind: str) -> str:
 
 
 def _check_experiment(name: str) -> None:
-    """An experiment is a folder below the outputs in which every search for runs looks."""
+    """Check that an experiment is a folder below the outputs in which every search for runs looks."""
     for level in name.split("/"):
         if not level or level.startswith((".", "seed=")):
             raise UserError(
@@ -194,7 +194,7 @@ def _check_experiment(name: str) -> None:
 
 
 def _check_init(init: InitConfig) -> None:
-    """Options of one initialization are not options of another."""
+    """Check that options of one initialization are not used with another."""
     read_by = {"checkpoint": "checkpoint", "source": "single_source", "seed": "single_source", "run": "single_source"}
     for key, name in read_by.items():
         if init.name != name and getattr(init, key):

@@ -30,11 +30,11 @@ class Config:
     __pydantic_config__: ClassVar[Mapping[str, bool | str]] = {"extra": "forbid", "coerce_numbers_to_str": True}
 
     def plain(self) -> dict[str, Plain]:
-        """The plain values of this configuration, as config.yaml and checkpoints hold them."""
+        """Return the plain values of this configuration, as config.yaml and checkpoints hold them."""
         return {item.name: _plain_value(getattr(self, item.name)) for item in fields(self)}
 
     def science(self) -> dict[str, Plain]:
-        """The plain values without infrastructure: everything that the result depends on."""
+        """Return the plain values without infrastructure: everything that the result depends on."""
         values: dict[str, Plain] = {}
         for item in fields(self):
             if not item.metadata.get("infrastructure"):
@@ -44,7 +44,7 @@ class Config:
 
     @classmethod
     def infrastructure_keys(cls) -> list[str]:
-        """The keys that do not change a result."""
+        """List the keys that do not change a result."""
         return [item.name for item in fields(cls) if item.metadata.get("infrastructure")]
 
 
@@ -65,7 +65,7 @@ class ComponentConfig(Config):
         """Check what a type cannot express; raises `UserError`."""
 
     def plain(self) -> dict[str, Plain]:
-        """The plain values, with this dataclass as `_target_`, from which `load_component` makes it again."""
+        """Return the plain values, with this dataclass as `_target_`, from which `load_component` makes it again."""
         return {"_target_": f"{type(self).__module__}.{type(self).__qualname__}"} | super().plain()
 
 
@@ -93,7 +93,7 @@ class ModelConfig(ComponentConfig):
     """The options of a model; each model folder derives its own in `config.py`.
 
     Attributes:
-        reads: the groups that this model reads beside `model`, `data` and `trainer`; setting another one is an error.
+        reads: the groups that this model reads besides `model`, `data` and `trainer`; setting another one is an error.
         data_kind: the data sets that it learns from, "clips" or "long_videos".
         reading: how a data module of long videos reads frames and sounds for it.
         trained: False for a composition of finished runs.
@@ -105,15 +105,15 @@ class ModelConfig(ComponentConfig):
     trained: ClassVar[bool] = True
 
     def preset(self, setting: str) -> Preset:
-        """The published recipe for data of a setting such as "ms3"."""
+        """Return the published recipe for data of a setting such as "ms3"."""
         return Preset()
 
     def for_setting(self, setting: str) -> "ModelConfig":
-        """The options with those filled in that depend on the data."""
+        """Fill in the options that depend on the data."""
         return self
 
     def label(self, config: "TrainConfig") -> str:
-        """The part of a run's folder name that tells models apart at a glance."""
+        """Return the part of a run's folder name that distinguishes models at a glance."""
         return f"{self.name}-{config.init.name}"
 
     @classmethod
@@ -127,11 +127,11 @@ class ModelConfig(ComponentConfig):
         """Refuse options that several training processes cannot compute as one does; raises `UserError`."""
 
     def identity(self) -> dict[str, Any]:
-        """The options that the result depends on."""
+        """Return the options that the result depends on."""
         return self.science()
 
     def sources(self) -> Mapping[str, "SourceRun"]:
-        """The finished runs that a composition is built from, by role."""
+        """Return the finished runs that a composition is built from, by role."""
         return {}
 
 

@@ -1,4 +1,4 @@
-"""From plain values to the frozen dataclasses of a configuration; mistakes become one line."""
+"""Make the frozen dataclasses of a configuration from plain values; mistakes become one line."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,7 @@ T = TypeVar("T", bound=Config)
 
 
 def build(cls: type[T], values: Mapping[str, Plain], prefix: str = "") -> T:
-    """Make a configuration of plain values.
-
-    Args:
-        cls: the dataclass.
-        values: its fields.
-        prefix: the key of this part in the whole configuration, such as "model".
+    """Make a configuration of plain values; `prefix` is the key of this part in the whole one, such as "model".
 
     Raises:
         UserError: an unknown key (with the nearest one), or a value of the wrong type or outside what is allowed.
@@ -30,7 +25,7 @@ def build(cls: type[T], values: Mapping[str, Plain], prefix: str = "") -> T:
 
 
 def _explain(cls: type[Config], error: ValidationError, prefix: str) -> str:
-    """One line for the first mistake that pydantic found."""
+    """Write one line for the first mistake that pydantic found."""
     details = error.errors()
     first = details[0]
     path = [part for part in first["loc"] if not _is_union_branch(part)]
@@ -51,7 +46,7 @@ def _explain(cls: type[Config], error: ValidationError, prefix: str) -> str:
 
 
 def unknown_key(key: str, allowed: Sequence[str]) -> str:
-    """The message for a key that nothing reads."""
+    """Write the message for a key that nothing reads."""
     name = key.rpartition(".")[2]
     return f"the key '{key}' does not exist{nearest(name, allowed)}; allowed: {', '.join(allowed)}"
 
@@ -63,7 +58,7 @@ def _is_union_branch(part: int | str) -> bool:
 
 
 def _owner(cls: type[Config], path: Sequence[int | str]) -> type[Config]:
-    """The dataclass that the last key of a path was looked up in."""
+    """Find the dataclass that the last key of a path was looked up in."""
     for part in path[:-1]:
         for item in dataclasses.fields(cls):
             if item.name == part and isinstance(item.type, type) and issubclass(item.type, Config):
@@ -72,5 +67,5 @@ def _owner(cls: type[Config], path: Sequence[int | str]) -> type[Config]:
 
 
 def field_names(cls: type[Config]) -> list[str]:
-    """The keys of a part of the configuration."""
+    """List the keys of a part of the configuration."""
     return [item.name for item in dataclasses.fields(cls)]

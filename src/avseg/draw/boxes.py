@@ -25,18 +25,12 @@ class Rectangle(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Mark:
-    """A class in a frame; without mask and boxes it is audible but not visible.
-
-    Attributes:
-        name: of the class.
-        colour: RGB.
-        mask: (H, W) bool, or None.
-        boxes: (k, 4), left, top, right, bottom in pixels.
-    """
+    """A class in a frame; without mask and boxes it is audible but not visible."""
 
     name: str
     colour: Colour
-    mask: np.ndarray | None = None
+    mask: np.ndarray | None = None  # (H, W) bool
+    # (k, 4), left, top, right, bottom in pixels
     boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
 
     def regions(self) -> np.ndarray:
@@ -48,12 +42,7 @@ class Mark:
 
 
 class MarkedFrame:
-    """Marks prepared for drawing on many frames.
-
-    Args:
-        size: height and width of the frames.
-        marks: the classes; later ones cover earlier ones.
-    """
+    """Marks prepared for drawing on many frames of one size (H, W); later marks cover earlier ones."""
 
     def __init__(self, size: tuple[int, int], marks: Sequence[Mark]) -> None:
         self.size = size
@@ -82,11 +71,8 @@ class MarkedFrame:
 def draw_box(frame: np.ndarray, box: Sequence[float] | np.ndarray, colour: Colour, line: int) -> None:
     """Draw a coloured rectangle between two thin white lines, visible on any background.
 
-    Args:
-        frame: (H, W, 3) uint8, changed in place.
-        box: left, top, right, bottom in pixels; what is outside the frame is cut.
-        colour: RGB.
-        line: width of the coloured line in pixels.
+    The frame (H, W, 3) uint8 is changed in place. The box is left, top, right, bottom in pixels, cut where it exceeds
+    the frame; `line` is the width of the coloured line in pixels.
     """
     thin = max(1, line // 2)  # of the white lines
     # the white rectangle is wider by `thin` on both sides of the coloured one

@@ -15,12 +15,9 @@ _SHADES = ((0.0, 0), (0.55, 255), (0.45, 0))
 
 
 def class_colour(label: int) -> Colour:
-    """Return the colour of a class, the same in every image and video.
+    """Return the colour of a class, numbered from 0, the same in every image and video.
 
     Okabe and Ito's seven hues, then lighter, then darker versions: 21 colours before they repeat.
-
-    Args:
-        label: the class, from 0.
     """
     hues = list(OKABE_ITO.values())
     share, grey = _SHADES[label // len(hues) % len(_SHADES)]
@@ -30,16 +27,7 @@ def class_colour(label: int) -> Colour:
 
 @lru_cache(maxsize=512)
 def name_label(text: str, colour: Colour, height: int) -> np.ndarray:
-    """Draw a name on a background of its colour.
-
-    Args:
-        text: the name.
-        colour: RGB of the background; the text is black or white, whichever has more contrast.
-        height: rows.
-
-    Returns:
-        (height, W, 3) uint8 with W as the text requires.
-    """
+    """Draw a name in black or white on a background of its colour as (height, W, 3) uint8, W as the text requires."""
     font = _font(max(round(height * 0.72), 6))  # smaller text is illegible
     margin = max(round(height * 0.22), 1)
     width = round(font.getlength(text)) + 2 * margin

@@ -12,23 +12,14 @@ from avseg.draw.strips import Row, draw_rows, new_figure, save_figure, tint_fram
 
 @dataclass(eq=False)
 class PanelClip:
-    """A clip of T seconds.
-
-    Attributes:
-        video_id: its name.
-        frames: (T, H, W, 3) uint8.
-        truth: (T, H, W) integers, 1 = sounding (AVSS: class indices).
-        prediction: (T, H, W) probabilities (floats; above 0.5 counts), or integers like `truth`.
-        mel: (T, 96, 64) log-mel patches.
-        score: its J between 0 and 1, shown in per cent; None if it has no score.
-    """
+    """A clip of T seconds."""
 
     video_id: str
-    frames: np.ndarray
-    truth: np.ndarray
-    prediction: np.ndarray
-    mel: np.ndarray
-    score: float | None = None
+    frames: np.ndarray  # (T, H, W, 3) uint8
+    truth: np.ndarray  # (T, H, W) integers, 1 = sounding (AVSS: class indices)
+    prediction: np.ndarray  # (T, H, W) probabilities (floats; above 0.5 counts), or integers like `truth`
+    mel: np.ndarray  # (T, 96, 64) log-mel patches
+    score: float | None = None  # its J between 0 and 1, shown in per cent
 
     def rows(self) -> list[Row]:
         """Return the rows frame, truth, prediction, sound."""
@@ -41,11 +32,7 @@ class PanelClip:
 
 
 def save_panel(path: Path, clips: Sequence[PanelClip]) -> None:
-    """Write clips as a PNG, two in a line: rows frame, truth, prediction, sound.
-
-    Args:
-        path: the PNG; a missing folder is created.
-        clips: at least one; their lengths may differ.
+    """Write clips of any lengths as a PNG, two in a line: rows frame, truth, prediction, sound.
 
     Raises:
         ValueError: `clips` is empty.

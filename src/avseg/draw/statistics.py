@@ -21,13 +21,7 @@ _MAX_CATEGORIES = 30
 
 
 def save_statistics(path: Path, statistics: Statistics, *, title: str = "") -> None:
-    """Write the statistics of a data set as a PNG.
-
-    Args:
-        path: the PNG; a missing folder is created.
-        statistics: from `avseg.data.check.statistics`.
-        title: of the figure.
-    """
+    """Write the statistics of a data set as a PNG; a missing folder is created."""
     save_figure(draw_statistics(statistics, title), path, dpi=110)
 
 

@@ -22,31 +22,19 @@ _LABEL, _TITLE = 1.1, 0.45  # inches
 
 @dataclass(eq=False)
 class Row:
-    """A row of T images.
+    """A row of T images, or T patches of sound."""
 
-    Attributes:
-        label: its caption, on the left.
-        images: (T, H, W, 3) uint8; None for sound.
-        mel: (T, 96, 64) log-mel patches; None for images.
-        notes: T short texts written on the images, or none.
-    """
-
-    label: str
-    images: np.ndarray | None = None
-    mel: np.ndarray | None = None
-    notes: Sequence[str] = ()
+    label: str  # its caption, on the left
+    images: np.ndarray | None = None  # (T, H, W, 3) uint8
+    mel: np.ndarray | None = None  # (T, 96, 64) log-mel patches
+    notes: Sequence[str] = ()  # T short texts written on the images, or none
 
 
 def tint_frames(frames: np.ndarray, masks: np.ndarray, colour: Colour) -> np.ndarray:
-    """Draw masks in colour over faint frames.
+    """Draw masks in colour over faint frames (T, H, W, 3) uint8; returns new frames.
 
-    Args:
-        frames: (T, H, W, 3) uint8.
-        masks: (T, h, w); probabilities (floats; above 0.5 counts), or integers: 1 = sounding, or class indices.
-        colour: RGB; masks with classes above 1 take the palette's colours.
-
-    Returns:
-        (T, H, W, 3) uint8.
+    Masks (T, h, w) are probabilities (floats; above 0.5 counts), or integers: 1 = sounding, or class indices. Classes
+    above 1 take the palette's colours instead of `colour`.
     """
     height, width = frames.shape[1:3]
     tint = None if masks.max(initial=0) > 1 else colour  # probabilities never exceed 1
@@ -78,19 +66,15 @@ def draw_rows(axes: Sequence["Axes"], rows: Sequence[Row], title: str = "") -> N
 def new_figure(
     columns: int, blocks: Sequence[Sequence[Row]], size: float = 1.25
 ) -> tuple["Figure", list[list["Axes"]]]:
-    """Create a figure of several clips, each a block of rows.
+    """Create a figure of several clips, each a block of rows, `columns` blocks in a line, images `size` inches wide.
 
-    Args:
-        columns: blocks in a line.
-        blocks: the rows of each clip.
-        size: width of an image in inches.
-
-    Returns:
-        The figure, and the axes of each block's rows.
+    Returns the figure, and the axes of each block's rows.
     """
     from matplotlib.figure import Figure
 
-    seconds, aspect = _layout(blocks)
+    stacks = [row.images for row in chain.from_iterable(blocks) if row.images is not None]
+    seconds = max(map(len, stacks))  # of the longest clip
+    aspect = stacks[0].shape[1] / stacks[0].shape[2]  # height over width
     heights = [size * (aspect if row.images is not None else 0.5) for row in blocks[0]]
     lines = -(-len(blocks) // columns)  # rounded up
     # everything in inches; the grid below takes shares of the figure
@@ -119,12 +103,6 @@ def save_figure(figure: "Figure", path: Path, dpi: int = 100) -> None:
     """Write a figure as PNG, atomically."""
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=dpi, facecolor="white", format="png")
-
-
-def _layout(blocks: Sequence[Sequence[Row]]) -> tuple[int, float]:
-    """Return the number of seconds of the longest clip, and height over width of the first image."""
-    stacks = [row.images for row in chain.from_iterable(blocks) if row.images is not None]
-    return max(map(len, stacks)), stacks[0].shape[1] / stacks[0].shape[2]
 
 
 def _draw_images(axis: "Axes", images: np.ndarray, notes: Sequence[str]) -> None:

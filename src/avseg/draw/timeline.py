@@ -23,30 +23,19 @@ _EDGE = "#444444"
 
 @dataclass(frozen=True)
 class Lane:
-    """A class.
-
-    Attributes:
-        name: on the left.
-        colour: RGB.
-        segments: (start, end) in seconds, where the class is predicted.
-        audible: (start, end) in seconds, where the audio branch detects it; drawn faint and wide behind the segments.
-    """
+    """A class with its spans (start, end) in seconds."""
 
     name: str
     colour: Colour
-    segments: Sequence[Span]
-    audible: Sequence[Span] = ()
+    segments: Sequence[Span]  # where the class is predicted
+    audible: Sequence[Span] = ()  # where the audio branch detects it; drawn faint and wide behind the segments
 
 
 def save_timeline(path: Path, lanes: Sequence[Lane], wave: np.ndarray, duration: float, *, title: str = "") -> None:
-    """Write a timeline as a PNG.
+    """Write a timeline as a PNG; a missing folder is created.
 
-    Args:
-        path: the PNG; a missing folder is created.
-        lanes: from top to bottom; without any, a text says that nothing is predicted.
-        wave: (n, 2) lowest and highest sample of equal parts of the duration.
-        duration: seconds.
-        title: of the figure.
+    Lanes are from top to bottom; without any, a text says that nothing is predicted. The waveform (n, 2) holds the
+    lowest and highest sample of equal parts of the duration, which is in seconds.
     """
     save_figure(timeline_figure(lanes, wave, duration, title), path)
 

@@ -78,6 +78,14 @@ def packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator["P
         yield flush
 
 
+def images(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Decode the frames of a video track; damaged packets are skipped."""
+    for packet in packets(container, [stream]):
+        for image in decode(packet):
+            if isinstance(image, VideoFrame):
+                yield image
+
+
 def decode(packet: "Packet[Stream]") -> list[AudioFrame | VideoFrame]:
     """Decode a packet into frames; a damaged packet yields none."""
     try:

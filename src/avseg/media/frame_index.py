@@ -17,7 +17,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from avseg.media.container import decode, open_video, packets, video_stream
+from avseg.media.container import images, open_video, packets, video_stream
 from avseg.media.timestamps import Scan
 from avseg.media.video import CLOCK_ERROR, Frame, Video, frames, probe
 from avseg.utils.errors import UserError
@@ -30,29 +30,22 @@ _MAX_INDICES = 64  # videos whose indices are cached: 16 bytes per frame
 class FrameIndex:
     """The frames of a video in display order.
 
-    Attributes:
-        video: the video; `video.times` (N,) holds the display times in seconds from the first frame.
-        stamps: (N,) int64, time stamps in the container's units, ascending. Empty where frames carry no time stamps
-            (raw streams, AVI): then frames are identified by counting, and a step backwards restarts at the beginning.
-        keyframes: (M,) int64, numbers of the frames at which decoding can start.
+    Where frames carry no time stamps (raw streams, AVI) `stamps` is empty: frames are identified by counting, and a
+    step backwards restarts at the beginning.
     """
 
-    video: Video
-    stamps: np.ndarray
-    keyframes: np.ndarray
+    video: Video  # `video.times` (N,) holds the display times
+    stamps: np.ndarray  # (N,) int64, time stamps in the container's units, ascending
+    keyframes: np.ndarray  # (M,) int64, numbers of the frames at which decoding can start
 
     def __len__(self) -> int:
         """Return N, the number of frames."""
         return len(self.video.times)
 
     def at_rate(self, rate: float) -> np.ndarray:
-        """Select the frames displayed at the times 0, 1/rate, 2/rate, ...
+        """Select the frames displayed at the times 0, 1/rate, 2/rate, ... (rate in Hz).
 
-        Args:
-            rate: in Hz.
-
-        Returns:
-            (n,) int64, strictly ascending; shorter than the time grid if the video's own rate is lower.
+        Returns (n,) int64, strictly ascending; shorter than the time grid if the video's own rate is lower.
 
         Raises:
             UserError: the rate is not positive.
@@ -130,15 +123,11 @@ class FrameReader:
 
     A frame that the decoder drops because of damage is replaced by the frame displayed before it, as players do, with
     a warning.
-
-    Args:
-        index: of the video.
-        cache: number of decoded frames kept for repeated requests, at least 2.
     """
 
     def __init__(self, index: FrameIndex, cache: int = 8) -> None:
         self.index = index
-        self.cache = max(cache, 2)
+        self.cache = max(cache, 2)  # decoded frames kept for repeated requests
         self.kept: OrderedDict[int, VideoFrame] = OrderedDict()
         self.at = -1  # number of the last decoded frame
         self.file = ExitStack()
@@ -148,7 +137,7 @@ class FrameReader:
 
     def __enter__(self) -> "FrameReader":
         """Open the file."""
-        self._open()
+        self._jump(None)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -192,23 +181,12 @@ class FrameReader:
         """Seek to a keyframe; None reopens the file, since not every format can seek to its beginning."""
         if keyframe is None:
             self.file.close()
-            self._open()
-            return
-        self.container.seek(int(self.index.stamps[keyframe]), stream=self.stream, backward=True)
+            self.container = self.file.enter_context(open_video(self.index.video.path))
+            self.stream = video_stream(self.container, self.index.video.path)
+        else:
+            self.container.seek(int(self.index.stamps[keyframe]), stream=self.stream, backward=True)
         self.at = -1
-        self.decoded = self._decoded_frames()
-
-    def _open(self) -> None:
-        self.container = self.file.enter_context(open_video(self.index.video.path))
-        self.stream = video_stream(self.container, self.index.video.path)
-        self.at = -1
-        self.decoded = self._decoded_frames()
-
-    def _decoded_frames(self) -> Iterator[VideoFrame]:
-        for packet in packets(self.container, [self.stream]):
-            for image in decode(packet):
-                if isinstance(image, VideoFrame):
-                    yield image
+        self.decoded = images(self.container, self.stream)
 
     def _advance(self, number: int) -> bool:
         """Decode until a frame is reached; False if the seek overshot it, or the file ends before it."""

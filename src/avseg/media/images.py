@@ -34,11 +34,7 @@ class ImageRule(Protocol):
 
 
 def open_image(path: Path, role: str = "frame") -> Image.Image:
-    """Decode an image in the mode of its file.
-
-    Args:
-        path: any format that PIL reads.
-        role: the noun for it in messages ("frame", "mask").
+    """Decode an image in the mode of its file; `role` is the noun for it in messages.
 
     Raises:
         UserError: the file is missing, empty, truncated or not an image.
@@ -60,14 +56,7 @@ def squash(image: Image.Image, size: int, resample: Image.Resampling) -> Image.I
 
 
 def read_frames(paths: Sequence[Path], rule: ImageRule) -> tuple[Tensor, list[tuple[int, int]]]:
-    """Read T frames.
-
-    Returns:
-        frames (T, 3, S, S) uint8 RGB; their sizes on disk (width, height).
-
-    Raises:
-        UserError: see `open_image`.
-    """
+    """Read T frames (T, 3, S, S) uint8 RGB and their sizes on disk (width, height); raises like `open_image`."""
     frames = torch.empty(len(paths), 3, rule.image_size, rule.image_size, dtype=torch.uint8)
     sizes = []
     for frame, path in zip(frames, paths, strict=True):
@@ -79,18 +68,10 @@ def read_frames(paths: Sequence[Path], rule: ImageRule) -> tuple[Tensor, list[tu
 
 
 def read_masks(paths: Sequence[Path], rule: ImageRule, sizes: Sequence[tuple[int, int]]) -> Tensor:
-    """Read the masks of a clip's first frames.
-
-    Args:
-        paths: the mask files.
-        rule: of the data set.
-        sizes: (width, height) of the frames on disk.
-
-    Returns:
-        (len(paths), S, S) uint8 class indices.
+    """Read the masks of a clip's first frames as class indices (len(paths), S, S) uint8.
 
     Raises:
-        UserError: see `open_image`; a mask's size differs from that of its frame.
+        UserError: see `open_image`; a mask's size differs from that of its frame, (width, height) in `sizes`.
     """
     masks = torch.empty(len(paths), rule.image_size, rule.image_size, dtype=torch.uint8)
     for mask, path, (width, height) in zip(masks, paths, sizes, strict=False):

@@ -1,7 +1,6 @@
 """Carry the sound of one video over into another: copied packet by packet, or re-encoded as AAC."""
 
 from fractions import Fraction
-from typing import Protocol
 
 import av.error
 from av.audio.frame import AudioFrame
@@ -17,23 +16,10 @@ AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 1200
 AAC_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 
 
-class SoundTrack(Protocol):
-    """A sound track that is being written."""
-
-    def take(self, packet: "Packet[Stream]") -> None:
-        """Pass on a packet of the source."""
-
-    def close(self) -> None:
-        """Write what is buffered."""
-
-
-def sound_track(target: OutputContainer, source: AudioStream, start: float) -> SoundTrack:
+def sound_track(target: OutputContainer, source: AudioStream, start: float) -> "_CopiedTrack | _EncodedTrack":
     """Create the sound track of `target`: a copy of `source` where MP4 can hold it, else re-encoded.
 
-    Args:
-        target: the file being written.
-        source: the sound track being read.
-        start: the source's time that becomes 0, in seconds.
+    The source's time `start`, in seconds, becomes 0.
     """
     codec = source.codec_context
     # AAC in MPEG-TS describes itself in each packet; MP4 needs that description once, in its header

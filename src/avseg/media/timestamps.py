@@ -15,26 +15,17 @@ _DEFAULT_RATE = 25.0  # frames per second where neither packets nor header give 
 
 
 class Scan:
-    """Frame count and timing collected from the packets of a file.
-
-    Attributes:
-        frames: number of displayed frames.
-        sound_packets: number of sound packets.
-        timed: True if every frame carries its own time stamp.
-        last_duration: display time of the last frame in seconds, 0 if unknown.
-        video_end: container time at which the last frame ends, in seconds.
-        sound_end: container time at which the sound ends, in seconds.
-    """
+    """Frame count and timing collected from the packets of a file."""
 
     def __init__(self, stream: VideoStream, sound: AudioStream | None) -> None:
         self.stream = stream
         self.sound = sound
-        self.frames = 0
+        self.frames = 0  # displayed ones
         self.sound_packets = 0
-        self.timed = True
+        self.timed = True  # every frame carries its own time stamp
         self.stamps = array("d")
-        self.last_duration = 0.0
-        self.video_end = self.sound_end = -math.inf
+        self.last_duration = 0.0  # display time of the last frame in seconds, 0 if unknown
+        self.video_end = self.sound_end = -math.inf  # container times in seconds
 
     def read(self, source: Iterable["Packet[Stream]"]) -> None:
         """Consume packets to the end."""
@@ -65,13 +56,9 @@ class Scan:
         self.stamps.append(stamp)
 
     def timeline(self, rate: float) -> tuple[np.ndarray, float, float]:
-        """Compute the display times of the frames.
+        """Compute the display times of the frames; `rate` is that of the header, 0 if missing.
 
-        Args:
-            rate: frames per second from the header, 0 if missing.
-
-        Returns:
-            (N,) seconds from the first frame, the first frame's container time, and frames per second.
+        Returns (N,) seconds from the first frame, the first frame's container time, and frames per second.
         """
         times = np.sort(np.asarray(self.stamps, dtype=np.float64))
         if not self.timed or len(np.unique(times)) < len(times):

@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from avseg.media.container import decode, open_video, packets, sound_stream, video_stream
+from avseg.media.container import images, open_video, packets, sound_stream, video_stream
 from avseg.media.timestamps import Scan
 from avseg.utils.errors import UserError
 
@@ -30,50 +30,32 @@ CLOCK_ERROR = 1e-3  # seconds; Matroska and WebM store whole milliseconds
 
 @dataclass(frozen=True)
 class Sound:
-    """The main sound track: codec name, samples per second, channel layout ("mono", "stereo", "5.1", ...)."""
+    """The main sound track of a video."""
 
     codec: str
-    rate: int
-    layout: str
+    rate: int  # Hz
+    layout: str  # "mono", "stereo", "5.1", ...
 
 
 @dataclass(frozen=True, eq=False)
 class Video:
-    """Properties of a video file, as returned by `probe`.
-
-    Attributes:
-        path: the file.
-        container: name of the format, such as "matroska,webm".
-        codec: name of the video codec.
-        height: rows as displayed, that is after the rotation.
-        width: columns as displayed.
-        rotation: counter-clockwise rotation in degrees that the container requests: 0, 90, 180 or 270.
-        frame_rate: frames per second (the mean if the rate varies).
-        constant_rate: True if every frame is within half a frame of its time at `frame_rate`.
-        times: (N,) float64, display time of each frame in seconds from the first.
-        duration: seconds, including the display time of the last frame.
-        start: container time of the first frame in seconds.
-        lead: seconds of sound before the first frame.
-        timed: True if decoded frames carry their times; otherwise (raw streams, AVI) frames are identified by counting.
-        missing: seconds at the end that the header promises and the file lacks (a truncated file); otherwise 0.
-        sound: None without a sound track.
-    """
+    """Properties of a video file, as returned by `probe`."""
 
     path: Path
-    container: str
+    container: str  # name of the format, such as "matroska,webm"
     codec: str
-    height: int
+    height: int  # as displayed, that is after the rotation
     width: int
-    rotation: int
-    frame_rate: float
-    constant_rate: bool
-    times: np.ndarray
-    duration: float
-    start: float
-    lead: float
-    timed: bool
-    missing: float
-    sound: Sound | None
+    rotation: int  # counter-clockwise, in degrees, that the container requests: 0, 90, 180 or 270
+    frame_rate: float  # frames per second (the mean if the rate varies)
+    constant_rate: bool  # every frame is within half a frame of its time at `frame_rate`
+    times: np.ndarray  # (N,) float64, display time of each frame in seconds from the first
+    duration: float  # seconds, including the display time of the last frame
+    start: float  # container time of the first frame in seconds
+    lead: float  # seconds of sound before the first frame
+    timed: bool  # decoded frames carry their times; otherwise (raw streams, AVI) they are identified by counting
+    missing: float  # seconds at the end that the header promises and the file lacks (a truncated file)
+    sound: Sound | None  # the main sound track
 
     @property
     def seconds(self) -> int:
@@ -145,10 +127,8 @@ def frames(video: Video) -> Iterator[Frame]:
     with open_video(video.path) as container:
         stream = video_stream(container, video.path)
         clock = FrameClock(video)
-        for packet in packets(container, [stream]):
-            for image in decode(packet):
-                if isinstance(image, VideoFrame):
-                    yield clock.frame(image)
+        for image in images(container, stream):
+            yield clock.frame(image)
     if clock.count == 0:
         raise UserError(f"{video.path}: none of its frames can be decoded; the file is damaged")
 
@@ -190,13 +170,7 @@ class FrameClock:
 
 
 class UprightRGB:
-    """Convert decoded frames to upright RGB arrays of one size.
-
-    Args:
-        rotation: counter-clockwise, a multiple of 90 degrees.
-        height: rows of the result.
-        width: columns of the result.
-    """
+    """Convert decoded frames to upright RGB arrays of one size; `rotation` is counter-clockwise in degrees."""
 
     def __init__(self, rotation: int, height: int, width: int) -> None:
         self.quarters = rotation // 90 % 4
@@ -264,13 +238,11 @@ def _last_duration(duration: float, left: float) -> float:
 def _first_image(path: Path) -> tuple[int, int, int]:
     """Decode one frame for the displayed height and width, and the rotation."""
     with open_video(path) as container:
-        for packet in packets(container, [video_stream(container, path)]):
-            for image in decode(packet):
-                if isinstance(image, VideoFrame):
-                    rotation = round(image.rotation / 90) * 90 % 360
-                    # stored size; a quarter turn swaps its sides
-                    size = (image.height, image.width)
-                    return (*(size[::-1] if rotation % 180 else size), rotation)
+        for image in images(container, video_stream(container, path)):
+            rotation = round(image.rotation / 90) * 90 % 360
+            # stored size; a quarter turn swaps its sides
+            size = (image.height, image.width)
+            return (*(size[::-1] if rotation % 180 else size), rotation)
     raise UserError(f"{path}: none of its frames can be decoded; the file is damaged or its codec unknown")
 
 

@@ -20,7 +20,7 @@ from avseg.media.sound_copy import sound_track
 from avseg.media.video import Frame, FrameClock, UprightRGB, Video
 from avseg.utils.files import atomic_file
 
-Paint = Callable[[np.ndarray, Frame], np.ndarray]
+Paint = Callable[[np.ndarray, Frame], np.ndarray]  # (H, W, 3) uint8 -> the painted frame of the same size
 # few threads, a short look-ahead and no B-frames limit the memory: each of them holds whole frames
 X264 = {"preset": "veryfast", "crf": "20", "rc-lookahead": "4", "bframes": "0", "threads": "2"}
 BT709 = (1, 9, 10)  # AVColorSpace values: BT.709, and BT.2020, which is converted to it
@@ -31,11 +31,6 @@ def repaint(video: Video, path: Path, paint: Paint) -> None:
 
     An odd size, which H.264 does not allow, grows by one row or column, a copy of the last. The sound is copied
     unchanged where MP4 can hold it, otherwise re-encoded as AAC.
-
-    Args:
-        video: the source.
-        path: the MP4 to write.
-        paint: maps a frame (H, W, 3) uint8, with its number and time, to the painted frame of the same size.
     """
     with open_video(video.path) as source, _create(path) as target:
         stream = video_stream(source, video.path)
@@ -100,28 +95,18 @@ def make_clip_video(
 
 
 class ImageTrack:
-    """An H.264 track that accepts RGB frames of any size.
-
-    Args:
-        target: the file being written.
-        height: rows of the frames.
-        width: columns of the frames.
-        frame_rate: nominal frames per second; the times passed with the frames decide.
-        time_base: unit of the stored times, in seconds.
-        aspect: width over height of a pixel; None = square.
-        bt709: colours of high definition, otherwise of standard definition.
-    """
+    """An H.264 track that accepts RGB frames of any size."""
 
     def __init__(
         self,
         target: OutputContainer,
         height: int,
         width: int,
-        frame_rate: float,
-        time_base: Fraction,
+        frame_rate: float,  # nominal: the times passed with the frames decide
+        time_base: Fraction,  # unit of the stored times, in seconds
         *,
-        aspect: Fraction | None = None,
-        bt709: bool = False,
+        aspect: Fraction | None = None,  # width over height of a pixel; None = square
+        bt709: bool = False,  # colours of high definition, otherwise of standard definition
     ) -> None:
         self.target = target
         self.time_base = time_base

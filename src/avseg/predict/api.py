@@ -27,15 +27,7 @@ def make_predictor(
     rate: float | None = None,
     device: torch.device | str = "cpu",
 ) -> ClipPredictor | LongPredictor:
-    """Create the predictor of a model of short clips or of long videos.
-
-    Args:
-        model: on `device`, in evaluation mode.
-        every_frame: see `predict`.
-        threshold: see `predict`.
-        batch: see `predict`.
-        rate: see `predict`.
-        device: of the model.
+    """Create the predictor of a model in evaluation mode on `device`; the options are those of `predict`.
 
     Raises:
         UserError: an option that the model does not have.
@@ -62,10 +54,6 @@ class Result:
     Example:
         for time, probability in avseg.predict(model, "video.mp4"):
             ...  # seconds, (H, W) float32
-
-    Args:
-        predictor: of the model.
-        video: the video.
     """
 
     def __init__(self, predictor: ClipPredictor | LongPredictor, video: Video) -> None:
@@ -95,13 +83,8 @@ class Result:
     def save(self, directory: Path | str, *, lu_avs: bool = False, save_masks: bool = False) -> dict[str, float]:
         """Write overlay video, masks or boxes, and scores into a folder, all or nothing; existing results are replaced.
 
-        Args:
-            directory: the folder.
-            lu_avs: also write a folder in the layout of LU-AVS (models of long videos).
-            save_masks: with the masks of every frame in it.
-
-        Returns:
-            Counts: seconds, sounding seconds, ...
+        `lu_avs` also writes a folder in the layout of LU-AVS (models of long videos), `save_masks` the masks of every
+        frame in it. Returns counts: seconds, sounding seconds, ...
         """
         return write_prediction(self.predictor, self.video, Path(directory), lu_avs=lu_avs, save_masks=save_masks)
 

@@ -27,34 +27,21 @@ from avseg.utils.iteration import batched
 
 
 class ClipModel(Protocol):
-    """A model of short clips, such as `avseg.models.base.AVSegModule`.
+    """A model of short clips, such as `avseg.models.base.AVSegModule`."""
 
-    Attributes:
-        frontend: converts its sound; None for a model without sound.
-        clip_length: T.
-        image_size: h = w of the frames that it takes.
-    """
-
-    frontend: FrontEnd | None
-    clip_length: int
-    image_size: int
+    frontend: FrontEnd | None  # converts its sound; None for a model without sound
+    clip_length: int  # T
+    image_size: int  # h = w of the frames that it takes
 
     def predict_batch(self, frames: Tensor, sound: Tensor) -> Tensor:
         """Map frames (B, T, 3, h, w) uint8 and items (B, T, *shape) to probabilities (B, T, h, w)."""
 
 
 class ClipPredictor:
-    """Predicts videos with a model of short clips.
+    """Predicts videos with a model of short clips, `batch` clips per forward pass.
 
     With `every_frame` a clip still is T frames one second apart: the k-th clip of a window takes the k-th frame of each
     of its seconds, so that a window at 30 frames per second is 30 clips.
-
-    Args:
-        model: the model.
-        batch: clips per forward pass.
-        device: of the model.
-        every_frame: score every frame instead of one for each second.
-        threshold: above this probability a pixel counts as sounding.
     """
 
     def __init__(
@@ -64,7 +51,7 @@ class ClipPredictor:
         batch: int = 1,
         device: torch.device | str = "cpu",
         every_frame: bool = False,
-        threshold: float = 0.5,
+        threshold: float = 0.5,  # above this probability a pixel counts as sounding
     ) -> None:
         self.model = model
         self.batch = batch
@@ -83,11 +70,7 @@ class ClipPredictor:
         }
 
     def predict(self, video: Video) -> VideoPrediction:
-        """Predict a video, decoding it once.
-
-        Consuming the prediction raises `UserError` if frames or sound cannot be decoded, or the device has too little
-        memory.
-        """
+        """Predict a video, decoding it once; raises `UserError` while it is consumed, like `LongPredictor.predict`."""
         index = frame_index(video.path)
         sound = Sound()
         return VideoPrediction(index.video, self._predict_frames(index, sound.levels), sound)
@@ -149,34 +132,21 @@ class ClipPredictor:
 
 @dataclass(frozen=True, eq=False)
 class Second:
-    """A second of a video.
+    """A second of a video; n = 0 if no frame to score starts in it (with `every_frame`)."""
 
-    Attributes:
-        number: from 0.
-        numbers: (n,) of the frames to score; n = 0 if no frame starts in the second (with `every_frame`).
-        images: (n, 3, h, w) uint8, these frames; the one that is still shown if n = 0.
-        samples: (16000,) its sound.
-    """
-
-    number: int
-    numbers: np.ndarray
-    images: Tensor
-    samples: np.ndarray
+    number: int  # from 0
+    numbers: np.ndarray  # (n,) of the frames to score
+    images: Tensor  # (n, 3, h, w) uint8, these frames; the one that is still shown if n = 0
+    samples: np.ndarray  # (16000,) its sound
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """T consecutive seconds.
-
-    Attributes:
-        seconds: at most T; fewer if the video is shorter.
-        new: those to be scored.
-        length: T.
-    """
+    """T consecutive seconds, fewer if the video is shorter."""
 
     seconds: list[Second]
-    new: slice
-    length: int
+    new: slice  # those to be scored
+    length: int  # T
 
     @property
     def clips(self) -> int:

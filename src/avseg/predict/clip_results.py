@@ -19,15 +19,7 @@ class _FrameRow(TypedDict):
 
 
 class ClipResults:
-    """Writes `masks/NUMBER.png` and the rows of `scores.json`.
-
-    Args:
-        folder: of the results.
-        prediction: of the video.
-        scores: takes a row per second.
-        threshold: above this probability a pixel counts as sounding.
-        every_frame: masks are named by frame instead of by second.
-    """
+    """Writes `masks/NUMBER.png` (of seconds, or of frames with `every_frame`) and the rows of `scores.json`."""
 
     def __init__(
         self, folder: Path, prediction: VideoPrediction, scores: RowsFile, *, threshold: float, every_frame: bool
@@ -49,14 +41,10 @@ class ClipResults:
         assert frame.probability is not None
         mask = upsample(frame.probability, *self.size) > self.threshold
         save_mask(mask, self.folder, frame.number if self.every_frame else frame.second)
-        self.rows.append(
-            {
-                "frame": frame.number,
-                "time": round(frame.time, 6),
-                "mean_probability": float(frame.probability.mean()),
-                "mask_share": float(mask.mean()),
-            }
-        )
+        probability = float(frame.probability.mean())
+        share = float(mask.mean())
+        time = round(frame.time, 6)
+        self.rows.append({"frame": frame.number, "time": time, "mean_probability": probability, "mask_share": share})
         return Overlay(mask)
 
     def end_second(self, second: int) -> None:

@@ -39,12 +39,6 @@ class LongPredictor:
         batch: frames scored at once; None = as in the evaluation.
         device: of the model.
 
-    Attributes:
-        names: of the classes.
-        region: "mask", "box" or "none".
-        audio: True if the model classifies sound.
-        settings: the settings that the prediction depends on, for the record.
-
     Raises:
         UserError: a rate for a model whose frames are fixed.
     """
@@ -63,7 +57,7 @@ class LongPredictor:
             raise UserError(f"{option}: this run ({model.config.name}) {model.fixed_frames}; leave it out")
         self.model = model if threshold is None else model.with_threshold(threshold)
         self.device = torch.device(device)
-        self.region = model.region
+        self.region = model.region  # "mask", "box" or "none"
         self.audio = model.classifies_sound
         self.names = model.class_names
         self.model_name = model.config.name
@@ -91,11 +85,7 @@ class LongPredictor:
         return VideoPrediction(video, self._predict_frames(video, sound), sound)
 
     def listen(self, video: Video) -> Sound:
-        """Read the sound of a video and classify it.
-
-        Raises:
-            UserError: the sound cannot be decoded, or the device has too little memory.
-        """
+        """Read the sound of a video and classify it; raises like `predict`."""
         levels: list[float] = []
         extrema: list[np.ndarray] = []
         waveforms = measure_seconds(sound_seconds(video), levels, extrema)
@@ -106,11 +96,7 @@ class LongPredictor:
         return Sound(levels, np.concatenate(extrema), activity)
 
     def watch(self, video: Video, sound: Sound) -> Iterator[tuple[Chunk, RegionPrediction]]:
-        """Yield a few scored frames at a time, in order, with their prediction.
-
-        Raises:
-            UserError: the frames cannot be decoded, or the device has too little memory.
-        """
+        """Yield a few scored frames at a time, in order, with their prediction; raises like `predict`."""
         unlabelled = LUVideo(video.path.stem, video.path, video.frame_rate, video.duration, "test", (), has_masks=False)
         reader = VideoReader(unlabelled, self.rate, self.model.frame_fit, self.frames_per_chunk)
         predictions = self.model.predict_frames(reader, sound.activity)

@@ -22,15 +22,8 @@ _MIN_PROBABILITY = 0.05  # lower ones are omitted unless the class counts as aud
 class LongResults:
     """Writes `masks/LABEL/FRAME.png` or `boxes.json`, `scores.json`, `segments.json`, `timeline.png` and `lu_avs/`.
 
-    Args:
-        folder: of the results.
-        video_id: in the layout of LU-AVS.
-        predictor: of the prediction.
-        prediction: of the video.
-        scores: takes a row per second.
-        files: closes the other files.
-        lu_avs: also write a release folder, see `ReleaseWriter`.
-        save_masks: with the masks of every frame in it.
+    `files` closes the files on exit. `lu_avs` also writes a release folder, see `ReleaseWriter`, `save_masks` the masks
+    of every frame in it.
     """
 
     def __init__(
@@ -110,11 +103,7 @@ class LongResults:
         self.shares = []
 
     def finish(self) -> dict[str, float]:
-        """Write the files of the whole video.
-
-        Returns:
-            "seconds", "segments", "classes" (predicted ones), "sounding" (seconds in which any class is predicted).
-        """
+        """Write the files of the whole video; returns the numbers of segments, classes, seconds, sounding seconds."""
         if self.boxes is not None:
             self.boxes.close()
         tracks = self.tracks.finish(len(self.video.times))

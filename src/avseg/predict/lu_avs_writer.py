@@ -23,14 +23,7 @@ from avseg.predict.tracks import Track
 
 
 def segments_json(video_id: str, video: Video, tracks: Sequence[Track], labels: Sequence[str]) -> dict[str, object]:
-    """Return the content of the annotation file of a single video.
-
-    Args:
-        video_id: its id.
-        video: its properties.
-        tracks: the segments.
-        labels: names of the classes in the order of their `label_id`.
-    """
+    """Return the content of the annotation file of a single video; `labels` are in the order of their `label_id`."""
     annotations = []
     for track in tracks:
         label = labels[track.label]
@@ -41,14 +34,7 @@ def segments_json(video_id: str, video: Video, tracks: Sequence[Track], labels: 
 
 
 class ReleaseWriter:
-    """Writes the release folder of one video.
-
-    Args:
-        folder: of the results.
-        video_id: the video's id.
-        labels: names of the classes.
-        size: height and width of the video to also write its masks; else None.
-    """
+    """Writes the release folder of one video, with masks if their `size` (H, W) is given."""
 
     def __init__(self, folder: Path, video_id: str, labels: Sequence[str], size: tuple[int, int] | None) -> None:
         self.root = folder / "lu_avs"
@@ -66,13 +52,7 @@ class ReleaseWriter:
             self.masks.update(frame)
 
     def finish(self, video: Video, tracks: Sequence[Track], segments: Mapping[str, object]) -> None:
-        """Write boxes, masks, annotation file and link.
-
-        Args:
-            video: its properties.
-            tracks: all segments.
-            segments: the content of the annotation file.
-        """
+        """Write boxes, masks, annotation file (with the content `segments`) and link."""
         files = {} if self.masks is None else self.masks.finish(len(video.times))
         for track in tracks:
             folder = self.annotations / folder_name(self.video_id, self.labels[track.label], track.start, track.end)
@@ -88,12 +68,7 @@ class ReleaseWriter:
 
 
 class MaskFiles:
-    """Masks of every frame on disk, one file for each segment, written row by row: none is kept in memory.
-
-    Args:
-        folder: of the files until they are moved.
-        size: height and width of the video.
-    """
+    """Masks of every frame on disk, one file for each segment, written row by row: none is kept in memory."""
 
     def __init__(self, folder: Path, size: tuple[int, int]) -> None:
         self.folder = folder

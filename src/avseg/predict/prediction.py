@@ -14,60 +14,38 @@ SILENT_DBFS = -120.0  # level of digital silence; minus infinity is not valid JS
 
 @dataclass(frozen=True, eq=False)
 class FramePrediction:
-    """The prediction in one scored frame.
-
-    Attributes:
-        number: of the frame.
-        time: of the frame, in seconds.
-        begin: the first frame that shows this prediction; it holds until the next one's.
-        second: the second that it belongs to.
-        probability: (h, w) float32 at the model's size, that a pixel sounds; None where classes are predicted.
-        masks: by class (H, W) bool, none empty.
-        boxes: by predicted class (k, 4) float32 with k >= 1: the regions, the boxes around the masks, or one row of
-            NaN for a class without a region, of which only the time is predicted.
-        scores: by class, of its best region.
-        audible: the classes that the audio branch detects, visible or not.
-    """
+    """The prediction in one scored frame."""
 
     number: int
-    time: float
-    begin: int
+    time: float  # seconds
+    begin: int  # the first frame that shows this prediction; it holds until the next one's
     second: int
-    probability: np.ndarray | None = None
-    masks: dict[int, np.ndarray] = field(default_factory=dict)
+    probability: np.ndarray | None = None  # (h, w) float32, that a pixel sounds; None where classes are predicted
+    masks: dict[int, np.ndarray] = field(default_factory=dict)  # by class (H, W) bool, none empty
+    # by predicted class (k, 4) float32 with k >= 1: the regions, the boxes around the masks, or one row of NaN for a
+    # class without a region, of which only the time is predicted
     boxes: dict[int, np.ndarray] = field(default_factory=dict)
-    scores: dict[int, float] = field(default_factory=dict)
-    audible: frozenset[int] = frozenset()
+    scores: dict[int, float] = field(default_factory=dict)  # by class, of its best region
+    audible: frozenset[int] = frozenset()  # classes that the audio branch detects, visible or not
 
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """The sound of a video of S seconds.
+    """The sound of a video of S seconds."""
 
-    Attributes:
-        levels: root mean square of each second against full scale, in dB.
-        wave: (n, 2) float32, lowest and highest sample of equal parts of the S seconds; empty if not needed.
-        activity: classes by second; None for a model that does not classify sound.
-    """
-
-    levels: list[float] = field(default_factory=list)
+    levels: list[float] = field(default_factory=list)  # root mean square of each second against full scale, in dB
+    # (n, 2) lowest and highest sample of equal parts of the S seconds; empty if not needed
     wave: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
-    activity: SoundActivity | None = None
+    activity: SoundActivity | None = None  # None for a model that does not classify sound
 
 
 @dataclass(frozen=True, eq=False)
 class VideoPrediction:
-    """The prediction of one video, computed while `frames` is consumed.
-
-    Attributes:
-        video: the source.
-        frames: the scored frames in order, to be consumed once.
-        sound: its `levels` reach at least to the second of the last consumed frame.
-    """
+    """The prediction of one video, computed while `frames` is consumed."""
 
     video: Video
-    frames: Iterator[FramePrediction]
-    sound: Sound
+    frames: Iterator[FramePrediction]  # in order, to be consumed once
+    sound: Sound  # its `levels` reach at least to the second of the last consumed frame
 
 
 def sound_level(samples: np.ndarray) -> float:

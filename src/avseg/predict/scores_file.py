@@ -13,13 +13,7 @@ from avseg.media.video import Video
 
 
 class RowsFile:
-    """A JSON object of a header and a list with one row per line, written as it grows.
-
-    Args:
-        file: open for writing.
-        header: the entries before the list.
-        key: the name of the list.
-    """
+    """A JSON object of a header and a list named `key` with one row per line, written as it grows."""
 
     def __init__(self, file: TextIO, header: Mapping[str, object], key: str) -> None:
         self.file = file

@@ -14,21 +14,13 @@ from avseg.predict.prediction import FramePrediction
 
 @dataclass
 class Track:
-    """An audible segment: one region of a class in the frames `start` to `end`, `end` excluded.
-
-    Attributes:
-        label: the class.
-        start: first frame.
-        end: the frame after the last; 0 while the segment is open.
-        frames: (n,) the frames from which each of its boxes holds.
-        boxes: (n * 4,) left, top, right, bottom in each of them.
-    """
+    """An audible segment: one region of a class in the frames `start` to `end`, `end` excluded."""
 
     label: int
     start: int
-    end: int = 0
-    frames: "array[int]" = field(default_factory=lambda: array("q"))
-    boxes: "array[float]" = field(default_factory=lambda: array("f"))
+    end: int = 0  # 0 while the segment is open
+    frames: "array[int]" = field(default_factory=lambda: array("q"))  # (n,) from which each of its boxes holds
+    boxes: "array[float]" = field(default_factory=lambda: array("f"))  # (n * 4,) left, top, right, bottom
 
     def rows(self) -> np.ndarray:
         """Return (end - start, 4) float32: the box in every frame, held from each scored one to the next."""

@@ -83,19 +83,13 @@ def _repaint(video: Video, path: Path, paint: Paint) -> None:
 
 
 class Painter:
-    """Consumes scored frames as the painted video reaches them, and passes them and the ends of seconds to `results`.
-
-    Args:
-        frames: the scored frames in order.
-        results: writes them.
-        on_second: called after each second.
-    """
+    """Consumes scored frames as the painted video reaches them; passes them and the ends of seconds to `results`."""
 
     def __init__(
         self,
         frames: Iterator[FramePrediction],
         results: ClipResults | LongResults,
-        on_second: Callable[[], None] = lambda: None,
+        on_second: Callable[[], None] = lambda: None,  # called after each second
     ) -> None:
         self.frames = frames
         self.results = results

@@ -1,4 +1,4 @@
-"""From a configuration to a model and its data."""
+"""Build the model and the data module that a configuration describes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from avseg.utils.errors import UserError
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What a model must know of its data; it travels in checkpoints."""
+    """The facts about its data that a model needs; they are saved in checkpoints."""
 
     setting: ClipSetting
     labels: tuple[str, ...] = ()
 
 
 def build_data(config: TrainConfig) -> Any:
-    """The data module that a configuration describes; it reads sound through the front end of the model.
+    """Build the data module of a configuration; it reads sound through the front end of the model.
 
     Raises:
         UserError: see the data module.
@@ -40,7 +40,7 @@ def build_data(config: TrainConfig) -> Any:
 
 
 def data_facts(data: Any) -> DataFacts:
-    """The setting and the labels of a data module."""
+    """Return the setting and the labels of a data module."""
     return DataFacts(data.setting, tuple(getattr(data, "labels", ())))
 
 
@@ -51,16 +51,16 @@ def build_model(
     pretrained: bool = True,
     parts: Mapping[str, ExperimentModule] | None = None,
 ) -> ExperimentModule:
-    """The model that a configuration describes.
+    """Build the model of a configuration for data with these facts.
 
     Args:
         config: the configuration.
-        facts: of the data that it is for.
+        facts: of the data.
         pretrained: load the weights that the configuration names; False when a checkpoint fills them anyway.
         parts: the modules of a composition, by role.
 
     Raises:
-        UserError: weights that cannot be had, options that do not fit.
+        UserError: weights that are not available, options that do not fit.
     """
     import_plugins()  # registers their metrics
     context = BuildContext(
@@ -82,12 +82,7 @@ def build_model(
 
 
 def source_run(config: TrainConfig, role: str, outputs: list[Path]) -> Path:
-    """The finished run that one part of a composition is.
-
-    Args:
-        config: the configuration of the composition.
-        role: "visual" or "audio".
-        outputs: folders below which it is looked for, in this order.
+    """Find the finished run of one role ("visual" or "audio") of a composition in the first folder that has it.
 
     Raises:
         UserError: it is missing or not finished; with the command that makes it.
@@ -105,12 +100,12 @@ def source_run(config: TrainConfig, role: str, outputs: list[Path]) -> Path:
 
 
 def _frontend(config: TrainConfig) -> Any:
-    """The front end of the model: of the group `audio`, or its own."""
+    """Return the front end of the model: from the group `audio`, or its own."""
     return built_class(config.model).make_frontend(config.model, config.audio)
 
 
 def _encoder_fingerprint(config: TrainConfig) -> str:
-    """The weights that packed embeddings must have been computed with."""
+    """Return the fingerprint of the weights that packed embeddings must have been computed with."""
     if config.audio is None or not hasattr(config.audio, "weights") or config.audio.weights == "random":
         raise UserError(
             "data.packed_audio=embeddings needs audio=vggish with the weights that were packed; "

@@ -12,11 +12,7 @@ from avseg.utils.errors import UserError
 
 
 class MetricsCsv(Callback):
-    """Writes metrics.csv, a row per epoch; a resumed run drops the rows of epochs that it trains again.
-
-    Args:
-        path: the csv file.
-    """
+    """Writes metrics.csv, a row per epoch; a resumed run drops the rows of epochs that it trains again."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -39,7 +35,7 @@ class BestAndLast(ModelCheckpoint):
     """
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the files of the state as those of the same names in the current folder."""
+        """Replace the paths in the state by the files of the same names in the current folder."""
         moved = dict(state_dict)
         for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
             moved[key] = self._moved(state_dict[key])
@@ -52,11 +48,6 @@ class BestAndLast(ModelCheckpoint):
 
 class ClipPanels(Callback):
     """Draws the same few validation clips after a validation: frame, truth, prediction, sound.
-
-    Args:
-        clips: how many, spread evenly over the split.
-        every_n_epochs: 1 draws after each validation.
-        folder: where the panels are written.
 
     Raises:
         UserError: a number below 1.

@@ -46,7 +46,7 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
 
 
 def _evaluated_data(trained: TrainConfig, config: EvaluateConfig) -> Any:
-    """The data of the training with what the evaluation reads otherwise."""
+    """Return the data of the training with the options that the evaluation changes."""
     changes: dict[str, Any] = {}
     for key in _READING:
         value = getattr(config, key)
@@ -66,7 +66,7 @@ def _check_out(out: str | None) -> None:
 
 
 def evaluation_folder(config: EvaluateConfig) -> Path:
-    """The folder of an evaluation: `out`, or one inside the run, named after what differs from the training."""
+    """Return `out`, or a folder inside the run, named after the differences from the training."""
     if config.out:
         return Path(config.out)
     source = Path(config.checkpoint)
@@ -90,15 +90,10 @@ def write_scores(
     split: str = "test",
     source: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Write the rows and a panel of clips; returns the content of result.json.
+    """Write the rows of a tested model and a panel of clips; returns the content of result.json.
 
-    Args:
-        model: just tested.
-        folder: a run directory, or that of an evaluation; in the latter result.json is written too.
-        data: the data module that it was tested on.
-        write: True in the process that writes (the first one).
-        split: the name of the split.
-        source: the checkpoint and the data folder of an evaluation.
+    The folder is a run directory, or that of an evaluation: then `source` names the checkpoint and the data folder, and
+    result.json is written too. `write` is True in the first process alone.
     """
     rows = model.rows()
     result = {"split": split, **model.result(rows), **(source or {})}

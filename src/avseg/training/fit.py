@@ -1,4 +1,4 @@
-"""One training run from a configuration to `result.json`; the same call again continues it, or finds it complete."""
+"""Train a run from a configuration to `result.json`; the same call again continues it, or finds it complete."""
 
 import logging
 import time
@@ -30,11 +30,7 @@ log = logging.getLogger("avseg")
 def train(config: TrainConfig) -> RunDirectory:
     """Train, keep the best checkpoint by the validation score, evaluate it with the controls.
 
-    Args:
-        config: a training configuration (`avseg.runs.configure.training_config`).
-
-    Returns:
-        The complete run directory.
+    Returns the complete run directory.
 
     Raises:
         UserError: a mistake in the configuration or in the data; a run directory made from other data or another
@@ -86,7 +82,7 @@ def _train(config: TrainConfig, run: RunDirectory) -> RunDirectory:
 
 
 def _build(config: TrainConfig, facts: DataFacts, *, resumed: bool) -> ExperimentModule:
-    """The model; a checkpoint replaces all weights of a resumed run."""
+    """Build the model; a checkpoint replaces all weights of a resumed run."""
     if config.model.trained:
         return build_model(config, facts, pretrained=not resumed)
     model = build_model(config, facts, parts=load_parts(config))
@@ -115,7 +111,7 @@ def _write_begin(run: RunDirectory, config: TrainConfig, record: dict[str, Any])
 
 
 def _begin(run: RunDirectory, config: TrainConfig, fingerprint: str) -> dict[str, Any]:
-    """The manifest so far; a run never continues on other data than it began with."""
+    """Begin the manifest; a run never continues on other data than it began with."""
     record = manifest.begin(config.seed, fingerprint)
     if run.manifest.is_file():
         before = read_json(run.manifest)

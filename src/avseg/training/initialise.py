@@ -16,7 +16,7 @@ log = logging.getLogger("avseg")
 
 
 def source_checkpoint(config: TrainConfig) -> Path | None:
-    """The checkpoint that a run begins from; None for `init=scratch`.
+    """Return the checkpoint that a run begins from; None for `init=scratch`.
 
     Raises:
         UserError: it does not exist; for `init=single_source` with the command that makes it.
@@ -41,15 +41,9 @@ def _single_source(init: InitConfig, outputs: Path) -> Path:
 
 
 def initialise(model: ExperimentModule, config: TrainConfig, source: Path | None) -> dict[str, str] | None:
-    """Copy all weights of another model that fit by name and shape.
+    """Copy all weights of a checkpoint (from `source_checkpoint`) that fit the model by name and shape.
 
-    Args:
-        model: the model as built.
-        config: its configuration.
-        source: from `source_checkpoint`.
-
-    Returns:
-        For the manifest: the checkpoint, its SHA-256, and for `init=single_source` the id of its run; None without one.
+    Returns, for the manifest, the checkpoint, its SHA-256, and for `init=single_source` the id of its run.
 
     Raises:
         UserError: the checkpoint is damaged or not one of avseg.

@@ -1,4 +1,4 @@
-"""A model from a run or a checkpoint alone."""
+"""Load a model from a run or a checkpoint alone."""
 
 import pickle
 from pathlib import Path
@@ -43,14 +43,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def load_model(run_or_checkpoint: Path, choices: dict[str, Plain] | None = None) -> ExperimentModule:
-    """Rebuild the model of a run, in evaluation mode on the CPU.
+    """Rebuild the model of a run (its best checkpoint) or of a checkpoint file, in evaluation mode on the CPU.
 
-    Args:
-        run_or_checkpoint: a run directory (its best checkpoint) or a checkpoint file.
-        choices: options of the model that an evaluation changes, nested by group.
+    `choices` are options of the model that an evaluation changes, nested by group.
 
     Raises:
-        UserError: there is no such checkpoint, or it cannot be used; a choice that the model does not have.
+        UserError: the checkpoint does not exist, or cannot be used; a choice that the model does not have.
     """
     composition = _composition(run_or_checkpoint, choices)
     if composition is not None:
@@ -81,11 +79,7 @@ def load_clip_model(run_or_checkpoint: Path) -> AVSegModule:
 
 
 def saved_config(values: dict[str, Plain], choices: dict[str, Plain] | None = None) -> TrainConfig:
-    """The typed configuration that a run or checkpoint was written with.
-
-    Args:
-        values: plain values of this edition or the first one.
-        choices: options of the model that an evaluation changes.
+    """Type the plain values of this edition or the first one, with the choices of an evaluation.
 
     Raises:
         UserError: a class of a plugin that is not installed, a key that does not exist any more; a choice that the
@@ -113,7 +107,7 @@ def _with_choices(model: dict[str, Plain], choices: dict[str, Plain]) -> dict[st
 
 
 def _facts(record: dict[str, Any], config: TrainConfig) -> DataFacts:
-    """Setting and labels of the data; the first edition named the setting only."""
+    """Read setting and labels of the data; the first edition named the setting only."""
     labels = tuple(record.get("labels", ()))
     if "setting" in record:
         return DataFacts(TypeAdapter(ClipSetting).validate_python(record["setting"]), labels)
@@ -122,11 +116,7 @@ def _facts(record: dict[str, Any], config: TrainConfig) -> DataFacts:
 
 
 def load_parts(config: TrainConfig, moved: Path | None = None) -> dict[str, ExperimentModule]:
-    """The finished modules of a composition.
-
-    Args:
-        config: its configuration.
-        moved: where its runs are looked for too, if not in `paths.outputs`.
+    """Load the finished modules of a composition, from `paths.outputs` or else from the folder they were `moved` to.
 
     Raises:
         UserError: one of them is missing or not finished.
@@ -138,7 +128,7 @@ def load_parts(config: TrainConfig, moved: Path | None = None) -> dict[str, Expe
 
 
 def _composition(run: Path, choices: dict[str, Plain] | None) -> ExperimentModule | None:
-    """The composition of two branches; its run has no weights of its own."""
+    """Load the composition of two branches; its run has no weights of its own."""
     values = read_config(run)
     if not values:
         return None

@@ -12,14 +12,7 @@ from avseg.models.base import AVSegModule
 
 
 def draw_panels(path: Path, model: AVSegModule, dataset: Any, clips: int) -> None:
-    """Write an image of clips spread evenly over the split, so that they are the same each time.
-
-    Args:
-        path: the PNG.
-        model: the model.
-        dataset: clips by their index in the split.
-        clips: how many.
-    """
+    """Write a PNG of clips spread evenly over the split, so that they are the same each time."""
     count = min(clips, len(dataset))
     indices = [number * len(dataset) // count for number in range(count)]
     was_training = model.training
@@ -45,7 +38,7 @@ def _panel(model: AVSegModule, clip: Clip) -> PanelClip:
 
 
 def _sound_image(clip: Clip, valid: torch.Tensor) -> Any:
-    """The log-mel patches (T, 96, 64) of the clip; other front ends are drawn as one row per item."""
+    """Return the log-mel patches (T, 96, 64) of the clip; other front ends are drawn as one row per item."""
     sound = clip.sound[0]
     if sound.ndim == 4 and len(sound) == len(valid):  # (T, 1, time, bands)
         return sound[valid, 0].numpy()

@@ -7,10 +7,10 @@ from avseg.utils.errors import UserError
 
 
 def check_devices(trainer: TrainerConfig) -> None:
-    """Refuse a GPU that does not exist, before Lightning does so in its own words.
+    """Refuse a GPU that does not exist, before Lightning does so with a longer message.
 
     Raises:
-        UserError: there is no GPU, or there are fewer than `trainer.devices`.
+        UserError: without a GPU, or with fewer than `trainer.devices`.
     """
     if trainer.accelerator not in ("gpu", "cuda") or torch.backends.mps.is_available():
         return
@@ -31,10 +31,6 @@ def check_devices(trainer: TrainerConfig) -> None:
 
 def check_processes(config: TrainConfig, processes: int) -> None:
     """Refuse what several processes cannot compute as one does; asked by the first one, before it starts the others.
-
-    Args:
-        config: the configuration of the run.
-        processes: their number.
 
     Raises:
         UserError: a batch that they cannot share evenly, or a loss that needs the whole batch.

@@ -1,4 +1,4 @@
-"""A run that is stopped: SIGTERM (a scheduler, `timeout`, a shut-down) ends it as Ctrl-C does, and no file is torn."""
+"""Stop a run safely: SIGTERM (a scheduler, `timeout`, a shut-down) ends it like Ctrl-C, and no file is torn."""
 
 import io
 import logging
@@ -22,7 +22,7 @@ log = logging.getLogger("avseg")
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Lets SIGTERM unwind the run, so that what it was writing is removed; its last whole epoch stays.
+    """Let SIGTERM unwind the run, so that what it was writing is removed; its last complete epoch stays.
 
     Raises:
         SystemExit: with 143, after SIGTERM.
@@ -55,24 +55,24 @@ class SigtermAsBefore(Callback):
         self.handler = signal.getsignal(signal.SIGTERM)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Lightning has just put its own handler there."""
+        """Restore the handler that Lightning has just replaced."""
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self.handler)
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """As in training."""
+        """Do the same before a test."""
         self.on_train_start(trainer, pl_module)
 
 
 class WholeCheckpoints(TorchCheckpointIO):
-    """Writes a checkpoint beside its final name first.
+    """Writes a checkpoint next to its final name first.
 
-    Lightning's temporary file lies in the system's folder for them: on another disk the last step is a copy, which a
-    kill tears, and after a kill the temporary file of a gigabyte stays there.
+    Lightning's temporary file is in the system's folder for them: on another disk the last step is a copy, which a kill
+    tears, and after a kill the temporary file of a gigabyte stays there.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Called by Lightning on the first process."""
+        """Write the checkpoint atomically; called by Lightning on the first process."""
         whole = io.BytesIO()  # written from memory: torch would hide that the disk is full
         torch.save(checkpoint, whole)
         with atomic_file(Path(path)) as temporary:

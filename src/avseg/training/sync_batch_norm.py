@@ -1,4 +1,4 @@
-"""Batch norm over the whole batch when processes share it: `trainer.sync_batchnorm`, for timm's norms and the CPU too.
+"""Normalise over the whole batch when processes share it: `trainer.sync_batchnorm`, for timm's norms and the CPU too.
 
 Lightning's own plugin loses the activation and dropout inside timm's `BatchNormAct2d` (torch's conversion knows plain
 batch norms only), and torch's synchronised batch norm runs on GPUs alone.
@@ -16,7 +16,7 @@ class SharedBatchNorm(_BatchNorm):
     """A batch norm of the clips of all processes; made by `SyncNorm` out of a norm whose state it keeps."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalises (N, C, ...), in training by the statistics of the whole batch; then what timm has in the norm."""
+        """Normalise (N, C, ...), in training by the statistics of the whole batch; then apply what timm has in the norm."""
         y: Tensor = self._normalised(x) if self.training else super().forward(x)
         for name in ("drop", "act"):  # BatchNormAct2d
             if name in self._modules:
@@ -24,10 +24,10 @@ class SharedBatchNorm(_BatchNorm):
         return y
 
     def _check_input_dim(self, x: Tensor) -> None:
-        """Any number of pixels will do."""
+        """Accept any number of pixel axes."""
 
     def _normalised(self, x: Tensor) -> Tensor:
-        """The mean first and the squares about it second: their difference would lose digits."""
+        """Compute the mean first and the squares about it second: their difference would lose digits."""
         pixels, shape = [0, *range(2, x.ndim)], [1, -1, *[1] * (x.ndim - 2)]
         wide = x.to(torch.promote_types(x.dtype, torch.float32))
         count = wide.new_tensor(x.numel() / x.shape[1])
@@ -68,7 +68,7 @@ class SyncNorm(LayerSync):
         self._alone: dict[nn.Module, type[nn.Module]] = {}
 
     def apply(self, model: nn.Module) -> nn.Module:
-        """Called by Lightning before training in several processes."""
+        """Convert the norms; called by Lightning before training in several processes."""
         fast = torch.distributed.get_backend() == "nccl"
         for module in model.modules():
             if isinstance(module, _BatchNorm) and not isinstance(module, nn.SyncBatchNorm | SharedBatchNorm):
@@ -78,7 +78,7 @@ class SyncNorm(LayerSync):
         return model
 
     def revert(self, model: nn.Module) -> nn.Module:
-        """Called by Lightning after training: every norm is again what it was."""
+        """Restore the class of every norm; called by Lightning after training."""
         for module, kind in self._alone.items():
             module.__class__ = kind
         self._alone.clear()

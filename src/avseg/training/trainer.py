@@ -44,13 +44,7 @@ _IGNORED_WARNINGS = (
 
 
 def make_trainer(config: TrainConfig, run: RunDirectory, model: ExperimentModule) -> pl.Trainer:
-    """The Lightning trainer of a run: checkpoints, csv, panels, logger.
-
-    Args:
-        config: the configuration of the run.
-        run: where it writes.
-        model: its `monitor` is the validation score whose best epoch is kept.
-    """
+    """Make the Lightning trainer of a run: checkpoints (of the best epoch by `model.monitor`), csv, panels, logger."""
     logger = make_logger(config, run)
     callbacks = _run_callbacks(run, model.monitor)
     for name, settings in config.callbacks.items():
@@ -78,12 +72,12 @@ def make_trainer(config: TrainConfig, run: RunDirectory, model: ExperimentModule
 
 
 def make_plain_trainer(config: TrainerConfig) -> pl.Trainer:
-    """A trainer that evaluates and writes nothing."""
+    """Make a trainer that evaluates and writes nothing."""
     return _make(trainer_arguments(config), logger=False, enable_checkpointing=False)
 
 
 def trainer_arguments(config: TrainerConfig) -> dict[str, Any]:
-    """The arguments of Lightning's Trainer."""
+    """Return the arguments of Lightning's Trainer."""
     arguments = {item.name: getattr(config, item.name) for item in fields(config) if item.name not in _OURS}
     if isinstance(config.devices, tuple):
         arguments["devices"] = list(config.devices)

@@ -1,4 +1,4 @@
-"""One wandb run per job, whose history is metrics.csv with the epoch as step."""
+"""Log one wandb run per job, whose history is metrics.csv with the epoch as step."""
 
 import logging
 import os
@@ -31,13 +31,6 @@ class RunLogger(pl.loggers.WandbLogger):
 
     Only the first process opens the run (`experiment` is a dummy elsewhere). Once it is open, an error of wandb costs
     the dashboard and never the training.
-
-    Args:
-        clips: validation clips shown with both masks.
-        every_n_epochs: how often they are shown.
-        table: rows of the table of test clips, hardest first.
-        videos: test clips shown as a video with their sound.
-        settings: of `WandbLogger` and `wandb.init`: project, entity, offline, id, name, group, tags, save_dir, ...
 
     Raises:
         UserError: a number out of range.
@@ -132,12 +125,7 @@ class RunLogger(pl.loggers.WandbLogger):
 
     @rank_zero_only
     def replay(self, run: RunDirectory, epochs: int) -> None:
-        """Write again what the dashboard lacks of the epochs before a resumption: metrics.csv and its panels.
-
-        Args:
-            run: the run directory.
-            epochs: how many epochs the checkpoint has seen; later rows are trained again.
-        """
+        """Write again what the dashboard lacks of the `epochs` before a resumption: metrics.csv and its panels."""
         for row in read_rows(run.metrics):
             epoch = int(row.pop("epoch"))
             values = {name: float(value) for name, value in row.items() if value and name != "step"}
@@ -146,13 +134,13 @@ class RunLogger(pl.loggers.WandbLogger):
 
 
 def panels(run: RunDirectory, epoch: int) -> dict[str, Any]:
-    """The panel of an epoch's validation clips as an image of the dashboard, if it exists."""
+    """Return the panel of an epoch's validation clips as an image of the dashboard, if it exists."""
     path = run.pictures / f"epoch={epoch:03d}.png"
     return {"val/panels": wandb.Image(str(path))} if path.is_file() else {}
 
 
 def columns(config: TrainConfig) -> dict[str, Any]:
-    """What the dashboard sorts and groups runs by, flat; next to it the science, nested, plain values."""
+    """Return the columns that the dashboard sorts and groups runs by, flat, and the science, nested."""
     flat: dict[str, Any] = {"data": config.data.name, "model": config.model.name}
     if config.backbone is not None:
         flat["backbone"] = config.backbone.name
@@ -164,7 +152,7 @@ def columns(config: TrainConfig) -> dict[str, Any]:
 
 
 def make_logger(config: TrainConfig, run: RunDirectory) -> Any:
-    """The wandb logger, or False: metrics.csv is always written.
+    """Make the wandb logger, or return False: metrics.csv is always written.
 
     Raises:
         UserError: wandb cannot start, because of a missing login or network.
@@ -208,12 +196,7 @@ def replay_history(trainer: pl.Trainer, run: RunDirectory, epochs: int) -> None:
 
 
 def close_loggers(trainer: pl.Trainer, *, failed: bool = False) -> None:
-    """End the run in the dashboard.
-
-    Args:
-        trainer: of the run.
-        failed: the dashboard shows it as failed.
-    """
+    """End the run in the dashboard, which shows it as failed if it has."""
     for logger in trainer.loggers:
         if isinstance(logger, RunLogger):
             with logger.safely():

@@ -1,4 +1,4 @@
-"""Media of a run in the dashboard: fixed validation clips during training, test clips to watch and play at the end."""
+"""Log media of a run to the dashboard: fixed validation clips during training, a table and videos of test clips."""
 
 import tempfile
 from collections.abc import Sequence
@@ -31,12 +31,7 @@ Item = TypeVar("Item")
 
 
 class Dashboard(Callback):
-    """Logs media to the wandb run, on the first process.
-
-    Args:
-        logger: the run's logger; it says how much is shown.
-        run: the run directory.
-    """
+    """Logs media to the wandb run, on the first process; the logger's settings are how much is shown."""
 
     def __init__(self, logger: RunLogger, run: RunDirectory) -> None:
         self.logger = logger
@@ -87,16 +82,7 @@ class Dashboard(Callback):
 
 @dataclass(eq=False)
 class ShownClip:
-    """A clip with what the model marks in it.
-
-    Attributes:
-        name: the clip's id.
-        category: the class that sounds; empty where the data set has none.
-        frames: (T, H, W, 3) uint8, the seconds that exist.
-        truth: (T, H, W) uint8, 1 = sounding (AVSS: class indices).
-        prediction: (T, H, W) uint8, like `truth`.
-        score: J of sounding or not, mean over the seconds, between 0 and 1.
-    """
+    """A clip of the T seconds that exist, with what the model marks in it."""
 
     name: str
     category: str
@@ -132,7 +118,7 @@ def predict_shown_clip(model: AVSegModule, clip: Clip) -> ShownClip:
 
 
 def mask_image(shown: ShownClip, labels: dict[int, str]) -> wandb.Image:
-    """The seconds side by side, with two layers of masks to switch on and off."""
+    """Return the seconds next to each other, with two layers of masks to switch on and off."""
     masks = {
         "prediction": {"mask_data": _side_by_side(shown.prediction), "class_labels": labels},
         "ground_truth": {"mask_data": _side_by_side(shown.truth), "class_labels": labels},
@@ -141,18 +127,12 @@ def mask_image(shown: ShownClip, labels: dict[int, str]) -> wandb.Image:
 
 
 def class_labels(dataset: ClipDataset) -> dict[int, str]:
-    """The names of the values of a mask."""
+    """Return the names of the values of a mask."""
     return dict(enumerate(dataset.class_names or ("background", "sounding")))
 
 
 def clip_table(model: AVSegModule, dataset: ClipDataset, rows: Sequence[Row]) -> wandb.Table | None:
-    """A row per clip: id, category, the seconds with masks, the sound, and its scores under every sound.
-
-    Args:
-        model: in evaluation mode.
-        dataset: the split.
-        rows: of `AVSegModule.rows`, in the order of the table.
-    """
+    """Make a row per clip: id, category, the seconds with masks, the sound, and its scores under every sound."""
     if not rows:
         return None
     scores = [name for name in rows[0] if name not in _NAMES]
@@ -169,14 +149,7 @@ def clip_table(model: AVSegModule, dataset: ClipDataset, rows: Sequence[Row]) ->
 
 
 def clip_videos(model: AVSegModule, dataset: ClipDataset, rows: Sequence[Row], folder: Path) -> list[wandb.Video]:
-    """Clips as videos with their own sound: the truth on the left, the prediction on the right.
-
-    Args:
-        model: in evaluation mode.
-        dataset: the split.
-        rows: of `AVSegModule.rows`; clips without a sound file are left out.
-        folder: the MP4 files are written here.
-    """
+    """Write clips that have a wav as MP4 with their sound: the truth on the left, the prediction on the right."""
     videos: list[wandb.Video] = []
     for row in rows:
         wav = dataset.sound_file(row["index"])
@@ -199,7 +172,7 @@ def _painted(frames: np.ndarray, masks: np.ndarray, tint: Any) -> np.ndarray:
 
 
 def hardest(rows: Sequence[Row], count: int) -> list[Row]:
-    """Half of `count` from the lowest J up, the rest spread evenly over the easier clips; lowest J first.
+    """Select half of `count` from the lowest J up, the rest spread evenly over the easier clips; lowest J first.
 
     AVSS has no score per clip: its clips are all spread evenly.
     """
@@ -209,13 +182,13 @@ def hardest(rows: Sequence[Row], count: int) -> list[Row]:
 
 
 def evenly_spaced(items: Sequence[Item], count: int) -> list[Item]:
-    """At most `count` items, evenly spaced, the same each time."""
+    """Select at most `count` items, evenly spaced, the same each time."""
     count = min(count, len(items))
     return [items[number * len(items) // count] for number in range(count)]
 
 
 def best_epoch(run: RunDirectory) -> dict[str, float]:
-    """The epoch and the score of the best checkpoint, for the summary."""
+    """Return the epoch and the score of the best checkpoint, for the summary."""
     rows = [row for row in read_rows(run.metrics) if row.get("val/miou")]
     if not rows:
         return {}
@@ -224,11 +197,11 @@ def best_epoch(run: RunDirectory) -> dict[str, float]:
 
 
 def _side_by_side(images: np.ndarray) -> np.ndarray:
-    """(T, H, W, ...) to (H, T * W, ...)."""
+    """Join (T, H, W, ...) to (H, T * W, ...)."""
     return np.concatenate(list(images), axis=1)
 
 
 def _enlarged(images: np.ndarray) -> np.ndarray:
-    """Small images (T, H, W, ...) enlarged by a whole factor."""
+    """Enlarge small images (T, H, W, ...) by a whole factor."""
     factor = -(-_MIN_SIDE // images.shape[1])
     return images.repeat(factor, axis=1).repeat(factor, axis=2)

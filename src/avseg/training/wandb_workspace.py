@@ -1,4 +1,4 @@
-"""The wandb workspace: scores by cell, training curves, controls, clips to look at and hear, the machine.
+"""Build the wandb workspace: scores by cell, training curves, controls, clips to watch and play, the machine.
 
 It shows what `avseg.training` logs. Runs are grouped into the cells of a table, so that a curve or a bar is a mean over
 seeds. wandb-workspaces is a preview interface and an optional extra; building needs no login, saving does.
@@ -18,13 +18,9 @@ _RANDOM = "__id__"  # wandb draws one for each panel
 
 
 def build_workspace(project: str, entity: str = "", *, experiment: str | None = None, data: str | None = None) -> Any:
-    """Builds the workspace.
+    """Build the workspace of wandb's project, of all runs or those of one experiment or data set alone.
 
-    Args:
-        project: wandb's.
-        entity: the user or team; may be empty as long as the workspace is not saved.
-        experiment: show the runs of this table alone.
-        data: show the runs on this data set alone; scores of several are no scale to compare on.
+    Scores of several data sets cannot be compared. The entity, a user or team, may be empty until it is saved.
 
     Raises:
         UserError: wandb-workspaces is not installed.
@@ -48,23 +44,16 @@ def build_workspace(project: str, entity: str = "", *, experiment: str | None = 
 
 
 def workspace_json(workspace: Any) -> str:
-    """The workspace as text, the same each time: without the random names of the panels."""
+    """Return the workspace as text, the same each time: without the random names of the panels."""
     view = json.loads(workspace._to_model().model_dump_json(by_alias=True, exclude_none=True))
     return json.dumps(_without_names(view), indent=2) + "\n"
 
 
 def save_workspace(workspace: Any, url: str | None = None) -> str:
-    """Uploads the workspace as a saved view.
-
-    Args:
-        workspace: of `build_workspace`.
-        url: of a saved view that it replaces; None makes a new one.
-
-    Returns:
-        The address of the view.
+    """Upload the workspace as a new saved view, or in place of the one at `url`; returns the address of the view.
 
     Raises:
-        UserError: there is no login, or wandb refuses.
+        UserError: without a login, or if wandb refuses.
     """
     import wandb
 
