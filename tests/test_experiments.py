@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 
 from avseg.config.components import make
-from avseg.config.experiments import experiment_names, experiments_folder
+from avseg.config.paths import experiment_names, experiments_folder
 from avseg.data.setting import find_setting
 from avseg.models.experiment import FitOptions
 from avseg.runs.configure import training_config

@@ -12,6 +12,7 @@ import pytest
 import wandb
 
 from avseg.config.compose import compose_train
+from avseg.config.schema import LoggerConfig
 from avseg.runs import RunDirectory, run_id
 from avseg.training.wandb_logger import RunLogger, columns
 from avseg.utils.errors import UserError
@@ -165,7 +166,7 @@ class Resumed:
 
 def test_a_run_resumed_online_gets_what_it_lacks(logged: Command) -> None:
     experiment = Resumed()
-    RunLogger(experiment=experiment).replay(RunDirectory(logged.run), epochs=2)
+    RunLogger(LoggerConfig(), experiment=experiment).replay(RunDirectory(logged.run), epochs=2)
     ((step, values),) = experiment.rows
     assert step == values["epoch"] == 1
     assert values["val/miou"] == float(rows(logged.run)[1]["val/miou"])

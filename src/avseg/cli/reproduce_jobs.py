@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from avseg.config.experiments import experiment_names
+from avseg.config.paths import experiment_names
 from avseg.runs import RunDirectory, run_hash
 from avseg.runs.find import complete_run, runs_of
 from avseg.sweep import Job, plan

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from avseg.cli.reproduce_jobs import Reproduction, read_seeds
 from avseg.cli.scores_table import print_table
-from avseg.config.experiments import experiment_names
+from avseg.config.paths import experiment_names
 from avseg.runs import RunDirectory, read_json
 from avseg.runs.lock import log_file
 from avseg.sweep import State, state_of

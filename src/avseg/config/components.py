@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
-from avseg.config.plugins import plugin_packages
+from avseg.config.plugins import plugins
 from avseg.config.schema import ComponentConfig, Plain
 from avseg.config.typed import build
 from avseg.utils.errors import UserError
@@ -21,7 +21,8 @@ def load_component(base: type[C], values: Mapping[str, Plain], group: str) -> C:
     Raises:
         UserError: the dataclass is not one of avseg or an installed plugin, or refuses a value.
     """
-    fields = {str(key): value for key, value in values.items() if key != "_target_"}
+    fields = dict(values)
+    fields.pop("_target_", None)
     config = build(component_class(base, values, group), fields, group)
     config.check()
     return config
@@ -52,7 +53,7 @@ def find_class(path: str, key: str, libraries: tuple[str, ...] = ()) -> Any:
     Raises:
         UserError: it is outside of these packages, or does not exist.
     """
-    allowed = ("avseg", *plugin_packages(), *libraries)
+    allowed = ("avseg", *(plugin.package for plugin in plugins()), *libraries)
     if not _inside(path, allowed):
         raise UserError(
             f"{key}={path} is not allowed: it is not part of {', '.join(allowed)}; "
@@ -72,11 +73,7 @@ def find_class(path: str, key: str, libraries: tuple[str, ...] = ()) -> Any:
 
 
 def make(target: str, options: Mapping[str, Any], key: str, **arguments: Any) -> Any:
-    """Make an object of a library class, such as an optimizer or a callback; messages name the key.
-
-    Raises:
-        UserError: the class is not allowed, or refuses an argument.
-    """
+    """Make an object of a library class; raises `UserError` if it is not allowed or refuses an option."""
     cls = find_class(target, f"{key}._target_", LIBRARIES)
     try:
         return cls(**options, **arguments)

@@ -1,10 +1,13 @@
 """Compose `conf/` and the overrides of the command line into a typed configuration; every mistake is one line."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import cast
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
@@ -35,15 +38,23 @@ def compose_evaluate(overrides: Sequence[str]) -> EvaluateConfig:
 
 def compose_plain(name: str, overrides: Sequence[str]) -> dict[str, Plain]:
     """Resolve the plain values of `conf/<name>.yaml` with overrides; keys below the groups are not checked yet."""
+    with start_hydra(name, overrides):
+        config = hydra_compose(name, overrides=list(map(readable, overrides)))
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    return cast("dict[str, Plain]", plain)
+
+
+@contextmanager
+def start_hydra(name: str, overrides: Sequence[str]) -> Iterator[Hydra]:
+    """Start Hydra on `conf/`; its errors about `conf/<name>.yaml` and the overrides become one line."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf_folder()), version_base="1.3", job_name="avseg"):
         try:
-            config = hydra_compose(name, overrides=[readable(override) for override in overrides])
-            plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+            hydra = GlobalHydra.instance().hydra
+            assert hydra is not None
+            yield hydra
         except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(explain(name, overrides, error)) from error
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+            raise UserError(_explain(name, overrides, error)) from error
 
 
 def readable(override: str) -> str:
@@ -86,12 +97,12 @@ def _quoted(value: str) -> str:
     return f"'{escaped}'"
 
 
-def explain(name: str, overrides: Sequence[str], error: Exception) -> str:
+def _explain(name: str, overrides: Sequence[str], error: Exception) -> str:
     """Write one line for an error of Hydra or OmegaConf, whose own texts take several."""
     chain: list[BaseException] = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
         chain.append(cause)
-    text = " ".join(str(item) for item in chain)
+    text = " ".join(map(str, chain))
     if match := re.search(r"Could not find '([\w/]+)/([\w.\-]+)'", text):
         return _explain_option(match.group(1), match.group(2), text)
     if match := re.search(r"Could not find '([\w/]+)/'", text):
@@ -100,22 +111,17 @@ def explain(name: str, overrides: Sequence[str], error: Exception) -> str:
         override = match.group(1).removeprefix("++")
         return f"{override} names several values; add -m to run them all, or write a list as KEY=[A,B]"
     if match := re.search(r"Could not override '([^']+)'|Key '([^']+)' (?:is not in struct|not in '\w+')", text):
-        return unknown_key(match.group(1) or match.group(2), _top_keys(name))
+        fields = field_names(EvaluateConfig) if name == "evaluate" else sorted({*groups(), *field_names(TrainConfig)})
+        return unknown_key(match.group(1) or match.group(2), fields)
     if match := re.search(r"Missing mandatory value: ([\w.]+)", text):
         return f"{match.group(1)} has no value; give it on the command line as {match.group(1)}=VALUE"
     if "override_grammar" in text or "LexerNoViableAlt" in text:
         return f"cannot read the override {' '.join(str(error).split())[:160]}; write key=value without spaces"
     messages = [str(item).split("\n")[0].strip() for item in chain]
-    return ": ".join(dict.fromkeys(message for message in messages if message))
+    return ": ".join(dict.fromkeys(filter(None, messages)))
 
 
 def _explain_option(group: str, option: str, text: str) -> str:
     listed = re.search(r"Available options in '[^']+':((?:\s+[\w.\-]+$)+)", text, re.MULTILINE)
     allowed = sorted(listed.group(1).split()) if listed else options(group)
     return f"{group}={option} does not exist; {group} is one of {', '.join(allowed)}{nearest(option, allowed)}"
-
-
-def _top_keys(name: str) -> list[str]:
-    if name == "evaluate":
-        return field_names(EvaluateConfig)
-    return sorted({*groups(), *field_names(TrainConfig)})

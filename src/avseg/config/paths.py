@@ -1,4 +1,4 @@
-"""The folders of configurations, those of plugins included; imports nothing heavy."""
+"""Folders of configurations and experiments, those of plugins included; imports nothing heavy."""
 
 from pathlib import Path
 
@@ -26,8 +26,10 @@ def groups() -> list[str]:
     """List the configuration groups; `hydra` is Hydra's own."""
     names: set[str] = set()
     for folder in conf_folders():
-        names.update(path.name for path in folder.iterdir() if path.is_dir() and path.name != "hydra")
-    return sorted(names)
+        for path in folder.iterdir():
+            if path.is_dir():
+                names.add(path.name)
+    return sorted(names - {"hydra"})
 
 
 def options(group: str) -> list[str]:
@@ -35,6 +37,19 @@ def options(group: str) -> list[str]:
     names: set[str] = set()
     for folder in conf_folders():
         names.update(path.stem for path in (folder / group).glob("*.yaml"))
+    return sorted(names)
+
+
+def experiments_folder() -> Path:
+    """Return the folder of avseg's experiments (published tables)."""
+    return shipped_folder("experiments")
+
+
+def experiment_names() -> list[str]:
+    """List the experiments that can be reproduced by name."""
+    names: set[str] = set()
+    for root in (experiments_folder(), *(plugin.folder / "experiments" for plugin in plugins())):
+        names.update(path.parent.name for path in root.glob("*/sweep.yaml"))
     return sorted(names)
 
 

@@ -30,10 +30,10 @@ _ENVIRONMENT = "AVSEG_PLUGINS"
 class Plugin:
     """A package whose configurations and classes avseg may use."""
 
-    name: str
-    package: str
+    name: str  # the entry point, or the last part of the path given to `--plugin`
+    package: str  # holds its classes
     folder: Path
-    version: str
+    version: str  # of its distribution; empty without one
 
     @property
     def conf(self) -> Path:
@@ -52,54 +52,40 @@ class Plugin:
 
 
 def load(names: list[str]) -> None:
-    """Make plugins known that are not installed, folders or modules, in this process and its children.
-
-    Raises:
-        UserError: one of them does not exist.
-    """
-    known = [name for name in os.environ.get(_ENVIRONMENT, "").split(os.pathsep) if name]
+    """Make plugins known that are not installed (folders or modules), here and in child processes; see `plugins`."""
+    local = _local_names()
     for name in names:
         path = Path(name)
-        known.append(str(path.resolve()) if path.exists() else name)
-    os.environ[_ENVIRONMENT] = os.pathsep.join(dict.fromkeys(known))
+        local.append(str(path.resolve()) if path.exists() else name)
+    os.environ[_ENVIRONMENT] = os.pathsep.join(dict.fromkeys(local))
     plugins.cache_clear()
     plugins()
 
 
 @cache
 def plugins() -> tuple[Plugin, ...]:
-    """Find the installed plugins and those given to `--plugin`, without importing them.
-
-    Raises:
-        UserError: a requested plugin does not exist.
-    """
-    found: dict[str, Plugin] = {}
+    """Find the installed plugins and those given to `--plugin` (`UserError` without them), importing none."""
+    by_package: dict[str, Plugin] = {}
     for entry in importlib.metadata.entry_points(group=GROUP):
         version = entry.dist.version if entry.dist else ""
-        found[entry.module] = _plugin(entry.name, entry.module, version)
-    for name in os.environ.get(_ENVIRONMENT, "").split(os.pathsep):
-        if name:
-            plugin = _local_plugin(name)
-            found.setdefault(plugin.package, plugin)
-    return tuple(found.values())
-
-
-def plugin_packages() -> tuple[str, ...]:
-    """Return the packages whose classes a configuration may name."""
-    return tuple(plugin.package for plugin in plugins())
+        by_package[entry.module] = _plugin(entry.name, entry.module, version)
+    for name in _local_names():
+        plugin = _local_plugin(name)
+        by_package.setdefault(plugin.package, plugin)
+    return tuple(by_package.values())
 
 
 def import_plugins() -> None:
-    """Import every plugin, so that its metrics are registered.
-
-    Raises:
-        UserError: one of them cannot be imported.
-    """
+    """Import every plugin, so that its metrics are registered; raises `UserError` if one cannot be imported."""
     for plugin in plugins():
         try:
             importlib.import_module(plugin.package)
         except ImportError as error:
             raise UserError(f"plugin {plugin.name}: {plugin.package} cannot be imported ({error})") from error
+
+
+def _local_names() -> list[str]:
+    return list(filter(None, os.environ.get(_ENVIRONMENT, "").split(os.pathsep)))
 
 
 def _local_plugin(name: str) -> Plugin:

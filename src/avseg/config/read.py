@@ -1,34 +1,26 @@
 """Type the plain values of a configuration (composed, in config.yaml or in a checkpoint)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from avseg.config import schema
 from avseg.config.components import component_class, load_component
-from avseg.config.schema import (
-    AudioConfig,
-    BackboneConfig,
-    CallbackConfig,
-    Config,
-    DataConfig,
-    EvaluateConfig,
-    FusionConfig,
-    InitConfig,
-    LoggerConfig,
-    MetricsConfig,
-    ModelConfig,
-    OptimizerConfig,
-    PathsConfig,
-    Plain,
-    Preset,
-    TrainConfig,
-    TrainerConfig,
-)
+from avseg.config.schema import CallbackConfig, EvaluateConfig, ModelConfig, OptimizerConfig, Plain, TrainConfig
 from avseg.config.typed import build, field_names, unknown_key
 from avseg.utils.errors import UserError
 
 # groups that a model may leave unread
 OPTIONAL_GROUPS = ("backbone", "audio", "fusion", "init", "optimizer")
 AUTO = "auto"
+# of data sets, for messages
+CONTENTS = {"clips": "short clips", "long_videos": "long videos (LU-AVS)"}
+_CLOSED_GROUPS: dict[str, type[schema.Config]] = {
+    "backbone": schema.BackboneConfig,
+    "fusion": schema.FusionConfig,
+    "init": schema.InitConfig,
+    "logger": schema.LoggerConfig,
+    "metrics": schema.MetricsConfig,
+    "paths": schema.PathsConfig,
+}
 
 
 def train_config(values: Mapping[str, Plain], overrides: Sequence[str] | None = None) -> TrainConfig:
@@ -43,45 +35,42 @@ def train_config(values: Mapping[str, Plain], overrides: Sequence[str] | None = 
     Raises:
         UserError: an unknown key, a value that is not allowed, a group that the model does not read.
     """
-    _refuse_unknown(values)
-    parts = {key: dict(value) if isinstance(value, Mapping) else value for key, value in values.items()}
-    setting = str((parts.get("data") or {}).get("setting"))
-    model_options = parts.pop("model", None) or {}
+    allowed = field_names(TrainConfig)
+    groups: dict[str, Plain] = {}
+    for key, value in values.items():
+        if key not in allowed:
+            raise UserError(unknown_key(str(key), allowed))
+        groups[key] = dict(value) if isinstance(value, Mapping) else value
+    setting = str((groups.get("data") or {}).get("setting"))
+    model_options = groups.pop("model", None) or {}
     if overrides is not None:
         component_class(ModelConfig, model_options, "model").check_overrides(model_options, overrides)
         model_options = _without_recipe_options(model_options, overrides)
     model = load_component(ModelConfig, model_options, "model").for_setting(setting)
-    _drop_unread(parts, model, overrides or ())
-    _fill_auto(parts, model.preset(setting))
-    data_options = parts.pop("data", None) or {}
-    kind = component_class(DataConfig, data_options, "data").kind
-    if kind != model.data_kind:
+    _drop_unread(groups, model, overrides or ())
+    _fill_auto(groups, model.preset(setting))
+    data_options = groups.pop("data", None) or {}
+    held = component_class(schema.DataConfig, data_options, "data").kind
+    if held != model.data_kind:
         raise UserError(
-            f"data={data_options.get('name')} with model={model.name}: the data set holds {_kind_name(kind)}, "
-            f"the model takes {_kind_name(model.data_kind)}; change one of the two"
+            f"data={data_options.get('name')} with model={model.name}: the data set holds {CONTENTS.get(held, held)}, "
+            f"the model takes {CONTENTS.get(model.data_kind, model.data_kind)}; change one of the two"
         )
-    data = load_component(DataConfig, data_options, "data")
-    known: dict[str, Any] = {
+    typed: dict[str, Plain] = {
         "model": model,
-        "data": data,
-        "trainer": _trainer(parts.pop("trainer", None) or {}),
-        "audio": load_component(AudioConfig, parts.pop("audio"), "audio") if parts.get("audio") else None,
-        "optimizer": _optimizer(parts.pop("optimizer", None)),
-        "callbacks": _callbacks(parts.pop("callbacks", None) or {}),
+        "data": load_component(schema.DataConfig, data_options, "data"),
+        "trainer": _trainer(groups.pop("trainer", None) or {}),
+        "audio": load_component(schema.AudioConfig, groups.pop("audio"), "audio") if groups.get("audio") else None,
+        "optimizer": _optimizer(groups.pop("optimizer", None)),
+        "callbacks": _callbacks(groups.pop("callbacks", None) or {}),
     }
-    parsers: dict[str, type[Config]] = {
-        "backbone": BackboneConfig,
-        "fusion": FusionConfig,
-        "init": InitConfig,
-        "logger": LoggerConfig,
-        "metrics": MetricsConfig,
-        "paths": PathsConfig,
-    }
-    for key, cls in parsers.items():
-        if parts.get(key):
-            known[key] = build(cls, parts.pop(key), key)
-    scalars = {key: parts[key] for key in ("experiment", "seed") if key in parts}
-    config = build(TrainConfig, known | scalars)
+    for key, cls in _CLOSED_GROUPS.items():
+        if groups.get(key):
+            typed[key] = build(cls, groups.pop(key), key)
+    for key in ("experiment", "seed"):
+        if key in groups:
+            typed[key] = groups[key]
+    config = build(TrainConfig, typed)
     _check_experiment(config.experiment)
     _check_init(config.init)
     model.check_run(config)
@@ -100,16 +89,7 @@ def plain_config(config: TrainConfig) -> dict[str, Plain]:
 
 def evaluate_config(values: Mapping[str, Plain]) -> EvaluateConfig:
     """Make the typed configuration of an evaluation; raises like `train_config`."""
-    parts = dict(values)
-    parts["trainer"] = _trainer(parts.get("trainer") or {})
-    return build(EvaluateConfig, parts)
-
-
-def _refuse_unknown(values: Mapping[str, Plain]) -> None:
-    allowed = field_names(TrainConfig)
-    for key in values:
-        if key not in allowed:
-            raise UserError(unknown_key(str(key), allowed))
+    return build(EvaluateConfig, {**values, "trainer": _trainer(values.get("trainer") or {})})
 
 
 def override_key(override: str) -> str:
@@ -131,42 +111,47 @@ def _without_recipe_options(model: Mapping[str, Plain], overrides: Sequence[str]
     return {key: value for key, value in model.items() if key in allowed}
 
 
-def _drop_unread(parts: dict[str, Plain], model: ModelConfig, overrides: Sequence[str]) -> None:
+def _drop_unread(groups: dict[str, Plain], model: ModelConfig, overrides: Sequence[str]) -> None:
     """Leave out the groups that the model does not read; one that was set on purpose is an error."""
-    set_groups = {override_key(override).split(".")[0]: override for override in reversed(overrides)}
+    set_groups: dict[str, str] = {}  # the first override of each group
+    for override in overrides:
+        set_groups.setdefault(override_key(override).split(".")[0], override)
     for group in OPTIONAL_GROUPS:
         if group in model.reads:
             continue
         if group in set_groups:
             raise UserError(
                 f"{set_groups[group]}: model={model.name} does not read the group {group}; leave it out "
-                f"(it reads model, data, trainer{''.join(f', {name}' for name in model.reads)})"
+                f"(it reads {', '.join(('model', 'data', 'trainer', *model.reads))})"
             )
-        parts.pop(group, None)
+        groups.pop(group, None)
 
 
-def _fill_auto(parts: dict[str, Plain], preset: Preset) -> None:
+def _fill_auto(groups: dict[str, Plain], preset: schema.Preset) -> None:
     """Replace "auto" by the preset's value, where the preset has one."""
-    places = {
+    keys = {
         ("data", "image_size"): preset.image_size,
         ("data", "batch_size"): preset.batch_size,
         ("trainer", "max_epochs"): preset.max_epochs,
         ("audio", "hop"): preset.hop,
     }
-    for (group, key), value in places.items():
-        if isinstance(parts.get(group), dict) and parts[group].get(key, AUTO) == AUTO:
-            parts[group][key] = value
+    for (group, key), value in keys.items():
+        if isinstance(groups.get(group), dict) and groups[group].get(key, AUTO) == AUTO:
+            groups[group][key] = value
 
 
-def _trainer(values: Mapping[str, Plain]) -> TrainerConfig:
-    return build(TrainerConfig, {key: value for key, value in values.items() if key != "_target_"}, "trainer")
+def _trainer(values: Mapping[str, Plain]) -> schema.TrainerConfig:
+    # older configurations name Lightning's class
+    return build(schema.TrainerConfig, {key: value for key, value in values.items() if key != "_target_"}, "trainer")
 
 
 def _optimizer(values: Mapping[str, Plain] | None) -> OptimizerConfig | None:
     if not values:
         return None
-    fields = {("target" if key == "_target_" else key): value for key, value in values.items()}
-    return build(OptimizerConfig, fields, "optimizer")
+    options = dict(values)
+    if "_target_" in options:
+        options["target"] = options.pop("_target_")
+    return build(OptimizerConfig, options, "optimizer")
 
 
 def _callbacks(values: Mapping[str, Plain]) -> dict[str, CallbackConfig]:
@@ -174,13 +159,10 @@ def _callbacks(values: Mapping[str, Plain]) -> dict[str, CallbackConfig]:
     for name, settings in values.items():
         if not isinstance(settings, Mapping) or "_target_" not in settings:
             raise UserError(f"callbacks.{name} has no _target_; name the class of a Lightning callback")
-        arguments = {str(key): value for key, value in settings.items() if key != "_target_"}
-        callbacks[str(name)] = CallbackConfig(str(settings["_target_"]), arguments)
+        arguments = dict(settings)
+        target = str(arguments.pop("_target_"))
+        callbacks[str(name)] = CallbackConfig(target, arguments)
     return callbacks
-
-
-def _kind_name(kind: str) -> str:
-    return {"clips": "short clips", "long_videos": "long videos (LU-AVS)"}.get(kind, kind)
 
 
 def _check_experiment(name: str) -> None:
@@ -193,7 +175,7 @@ def _check_experiment(name: str) -> None:
             )
 
 
-def _check_init(init: InitConfig) -> None:
+def _check_init(init: schema.InitConfig) -> None:
     """Check that options of one initialization are not used with another."""
     read_by = {"checkpoint": "checkpoint", "source": "single_source", "seed": "single_source", "run": "single_source"}
     for key, name in read_by.items():

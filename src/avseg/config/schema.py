@@ -50,16 +50,11 @@ class Config:
 
 @dataclass(frozen=True)
 class ComponentConfig(Config):
-    """The options of a class that a yaml file selects by the `_target_` of this dataclass.
+    """The options of a class that a yaml file selects by the `_target_` of this dataclass."""
 
-    Attributes:
-        builds: the class that reads these options, "package.module:Class".
-        name: the option of the group.
-    """
+    builds: ClassVar[str] = ""  # the class that reads these options, "package.module:Class"
 
-    builds: ClassVar[str] = ""
-
-    name: str
+    name: str  # the option of the group
 
     def check(self) -> None:
         """Check what a type cannot express; raises `UserError`."""
@@ -71,38 +66,24 @@ class ComponentConfig(Config):
 
 @dataclass(frozen=True)
 class Preset:
-    """The published recipe of a model on one kind of data; it fills the keys that are "auto".
-
-    Attributes:
-        max_epochs: epochs of training.
-        batch_size: clips per step over all processes.
-        image_size: side of the square frames in pixels; None for frames as they are.
-        videos_per_group: test batch that the official F-score averages its curves over; None for the whole split.
-        hop: time between log-mel patches, "vggish" (0.96 s) or "second".
-    """
+    """The published recipe of a model on one kind of data; it fills the keys that are "auto"."""
 
     max_epochs: int = 30
-    batch_size: int = 4
-    image_size: int | None = 224
-    videos_per_group: int | None = 4
-    hop: Literal["vggish", "second"] = "vggish"
+    batch_size: int = 4  # clips per step over all processes
+    image_size: int | None = 224  # side of the square frames in pixels; None for frames as they are
+    videos_per_group: int | None = 4  # test batch that the official F-score averages over; None for the whole split
+    hop: Literal["vggish", "second"] = "vggish"  # time between log-mel patches; "vggish" is 0.96 s
 
 
 @dataclass(frozen=True)
 class ModelConfig(ComponentConfig):
-    """The options of a model; each model folder derives its own in `config.py`.
+    """The options of a model; each model folder derives its own in `config.py`."""
 
-    Attributes:
-        reads: the groups that this model reads besides `model`, `data` and `trainer`; setting another one is an error.
-        data_kind: the data sets that it learns from, "clips" or "long_videos".
-        reading: how a data module of long videos reads frames and sounds for it.
-        trained: False for a composition of finished runs.
-    """
-
+    # groups that it reads besides `model`, `data` and `trainer`; setting another one is an error
     reads: ClassVar[tuple[str, ...]] = ("optimizer", "init")
-    data_kind: ClassVar[str] = "clips"
-    reading: ClassVar[str] = "clips"
-    trained: ClassVar[bool] = True
+    data_kind: ClassVar[str] = "clips"  # the data sets that it learns from, "clips" or "long_videos"
+    reading: ClassVar[str] = "clips"  # how a data module of long videos reads frames and sounds for it
+    trained: ClassVar[bool] = True  # False for a composition of finished runs
 
     def preset(self, setting: str) -> Preset:
         """Return the published recipe for data of a setting such as "ms3"."""
@@ -166,7 +147,7 @@ class AudioConfig(ComponentConfig):
 
 @dataclass(frozen=True)
 class PathsConfig(Config):
-    """Where data is read and runs are written."""
+    """Folders of the data and of the runs."""
 
     data: str = "data"
     outputs: str = "outputs"
@@ -187,7 +168,7 @@ class BackboneConfig(Config):
 class FusionConfig(Config):
     """Stages that carry TPAVI (1 = stride 4 ... 4 = stride 32), its query, and whether it sees the clip or a frame."""
 
-    stages: tuple[Literal[1, 2, 3, 4], ...] = ()
+    stages: tuple[Literal[1, 2, 3, 4], ...] = ()  # empty for no fusion
     mode: Literal["audio", "visual", "both"] = "audio"
     scope: Literal["clip", "frame"] = "clip"
 
@@ -224,7 +205,7 @@ class InitConfig(Config):
 class OptimizerConfig(Config):
     """A torch optimizer; `options` are further arguments of its class."""
 
-    target: str = "torch.optim.Adam"
+    target: str = "torch.optim.Adam"  # `_target_` in yaml
     lr: Annotated[float, Ge(0)] = 1e-4
     weight_decay: Annotated[float, Ge(0)] = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -236,17 +217,17 @@ class TrainerConfig(Config):
 
     max_epochs: AtLeastOne | None = 1
     accelerator: str = infrastructure("auto")
-    devices: int | str | tuple[int, ...] = infrastructure(1)
+    devices: int | str | tuple[int, ...] = infrastructure(1)  # their number, or their indices
     num_nodes: int = infrastructure(1)
     strategy: str = infrastructure("auto")
-    sync_batchnorm: bool = True
+    sync_batchnorm: bool = True  # over all processes, see `avseg.training.sync_batch_norm`
     precision: int | str = "32-true"
     gradient_clip_val: float | None = None
     accumulate_grad_batches: AtLeastOne = 1
     limit_train_batches: int | float | None = None
     limit_val_batches: int | float | None = None
     limit_test_batches: int | float | None = None
-    overfit_batches: int | float = 0.0
+    overfit_batches: int | float = 0.0  # above 0 for debug=overfit
     num_sanity_val_steps: int = infrastructure(0)
     log_every_n_steps: int = infrastructure(10)
     deterministic: bool | str | None = infrastructure("warn")
@@ -264,11 +245,11 @@ class LoggerConfig(Config):
     project: str = "avseg"
     entity: str | None = None
     offline: bool = False
-    clips: int = 6
-    every_n_epochs: int = 1
-    table: int = 24
-    videos: int = 3
-    options: Mapping[str, Any] = field(default_factory=dict)
+    clips: int = 6  # validation clips shown with both masks
+    every_n_epochs: int = 1  # how often they are shown
+    table: int = 24  # rows of the table of test clips, hardest first
+    videos: int = 3  # test clips shown as a video with their sound
+    options: Mapping[str, Any] = field(default_factory=dict)  # further arguments of `wandb.init`
 
 
 @dataclass(frozen=True)
@@ -281,7 +262,7 @@ class CallbackConfig(Config):
 
 @dataclass(frozen=True)
 class MetricsConfig(Config):
-    """Scores beside the built-in ones: names of registered metrics; null for every registered one."""
+    """Scores besides the built-in ones: names of registered metrics; null for every registered one."""
 
     names: tuple[str, ...] | None = infrastructure(None)
 

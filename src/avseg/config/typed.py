@@ -28,9 +28,9 @@ def _explain(cls: type[Config], error: ValidationError, prefix: str) -> str:
     """Write one line for the first mistake that pydantic found."""
     details = error.errors()
     first = details[0]
-    path = [part for part in first["loc"] if not _is_union_branch(part)]
+    path = [step for step in first["loc"] if not _is_union_branch(step)]
     # an element of a list is reported with the key of the list
-    key = ".".join(part for part in ([prefix] if prefix else []) + path if isinstance(part, str))
+    key = ".".join(step for step in (prefix, *path) if step and isinstance(step, str))
     if first["type"] == "unexpected_keyword_argument":
         return unknown_key(key, field_names(_owner(cls, path)))
     if first["type"] == "missing":
@@ -38,11 +38,11 @@ def _explain(cls: type[Config], error: ValidationError, prefix: str) -> str:
     value = repr(first["input"]) if isinstance(first["input"], str) else first["input"]
     same_key = [entry for entry in details if entry["loc"][: len(path)] == first["loc"][: len(path)]]
     allowed = " or ".join(dict.fromkeys(entry["msg"].removeprefix("Input should be ") for entry in same_key))
-    near = ""
+    hint = ""
     if first["type"] == "literal_error" and isinstance(first["input"], str):
-        choices = [choice.strip("'") for choice in first["ctx"]["expected"].replace(" or ", ", ").split(", ")]
-        near = nearest(first["input"], choices)
-    return f"{key}={value} is not allowed; it must be {allowed}{near}"
+        choices = first["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+        hint = nearest(first["input"], choices)
+    return f"{key}={value} is not allowed; it must be {allowed}{hint}"
 
 
 def unknown_key(key: str, allowed: Sequence[str]) -> str:
@@ -51,17 +51,17 @@ def unknown_key(key: str, allowed: Sequence[str]) -> str:
     return f"the key '{key}' does not exist{nearest(name, allowed)}; allowed: {', '.join(allowed)}"
 
 
-def _is_union_branch(part: int | str) -> bool:
-    """True for the names that pydantic gives the members of a union, such as 'int' or 'function-after[...]'."""
-    text = str(part)
-    return text in ("int", "float", "str", "bool", "none") or any(mark in text for mark in "[-(")
+def _is_union_branch(step: int | str) -> bool:
+    """True for pydantic's names of the members of a union, such as 'int' or 'function-after[...]'."""
+    text = str(step)
+    return text in ("int", "float", "str", "bool", "none") or not set("[-(").isdisjoint(text)
 
 
 def _owner(cls: type[Config], path: Sequence[int | str]) -> type[Config]:
     """Find the dataclass that the last key of a path was looked up in."""
-    for part in path[:-1]:
+    for step in path[:-1]:
         for item in dataclasses.fields(cls):
-            if item.name == part and isinstance(item.type, type) and issubclass(item.type, Config):
+            if item.name == step and isinstance(item.type, type) and issubclass(item.type, Config):
                 cls = item.type
     return cls
 

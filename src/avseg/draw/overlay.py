@@ -13,17 +13,15 @@ WHITE: Colour = (255, 255, 255)
 
 
 class Overlay:
-    """A mask prepared for drawing on many frames.
-
-    Args:
-        mask: (H, W) bool, or integers with a class index per pixel (0 = not marked).
-        colour: RGB of the tint; None takes the AVSS palette's colour of each class.
-        alpha: opacity of the tint, 0 to 1.
-        outline: width of the outline in pixels; None adapts it to the size, 0 omits it.
-    """
+    """A mask (H, W), bool or class indices (0 = not marked), prepared for drawing on many frames."""
 
     def __init__(
-        self, mask: np.ndarray, colour: Colour | None = SOUNDING, *, alpha: float = 0.45, outline: int | None = None
+        self,
+        mask: np.ndarray,
+        colour: Colour | None = SOUNDING,  # None takes the AVSS palette's colour of each class
+        *,
+        alpha: float = 0.45,  # opacity of the tint
+        outline: int | None = None,  # width in pixels; None adapts it to the size, 0 omits it
     ) -> None:
         self.mask = mask
         self.colour = colour

@@ -32,14 +32,10 @@ class PanelClip:
 
 
 def save_panel(path: Path, clips: Sequence[PanelClip]) -> None:
-    """Write clips of any lengths as a PNG, two in a line: rows frame, truth, prediction, sound.
-
-    Raises:
-        ValueError: `clips` is empty.
-    """
+    """Write clips of any lengths, at least one, as a PNG, two in a line: rows frame, truth, prediction, sound."""
     if not clips:
         raise ValueError("a panel needs at least one clip")
-    blocks = [clip.rows() for clip in clips]
+    blocks = list(map(PanelClip.rows, clips))
     figure, axes = new_figure(min(2, len(clips)), blocks)
     for clip, rows, block in zip(clips, blocks, axes, strict=True):
         score = "" if clip.score is None else f"   J = {100 * clip.score:.1f}"
@@ -49,9 +45,9 @@ def save_panel(path: Path, clips: Sequence[PanelClip]) -> None:
 
 def save_comparison(
     path: Path,
-    frames: np.ndarray,
-    mel: np.ndarray,
-    truth: np.ndarray,
+    frames: np.ndarray,  # (T, H, W, 3) uint8
+    mel: np.ndarray,  # (T, 96, 64) log-mel patches
+    truth: np.ndarray,  # (T, H, W) integers, 1 = sounding
     methods: Mapping[str, np.ndarray],
     *,
     scores: Mapping[str, Sequence[float]] | None = None,
@@ -59,14 +55,8 @@ def save_comparison(
 ) -> None:
     """Write several methods on one clip as a PNG: rows sound, frame, truth, and one per method.
 
-    Args:
-        path: the PNG; a missing folder is created.
-        frames: (T, H, W, 3) uint8.
-        mel: (T, 96, 64) log-mel patches.
-        truth: (T, H, W) integers, 1 = sounding.
-        methods: by name, probabilities (T, H, W).
-        scores: by name, J of each second between 0 and 1, written on the frames in per cent.
-        title: of the figure.
+    Methods are probabilities (T, H, W) by name; `scores` are their J of each second between 0 and 1, written on the
+    frames in per cent.
     """
     rows = [Row("sound", mel=mel), Row("frame", frames), Row("truth", tint_frames(frames, truth, TRUTH))]
     for name, masks in methods.items():

@@ -66,10 +66,7 @@ def draw_rows(axes: Sequence["Axes"], rows: Sequence[Row], title: str = "") -> N
 def new_figure(
     columns: int, blocks: Sequence[Sequence[Row]], size: float = 1.25
 ) -> tuple["Figure", list[list["Axes"]]]:
-    """Create a figure of several clips, each a block of rows, `columns` blocks in a line, images `size` inches wide.
-
-    Returns the figure, and the axes of each block's rows.
-    """
+    """Create a figure of clips, each a block of rows with images `size` inches wide; also returns their axes."""
     from matplotlib.figure import Figure
 
     stacks = [row.images for row in chain.from_iterable(blocks) if row.images is not None]

@@ -43,12 +43,9 @@ class FrameIndex:
         return len(self.video.times)
 
     def at_rate(self, rate: float) -> np.ndarray:
-        """Select the frames displayed at the times 0, 1/rate, 2/rate, ... (rate in Hz).
+        """Select the frames displayed at the times 0, 1/rate, 2/rate, ... (rate in Hz): (n,) int64, ascending.
 
-        Returns (n,) int64, strictly ascending; shorter than the time grid if the video's own rate is lower.
-
-        Raises:
-            UserError: the rate is not positive.
+        There are fewer frames than times if the video's own rate is lower.
         """
         if not rate > 0:
             raise UserError(f"rate is {rate} frames per second; use more than 0")
@@ -146,11 +143,7 @@ class FrameReader:
         self.kept.clear()
 
     def decode(self, numbers: Iterable[int]) -> Iterator[Frame]:
-        """Decode frames in the given order.
-
-        Raises:
-            IndexError: a number is not below the number of frames.
-        """
+        """Decode frames in the given order; raises `IndexError` for a number that is not below the number of frames."""
         for number in numbers:
             if not 0 <= number < len(self.index):
                 raise IndexError(f"{self.index.video.path}: no frame {number} among {len(self.index)}")
@@ -220,11 +213,7 @@ class FrameReader:
             self.kept.popitem(last=False)
 
     def _shown_before(self, number: int) -> VideoFrame:
-        """Return the replacement for a frame that cannot be decoded.
-
-        Raises:
-            UserError: no frame near it can be decoded either.
-        """
+        """Return the replacement for a frame that cannot be decoded; `UserError` if the file has none near it."""
         path = self.index.video.path
         if not self.kept:
             raise UserError(f"{path}: frame {number} cannot be decoded, nor any near it; fetch the video again")

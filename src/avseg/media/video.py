@@ -119,11 +119,7 @@ def probe(path: Path) -> Video:
 
 
 def frames(video: Video) -> Iterator[Frame]:
-    """Decode the frames in display order; damaged packets are skipped.
-
-    Raises:
-        UserError: not one frame can be decoded.
-    """
+    """Decode the frames in display order, without damaged packets; a video without any frame is a `UserError`."""
     with open_video(video.path) as container:
         stream = video_stream(container, video.path)
         clock = FrameClock(video)
@@ -228,10 +224,7 @@ def _seconds(stream: Stream, ticks: int | None) -> float | None:
 
 
 def _last_duration(duration: float, left: float) -> float:
-    """Limit the last frame's display time to what is left of the file.
-
-    MP4 stores for each packet the time to the next one in coded, not display, order, so the value may be too long.
-    """
+    """Limit the last frame's display time to what is left: MP4 stores it in coded, not display, order."""
     return min(duration, left) if left > 0 else duration
 
 

@@ -29,8 +29,7 @@ BT709 = (1, 9, 10)  # AVColorSpace values: BT.709, and BT.2020, which is convert
 def repaint(video: Video, path: Path, paint: Paint) -> None:
     """Write a copy of a video with painted frames: upright, same size, same display times, same sound.
 
-    An odd size, which H.264 does not allow, grows by one row or column, a copy of the last. The sound is copied
-    unchanged where MP4 can hold it, otherwise re-encoded as AAC.
+    An odd size, which H.264 does not allow, grows by one row or column, a copy of the last.
     """
     with open_video(video.path) as source, _create(path) as target:
         stream = video_stream(source, video.path)
@@ -45,6 +44,7 @@ def repaint(video: Video, path: Path, paint: Paint) -> None:
             aspect=1 / aspect if aspect and video.rotation % 180 else aspect,
             bt709=stream.codec_context.colorspace in BT709,
         )
+        # copied where MP4 can hold it
         track = sound_track(target, sound, video.start - video.lead) if sound else None
         clock = FrameClock(video)
         upright = UprightRGB(video.rotation, video.height, video.width)
@@ -67,12 +67,8 @@ def make_clip_video(
 ) -> None:
     """Write a clip of a data set as a video in which each frame is shown for one second, with the sound.
 
-    Args:
-        frames: (T, H, W, 3) uint8.
-        waveform: (n,) or (channels, n) float in [-1, 1], cut or zero-padded to T seconds.
-        path: the MP4 to write; a missing folder is created.
-        sample_rate: of the waveform, in Hz.
-        fps: frames per second of the video; each frame is repeated that many times.
+    Frames are (T, H, W, 3) uint8, repeated `fps` times per second. The waveform, (n,) or (channels, n) float in
+    [-1, 1], is cut or zero-padded to T seconds.
     """
     seconds, height, width = frames.shape[:3]
     mono = np.atleast_2d(waveform).mean(0)[: seconds * sample_rate].astype(np.float32)

@@ -27,11 +27,7 @@ def make_predictor(
     rate: float | None = None,
     device: torch.device | str = "cpu",
 ) -> ClipPredictor | LongPredictor:
-    """Create the predictor of a model in evaluation mode on `device`; the options are those of `predict`.
-
-    Raises:
-        UserError: an option that the model does not have.
-    """
+    """Create the predictor of a model in evaluation mode on `device`; options and errors are those of `predict`."""
     device = torch.device(device)
     if isinstance(model, LongVideoModule):
         # every frame is a rate without limit

@@ -9,11 +9,7 @@ from avseg.utils.errors import UserError
 
 
 def find_device(name: str) -> torch.device:
-    """Return the device with this name, or the best one for "auto".
-
-    Raises:
-        UserError: the device cannot be used on this machine.
-    """
+    """Return the device with this name, or the best one for "auto"; raises `UserError` if it cannot be used here."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -27,11 +23,7 @@ def find_device(name: str) -> torch.device:
 
 @contextmanager
 def inference(device: torch.device) -> Iterator[None]:
-    """Run without gradients.
-
-    Raises:
-        UserError: the device has too little memory.
-    """
+    """Run without gradients; too little memory of the device is a `UserError`."""
     try:
         with torch.inference_mode():
             yield

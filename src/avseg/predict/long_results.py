@@ -20,11 +20,7 @@ _MIN_PROBABILITY = 0.05  # lower ones are omitted unless the class counts as aud
 
 
 class LongResults:
-    """Writes `masks/LABEL/FRAME.png` or `boxes.json`, `scores.json`, `segments.json`, `timeline.png` and `lu_avs/`.
-
-    `files` closes the files on exit. `lu_avs` also writes a release folder, see `ReleaseWriter`, `save_masks` the masks
-    of every frame in it.
-    """
+    """Writes `masks/LABEL/FRAME.png` or `boxes.json`, `scores.json`, `segments.json`, `timeline.png` and `lu_avs/`."""
 
     def __init__(
         self,

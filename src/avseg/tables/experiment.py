@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import product, starmap
 from pathlib import Path
 
-from avseg.config.experiments import experiment_folder, experiment_names
+from avseg.config.paths import experiment_folder, experiment_names
 from avseg.tables.sweep_file import CellKey, SweepFile, read_published, read_sweep_file
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from avseg.config.experiments import experiment_folder, experiment_names
+from avseg.config.paths import experiment_folder, experiment_names
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 

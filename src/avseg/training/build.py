@@ -25,12 +25,9 @@ class DataFacts:
 
 
 def build_data(config: TrainConfig) -> Any:
-    """Build the data module of a configuration; it reads sound through the front end of the model.
-
-    Raises:
-        UserError: see the data module.
-    """
-    frontend = _frontend(config)
+    """Build the data module of a configuration; it reads sound through the front end of the model."""
+    # of the group `audio`, or the model's own
+    frontend = built_class(config.model).make_frontend(config.model, config.audio)
     arguments: dict[str, Any] = {"frontend": frontend, "seed": config.seed}
     if config.data.kind == "long_videos":
         arguments["reads"] = config.model.reading
@@ -51,13 +48,9 @@ def build_model(
     pretrained: bool = True,
     parts: Mapping[str, ExperimentModule] | None = None,
 ) -> ExperimentModule:
-    """Build the model of a configuration for data with these facts.
+    """Build the model of a configuration for data with these facts; `parts` are the modules of a composition, by role.
 
-    Args:
-        config: the configuration.
-        facts: of the data.
-        pretrained: load the weights that the configuration names; False when a checkpoint fills them anyway.
-        parts: the modules of a composition, by role.
+    Without `pretrained` the weights that the configuration names are not loaded, because a checkpoint fills them.
 
     Raises:
         UserError: weights that are not available, options that do not fit.
@@ -97,11 +90,6 @@ def source_run(config: TrainConfig, role: str, outputs: list[Path]) -> Path:
         f"model={config.model.name}: the run of the {role} branch, {source.run}, {state}; "
         f"make it with: {source.command}"
     )
-
-
-def _frontend(config: TrainConfig) -> Any:
-    """Return the front end of the model: from the group `audio`, or its own."""
-    return built_class(config.model).make_frontend(config.model, config.audio)
 
 
 def _encoder_fingerprint(config: TrainConfig) -> str:

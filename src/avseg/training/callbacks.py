@@ -47,11 +47,7 @@ class BestAndLast(ModelCheckpoint):
 
 
 class ClipPanels(Callback):
-    """Draws the same few validation clips after a validation: frame, truth, prediction, sound.
-
-    Raises:
-        UserError: a number below 1.
-    """
+    """Draws the same few validation clips after a validation: frame, truth, prediction, sound."""
 
     def __init__(self, clips: int = 6, every_n_epochs: int = 1, folder: Path | str = "pictures") -> None:
         for name, number in (("clips", clips), ("every_n_epochs", every_n_epochs)):

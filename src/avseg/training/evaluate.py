@@ -49,12 +49,10 @@ def _evaluated_data(trained: TrainConfig, config: EvaluateConfig) -> Any:
     """Return the data of the training with the options that the evaluation changes."""
     changes: dict[str, Any] = {}
     for key in _READING:
-        value = getattr(config, key)
-        if value is None:
-            continue
-        if not hasattr(trained.data, key):
-            raise UserError(f"{key}={value} is not read by data={trained.data.name}; leave it out")
-        changes[key] = value
+        if (value := getattr(config, key)) is not None:
+            changes[key] = value
+            if not hasattr(trained.data, key):
+                raise UserError(f"{key}={value} is not read by data={trained.data.name}; leave it out")
     return replace(trained.data, **changes)
 
 

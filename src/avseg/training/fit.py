@@ -114,16 +114,16 @@ def _begin(run: RunDirectory, config: TrainConfig, fingerprint: str) -> dict[str
     """Begin the manifest; a run never continues on other data than it began with."""
     record = manifest.begin(config.seed, fingerprint)
     if run.manifest.is_file():
-        before = read_json(run.manifest)
-        if before.get("data_fingerprint") != fingerprint:
+        previous = read_json(run.manifest)
+        if previous.get("data_fingerprint") != fingerprint:
             raise UserError(
                 f"{run.path} was begun on other data than is in {config.data.root} now; "
                 "give this run another name with experiment=NAME, or delete the old folder"
             )
-        record["started"] = before.get("started", record["started"])
-        record["resumed"] = before.get("resumed", 0) + 1
-        if "init" in before:
-            record["init"] = before["init"]
+        record["started"] = previous.get("started", record["started"])
+        record["resumed"] = previous.get("resumed", 0) + 1
+        if "init" in previous:
+            record["init"] = previous["init"]
     return record
 
 

@@ -44,9 +44,6 @@ def initialise(model: ExperimentModule, config: TrainConfig, source: Path | None
     """Copy all weights of a checkpoint (from `source_checkpoint`) that fit the model by name and shape.
 
     Returns, for the manifest, the checkpoint, its SHA-256, and for `init=single_source` the id of its run.
-
-    Raises:
-        UserError: the checkpoint is damaged or not one of avseg.
     """
     if source is None:
         return None

@@ -50,8 +50,7 @@ def load_model(run_or_checkpoint: Path, choices: dict[str, Plain] | None = None)
     Raises:
         UserError: the checkpoint does not exist, or cannot be used; a choice that the model does not have.
     """
-    composition = _composition(run_or_checkpoint, choices)
-    if composition is not None:
+    if composition := _composition(run_or_checkpoint, choices):
         return composition
     path = checkpoint_of(run_or_checkpoint)
     checkpoint = read_checkpoint(path)
@@ -116,24 +115,15 @@ def _facts(record: dict[str, Any], config: TrainConfig) -> DataFacts:
 
 
 def load_parts(config: TrainConfig, moved: Path | None = None) -> dict[str, ExperimentModule]:
-    """Load the finished modules of a composition, from `paths.outputs` or else from the folder they were `moved` to.
-
-    Raises:
-        UserError: one of them is missing or not finished.
-    """
-    outputs = [Path(config.paths.outputs).expanduser()]
-    if moved is not None:
-        outputs.append(moved)
+    """Load the finished modules of a composition, from `paths.outputs` or else from the folder they were `moved` to."""
+    outputs = [Path(config.paths.outputs).expanduser(), *([moved] if moved is not None else [])]
     return {role: load_model(source_run(config, role, outputs)) for role in config.model.sources()}
 
 
 def _composition(run: Path, choices: dict[str, Plain] | None) -> ExperimentModule | None:
     """Load the composition of two branches; its run has no weights of its own."""
-    values = read_config(run)
-    if not values:
-        return None
-    name = str((values.get("model") or values.get("branch") or {}).get("name", ""))
-    if "strong" not in name:
+    values = read_config(run) or {}
+    if "strong" not in str((values.get("model") or values.get("branch") or {}).get("name", "")):
         return None
     config = saved_config(values, choices)
     # a folder of runs that was moved as a whole: outputs/EXPERIMENT/NAME/seed=N

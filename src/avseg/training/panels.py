@@ -1,7 +1,8 @@
 """Panels of a few clips of a split: frames, true masks, predictions, sound."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -10,15 +11,22 @@ from avseg.draw.panel import PanelClip, save_panel
 from avseg.metrics import mask_iou
 from avseg.models.base import AVSegModule
 
+Item = TypeVar("Item")
+
 
 def draw_panels(path: Path, model: AVSegModule, dataset: Any, clips: int) -> None:
     """Write a PNG of clips spread evenly over the split, so that they are the same each time."""
-    count = min(clips, len(dataset))
-    indices = [number * len(dataset) // count for number in range(count)]
+    indices = evenly_spaced(range(len(dataset)), clips)
     was_training = model.training
     model.eval()
     save_panel(path, [_panel(model, dataset[index]) for index in indices])
     model.train(was_training)
+
+
+def evenly_spaced(items: Sequence[Item], count: int) -> list[Item]:
+    """Select at most `count` items, evenly spaced, the same each time."""
+    count = min(count, len(items))
+    return [items[number * len(items) // count] for number in range(count)]
 
 
 def _panel(model: AVSegModule, clip: Clip) -> PanelClip:

@@ -7,11 +7,7 @@ from avseg.utils.errors import UserError
 
 
 def check_devices(trainer: TrainerConfig) -> None:
-    """Refuse a GPU that does not exist, before Lightning does so with a longer message.
-
-    Raises:
-        UserError: without a GPU, or with fewer than `trainer.devices`.
-    """
+    """Raise `UserError` for a GPU that does not exist, before Lightning does so with a longer message."""
     if trainer.accelerator not in ("gpu", "cuda") or torch.backends.mps.is_available():
         return
     count = torch.cuda.device_count()
@@ -21,8 +17,12 @@ def check_devices(trainer: TrainerConfig) -> None:
             f"trainer.accelerator={trainer.accelerator}: this machine shows no GPU; "
             "use trainer=cpu, or trainer=ddp_cpu for two processes on the CPU"
         )
-    numbers = list(devices) if isinstance(devices, tuple) else [int(devices) - 1] if str(devices).isdigit() else []
-    if any(number >= count for number in numbers):
+    highest = 0  # "auto" and -1 take all of them
+    if isinstance(devices, tuple):
+        highest = max(devices, default=0)
+    elif str(devices).isdigit():
+        highest = int(devices) - 1
+    if highest >= count:
         raise UserError(
             f"trainer.devices={devices}: this machine shows {count} GPU{'s' if count > 1 else ''}, numbered from 0; "
             "ask for fewer, or leave trainer.devices out"
@@ -38,10 +38,10 @@ def check_processes(config: TrainConfig, processes: int) -> None:
     size = config.data.batch_size
     if size % processes:
         low = size // processes * processes
-        near = f"{low} or {low + processes}" if low else str(processes)
+        multiples = f"{low} or {low + processes}" if low else str(processes)
         raise UserError(
             f"data.batch_size={size} is for all processes together and cannot be shared by {processes}; "
-            f"take a multiple of {processes}, such as {near}"
+            f"take a multiple of {processes}, such as {multiples}"
         )
     if processes > 1:
         config.model.check_processes()

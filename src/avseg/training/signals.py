@@ -22,11 +22,7 @@ log = logging.getLogger("avseg")
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Let SIGTERM unwind the run, so that what it was writing is removed; its last complete epoch stays.
-
-    Raises:
-        SystemExit: with 143, after SIGTERM.
-    """
+    """Let SIGTERM unwind the run with exit code 143: what it was writing is removed, its last complete epoch stays."""
     mine = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     came = threading.Event()
 
@@ -73,7 +69,7 @@ class WholeCheckpoints(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Write the checkpoint atomically; called by Lightning on the first process."""
-        whole = io.BytesIO()  # written from memory: torch would hide that the disk is full
-        torch.save(checkpoint, whole)
+        buffer = io.BytesIO()  # written from memory: torch would hide that the disk is full
+        torch.save(checkpoint, buffer)
         with atomic_file(Path(path)) as temporary:
-            temporary.write_bytes(whole.getbuffer())
+            temporary.write_bytes(buffer.getbuffer())

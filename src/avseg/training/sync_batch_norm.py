@@ -16,9 +16,9 @@ class SharedBatchNorm(_BatchNorm):
     """A batch norm of the clips of all processes; made by `SyncNorm` out of a norm whose state it keeps."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise (N, C, ...), in training by the statistics of the whole batch; then apply what timm has in the norm."""
+        """Normalise (N, C, ...), in training by the statistics of the whole batch."""
         y: Tensor = self._normalised(x) if self.training else super().forward(x)
-        for name in ("drop", "act"):  # BatchNormAct2d
+        for name in ("drop", "act"):  # of timm's BatchNormAct2d
             if name in self._modules:
                 y = getattr(self, name)(y)
         return y
@@ -28,7 +28,8 @@ class SharedBatchNorm(_BatchNorm):
 
     def _normalised(self, x: Tensor) -> Tensor:
         """Compute the mean first and the squares about it second: their difference would lose digits."""
-        pixels, shape = [0, *range(2, x.ndim)], [1, -1, *[1] * (x.ndim - 2)]
+        pixels = [0, *range(2, x.ndim)]  # all axes but the channels
+        shape = [1, -1, *[1] * (x.ndim - 2)]  # (1, C, 1, ...)
         wide = x.to(torch.promote_types(x.dtype, torch.float32))
         count = wide.new_tensor(x.numel() / x.shape[1])
         torch.distributed.all_reduce(count)
@@ -46,15 +47,14 @@ class SharedBatchNorm(_BatchNorm):
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
         self.num_batches_tracked.add_(1)
-        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        self.running_mean.lerp_(mean, share)
-        self.running_var.lerp_(variance, share)
+        weight = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean, weight)
+        self.running_var.lerp_(variance, weight)
 
 
-def _sum(own: Tensor) -> Tensor:
-    """The sum over the processes, as is its gradient."""
-    total: Tensor = all_reduce(own)  # type: ignore[no-untyped-call]
-    return total
+def _sum(local: Tensor) -> Tensor:
+    """Sum over the processes; the gradient is summed too."""
+    return all_reduce(local)  # type: ignore[no-untyped-call,no-any-return]
 
 
 class SyncNorm(LayerSync):
@@ -79,7 +79,7 @@ class SyncNorm(LayerSync):
 
     def revert(self, model: nn.Module) -> nn.Module:
         """Restore the class of every norm; called by Lightning after training."""
-        for module, kind in self._alone.items():
-            module.__class__ = kind
+        for module, cls in self._alone.items():
+            module.__class__ = cls
         self._alone.clear()
         return model

@@ -62,13 +62,7 @@ def make_trainer(config: TrainConfig, run: RunDirectory, model: ExperimentModule
     # show the progress bar only in a terminal or notebook
     interactive = sys.stdout.isatty() or "ipykernel" in sys.modules
     arguments["enable_progress_bar"] = arguments["enable_progress_bar"] and interactive
-    return _make(
-        arguments,
-        callbacks=callbacks,
-        logger=logger,
-        plugins=plugins,
-        default_root_dir=str(run.path),
-    )
+    return _make(arguments, callbacks=callbacks, logger=logger, plugins=plugins, default_root_dir=str(run.path))
 
 
 def make_plain_trainer(config: TrainerConfig) -> pl.Trainer:
@@ -84,10 +78,10 @@ def trainer_arguments(config: TrainerConfig) -> dict[str, Any]:
     return arguments | dict(config.options)
 
 
-def _make(arguments: dict[str, Any], **more: Any) -> pl.Trainer:
+def _make(arguments: dict[str, Any], **objects: Any) -> pl.Trainer:
     # the data module brings its samplers: Lightning's would count some clips twice in evaluation
     fixed = {"use_distributed_sampler": False, "enable_model_summary": False}
-    trainer: pl.Trainer = make("pytorch_lightning.Trainer", {**arguments, **fixed, **more}, "trainer")
+    trainer: pl.Trainer = make("pytorch_lightning.Trainer", {**arguments, **fixed, **objects}, "trainer")
     return trainer
 
 
@@ -106,10 +100,9 @@ def _run_callbacks(run: RunDirectory, monitor: str) -> list[Callback]:
 
 
 def run_trainer(trainer: pl.Trainer, function: Callable[..., T], *arguments: Any, **settings: Any) -> T:
-    """Call `trainer.fit` or `trainer.test`.
+    """Call `trainer.fit` or `trainer.test`; a device with too little memory is a `UserError`.
 
     Raises:
-        UserError: the device has too little memory.
         KeyboardInterrupt: for Ctrl-C, which Lightning answers with exit code 1.
     """
     try:
@@ -126,10 +119,7 @@ def run_trainer(trainer: pl.Trainer, function: Callable[..., T], *arguments: Any
 
 
 def share_cores(workers: int) -> None:
-    """Leave a core to each reading process: two busy threads and a reader on two cores take far longer than one.
-
-    `OMP_NUM_THREADS`, when set, wins.
-    """
+    """Leave a core to each reading process, unless `OMP_NUM_THREADS` is set: sharing cores takes far longer."""
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) - workers))
 

@@ -13,7 +13,7 @@ import wandb
 from lightning_fabric.loggers.logger import rank_zero_experiment
 from lightning_utilities.core.rank_zero import rank_zero_only
 
-from avseg.config.schema import TrainConfig
+from avseg.config.schema import LoggerConfig, TrainConfig
 from avseg.metrics.registry import METRICS, registered_metrics
 from avseg.runs import RunDirectory, run_id
 from avseg.runs.identity import science
@@ -31,20 +31,15 @@ class RunLogger(pl.loggers.WandbLogger):
 
     Only the first process opens the run (`experiment` is a dummy elsewhere). Once it is open, an error of wandb costs
     the dashboard and never the training.
-
-    Raises:
-        UserError: a number out of range.
     """
 
-    def __init__(
-        self, *, clips: int = 6, every_n_epochs: int = 1, table: int = 24, videos: int = 3, **settings: Any
-    ) -> None:
-        super().__init__(**settings)
-        self.clips, self.every_n_epochs, self.table, self.videos = clips, every_n_epochs, table, videos
+    def __init__(self, settings: LoggerConfig, **options: Any) -> None:
+        super().__init__(project=settings.project, offline=settings.offline, entity=settings.entity, **options)
+        self.settings = settings
         for name in ("clips", "every_n_epochs", "table", "videos"):
             low, high = (1, 10**6) if name == "every_n_epochs" else (0, MOST_IMAGES)
-            if not low <= getattr(self, name) <= high:
-                raise UserError(f"logger.{name}={getattr(self, name)} must be between {low} and {high}")
+            if not low <= getattr(settings, name) <= high:
+                raise UserError(f"logger.{name}={getattr(settings, name)} must be between {low} and {high}")
         self._warned = False
 
     @property
@@ -162,13 +157,7 @@ def make_logger(config: TrainConfig, run: RunDirectory) -> Any:
         return False
     name = run_id(config)
     logger = RunLogger(
-        clips=settings.clips,
-        every_n_epochs=settings.every_n_epochs,
-        table=settings.table,
-        videos=settings.videos,
-        project=settings.project,
-        entity=settings.entity,
-        offline=settings.offline,
+        settings,
         # deterministic: a resumed run continues its curve instead of opening a second one. With the experiment in it,
         # since two experiments may hold runs of the same science, each with a directory of its own
         id=f"{config.experiment}-{name}".replace("/", "-"),

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -15,19 +15,19 @@ from pytorch_lightning.callbacks import Callback
 from avseg.audio.log_mel import read_wav
 from avseg.data.clip import Clip
 from avseg.data.dataset import ClipDataset
-from avseg.draw.overlay import Overlay
+from avseg.draw.overlay import Colour, Overlay
 from avseg.draw.palette import SOUNDING, TRUTH
 from avseg.media.video_writer import make_clip_video
 from avseg.metrics import mask_iou
 from avseg.models.base import AVSegModule
 from avseg.models.experiment import Row
 from avseg.runs import RunDirectory
+from avseg.training.panels import evenly_spaced
 from avseg.training.wandb_logger import RunLogger, panels
 from avseg.utils.csv_files import read_rows
 
 _MIN_SIDE = 128  # pixels; smaller images are enlarged
 _NAMES = ("index", "video_id", "category")  # the columns of per_clip.csv that are not scores
-Item = TypeVar("Item")
 
 
 class Dashboard(Callback):
@@ -35,6 +35,7 @@ class Dashboard(Callback):
 
     def __init__(self, logger: RunLogger, run: RunDirectory) -> None:
         self.logger = logger
+        self.settings = logger.settings
         self.run = run
         self._clips: list[Clip] = []  # the validation clips, read once
 
@@ -45,7 +46,7 @@ class Dashboard(Callback):
             return
         with self.logger.safely():
             media = panels(self.run, epoch)
-            due = (epoch + 1) % self.logger.every_n_epochs == 0 or epoch + 1 == trainer.max_epochs
+            due = (epoch + 1) % self.settings.every_n_epochs == 0 or epoch + 1 == trainer.max_epochs
             if due and isinstance(pl_module, AVSegModule):
                 media |= self._validation_clips(pl_module, trainer.datamodule.dataset("val"))  # type: ignore[attr-defined]
             self.logger.log_epoch(epoch, media)
@@ -54,7 +55,7 @@ class Dashboard(Callback):
         if not self._clips:
             # sorted by id, so that they stay the same whatever the order of the index file
             indices = sorted(range(len(dataset)), key=lambda index: dataset.entries[index].name)
-            self._clips = [dataset[index] for index in evenly_spaced(indices, self.logger.clips)]
+            self._clips = [dataset[index] for index in evenly_spaced(indices, self.settings.clips)]
         labels = class_labels(dataset)
         images = [mask_image(predict_shown_clip(model, clip), labels) for clip in self._clips]
         return {"val/clips": images} if images else {}
@@ -70,13 +71,13 @@ class Dashboard(Callback):
             self.logger.experiment.summary.update(best_epoch(self.run))
             dataset = trainer.datamodule.dataset("test")  # type: ignore[attr-defined]
             with tempfile.TemporaryDirectory() as folder, self.logger.staging():
-                media = {
-                    "test/clips": clip_table(pl_module, dataset, hardest(rows, self.logger.table)),
-                    "test/videos": clip_videos(
-                        pl_module, dataset, evenly_spaced(rows, self.logger.videos), Path(folder)
-                    ),
-                }
-                if media := {name: value for name, value in media.items() if value}:
+                media: dict[str, Any] = {}
+                if table := clip_table(pl_module, dataset, hardest(rows, self.settings.table)):
+                    media["test/clips"] = table
+                shown = evenly_spaced(rows, self.settings.videos)
+                if videos := clip_videos(pl_module, dataset, shown, Path(folder)):
+                    media["test/videos"] = videos
+                if media:
                     self.logger.experiment.log(media)
 
 
@@ -85,17 +86,16 @@ class ShownClip:
     """A clip of the T seconds that exist, with what the model marks in it."""
 
     name: str
-    category: str
-    frames: np.ndarray
-    truth: np.ndarray
-    prediction: np.ndarray
-    score: float
+    category: str  # the class that sounds; empty where the data set has none
+    frames: np.ndarray  # (T, H, W, 3) uint8
+    truth: np.ndarray  # (T, H, W) uint8, 1 = sounding (AVSS: class indices)
+    prediction: np.ndarray  # (T, H, W) uint8, like `truth`
+    score: float  # J of sounding or not, mean over the seconds, between 0 and 1
 
     @property
     def caption(self) -> str:
         """Name, category and J in per cent."""
-        score = f"J {100 * self.score:.1f}"
-        return " · ".join(text for text in (self.name, self.category, score) if text)
+        return " · ".join(filter(None, (self.name, self.category, f"J {100 * self.score:.1f}")))
 
 
 def predict_shown_clip(model: AVSegModule, clip: Clip) -> ShownClip:
@@ -117,13 +117,13 @@ def predict_shown_clip(model: AVSegModule, clip: Clip) -> ShownClip:
     )
 
 
-def mask_image(shown: ShownClip, labels: dict[int, str]) -> wandb.Image:
+def mask_image(clip: ShownClip, labels: dict[int, str]) -> wandb.Image:
     """Return the seconds next to each other, with two layers of masks to switch on and off."""
     masks = {
-        "prediction": {"mask_data": _side_by_side(shown.prediction), "class_labels": labels},
-        "ground_truth": {"mask_data": _side_by_side(shown.truth), "class_labels": labels},
+        "prediction": {"mask_data": _side_by_side(clip.prediction), "class_labels": labels},
+        "ground_truth": {"mask_data": _side_by_side(clip.truth), "class_labels": labels},
     }
-    return wandb.Image(_side_by_side(shown.frames), caption=shown.caption, masks=masks, file_type="jpg")
+    return wandb.Image(_side_by_side(clip.frames), caption=clip.caption, masks=masks, file_type="jpg")
 
 
 def class_labels(dataset: ClipDataset) -> dict[int, str]:
@@ -140,11 +140,11 @@ def clip_table(model: AVSegModule, dataset: ClipDataset, rows: Sequence[Row]) ->
     labels = class_labels(dataset)
     lines: list[list[Any]] = []
     for row in rows:
-        shown = predict_shown_clip(model, dataset[row["index"]])
+        clip = predict_shown_clip(model, dataset[row["index"]])
         wav = dataset.sound_file(row["index"])
         sound = wandb.Audio(str(wav)) if wav else None  # the release also has clips with log-mel files alone
-        line = [shown.name, shown.category, mask_image(shown, labels), sound, *(row[name] for name in scores)]
-        lines.append(line + [shown.score] * len(extra))
+        line = [clip.name, clip.category, mask_image(clip, labels), sound, *map(row.__getitem__, scores)]
+        lines.append(line + [clip.score] * len(extra))
     return wandb.Table(["clip", "category", "seconds", "sound", *scores, *extra], lines)
 
 
@@ -155,36 +155,30 @@ def clip_videos(model: AVSegModule, dataset: ClipDataset, rows: Sequence[Row], f
         wav = dataset.sound_file(row["index"])
         if wav is None:
             continue
-        shown = predict_shown_clip(model, dataset[row["index"]])
+        clip = predict_shown_clip(model, dataset[row["index"]])
         waveform, rate = read_wav(wav)
-        semantic = model.num_classes > 1
-        left = _painted(shown.frames, shown.truth, None if semantic else TRUTH)
-        right = _painted(shown.frames, shown.prediction, None if semantic else SOUNDING)
+        semantic = model.num_classes > 1  # classes have colours of their own
+        left = _painted(clip.frames, clip.truth, None if semantic else TRUTH)
+        right = _painted(clip.frames, clip.prediction, None if semantic else SOUNDING)
         path = folder / f"{row['index']}.mp4"
+        # (T, H, 2 W, 3)
         make_clip_video(np.concatenate([left, right], axis=2), waveform.numpy(), path, sample_rate=rate)
-        videos.append(wandb.Video(str(path), caption=f"{shown.caption} (left: truth, right: prediction)"))
+        videos.append(wandb.Video(str(path), caption=f"{clip.caption} (left: truth, right: prediction)"))
     return videos
 
 
-def _painted(frames: np.ndarray, masks: np.ndarray, tint: Any) -> np.ndarray:
-    painted = [Overlay(mask, tint).on(frame) for frame, mask in zip(frames, masks, strict=True)]
-    return np.stack(painted)
+def _painted(frames: np.ndarray, masks: np.ndarray, tint: Colour | None) -> np.ndarray:
+    painted = np.empty_like(frames)  # (T, H, W, 3)
+    for second, mask in enumerate(masks):
+        painted[second] = Overlay(mask, tint).on(frames[second])
+    return painted
 
 
 def hardest(rows: Sequence[Row], count: int) -> list[Row]:
-    """Select half of `count` from the lowest J up, the rest spread evenly over the easier clips; lowest J first.
-
-    AVSS has no score per clip: its clips are all spread evenly.
-    """
+    """Select half of `count` from the lowest J up, the rest evenly spaced; without J (AVSS) all evenly spaced."""
     ranked = sorted(rows, key=lambda row: row.get("miou", 0.0))
     lowest = min(len(ranked), count) // 2 if "miou" in (ranked or [{}])[0] else 0
     return ranked[:lowest] + evenly_spaced(ranked[lowest:], count - lowest)
-
-
-def evenly_spaced(items: Sequence[Item], count: int) -> list[Item]:
-    """Select at most `count` items, evenly spaced, the same each time."""
-    count = min(count, len(items))
-    return [items[number * len(items) // count] for number in range(count)]
 
 
 def best_epoch(run: RunDirectory) -> dict[str, float]:

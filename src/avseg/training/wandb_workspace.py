@@ -15,19 +15,17 @@ from avseg.utils.errors import UserError
 # what makes two runs cells of a table instead of seeds of one, from the outside in
 CELL = ("experiment", "data", "backbone", "fusion", "init")
 _RANDOM = "__id__"  # wandb draws one for each panel
+_SYSTEM = ("system/gpu.0.gpu", "system/gpu.0.memoryAllocated", "system/cpu", "system/memory_percent")
 
 
 def build_workspace(project: str, entity: str = "", *, experiment: str | None = None, data: str | None = None) -> Any:
     """Build the workspace of wandb's project, of all runs or those of one experiment or data set alone.
 
     Scores of several data sets cannot be compared. The entity, a user or team, may be empty until it is saved.
-
-    Raises:
-        UserError: wandb-workspaces is not installed.
     """
     ws, expr = _library("workspaces"), _library("expr")
     columns = {"experiment": experiment, "data": data}
-    shown = [expr.Config(name) == value for name, value in columns.items() if value]
+    conditions = [expr.Config(name) == value for name, value in columns.items() if value]
     return ws.Workspace(
         entity=entity,
         project=project,
@@ -36,7 +34,7 @@ def build_workspace(project: str, entity: str = "", *, experiment: str | None = 
         settings=ws.WorkspaceSettings(x_axis="epoch", max_runs=50),
         runset_settings=ws.RunsetSettings(
             groupby=[expr.Config(name) for name in CELL],
-            filters=expr.And(*shown) if shown else "",
+            filters=expr.And(*conditions) if conditions else "",
             order=[expr.Ordering(expr.Summary("test/miou"), ascending=False)],
             pinned_columns=["summary:test/miou", "summary:test/fscore", "summary:best/epoch"],
         ),
@@ -63,8 +61,9 @@ def save_workspace(workspace: Any, url: str | None = None) -> str:
         if not workspace.entity:
             workspace.entity = wandb.Api().default_entity
         if url:
-            before = _library("workspaces").Workspace.from_url(url)
-            workspace._internal_name, workspace._internal_id = before._internal_name, before._internal_id
+            saved = _library("workspaces").Workspace.from_url(url)
+            workspace._internal_name = saved._internal_name
+            workspace._internal_id = saved._internal_id
         return str(workspace.save().url)
     except Exception as error:  # the network, the rights, the address: each has a kind of its own
         raise UserError(f"wandb does not save the workspace ({' '.join(str(error).split())})") from error
@@ -95,7 +94,10 @@ def _sections() -> list[Any]:
     for info in registered_metrics():
         tested.append(bars(f"test {info.heading} by cell", f"test/{info.key}"))
         validated.append(f"val/{info.key}")
-    heard = [f"test/{control}" for control in CONTROLS]
+    # a score under each control
+    miou = [f"test/{control}/miou" for control in CONTROLS]
+    gain = [f"test/{control}/g_miou" for control in CONTROLS]
+    marked = [f"test/{control}/marked" for control in CONTROLS]
     return [
         section("Scores", tested, 2),
         section("Backbone, fusion, initialization", [*means, wr.ParallelCoordinatesPlot(title="all", columns=axes)], 2),
@@ -103,19 +105,14 @@ def _sections() -> list[Any]:
         section(
             "Controls",
             [
-                bars("J by what is heard (own sound: high, else low)", "test/miou", *(f"{k}/miou" for k in heard)),
-                bars("G-mIoU (high: it listens)", *(f"{k}/g_miou" for k in heard)),
-                bars("share of pixels marked", "test/marked", *(f"{k}/marked" for k in heard)),
+                bars("J by what is heard (own sound: high, else low)", "test/miou", *miou),
+                bars("G-mIoU (high: it listens)", *gain),
+                bars("share of pixels marked", "test/marked", *marked),
             ],
         ),
         section("Validation clips", [media("val/clips"), media("val/panels")], 2),
         section("Test clips", [media("test/videos"), wr.WeavePanelSummaryTable(table_name="test/clips")], 1),
-        section(
-            "System",
-            curves("system/gpu.0.gpu", "system/gpu.0.memoryAllocated", "system/cpu", "system/memory_percent"),
-            4,
-            opened=False,
-        ),
+        section("System", curves(*_SYSTEM), 4, opened=False),
     ]
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from avseg.cli.arguments.parser import Commands, add_verb
-from avseg.config.experiments import experiment_names
+from avseg.config.paths import experiment_names
 
 _DEMO_EPILOG = """\
 examples:
