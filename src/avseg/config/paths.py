@@ -45,12 +45,24 @@ def experiments_folder() -> Path:
     return shipped_folder("experiments")
 
 
+def experiment_folder(name: str) -> Path:
+    """Return the folder of an experiment; avseg's own come first, then those of plugins."""
+    for root in _experiment_roots():
+        if (root / name / "sweep.yaml").is_file():
+            return root / name
+    return experiments_folder() / name
+
+
 def experiment_names() -> list[str]:
     """List the experiments that can be reproduced by name."""
     names: set[str] = set()
-    for root in (experiments_folder(), *(plugin.folder / "experiments" for plugin in plugins())):
+    for root in _experiment_roots():
         names.update(path.parent.name for path in root.glob("*/sweep.yaml"))
     return sorted(names)
+
+
+def _experiment_roots() -> list[Path]:
+    return [experiments_folder(), *(plugin.folder / "experiments" for plugin in plugins())]
 
 
 def groups_help() -> str:
