@@ -203,12 +203,9 @@ class Project:
 
 
 def _summarise(document: Document) -> Summary:
-    return Summary(
-        status=document.status if document.version else "new",
-        objects=len(document.objects),
-        segments=len(document.segments),
-        spent=sum(effort.seconds for effort in document.effort.values()),
-    )
+    status = document.status if document.version else "new"
+    spent = sum(effort.seconds for effort in document.effort.values())
+    return Summary(status, len(document.objects), len(document.segments), spent)
 
 
 def _duration(path: Path) -> float | None:

@@ -190,12 +190,11 @@ class Document(Queries):
         self.version += 1
         frames = self._dependent_spans(effect.spans)  # of the old state; those of the new one are added below
         self._state.apply(effect.patch)
-        results = isinstance(op, ops.SetResults)
         if effect.undoable:
             first_version, name = group or (None, None)
             run = op.run if isinstance(op, ops.SetResults) else None
             self._history.add(Step(name or op.op, self.version, timestamp, effect.patch, run, first_version, tag))
-        self._history.remember(self.version, effect.patch, derived=results)
+        self._history.remember(self.version, effect.patch, derived=isinstance(op, ops.SetResults))
         frames = union_spans(frames, self._dependent_spans(effect.spans))
         masks = self._mask_set_by(op)
         return Change(self.version, op.op, frames, effect.object_id, effect.segment_id, effect.skipped, masks)

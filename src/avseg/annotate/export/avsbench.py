@@ -29,9 +29,6 @@ def write(folder: Path, source: ExportSource, *, setting: str = "ms3", split: st
 
     "ms3" has clips of 5 seconds with binary masks; "avss" has clips of 10 seconds (5 if the video is shorter) with a
     class per label; smaller masks are drawn over larger ones.
-
-    Raises:
-        UserError: unknown setting or split; a video of less than 5 seconds; more than 255 labels.
     """
     check_choice("setting", setting, SETTINGS)
     check_choice("split", split, SPLITS)

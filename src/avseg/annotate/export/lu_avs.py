@@ -30,9 +30,6 @@ def write(
     """Write a release of one video; labels that are not in `label_ids` get `label_id`.
 
     In addition to the official fields, each annotation lists its `objects`, so that an import restores them.
-
-    Raises:
-        UserError: unknown split, or two labels that LU-AVS cannot distinguish.
     """
     check_choice("split", split, SPLITS)
     names, ids = _folder_labels(source), label_ids or {}

@@ -13,9 +13,6 @@ def write(folder: Path, source: ExportSource, *, pictures: bool = False) -> None
     """Write `Annotations/{video}/{frame:05d}.png` for every frame of the video, including silent ones.
 
     Where masks overlap, the smaller one is drawn over the larger one. With `pictures` the frames are written, too.
-
-    Raises:
-        UserError: an object with an id above 255.
     """
     if max(source.objects) > 255:
         raise UserError(f"object {max(source.objects)}: a palette PNG holds ids up to 255; export coco instead")

@@ -15,11 +15,7 @@ REJECTED = "rejected"
 
 
 class ExportSource:
-    """The annotations of all segments but the rejected ones.
-
-    Raises:
-        UserError: without segments, or with one that ends after the video.
-    """
+    """The annotations of all segments but the rejected ones; a video without any is refused."""
 
     def __init__(self, document: Document, video: VideoReader) -> None:
         self.document, self.video = document, video

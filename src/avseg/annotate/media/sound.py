@@ -60,11 +60,7 @@ class Sound:
         return round(self.duration * self.rate)
 
     def wav(self) -> Path:
-        """Return a wav file, mono, 16 bits, that starts at time 0 of the video and has the same duration.
-
-        Raises:
-            UserError: the sound cannot be decoded, or its folder cannot be written to.
-        """
+        """Return a wav file, mono, 16 bits, that starts at time 0 of the video and has the same duration."""
         return self._files.wav
 
     def read(self, start: int, count: int) -> npt.NDArray[np.float32]:

@@ -46,10 +46,7 @@ class Tracker:
     def track(
         self, start: int, masks: Mapping[int, Mask], frames: Sequence[int], objects: Sequence[int]
     ) -> Iterator[list[FrameResult]]:
-        """Track from an accepted frame through consecutive ones, in either direction; yield the results of each frame.
-
-        Objects in the accepted masks other than those requested are tracked as rivals.
-        """
+        """Track from an accepted frame through consecutive ones; objects other than those requested are rivals."""
         self.propagator.reset(sorted(masks))
         self.propagator.step(self.frames.image(start), masks)
         previous = dict(masks)  # by object id, (H, W)

@@ -24,11 +24,7 @@ class SoundEvent(NamedTuple):
 def detect_events(
     index: FrameIndex, run: Path, *, threshold: float | None = None, device: str = "cpu"
 ) -> list[SoundEvent]:
-    """Run an audio branch over the whole sound of a video; the threshold is by default that of the run's evaluation.
-
-    Raises:
-        UserError: the run cannot be loaded or does not classify sound; the sound cannot be decoded.
-    """
+    """Run an audio branch over the whole sound of a video; the threshold is by default that of the run's evaluation."""
     model = load_model(run)
     predictor = None
     if isinstance(model, LongVideoModule):

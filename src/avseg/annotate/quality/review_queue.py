@@ -60,11 +60,5 @@ def _make_item(segment_id: int, scores: Mapping[int, float], accepted: Collectio
     high = barriers[index] if index < len(barriers) else frames[-1] + 1
     affected = [frame for frame in frames if low < frame < high]
     bad = np.count_nonzero(np.array([scores[frame] for frame in affected]) < BAD)
-    return ReviewItem(
-        segment_id=segment_id,
-        quality=segment_quality(list(values)),
-        severity=compute_severity(list(values)),
-        frame=worst,
-        frames=len(affected) - 1,
-        bad=int(bad),
-    )
+    quality, severity = segment_quality(list(values)), compute_severity(list(values))
+    return ReviewItem(segment_id, quality, severity, frame=worst, frames=len(affected) - 1, bad=int(bad))

@@ -81,10 +81,7 @@ class OpenVideo:
 
 
 class Workspace:
-    """All videos of a project, opened on demand.
-
-    A backend that only draws or only propagates is combined with the default one for the other role.
-    """
+    """All videos of a project; a backend that only draws or propagates is combined with the default one."""
 
     def __init__(self, project: Project, segmenter: str, propagator: str, options: Mapping[str, Any]) -> None:
         if segmenter not in SEGMENTERS and segmenter in PROPAGATORS:

@@ -30,12 +30,7 @@ class Editor:
         frame: int | None = None,  # its masks are part of the response
         direction: str | None = None,  # "undo" or "redo", if the response is to name the step
     ) -> JSONResponse:
-        """Make changes in the edit thread and respond with what is different now.
-
-        Raises:
-            VersionConflict: the change was refused, and the tab does not know the latest version.
-            UserError: it was refused.
-        """
+        """Make changes in the edit thread and respond with what is different now, or with the reason of a refusal."""
 
         def edit() -> dict[str, object]:
             message = {} if direction is None else {"said": _message(self.video, direction)}

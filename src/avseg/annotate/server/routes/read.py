@@ -1,5 +1,6 @@
 """Routes that only read: the list of videos, a video, its frames, masks and sound, and its events."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import numpy as np
@@ -24,16 +25,9 @@ Columns = Annotated[int, Query(ge=1, le=4096)]
 async def _videos(workspace: WorkspaceDep) -> JSONResponse:
     rows = []
     for entry in await workspace.pools.slow(workspace.project.videos):
-        rows.append(
-            {
-                "key": serialize.video_key(entry.name),
-                "name": entry.name,
-                "status": entry.status,
-                "seconds": entry.seconds,
-                "objects": entry.objects,
-                "segments": entry.segments,
-            }
-        )
+        row = asdict(entry)
+        del row["spent"]
+        rows.append({"key": serialize.video_key(entry.name), **row})
     return JSONResponse({"videos": rows, "backend": workspace.backend})
 
 
