@@ -163,7 +163,8 @@ class LongVideoScore(SpanMetric):
             ValueError: an argument that does not fit.
         """
         numbers = frame_numbers(frames)  # (n,)
-        class_id = self._class(video, label, (predicted, target, segments), (audible, gate))
+        has_regions = predicted is not None or target is not None or segments is not None
+        class_id = self._class(video, label, has_regions, audible is not None or gate is not None)
         overlap = overlap_of(self.region, predicted, target, len(numbers), self.beta2)
         audible_flags = frame_flags("audible", audible, len(numbers))
         state = self._state(overlap, audible_flags, frame_flags("gate", gate, len(numbers)))
@@ -236,9 +237,8 @@ class LongVideoScore(SpanMetric):
         with self.sync_context():
             return {video: self._named(mean) for video, (_, mean) in sorted(self._videos().items())}
 
-    def _class(self, video: str, label: int | None, regions: Sequence[object], flags: Sequence[object]) -> int:
-        has_flags = any(argument is not None for argument in flags)
-        check_pair(video, label, has_flags or any(argument is not None for argument in regions))
+    def _class(self, video: str, label: int | None, has_regions: bool, has_flags: bool) -> int:
+        check_pair(video, label, has_regions or has_flags)
         if self.region == "none" and has_flags:
             raise ValueError("audible and gate are for masks and boxes; region 'none' has only the activity")
         if label is None:

@@ -118,7 +118,7 @@ def merge_regions(region: str, regions: Sequence[Regions]) -> Regions | None:
     if region != "box" or not regions:
         # masks and activity are bool tensors
         return merge_flags("regions", regions)
-    lengths = [len(boxes) for boxes in regions]
+    lengths = list(map(len, regions))
     if len(set(lengths)) > 1:
         raise ValueError(f"boxes of {lengths} frames cannot be merged: give the same frames")
     merged: list[Tensor] = []

@@ -109,7 +109,7 @@ _BUILT_IN = (
     MetricInfo("dataset_fscore", "F-score, whole set", factory=_dataset_fscore),
     MetricInfo("marked", "pixels marked", higher_is_better=False, per_clip=True, factory=_marked),
     MetricInfo("g_miou", "G-mIoU"),
-    *(MetricInfo(key, key) for key in LONG_VIDEO_SCORES),
+    *map(MetricInfo, LONG_VIDEO_SCORES, LONG_VIDEO_SCORES),  # the key is the title
 )
 METRICS = {info.key: info for info in _BUILT_IN}
 

@@ -42,7 +42,7 @@ def encode_names(videos: Iterable[str]) -> Tensor:
 def decode_names(names: Tensor) -> dict[int, str]:
     """Return the id of every video by its `video_key`."""
     videos = names.cpu().numpy().tobytes().decode(errors="surrogateescape").split("\0")[:-1]
-    return {video_key(video): video for video in videos}
+    return dict(zip(map(video_key, videos), videos, strict=True))
 
 
 def frame_rows(

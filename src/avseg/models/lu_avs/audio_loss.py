@@ -10,9 +10,8 @@ from torch.nn import functional
 class SoundLoss(nn.Module):
     """Binary cross-entropy of every class in every valid second; computed in float32 also under autocast.
 
-    Args:
-        pos_weight: weight of a sounding class relative to a silent one, one number or K of them; most classes are
-            silent most of the time. The paper has 1.
+    `pos_weight` is the weight of a sounding class relative to a silent one (most classes are silent most of the time),
+    one number or K of them; the paper has 1.
 
     Example:
         >>> import torch

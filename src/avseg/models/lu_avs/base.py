@@ -170,14 +170,14 @@ class BranchModule(LongVideoModule):
 
     @property
     def aggregation(self) -> Aggregation:
-        """How queries and sound become regions."""
+        """Options that turn queries and sound into regions."""
         config = self.config.aggregation
         groups = appearance_groups(self.labels) if config.mode == "group" else None
         return Aggregation(**asdict(config), modality=self.modality, groups=groups)  # type: ignore[arg-type]
 
     @property
     def smoothing(self) -> Smoothing:
-        """How probabilities per second become intervals."""
+        """Options that turn probabilities per second into intervals."""
         return Smoothing(**asdict(self.config.smoothing))
 
     @property

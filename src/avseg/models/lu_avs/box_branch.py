@@ -58,10 +58,8 @@ class BoxBranch(nn.Module):
     def forward(self, frames: Tensor, pixel_mask: Tensor | None = None) -> QueryOutput:
         """Compute the queries of a batch of frames; auxiliary layers in training only.
 
-        Args:
-            frames: (B, 3, H, W) float, normalised as by `avseg.nn.normalise`.
-            pixel_mask: (B, H, W), 0 where a frame is padded; None without padding. Boxes are relative to the frame
-                without its padding, as the positions are.
+        Frames (B, 3, H, W) are normalised as by `avseg.nn.normalise`; `pixel_mask` (B, H, W) is 0 where a frame is
+        padded. Boxes are relative to the frame without its padding, as the positions are.
         """
         if self.net.config.num_channels == 5:
             frames = with_coordinates(frames)  # (B, 5, H, W)

@@ -18,13 +18,7 @@ class MaskBranch(nn.Module):
     The network is `MaskFormerForInstanceSegmentation` of `transformers`; its loss is
     `avseg.models.lu_avs.mask_loss.MaskQueryLoss`.
 
-    Args:
-        num_classes: K.
-        config: "swin_base" (the paper's; 102 M parameters), "toy" (0.4 M, for toy videos) or "tiny" (for tests).
-        pretrained: False; True for the COCO weights; or a folder or hub name (see `load_coco`).
-
-    Raises:
-        UserError: an unknown config, or weights that cannot be loaded.
+    The config is one of presets.yaml: "swin_base" (the paper's; 102 M parameters), "toy" (0.4 M) or "tiny".
     """
 
     backbone_prefix: ClassVar[str] = "net.model.pixel_level_module.encoder."

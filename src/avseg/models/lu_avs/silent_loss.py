@@ -43,12 +43,8 @@ class SilentObjectLoss(nn.Module):
     - "teacher": 0 if a frozen detector finds an unannotated object there (see `find_unannotated`), else 1.
     - "off": always 1; plain MaskFormer or DETR.
 
-    In every mode but "off" w is at least `floor`. It has no gradient.
-
-    Args:
-        warmup: while less training than this has `elapsed`, the loss is "off"; in the caller's unit, usually epochs.
-        sounding_elsewhere: True to set w to 0 also where the most probable class of a query ("no object" included)
-            sounds anywhere in the same video. Not in the mode "off".
+    In every mode but "off" w is at least `floor`. It has no gradient. `sounding_elsewhere` sets w to 0 also where the
+    most probable class of a query ("no object" included) sounds anywhere in the same video.
 
     Raises:
         UserError: an unknown mode, or a number outside its range.
@@ -62,13 +58,13 @@ class SilentObjectLoss(nn.Module):
 
     def __init__(
         self,
-        mode: Mode = "soft",  # "soft", "ignore", "teacher" or "off"
+        mode: Mode = "soft",
         no_object_weight: float = 0.1,  # l0, 0.1 in MaskFormer and DETR
         duplicate_iou: float = 0.5,  # smallest IoU with an annotated object at which a query is a duplicate of it
         gamma: float = 1.0,  # exponent of "soft"
         tau: float = 0.5,  # threshold of "ignore"
         floor: float = 0.05,  # smallest w
-        warmup: float = 1.0,
+        warmup: float = 1.0,  # while less training than this has `elapsed`, the loss is "off"; usually in epochs
         sounding_elsewhere: bool = False,
         teacher_iou: float = 0.5,  # smallest IoU with an object of the teacher at which w is 0
         teacher_score: float = 0.7,  # smallest score of the teacher's objects; used by the losses of the branches

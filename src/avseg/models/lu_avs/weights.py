@@ -25,12 +25,9 @@ def load_coco(model_class: Any, config: Any, pretrained: bool | str, repository:
     The architecture comes from `config` alone, so that a checkpoint can be rebuilt without these weights. Code in a
     weights file is never run.
 
-    Args:
-        model_class: a class of `transformers`.
-        config: its configuration, with the number of classes of the data set.
-        pretrained: False (random); a folder with `model.safetensors` or `pytorch_model.bin`; a hub name
-            "owner/repository"; or True for `repository`, taken from avseg's cache folder if it is there.
-        repository: hub name of the published COCO weights of this architecture; None without any.
+    `pretrained` is False (random); a folder with `model.safetensors` or `pytorch_model.bin`; a hub name
+    "owner/repository"; or True for `repository`, the hub name of the published COCO weights of this architecture, taken
+    from avseg's cache folder if it is there.
 
     Raises:
         UserError: the weights cannot be read or downloaded, or do not fit.
