@@ -4,6 +4,7 @@ import json
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from rich.console import Console
@@ -129,22 +130,22 @@ def _counts_table(report: Report) -> Table:
     table.add_column("")
     # a message about a split begins with its name
     wrong_splits = {finding.message.split(":")[0] for finding in report.findings if finding.issue == "count"}
-    for split, count in report.counts.items():
+    for split, clips in report.counts.items():
         if split in report.expected:
             mark = "[red]no[/red]" if split in wrong_splits else "[green]yes[/green]"
-            table.add_row(split, f"{count:,}", f"{report.expected[split]:,}", mark)
+            table.add_row(split, f"{clips:,}", f"{report.expected[split]:,}", mark)
         else:
-            table.add_row(split, f"{count:,}", "", "")
+            table.add_row(split, f"{clips:,}", "", "")
     return table
 
 
 def _verdict(report: Report) -> str:
     if report.valid:
         return f"[bold green]{report.setting}: complete and valid[/bold green]"
-    count = f"{len(report.findings):,} finding{'s' if len(report.findings) > 1 else ''}"
+    findings = f"{len(report.findings):,} finding{'s' if len(report.findings) > 1 else ''}"
     if report.complete:
-        return f"[bold yellow]{report.setting}: complete, but {count}[/bold yellow]"
-    return f"[bold red]{report.setting}: not complete; {count}[/bold red]"
+        return f"[bold yellow]{report.setting}: complete, but {findings}[/bold yellow]"
+    return f"[bold red]{report.setting}: not complete; {findings}[/bold red]"
 
 
 def _statistics_table(statistics: Statistics) -> Table:
@@ -178,9 +179,9 @@ def _format_quantiles(values: list[float], scale: float = 1) -> str:
 def _print_source(console: Console, source: Source) -> None:
     rows = {
         "holds": [source.content],
-        "obtain": [f"{number}. {step}" for number, step in enumerate(source.obtain, 1)],
+        "obtain": map("{}. {}".format, count(1), source.obtain),
         "licence": [source.licence],
-        "put it at": [source.folder, *(f"  {file}" for file in source.files)],
+        "put it at": [source.folder, *map("  {}".format, source.files)],
         "check it": [source.check],
         "use it": [f"avseg train {source.use}"],
     }

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from avseg.audio.log_mel import read_wav
+from avseg.cli.data_common import recorded_options
 from avseg.cli.demo_listening import check_listening, draw_scopes
 from avseg.cli.main import build_parser
 from avseg.cli.main import main as avseg
@@ -86,20 +87,13 @@ def make_data(root: Path, options: Sequence[object]) -> None:
     """Generate a data set with `avseg data`, unless its generator.json records the same options."""
     command = ["data", *map(str, options), "--out", str(root)]
     note = root / "generator.json"
-    if note.is_file() and _was_generated_by(note, command):
-        print(f"{root}: exists already")
-        return
+    if note.is_file():
+        arguments = recorded_options(build_parser().parse_args(command), ())
+        # the note omits options that do not change the data
+        if read_json(note).items() <= arguments.items():
+            print(f"{root}: exists already")
+            return
     _run_command(command)
-
-
-def _was_generated_by(note: Path, command: Sequence[str]) -> bool:
-    arguments = vars(build_parser().parse_args(command))
-    # the note omits options that do not change the data
-    for key, recorded in read_json(note).items():
-        value = arguments.get(key)
-        if recorded != (str(value) if isinstance(value, Path) else value):
-            return False
-    return True
 
 
 def _train(root: Path, outputs: Path, experiment: str, *overrides: str, recipe: str = "toy") -> RunDirectory:

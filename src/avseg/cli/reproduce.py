@@ -1,20 +1,29 @@
 """`avseg reproduce`: run the missing jobs of a published table, then show our numbers next to the paper's."""
 
 import argparse
-import sys
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich import box
+from rich.markup import escape
+from rich.table import Table as RichTable
+
 from avseg.cli.demo import make_data
 from avseg.cli.reproduce_jobs import Reproduction, read_seeds
-from avseg.cli.reproduced_table import console_table, explanations
 from avseg.cli.scores_table import print_table
-from avseg.sweep import Job, run_jobs
+from avseg.cli.sweeps import report_failures
+from avseg.sweep import Job, Outcome, run_jobs
 from avseg.sweep.jobs import make_pool
-from avseg.sweep.plan_table import failures, show_plan
+from avseg.sweep.plan_table import show_plan
 from avseg.tables.experiment import Experiment
+from avseg.tables.layout import caption, legend, lines, number
+from avseg.tables.table import Result, Table
 from avseg.training.build import build_data
 from avseg.utils.errors import UserError
+
+# symbols of significant differences
+_MARKS = {"columns": "*", "rows": "†"}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -30,15 +39,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         show_plan(jobs, make_pool(jobs, arguments.jobs))
         return 0
-    problems: list[str] = []
+    outcomes: list[Outcome] = []
     if not arguments.no_run:
         _prepare_data(reproduction.experiment, jobs)
-        problems = failures(run_jobs(jobs, jobs_at_once=arguments.jobs))
+        outcomes = run_jobs(jobs, jobs_at_once=arguments.jobs)
     _show(reproduction)
-    for line in problems:
-        print(line, file=sys.stderr)
-    # with --no-run there are no problems, but cells may be empty
-    return 1 if problems or reproduction.incomplete else 0
+    code = report_failures(outcomes)
+    # with --no-run nothing has failed, but cells may be empty
+    return 1 if reproduction.incomplete else code
 
 
 def _prepare_data(experiment: Experiment, jobs: Sequence[Job]) -> None:
@@ -53,8 +61,33 @@ def _prepare_data(experiment: Experiment, jobs: Sequence[Job]) -> None:
 def _show(reproduction: Reproduction) -> None:
     table = reproduction.table()
     written = reproduction.write(table)
-    print_table(console_table(table))
-    for sentence in explanations(table):
+    print_table(_console_table(table))
+    sentences = caption(table)
+    if table.comparisons:
+        sentences.append(legend(table, _MARKS))
+    for sentence in sentences:
         print(f"- {sentence}")
     for path in written:
         print(f"written: {path}")
+
+
+def _console_table(table: Table) -> RichTable:
+    """Build a table with a block per row: ours, the interval, the paper's number and the difference."""
+    grid = RichTable(title=escape(table.sweep.title), box=box.SIMPLE_HEAD, padding=(0, 1))
+    grid.add_column("", no_wrap=True)
+    grid.add_column("", no_wrap=True)
+    for name in table.sweep.columns:
+        grid.add_column(escape(name), justify="right")
+    for row in table.sweep.rows:
+        for name, cells in lines(table, row, _ours, _MARKS).items():
+            label = escape(row) if name == "ours" else ""
+            if name == "interval":
+                name = "95 %"
+                cells = [cell.strip("[]").replace(", ", "–") for cell in cells]
+            style = {"ours": "bold", "95 %": "dim"}.get(name, "")
+            grid.add_row(label, name, *map(escape, cells), style=style, end_section=name == "difference")
+    return grid
+
+
+def _ours(result: Result) -> str:
+    return number(result.mean) + ("" if math.isnan(result.sd) else f"±{number(result.sd, 1)}")

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.utilities import rank_zero_only
-from rich.console import Console
 from rich.table import Table
 
 from avseg.metrics.registry import metric_info
 from avseg.runs import read_json
+from avseg.sweep.live_table import wide_console
 
 _SOUNDS = {
     "own": "its own sound",
@@ -80,7 +80,4 @@ def _video_table(result: Mapping[str, Any]) -> Table:
 
 def print_table(table: Table) -> None:
     """Print a table; without a terminal it is 120 characters wide."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_LOG_WIDTH)
-    console.print(table)
+    wide_console(_LOG_WIDTH).print(table)

@@ -95,11 +95,11 @@ def _job_overrides() -> list[str]:
 @contextmanager
 def _isolated_environment() -> Iterator[None]:
     """Restore what a job leaves in the process and would make the next job believe that it is a DDP rank."""
-    before = dict(os.environ)
+    environment = dict(os.environ)
     try:
         yield
     finally:
         if processes.is_available() and processes.is_initialized():
             processes.destroy_process_group()
         os.environ.clear()
-        os.environ.update(before)
+        os.environ.update(environment)

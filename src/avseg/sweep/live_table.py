@@ -118,7 +118,7 @@ def read_epochs(path: Path) -> list[dict[str, str]]:
         return []
 
 
-def wide_console() -> Console:
-    """Return standard output; without a terminal it is wide enough for the names of runs."""
+def wide_console(width: int = _LOG_WIDTH) -> Console:
+    """Return standard output; without a terminal it has a fixed width, by default enough for the names of runs."""
     console = Console()
-    return console if console.is_terminal else Console(width=_LOG_WIDTH)
+    return console if console.is_terminal else Console(width=width)

@@ -36,14 +36,9 @@ a plan, each step an operation; steps that are done are skipped when it is run a
 
 def add_parser(commands: Commands) -> None:
     """Add the verb."""
-    parser = add_verb(
-        commands,
-        "annotate",
-        summary="the mask annotation tool: mark what sounds, by hand and by models",
-        description="The mask annotation tool: mark what sounds where and when, on a page, by a plan, or by import.",
-        epilog=_EPILOG,
-    )
-    add = parser.add_argument
+    summary = "the mask annotation tool: mark what sounds, by hand and by models"
+    description = "The mask annotation tool: mark what sounds where and when, on a page, by a plan, or by import."
+    add = add_verb(commands, "annotate", summary, description, _EPILOG).add_argument
     add("folder", type=Path, metavar="FOLDER", help="the folder of videos")
     add("videos", nargs="*", metavar="VIDEO", help="names of videos in it (default: all)")
     add("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")

@@ -132,8 +132,7 @@ def _add_synthetic(parser: argparse.ArgumentParser, size: int) -> None:
 
 def _add_prepare(subverbs: Commands) -> None:
     summary = "convert raw videos to the official layout: frames, sound, log-mel"
-    parser = add_verb(subverbs, "prepare", summary, epilog=_PREPARE_EPILOG, run="avseg.cli.data_prepare:run")
-    add = parser.add_argument
+    add = add_verb(subverbs, "prepare", summary, epilog=_PREPARE_EPILOG, run="avseg.cli.data_prepare:run").add_argument
     add("videos", type=Path, metavar="FOLDER", help="folder of the raw videos")
     add("--out", type=Path, required=True, metavar="DIR", help="folder to write; may hold masks already")
     add("--setting", default="own", help="own (any videos), s4 or ms3 (AVSBench's, by its index); default: own")
@@ -151,8 +150,7 @@ def _add_prepare(subverbs: Commands) -> None:
 
 def _add_pack(subverbs: Commands) -> None:
     summary = "pack a data set, so that clips load many times faster"
-    parser = add_verb(subverbs, "pack", summary, epilog=_PACK_EPILOG, run="avseg.cli.data_pack:run")
-    add = parser.add_argument
+    add = add_verb(subverbs, "pack", summary, epilog=_PACK_EPILOG, run="avseg.cli.data_pack:run").add_argument
     add("root", type=Path, metavar="ROOT", help="the data set, as in data.root")
     add("--setting", choices=tuple(SETTINGS), required=True)
     add("--size", type=int, default=224, help="side of the frames, as in data.image_size; default: 224")

@@ -52,7 +52,7 @@ def add_verb(
 
 
 def take_option(command_line: Sequence[str], option: str) -> tuple[list[str], list[str]]:
-    """Remove every `OPTION VALUE` and `OPTION=VALUE` from a command line; return the remaining words and the values.
+    """Remove every `OPTION VALUE` and `OPTION=VALUE` from a command line; return the others and the values.
 
     A missing value is a `UserError`.
     """

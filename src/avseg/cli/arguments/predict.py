@@ -32,13 +32,9 @@ for the AVS model, which sees five frames of each second, the probability from w
 
 def add_parser(commands: Commands) -> None:
     """Add the verb."""
-    parser = add_verb(
-        commands,
-        "predict",
-        summary="mark the sounding objects in any video",
-        description="Mark the sounding objects in any video: an overlay video with the original sound, masks, scores.",
-        epilog=_EPILOG,
-    )
+    summary = "mark the sounding objects in any video"
+    description = "Mark the sounding objects in any video: an overlay video with the original sound, masks, scores."
+    parser = add_verb(commands, "predict", summary, description, _EPILOG)
     add = parser.add_argument
     add("videos", nargs="+", type=Path, metavar="VIDEO", help="video files, or folders that are searched for them")
     add("--out", type=Path, required=True, metavar="DIR", help="folder of the results, with a folder for each video")

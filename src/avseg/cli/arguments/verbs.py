@@ -67,14 +67,9 @@ examples:
 
 def add_demo(commands: Commands) -> None:
     """Add `avseg demo`."""
-    parser = add_verb(
-        commands,
-        "demo",
-        summary="the complete workflow on synthetic data, in minutes",
-        description="Run the complete workflow on synthetic data, up to a score table and a video with sound.",
-        epilog=_DEMO_EPILOG,
-    )
-    add = parser.add_argument
+    summary = "the complete workflow on synthetic data, in minutes"
+    description = "Run the complete workflow on synthetic data, up to a score table and a video with sound."
+    add = add_verb(commands, "demo", summary, description, _DEMO_EPILOG).add_argument
     add("which", nargs="?", choices=("main", "listening", "cutouts"), default="main", help="default: main")
     add("--out", type=Path, default=Path("outputs"), help="folder of runs; default: outputs")
     add("--data", type=Path, default=Path("data"), help="folder of data sets; default: data")
@@ -82,26 +77,17 @@ def add_demo(commands: Commands) -> None:
 
 def add_evaluate(commands: Commands) -> None:
     """Add `avseg evaluate`."""
-    parser = add_verb(
-        commands,
-        "evaluate",
-        summary="score a run with the controls",
-        description="Score a run or a checkpoint, with the controls that show whether it uses the sound.",
-        epilog=_EVALUATE_EPILOG,
-    )
+    summary = "score a run with the controls"
+    description = "Score a run or a checkpoint, with the controls that show whether it uses the sound."
+    parser = add_verb(commands, "evaluate", summary, description, _EVALUATE_EPILOG)
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="Hydra overrides")
 
 
 def add_reproduce(commands: Commands) -> None:
     """Add `avseg reproduce`."""
-    parser = add_verb(
-        commands,
-        "reproduce",
-        summary="run a published table and show ours next to the paper's",
-        description="Run the missing jobs of a published table, then show our numbers next to the paper's.",
-        epilog=_REPRODUCE_EPILOG,
-    )
-    add = parser.add_argument
+    summary = "run a published table and show ours next to the paper's"
+    description = "Run the missing jobs of a published table, then show our numbers next to the paper's."
+    add = add_verb(commands, "reproduce", summary, description, _REPRODUCE_EPILOG).add_argument
     add("table", metavar="TABLE", help=f"{', '.join(experiment_names())}, or a folder")
     add("overrides", nargs="*", metavar="KEY=VALUE", help="Hydra overrides for all jobs")
     add("--seeds", metavar="N,N,...", help="default: those of the table")
@@ -113,14 +99,9 @@ def add_reproduce(commands: Commands) -> None:
 
 def add_status(commands: Commands) -> None:
     """Add `avseg status`."""
-    parser = add_verb(
-        commands,
-        "status",
-        summary="the jobs that are complete, running, failed or missing",
-        description="Show the jobs of a table, or the runs of any experiment: complete, running, failed or missing.",
-        epilog=_STATUS_EPILOG,
-    )
-    add = parser.add_argument
+    summary = "the jobs that are complete, running, failed or missing"
+    description = "Show the jobs of a table, or the runs of any experiment: complete, running, failed or missing."
+    add = add_verb(commands, "status", summary, description, _STATUS_EPILOG).add_argument
     add("experiment", nargs="?", metavar="EXPERIMENT", help="default: all under outputs, as counts")
     add("--seeds", metavar="N,N,...", help="of a table; default: its own and those that were started")
     add("--out", type=Path, default=Path("outputs"), help="folder of runs; default: outputs")
@@ -128,14 +109,9 @@ def add_status(commands: Commands) -> None:
 
 def add_dashboards(commands: Commands) -> None:
     """Add `avseg dashboards`."""
-    parser = add_verb(
-        commands,
-        "dashboards",
-        summary="the wandb workspace as code, and published tables as wandb sweeps",
-        description="Write the wandb workspace from code, or a published table as wandb sweeps.",
-        epilog=_DASHBOARDS_EPILOG,
-    )
-    add = parser.add_argument
+    summary = "the wandb workspace as code, and published tables as wandb sweeps"
+    description = "Write the wandb workspace from code, or a published table as wandb sweeps."
+    add = add_verb(commands, "dashboards", summary, description, _DASHBOARDS_EPILOG).add_argument
     add("--entity", default="", help="user or team at wandb; default: your own")
     add("--project", default="avseg", help="default: avseg")
     add("--experiment", help="show only the runs of this experiment")
@@ -149,13 +125,9 @@ def add_dashboards(commands: Commands) -> None:
 
 def add_convert(commands: Commands) -> None:
     """Add `avseg convert`."""
-    parser = add_verb(
-        commands,
-        "convert",
-        summary="official weights to ours and back",
-        description="Convert official weights to an avseg checkpoint, and back.",
-        epilog=_CONVERT_EPILOG,
-    )
+    summary = "official weights to ours and back"
+    description = "Convert official weights to an avseg checkpoint, and back."
+    parser = add_verb(commands, "convert", summary, description, _CONVERT_EPILOG)
     parser.add_argument("source", type=Path, help="a file of official weights, or a run or checkpoint of avseg")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="the model of official weights")
     parser.add_argument("--out", type=Path, required=True, help="the file to write")
@@ -163,14 +135,9 @@ def add_convert(commands: Commands) -> None:
 
 def add_bench(commands: Commands) -> None:
     """Add `avseg bench`."""
-    parser = add_verb(
-        commands,
-        "bench",
-        summary="speed and memory relative to the published implementations",
-        description="Measure speed and memory as ratios to a plain form of the published method.",
-        epilog=_BENCH_EPILOG,
-    )
-    add = parser.add_argument
+    summary = "speed and memory relative to the published implementations"
+    description = "Measure speed and memory as ratios to a plain form of the published method."
+    add = add_verb(commands, "bench", summary, description, _BENCH_EPILOG).add_argument
     add(
         "--only",
         nargs="+",
