@@ -57,7 +57,7 @@ def test_seeds_on_different_clips_are_no_cell(tmp_path):
         1: ("run-s1", make_run(tmp_path / "1", {"a": 0.6})),
         2: ("run-s2", make_run(tmp_path / "2", {"b": 0.6})),
     }
-    with pytest.raises(UserError, match="run-s1 and run-s2 were tested on different clips"):
+    with pytest.raises(UserError, match="run-s1 and run-s2 have different test clips"):
         read_scores(runs, "miou")
 
 

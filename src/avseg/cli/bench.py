@@ -21,5 +21,4 @@ def run(arguments: argparse.Namespace) -> int:
     if str(source) not in sys.path:
         sys.path.insert(0, str(source))
     # benchmarks/ is not part of the package
-    code: int = importlib.import_module("benchmarks.run").run(arguments)
-    return code
+    return int(importlib.import_module("benchmarks.run").run(arguments))

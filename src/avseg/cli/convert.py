@@ -22,9 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check_out(arguments.source, arguments.out)
     if arguments.source.is_dir() or _is_checkpoint(arguments.source):
         if arguments.overrides:
-            raise UserError(
-                f"{arguments.overrides[0]}: {arguments.source} brings its own configuration; leave KEY=VALUE out"
-            )
+            raise UserError(f"{arguments.overrides[0]}: {arguments.source} has its configuration; leave KEY=VALUE out")
         _to_official(arguments.source, arguments.out)
     else:
         _from_official(arguments.source, arguments.out, arguments.overrides)

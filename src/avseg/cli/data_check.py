@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from avseg.cli.data_common import check_minimum, check_not_folder, progress_bar
+from avseg.cli.scores_table import new_table
 from avseg.data.check.clips import Progress
 from avseg.data.check.findings import ISSUES, Report
 from avseg.data.check.fixes import apply_fixes
@@ -153,9 +154,8 @@ def _statistics_table(statistics: Statistics) -> Table:
     columns = ["split", "clips", "frames", "masks", "sounding", "marked %", "length s"]
     if is_long:
         columns = ["split", "videos", "frames", "segments", "silent time", "marked %", "length s", "segment s"]
-    table = Table(title=f"{statistics.setting}: content", title_justify="left")
-    for column in columns:
-        table.add_column(column, justify="left" if column == "split" else "right")
+    table = new_table(f"{statistics.setting}: content", columns, ("split",))
+    table.title_justify = "left"
     for name, split in statistics.splits.items():
         row = [name, f"{split.clips:,}", f"{split.frames:,}", f"{split.annotated:,}"]
         # masks say how much sounds, segments how much is silent

@@ -43,7 +43,7 @@ def _pack(arguments: Namespace, console: Console) -> int:
     nonempty = {entry.split for entry in module.layout.read_index()}
     splits = arguments.splits or [split for split in SPLITS if split in nonempty]
     # every split is checked before the first is packed
-    datasets = [module.dataset(split) for split in dict.fromkeys(splits)]
+    datasets = list(map(module.dataset, dict.fromkeys(splits)))
     embedder = _load_embedder(arguments) if arguments.embeddings else None
     start = time.monotonic()
     clips = 0

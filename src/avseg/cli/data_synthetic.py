@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from avseg.cli.data_common import progress_bar, recorded_options
+from avseg.cli.scores_table import new_table
 from avseg.data.avsbench.writer import write_set
 from avseg.data.lu_avs.synthetic.renderer import SyntheticVideoConfig
 from avseg.data.lu_avs.synthetic.writer import SplitTotals, write_release
@@ -82,9 +83,8 @@ def _write_clips(arguments: Namespace, config: SyntheticClipConfig) -> int:
 
 
 def _scores_table(scores: dict[str, BlindScores], counts: dict[str, int]) -> Table:
-    table = Table(title="mIoU that can be reached without hearing (%)")
-    for column in ("split", "clips", "frames", "silent", "oracle", "drawn", "all", "biggest", "none"):
-        table.add_column(column, justify="left" if column == "split" else "right")
+    columns = ("split", "clips", "frames", "silent", "oracle", "drawn", "all", "biggest", "none")
+    table = new_table("mIoU that can be reached without hearing (%)", columns, ("split",))
     for split, score in scores.items():
         row = [split, str(counts[split]), str(score.frames)]
         row += [_percent(score.silent_share), _percent(score.oracle), _percent(score.oracle_drawn)]
@@ -107,9 +107,8 @@ def _write_videos(arguments: Namespace, config: SyntheticVideoConfig) -> int:
 
 
 def _totals_table(totals: dict[str, SplitTotals]) -> Table:
-    table = Table(title="long videos")
-    for column in ("split", "videos", "boxes alone", "audible segments", "minutes", "silent %"):
-        table.add_column(column, justify="left" if column == "split" else "right")
+    columns = ("split", "videos", "boxes alone", "audible segments", "minutes", "silent %")
+    table = new_table("long videos", columns, ("split",))
     for split, total in totals.items():
         row = [split, str(total.videos), str(total.hard), str(total.segments)]
         table.add_row(*row, f"{total.seconds / 60:.1f}", _percent(total.silence / total.seconds))

@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from rich.table import Table
 from torch import Tensor
 
-from avseg.cli.scores_table import print_table
+from avseg.cli.scores_table import new_table, print_table
 from avseg.data.clip import Clip
 from avseg.draw.panel import save_comparison
 from avseg.metrics import mask_iou
@@ -69,11 +68,9 @@ def check_listening(runs: dict[str, RunDirectory], oracles: dict[str, float]) ->
 
 
 def _print_checks(checks: list[_Check]) -> None:
-    table = Table(title="does the model use the sound? (mIoU on the test split, per cent)")
-    table.add_column("model")
-    table.add_column("reference")
-    for title in ("J", "J of the reference", "difference", "at least", ""):
-        table.add_column(title, justify="right")
+    titles = ("model", "reference", "J", "J of the reference", "difference", "at least", "")
+    title = "does the model use the sound? (mIoU on the test split, per cent)"
+    table = new_table(title, titles, ("model", "reference"))
     for check in checks:
         numbers = (f"{check.score:.1f}", f"{check.reference_score:.1f}", f"{check.gain:+.1f}", str(check.min_gain))
         table.add_row(check.subject, check.reference, *numbers, "yes" if check.passed else "NO")

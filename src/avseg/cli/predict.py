@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 
 from avseg.cli.predict_inputs import choose_folders, find_videos, has_results
-from avseg.cli.scores_table import print_table
+from avseg.cli.scores_table import new_table, print_table
 from avseg.media.video import Video, probe
 from avseg.predict.api import make_predictor
 from avseg.predict.clip_predictor import ClipPredictor
@@ -81,15 +80,11 @@ def _predict_all(jobs: list[_Job], arguments: argparse.Namespace, failures: dict
     for job in jobs:
         for note in _notes(job.video):
             print(f"{job.video.path}: {note}")
-    table = _new_table(isinstance(predictor, LongPredictor))
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("s"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    ) as progress:
+    counts = ("segments", "classes") if isinstance(predictor, LongPredictor) else ("pixels marked",)
+    titles = ("video", "seconds", "sounding", *counts, "results")
+    table = new_table("predicted", titles, ("video", "results"), overflow="fold")
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("s"), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(TextColumn("{task.description}"), *columns) as progress:
         for job in jobs:
             line = progress.add_task(job.video.path.name, total=job.video.seconds)
             try:
@@ -140,9 +135,7 @@ def _check_long_options(predictor: ClipPredictor | LongPredictor, arguments: arg
     if isinstance(predictor, ClipPredictor):
         for option, value in (("--lu-avs", arguments.lu_avs), ("--save-masks", arguments.save_masks)):
             if value:
-                raise UserError(
-                    f"{option} is for runs on long videos of LU-AVS; this is a model of short clips; leave it out"
-                )
+                raise UserError(f"{option} is for runs on long videos of LU-AVS, not on clips; leave it out")
     elif arguments.save_masks and predictor.region != "mask":
         regions = {"box": "boxes", "none": "no regions"}[predictor.region]
         raise UserError(f"--save-masks: this run predicts {regions}; --lu-avs alone writes what there is")
@@ -155,19 +148,8 @@ def _notes(video: Video) -> list[str]:
     if video.missing:
         notes.append(f"is truncated; predicted without its last {video.missing:.1f} s")
     if video.height % 2 or video.width % 2:
-        notes.append(
-            f"{video.width}x{video.height} is odd; overlay.mp4 repeats one edge to make it even, the masks do not"
-        )
+        notes.append(f"{video.width}x{video.height} is odd; overlay.mp4 repeats an edge, the masks do not")
     return notes
-
-
-def _new_table(long: bool) -> Table:
-    """Create the table of results: length and sounding part of each video, and its folder."""
-    table = Table(title="predicted")
-    counts = ("segments", "classes") if long else ("pixels marked",)
-    for name in ("video", "seconds", "sounding", *counts, "results"):
-        table.add_column(name, justify="left" if name in ("video", "results") else "right", overflow="fold")
-    return table
 
 
 def _cells(summary: dict[str, float]) -> list[str]:

@@ -4,6 +4,7 @@ import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 
 from avseg.config.paths import experiment_names
@@ -106,7 +107,7 @@ def read_seeds(text: str | None) -> list[int] | None:
     if text is None:
         return None
     seeds = [seed.strip() for seed in text.split(",") if seed.strip()]
-    if not seeds or not all(seed.isdecimal() for seed in seeds):
+    if not seeds or not all(map(str.isdecimal, seeds)):
         raise UserError(f"--seeds {text}: give whole numbers separated by commas, such as 1,2,3")
     return list(dict.fromkeys(map(int, seeds)))
 
@@ -148,7 +149,7 @@ def _refuse_changed_results(experiment: Experiment, jobs: Sequence[Job], overrid
 
 def _source_jobs(experiment: Experiment, jobs: Sequence[Job], overrides: Sequence[str]) -> list[Job]:
     """Compose the runs that jobs need: each in the experiment where it was started already, or else in this one."""
-    planned = {job.run_id for job in jobs}
+    planned = set(map(attrgetter("run_id"), jobs))
     logger = [override for override in overrides if override.startswith("logger")]  # a needed run's command has none
     commands: dict[str, list[str]] = {}
     names = []

@@ -1,10 +1,11 @@
 """Print scores as a table."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.utilities import rank_zero_only
+from rich.console import OverflowMethod
 from rich.table import Table
 
 from avseg.metrics.registry import metric_info
@@ -48,7 +49,7 @@ def scores_table(result: Mapping[str, Any]) -> Table:
     keys: dict[str, None] = {}  # sounds may have different scores
     for row in scores.values():
         keys |= dict.fromkeys(row)
-    metrics = [metric_info(key) for key in keys]
+    metrics = list(map(metric_info, keys))
     table = Table(
         title=f"{result['split']}: {result['clips']} clips",
         caption="per cent, against the original masks; a model that uses the sound is high in the first row only",
@@ -75,6 +76,16 @@ def _video_table(result: Mapping[str, Any]) -> Table:
         table.add_column(metric_info(name).heading, justify="right")
         cells.append("-" if value is None else f"{100 * value:.2f}")
     table.add_row(*cells)
+    return table
+
+
+def new_table(
+    title: str, columns: Iterable[str], text_columns: Collection[str], overflow: OverflowMethod = "ellipsis"
+) -> Table:
+    """Create a table whose columns are aligned right, as numbers are, except those of text."""
+    table = Table(title=title)
+    for name in columns:
+        table.add_column(name, justify="left" if name in text_columns else "right", overflow=overflow)
     return table
 
 

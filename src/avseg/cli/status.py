@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.table import Table
 
 from avseg.cli.reproduce_jobs import Reproduction, read_seeds
-from avseg.cli.scores_table import print_table
+from avseg.cli.scores_table import new_table, print_table
 from avseg.config.paths import experiment_names
 from avseg.runs import RunDirectory, read_json
 from avseg.runs.lock import log_file
@@ -55,11 +55,9 @@ def _existing_runs(outputs: Path) -> dict[str, list[RunDirectory]]:
 
 
 def _counts_table(outputs: Path, existing: dict[str, list[RunDirectory]]) -> Table:
-    table = Table(title=f"experiments under {outputs}", caption="" if existing else "none yet")
-    table.add_column("experiment")
     columns = [state for state in State if state is not State.MISSING]
-    for state in columns:
-        table.add_column(state.value, justify="right")
+    table = new_table(f"experiments under {outputs}", ("experiment", *columns), ("experiment",))
+    table.caption = "" if existing else "none yet"
     for name, runs in existing.items():
         counts = Counter(map(state_of, runs))
         table.add_row(name, *(str(counts[state] or "") for state in columns))
@@ -75,11 +73,11 @@ def _jobs_table(name: str, outputs: Path, existing: dict[str, list[RunDirectory]
         jobs = _planned_jobs(name, outputs, existing, seeds)
     for run in existing.get(name, []):
         jobs.setdefault(run, run.path.parent.name)
-    states = {run: state_of(run) for run in jobs}
+    states = dict(zip(jobs, map(state_of, jobs), strict=True))
     caption = ", ".join(f"{count} {state}" for state, count in Counter(states.values()).items())
-    table = Table(title=name, caption=f"{len(jobs)} jobs: {caption}")
-    for title in ("job", "seed", "state", "epoch", "best val mIoU", "test mIoU", "log"):
-        table.add_column(title, justify="left" if title in ("job", "state", "log") else "right", overflow="fold")
+    titles = ("job", "seed", "state", "epoch", "best val mIoU", "test mIoU", "log")
+    table = new_table(name, titles, ("job", "state", "log"), overflow="fold")
+    table.caption = f"{len(jobs)} jobs: {caption}"
     for run, job in jobs.items():
         state = states[run]
         table.add_row(job, _seed(run), f"[{_COLOURS[state]}]{state}[/]", *_progress(run), _log(run, state))

@@ -78,9 +78,7 @@ class RunDirectory:
         try:
             write_text(self.config, OmegaConf.to_yaml(OmegaConf.create(config)))
         except (PermissionError, NotADirectoryError, FileExistsError) as error:
-            raise UserError(
-                f"{self.path} cannot be written ({error.strerror}); choose another with paths.outputs=DIR"
-            ) from error
+            raise UserError(f"{self.path} cannot be written ({error.strerror}); set another paths.outputs") from error
 
 
 def read_config(run: Path) -> dict[str, Plain]:

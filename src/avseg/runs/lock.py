@@ -45,9 +45,7 @@ def lock(run: RunDirectory) -> Iterator[None]:
             f"{run.path} is being trained by {error.holder}; wait for it or end it, then run the same command again"
         ) from None
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise UserError(
-            f"{run.path} cannot be written ({error.strerror}); choose another with paths.outputs=DIR"
-        ) from error
+        raise UserError(f"{run.path} cannot be written ({error.strerror}); set another paths.outputs") from error
     forget_end(run)
     try:
         yield

@@ -36,7 +36,5 @@ def failures(outcomes: Sequence[Outcome]) -> list[str]:
             log = f" ({outcome.log})" if outcome.log.is_file() else ""
             lines.append(f"  {outcome.job.name}: {outcome.reason or outcome.state}{log}")
     if lines:
-        lines.insert(
-            0, f"{len(lines)} of {len(outcomes)} jobs are not complete; the same command again runs only these:"
-        )
+        lines.insert(0, f"{len(lines)} of {len(outcomes)} jobs are not complete; the same command runs only these:")
     return lines

@@ -62,9 +62,7 @@ def _refuse_missing_source(jobs: Sequence[Job], planned: set[str]) -> None:
         outputs = Path(job.config.paths.outputs)
         for needed, command in job.needs.items():
             if needed not in planned and complete_run(outputs, needed) is None:
-                raise UserError(
-                    f"{job.name} builds on the run {needed}, which is not complete; make it with: {command}"
-                )
+                raise UserError(f"{job.name} needs the run {needed}, which is not complete; make it with: {command}")
 
 
 class _Sweep:

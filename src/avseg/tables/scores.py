@@ -77,9 +77,7 @@ def _mean_over_seeds(clips: Mapping[int, Mapping[str, float]], names: Mapping[in
     (first_seed, first), *remaining = clips.items()  # at least one seed is complete
     for seed, scores in remaining:
         if scores.keys() != first.keys():
-            raise UserError(
-                f"{names[first_seed]} and {names[seed]} were tested on different clips; delete the older one"
-            )
+            raise UserError(f"{names[first_seed]} and {names[seed]} have different test clips; delete the older one")
     means = {}
     for video_id in first:
         means[video_id] = float(np.mean([scores[video_id] for scores in clips.values()]))

@@ -159,9 +159,7 @@ def _add_pack(subverbs: Commands) -> None:
     add("--audio", default="auto", help="auto, wav or log_mel, as in data.audio; default: auto")
     text = "AVSS: colours that belong to no class, error, background or nearest; default: background"
     add("--stray", default="background", help=text)
-    text = (
-        "also the embeddings of a frozen VGGish: its weights file, or download; read with data.packed_audio=embeddings"
-    )
+    text = "also embeddings of a frozen VGGish: its weights file, or download; read with data.packed_audio=embeddings"
     add("--embeddings", metavar="WEIGHTS", help=text)
     text = "with --embeddings: embed the control sounds of runs with these seeds; default: 123"
     add("--seeds", type=int, nargs="+", default=[123], metavar="N", help=text)
