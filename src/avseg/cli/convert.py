@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 import torch
 from safetensors.torch import save
 
+from avseg.cli.data_common import check_not_folder
 from avseg.config.compose import compose_train
 from avseg.data.setting import find_setting
 from avseg.training.build import DataFacts, build_model
@@ -19,22 +20,19 @@ from avseg.utils.weights_file import read_state_dict
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert a file; raises `UserError` for one that cannot be read or does not fit."""
-    _check_out(arguments.source, arguments.out)
-    if arguments.source.is_dir() or _is_checkpoint(arguments.source):
-        if arguments.overrides:
-            raise UserError(f"{arguments.overrides[0]}: {arguments.source} has its configuration; leave KEY=VALUE out")
-        _to_official(arguments.source, arguments.out)
-    else:
-        _from_official(arguments.source, arguments.out, arguments.overrides)
-    print(f"written to {arguments.out}")
-    return 0
-
-
-def _check_out(source: Path, out: Path) -> None:
-    if out.is_dir():
-        raise UserError(f"--out {out}: is a folder; name a file")
+    source: Path = arguments.source
+    out: Path = arguments.out
+    check_not_folder("--out", out, "file")
     if out.exists() and source.exists() and out.samefile(source):
         raise UserError(f"--out {out}: is the file to convert; name another")
+    if source.is_dir() or _is_checkpoint(source):
+        if arguments.overrides:
+            raise UserError(f"{arguments.overrides[0]}: {source} has its configuration; leave KEY=VALUE out")
+        _to_official(source, out)
+    else:
+        _from_official(source, out, arguments.overrides)
+    print(f"written to {out}")
+    return 0
 
 
 def _is_checkpoint(path: Path) -> bool:

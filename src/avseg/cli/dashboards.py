@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from avseg.cli.data_common import check_not_folder
 from avseg.runs.configure import training_config
 from avseg.tables.experiment import read_experiment
 from avseg.tables.wandb_sweep import wandb_sweeps
@@ -17,6 +18,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"{arguments.overrides[0]}: overrides belong to --sweep TABLE")
     if arguments.view and not arguments.save:
         raise UserError("--view names what --save replaces; add --save")
+    check_not_folder("--out", arguments.out, "file")
     if arguments.sweep:
         _write_sweeps(arguments.sweep, arguments.out or Path("sweep.yaml"), arguments.overrides)
         return 0
@@ -27,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"saved: {save_workspace(workspace, arguments.view)}")
         return 0
     out = arguments.out or Path("dashboards/workspace.json")
-    _write(out, workspace_json(workspace))
+    write_text(out, workspace_json(workspace))
     print(f"written to {out}; to upload it: wandb login, then the same command with --save")
     return 0
 
@@ -39,11 +41,5 @@ def _write_sweeps(name: str, out: Path, overrides: list[str]) -> None:
     sweeps = wandb_sweeps(experiment, overrides)
     for number, content in enumerate(sweeps, start=1):
         path = out if len(sweeps) == 1 else out.with_stem(f"{out.stem}-{number}")
-        _write(path, content)
+        write_text(path, content)
         print(f"written to {path}; next: wandb sweep {path}")
-
-
-def _write(path: Path, content: str) -> None:
-    if path.is_dir():
-        raise UserError(f"--out {path}: is a folder; name a file")
-    write_text(path, content)

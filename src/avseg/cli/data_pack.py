@@ -44,7 +44,12 @@ def _pack(arguments: Namespace, console: Console) -> int:
     splits = arguments.splits or [split for split in SPLITS if split in nonempty]
     # every split is checked before the first is packed
     datasets = list(map(module.dataset, dict.fromkeys(splits)))
-    embedder = _load_embedder(arguments) if arguments.embeddings else None
+    embedder = None
+    if arguments.embeddings:
+        encoder = VGGish()
+        load_vggish_weights(encoder, arguments.embeddings)
+        seeds = tuple(dict.fromkeys(arguments.seeds))
+        embedder = Embedder(encoder, weights_fingerprint(encoder.state_dict()), seeds)
     start = time.monotonic()
     clips = 0
     size = 0
@@ -90,9 +95,3 @@ def _verify(arguments: Namespace, console: Console) -> int:
     if damaged:
         raise UserError(f"{len(damaged)} of {count} packs must not be used; leave out --verify to pack again")
     return 0
-
-
-def _load_embedder(arguments: Namespace) -> Embedder:
-    encoder = VGGish()
-    load_vggish_weights(encoder, arguments.embeddings)
-    return Embedder(encoder, weights_fingerprint(encoder.state_dict()), tuple(dict.fromkeys(arguments.seeds)))

@@ -67,17 +67,13 @@ def _print_outcomes(outcomes: Sequence[Outcome], finished: int, out: Path) -> No
     _print_rows("failed", ("file", "reason"), failures)
     handled: list[tuple[str, str]] = []
     for note, files in sorted(noted.items()):
-        handled.append((note, _format_files(files)))
+        ellipsis = ", ..." if len(files) > _MAX_FILES else ""
+        handled.append((note, f"{len(files)}: {', '.join(files[:_MAX_FILES])}{ellipsis}"))
     _print_rows("handled", ("problem", "files"), handled)
     prepared = len(outcomes) - len(failures)
     earlier = f" ({finished} of them earlier)" if finished else ""
     print(f"{prepared} of {len(outcomes)} videos prepared{earlier}, {len(failures)} failed; {clips} clips in {out}")
     print(f"by file: {out / 'report.json'}")
-
-
-def _format_files(files: list[str]) -> str:
-    ellipsis = ", ..." if len(files) > _MAX_FILES else ""
-    return f"{len(files)}: {', '.join(files[:_MAX_FILES])}{ellipsis}"
 
 
 def _print_rows(title: str, columns: tuple[str, str], rows: list[tuple[str, str]]) -> None:

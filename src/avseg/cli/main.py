@@ -6,28 +6,12 @@ import importlib
 import logging
 import sys
 import traceback
-from collections.abc import Callable
 
 from avseg import __version__
-from avseg.cli.arguments import annotate, data, predict, train, verbs
-from avseg.cli.arguments.parser import Commands, Parser, take_option
+from avseg.cli.arguments.parser import Parser, take_option
+from avseg.cli.arguments.verbs import VERBS
 from avseg.config.plugins import load as load_plugins
 from avseg.utils.errors import UserError, nearest
-
-# functions that add the arguments of a verb, in the order of the help
-VERBS: dict[str, Callable[[Commands], None]] = {
-    "demo": verbs.add_demo,
-    "train": train.add_parser,
-    "reproduce": verbs.add_reproduce,
-    "status": verbs.add_status,
-    "dashboards": verbs.add_dashboards,
-    "evaluate": verbs.add_evaluate,
-    "predict": predict.add_parser,
-    "data": data.add_parser,
-    "annotate": annotate.add_parser,
-    "convert": verbs.add_convert,
-    "bench": verbs.add_bench,
-}
 
 _EPILOG = """\
 examples:

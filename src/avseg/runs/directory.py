@@ -74,11 +74,9 @@ class RunDirectory:
         return self.result.is_file()
 
     def write_config(self, config: dict[str, Plain]) -> None:
-        """Write the resolved configuration; a `UserError` if the folder cannot be written."""
-        try:
-            write_text(self.config, OmegaConf.to_yaml(OmegaConf.create(config)))
-        except (PermissionError, NotADirectoryError, FileExistsError) as error:
-            raise UserError(f"{self.path} cannot be written ({error.strerror}); set another paths.outputs") from error
+        """Write the resolved configuration."""
+        # a folder that cannot be written is reported by the lock of the run
+        write_text(self.config, OmegaConf.to_yaml(OmegaConf.create(config)))
 
 
 def read_config(run: Path) -> dict[str, Plain]:

@@ -1,7 +1,9 @@
-"""Arguments of the verbs that take few of them."""
+"""The verbs of the command, with the arguments of those that take few."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+from avseg.cli.arguments import annotate, data, predict, train
 from avseg.cli.arguments.parser import Commands, add_verb
 from avseg.config.paths import experiment_names
 
@@ -65,8 +67,7 @@ examples:
 """
 
 
-def add_demo(commands: Commands) -> None:
-    """Add `avseg demo`."""
+def _add_demo(commands: Commands) -> None:
     summary = "the complete workflow on synthetic data, in minutes"
     description = "Run the complete workflow on synthetic data, up to a score table and a video with sound."
     add = add_verb(commands, "demo", summary, description, _DEMO_EPILOG).add_argument
@@ -75,16 +76,14 @@ def add_demo(commands: Commands) -> None:
     add("--data", type=Path, default=Path("data"), help="folder of data sets; default: data")
 
 
-def add_evaluate(commands: Commands) -> None:
-    """Add `avseg evaluate`."""
+def _add_evaluate(commands: Commands) -> None:
     summary = "score a run with the controls"
     description = "Score a run or a checkpoint, with the controls that show whether it uses the sound."
     parser = add_verb(commands, "evaluate", summary, description, _EVALUATE_EPILOG)
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="Hydra overrides")
 
 
-def add_reproduce(commands: Commands) -> None:
-    """Add `avseg reproduce`."""
+def _add_reproduce(commands: Commands) -> None:
     summary = "run a published table and show ours next to the paper's"
     description = "Run the missing jobs of a published table, then show our numbers next to the paper's."
     add = add_verb(commands, "reproduce", summary, description, _REPRODUCE_EPILOG).add_argument
@@ -97,8 +96,7 @@ def add_reproduce(commands: Commands) -> None:
     add("--out", type=Path, help="folder of runs; default: outputs")
 
 
-def add_status(commands: Commands) -> None:
-    """Add `avseg status`."""
+def _add_status(commands: Commands) -> None:
     summary = "the jobs that are complete, running, failed or missing"
     description = "Show the jobs of a table, or the runs of any experiment: complete, running, failed or missing."
     add = add_verb(commands, "status", summary, description, _STATUS_EPILOG).add_argument
@@ -107,8 +105,7 @@ def add_status(commands: Commands) -> None:
     add("--out", type=Path, default=Path("outputs"), help="folder of runs; default: outputs")
 
 
-def add_dashboards(commands: Commands) -> None:
-    """Add `avseg dashboards`."""
+def _add_dashboards(commands: Commands) -> None:
     summary = "the wandb workspace as code, and published tables as wandb sweeps"
     description = "Write the wandb workspace from code, or a published table as wandb sweeps."
     add = add_verb(commands, "dashboards", summary, description, _DASHBOARDS_EPILOG).add_argument
@@ -123,8 +120,7 @@ def add_dashboards(commands: Commands) -> None:
     add("overrides", nargs="*", metavar="KEY=VALUE", help="with --sweep: Hydra overrides for every job")
 
 
-def add_convert(commands: Commands) -> None:
-    """Add `avseg convert`."""
+def _add_convert(commands: Commands) -> None:
     summary = "official weights to ours and back"
     description = "Convert official weights to an avseg checkpoint, and back."
     parser = add_verb(commands, "convert", summary, description, _CONVERT_EPILOG)
@@ -133,8 +129,7 @@ def add_convert(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the file to write")
 
 
-def add_bench(commands: Commands) -> None:
-    """Add `avseg bench`."""
+def _add_bench(commands: Commands) -> None:
     summary = "speed and memory relative to the published implementations"
     description = "Measure speed and memory as ratios to a plain form of the published method."
     add = add_verb(commands, "bench", summary, description, _BENCH_EPILOG).add_argument
@@ -149,3 +144,19 @@ def add_bench(commands: Commands) -> None:
     add("--small", action="store_true", help="tiny sizes: only checks that the benchmarks run")
     # the ratios of several threads depend on the other load of the machine
     add("--threads", type=int, default=1, help="CPU threads (default: 1, the most stable ratios)")
+
+
+# functions that add the arguments of a verb, in the order of the help
+VERBS: dict[str, Callable[[Commands], None]] = {
+    "demo": _add_demo,
+    "train": train.add_parser,
+    "reproduce": _add_reproduce,
+    "status": _add_status,
+    "dashboards": _add_dashboards,
+    "evaluate": _add_evaluate,
+    "predict": predict.add_parser,
+    "data": data.add_parser,
+    "annotate": annotate.add_parser,
+    "convert": _add_convert,
+    "bench": _add_bench,
+}
