@@ -4,7 +4,8 @@ import pytest
 
 from avseg.config.compose import compose_train
 from avseg.config.read import plain_config
-from avseg.runs import RunDirectory, checkpoint_of, newest_complete_run, read_json, write_json
+from avseg.runs import RunDirectory, checkpoint_of, read_json, write_json
+from avseg.runs.find import newest_complete_run
 from avseg.utils.errors import UserError
 
 

@@ -59,7 +59,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _parse_backends(backends: list[str], single: str | None) -> dict[str, str]:
     """Return the weights by backend, without the default one; the backends are NAME or NAME=WEIGHTS."""
-    weights: dict[str, str] = {}
+    weights: dict[str, str] = {}  # a path by backend
     for value in backends:
         name, _, path = value.partition("=")
         check_choice("--backend", name, BACKENDS)
@@ -141,8 +141,8 @@ def _export(project: Project, name: str, arguments: argparse.Namespace) -> str:
 
 
 def _for_each_video(project: Project, work: Callable[[str], str]) -> None:
-    """Process each video; one that fails does not stop the others."""
-    failures = []
+    # one that fails does not stop the others
+    failures = []  # messages, with the name of the video
     names = project.names()
     for name in names:
         try:

@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _is_checkpoint(path: Path) -> bool:
-    """True for a checkpoint of avseg; a file that cannot be read is reported by the reader of weights."""
+    # a file that cannot be read is reported by the reader of weights
     if not path.is_file():
         raise UserError(f"{path} does not exist; give a file of official weights, or a run or checkpoint of avseg")
     if path.suffix == ".safetensors":
@@ -50,7 +50,7 @@ def _is_checkpoint(path: Path) -> bool:
 
 def _to_official(source: Path, out: Path) -> None:
     model = load_model(source)
-    state = model.export_weights()
+    state = model.export_weights()  # official names
     if out.suffix == ".safetensors":
         content = save({key: value.contiguous().clone() for key, value in state.items()})
         _write(out, lambda file: file.write(content))
@@ -72,6 +72,6 @@ def _from_official(source: Path, out: Path, overrides: list[str]) -> None:
 
 
 def _write(out: Path, save_to: Callable[[BinaryIO], object]) -> None:
-    """Write through a file of Python's: a full disk is an `OSError` there, but not where torch opens the file."""
+    # a full disk is an `OSError` of Python's files, but not where torch opens the file
     with atomic_file(out) as path, path.open("wb") as file:
         save_to(file)

@@ -38,7 +38,7 @@ def _write_sweeps(name: str, out: Path, overrides: list[str]) -> None:
     experiment = read_experiment(name)
     # compose one job, so that a misspelt override is an error now and not in the agent
     training_config([*experiment.overrides(experiment.cells()[0], experiment.sweep.seeds[0]), *overrides])
-    sweeps = wandb_sweeps(experiment, overrides)
+    sweeps = wandb_sweeps(experiment, overrides)  # several if the jobs are not one grid
     for number, content in enumerate(sweeps, start=1):
         path = out if len(sweeps) == 1 else out.with_stem(f"{out.stem}-{number}")
         write_text(path, content)

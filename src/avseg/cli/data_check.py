@@ -4,6 +4,7 @@ import json
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -34,16 +35,10 @@ def run_check(arguments: Namespace) -> int:
     check_not_folder("--json", arguments.json, "file")
     console = Console()
     reports: list[Report] = []
+    inspect = partial(inspect_set, jobs=arguments.jobs, min_pixels=arguments.min_pixels)
     for setting in find_settings(arguments.root, arguments.setting):
         with _progress(console, f"checking {setting}") as progress:
-            report = inspect_set(
-                arguments.root,
-                setting,
-                CUSTOM if arguments.own else None,
-                jobs=arguments.jobs,
-                min_pixels=arguments.min_pixels,
-                progress=progress,
-            )
+            report = inspect(arguments.root, setting, CUSTOM if arguments.own else None, progress=progress)
         if arguments.fix:
             apply_fixes(report)
         report.ignore(arguments.ignore)
@@ -62,7 +57,7 @@ def run_stats(arguments: Namespace) -> int:
     settings = find_settings(arguments.root, arguments.setting)
     if arguments.picture is not None and len(settings) > 1:
         raise UserError(f"{arguments.root} holds {', '.join(settings)}; add --setting, an image shows one of them")
-    sets: list[Statistics] = []
+    sets: list[Statistics] = []  # one per setting
     for setting in settings:
         with _progress(console, f"counting {setting}") as progress:
             sets.append(compute_statistics(arguments.root, setting, jobs=arguments.jobs, progress=progress))
@@ -87,7 +82,7 @@ def run_help(arguments: Namespace) -> int:
 
 
 def _print_line(console: Console, text: str) -> None:
-    """Print a line that is coloured by its markup only and never cut."""
+    # coloured by its markup only, and never cut
     console.print(text, highlight=False, soft_wrap=True)
 
 
@@ -106,7 +101,7 @@ def _print_report(console: Console, report: Report, arguments: Namespace) -> Non
         _print_line(console, f"[dim]note:[/dim] {escape(note)}")
     for finding in report.fixed:
         _print_line(console, f"[green]fixed[/green] {escape(finding.file)}: {escape(finding.fix)}")
-    has_more = False
+    has_more = False  # True if findings were left out
     for issue, findings in report.by_issue().items():
         _print_line(console, f"[bold red]{issue}[/bold red] ({len(findings):,}): {ISSUES[issue]}")
         for finding in findings[: arguments.show]:

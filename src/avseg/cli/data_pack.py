@@ -51,8 +51,8 @@ def _pack(arguments: Namespace, console: Console) -> int:
         seeds = tuple(dict.fromkeys(arguments.seeds))
         embedder = Embedder(encoder, weights_fingerprint(encoder.state_dict()), seeds)
     start = time.monotonic()
-    clips = 0
-    size = 0
+    clips = 0  # packed by this command
+    size = 0  # bytes
     for dataset in datasets:
         reason = reason_to_pack(dataset, embedder)
         if reason is None:

@@ -30,7 +30,7 @@ def run(arguments: Namespace) -> int:
         split=arguments.split,
         allow_damaged=arguments.allow_damaged,
     )
-    finished = 0
+    finished = 0  # prepared by an earlier command
     with progress_bar("preparing videos", Console()) as progress:
         task = progress.add_task("", total=None)  # known once the folder is searched
 
@@ -54,9 +54,8 @@ def run(arguments: Namespace) -> int:
 
 
 def _print_outcomes(outcomes: Sequence[Outcome], finished: int, out: Path) -> None:
-    """Print the failed files with their reasons, the files of each kind of note, and the counts."""
-    failures: list[tuple[str, str]] = []
-    noted: dict[str, list[str]] = {}
+    failures: list[tuple[str, str]] = []  # file and reason
+    noted: dict[str, list[str]] = {}  # files by note
     clips = 0
     for outcome in outcomes:
         clips += len(outcome.clips)
@@ -65,7 +64,7 @@ def _print_outcomes(outcomes: Sequence[Outcome], finished: int, out: Path) -> No
         for note in outcome.notes:
             noted.setdefault(note, []).append(outcome.file)
     _print_rows("failed", ("file", "reason"), failures)
-    handled: list[tuple[str, str]] = []
+    handled: list[tuple[str, str]] = []  # note and its first files
     for note, files in sorted(noted.items()):
         ellipsis = ", ..." if len(files) > _MAX_FILES else ""
         handled.append((note, f"{len(files)}: {', '.join(files[:_MAX_FILES])}{ellipsis}"))

@@ -22,7 +22,7 @@ from avseg.data.synthetic.toy import ToyCast
 # options that do not determine the data are not recorded in generator.json
 _NOT_RECORDED = ("run", "verb", "debug", "plugin", "out")
 _ONLY_CLIPS = ("sounding", "frames", "silent_clips", "silent_seconds")
-_ONLY_VIDEOS = ("seconds", "hard")
+_ONLY_VIDEOS = ("seconds", "hard")  # options of long videos alone
 
 
 def run_toy(arguments: Namespace) -> int:
@@ -94,7 +94,6 @@ def _scores_table(scores: dict[str, BlindScores], counts: dict[str, int]) -> Tab
 
 
 def _write_videos(arguments: Namespace, config: SyntheticVideoConfig) -> int:
-    """Write long videos and print their totals."""
     counts = _split_counts(arguments)
     options = recorded_options(arguments, (*_NOT_RECORDED, *_ONLY_CLIPS))
     console = Console()

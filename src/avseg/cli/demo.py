@@ -97,7 +97,7 @@ def make_data(root: Path, options: Sequence[object]) -> None:
 
 
 def _train(root: Path, outputs: Path, experiment: str, *overrides: str, recipe: str = "toy") -> RunDirectory:
-    """Train through the command; the same overrides give the run directory."""
+    # the same overrides give the run directory
     all_overrides = [f"recipe={recipe}", f"experiment={experiment}", f"data.root={root}", f"paths.outputs={outputs}"]
     all_overrides += overrides
     _run_command(["train", *all_overrides])
@@ -116,7 +116,7 @@ def _run_command(arguments: Sequence[object]) -> None:
 
 
 def _write_test_clip(trained: RunDirectory, path: Path) -> None:
-    """Write the first test clip as a video with sound, to predict on."""
+    # the first test clip, to predict on
     dataset = build_data(saved_config(load_model(trained.path).record)).dataset("test")
     waveform, sample_rate = read_wav(dataset.layout.wav(dataset.entries[0]))
     frames = dataset[0].frames[0].permute(0, 2, 3, 1).numpy()  # (T, H, W, 3)
@@ -129,5 +129,5 @@ def _show_result(trained: RunDirectory, root: Path) -> None:
 
 
 def _oracle(root: Path) -> float:
-    """Read the best mIoU on the test split of an oracle that sees every object but not the sound."""
+    # the best mIoU on the test split of an oracle that sees every object and ignores the sound
     return float(read_json(root / "oracle.json")["test"]["oracle"])

@@ -27,7 +27,7 @@ class _Check(NamedTuple):
     reference: str
     score: float
     reference_score: float
-    min_gain: int
+    min_gain: int  # points of mIoU
 
     @property
     def gain(self) -> float:
@@ -46,21 +46,20 @@ def check_listening(runs: dict[str, RunDirectory], oracles: dict[str, float]) ->
             "frame, changing" on clips whose sounding objects change every second.
         oracles: mIoU of the audio-blind oracle on both data sets, "clip" and "second".
     """
-    miou: dict[str, dict[str, float]] = {}
+    miou: dict[str, dict[str, float]] = {}  # per cent, by run and sound
     for name, run in runs.items():
         scores = read_json(run.result)["scores"]
         miou[name] = {sound: 100 * score["miou"] for sound, score in scores.items()}
     clip = miou["clip"]
     frame = miou["frame, changing"]
+    clip_model = "sounding=clip: TPAVI, clip scope"
+    frame_model = "sounding=second: frame scope"
+    changing = miou["clip, changing"]["own"]
     checks = [
-        _Check("sounding=clip: TPAVI, clip scope", "no TPAVI", clip["own"], miou["no fusion"]["own"], _MIN_GAIN_CLIP),
-        _Check("sounding=clip: TPAVI, clip scope", "another clip's sound", clip["own"], clip["other"], _MIN_GAIN_CLIP),
-        _Check(
-            "sounding=second: frame scope", "clip scope", frame["own"], miou["clip, changing"]["own"], _MIN_GAIN_SECOND
-        ),
-        _Check(
-            "sounding=second: frame scope", "sound shuffled in time", frame["own"], frame["shuffled"], _MIN_GAIN_SECOND
-        ),
+        _Check(clip_model, "no TPAVI", clip["own"], miou["no fusion"]["own"], _MIN_GAIN_CLIP),
+        _Check(clip_model, "another clip's sound", clip["own"], clip["other"], _MIN_GAIN_CLIP),
+        _Check(frame_model, "clip scope", frame["own"], changing, _MIN_GAIN_SECOND),
+        _Check(frame_model, "sound shuffled in time", frame["own"], frame["shuffled"], _MIN_GAIN_SECOND),
     ]
     _print_checks(checks)
     print(f"an audio-blind oracle: {100 * oracles['clip']:.1f} (clip), {100 * oracles['second']:.1f} (second)")
@@ -102,8 +101,6 @@ def draw_scopes(clip_scope: RunDirectory, frame_scope: RunDirectory, path: Path,
 
 
 class _View:
-    """Predictions of two models for one clip."""
-
     def __init__(self, clip: Clip, models: dict[str, AVSegModule]) -> None:
         self.clip = clip
         self.maps: dict[str, Tensor] = {}  # (T, H, W) probabilities by the name of the model
@@ -113,4 +110,4 @@ class _View:
             self.maps[name] = probabilities
             self.scores[name] = mask_iou(torch.logit(probabilities, eps=1e-6), clip.masks[0]).tolist()
         first, second = self.scores.values()
-        self.gain = sum(second) - sum(first)
+        self.gain = sum(second) - sum(first)  # of the second model

@@ -22,14 +22,14 @@ from avseg.utils.hashing import file_digest
 
 class _Job(NamedTuple):
     video: Video
-    folder: Path
+    folder: Path  # of its results
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Predict all videos; those that fail do not stop the others, and are a `UserError` at the end."""
     _check(arguments)
     folders = choose_folders(find_videos(arguments.videos, arguments.out), arguments.out)
-    failures: dict[Path, str] = {}
+    failures: dict[Path, str] = {}  # messages by video
     jobs: list[_Job] = []
     for path, folder in folders.items():
         if has_results(folder) and not arguments.overwrite:
@@ -62,7 +62,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _probe(path: Path, arguments: argparse.Namespace) -> Video:
-    """Probe a video, before any model is loaded."""
+    # before any model is loaded, which takes seconds
     video = probe(path)
     if video.sound is None and not arguments.silence:
         raise UserError(f"{path}: has no sound; --silence predicts it as if it were silent")

@@ -57,7 +57,7 @@ def has_results(folder: Path) -> bool:
 
 
 def _is_usable(folder: Path, video: Path) -> bool:
-    """True if the folder is empty or contains this video's results."""
+    # an empty folder, or one with the results of this video
     if not has_results(folder):
         return True
     try:

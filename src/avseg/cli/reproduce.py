@@ -46,11 +46,11 @@ def run(arguments: argparse.Namespace) -> int:
     _show(reproduction)
     code = report_failures(outcomes)
     # with --no-run nothing has failed, but cells may be empty
-    return 1 if reproduction.incomplete else code
+    return code if all(job.run.complete for job in reproduction.cells.values()) else 1
 
 
 def _prepare_data(experiment: Experiment, jobs: Sequence[Job]) -> None:
-    """Generate the toy data of the table, and check the data of all jobs before the first one starts."""
+    # the data of all jobs is checked before the first one starts
     configs = {Path(job.config.data.root): job.config for job in jobs if not job.run.complete}
     for root, config in configs.items():
         if arguments := experiment.sweep.prepare.get(root.name):

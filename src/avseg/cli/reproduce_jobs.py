@@ -41,7 +41,7 @@ class Reproduction:
         original = read_experiment(name)
         experiment, extra = _rename(original, overrides)
         seeds = list(seeds or experiment.sweep.seeds)
-        commands: dict[tuple[Cell, int], tuple[str, ...]] = {}
+        commands: dict[tuple[Cell, int], tuple[str, ...]] = {}  # overrides by cell and seed
         # cells that show two scores of one run share its job, which is named after the first
         names: dict[tuple[str, ...], str] = {}
         for seed in seeds:
@@ -62,11 +62,6 @@ class Reproduction:
         return [*self.sources, *dict.fromkeys(self.cells.values())]
 
     @property
-    def incomplete(self) -> bool:
-        """True if a cell lacks a seed."""
-        return not all(job.run.complete for job in self.cells.values())
-
-    @property
     def folder(self) -> Path:
         """Folder of the table's files."""
         job = next(iter(self.cells.values()))
@@ -76,7 +71,7 @@ class Reproduction:
         """Build the table of the complete runs; a `UserError` if the files of a run contradict each other."""
         experiment = self.experiment
         results = []
-        shown_scores: dict[CellKey, Scores | None] = {}
+        shown_scores: dict[CellKey, Scores | None] = {}  # in the metric of the cell, to be compared
         for cell in experiment.cells():
             for metric in experiment.metrics_at(cell.key):
                 scores = read_scores(self._runs(cell), metric)
@@ -94,7 +89,6 @@ class Reproduction:
         return [self.folder / "table.md", self.folder / "table.tex", self.folder / "results.csv", plot]
 
     def _runs(self, cell: Cell) -> dict[int, tuple[str, RunDirectory]]:
-        """Return name and directory of a cell's runs by seed."""
         runs = {}
         for (job_cell, seed), job in self.cells.items():
             if job_cell.key == cell.key:
@@ -131,7 +125,7 @@ def _rename(experiment: Experiment, overrides: Sequence[str]) -> tuple[Experimen
 
 
 def _refuse_changed_results(experiment: Experiment, jobs: Sequence[Job], overrides: Sequence[str]) -> None:
-    """Refuse overrides that change results under the table's own name; they are the last ones of each job."""
+    # the overrides of the command are the last ones of each job
     suspects = [override for override in overrides if override.partition("=")[0].split(".")[0] not in _NO_SCIENCE]
     if not suspects:
         return
@@ -148,10 +142,10 @@ def _refuse_changed_results(experiment: Experiment, jobs: Sequence[Job], overrid
 
 
 def _source_jobs(experiment: Experiment, jobs: Sequence[Job], overrides: Sequence[str]) -> list[Job]:
-    """Compose the runs that jobs need: each in the experiment where it was started already, or else in this one."""
+    # each runs in the experiment where it was started already, or else in this one
     planned = set(map(attrgetter("run_id"), jobs))
     logger = [override for override in overrides if override.startswith("logger")]  # a needed run's command has none
-    commands: dict[str, list[str]] = {}
+    commands: dict[str, list[str]] = {}  # overrides by run id
     names = []
     for job in jobs:
         outputs = Path(job.config.paths.outputs).expanduser()
@@ -168,7 +162,7 @@ def _source_jobs(experiment: Experiment, jobs: Sequence[Job], overrides: Sequenc
 
 
 def _job_name(experiment: Experiment, cell: Cell, seed: int | None) -> str:
-    """Name a job by row and column, without one that only shows another score of the same run."""
+    # without a row or column that only shows another score of the same run
     sweep = experiment.sweep
     labels = []
     if sweep.rows[cell.row]:

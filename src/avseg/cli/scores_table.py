@@ -66,7 +66,6 @@ def scores_table(result: Mapping[str, Any]) -> Table:
 
 
 def _video_table(result: Mapping[str, Any]) -> Table:
-    """Build the table of long videos: the scores of LU-AVS."""
     scores: dict[str, float | None] = result["scores"]["own"]
     region = "" if result["region"] == "none" else f"{result['region']}, "
     title = f"{result['split']}: {result['videos']} long videos ({region}{result['modality']}), per cent"

@@ -44,8 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _existing_runs(outputs: Path) -> dict[str, list[RunDirectory]]:
-    """Find the run directories below the outputs by experiment."""
-    runs: dict[str, list[RunDirectory]] = {}
+    runs: dict[str, list[RunDirectory]] = {}  # by experiment
     # outputs/EXPERIMENT/RUN/seed=N; the name of an experiment may have slashes
     for path in sorted(outputs.glob("**/*/*/seed=*")):
         if path.is_dir() and path.name.removeprefix("seed=").isdecimal():
@@ -65,10 +64,10 @@ def _counts_table(outputs: Path, existing: dict[str, list[RunDirectory]]) -> Tab
 
 
 def _jobs_table(name: str, outputs: Path, existing: dict[str, list[RunDirectory]], seeds: str | None) -> Table:
-    """Build a table of the jobs of a published table, started or not, then the other runs of that name."""
+    # the jobs of a published table, started or not, come before the other runs of that name
     # runs may be in a nested experiment, too: tables/heads
     is_folder = "/" in name and (name not in existing or Path(name, "sweep.yaml").is_file())
-    jobs: dict[RunDirectory, str] = {}
+    jobs: dict[RunDirectory, str] = {}  # names by run
     if name in experiment_names() or is_folder:
         jobs = _planned_jobs(name, outputs, existing, seeds)
     for run in existing.get(name, []):
@@ -87,7 +86,7 @@ def _jobs_table(name: str, outputs: Path, existing: dict[str, list[RunDirectory]
 def _planned_jobs(
     name: str, outputs: Path, existing: dict[str, list[RunDirectory]], seeds: str | None
 ) -> dict[RunDirectory, str]:
-    """Return the names of the jobs of a table by run: for the seeds asked for, or its own and those that exist."""
+    # with the seeds of the command line, or those of the table and those that exist
     chosen = read_seeds(seeds)
     if chosen is None:
         experiment = read_experiment(name)

@@ -50,7 +50,7 @@ def report_failures(outcomes: Sequence[Outcome]) -> int:
 
 
 def _launch(overrides: list[str], jobs: Sequence[Job], settings: dict[str, Any]) -> Sequence[Outcome]:
-    """Launch through Hydra; the outcomes of a foreign launcher are read from the run directories alone."""
+    # the outcomes of a foreign launcher are read from the run directories alone
     folder = jobs[0].run.path.parents[1] / "logs"
     arguments = [f"hydra.sweep.dir={folder}", "hydra.sweep.subdir=.", *overrides]
     if settings["name"] == "isolated":
@@ -94,7 +94,7 @@ def _job_overrides() -> list[str]:
 
 @contextmanager
 def _isolated_environment() -> Iterator[None]:
-    """Restore what a job leaves in the process and would make the next job believe that it is a DDP rank."""
+    # what a job leaves in the process would make the next one believe that it is a DDP rank
     environment = dict(os.environ)
     try:
         yield

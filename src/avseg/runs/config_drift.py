@@ -50,7 +50,7 @@ def first_change(written: Path, config: TrainConfig) -> tuple[str, Plain, Plain]
             f"{written} is not a configuration of a run ({reason}); "
             "give this run another name with experiment=NAME, or delete the old folder"
         ) from error
-    new = _flat(science(config))
+    new = _flat(science(config))  # as this command composes it
     for key in dict.fromkeys((*new, *old)):
         if old.get(key, _MISSING) != new.get(key, _MISSING):
             return key, old.get(key, _MISSING), new.get(key, _MISSING)
@@ -106,7 +106,7 @@ def _flat(node: Plain, prefix: str = "") -> dict[str, Plain]:
         node = dict(enumerate(node))
     if not isinstance(node, dict) or not node:
         return {prefix: node}
-    leaves: dict[str, Plain] = {}
+    leaves: dict[str, Plain] = {}  # by dotted key
     for name, value in node.items():
         leaves |= _flat(value, f"{prefix}.{name}".strip("."))
     return leaves

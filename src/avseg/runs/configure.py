@@ -79,7 +79,7 @@ def without_keys(overrides: Iterable[str], keys: Collection[str]) -> list[str]:
 
 
 def _with_branches(config: TrainConfig, model: StrongConfig, overrides: Sequence[str]) -> TrainConfig:
-    """Add the runs of the two branches by identity, and the size of the frames that the visual one was trained on."""
+    # a composition refers to its branches by identity, and reads frames of the size of the visual one
     visual = _branch_config("visual", model.visual, overrides)
     audio = _branch_config("audio", model.audio, overrides)
     data = replace(config.data, image_size=visual[0].data.image_size)

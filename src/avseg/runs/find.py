@@ -34,7 +34,6 @@ def runs_of(outputs: Path, run_id: str) -> list[RunDirectory]:
 
 
 def _folders(outputs: Path, name: str) -> Iterator[Path]:
-    """Yield folders of that name at any depth."""
     for parent, below, _ in os.walk(outputs):
         if name in below:
             yield Path(parent) / name
@@ -54,7 +53,7 @@ def checkpoint_of(run_or_file: Path) -> Path:
     for candidate in (RunDirectory(run_or_file).best, RunDirectory(run_or_file).last):
         if candidate.is_file():
             return candidate
-    below = sorted(run_or_file.glob("**/checkpoints/best.ckpt"))
+    below = sorted(run_or_file.glob("**/checkpoints/best.ckpt"))  # of a folder of runs
     if len(below) == 1:
         return below[0]
     if below:

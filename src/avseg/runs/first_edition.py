@@ -1,7 +1,6 @@
 """Convert the configuration of runs of the first edition, so that they evaluate and predict.
 
-The groups `task`, `loss` and `branch` became the group `model`; the recipe of a method left the group `data`. The
-names in the state dictionaries have not changed.
+The groups `task`, `loss` and `branch` became the group `model`; state dictionaries have not changed.
 """
 
 from collections.abc import Mapping

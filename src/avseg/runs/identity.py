@@ -24,7 +24,7 @@ def science(config: TrainConfig) -> dict[str, Plain]:
 
 
 def _initial_weights(config: TrainConfig) -> dict[str, Plain]:
-    """Return the initial weights by the identity of their source, not by how it was asked for or where it is."""
+    # by the identity of their source, not by how it was selected or where it is
     init = config.init
     if init.name != "single_source":
         return {"name": init.name, "checkpoint": init.checkpoint}

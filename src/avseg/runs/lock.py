@@ -32,7 +32,7 @@ def lock(run: RunDirectory) -> Iterator[None]:
     Raises:
         UserError: another process holds it, or the folder cannot be written.
     """
-    created = []
+    created = []  # folders to remove again if nothing is written
     for folder in (run.path, *run.path.parents):
         if not folder.exists():
             created.append(folder)

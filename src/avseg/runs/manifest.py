@@ -67,7 +67,7 @@ def _version(package: str) -> str | None:
 
 
 def _git() -> dict[str, str | bool] | None:
-    """Return the commit of the checkout that the package runs from and whether it has changes; None outside of one."""
+    # of the checkout that the package runs from; None outside of one
     try:
         commit = _run_git("rev-parse", "HEAD")
         changes = _run_git("status", "--porcelain", "-uno")

@@ -52,7 +52,7 @@ def estimate(jobs: Sequence[Job], pool: Pool | None = None) -> Estimate:
 
 
 def _at_once(job: Job, pool: Pool) -> int:
-    """One, for a job that is planned here and runs on another machine."""
+    # one for a job that is planned here and runs on another machine
     try:
         return pool.at_once(job.trainer)
     except UserError:
@@ -77,7 +77,7 @@ def _finished(outputs: Path) -> Iterator[_Finished]:
 
 
 def _measured(run: RunDirectory) -> _Finished | None:
-    """None for a run that was resumed, or one of another version."""
+    # None for a run that was resumed, whose time covers its last part, or one of another version
     try:
         config = train_config(read_config(run.path))
         manifest = read_json(run.manifest)
@@ -102,18 +102,9 @@ def _cost_traits(config: TrainConfig, gpus: int) -> tuple[object, ...]:
     """The properties that the time of an epoch depends on most."""
     data = config.data
     trainer = config.trainer
-    return (
-        data.name,
-        data.image_size,
-        data.batch_size,
-        config.model,
-        config.backbone.name if config.backbone else None,
-        config.audio.name if config.audio else None,
-        trainer.precision,
-        trainer.limit_train_batches,
-        trainer.overfit_batches,
-        processes_of(trainer, gpus),
-    )
+    encoders = (config.backbone and config.backbone.name, config.audio and config.audio.name)
+    limits = (trainer.precision, trainer.limit_train_batches, trainer.overfit_batches, processes_of(trainer, gpus))
+    return (data.name, data.image_size, data.batch_size, config.model, *encoders, *limits)
 
 
 def _amount(hours: float) -> str:

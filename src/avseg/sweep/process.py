@@ -112,19 +112,14 @@ class StopSignals:
     not reach. A signal that the caller ignores or handles keeps its handler.
     """
 
-    _DEFAULTS = (
-        (signal.SIGINT, signal.default_int_handler),
-        (signal.SIGTERM, signal.SIG_DFL),
-        (signal.SIGHUP, signal.SIG_DFL),
-    )
-
     def __init__(self) -> None:
         self._received: list[int] = []
         self._handled: list[tuple[signal.Signals, object]] = []
 
     def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():  # other threads cannot set handlers
-            for number, default in self._DEFAULTS:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
                 if signal.getsignal(number) == default:
                     signal.signal(number, self._receive)
                     self._handled.append((number, default))

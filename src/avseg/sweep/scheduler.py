@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
+from typing import TypeAlias
 
 from avseg.runs.find import complete_run
 from avseg.runs.lock import forget_end, holder, log_file, record_end
@@ -14,6 +15,8 @@ from avseg.sweep.live_table import LiveTable, Row
 from avseg.sweep.process import JobProcess, StopSignals, child_environment, stop_processes
 from avseg.sweep.state import State, state_of
 from avseg.utils.errors import UserError
+
+Command: TypeAlias = Callable[[Job], list[str]]  # builds the command line of a job
 
 _POLL = 0.05  # seconds
 
@@ -35,7 +38,7 @@ def run_jobs(
     jobs_at_once: int | None = None,
     devices: Sequence[str] | int | None = None,
     fail_fast: bool = False,
-    command: Callable[[Job], list[str]] = lambda job: job.command,
+    command: Command = lambda job: job.command,
 ) -> list[Outcome]:
     """Run the jobs that are not complete, show their states, and return an outcome per job, in their order.
 
@@ -68,14 +71,7 @@ def _refuse_missing_source(jobs: Sequence[Job], planned: set[str]) -> None:
 class _Sweep:
     """The jobs of a running sweep: waiting, running in a process, or with an outcome."""
 
-    def __init__(
-        self,
-        jobs: Sequence[Job],
-        pool: Pool,
-        fail_fast: bool,
-        command: Callable[[Job], list[str]],
-        stop: StopSignals,
-    ) -> None:
+    def __init__(self, jobs: Sequence[Job], pool: Pool, fail_fast: bool, command: Command, stop: StopSignals) -> None:
         self.pool = pool
         self.fail_fast = fail_fast
         self.command = command

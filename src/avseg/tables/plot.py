@@ -71,7 +71,6 @@ def _draw_panel(axis: Axes, table: Table, name: str, rows: tuple[str, ...], join
 
 
 def _draw_row(axis: Axes, table: Table, row: str, name: str, style: _Style) -> None:
-    """Draw our numbers filled with error bars, the paper's hollow and dashed."""
     numbers = []
     for column in table.sweep.columns:
         result = table.result(row, column)

@@ -4,6 +4,7 @@ import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 
@@ -80,5 +81,5 @@ def _mean_over_seeds(clips: Mapping[int, Mapping[str, float]], names: Mapping[in
             raise UserError(f"{names[first_seed]} and {names[seed]} have different test clips; delete the older one")
     means = {}
     for video_id in first:
-        means[video_id] = float(np.mean([scores[video_id] for scores in clips.values()]))
+        means[video_id] = float(np.mean(list(map(itemgetter(video_id), clips.values()))))
     return means

@@ -53,11 +53,6 @@ class Comparison:
     p: float  # two-sided, by permutation
     corrected: float  # p after Holm's correction over all comparisons of the table
 
-    @property
-    def significant(self) -> bool:
-        """True if the difference is significant after correction."""
-        return self.corrected < SIGNIFICANT
-
 
 @dataclass(frozen=True)
 class Table:
@@ -84,7 +79,7 @@ class Table:
         """Return the axes along which this cell, as the second of two, differs significantly."""
         axes = []
         for item in self.comparisons:
-            if item.second == key and item.significant and item.axis not in axes:
+            if item.second == key and item.corrected < SIGNIFICANT and item.axis not in axes:
                 axes.append(item.axis)
         return axes
 

@@ -21,7 +21,7 @@ def check_choice(key: str, value: object, allowed: Iterable[object], where: str 
 
 
 def _spelled(value: object) -> str:
-    """Spell a value as configuration files and the command line do."""
+    # as configuration files and the command line spell them
     if isinstance(value, bool):
         return str(value).lower()
     return "null" if value is None else str(value)

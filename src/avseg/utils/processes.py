@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from operator import itemgetter
 from typing import TypeVar
 
 from avseg.utils.errors import UserError
@@ -63,8 +64,7 @@ def run_jobs(
                 idle.append(process)
                 yield job, result
     finally:
-        busy = (process for process, _ in running.values())
-        for process in (*busy, *idle):
+        for process in (*idle, *map(itemgetter(0), running.values())):
             process.shutdown(wait=False, cancel_futures=True)
 
 
@@ -111,7 +111,7 @@ def _begin(begin: Callable[[], None] | None) -> None:
 
 
 def _exit_with_parent() -> None:
-    """End this process when its parent is killed; it would wait for the next job forever."""
+    # without its parent, which may be killed, the process would wait for the next job forever
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

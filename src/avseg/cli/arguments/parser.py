@@ -12,7 +12,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[Any]"  # of any class of parse
 class Parser(argparse.ArgumentParser):
     """A parser that raises its errors as `UserError` and accepts options between positional arguments."""
 
-    _intermixing = False
+    _intermixing = False  # True while argparse calls back
 
     def error(self, message: str) -> None:  # type: ignore[override]
         """Raise a `UserError` instead of printing the usage and exiting."""
