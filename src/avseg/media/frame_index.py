@@ -179,7 +179,10 @@ class FrameReader:
         else:
             self.container.seek(int(self.index.stamps[keyframe]), stream=self.stream, backward=True)
         self.at = -1
-        self.decoded = images(self.container, self.stream)
+        self.decoded = self._decoded_frames()
+
+    def _decoded_frames(self) -> Iterator[VideoFrame]:
+        return images(self.container, self.stream)  # subclasses may skip some
 
     def _advance(self, number: int) -> bool:
         """Decode until a frame is reached; False if the seek overshot it, or the file ends before it."""
