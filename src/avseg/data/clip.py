@@ -1,14 +1,45 @@
 """The clip batch: one typed object for every data set, so that one loss and one metric serve all settings."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
+from typing import Self
 
 import torch
 from torch import Tensor
 
 
+class TensorBatch:
+    """Device transfer of a dataclass of tensors, and of lists and dictionaries of tensors."""
+
+    video_id: list[str]
+
+    def __len__(self) -> int:
+        return len(self.video_id)
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
+        """Return the batch on another device."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Self:
+        """Return the batch in page-locked memory; called by the DataLoader."""
+        return self._map(torch.Tensor.pin_memory)
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        values: dict[str, object] = {}
+        for item in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
+            value = getattr(self, item.name)
+            if isinstance(value, Tensor):
+                value = function(value)
+            elif isinstance(value, list):
+                value = [function(entry) if isinstance(entry, Tensor) else entry for entry in value]
+            elif isinstance(value, dict):
+                value = dict(zip(value, map(function, value.values()), strict=True))
+            values[item.name] = value
+        return type(self)(**values)
+
+
 @dataclass
-class Clip:
+class Clip(TensorBatch):
     """A batch of B clips of T frames. A single clip is a batch of one."""
 
     frames: Tensor  # (B, T, 3, H, W) uint8 RGB, normalised on the device
@@ -24,31 +55,6 @@ class Clip:
     index: Tensor
     # other sounds for the same frames, shaped like `sound` (`avseg.data.controls`); none in training
     controls: dict[str, Tensor] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        """Return the number of clips."""
-        return self.frames.shape[0]
-
-    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "Clip":
-        """Return the batch on another device."""
-        return self._map_tensors(lambda tensor: tensor.to(device, non_blocking=non_blocking))
-
-    def pin_memory(self) -> "Clip":
-        """Return the batch in page-locked memory; called by the DataLoader."""
-        return self._map_tensors(torch.Tensor.pin_memory)
-
-    def _map_tensors(self, function: Callable[[Tensor], Tensor]) -> "Clip":
-        controls = dict(zip(self.controls, map(function, self.controls.values()), strict=True))
-        return replace(
-            self,
-            frames=function(self.frames),
-            sound=function(self.sound),
-            masks=function(self.masks),
-            annotated=function(self.annotated),
-            valid=function(self.valid),
-            index=function(self.index),
-            controls=controls,
-        )
 
 
 def collate_clips(clips: Sequence[Clip]) -> Clip:

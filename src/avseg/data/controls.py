@@ -35,7 +35,6 @@ class WithControls(Dataset[Clip]):
         self.seed = seed
 
     def __len__(self) -> int:
-        """Return the number of clips."""
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> Clip:

@@ -66,7 +66,6 @@ class ClipDataset(Dataset[Clip], ABC):
         return None
 
     def __len__(self) -> int:
-        """Return the number of clips."""
         return len(self.entries)
 
     def __getitem__(self, index: int) -> Clip:

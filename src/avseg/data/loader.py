@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from avseg.data.clip import Clip, collate_clips
+from avseg.data.clip import collate_clips
 from avseg.utils.distributed import get_world_size
 from avseg.utils.errors import UserError
 from avseg.utils.processes import usable_cores
@@ -32,14 +32,12 @@ class ShareSampler(Sampler[int]):
     def __init__(self, dataset: Sized, rank: int, world_size: int) -> None:
         count = len(dataset)
         # an empty range is false: an idle process takes one clip
-        self.indices = range(rank, count, world_size) or range(rank % count, rank % count + 1)
+        self.indices: Sequence[int] = range(rank, count, world_size) or range(rank % count, rank % count + 1)
 
     def __iter__(self) -> Iterator[int]:
-        """Return the indices in order."""
         return iter(self.indices)
 
     def __len__(self) -> int:
-        """Return the size of the share."""
         return len(self.indices)
 
 
@@ -65,7 +63,6 @@ class ShuffledShare(Sampler[int]):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
-        """Return the indices in the order of this epoch."""
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
         order = torch.randperm(self.count, generator=generator).tolist()
         # dealt clip by clip, so that the first batches of all processes are the first clips of the order
@@ -73,7 +70,6 @@ class ShuffledShare(Sampler[int]):
         return iter(share + order[-1:] if self.has_placeholder else share)
 
     def __len__(self) -> int:
-        """Return the size of the share."""
         return len(range(self.rank, self.count, self.world_size)) + self.has_placeholder
 
 
@@ -101,7 +97,9 @@ class GuardedLoader(DataLoader[Any]):
         for number, batch in enumerate(super().__iter__(), start=1):
             if isinstance(batch, UserError):
                 raise batch
-            yield _without_frames(batch) if number == placeholder else batch
+            if number == placeholder:  # does not count
+                batch = replace(batch, annotated=torch.zeros_like(batch.annotated), valid=torch.zeros_like(batch.valid))
+            yield batch
 
 
 class _GuardedDataset(Dataset[Any]):
@@ -143,11 +141,6 @@ class _GuardedCollate:
             if isinstance(item, UserError):
                 return item
         return self.collate(items)
-
-
-def _without_frames(clip: Clip) -> Clip:
-    """Return the clip with no annotated and no valid frame, so that it does not count."""
-    return replace(clip, annotated=torch.zeros_like(clip.annotated), valid=torch.zeros_like(clip.valid))
 
 
 def make_loader(

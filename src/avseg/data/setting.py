@@ -44,7 +44,6 @@ class ClipSetting:
         return self.num_classes > 1
 
     def __str__(self) -> str:
-        """Return the name."""
         return self.name
 
 

@@ -64,25 +64,8 @@ class AVSBenchDataModule(ClipDataModule):
         if opened and get_rank() == 0:
             log.info("data: packed clips of %s in %s", ", ".join(opened), self.layout.root / PACKED)
 
-    def make_dataset(self, split: str) -> AVSBenchDataset:
-        """Open the clips of a split, from files or its pack, always with the items of the front end as sound."""
-        return self._open(split)
-
-    def dataset(self, split: str) -> AVSBenchDataset:
-        """Return the clips of a split, without controls; see `make_dataset`."""
-        return self._open(split)
-
-    def loader_dataset(self, split: str) -> AVSBenchDataset:
-        """Return the clips that the loaders read: with embeddings as sound if these are asked for."""
-        return self._open(split, self.vggish)
-
-    def add_controls(self, dataset: ClipDataset) -> Dataset[Clip]:
-        """Return the clips with their control sounds, which are packed too if they are embeddings."""
-        if isinstance(dataset, PackedDataset) and dataset.embedded:
-            return EmbeddedControls(dataset, self.seed)
-        return super().add_controls(dataset)
-
-    def _open(self, split: str, vggish: str | None = None) -> AVSBenchDataset:
+    def make_dataset(self, split: str, vggish: str | None = None) -> AVSBenchDataset:
+        """Open the clips of a split, from files or its pack; with a VGGish embeddings are the sound."""
         config = self.config
         arguments = (self.root, config.setting, split, config.side, config.audio, self.frontend, config.stray)
         if not self._reads_pack(split):
@@ -91,6 +74,20 @@ class AVSBenchDataModule(ClipDataModule):
         if key not in self._packs:
             self._packs[key] = PackedDataset(*arguments, vggish=vggish)
         return self._packs[key]
+
+    def dataset(self, split: str) -> AVSBenchDataset:
+        """Return the clips of a split, without controls; see `make_dataset`."""
+        return self.make_dataset(split)
+
+    def loader_dataset(self, split: str) -> AVSBenchDataset:
+        """Return the clips that the loaders read: with embeddings as sound if these are asked for."""
+        return self.make_dataset(split, self.vggish)
+
+    def add_controls(self, dataset: ClipDataset) -> Dataset[Clip]:
+        """Return the clips with their control sounds, which are packed too if they are embeddings."""
+        if isinstance(dataset, PackedDataset) and dataset.embedded:
+            return EmbeddedControls(dataset, self.seed)
+        return super().add_controls(dataset)
 
     def _reads_pack(self, split: str) -> bool:
         # embeddings exist in packs only

@@ -106,11 +106,12 @@ class AVSBenchDataset(ClipDataset):
             )
         return read_log_mel(path)
 
-    def reads_log_mel(self, entry: ClipEntry) -> bool:
-        """True if the sound of a clip comes from its log-mel file instead of its wav."""
-        if self.audio == "auto":
+    def reads_log_mel(self, entry: ClipEntry, audio: AudioFiles | None = None) -> bool:
+        """True if the sound of a clip comes from its log-mel file instead of its wav, by a choice of `audio`."""
+        audio = audio or self.audio
+        if audio == "auto":
             return self.layout.log_mel(entry).is_file() and not self.layout.wav(entry).is_file()
-        return self.audio == "log_mel"
+        return audio == "log_mel"
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,29 @@ _NAMES = ("name", "video_id", "video_name", "vid", "uid")
 _STARTS = ("start", "start_second", "start_time", "start_sec")
 
 
-class S4Layout(Layout):
+class ObjectLayout(Layout):
+    """AVSBench-object: five frames; files of clips are in one folder for each role."""
+
+    def masks(self, entry: ClipEntry) -> list[Path]:
+        """Return `gt_masks/{split}/.../{name}/{name}_{1..5}.png`; S4 training: the first only."""
+        # one annotated frame per training clip: the weak supervision of the single-source setting
+        count = 1 if self.setting.first_frame_only and entry.split == "train" else 5
+        return _numbered(self._folder("gt_masks", entry) / entry.name, f"{entry.name}_", range(1, count + 1), ".png")
+
+    def wav(self, entry: ClipEntry) -> Path:
+        """Return `audio_wav/{split}/.../{name}.wav`."""
+        return self._folder("audio_wav", entry) / f"{entry.name}.wav"
+
+    def log_mel(self, entry: ClipEntry) -> Path:
+        """Return `audio_log_mel/{split}/.../{name}.pkl`."""
+        return self._folder("audio_log_mel", entry) / f"{entry.name}.pkl"
+
+    @abstractmethod
+    def _folder(self, role: str, entry: ClipEntry) -> Path:
+        """Return the folder of a role for the clip's split (S4: and category)."""
+
+
+class S4Layout(ObjectLayout):
     """Single source: five frames, one category; training clips have only the mask of the first frame."""
 
     setting = SETTINGS["s4"]
@@ -124,20 +146,6 @@ class S4Layout(Layout):
         """Return the five images `visual_frames/{split}/{category}/{name}/{name}_{1..5}.png`."""
         return _numbered(self._folder("visual_frames", entry) / entry.name, f"{entry.name}_", range(1, 6), ".png")
 
-    def masks(self, entry: ClipEntry) -> list[Path]:
-        """Return `gt_masks/{split}/{category}/{name}/{name}_{1..5}.png`; training: the first only."""
-        # one annotated frame per training clip: the weak supervision of the single-source setting
-        count = 1 if self.setting.first_frame_only and entry.split == "train" else 5
-        return _numbered(self._folder("gt_masks", entry) / entry.name, f"{entry.name}_", range(1, count + 1), ".png")
-
-    def wav(self, entry: ClipEntry) -> Path:
-        """Return `audio_wav/{split}/{category}/{name}.wav`."""
-        return self._folder("audio_wav", entry) / f"{entry.name}.wav"
-
-    def log_mel(self, entry: ClipEntry) -> Path:
-        """Return `audio_log_mel/{split}/{category}/{name}.pkl`."""
-        return self._folder("audio_log_mel", entry) / f"{entry.name}.pkl"
-
     def _folder(self, role: str, entry: ClipEntry) -> Path:
         return self.root / "s4_data" / role / entry.split / entry.category
 
@@ -145,7 +153,7 @@ class S4Layout(Layout):
         return [entry.name, f"{entry.start:g}", entry.category, entry.split]
 
 
-class MS3Layout(Layout):
+class MS3Layout(ObjectLayout):
     """Multiple sources: five frames, all with masks; no categories."""
 
     setting = SETTINGS["ms3"]
@@ -164,18 +172,8 @@ class MS3Layout(Layout):
         folder = self.root / "ms3_data" / "visual_frames" / entry.name
         return _numbered(folder, f"{entry.name}.mp4_", range(1, 6), ".png")
 
-    def masks(self, entry: ClipEntry) -> list[Path]:
-        """Return the five palette images `gt_masks/{split}/{name}/{name}_{1..5}.png`."""
-        folder = self.root / "ms3_data" / "gt_masks" / entry.split / entry.name
-        return _numbered(folder, f"{entry.name}_", range(1, 6), ".png")
-
-    def wav(self, entry: ClipEntry) -> Path:
-        """Return `audio_wav/{split}/{name}.wav`."""
-        return self.root / "ms3_data" / "audio_wav" / entry.split / f"{entry.name}.wav"
-
-    def log_mel(self, entry: ClipEntry) -> Path:
-        """Return `audio_log_mel/{split}/{name}.pkl`."""
-        return self.root / "ms3_data" / "audio_log_mel" / entry.split / f"{entry.name}.pkl"
+    def _folder(self, role: str, entry: ClipEntry) -> Path:
+        return self.root / "ms3_data" / role / entry.split
 
     def _row(self, entry: ClipEntry) -> list[str]:
         return [entry.name, entry.split]

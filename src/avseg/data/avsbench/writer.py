@@ -94,19 +94,14 @@ def _write_clips(
                 clip = generate_clip(config, split, index)
                 entries.append(write_clip(layout, clip, classes))
                 events.writerows(_event_rows(clip))
-                blind.extend(blind_frames(clip))
+                for visible, sounding in zip(clip.visible, clip.sounding, strict=True):  # (N, H, W), (N,)
+                    blind.append(score_frame(visible, clip.prior, sounding))
                 advance()
             scores[split] = summarise(blind)
     layout.write_index(entries)
     if layout.label_file is not None:
         write_json(layout.label_file, classes)
     return scores
-
-
-def blind_frames(clip: SyntheticClip) -> Iterator[BlindFrame]:
-    """Yield the contribution of each frame to the scores of the audio-blind oracle."""
-    for second in range(len(clip.frames)):
-        yield score_frame(clip.visible[second], clip.prior, clip.sounding[second])
 
 
 def _index_entry(layout: Layout, clip: SyntheticClip) -> ClipEntry:

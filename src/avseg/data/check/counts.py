@@ -28,8 +28,8 @@ def check_counts(index: str, entries: list[ClipEntry], expected: Expected) -> It
     for split, count in expected.splits.items():
         # exact unless the published numbers are approximate
         if abs(counts[split] - count) > expected.tolerance * count:
-            about = "about " if expected.tolerance else ""
-            text = f"{split}: {counts[split]} clips, expected {about}{count} ({expected.source})"
+            qualifier = "about " if expected.tolerance else ""
+            text = f"{split}: {counts[split]} clips, expected {qualifier}{count} ({expected.source})"
             yield Finding("count", index, text, _FETCH_INDEX)
     if expected.categories:
         yield from _check_categories(index, Counter(map(attrgetter("category"), entries)), expected)

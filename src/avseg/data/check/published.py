@@ -6,6 +6,7 @@ has no numbers per split, and of which about a tenth was never released.
 """
 
 import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,12 +14,6 @@ from pathlib import Path
 from avseg.data.setting import SPLITS
 from avseg.utils.errors import UserError
 
-S4_CATEGORIES = (
-    *("ambulance_siren", "baby_laughter", "cap_gun_shooting", "cat_meowing", "chainsawing_trees", "coyote_howling"),
-    *("dog_barking", "driving_buses", "female_singing", "helicopter", "horse_clip-clop", "lawn_mowing"),
-    *("lions_roaring", "male_speech", "mynah_bird_singing", "playing_acoustic_guitar", "playing_glockenspiel"),
-    *("playing_piano", "playing_tabla", "playing_ukulele", "playing_violin", "race_car", "typing_on_computer_keyboard"),
-)
 RELEASED = 0.8  # minimum share of the published LU-AVS videos that must be annotated and exist
 _READ_SECONDS = 5  # of a prepared clip, however long it is
 
@@ -42,26 +37,17 @@ class Expected:
 
 # of a set of the user's own, with --own
 CUSTOM = Expected(source="a set of your own: no published numbers")
-PUBLISHED: dict[str, Expected] = {
-    "s4": Expected(
-        {"train": 3452, "val": 740, "test": 740},
-        S4_CATEGORIES,
-        {"helicopter": 311},
-        "published: ECCV 2022, section 3.2",
-    ),
-    "ms3": Expected({"train": 296, "val": 64, "test": 64}, source="published: ECCV 2022, section 3.2"),
-    # not verified against a download, so only a large difference is a finding
-    "avss": Expected(
-        {"train": 8498, "val": 1304, "test": 1554},
-        source="as reported of arXiv 2301.13190, not verified",
-        tolerance=0.1,
-    ),
-    "lu_avs": Expected(
-        source="published: CVPR 2024, table 1 (no numbers per split)",
-        videos={"with masks": 6627, "boxes alone": 630},
-        labels=88,
-    ),
-}
+
+
+def _read_published() -> dict[str, Expected]:
+    """Read the published counts by setting."""
+    published: dict[str, Expected] = {}
+    for setting, table in tomllib.loads(Path(__file__).with_name("published.toml").read_text(encoding="utf-8")).items():
+        published[setting] = Expected(categories=tuple(table.pop("categories", ())), **table)
+    return published
+
+
+PUBLISHED = _read_published()
 
 
 def expected_counts(root: Path, setting: str) -> Expected:

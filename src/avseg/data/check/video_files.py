@@ -13,7 +13,7 @@ from avseg.data.check.findings import Finding, reason, relative
 from avseg.data.lu_avs.annotations import Entry
 from avseg.data.lu_avs.ground_truth import BOXES, MASKS, check_video, cut_boxes
 from avseg.data.lu_avs.paths import ReleasePaths
-from avseg.data.lu_avs.release import has_masks
+from avseg.data.lu_avs.release import has_masks, segments_in_frames
 from avseg.data.lu_avs.types import LUVideo, Segment
 from avseg.media.frame_index import FrameIndex, frame_index
 from avseg.utils.errors import UserError
@@ -71,7 +71,7 @@ def read_video(tree: ReleasePaths, entry: Entry) -> VideoRecord:
         return record
     if index.video.sound is None:
         record.findings.append(Finding("length", file, "has no sound track"))
-    segments = list(_segments_in_frames(record, index, file))
+    segments = list(_existing_segments(record, index, file))
     _measure(record, index, segments)
     for start, end, label in () if entry.in_seconds else segments:
         folder = tree.folder(entry.id, label, start, end)
@@ -89,14 +89,11 @@ def _truncation(index: FrameIndex, entry: Entry) -> str:
     return ""
 
 
-def _segments_in_frames(record: VideoRecord, index: FrameIndex, file: str) -> Iterator[Bounds]:
+def _existing_segments(record: VideoRecord, index: FrameIndex, file: str) -> Iterator[Bounds]:
     """Yield the segments in frames; report and skip those that end more than a frame after the video."""
     entry = record.entry
     fps = entry.fps or index.video.frame_rate  # UnAV-100 does not state it
-    for start, end, label, _ in entry.segments:
-        scale = fps if entry.in_seconds else 1.0
-        first = round(start * scale)
-        stop = max(round(end * scale), first + 1)  # at least one frame
+    for (start, end, *_), (first, stop, label) in zip(entry.segments, segments_in_frames(entry, fps), strict=True):
         if stop > len(index) + (fps if entry.in_seconds else 1):
             text = f"segment {start:g}-{end:g} of '{label}' ends after the video's {len(index)} frames"
             record.findings.append(Finding("segment", file, text, _FIX_SEGMENT))

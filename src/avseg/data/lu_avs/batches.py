@@ -1,45 +1,16 @@
 """Batches of long videos: single frames and sounds for training, chunks of a video for evaluation."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Self
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-
-class _TensorBatch:
-    """Device transfer of a dataclass of tensors and lists of tensors."""
-
-    video_id: list[str]
-
-    def __len__(self) -> int:
-        """Return the number of items."""
-        return len(self.video_id)
-
-    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
-        """Return the batch on another device."""
-        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
-
-    def pin_memory(self) -> Self:
-        """Return the batch in page-locked memory; called by the DataLoader."""
-        return self._map(lambda tensor: tensor.pin_memory())
-
-    def _map(self, function: Callable[[Tensor], Tensor]) -> Self:
-        """Apply a function to every tensor."""
-        values: dict[str, object] = {}
-        for item in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
-            value = getattr(self, item.name)
-            if isinstance(value, Tensor):
-                value = function(value)
-            elif isinstance(value, list):
-                value = [function(entry) if isinstance(entry, Tensor) else entry for entry in value]
-            values[item.name] = value
-        return type(self)(**values)
+from avseg.data.clip import TensorBatch
 
 
 @dataclass
-class FrameBatch(_TensorBatch):
+class FrameBatch(TensorBatch):
     """B annotated frames for the visual branches."""
 
     frames: Tensor  # (B, 3, H, W) uint8 RGB, normalised on the device; zero-padded at the right and bottom to one size
@@ -54,7 +25,7 @@ class FrameBatch(_TensorBatch):
 
 
 @dataclass
-class SoundBatch(_TensorBatch):
+class SoundBatch(TensorBatch):
     """B sounds of S seconds for the audio branch."""
 
     sound: Tensor  # (B, S, *shape) float32, the item of the front end for each exact second, such as (1, 96, 64)

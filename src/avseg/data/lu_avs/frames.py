@@ -30,7 +30,6 @@ class FrameDataset(Dataset[FrameBatch]):
     seed: int = 0
 
     def __len__(self) -> int:
-        """Return the number of frames in an epoch."""
         return len(self.videos) * self.per_video
 
     def __getitem__(self, key: Key) -> FrameBatch:

@@ -77,14 +77,14 @@ def _make_video(entry: Entry, paths: ReleasePaths, labels: list[str]) -> LUVideo
         )
     fps = entry.fps or _frame_rate(path)  # UnAV-100 has no frame rates
     segments = []
-    for start, end, label in _segments_in_frames(entry, fps):
+    for start, end, label in segments_in_frames(entry, fps):
         folder = _segment_folder(entry, paths, label, start, end)
         segments.append(Segment(start, end, labels.index(label), folder))
     with_masks = has_masks(entry) and not entry.in_seconds
     return LUVideo(entry.id, path, fps, entry.duration, entry.subset, tuple(segments), with_masks)
 
 
-def _segments_in_frames(entry: Entry, fps: float) -> list[tuple[int, int, str]]:
+def segments_in_frames(entry: Entry, fps: float) -> list[tuple[int, int, str]]:
     """Return start, end and label of each segment, in frames."""
     scale = fps if entry.in_seconds else 1.0
     segments = []

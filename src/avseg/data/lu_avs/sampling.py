@@ -5,8 +5,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from torch.utils.data import DistributedSampler, Sampler
+from torch.utils.data import DistributedSampler
 
+from avseg.data.loader import ShareSampler
 from avseg.data.lu_avs.types import LUVideo
 
 # (epoch, index) in training, index otherwise
@@ -24,25 +25,16 @@ class EpochSampler(DistributedSampler[Any]):
         super().__init__(dataset, world_size, rank, shuffle=True, seed=seed)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """Yield this process's share of the epoch."""
         for index in super().__iter__():
             yield self.epoch, index
 
 
-class VideoShare(Sampler[int]):
+class VideoShare(ShareSampler):
     """Videos of this process in evaluation: each video belongs to exactly one process; the longest come first."""
 
     def __init__(self, videos: Sequence[LUVideo], rank: int, world_size: int) -> None:
         order = sorted(range(len(videos)), key=lambda i: (-videos[i].duration, videos[i].id))
         self.indices = order[rank::world_size]  # similar total lengths for all processes
-
-    def __iter__(self) -> Iterator[int]:
-        """Return the indices into the list of videos."""
-        return iter(self.indices)
-
-    def __len__(self) -> int:
-        """Return the size of the share."""
-        return len(self.indices)
 
 
 def split_key(seed: int, key: Key) -> tuple[int, np.random.Generator]:

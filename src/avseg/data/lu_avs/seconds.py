@@ -41,7 +41,6 @@ class SecondDataset(Dataset[Clip]):
         self.cache: LRUCache[str, Tensor] = LRUCache(CACHED_VIDEOS)
 
     def __len__(self) -> int:
-        """Return the number of seconds in an epoch."""
         return len(self.videos) * self.per_video
 
     def __getitem__(self, key: Key) -> Clip:

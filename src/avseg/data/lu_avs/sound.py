@@ -85,7 +85,6 @@ class SoundDataset(Dataset[SoundBatch]):
         self.cache: LRUCache[str, Tensor] = LRUCache(CACHED_VIDEOS)
 
     def __len__(self) -> int:
-        """Return the number of videos."""
         return len(self.videos)
 
     def __getitem__(self, key: Key) -> SoundBatch:

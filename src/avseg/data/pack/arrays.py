@@ -85,7 +85,6 @@ class MappedArray:
         return self._rows[start:stop]
 
     def __len__(self) -> int:
-        """Return the number of rows."""
         return self.array.shape[0]
 
     def __reduce__(self) -> tuple[type["MappedArray"], tuple[Path, Array]]:

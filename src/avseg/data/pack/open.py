@@ -15,7 +15,7 @@ from avseg.data.pack.embeddings import Embedder
 from avseg.data.pack.index import PackIdentity, PackIndex, read_index
 from avseg.data.pack.integrity import array_file, check_files
 from avseg.data.pack.rows import clip_rows
-from avseg.data.pack.sources import first_difference, sound_files, source_stamps
+from avseg.data.pack.sources import first_difference, source_stamps
 from avseg.utils.errors import UserError
 
 PACKED = "packed"
@@ -147,9 +147,10 @@ def _check_identity(folder: Path, index: PackIndex, dataset: AVSBenchDataset) ->
         if option.name == "clips":
             raise UserError(f"{folder} is stale: {dataset.layout.index_file} lists other clips than were packed")
         raise UserError(f"{folder} was packed with {option.name} {packed}, but {value} is requested")
-    # "auto" and "wav" may select the same files
-    if index.audio != dataset.audio and sound_files(dataset, index.audio) != sound_files(dataset, dataset.audio):
-        raise UserError(f"{folder} was packed with audio {index.audio}, but {dataset.audio} reads other files")
+    for entry in dataset.entries if index.audio != dataset.audio else ():
+        # "auto" and "wav" may select the same files
+        if dataset.reads_log_mel(entry, index.audio) != dataset.reads_log_mel(entry):
+            raise UserError(f"{folder} was packed with audio {index.audio}, but {dataset.audio} reads other files")
 
 
 def _check_first_clip(folder: Path, arrays: dict[str, MappedArray], dataset: AVSBenchDataset) -> None:

@@ -45,15 +45,3 @@ def first_difference(dataset: AVSBenchDataset, packed: npt.NDArray[np.int64], cu
                 return f"{path} is gone"
             return f"{path} is new" if tuple(old) == MISSING else f"{path} has changed"
     return ""
-
-
-def sound_files(dataset: AVSBenchDataset, audio: str) -> list[Path]:
-    """Return the sound file of each clip that a choice of `audio` selects, by the rule of `AVSBenchDataset`."""
-    layout = dataset.layout
-    files: list[Path] = []
-    for entry in dataset.entries:
-        wav = layout.wav(entry)
-        log_mel = layout.log_mel(entry)
-        prefers_log_mel = audio == "auto" and log_mel.is_file() and not wav.is_file()
-        files.append(log_mel if audio == "log_mel" or prefers_log_mel else wav)
-    return files

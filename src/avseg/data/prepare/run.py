@@ -3,6 +3,7 @@
 import errno
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,7 +69,8 @@ def prepare(
         started(len(videos), len(outcomes))
         for job in pending:  # all before the first starts: old files of a failing video must not stay
             store.forget(job.video)
-        for job, result in run_jobs(run_job, pending, jobs, _use_one_thread):
+        one_thread = partial(torch.set_num_threads, 1)  # the processes already use all cores
+        for job, result in run_jobs(run_job, pending, jobs, one_thread):
             outcome = _publish(store, job, result)
             outcomes[job.video.key] = outcome
             advance(outcome)
@@ -91,10 +93,6 @@ def run_job(job: Job) -> Outcome:
         return Outcome(file, f"cannot be read ({error.strerror or error})")
     except Exception as error:  # a bug or unforeseen damage must not stop the other videos
         return Outcome(file, " ".join(f"unexpected {type(error).__name__}: {error}".split()))
-
-
-def _use_one_thread() -> None:
-    torch.set_num_threads(1)  # the processes already use all cores
 
 
 def _find_videos(
