@@ -50,7 +50,7 @@ def train_config(values: Mapping[str, Plain], overrides: Sequence[str] | None = 
     _drop_unread(groups, model, overrides or ())
     _fill_auto(groups, model.preset(setting))
     data_options = groups.pop("data", None) or {}
-    held = component_class(schema.DataConfig, data_options, "data").kind
+    held = component_class(schema.DataConfig, data_options, "data").data_kind
     if held != model.data_kind:
         raise UserError(
             f"data={data_options.get('name')} with model={model.name}: the data set holds {CONTENTS.get(held, held)}, "

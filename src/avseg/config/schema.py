@@ -121,7 +121,7 @@ class DataConfig(ComponentConfig):
     """A data set and how it is read.
 
     Attributes:
-        kind: "clips" (batches of `Clip`) or "long_videos" (LU-AVS).
+        data_kind: "clips" (batches of `Clip`) or "long_videos" (LU-AVS).
         setting: the layout and its clip length, classes and splits, such as "ms3".
         root: the folder that holds the data set.
         image_size: side of the square frames; null reads them as they are; "auto" takes the model's preset.
@@ -129,7 +129,7 @@ class DataConfig(ComponentConfig):
         num_workers: reading processes; null for one less than the processors, at most 4.
     """
 
-    kind: ClassVar[str] = "clips"
+    data_kind: ClassVar[str] = "clips"
 
     setting: str
     root: str = infrastructure("")

@@ -70,11 +70,7 @@ class ClipDataModule(pl.LightningDataModule, ABC):
 
     @abstractmethod
     def make_dataset(self, split: str) -> ClipDataset:
-        """Make the data set of a split, one of `setting.splits`.
-
-        Raises:
-            UserError: missing data, or a split without clips.
-        """
+        """Make the data set of a split, one of `setting.splits`; raises `UserError` for missing data or no clips."""
 
     def dataset(self, split: str) -> ClipDataset:
         """Return the clips of a split, without controls; raises like `make_dataset`."""
@@ -97,11 +93,7 @@ class ClipDataModule(pl.LightningDataModule, ABC):
         return tuple(dict.fromkeys(("train", "val", self.test_split)))
 
     def setup(self, stage: str) -> None:
-        """Check the batch size before anything starts.
-
-        Raises:
-            UserError: the processes cannot share the batch.
-        """
+        """Check the batch size before anything starts; raises `UserError` if the processes cannot share it."""
         batch_size_per_process(self.batch_size)
 
     def train_dataloader(self) -> GuardedLoader:

@@ -69,18 +69,13 @@ class ClipDataset(Dataset[Clip], ABC):
         return len(self.entries)
 
     def __getitem__(self, index: int) -> Clip:
-        """Read a clip as a batch of one.
-
-        Raises:
-            UserError: a file is missing or damaged.
-        """
+        """Read a clip as a batch of one; raises `UserError` if a file is missing or damaged."""
         frames, masks = self.read_images(index)
         entry = self.entries[index]
         length = self.setting.clip_length
         if not len(masks) <= len(frames) <= length:
-            raise UserError(
-                f"clip '{entry.name}' has {len(frames)} frames and {len(masks)} masks; the most is {length}"
-            )
+            text = f"clip '{entry.name}' has {len(frames)} frames and {len(masks)} masks; the most is {length}"
+            raise UserError(text)
         return Clip(
             frames=_pad(frames, length).unsqueeze(0),  # (1, T, 3, H, W)
             sound=self.sound(index).unsqueeze(0),  # (1, T, *shape)

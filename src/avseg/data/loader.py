@@ -88,11 +88,7 @@ class GuardedLoader(DataLoader[Any]):
         super().__init__(dataset, collate_fn=collate_fn, **settings)
 
     def __iter__(self) -> Any:
-        """Yield batches; a placeholder has no annotated and no valid frame.
-
-        Raises:
-            UserError: a file of the batch is missing or damaged.
-        """
+        """Yield batches, a placeholder without annotated or valid frames; raises the `UserError` of a worker."""
         placeholder = len(self) if getattr(self.sampler, "has_placeholder", False) else None
         for number, batch in enumerate(super().__iter__(), start=1):
             if isinstance(batch, UserError):
@@ -150,11 +146,7 @@ def make_loader(
     num_workers: int,  # reading processes
     collate_fn: Collate = collate_clips,  # joins items
 ) -> GuardedLoader:
-    """Make the loader of this process.
-
-    Raises:
-        UserError: the processes cannot share the batch.
-    """
+    """Make the loader of this process; raises `UserError` if the processes cannot share the batch."""
     return GuardedLoader(
         dataset,
         collate_fn,
@@ -167,11 +159,7 @@ def make_loader(
 
 
 def batch_size_per_process(batch_size: int) -> int:
-    """Return the items per step in this process.
-
-    Raises:
-        UserError: the processes cannot share the batch.
-    """
+    """Return the items per step in this process; raises `UserError` if the processes cannot share the batch."""
     world_size = get_world_size()
     if batch_size % world_size:
         raise UserError(

@@ -29,7 +29,7 @@ def build_data(config: TrainConfig) -> Any:
     # of the group `audio`, or the model's own
     frontend = built_class(config.model).make_frontend(config.model, config.audio)
     arguments: dict[str, Any] = {"frontend": frontend, "seed": config.seed}
-    if config.data.kind == "long_videos":
+    if config.data.data_kind == "long_videos":
         arguments["reads"] = config.model.reading
     if getattr(config.data, "packed_audio", None) == "embeddings":
         arguments["vggish"] = _encoder_fingerprint(config)

@@ -110,7 +110,7 @@ def _facts(record: dict[str, Any], config: TrainConfig) -> DataFacts:
     labels = tuple(record.get("labels", ()))
     if "setting" in record:
         return DataFacts(TypeAdapter(ClipSetting).validate_python(record["setting"]), labels)
-    long_videos = config.data.kind == "long_videos"
+    long_videos = config.data.data_kind == "long_videos"
     return DataFacts(ClipSetting(config.data.setting) if long_videos else find_setting(config.data.setting), labels)
 
 

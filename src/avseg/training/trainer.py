@@ -53,7 +53,7 @@ def make_trainer(config: TrainConfig, run: RunDirectory, model: ExperimentModule
         if not isinstance(callback, Callback):
             raise UserError(f"callbacks.{name} is not a Lightning callback; give a _target_ that is one")
         callbacks.append(callback)
-    if isinstance(logger, RunLogger) and config.data.kind == "clips":
+    if isinstance(logger, RunLogger) and config.data.data_kind == "clips":
         callbacks.append(Dashboard(logger, run))
     plugins: list[Any] = [WholeCheckpoints()]
     if config.trainer.sync_batchnorm:  # Lightning's own way loses the activations of timm's norms

@@ -65,7 +65,7 @@ class AVSBenchDataModule(ClipDataModule):
             log.info("data: packed clips of %s in %s", ", ".join(opened), self.layout.root / PACKED)
 
     def make_dataset(self, split: str, vggish: str | None = None) -> AVSBenchDataset:
-        """Open the clips of a split, from files or its pack; with a VGGish embeddings are the sound."""
+        """Open the clips of a split, from files or its pack; given a VGGish, its embeddings are their sound."""
         config = self.config
         arguments = (self.root, config.setting, split, config.side, config.audio, self.frontend, config.stray)
         if not self._reads_pack(split):

@@ -32,11 +32,7 @@ class Entry:
 
 
 def read_annotations(path: Path) -> list[Entry]:
-    """Read the videos of an annotation file.
-
-    Raises:
-        UserError: not readable, not JSON, a missing or invalid field.
-    """
+    """Read the videos of an annotation file; raises `UserError` for an unreadable file or an invalid field."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

@@ -13,7 +13,7 @@ class LUAVSConfig(DataConfig):
     """Options of `LUAVSDataModule`; `root` is the folder of the release, see `avseg.data.lu_avs.read_release`."""
 
     builds: ClassVar[str] = "avseg.data.lu_avs.datamodule:LUAVSDataModule"
-    kind: ClassVar[str] = "long_videos"
+    data_kind: ClassVar[str] = "long_videos"
 
     name: str = "lu_avs"
     setting: str = "lu_avs"

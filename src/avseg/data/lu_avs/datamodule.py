@@ -80,9 +80,8 @@ class LUAVSDataModule(pl.LightningDataModule):
         release = read_release(self.root, skip_missing=self.config.skip_missing)
         count = len(release.labels)
         if self.config.labels not in (None, count):
-            raise UserError(
-                f"{self.root} has {count} labels, but data.labels={self.config.labels}; set data.labels={count}"
-            )
+            text = f"{self.root} has {count} labels, but data.labels={self.config.labels}; set data.labels={count}"
+            raise UserError(text)
         return release
 
     @property

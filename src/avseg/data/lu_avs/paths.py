@@ -58,9 +58,8 @@ def find_paths(root: Path) -> ReleasePaths:
         UserError: the folder does not exist, or has no annotation file.
     """
     if not root.is_dir():
-        raise UserError(
-            f"{root} is not a folder; download LU-AVS there or run `avseg data toy --setting lu_avs --out {root}`"
-        )
+        text = f"{root} is not a folder; download LU-AVS there or run `avseg data toy --setting lu_avs --out {root}`"
+        raise UserError(text)
     paths = ReleasePaths(root)
     level = [root]  # folders at the current depth
     for _ in range(_MAX_DEPTH):

@@ -13,11 +13,7 @@ from avseg.utils.errors import UserError
 
 @dataclass(frozen=True)
 class Fit:
-    """Rule for the size of a resized frame.
-
-    Raises:
-        UserError: a side that is not positive.
-    """
+    """Rule for the size of a resized frame; raises `UserError` for a side below one pixel."""
 
     short_side: int | None = None  # pixels of the shorter side; None keeps the original size
     long_side: int | None = None  # upper limit of the longer side in pixels (DETR: 1333); None = without limit

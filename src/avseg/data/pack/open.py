@@ -37,11 +37,7 @@ def pack_folder(layout: Layout, split: str, image_size: int) -> Path:
 
 
 def open_pack(dataset: AVSBenchDataset) -> Pack:
-    """Open the pack that holds exactly what a data set reads from its files.
-
-    Raises:
-        UserError: see `examine`; with the command that packs again.
-    """
+    """Open the pack that holds exactly what a data set reads; raises like `examine`, with the command to pack again."""
     hop = log_mel_hop(dataset)
     try:
         return examine(dataset)

@@ -34,11 +34,7 @@ class FrameDecoder:
         self.replaced: list[int] = []  # numbers of frames that were not decoded: the frame before replaces each
 
     def decode(self, numbers: Sequence[int]) -> Iterator[tuple[int, VideoFrame]]:
-        """Yield the frames of these ascending numbers.
-
-        Raises:
-            UserError: the file is damaged and the decoder strict; or nothing at all can be decoded.
-        """
+        """Yield the frames of ascending numbers; raises `UserError` for damage if strict, or if nothing is decoded."""
         selected = iter(numbers)
         number = next(selected, None)
         previous: VideoFrame | None = None
@@ -87,11 +83,7 @@ class FrameDecoder:
 
 
 def write_frames(decoder: FrameDecoder, paths: Mapping[int, Sequence[Path]], size: int) -> None:
-    """Write frames as square png files of `size` pixels per side; `paths` are the files to write for each frame number.
-
-    Raises:
-        UserError: see `FrameDecoder.decode`.
-    """
+    """Write frames as square png files of `size` pixels per side; `paths` are the files to write by frame number."""
     video = decoder.video
     to_rgb = UprightRGB(video.rotation, video.height, video.width)
     for number, frame in decoder.decode(sorted(paths)):

@@ -80,7 +80,7 @@ def find_benchmark_videos(folder: Path, layout: Layout, entries: Iterable[ClipEn
 
 
 def find_index(folder: Path, layout: Layout) -> Path:
-    """Return the index file in the folder of raw videos or in one of the two above it; raises `UserError`."""
+    """Return the index file in the folder of raw videos or up to two above it; raises `UserError` if there is none."""
     releases = (folder / name for name in layout.release_folders)
     for parent in (folder, *releases, *list(folder.resolve().parents)[:2]):
         if (parent / layout.index_name).is_file():

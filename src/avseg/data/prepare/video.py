@@ -22,7 +22,7 @@ _MAX_LISTED = 5  # frame numbers in a note
 
 
 def prepare_video(source: RawVideo, options: Options, folder: Path) -> Outcome:
-    """Write a video's clips in the official layout below a folder, and nothing else; raises `UserError`."""
+    """Write a video's clips in the official layout below a folder; raises `UserError` if that is impossible."""
     if source.path is None:
         raise UserError(f"{source.file} is missing; no raw video of this clip was found")
     index = frame_index(source.path)

@@ -25,11 +25,7 @@ def draw_background(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
 
 
 def photo_background(folder: Path) -> Callable[[np.random.Generator, int], NDArray[np.uint8]]:
-    """Return a function that crops backgrounds from the photos in a folder and below, see `crop_photo`.
-
-    Raises:
-        UserError: the folder does not exist or contains no image.
-    """
+    """Return a function that crops backgrounds from the photos below a folder; raises `UserError` without any."""
     if not folder.is_dir():
         raise UserError(f"backgrounds folder {folder} does not exist; omit --backgrounds for drawn backgrounds")
     photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)

@@ -177,9 +177,8 @@ def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
         raise UserError(f"cut-outs folder {folder} does not exist; create it with `avseg data cutouts --out {folder}`")
     images = sorted(folder.glob("*.png"))
     if not images:
-        raise UserError(
-            f"{folder} contains no cut-out (X.png with X.wav); create some with `avseg data cutouts --out DIR`"
-        )
+        text = f"{folder} contains no cut-out (X.png with X.wav); create some with `avseg data cutouts --out DIR`"
+        raise UserError(text)
     pairs = {}
     for image in images:
         pairs[image.stem] = (image, _find_sound(image))

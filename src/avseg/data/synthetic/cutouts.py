@@ -135,9 +135,8 @@ def _write_notes(folder: Path, package: Path, sources: dict[str, str]) -> dict[s
     """Write classes.csv and the licence note; return the stems by class."""
     missing = [stem for stem in _STEMS if stem not in sources or not (folder / f"{stem}.wav").is_file()]
     if missing:
-        raise UserError(
-            f"{package} lacks {len(missing)} of {len(_STEMS)} cut-outs ({missing[0]}); pass a {PACKAGE} .deb"
-        )
+        text = f"{package} lacks {len(missing)} of {len(_STEMS)} cut-outs ({missing[0]}); pass a {PACKAGE} .deb"
+        raise UserError(text)
     classes: dict[str, list[str]] = {}
     with (folder / CLASS_FILE).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -49,11 +49,7 @@ class Cast(Protocol):
 
 @dataclass(frozen=True)
 class SyntheticClipConfig:
-    """Configuration of synthetic clips.
-
-    Raises:
-        UserError: size, number of seconds or seed out of range.
-    """
+    """Configuration of synthetic clips; raises `UserError` for a value out of range."""
 
     cast: Cast
     rules: ScheduleRules

@@ -52,8 +52,8 @@ class BlindFrame(NamedTuple):
 def score_frame(visible: NDArray[np.bool_], prior: NDArray[np.float64], sounding: NDArray[np.bool_]) -> BlindFrame:
     """Score the predictions without sound on one frame.
 
-    Takes the disjoint visible pixels (N, H, W) of the objects, the `subset_prior` (2**N,) of the schedule, and the
-    objects (N,) that were drawn as sounding.
+    Takes the disjoint visible pixels (N, H, W) of the objects, the `subset_prior` (2**N,) of the schedule, and True for
+    each object that was drawn as sounding, (N,).
     """
     areas = visible.reshape(len(visible), -1).sum(axis=1)  # (N,)
     table = score_table(areas, visible[0].size)  # (2**N, 2**N)

@@ -23,11 +23,7 @@ _FRAMES_PER_STEP = 8  # rendered at once
 
 @dataclass(frozen=True)
 class SyntheticVideoConfig:
-    """Configuration of synthetic long videos.
-
-    Raises:
-        UserError: a value out of range.
-    """
+    """Configuration of synthetic long videos; raises `UserError` for a value out of range."""
 
     cast: Cast
     size: int = 64  # height in pixels, a multiple of 4; the width is 1.5 times the height

@@ -9,11 +9,7 @@ from avseg.data.synthetic.toy.sounds import synthesise
 
 
 class ToyCast:
-    """Draw actors of different ones of 6 to 12 classes; look-alikes meet with the probability `look_alike_share`.
-
-    Raises:
-        UserError: number of classes out of range.
-    """
+    """Draw actors of different classes out of 6 to 12; look-alikes meet with the probability `look_alike_share`."""
 
     prefix = "toy"
 
