@@ -1,4 +1,4 @@
-"""A model of one's own in a script; as a plugin (docs/extending/model.md) it also gets configuration, runs and tables."""
+"""A model of one's own in a script; a plugin (docs/extending/model.md) also adds configuration, runs and tables."""
 
 # %% options: what a yaml file and the command line would set
 import tempfile
