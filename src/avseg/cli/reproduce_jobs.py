@@ -35,8 +35,7 @@ class Reproduction:
     def of(cls, name: str, overrides: Sequence[str], seeds: Sequence[int] | None = None) -> "Reproduction":
         """Compose every job, with the seeds of the sweep.yaml by default; `experiment=NAME` renames the table's runs.
 
-        Raises:
-            UserError: a mistake in a name or an override, or an override that changes results under the table's name.
+        Overrides that are wrong, or that change results under the table's name, are a `UserError`.
         """
         original = read_experiment(name)
         experiment, extra = _rename(original, overrides)

@@ -25,8 +25,7 @@ from avseg.utils.errors import UserError
 def run_sweep(overrides: list[str], *, dry_run: bool = False) -> int:
     """Run the jobs that the overrides describe, or show them; return 0 if every job is complete, else 1.
 
-    Raises:
-        UserError: a mistake in any of the jobs, or a launcher that cannot run them; nothing was started.
+    A mistake in any of them, or a launcher that cannot run them, is a `UserError`; then nothing was started.
     """
     settings = hydra_settings(overrides)
     jobs = plan(combinations(overrides, settings))

@@ -21,11 +21,7 @@ _INFRASTRUCTURE_GROUPS = ("hydra", "logger", "paths", "experiment", "seed", "met
 
 
 def refuse_changed(run: RunDirectory, config: TrainConfig) -> None:
-    """Check that `config.yaml` of a run that was begun means the same science.
-
-    Raises:
-        UserError: it was edited by hand, is damaged, or belongs to other science with the same hash.
-    """
+    """Raise `UserError` if the `config.yaml` of a run that was begun was edited, is damaged or means other science."""
     if not run.config.is_file():
         return
     if change := first_change(run.config, config):

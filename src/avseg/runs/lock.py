@@ -25,12 +25,9 @@ class AttemptEnd:
 
 @contextmanager
 def lock(run: RunDirectory) -> Iterator[None]:
-    """Hold a run directory while it is trained.
+    """Hold a run directory while it is trained; a `UserError` if another process holds it or it cannot be written.
 
     If the training fails before it writes into the directory, no empty folder remains.
-
-    Raises:
-        UserError: another process holds it, or the folder cannot be written.
     """
     created = []  # folders to remove again if nothing is written
     for folder in (run.path, *run.path.parents):
@@ -77,8 +74,8 @@ def log_file(run: RunDirectory) -> Path:
 
 def record_end(run: RunDirectory, exit_code: int, error: str) -> None:
     """Record how an attempt ended, for `last_end`; see `AttemptEnd`."""
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    write_json(_end_file(run), asdict(AttemptEnd(exit_code, " ".join(error.split())[:_MAX_ERROR], now)))
+    ended = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    write_json(_end_file(run), asdict(AttemptEnd(exit_code, " ".join(error.split())[:_MAX_ERROR], ended)))
 
 
 def last_end(run: RunDirectory) -> AttemptEnd | None:

@@ -70,8 +70,7 @@ class Job:
 def plan(commands: Sequence[Sequence[str]], names: Sequence[str] | None = None) -> list[Job]:
     """Compose the jobs of a sweep, named by default by the overrides in which each differs from the others.
 
-    Raises:
-        UserError: a mistake in any of them, or two that are the same run.
+    A mistake in any of them, or two that are the same run, are a `UserError`.
     """
     names = _differences(commands) if names is None else names
     if len(commands) >= _LONG_LIST:
@@ -80,11 +79,6 @@ def plan(commands: Sequence[Sequence[str]], names: Sequence[str] | None = None) 
     for overrides, name in zip(commands, names, strict=True):
         config = training_config(list(overrides))
         jobs.append(Job(tuple(overrides), config, name or run_id(config)))
-    _refuse_equal(jobs)
-    return jobs
-
-
-def _refuse_equal(jobs: Sequence[Job]) -> None:
     by_folder: dict[Path, Job] = {}
     for job in jobs:
         first = by_folder.setdefault(job.run.path, job)
@@ -96,6 +90,7 @@ def _refuse_equal(jobs: Sequence[Job]) -> None:
             f"the jobs '{first.name}' and '{job.name}' are the same run ({job.run_id}): "
             "their difference does not change the result; leave one out"
         )
+    return jobs
 
 
 def make_pool(jobs: Sequence[Job], jobs_at_once: int | None = None, devices: Sequence[str] | int | None = None) -> Pool:

@@ -54,8 +54,7 @@ def clip_interval(scores: ArrayLike) -> tuple[float, float]:
 def paired_p(first: ArrayLike, second: ArrayLike) -> float:
     """Compute the two-sided p value of the mean difference of two cells, (N,) scores of the same clips each.
 
-    A permutation test that flips signs: all flips if there are few clips, else 9999 random ones. 1 if no clip differs
-    or there is only one.
+    A permutation test that flips signs, all or 9999 random ones; 1 if no clip differs or there is only one.
     """
     a = np.asarray(first, dtype=np.float64)
     b = np.asarray(second, dtype=np.float64)

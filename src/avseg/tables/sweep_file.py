@@ -1,7 +1,6 @@
 """Read sweep.yaml and published.csv of an experiment; every mistake is a one-line error.
 
-A table is rows times columns; each row and each column lists only the overrides by which it differs. A file may extend
-another one: it then states only its changes, and `replace` exchanges single overrides for others.
+Rows and columns list the overrides by which they differ. A file that extends another one states only its changes.
 """
 
 import csv

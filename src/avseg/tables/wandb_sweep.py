@@ -1,7 +1,6 @@
 """A published table as wandb sweeps: the same jobs, distributed by wandb agents instead of `avseg reproduce`.
 
-wandb expands a grid: the product of the values of its parameters. A table whose jobs are not a product becomes several
-grids. Every parameter is a key or a group of Hydra, so that wandb can sort and plot by it.
+wandb expands a grid, the product of the values of Hydra keys. A table whose jobs are not a product has several grids.
 """
 
 import math

@@ -26,10 +26,8 @@ def cache_folder() -> Path:
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Read a state dict from a .safetensors, .pth or .pt file to the CPU; nothing in the file is ever executed.
 
-    A dict wrapped as {"state_dict": ...} or {"model": ...} is unwrapped.
-
-    Raises:
-        UserError: the file is missing or damaged, contains code, or has no state dict.
+    A dict wrapped as {"state_dict": ...} or {"model": ...} is unwrapped. A file that is missing or damaged, contains
+    code, or has no state dict is a `UserError`.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such weights file; give the path of a .pth, .pt or .safetensors file")
