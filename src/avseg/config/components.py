@@ -16,11 +16,7 @@ LIBRARIES = ("torch.optim", "pytorch_lightning", "timm.optim")
 
 
 def load_component(base: type[C], values: Mapping[str, Plain], group: str) -> C:
-    """Make the dataclass, derived from `base`, that an option of an open group (`model`, `data`, `audio`) names.
-
-    Raises:
-        UserError: the dataclass is not one of avseg or an installed plugin, or refuses a value.
-    """
+    """Make the dataclass, derived from `base`, that an option of an open group (`model`, `data`, `audio`) names."""
     fields = dict(values)
     fields.pop("_target_", None)
     config = build(component_class(base, values, group), fields, group)
@@ -29,7 +25,7 @@ def load_component(base: type[C], values: Mapping[str, Plain], group: str) -> C:
 
 
 def component_class(base: type[C], values: Mapping[str, Plain], group: str) -> type[C]:
-    """Find the dataclass that an option of an open group names; raises like `load_component`."""
+    """Find the dataclass that an option of an open group names, in avseg or an installed plugin."""
     target = values.get("_target_")
     if not target:
         raise UserError(f"{group}: the option has no _target_; name the dataclass of its options there")

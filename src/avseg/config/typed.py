@@ -13,11 +13,7 @@ T = TypeVar("T", bound=Config)
 
 
 def build(cls: type[T], values: Mapping[str, Plain], prefix: str = "") -> T:
-    """Make a configuration of plain values; `prefix` is the key of this part in the whole one, such as "model".
-
-    Raises:
-        UserError: an unknown key (with the nearest one), or a value of the wrong type or outside what is allowed.
-    """
+    """Make a configuration of plain values; a wrong key or value is a `UserError` that names it below `prefix`."""
     try:
         return TypeAdapter(cls).validate_python(dict(values))
     except ValidationError as error:

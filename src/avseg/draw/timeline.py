@@ -32,11 +32,8 @@ class Lane:
 
 
 def save_timeline(path: Path, lanes: Sequence[Lane], wave: np.ndarray, duration: float, *, title: str = "") -> None:
-    """Write a timeline as a PNG; a missing folder is created.
-
-    Lanes are from top to bottom; without any, a text says that nothing is predicted. The waveform (n, 2) holds the
-    lowest and highest sample of equal parts of the duration, which is in seconds.
-    """
+    """Write a timeline with lanes from top to bottom as a PNG; a missing folder is created."""
+    # wave: (n, 2), lowest and highest sample of equal parts of the duration in seconds
     save_figure(timeline_figure(lanes, wave, duration, title), path)
 
 

@@ -43,10 +43,7 @@ class FrameIndex:
         return len(self.video.times)
 
     def at_rate(self, rate: float) -> np.ndarray:
-        """Select the frames displayed at the times 0, 1/rate, 2/rate, ... (rate in Hz): (n,) int64, ascending.
-
-        There are fewer frames than times if the video's own rate is lower.
-        """
+        """Select the frames displayed at 0, 1/rate, 2/rate, ... seconds, each once: (n,) int64, ascending."""
         if not rate > 0:
             raise UserError(f"rate is {rate} frames per second; use more than 0")
         grid = np.arange(int((self.video.duration - CLOCK_ERROR) * rate) + 1) / rate
@@ -69,13 +66,10 @@ class FrameIndex:
 
 
 def frame_index(path: Path) -> FrameIndex:
-    """Build, or take from the cache, the frame index of a video.
+    """Build, or take from the cache, the frame index of a video; raises like `avseg.media.video.probe`.
 
     Only packets are read, and one frame is decoded for its size and rotation. Where packets carry no time stamps, the
     whole video is decoded once, because the number of packets may differ from the number of frames.
-
-    Raises:
-        UserError: see `avseg.media.video.probe`.
     """
     if not path.is_file():
         return _read_index(path, 0, 0)  # raises the error

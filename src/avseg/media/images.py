@@ -68,11 +68,7 @@ def read_frames(paths: Sequence[Path], rule: ImageRule) -> tuple[Tensor, list[tu
 
 
 def read_masks(paths: Sequence[Path], rule: ImageRule, sizes: Sequence[tuple[int, int]]) -> Tensor:
-    """Read the masks of a clip's first frames as class indices (len(paths), S, S) uint8.
-
-    Raises:
-        UserError: see `open_image`; a mask's size differs from that of its frame, (width, height) in `sizes`.
-    """
+    """Read the masks of a clip's first frames as class indices (n, S, S) uint8; they must have the frames' `sizes`."""
     masks = torch.empty(len(paths), rule.image_size, rule.image_size, dtype=torch.uint8)
     for mask, path, (width, height) in zip(masks, paths, sizes, strict=False):
         image = open_image(path, "mask")

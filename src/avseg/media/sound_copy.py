@@ -17,10 +17,7 @@ AAC_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 
 
 def sound_track(target: OutputContainer, source: AudioStream, start: float) -> "_CopiedTrack | _EncodedTrack":
-    """Create the sound track of `target`: a copy of `source` where MP4 can hold it, else re-encoded.
-
-    The source's time `start`, in seconds, becomes 0.
-    """
+    """Copy `source` where MP4 can hold it, else re-encode it; its time `start`, in seconds, becomes 0."""
     codec = source.codec_context
     # AAC in MPEG-TS describes itself in each packet; MP4 needs that description once, in its header
     describes_itself = codec.codec.canonical_name == "aac" and not codec.extradata

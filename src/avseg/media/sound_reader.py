@@ -17,10 +17,8 @@ def sound_seconds(video: Video) -> Iterator[np.ndarray]:
     """Yield the sound of each second of a video as (16000,) float32, the mean of the channels.
 
     Second 0 begins with the first frame. Gaps in the recording and time after its end are silence, so that the l-th
-    array is always the sound of second l. A video without a sound track is silent.
-
-    Raises:
-        UserError: there is a sound track, but none of it can be decoded.
+    array is always the sound of second l. A video without a sound track is silent; a track of which nothing can be
+    decoded is a `UserError`.
     """
     buffer = np.zeros(0, np.float32)
     second = 0

@@ -57,11 +57,7 @@ class Result:
         self.video = video
 
     def frames(self) -> Iterator[FramePrediction]:
-        """Predict the scored frames in order, with everything that is known about them.
-
-        Raises:
-            UserError: frames or sound cannot be decoded, or the device has too little memory.
-        """
+        """Predict the scored frames in order, with everything that is known about them; raises like `predict`."""
         return self.predictor.predict(self.video).frames
 
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:

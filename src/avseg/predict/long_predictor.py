@@ -32,12 +32,10 @@ class LongPredictor:
     """Predicts videos without annotations, by the functions that evaluate a model (`LongVideoModule.predict_frames`).
 
     Args:
-        model: a branch of the strong baseline, their composition, or the AVS model on long videos.
         rate: frames per second to score, `math.inf` = every frame; None = as in the evaluation.
         threshold: probability above which a class counts as audible; for a visual branch alone the score above which a
             region is kept; for the AVS model the probability above which a pixel sounds. None = as in the evaluation.
         batch: frames scored at once; None = as in the evaluation.
-        device: of the model.
 
     Raises:
         UserError: a rate for a model whose frames are fixed.
@@ -119,7 +117,10 @@ class LongPredictor:
         number = int(chunk.index[row])
         time = float(chunk.seconds[row])
         # predictions are by class; keep the classes that are there in this frame
-        audible = frozenset(label for label, flags in prediction.sounding.items() if flags[row])
+        audible: set[int] = set()
+        for label, flags in prediction.sounding.items():
+            if flags[row]:
+                audible.add(label)
         masks: dict[int, np.ndarray] = {}
         boxes: dict[int, np.ndarray] = {}
         if self.region == "mask":
@@ -134,9 +135,8 @@ class LongPredictor:
         else:
             boxes = dict.fromkeys(audible, _NO_BOX)
         scores = {label: float(values[row]) for label, values in prediction.scores.items() if label in boxes}
-        return FramePrediction(
-            number, time, 0 if first else number, second_of(time), None, masks, boxes, scores, audible
-        )
+        begin = 0 if first else number
+        return FramePrediction(number, time, begin, second_of(time), None, masks, boxes, scores, frozenset(audible))
 
 
 def measure_seconds(

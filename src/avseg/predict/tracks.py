@@ -92,7 +92,7 @@ class Tracks:
                 continue
             if track.end - track.start > 1:
                 queue.extend(track.split((track.start + track.end) // 2))
-        return [unique[key] for key in sorted(unique)]
+        return list(map(unique.__getitem__, sorted(unique)))
 
 
 def _match(tracks: Sequence[Track], boxes: np.ndarray) -> dict[int, int]:

@@ -37,17 +37,9 @@ def write_prediction(
     Prediction and painting decode the video in parallel: the painter asks for the prediction of each frame, and the
     predictor is at most one batch ahead. Nothing else is kept, however long the video is.
 
-    Args:
-        predictor: of a model of short clips or of long videos.
-        video: the source.
-        folder: of the results, named after the video; existing ones are replaced when the new ones are complete.
-        checkpoint: identifies the model in `scores.json`.
-        lu_avs: also write a folder in the layout of LU-AVS (models of long videos).
-        save_masks: with the masks of every frame in it.
-        on_second: called after each second.
-
-    Returns:
-        Counts for a summary, see `ClipResults.finish` and `LongResults.finish`.
+    The folder is named after the video; existing results are replaced when the new ones are complete. `checkpoint`
+    identifies the model in `scores.json`; `lu_avs` and `save_masks` are those of `Result.save`. Returns counts for a
+    summary, see `ClipResults.finish` and `LongResults.finish`.
 
     Raises:
         UserError: the video cannot be decoded, or the overlay cannot be encoded.

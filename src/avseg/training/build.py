@@ -36,11 +36,6 @@ def build_data(config: TrainConfig) -> Any:
     return built_class(config.data)(config.data, **arguments)
 
 
-def data_facts(data: Any) -> DataFacts:
-    """Return the setting and the labels of a data module."""
-    return DataFacts(data.setting, tuple(getattr(data, "labels", ())))
-
-
 def build_model(
     config: TrainConfig,
     facts: DataFacts,
@@ -75,11 +70,7 @@ def build_model(
 
 
 def source_run(config: TrainConfig, role: str, outputs: list[Path]) -> Path:
-    """Find the finished run of one role ("visual" or "audio") of a composition in the first folder that has it.
-
-    Raises:
-        UserError: it is missing or not finished; with the command that makes it.
-    """
+    """Find the finished run of a role of a composition; without one, `UserError` with the command that makes it."""
     source = config.model.sources()[role]
     for folder in outputs:
         if run := complete_run(folder, source.run):

@@ -20,10 +20,9 @@ _READING = ("root", "batch_size", "num_workers", "packed", "packed_audio", "rate
 
 
 def evaluate(config: EvaluateConfig) -> dict[str, Any]:
-    """Score a run or checkpoint file on a split, with the controls.
+    """Score a run or checkpoint file on a split, with the controls; returns the content of result.json.
 
-    Returns:
-        `{"split": ..., "scores": {"own": {...}, "silence": {...}, ...}, ...}`, also written to `result.json`.
+    `{"split": ..., "scores": {"own": {...}, "silence": {...}, ...}, ...}`
 
     Raises:
         UserError: a mistake in the configuration, in the data or in the checkpoint.

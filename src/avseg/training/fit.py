@@ -14,7 +14,7 @@ from avseg.models.experiment import ExperimentModule
 from avseg.runs import RunDirectory, manifest, read_json, write_json
 from avseg.runs.config_drift import refuse_changed
 from avseg.runs.lock import lock
-from avseg.training.build import DataFacts, build_data, build_model, data_facts
+from avseg.training.build import DataFacts, build_data, build_model
 from avseg.training.evaluate import write_scores
 from avseg.training.initialise import initialise, source_checkpoint
 from avseg.training.load import load_model, load_parts, read_checkpoint
@@ -58,7 +58,8 @@ def _train(config: TrainConfig, run: RunDirectory) -> RunDirectory:
     share_cores(data.num_workers)
     record = _begin(run, config, data.fingerprint())
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    model = _build(config, data_facts(data), resumed=resume is not None)
+    facts = DataFacts(data.setting, tuple(getattr(data, "labels", ())))
+    model = _build(config, facts, resumed=resume is not None)
     if initial := initialise(model, config, source):
         record["init"] = initial
     epochs = read_checkpoint(run.last)["epoch"] + 1 if resume else 0

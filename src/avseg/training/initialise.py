@@ -16,11 +16,7 @@ log = logging.getLogger("avseg")
 
 
 def source_checkpoint(config: TrainConfig) -> Path | None:
-    """Return the checkpoint that a run begins from; None for `init=scratch`.
-
-    Raises:
-        UserError: it does not exist; for `init=single_source` with the command that makes it.
-    """
+    """Return the checkpoint that a run begins from, None for `init=scratch`; `UserError` if it does not exist."""
     init = config.init
     if init.name == "single_source":
         return checkpoint_of(_single_source(init, Path(config.paths.outputs)))
@@ -41,10 +37,7 @@ def _single_source(init: InitConfig, outputs: Path) -> Path:
 
 
 def initialise(model: ExperimentModule, config: TrainConfig, source: Path | None) -> dict[str, str] | None:
-    """Copy all weights of a checkpoint (from `source_checkpoint`) that fit the model by name and shape.
-
-    Returns, for the manifest, the checkpoint, its SHA-256, and for `init=single_source` the id of its run.
-    """
+    """Copy all weights of a checkpoint that fit the model by name and shape; returns its record for the manifest."""
     if source is None:
         return None
     weights = model.state_dict()

@@ -19,11 +19,7 @@ from avseg.utils.errors import UserError
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint of a run without ever executing what it may contain.
-
-    Raises:
-        UserError: it is damaged, holds code, or is not a checkpoint of avseg.
-    """
+    """Read a checkpoint without ever executing its content; `UserError` if it is damaged, or not one of avseg."""
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -78,12 +74,7 @@ def load_clip_model(run_or_checkpoint: Path) -> AVSegModule:
 
 
 def saved_config(values: dict[str, Plain], choices: dict[str, Plain] | None = None) -> TrainConfig:
-    """Type the plain values of this edition or the first one, with the choices of an evaluation.
-
-    Raises:
-        UserError: a class of a plugin that is not installed, a key that does not exist any more; a choice that the
-            model does not have.
-    """
+    """Type the plain values of this edition or the first one; a choice that does not exist is a `UserError`."""
     if is_first_edition(values):
         values = convert_config(values)
     if not values.get("model"):

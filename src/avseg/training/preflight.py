@@ -30,11 +30,7 @@ def check_devices(trainer: TrainerConfig) -> None:
 
 
 def check_processes(config: TrainConfig, processes: int) -> None:
-    """Refuse what several processes cannot compute as one does; asked by the first one, before it starts the others.
-
-    Raises:
-        UserError: a batch that they cannot share evenly, or a loss that needs the whole batch.
-    """
+    """Raise `UserError` for a batch or a loss that these processes cannot share, before the first starts the others."""
     size = config.data.batch_size
     if size % processes:
         low = size // processes * processes

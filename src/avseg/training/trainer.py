@@ -5,7 +5,6 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any, TypeVar
 
 import pytorch_lightning as pl
@@ -72,7 +71,9 @@ def make_plain_trainer(config: TrainerConfig) -> pl.Trainer:
 
 def trainer_arguments(config: TrainerConfig) -> dict[str, Any]:
     """Return the arguments of Lightning's Trainer."""
-    arguments = {item.name: getattr(config, item.name) for item in fields(config) if item.name not in _OURS}
+    arguments = dict(vars(config))
+    for name in _OURS:
+        del arguments[name]
     if isinstance(config.devices, tuple):
         arguments["devices"] = list(config.devices)
     return arguments | dict(config.options)

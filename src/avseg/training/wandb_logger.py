@@ -147,11 +147,7 @@ def columns(config: TrainConfig) -> dict[str, Any]:
 
 
 def make_logger(config: TrainConfig, run: RunDirectory) -> Any:
-    """Make the wandb logger, or return False: metrics.csv is always written.
-
-    Raises:
-        UserError: wandb cannot start, because of a missing login or network.
-    """
+    """Make the wandb logger (`UserError` if it cannot start), or return False: metrics.csv is always written."""
     settings = config.logger
     if settings is None:
         return False

@@ -55,7 +55,7 @@ class Dashboard(Callback):
         if not self._clips:
             # sorted by id, so that they stay the same whatever the order of the index file
             indices = sorted(range(len(dataset)), key=lambda index: dataset.entries[index].name)
-            self._clips = [dataset[index] for index in evenly_spaced(indices, self.settings.clips)]
+            self._clips = list(map(dataset.__getitem__, evenly_spaced(indices, self.settings.clips)))
         labels = class_labels(dataset)
         images = [mask_image(predict_shown_clip(model, clip), labels) for clip in self._clips]
         return {"val/clips": images} if images else {}

@@ -33,7 +33,7 @@ def build_workspace(project: str, entity: str = "", *, experiment: str | None = 
         sections=_sections(),
         settings=ws.WorkspaceSettings(x_axis="epoch", max_runs=50),
         runset_settings=ws.RunsetSettings(
-            groupby=[expr.Config(name) for name in CELL],
+            groupby=list(map(expr.Config, CELL)),
             filters=expr.And(*conditions) if conditions else "",
             order=[expr.Ordering(expr.Summary("test/miou"), ascending=False)],
             pinned_columns=["summary:test/miou", "summary:test/fscore", "summary:best/epoch"],
@@ -48,11 +48,7 @@ def workspace_json(workspace: Any) -> str:
 
 
 def save_workspace(workspace: Any, url: str | None = None) -> str:
-    """Upload the workspace as a new saved view, or in place of the one at `url`; returns the address of the view.
-
-    Raises:
-        UserError: without a login, or if wandb refuses.
-    """
+    """Upload the workspace as a new saved view, or in place of the one at `url`; returns the address of the view."""
     import wandb
 
     if not wandb.login(prompt=False, verify=False):
@@ -83,6 +79,9 @@ def _sections() -> list[Any]:
     def curves(*metrics: str) -> list[Any]:
         return [wr.LinePlot(title=metric, x="epoch", y=[metric], max_runs_to_show=50) for metric in metrics]
 
+    def under_controls(key: str) -> list[str]:
+        return [f"test/{control}/{key}" for control in CONTROLS]
+
     def media(key: str) -> Any:
         return wr.MediaBrowser(title=key, media_keys=[key], num_columns=2)
 
@@ -94,10 +93,6 @@ def _sections() -> list[Any]:
     for info in registered_metrics():
         tested.append(bars(f"test {info.heading} by cell", f"test/{info.key}"))
         validated.append(f"val/{info.key}")
-    # a score under each control
-    miou = [f"test/{control}/miou" for control in CONTROLS]
-    gain = [f"test/{control}/g_miou" for control in CONTROLS]
-    marked = [f"test/{control}/marked" for control in CONTROLS]
     return [
         section("Scores", tested, 2),
         section("Backbone, fusion, initialization", [*means, wr.ParallelCoordinatesPlot(title="all", columns=axes)], 2),
@@ -105,9 +100,9 @@ def _sections() -> list[Any]:
         section(
             "Controls",
             [
-                bars("J by what is heard (own sound: high, else low)", "test/miou", *miou),
-                bars("G-mIoU (high: it listens)", *gain),
-                bars("share of pixels marked", "test/marked", *marked),
+                bars("J by what is heard (own sound: high, else low)", "test/miou", *under_controls("miou")),
+                bars("G-mIoU (high: it listens)", *under_controls("g_miou")),
+                bars("share of pixels marked", "test/marked", *under_controls("marked")),
             ],
         ),
         section("Validation clips", [media("val/clips"), media("val/panels")], 2),
