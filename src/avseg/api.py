@@ -5,7 +5,7 @@ from typing import Any
 
 from avseg.config.compose import compose_evaluate
 from avseg.models.experiment import ExperimentModule
-from avseg.predict.api import predict
+from avseg.prediction.api import predict
 from avseg.training.evaluate import evaluate as run_evaluation
 from avseg.training.load import load_model
 

@@ -17,7 +17,7 @@ from avseg.draw.palette import SOUNDING
 from avseg.media.video import UprightRGB, frames, probe
 from avseg.utils.errors import UserError
 from tests.media.make_video import make_video, tone
-from tests.predict.fake_model import FakeModel
+from tests.prediction.fake_model import FakeModel
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from avseg.models.lu_avs.base import LongVideoModule
 from avseg.runs.configure import training_config
 from avseg.training.build import DataFacts, build_model
 from tests.media.make_video import make_video, tone
-from tests.predict.fake_model import FakeModel
+from tests.prediction.fake_model import FakeModel
 from tests.runs_for_tests import avseg
 
 LABELS = ["dog barking", "man speaking", "rain/wind"]

@@ -45,7 +45,7 @@ def _check(arguments: argparse.Namespace) -> None:
     arguments.weights = _parse_backends(arguments.backend or ["default"], arguments.weights)
     if arguments.device is not None:
         # imports torch, which takes seconds and which the default backends do not need
-        arguments.device = str(import_module("avseg.predict.device").find_device(arguments.device))
+        arguments.device = str(import_module("avseg.prediction.device").find_device(arguments.device))
     if not 0 <= arguments.port <= 65535:
         raise UserError(f"--port {arguments.port}: must be between 0 and 65535")
     if (arguments.export is None) != (arguments.out is None):

@@ -9,11 +9,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from avseg.cli.predict_inputs import choose_folders, find_videos, has_results
 from avseg.cli.scores_table import new_table, print_table
 from avseg.media.video import Video, probe
-from avseg.predict.api import make_predictor
-from avseg.predict.clip_predictor import ClipPredictor
-from avseg.predict.device import find_device
-from avseg.predict.long_predictor import LongPredictor
-from avseg.predict.writer import write_prediction
+from avseg.prediction.api import make_predictor
+from avseg.prediction.clip_predictor import ClipPredictor
+from avseg.prediction.device import find_device
+from avseg.prediction.long_predictor import LongPredictor
+from avseg.prediction.writer import write_prediction
 from avseg.runs.find import checkpoint_of, newest_complete_run
 from avseg.training.load import load_model
 from avseg.utils.errors import UserError

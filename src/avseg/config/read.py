@@ -45,7 +45,9 @@ def train_config(values: Mapping[str, Plain], overrides: Sequence[str] | None = 
     model_options = groups.pop("model", None) or {}
     if overrides is not None:
         component_class(ModelConfig, model_options, "model").check_overrides(model_options, overrides)
-        model_options = _without_recipe_options(model_options, overrides)
+        # without a recipe, a key in a yaml file that the model does not have is an error
+        if any(override_key(override) == "recipe" for override in overrides):
+            model_options = _without_recipe_options(model_options, overrides)
     model = load_component(ModelConfig, model_options, "model").for_setting(setting)
     _drop_unread(groups, model, overrides or ())
     _fill_auto(groups, model.preset(setting))

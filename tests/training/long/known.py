@@ -12,8 +12,8 @@ from avseg.media.sound_reader import sound_seconds
 from avseg.media.video import Video
 from avseg.models.lu_avs.activity import SoundActivity
 from avseg.models.lu_avs.aggregation import RegionPrediction
-from avseg.predict.long_predictor import LongPredictor, measure_seconds
-from avseg.predict.prediction import Sound
+from avseg.prediction.long_predictor import LongPredictor, measure_seconds
+from avseg.prediction.prediction import Sound
 
 
 class Known(LongPredictor):

@@ -19,10 +19,10 @@ from avseg.draw.boxes import MarkedFrame
 from avseg.draw.labels import class_colour
 from avseg.media.frame_index import frame_index
 from avseg.media.video import UprightRGB, frames, probe
-from avseg.predict.long_predictor import LongPredictor
-from avseg.predict.prediction import FramePrediction
-from avseg.predict.tracks import Tracks
-from avseg.predict.writer import Painter, write_prediction
+from avseg.prediction.long_predictor import LongPredictor
+from avseg.prediction.prediction import FramePrediction
+from avseg.prediction.tracks import Tracks
+from avseg.prediction.writer import Painter, write_prediction
 from avseg.training.build import build_data
 from avseg.training.load import load_model, saved_config
 from tests.runs_for_tests import avseg
@@ -288,7 +288,7 @@ def test_frames_are_consumed_only_when_they_are_shown(release: Release) -> None:
 
 def test_nothing_half_written(release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     video = _video(release, True)
-    monkeypatch.setattr("avseg.predict.long_results.save_timeline", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("avseg.prediction.long_results.save_timeline", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         _predict(Known(release, "mask", 2.0), video, tmp_path / "out/film")
     assert list((tmp_path / "out").iterdir()) == []

@@ -7,7 +7,7 @@ import numpy as np
 
 from avseg.media.frame_index import FrameIndex
 from avseg.models.lu_avs.base import LongVideoModule
-from avseg.predict.long_predictor import LongPredictor
+from avseg.prediction.long_predictor import LongPredictor
 from avseg.training.load import load_model
 from avseg.utils.errors import UserError
 

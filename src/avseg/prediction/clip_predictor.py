@@ -21,8 +21,8 @@ from avseg.data.lu_avs.streaming import read_frames
 from avseg.media.frame_index import FrameIndex, FrameReader, frame_index
 from avseg.media.sound_reader import RATE, sound_seconds
 from avseg.media.video import CLOCK_ERROR, Video, official_frames
-from avseg.predict.device import inference
-from avseg.predict.prediction import FramePrediction, Sound, VideoPrediction, sound_level
+from avseg.prediction.device import inference
+from avseg.prediction.prediction import FramePrediction, Sound, VideoPrediction, sound_level
 from avseg.utils.iteration import batched
 
 

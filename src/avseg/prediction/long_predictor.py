@@ -20,8 +20,8 @@ from avseg.media.sound_reader import sound_seconds
 from avseg.media.video import Video, second_of
 from avseg.models.lu_avs.aggregation import RegionPrediction
 from avseg.models.lu_avs.base import LongVideoModule
-from avseg.predict.device import inference
-from avseg.predict.prediction import FramePrediction, Sound, VideoPrediction, sound_level
+from avseg.prediction.device import inference
+from avseg.prediction.prediction import FramePrediction, Sound, VideoPrediction, sound_level
 from avseg.utils.errors import UserError
 
 PEAKS = 40  # parts of a second whose lowest and highest samples draw the waveform

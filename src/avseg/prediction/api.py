@@ -11,10 +11,10 @@ from torch import nn
 from avseg.draw.overlay import upsample
 from avseg.media.video import Video, probe
 from avseg.models.lu_avs.base import LongVideoModule
-from avseg.predict.clip_predictor import ClipPredictor
-from avseg.predict.long_predictor import LongPredictor
-from avseg.predict.prediction import FramePrediction
-from avseg.predict.writer import write_prediction
+from avseg.prediction.clip_predictor import ClipPredictor
+from avseg.prediction.long_predictor import LongPredictor
+from avseg.prediction.prediction import FramePrediction
+from avseg.prediction.writer import write_prediction
 from avseg.utils.errors import UserError
 
 

@@ -18,8 +18,8 @@ import numpy as np
 from avseg.data.lu_avs.ground_truth import BOXES, MASKS
 from avseg.data.lu_avs.paths import folder_name
 from avseg.media.video import SUFFIXES, Video
-from avseg.predict.prediction import FramePrediction
-from avseg.predict.tracks import Track
+from avseg.prediction.prediction import FramePrediction
+from avseg.prediction.tracks import Track
 
 
 def segments_json(video_id: str, video: Video, tracks: Sequence[Track], labels: Sequence[str]) -> dict[str, object]:

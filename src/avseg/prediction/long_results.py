@@ -10,11 +10,11 @@ import numpy as np
 
 from avseg.draw.boxes import Mark, MarkedFrame
 from avseg.draw.timeline import Lane, Span, save_timeline
-from avseg.predict.long_predictor import LongPredictor
-from avseg.predict.lu_avs_writer import ReleaseWriter, segments_json, write_json
-from avseg.predict.prediction import FramePrediction, VideoPrediction
-from avseg.predict.scores_file import RowsFile, save_mask
-from avseg.predict.tracks import Track, Tracks
+from avseg.prediction.long_predictor import LongPredictor
+from avseg.prediction.lu_avs_writer import ReleaseWriter, segments_json, write_json
+from avseg.prediction.prediction import FramePrediction, VideoPrediction
+from avseg.prediction.scores_file import RowsFile, save_mask
+from avseg.prediction.tracks import Track, Tracks
 
 _MIN_PROBABILITY = 0.05  # lower ones are omitted unless the class counts as audible
 

@@ -9,7 +9,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torchvision.ops import box_iou
 
-from avseg.predict.prediction import FramePrediction
+from avseg.prediction.prediction import FramePrediction
 
 
 @dataclass

@@ -7,8 +7,8 @@ from typing import Literal, TypedDict
 import numpy as np
 
 from avseg.draw.overlay import Overlay, upsample
-from avseg.predict.prediction import FramePrediction, VideoPrediction
-from avseg.predict.scores_file import RowsFile, save_mask
+from avseg.prediction.prediction import FramePrediction, VideoPrediction
+from avseg.prediction.scores_file import RowsFile, save_mask
 
 
 class _FrameRow(TypedDict):

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from avseg.audio.frontend import LogMel
 from avseg.media.video import Video, official_frames, probe
-from avseg.predict import clip_predictor as module
-from avseg.predict.api import make_predictor, predict
-from avseg.predict.clip_predictor import ClipPredictor
-from avseg.predict.prediction import FramePrediction
+from avseg.prediction import clip_predictor as module
+from avseg.prediction.api import make_predictor, predict
+from avseg.prediction.clip_predictor import ClipPredictor
+from avseg.prediction.prediction import FramePrediction
 from avseg.training.build import build_data
 from avseg.training.load import load_model, saved_config
 from tests.media.make_video import make_video, read_number, tone
-from tests.predict.fake_model import FakeModel
+from tests.prediction.fake_model import FakeModel
 from tests.runs_for_tests import Command
 
 LOUD = {1, 4, 6}  # seconds of the fixture `video`

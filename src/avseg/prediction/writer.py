@@ -12,12 +12,12 @@ from avseg.draw.boxes import MarkedFrame
 from avseg.draw.overlay import Overlay
 from avseg.media.video import Frame, Video
 from avseg.media.video_writer import Paint, repaint
-from avseg.predict.clip_predictor import ClipPredictor
-from avseg.predict.clip_results import ClipResults
-from avseg.predict.long_predictor import LongPredictor
-from avseg.predict.long_results import LongResults
-from avseg.predict.prediction import FramePrediction
-from avseg.predict.scores_file import RowsFile, describe
+from avseg.prediction.clip_predictor import ClipPredictor
+from avseg.prediction.clip_results import ClipResults
+from avseg.prediction.long_predictor import LongPredictor
+from avseg.prediction.long_results import LongResults
+from avseg.prediction.prediction import FramePrediction
+from avseg.prediction.scores_file import RowsFile, describe
 from avseg.utils.errors import UserError
 from avseg.utils.files import replace_folder
 
