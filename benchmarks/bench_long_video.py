@@ -25,7 +25,7 @@ from avseg.data.lu_avs import LUAVSDataModule
 from avseg.models.experiment import ExperimentModule
 from avseg.models.lu_avs.base import LongVideoModule
 from avseg.runs.configure import training_config
-from avseg.training.build import build_data, build_model, data_facts
+from avseg.training.build import DataFacts, build_data, build_model
 from avseg.utils.errors import UserError
 from avseg.utils.files import atomic_file
 from avseg.utils.memory import return_free_memory
@@ -101,7 +101,7 @@ def _build(
     config: TrainConfig, parts: Mapping[str, ExperimentModule] | None = None
 ) -> tuple[ExperimentModule, LUAVSDataModule]:
     data: LUAVSDataModule = build_data(config)
-    return build_model(config, data_facts(data), pretrained=False, parts=parts).eval(), data
+    return build_model(config, DataFacts(data.setting, tuple(data.labels)), pretrained=False, parts=parts).eval(), data
 
 
 def speed(name: str, module: LongVideoModule, data: LUAVSDataModule, seconds: int, device: str) -> Speed:

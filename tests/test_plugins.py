@@ -124,8 +124,8 @@ def test_a_table_of_the_plugin(data: Path, tmp_path: Path) -> None:
         (["train", "model=example", "data=example_set", "metrics.names=[silent_emty]"], "did you mean 'silent_empty'"),
     ],
 )
-def test_mistakes_are_one_line(words: list[str], message: str) -> None:
-    assert message in refused(*words)
+def test_mistakes_are_one_line(words: list[str], message: str, data: Path) -> None:
+    assert message in refused(*words, f"paths.data={data.parent}", f"paths.outputs={data.parent / 'none'}")
 
 
 def test_a_plugin_that_does_not_exist(tmp_path: Path) -> None:

@@ -63,7 +63,11 @@ def test_every_module_and_every_configuration_is_inside(wheel: Path) -> None:
     assert "avseg/experiments/table_a1/sweep.yaml" in tables
     assert launcher
     assert "avseg/annotate/page/index.html" in page
-    assert inside == modules | configurations | tables | launcher | page | {"avseg/py.typed"}
+    data = set()
+    for pattern in ("*.toml", "*.yaml", "README.md"):
+        data |= names_below(TOP / "src" / "avseg", "avseg", pattern)
+    assert "avseg/data/check/sources.toml" in data
+    assert inside == modules | configurations | tables | launcher | page | data | {"avseg/py.typed"}
 
 
 def test_what_the_installer_reads(wheel: Path) -> None:

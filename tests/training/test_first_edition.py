@@ -74,6 +74,6 @@ def test_branches_are_converted(branch: str) -> None:
     }
     old["data"] = old["data"] | {"setting": "lu_avs", "labels": 8, "options": {"rate": 2.0}}
     config = saved_config(convert_config(old))
-    assert config.data.kind == "long_videos"
+    assert config.data.data_kind == "long_videos"
     assert config.data.labels == 8
     assert config.model.name == {"tpavi": "avs_long"}.get(branch, f"lu_avs_{branch}")
