@@ -58,7 +58,7 @@ table-3-toy: $(READY) ## the cells of Table 3 on synthetic long videos (about 7 
 	@$(BIN)/avseg reproduce toy_table_3
 
 test: $(READY) ## the tests (no network, under 6 minutes on 2 cores)
-	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
 
 test-full: $(READY) ## every test, the slow ones too
 	@$(BIN)/python -m pytest -q -n 2

@@ -1,5 +1,6 @@
 """Base of all models of long videos: a test that streams each video and scores it as a whole."""
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import asdict, replace
@@ -78,13 +79,13 @@ class LongVideoModule(ExperimentModule):
         return self.labels
 
     @property
+    @abstractmethod
     def prediction_settings(self) -> dict[str, Plain]:
         """The options that a prediction depends on, for its record."""
-        raise NotImplementedError
 
+    @abstractmethod
     def with_threshold(self, threshold: float) -> Self:
         """Return a copy with another threshold that shares the weights."""
-        raise NotImplementedError
 
     def listen(self, waveforms: Iterable[np.ndarray]) -> SoundActivity | None:
         """Classify the sound of a whole video, given as waveforms (16000,) float32 of each second.
@@ -93,9 +94,9 @@ class LongVideoModule(ExperimentModule):
         """
         return None
 
+    @abstractmethod
     def predict_frames(self, reader: VideoReader, activity: SoundActivity | None) -> Predictions:
         """Yield a few frames at a time with their prediction; the same in evaluation and `avseg predict`."""
-        raise NotImplementedError
 
     def predict_video(self, data: LUAVSDataModule, video_id: str) -> Predictions:
         """Predict a video of a release."""
