@@ -124,6 +124,22 @@ def test_a_typo_fails_in_one_line_that_names_the_nearest(override, message):
 
 
 @pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.epochs=3", "the key 'data.epochs' is now trainer.max_epochs"),
+        ("task.channels=8", "the key 'task' is now model"),
+        ("branch=mask", "the key 'branch' is now model, such as model=lu_avs_mask"),
+        ("loss.mapping_weight=0", "the key 'loss' is now model.loss"),
+        ("data.options.rate=2", "the key 'data.options' is now one key of data each"),
+    ],
+)
+def test_a_key_of_the_first_edition_names_the_new_one(override, message):
+    with pytest.raises(UserError) as caught:
+        compose_train([override])
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
     ("overrides", "message"),
     [
         (["experiment="], "experiment=: give a name"),

@@ -11,6 +11,18 @@ from avseg.utils.errors import UserError, nearest
 
 T = TypeVar("T", bound=Config)
 
+# keys of the first edition
+RENAMED = {
+    "task": "model",
+    "branch": "model, such as model=lu_avs_mask",
+    "loss": "model.loss",
+    "data.epochs": "trainer.max_epochs",
+    "data.mapping_weight": "model.loss.mapping_weight",
+    "data.hop": "audio.hop",
+    "data.num_classes": "a property of data.setting; leave it out",
+    "data.options": "one key of data each, such as data.rate",
+}
+
 
 def build(cls: type[T], values: Mapping[str, Plain], prefix: str = "") -> T:
     """Make a configuration of plain values; a wrong key or value is a `UserError` that names it below `prefix`."""
@@ -42,7 +54,9 @@ def _explain(cls: type[Config], error: ValidationError, prefix: str) -> str:
 
 
 def unknown_key(key: str, allowed: Sequence[str]) -> str:
-    """Write the message for a key that nothing reads."""
+    """Return the message for a key that nothing reads."""
+    if key in RENAMED:
+        return f"the key '{key}' is now {RENAMED[key]}"
     name = key.rpartition(".")[2]
     return f"the key '{key}' does not exist{nearest(name, allowed)}; allowed: {', '.join(allowed)}"
 
