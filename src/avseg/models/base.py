@@ -65,6 +65,8 @@ class AVSegModule(ExperimentModule):
 
     def __init__(self, config: ModelConfig, context: BuildContext) -> None:
         super().__init__(config, context)
+        if type(self).forward is AVSegModule.forward and type(self).decode is AVSegModule.decode:
+            raise NotImplementedError(f"{type(self).__name__} implements neither forward nor decode")
         self.num_classes = context.setting.num_classes
         self.clip_length = context.setting.clip_length
         self.image_size = int(context.image_size or 224)
@@ -85,8 +87,6 @@ class AVSegModule(ExperimentModule):
 
     def decode(self, features: Any, clip: Clip) -> Prediction:
         """Segment a batch of clips from the output of `encode`; called once per sound of an evaluation."""
-        if type(self).forward is AVSegModule.forward:
-            raise NotImplementedError(f"{type(self).__name__} implements neither forward nor decode")
         prediction: Prediction = self(clip)
         return prediction
 
@@ -99,12 +99,23 @@ class AVSegModule(ExperimentModule):
         prediction: Prediction = self(clip)
         return prediction
 
+    def checked(self, prediction: Prediction, clip: Clip) -> Prediction:
+        """Return a prediction of the right shape; raises `UserError` for another, which scores could misread."""
+        batch, length, _, height, width = clip.frames.shape
+        expected = (batch, length, self.num_classes, height, width)
+        if tuple(prediction.logits.shape) != expected:
+            raise UserError(
+                f"{type(self).__name__} returned logits {tuple(prediction.logits.shape)}; expected {expected}: "
+                "(B, T, K, H, W) at the size of the frames, K is the number of classes of the data"
+            )
+        return prediction
+
     # -- training and validation ----------------------------------------------------------------------------------
 
     def training_step(self, clip: Clip, batch_index: int) -> Tensor:
         """Compute the loss, log its terms."""
         batch = SharedBatch(clip)
-        prediction = self.forward_training(clip)
+        prediction = self.checked(self.forward_training(clip), clip)
         losses = self.loss(prediction, clip)
         scaled = {name: batch.scale(term.value, term.over) for name, term in losses.terms.items()}
         total = torch.zeros((), device=prediction.logits.device)
@@ -128,7 +139,7 @@ class AVSegModule(ExperimentModule):
 
     def validation_step(self, clip: Clip, batch_index: int) -> None:
         """Score a validation batch."""
-        self.val_scores.update(self(clip).logits, clip)
+        self.val_scores.update(self.checked(self(clip), clip).logits, clip)
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the validation split."""
@@ -150,7 +161,7 @@ class AVSegModule(ExperimentModule):
         for name, sound in {"own": clip.sound, **clip.controls}.items():
             if name not in self.test_scores:
                 self.test_scores[name] = self.new_scores().to(self.device)
-            prediction = self.decode(features, replace(clip, sound=sound))
+            prediction = self.checked(self.decode(features, replace(clip, sound=sound)), clip)
             self.test_scores[name].update(prediction.logits, clip)  # type: ignore[operator]
         for index, video_id, category in zip(clip.index.tolist(), clip.video_id, clip.category, strict=True):
             self._clips[index] = (video_id, category)
@@ -193,7 +204,8 @@ class AVSegModule(ExperimentModule):
         The frames have the model's size; `sound` is items of the front end, (B, T, *shape) or (B, *shape).
         """
         with torch.inference_mode():
-            logits: Tensor = self(unlabelled_clip(frames, sound)).logits.float()  # (B, T, K, h, w)
+            clip = unlabelled_clip(frames, sound)
+            logits = self.checked(self(clip), clip).logits.float()  # (B, T, K, h, w)
         if self.num_classes == 1:
             return logits[:, :, 0].sigmoid()
         return torch.sub(1, logits.softmax(dim=2)[:, :, 0])  # class 0 is the background
