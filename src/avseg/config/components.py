@@ -62,6 +62,8 @@ def find_class(path: str, key: str, libraries: tuple[str, ...] = ()) -> Any:
         missing = getattr(error, "name", None) in (None, module_name) or not isinstance(error, ImportError)
         reason = "does not exist" if missing else "exists, but an import in its module fails"
         raise UserError(f"{key}={path} {reason} ({error})") from error
+    except SyntaxError as error:
+        raise UserError(f"{key}={path}: {error.filename}, line {error.lineno}: {error.msg}") from error
     # a path may lead through a module's imports to anything: the module that defines the class counts
     if not isinstance(value, type) or not _inside(value.__module__, allowed):
         raise UserError(f"{key}={path} is not allowed; it must be a class of one of {', '.join(allowed)}")

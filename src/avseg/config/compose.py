@@ -13,6 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError
 
 from avseg.config.paths import conf_folder, groups, options
 from avseg.config.read import evaluate_config, train_config
@@ -55,6 +56,8 @@ def start_hydra(name: str, overrides: Sequence[str]) -> Iterator[Hydra]:
             yield hydra
         except (HydraException, OmegaConfBaseException) as error:
             raise UserError(_explain(name, overrides, error)) from error
+        except MarkedYAMLError as error:
+            raise UserError(_explain_yaml(error)) from error
 
 
 def readable(override: str) -> str:
@@ -119,6 +122,12 @@ def _explain(name: str, overrides: Sequence[str], error: Exception) -> str:
         return f"cannot read the override {' '.join(str(error).split())[:160]}; write key=value without spaces"
     messages = [str(item).split("\n")[0].strip() for item in chain]
     return ": ".join(dict.fromkeys(filter(None, messages)))
+
+
+def _explain_yaml(error: MarkedYAMLError) -> str:
+    mark = error.problem_mark or error.context_mark
+    where = f"{mark.name}, line {mark.line + 1}" if mark is not None else "a configuration file"
+    return f"{where} is not valid yaml ({error.problem or error.context}); write `key: value`, indented by spaces"
 
 
 def _explain_option(group: str, option: str, text: str) -> str:

@@ -82,6 +82,8 @@ def import_plugins() -> None:
             importlib.import_module(plugin.package)
         except ImportError as error:
             raise UserError(f"plugin {plugin.name}: {plugin.package} cannot be imported ({error})") from error
+        except SyntaxError as error:
+            raise UserError(f"plugin {plugin.name}: {error.filename}, line {error.lineno}: {error.msg}") from error
 
 
 def _local_names() -> list[str]:

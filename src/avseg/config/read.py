@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from omegaconf import DictConfig, OmegaConf
+
 from avseg.config import schema
 from avseg.config.components import component_class, load_component
+from avseg.config.paths import conf_folders
 from avseg.config.schema import CallbackConfig, EvaluateConfig, ModelConfig, OptimizerConfig, Plain, TrainConfig
 from avseg.config.typed import build, field_names, unknown_key
 from avseg.utils.errors import UserError
@@ -30,7 +33,7 @@ def train_config(values: Mapping[str, Plain], overrides: Sequence[str] | None = 
         values: plain values; `_target_` names the dataclasses of model, data and audio, the classes of optimizer and
             callbacks. The value "auto" of a key that the model's preset has stands for the preset's value.
         overrides: of the command line that `values` were composed with. A group in them that the model does not read is
-            an error; options of a recipe for another model, which are in `values` alone, are left out.
+            an error; options that a recipe sets for another model are left out.
 
     Raises:
         UserError: an unknown key, a value that is not allowed, a group that the model does not read.
@@ -45,7 +48,6 @@ def train_config(values: Mapping[str, Plain], overrides: Sequence[str] | None = 
     model_options = groups.pop("model", None) or {}
     if overrides is not None:
         component_class(ModelConfig, model_options, "model").check_overrides(model_options, overrides)
-        # without a recipe, a key in a yaml file that the model does not have is an error
         if any(override_key(override) == "recipe" for override in overrides):
             model_options = _without_recipe_options(model_options, overrides)
     model = load_component(ModelConfig, model_options, "model").for_setting(setting)
@@ -104,13 +106,24 @@ def override_key(override: str) -> str:
 
 
 def _without_recipe_options(model: Mapping[str, Plain], overrides: Sequence[str]) -> dict[str, Plain]:
-    """Drop the options of a model that a recipe sets for another one."""
-    allowed = {"_target_", *field_names(component_class(ModelConfig, model, "model"))}
+    """Drop the options that a recipe sets for another model; every other unknown option stays, to be refused."""
+    unread = _recipe_options() - set(field_names(component_class(ModelConfig, model, "model")))
     for override in overrides:
         group, _, key = override_key(override).partition(".")
-        if group == "model" and key:
-            allowed.add(key.split(".")[0])
-    return {key: value for key, value in model.items() if key in allowed}
+        if group == "model":
+            unread.discard(key.split(".")[0])
+    return {key: value for key, value in model.items() if key not in unread}
+
+
+def _recipe_options() -> set[str]:
+    """List the options of models that the yaml files of the group `recipe` set."""
+    names: set[str] = set()
+    for folder in conf_folders():
+        for path in (folder / "recipe").glob("*.yaml"):
+            values = OmegaConf.load(path)
+            if isinstance(values, DictConfig):
+                names.update(map(str, values.get("model") or ()))
+    return names
 
 
 def _drop_unread(groups: dict[str, Plain], model: ModelConfig, overrides: Sequence[str]) -> None:
