@@ -5,6 +5,7 @@ released VGGish: 16 kHz, frames of 400 samples every 160, periodic Hann window, 
 125-7500 Hz, ln(mel + 0.01), patches of 96 frames.
 """
 
+import os
 from functools import lru_cache
 from math import ceil, gcd
 from pathlib import Path
@@ -72,7 +73,7 @@ def read_wav(path: Path) -> tuple[Tensor, int]:
     if not path.is_file():
         raise UserError(f"{path} is missing; the clip's sound is expected there")
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        samples, rate = soundfile.read(os.fsencode(path), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError, ValueError) as error:
         raise UserError(f"{path} is not a readable sound file ({error}); fetch or extract it again") from error
     waveform = torch.from_numpy(samples).T

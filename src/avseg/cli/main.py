@@ -6,12 +6,14 @@ import importlib
 import logging
 import sys
 import traceback
+from io import TextIOWrapper
 
 from avseg import __version__
 from avseg.cli.arguments.parser import Parser, take_option
 from avseg.cli.arguments.verbs import VERBS
 from avseg.config.plugins import load as load_plugins
 from avseg.utils.errors import UserError, nearest
+from avseg.utils.names import printable
 
 _EPILOG = """\
 examples:
@@ -55,12 +57,15 @@ def main(command_line: list[str] | None = None) -> int:
         The exit code: 0 success, 2 an error that the user can correct, 130 interrupted, 1 a defect of avseg.
     """
     command_line = list(sys.argv[1:] if command_line is None else command_line)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names need not be valid UTF-8
     debug = "--debug" in command_line
     while "--debug" in command_line:
         command_line.remove("--debug")
     # warnings of libraries, progress messages of our own
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    logging.getLogger("avseg").setLevel(logging.INFO)
+    logging.getLogger("avseg").setLevel(logging.DEBUG if debug else logging.INFO)
     try:
         return _run(command_line)
     except UserError as error:
@@ -96,6 +101,7 @@ def _run(command_line: list[str]) -> int:
 def _report(message: str, code: int, debug: bool) -> int:
     if debug:
         traceback.print_exc()
+    message = printable(message)  # one line, although file names may hold line breaks
     print(f"avseg: error: {message}" if code == 2 else f"\navseg: {message}", file=sys.stderr)
     return code
 

@@ -1,9 +1,14 @@
 """`avseg predict`: mark the sounding objects in videos."""
 
 import argparse
+import errno
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from avseg.cli.predict_inputs import choose_folders, find_videos, has_results
@@ -18,6 +23,12 @@ from avseg.runs.find import checkpoint_of, newest_complete_run
 from avseg.training.load import load_model
 from avseg.utils.errors import UserError
 from avseg.utils.hashing import file_digest
+from avseg.utils.names import printable
+
+log = logging.getLogger(__name__)
+_FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # every other video would fail with the same error
+_MAX_NAMES = 5  # of files that are not videos, in the message
+_MAX_REASONS = 3  # in one line; more are a list
 
 
 class _Job(NamedTuple):
@@ -28,23 +39,57 @@ class _Job(NamedTuple):
 def run(arguments: argparse.Namespace) -> int:
     """Predict all videos; those that fail do not stop the others, and are a `UserError` at the end."""
     _check(arguments)
-    folders = choose_folders(find_videos(arguments.videos, arguments.out), arguments.out)
-    failures: dict[Path, str] = {}  # messages by video
+    inputs = find_videos(arguments.videos, arguments.out)
+    failures = inputs.failures  # messages by path
+    total = len(inputs.videos) + len(failures)
     jobs: list[_Job] = []
-    for path, folder in folders.items():
+    for path, folder in choose_folders(inputs.videos, arguments.out, failures).items():
         if has_results(folder) and not arguments.overwrite:
-            print(f"{path}: results exist already ({folder}); --overwrite predicts again")
+            _print(f"{path}: results exist already ({folder}); --overwrite predicts again")
             continue
-        try:
+        with _recorded(path, failures):
             jobs.append(_Job(_probe(path, arguments), folder))
-        except UserError as error:
-            failures[path] = str(error)
     if jobs:
         _predict_all(jobs, arguments, failures)
+    if inputs.others:
+        names = ", ".join(path.name for path in inputs.others[:_MAX_NAMES])
+        more = f" and {len(inputs.others) - _MAX_NAMES} more" if len(inputs.others) > _MAX_NAMES else ""
+        _print(f"not videos: {names}{more}")
     if failures:
-        count = f"{len(failures)} of {len(folders)} videos failed: " if len(folders) > 1 else ""
-        raise UserError(count + "; ".join(failures.values()))
+        _raise_failures(list(failures.values()), total)
     return 0
+
+
+def _raise_failures(messages: Sequence[str], total: int) -> NoReturn:
+    if total == 1:
+        raise UserError(messages[0])
+    count = f"{len(messages)} of {total} videos failed"
+    if len(messages) <= _MAX_REASONS:
+        raise UserError(f"{count}: {'; '.join(messages)}")
+    for message in messages:
+        _print(f"failed: {message}")
+    raise UserError(f"{count}; the reasons are listed above")
+
+
+@contextmanager
+def _recorded(path: Path, failures: dict[Path, str]) -> Iterator[None]:
+    """Add an error to the failures, so that the other videos go on; not one that all of them would have."""
+    try:
+        yield
+    except UserError as error:
+        failures[path] = str(error)
+    except OSError as error:
+        if error.errno in _FATAL:
+            raise
+        failures[path] = f"{path}: {error.strerror or error} ({error.filename or 'while it was read'})"
+    except Exception as error:  # a defect, or damage that nobody foresaw
+        failures[path] = f"{path}: unexpected {type(error).__name__}: {error}"
+        log.debug("%s", path, exc_info=True)
+
+
+def _print(text: str) -> None:
+    # on one line, although file names may hold line breaks
+    print(printable(text))
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -79,15 +124,17 @@ def _predict_all(jobs: list[_Job], arguments: argparse.Namespace, failures: dict
     predictor, checkpoint = _load(arguments)
     for job in jobs:
         for note in _notes(job.video):
-            print(f"{job.video.path}: {note}")
+            _print(f"{job.video.path}: {note}")
     counts = ("segments", "classes") if isinstance(predictor, LongPredictor) else ("pixels marked",)
     titles = ("video", "seconds", "sounding", *counts, "results")
     table = new_table("predicted", titles, ("video", "results"), overflow="fold")
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("s"), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(TextColumn("{task.description}"), *columns) as progress:
         for job in jobs:
-            line = progress.add_task(job.video.path.name, total=job.video.seconds)
-            try:
+            path = job.video.path
+            name = escape(printable(path.name))  # brackets in names are not markup
+            line = progress.add_task(name, total=job.video.seconds)
+            with _recorded(path, failures):
                 summary = write_prediction(
                     predictor,
                     job.video,
@@ -97,11 +144,9 @@ def _predict_all(jobs: list[_Job], arguments: argparse.Namespace, failures: dict
                     save_masks=arguments.save_masks,
                     on_second=lambda line=line: progress.advance(line),  # type: ignore[misc]
                 )
-            except UserError as error:
-                failures[job.video.path] = str(error)
-                table.add_row(job.video.path.name, *[""] * (len(table.columns) - 2), "failed")
-            else:
-                table.add_row(job.video.path.name, *_cells(summary), str(job.folder))
+                table.add_row(name, *_cells(summary), escape(printable(job.folder)))
+            if path in failures:
+                table.add_row(name, *[""] * (len(table.columns) - 2), "failed")
     print_table(table)
 
 

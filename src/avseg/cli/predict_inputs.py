@@ -1,51 +1,64 @@
 """Input videos and result folders of `avseg predict`."""
 
 import json
+import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from avseg.media.folder import search_folder
 from avseg.media.video import SUFFIXES
 from avseg.utils.errors import UserError
+from avseg.utils.names import short_name
 
 
-def find_videos(inputs: Sequence[Path], out: Path) -> list[Path]:
-    """List the given files and the videos in the given folders, each once; a folder without video is a `UserError`.
+@dataclass(frozen=True)
+class Inputs:
+    """What the user named on the command line, folders searched."""
+
+    videos: list[Path] = field(default_factory=list)  # each file once
+    failures: dict[Path, str] = field(default_factory=dict)  # messages by what cannot be used
+    others: list[Path] = field(default_factory=list)  # files in the folders that are not videos
+
+
+def find_videos(paths: Sequence[Path], out: Path) -> Inputs:
+    """List the given files and the videos in the given folders, each once.
 
     Results of earlier predictions, under `out`, are not inputs.
     """
-    videos: dict[Path, Path] = {}  # by resolved path
-    for path in inputs:
-        files = _videos_in(path, out.resolve()) if path.is_dir() else [path]
-        if not files:
-            raise UserError(f"{path}: no video in this folder; supported are {', '.join(sorted(SUFFIXES))}")
+    inputs = Inputs()
+    known: set[str] = set()  # real paths of the files
+    for path in paths:
+        files = [path]
+        if path.is_dir():
+            content = search_folder(path, out)
+            files = content.videos
+            inputs.failures.update({item: f"{item}: {reason}" for item, reason in content.unusable.items()})
+            inputs.others.extend(content.others)
+            if not files and not content.unusable:
+                suffixes = ", ".join(sorted(SUFFIXES))
+                inputs.failures[path] = f"{path}: no video in this folder; usual suffixes are {suffixes}"
         for file in files:
-            videos.setdefault(file.resolve(), file)
-    return list(videos.values())
+            real = os.path.realpath(file)  # also of a link to itself
+            if real not in known:
+                known.add(real)
+                inputs.videos.append(file)
+    return inputs
 
 
-def _videos_in(folder: Path, out: Path) -> list[Path]:
-    inside_out = folder.resolve().is_relative_to(out)  # the user asks for the results themselves
-    videos = []
-    for path in folder.rglob("*"):
-        is_video = path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
-        if is_video and (inside_out or not path.resolve().is_relative_to(out)):
-            videos.append(path)
-    return sorted(videos)
-
-
-def choose_folders(videos: Iterable[Path], out: Path) -> dict[Path, Path]:
+def choose_folders(videos: Iterable[Path], out: Path, failures: dict[Path, str]) -> dict[Path, Path]:
     """Choose a result folder for each video: its name without suffix, with a number if another video has that name.
 
-    A folder with the results of the same video is chosen again; one with other content is a `UserError`.
+    A folder with the results of the same video is chosen again; one with other content is added to `failures`.
     """
     folders: dict[Path, Path] = {}
     names: set[str] = set()  # case-folded: some file systems ignore case
     for video in videos:
-        folder = out / video.stem
-        number = 1
-        while folder.name.casefold() in names or not _is_usable(folder, video):
-            number += 1
-            folder = out / f"{video.stem}-{number}"
+        try:
+            folder = _free_folder(video, out, names)
+        except UserError as error:
+            failures[video] = str(error)
+            continue
         names.add(folder.name.casefold())
         folders[video] = folder
     return folders
@@ -56,6 +69,15 @@ def has_results(folder: Path) -> bool:
     return folder.exists() and any(folder.iterdir())
 
 
+def _free_folder(video: Path, out: Path, names: set[str]) -> Path:
+    folder = out / short_name(video.stem)
+    number = 1
+    while folder.name.casefold() in names or not _is_usable(folder, video):
+        number += 1
+        folder = out / short_name(video.stem, suffix=f"-{number}")
+    return folder
+
+
 def _is_usable(folder: Path, video: Path) -> bool:
     # an empty folder, or one with the results of this video
     if not has_results(folder):
@@ -64,4 +86,4 @@ def _is_usable(folder: Path, video: Path) -> bool:
         source = json.loads((folder / "scores.json").read_text(encoding="utf-8"))["video"]["path"]
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f"{folder}: exists and has no results of avseg predict; choose another --out") from None
-    return bool(source == str(video.resolve()))
+    return bool(source == os.path.realpath(video))

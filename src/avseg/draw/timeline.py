@@ -45,7 +45,7 @@ def timeline_figure(lanes: Sequence[Lane], wave: np.ndarray, duration: float, ti
     width = float(np.clip(9 + duration / 60, 9, 16))  # an inch more per minute
     figure = Figure(figsize=(width, _WAVE + lanes_height + _MARGIN), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[_WAVE, lanes_height + 0.15])
-    top.set_title(title, fontsize=9, loc="left")
+    top.set_title(title, fontsize=9, loc="left", parse_math=False)  # "$" in a file name is no formula
     _draw_wave(top, wave, duration)
     _draw_lanes(bottom, lanes, duration)
     return figure

@@ -16,7 +16,9 @@ from av.video.stream import VideoStream
 
 from avseg.utils.errors import UserError
 
-NOT_A_VIDEO = ("image2", "tty", "_pipe")  # FFmpeg demuxers that present images and plain text as videos
+# FFmpeg demuxers that present images and text as videos, besides those of single images, which end in "_pipe"
+NOT_A_VIDEO = frozenset(["image2", "tty", "bin", "xbin", "adf", "idf", "ico"])
+IMAGE_BRANDS = frozenset(["heic", "heix", "mif1", "avif"])  # of photographs in the container of MP4
 
 
 @contextmanager
@@ -27,18 +29,43 @@ def open_video(path: Path) -> Iterator[InputContainer]:
         UserError: the file is missing, a folder, empty, or not a container that FFmpeg reads.
     """
     if not path.is_file():
-        raise UserError(f"{path}: " + ("is a folder, not a video" if path.is_dir() else "no such file"))
+        raise UserError(f"{path}: {_no_file(path)}")
     if path.stat().st_size == 0:
         raise UserError(f"{path}: is empty (0 bytes); copy or download it again")
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        container = av.open(file_url(path), metadata_errors="replace")
     except (av.error.FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path}: not a video, or truncated or damaged beyond reading ({reason})") from None
     with container:
-        if any(name in container.format.name for name in NOT_A_VIDEO):
-            raise UserError(f"{path}: is an image or a text file ({container.format.name}), not a video")
+        if name := _still_format(container):
+            raise UserError(f"{path}: is an image or a text file ({name}), not a video")
         yield container
+
+
+def file_url(path: Path) -> str:
+    """Return the name under which FFmpeg opens exactly this file, whatever characters its name holds.
+
+    FFmpeg reads "10:30.mp4", "pipe:0" and "concat:a|b" as protocols; behind "file:" everything is a file name.
+    """
+    return f"file:{path}"
+
+
+def _still_format(container: InputContainer) -> str:
+    """Return the format of an image or a text; "" for a video."""
+    name = container.format.name
+    brand = container.metadata.get("major_brand", "")
+    if brand in IMAGE_BRANDS:
+        return brand
+    return name if name.endswith("_pipe") or not NOT_A_VIDEO.isdisjoint(name.split(",")) else ""
+
+
+def _no_file(path: Path) -> str:
+    if path.is_dir():
+        return "is a folder, not a video"
+    if path.is_symlink():
+        return f"is a link to {path.readlink()}, which does not exist"
+    return "is not a regular file (a device or a pipe)" if path.exists() else "no such file"
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:

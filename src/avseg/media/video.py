@@ -22,8 +22,9 @@ from avseg.media.container import images, open_video, packets, sound_stream, vid
 from avseg.media.timestamps import Scan
 from avseg.utils.errors import UserError
 
-_EXTENSIONS = ".3gp .asf .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .vob .webm .wmv"
-SUFFIXES = frozenset(_EXTENSIONS.split())
+_COMMON = ".avi .flv .m4v .mkv .mov .mp4 .mpeg .mpg .webm .wmv"
+_RARE = ".3g2 .3gp .asf .divx .dv .f4v .gif .m2ts .m2v .mk3d .mod .mts .mxf .nut .ogm .ogv .qt .rm .rmvb .ts .vob .y4m"
+SUFFIXES = frozenset(f"{_COMMON} {_RARE}".split())
 GAP = 0.05  # seconds; smaller offsets between sound and frames are rounding and coding delay
 CLOCK_ERROR = 1e-3  # seconds; Matroska and WebM store whole milliseconds
 

@@ -15,7 +15,7 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
 
-from avseg.media.container import decode, open_video, packets, sound_stream, video_stream
+from avseg.media.container import decode, file_url, open_video, packets, sound_stream, video_stream
 from avseg.media.sound_copy import sound_track
 from avseg.media.video import Frame, FrameClock, UprightRGB, Video
 from avseg.utils.files import atomic_file
@@ -154,7 +154,7 @@ class ImageTrack:
 
 
 def _create(path: Path) -> OutputContainer:
-    return av.open(str(path), "w", format="mp4", container_options={"movflags": "+faststart"})
+    return av.open(file_url(path), "w", format="mp4", container_options={"movflags": "+faststart"})
 
 
 def _time_base(stream: Stream, video: Video) -> Fraction:

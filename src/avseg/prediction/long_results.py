@@ -15,7 +15,9 @@ from avseg.prediction.lu_avs_writer import ReleaseWriter, segments_json, write_j
 from avseg.prediction.prediction import FramePrediction, VideoPrediction
 from avseg.prediction.scores_file import RowsFile, save_mask
 from avseg.prediction.tracks import Track, Tracks
+from avseg.utils.names import printable, short_name
 
+_MAX_ID = 150  # bytes
 _MIN_PROBABILITY = 0.05  # lower ones are omitted unless the class counts as audible
 
 
@@ -35,7 +37,8 @@ class LongResults:
         save_masks: bool = False,
     ) -> None:
         self.folder = folder
-        self.video_id = video_id
+        # segment folders of LU-AVS are named after the video, its class and two frames
+        self.video_id = short_name(video_id, _MAX_ID)
         self.predictor = predictor
         self.video = prediction.video
         self.sound = prediction.sound
@@ -43,14 +46,14 @@ class LongResults:
         self.scores = scores
         self.boxes: RowsFile | None = None
         if predictor.region == "box":
-            file = files.enter_context((folder / "boxes.json").open("w", encoding="utf-8"))
+            file = files.enter_context((folder / "boxes.json").open("w", encoding="utf-8", errors="backslashreplace"))
             self.boxes = RowsFile(file, {"labels": list(predictor.names)}, "frames")
         if predictor.region == "mask":
             (folder / "masks").mkdir()
         self.labels = [name.replace("/", "-") for name in predictor.names]  # LU-AVS names folders after them
         self.release: ReleaseWriter | None = None
         if lu_avs or save_masks:
-            self.release = ReleaseWriter(folder, video_id, self.labels, self.size if save_masks else None)
+            self.release = ReleaseWriter(folder, self.video_id, self.labels, self.size if save_masks else None)
         self.tracks = Tracks()
         self.current: list[FramePrediction] = []  # scored frames of the current second, without their masks
         self.shares: list[float] = []  # of each, the share of pixels that are marked
@@ -176,7 +179,7 @@ class LongResults:
         # the waveform ends with the last full second, the video earlier
         rate = len(self.sound.wave) / max(self.video.seconds, 1)
         wave = self.sound.wave[: max(round(self.video.duration * rate), 1)]
-        title = f"{self.video.path.name}   {self.video.duration:.1f} s   {self.predictor.model_name}"
+        title = f"{printable(self.video.path.name)}   {self.video.duration:.1f} s   {self.predictor.model_name}"
         save_timeline(self.folder / "timeline.png", lanes, wave, self.video.duration, title=title)
 
     def _audible_spans(self) -> dict[int, list[Span]]:

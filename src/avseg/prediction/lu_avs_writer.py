@@ -138,7 +138,8 @@ class _MaskFile:
 
 def write_json(path: Path, values: Mapping[str, object]) -> None:
     """Write an indented JSON file with names in any script."""
-    path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _link(source: Path, path: Path) -> None:

@@ -13,7 +13,10 @@ from avseg.media.video import Video
 
 
 class RowsFile:
-    """A JSON object of a header and a list named `key` with one row per line, written as it grows."""
+    """A JSON object of a header and a list named `key` with one row per line, written as it grows.
+
+    `file` is opened with `errors="backslashreplace"`: stray bytes of file names become escapes of JSON.
+    """
 
     def __init__(self, file: TextIO, header: Mapping[str, object], key: str) -> None:
         self.file = file

@@ -48,7 +48,7 @@ def write_prediction(
         prediction = predictor.predict(video)  # frames are decoded and scored when the painter asks for them
         video = prediction.video
         header = {"video": describe(video), "checkpoint": checkpoint, **predictor.settings}
-        file = files.enter_context((staging / "scores.json").open("w", encoding="utf-8"))
+        file = files.enter_context((staging / "scores.json").open("w", encoding="utf-8", errors="backslashreplace"))
         scores = RowsFile(file, header, "seconds")
         results: ClipResults | LongResults
         if isinstance(predictor, LongPredictor):

@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from avseg.utils.names import short_name
+
+_MAX_PREFIX = 180  # bytes; numbers, random letters and a suffix follow
+
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
@@ -16,7 +20,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # in the same folder, since a rename across file systems is not atomic
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    temporary = path.with_name(f".{_prefix(path.stem)}.{os.getpid()}.part{path.suffix}")
     try:
         yield temporary
         temporary.replace(path)
@@ -25,9 +29,9 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 file atomically."""
+    """Write a UTF-8 file atomically; stray bytes of file names become escapes, which JSON reads back."""
     with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 @contextmanager
@@ -67,10 +71,15 @@ def replace_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
+def _prefix(name: str) -> str:
+    """Shorten a name so that a temporary name made of it is not too long for the file system."""
+    return short_name(name, _MAX_PREFIX)
+
+
 @contextmanager
 def _staging_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{_prefix(path.name)}.", suffix=".part", dir=path.parent))
     try:
         temporary.chmod(0o755)  # mkdtemp creates it with 0o700
         yield temporary

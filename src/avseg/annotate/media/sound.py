@@ -6,6 +6,7 @@ samples, so that an hour is drawn in milliseconds.
 """
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -124,7 +125,7 @@ class Sound:
     def _write(self, files: _Files) -> None:
         """Write the wav and the peaks, one second at a time."""
         peaks = [np.zeros((0, 2), np.int16)]
-        with atomic_file(files.wav) as wav, soundfile.SoundFile(wav, "w", RATE, 1, "PCM_16") as file:
+        with atomic_file(files.wav) as wav, soundfile.SoundFile(os.fsencode(wav), "w", RATE, 1, "PCM_16") as file:
             for second in self._seconds():
                 file.write(second)
                 starts = np.arange(0, len(second), BLOCK)

@@ -195,4 +195,4 @@ def _stamp(video: RawVideo) -> list[int] | None:
 
 
 def _to_json(value: object) -> bytes:
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(errors="backslashreplace")

@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from avseg.data.avsbench.layout import Layout
 from avseg.data.setting import ClipEntry
-from avseg.media.container import open_video, video_stream
+from avseg.media.folder import has_video_track, search_folder
 from avseg.media.video import SUFFIXES
 from avseg.utils.errors import UserError
 
@@ -23,6 +23,7 @@ class RawVideo:
     file: str  # path below the folder of raw videos, with "/"; of a missing video the expected one
     path: Path | None  # the file; None if it is missing
     entry: ClipEntry  # its clip; for own videos the names of all clips begin with the name of this one
+    problem: str = ""  # why it cannot be opened; "" if that is not known yet
 
     @property
     def key(self) -> str:
@@ -33,23 +34,22 @@ class RawVideo:
 def find_own_videos(folder: Path, split: str, out: Path) -> list[RawVideo]:
     """Return all videos below a folder, in any container that FFmpeg reads, without hidden files and files in `out`.
 
-    A file with the suffix of a video counts even if it cannot be read (it will be reported), another one if it has a
-    video track. Names are the paths without suffix, with folders joined by "__".
+    What might be a video but cannot be read counts (it will be reported), see `FolderContent`. Names are the paths
+    without suffix, with folders joined by "__".
 
     Raises:
         UserError: unknown folder, no videos, or two videos that would have the same name.
     """
     _check_folder(folder)
-    paths: list[Path] = []
-    for path in _visible_files(folder, out):
-        if path.suffix.lower() in SUFFIXES or _has_video_track(path):
-            paths.append(path)
+    content = search_folder(folder, out)
+    paths = sorted([*content.videos, *content.unusable])
     if not paths:
         raise UserError(f"{folder}: no video in this folder; known suffixes: {', '.join(sorted(SUFFIXES))}")
     files = [path.relative_to(folder) for path in paths]
     videos: list[RawVideo] = []
     for path, file, name in zip(paths, files, _unique_names(files), strict=True):
-        videos.append(RawVideo(_printable(file.as_posix()), path, ClipEntry(name, "", split)))
+        entry = ClipEntry(name, "", split)
+        videos.append(RawVideo(_printable(file.as_posix()), path, entry, content.unusable.get(path, "")))
     return videos
 
 
@@ -64,16 +64,22 @@ def find_benchmark_videos(folder: Path, layout: Layout, entries: Iterable[ClipEn
     _check_folder(folder)
     base = _raw_folder(folder, layout)
     paths: dict[str, Path] = {}  # by relative path without suffix
+    others: dict[str, Path] = {}  # with the ending of no video
     # mp4 last, so that it is preferred if a clip has several files
     for path in sorted(base.rglob("*"), key=lambda path: (path.suffix.lower() == ".mp4", path)):
-        if path.suffix.lower() in SUFFIXES and path.is_file():
-            paths[_stem(path.relative_to(base))] = path
+        if path.is_file():
+            group = paths if path.suffix.lower() in SUFFIXES else others
+            group[_stem(path.relative_to(base))] = path
     videos: list[RawVideo] = []
     for entry in entries:
         _check_names(entry, layout)
         expected = base / f"{entry.name}.mp4"  # named in the report if it is missing
         video = RawVideo(expected.relative_to(folder).as_posix(), None, entry)
-        if existing := paths.get(video.key, paths.get(entry.name)):
+        existing = paths.get(video.key, paths.get(entry.name))
+        if existing is None:  # its content decides
+            candidate = others.get(video.key, others.get(entry.name))
+            existing = candidate if candidate is not None and has_video_track(candidate) else None
+        if existing is not None:
             video = RawVideo(existing.relative_to(folder).as_posix(), existing, entry)
         videos.append(video)
     return videos
@@ -92,28 +98,6 @@ def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
         problem = "is a file" if folder.exists() else "does not exist"
         raise UserError(f"{folder} {problem}; name the folder that holds the videos")
-
-
-def _visible_files(folder: Path, out: Path) -> Iterator[Path]:
-    """Yield files that are neither hidden nor in `out`; broken links too, so that their videos are reported."""
-    written = None if folder.resolve().is_relative_to(out.resolve()) else out.resolve()
-    for path in sorted(folder.rglob("*")):
-        if any(name.startswith(".") for name in path.relative_to(folder).parts):
-            continue
-        if not path.exists():  # a broken link, or removed meanwhile
-            if path.is_symlink():
-                yield path
-        elif path.is_file() and (written is None or not path.resolve().is_relative_to(written)):
-            yield path
-
-
-def _has_video_track(path: Path) -> bool:
-    try:
-        with open_video(path) as container:
-            video_stream(container, path)
-            return True
-    except (UserError, OSError):
-        return False
 
 
 def _unique_names(files: list[Path]) -> list[str]:

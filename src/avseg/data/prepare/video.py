@@ -25,6 +25,8 @@ def prepare_video(source: RawVideo, options: Options, folder: Path) -> Outcome:
     """Write a video's clips in the official layout below a folder; raises `UserError` if that is impossible."""
     if source.path is None:
         raise UserError(f"{source.file} is missing; no raw video of this clip was found")
+    if source.problem:
+        raise UserError(f"{source.path}: {source.problem}")
     index = frame_index(source.path)
     video = index.video
     if video.missing and not options.allow_damaged:

@@ -1,6 +1,7 @@
 """Cast of cut-out images paired with sound files."""
 
 import csv
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +109,7 @@ def read_sound(path: Path) -> NDArray[np.float32]:
         UserError: unreadable, silent, or not finite.
     """
     try:
-        wave, rate = soundfile.read(path, dtype="float32", always_2d=True)  # (n, channels)
+        wave, rate = soundfile.read(os.fsencode(path), dtype="float32", always_2d=True)  # (n, channels)
     except (soundfile.SoundFileError, OSError) as error:
         raise UserError(f"{path} is not a readable sound ({error}); replace it or remove the pair") from error
     mono = wave.mean(axis=1) if len(wave) else np.zeros(1, np.float32)  # (n,)

@@ -12,6 +12,7 @@ from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
 
 from avseg.data.synthetic.soundtrack import SAMPLE_RATE
+from avseg.media.container import file_url
 
 # one thread and no macroblock tree (mbtree), which make the encoder nondeterministic (3 runs in 100)
 _X264_OPTIONS = {"preset": "veryfast", "crf": "16", "bf": "2", "g": "40", "threads": "1", "x264-params": "mbtree=0"}
@@ -26,7 +27,7 @@ def write_mp4(
     waveform: npt.NDArray[np.float32],  # (samples,) at 16 kHz
 ) -> None:
     """Encode frames, each followed by the sound up to its end; `rate` is in ticks per second."""
-    with av.open(str(path), "w", format="mp4", container_options={"movflags": "+faststart"}) as file:
+    with av.open(file_url(path), "w", format="mp4", container_options={"movflags": "+faststart"}) as file:
         video = file.add_stream("libx264", rate=rate, options=dict(_X264_OPTIONS))
         video.height, video.width = shape
         video.pix_fmt = "yuv420p"
