@@ -24,6 +24,7 @@ from benchmarks import (
     bench_parts,
     bench_predict,
     bench_scaling,
+    bench_startup,
     bench_tpavi,
     bench_train_step,
     figure,
@@ -59,6 +60,7 @@ def _long(repeats: int, device: str, small: bool) -> list[Comparison]:
 
 # the quick ones first
 PARTS: dict[str, tuple[str, Measure]] = {
+    "startup": ("start-up of commands, next to import torch", lambda r, d, s: bench_startup.measure(r, small=s)),
     "clips": ("clips from files and packed", _clips),
     "log_mel": ("log-mel", lambda r, d, s: bench_log_mel.measure(r, d, small=s)),
     "tpavi": ("TPAVI at stage 1: linear against quadratic", _tpavi),

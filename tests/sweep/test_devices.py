@@ -1,3 +1,6 @@
+import sys
+from pathlib import Path
+
 import pytest
 
 from avseg.config.schema import TrainerConfig
@@ -62,8 +65,16 @@ def test_fewer_at_once_can_be_asked_for():
     [(None, 2, ["0", "1"]), ("3,5", 2, ["3", "5"]), ("GPU-a, GPU-b", 2, ["GPU-a", "GPU-b"]), ("-1", 0, [])],
 )
 def test_the_parents_devices_are_honoured(visible, number, found, monkeypatch):
+    monkeypatch.setattr("avseg.sweep.devices._GPU_DRIVERS", (Path(__file__),))
     monkeypatch.setattr("torch.cuda.device_count", lambda: number)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert found_devices() == found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists its drivers in /dev")
+def test_without_a_driver_torch_is_not_asked(monkeypatch, tmp_path):
+    monkeypatch.setattr("avseg.sweep.devices._GPU_DRIVERS", (tmp_path / "nvidiactl",))
+    monkeypatch.setattr("torch.cuda.device_count", lambda: pytest.fail("torch was asked"))
+    assert found_devices() == []

@@ -1,25 +1,23 @@
-"""Run `avseg data check`, `stats` and `help`: check a data set, count its content, explain how to obtain it."""
+"""Run `avseg data check` and `stats`: check a data set, count its content."""
 
 import json
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import count
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from avseg.cli.data_common import check_minimum, check_not_folder, progress_bar
-from avseg.cli.scores_table import new_table
+from avseg.cli.console_table import new_table
+from avseg.cli.data_common import check_minimum, check_not_folder, print_line, progress_bar
 from avseg.data.check.clips import Progress
 from avseg.data.check.findings import ISSUES, Report
 from avseg.data.check.fixes import apply_fixes
 from avseg.data.check.inspect import compute_statistics, find_settings, inspect_set
 from avseg.data.check.published import CUSTOM
-from avseg.data.check.sources import Source, find_source, read_sources
 from avseg.data.check.statistics import Statistics, quantiles
 from avseg.draw.statistics import save_statistics
 from avseg.utils.choices import check_choice
@@ -69,23 +67,6 @@ def run_stats(arguments: Namespace) -> int:
     return 0
 
 
-def run_help(arguments: Namespace) -> int:
-    """Print how to obtain a data set, or the list of all data sets."""
-    console = Console()
-    if arguments.dataset is not None:
-        _print_source(console, find_source(arguments.dataset))
-        return 0
-    for source in read_sources().values():
-        _print_line(console, f"[bold]{source.name:8}[/bold] {escape(source.title)}")
-    console.print("more: avseg data help NAME")
-    return 0
-
-
-def _print_line(console: Console, text: str) -> None:
-    # coloured by its markup only, and never cut
-    console.print(text, highlight=False, soft_wrap=True)
-
-
 @contextmanager
 def _progress(console: Console, text: str) -> Iterator[Progress]:
     with progress_bar(text, console) as bar:
@@ -95,25 +76,25 @@ def _progress(console: Console, text: str) -> Iterator[Progress]:
 
 def _print_report(console: Console, report: Report, arguments: Namespace) -> None:
     console.print(_counts_table(report))
-    _print_line(console, escape("; ".join(f"{name}: {value}" for name, value in report.facts.items())))
-    _print_line(console, f"[dim]expected:[/dim] {escape(report.source)}")
+    print_line(console, escape("; ".join(f"{name}: {value}" for name, value in report.facts.items())))
+    print_line(console, f"[dim]expected:[/dim] {escape(report.source)}")
     for note in report.notes:
-        _print_line(console, f"[dim]note:[/dim] {escape(note)}")
+        print_line(console, f"[dim]note:[/dim] {escape(note)}")
     for finding in report.fixed:
-        _print_line(console, f"[green]fixed[/green] {escape(finding.file)}: {escape(finding.fix)}")
+        print_line(console, f"[green]fixed[/green] {escape(finding.file)}: {escape(finding.fix)}")
     has_more = False  # True if findings were left out
     for issue, findings in report.by_issue().items():
-        _print_line(console, f"[bold red]{issue}[/bold red] ({len(findings):,}): {ISSUES[issue]}")
+        print_line(console, f"[bold red]{issue}[/bold red] ({len(findings):,}): {ISSUES[issue]}")
         for finding in findings[: arguments.show]:
             prefix = f"{finding.file}: " if finding.file else ""
-            _print_line(console, f"  {escape(prefix + finding.message)}")
+            print_line(console, f"  {escape(prefix + finding.message)}")
         if len(findings) > arguments.show:
             has_more = True
-            _print_line(console, f"  ... and {len(findings) - arguments.show:,} more")
+            print_line(console, f"  ... and {len(findings) - arguments.show:,} more")
         # the same advice once, also if only the number of findings is shown
         for fix in dict.fromkeys(finding.fix for finding in findings[: max(arguments.show, 1)]):
-            _print_line(console, f"  [dim]->[/dim] {escape(fix)}")
-    _print_line(console, _verdict(report))
+            print_line(console, f"  [dim]->[/dim] {escape(fix)}")
+    print_line(console, _verdict(report))
     if has_more and arguments.json is None:
         console.print("all of them: --json FILE")
 
@@ -169,22 +150,6 @@ def _format_quantiles(values: list[float], scale: float = 1) -> str:
     if not summary:
         return "-"
     return f"{scale * summary['median']:.1f}\n[dim]{scale * summary['p10']:.1f} - {scale * summary['p90']:.1f}[/dim]"
-
-
-def _print_source(console: Console, source: Source) -> None:
-    rows = {
-        "holds": [source.content],
-        "obtain": map("{}. {}".format, count(1), source.obtain),
-        "licence": [source.licence],
-        "put it at": [source.folder, *map("  {}".format, source.files)],
-        "check it": [source.check],
-        "use it": [f"avseg train {source.use}"],
-    }
-    _print_line(console, f"[bold]{escape(source.title)}[/bold]")
-    for name, lines in rows.items():
-        for line in lines:
-            _print_line(console, f"  [dim]{name:10}[/dim] {escape(line)}")
-            name = ""  # only in front of the first line
 
 
 def _write_json(path: Path | None, sets: Sequence[Report | Statistics]) -> None:

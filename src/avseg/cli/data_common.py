@@ -16,6 +16,11 @@ def progress_bar(text: str, console: Console) -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
+def print_line(console: Console, text: str) -> None:
+    """Print a line that is coloured by its markup only, and never cut."""
+    console.print(text, highlight=False, soft_wrap=True)
+
+
 def check_minimum(arguments: Namespace, **minimum: int) -> None:
     """Raise `UserError` for a number below its minimum; options that were left out are not checked."""
     for name, least in minimum.items():

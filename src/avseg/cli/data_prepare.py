@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from avseg.cli.console_table import print_table
 from avseg.cli.data_common import check_minimum, progress_bar
-from avseg.cli.scores_table import print_table
 from avseg.data.prepare.options import Options
 from avseg.data.prepare.result import Outcome
 from avseg.data.prepare.run import prepare

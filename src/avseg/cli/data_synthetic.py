@@ -5,8 +5,8 @@ from argparse import Namespace
 from rich.console import Console
 from rich.table import Table
 
+from avseg.cli.console_table import new_table
 from avseg.cli.data_common import progress_bar, recorded_options
-from avseg.cli.scores_table import new_table
 from avseg.data.avsbench.writer import write_set
 from avseg.data.lu_avs.synthetic.renderer import SyntheticVideoConfig
 from avseg.data.lu_avs.synthetic.writer import SplitTotals, write_release

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from avseg.cli.scores_table import new_table, print_table
+from avseg.cli.console_table import new_table, print_table
 from avseg.data.clip import Clip
 from avseg.draw.panel import save_comparison
 from avseg.metrics import mask_iou

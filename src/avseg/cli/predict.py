@@ -11,8 +11,8 @@ from typing import NamedTuple, NoReturn
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from avseg.cli.console_table import new_table, print_table
 from avseg.cli.predict_inputs import choose_folders, find_videos, has_results
-from avseg.cli.scores_table import new_table, print_table
 from avseg.media.video import Video, probe
 from avseg.prediction.api import make_predictor
 from avseg.prediction.clip_predictor import ClipPredictor

@@ -1,6 +1,5 @@
-"""The jobs of a published table, and the table of their results."""
+"""The jobs of a published table; importing this module imports neither torch nor scipy."""
 
-import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,11 +11,6 @@ from avseg.runs import RunDirectory, run_hash
 from avseg.runs.find import complete_run, runs_of
 from avseg.sweep import Job, plan
 from avseg.tables.experiment import Cell, Experiment, read_experiment
-from avseg.tables.files import write_table
-from avseg.tables.plot import save_plot
-from avseg.tables.scores import Scores, read_scores
-from avseg.tables.sweep_file import CellKey
-from avseg.tables.table import Result, Table, compare
 from avseg.utils.errors import UserError
 
 # groups of overrides that never change results
@@ -66,28 +60,8 @@ class Reproduction:
         job = next(iter(self.cells.values()))
         return Path(job.config.paths.outputs).expanduser() / self.experiment.name / "table"
 
-    def table(self) -> Table:
-        """Build the table of the complete runs; a `UserError` if the files of a run contradict each other."""
-        experiment = self.experiment
-        results = []
-        shown_scores: dict[CellKey, Scores | None] = {}  # in the metric of the cell, to be compared
-        for cell in experiment.cells():
-            for metric in experiment.metrics_at(cell.key):
-                scores = read_scores(self._runs(cell), metric)
-                published = experiment.numbers.get((cell.row, cell.column, metric), math.nan)
-                results.append(Result.of(cell.key, metric, published, scores))
-                if metric == experiment.sweep.metric_at(cell.key):
-                    shown_scores[cell.key] = scores
-        return Table(experiment.sweep, results, compare(experiment.sweep.pairs, shown_scores))
-
-    def write(self, table: Table) -> list[Path]:
-        """Write the table's files; return those that are worth opening."""
-        write_table(self.folder, table)
-        plot = self.folder / f"{self.experiment.sweep.plot.name}.png"
-        save_plot(plot, table, self.experiment.sweep.plot)
-        return [self.folder / "table.md", self.folder / "table.tex", self.folder / "results.csv", plot]
-
-    def _runs(self, cell: Cell) -> dict[int, tuple[str, RunDirectory]]:
+    def runs_of(self, cell: Cell) -> dict[int, tuple[str, RunDirectory]]:
+        """Return name and directory of the run of a cell by seed."""
         runs = {}
         for (job_cell, seed), job in self.cells.items():
             if job_cell.key == cell.key:

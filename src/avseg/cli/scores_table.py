@@ -1,16 +1,15 @@
 """Print scores as a table."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.utilities import rank_zero_only
-from rich.console import OverflowMethod
 from rich.table import Table
 
+from avseg.cli.console_table import print_table
 from avseg.metrics.registry import metric_info
 from avseg.runs import read_json
-from avseg.sweep.live_table import wide_console
 
 _SOUNDS = {
     "own": "its own sound",
@@ -19,8 +18,6 @@ _SOUNDS = {
     "other": "another clip's sound",
     "shuffled": "own, shuffled in time",
 }
-# without a terminal, so that no column is cut in a log
-_LOG_WIDTH = 120
 
 
 @rank_zero_only
@@ -76,18 +73,3 @@ def _video_table(result: Mapping[str, Any]) -> Table:
         cells.append("-" if value is None else f"{100 * value:.2f}")
     table.add_row(*cells)
     return table
-
-
-def new_table(
-    title: str, columns: Iterable[str], text_columns: Collection[str], overflow: OverflowMethod = "ellipsis"
-) -> Table:
-    """Create a table whose columns are aligned right, as numbers are, except those of text."""
-    table = Table(title=title)
-    for name in columns:
-        table.add_column(name, justify="left" if name in text_columns else "right", overflow=overflow)
-    return table
-
-
-def print_table(table: Table) -> None:
-    """Print a table; without a terminal it is 120 characters wide."""
-    wide_console(_LOG_WIDTH).print(table)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.table import Table
 
+from avseg.cli.console_table import new_table, print_table
 from avseg.cli.reproduce_jobs import Reproduction, read_seeds
-from avseg.cli.scores_table import new_table, print_table
 from avseg.config.paths import experiment_names
 from avseg.runs import RunDirectory, read_json
 from avseg.runs.lock import log_file

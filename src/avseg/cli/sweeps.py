@@ -1,24 +1,16 @@
 """`avseg train -m`: every combination of comma-separated values, through Hydra's sweeper and a launcher."""
 
-import os
 import sys
-import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch.distributed as processes
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from avseg.cli.scores_table import show_result
-from avseg.config.multirun import as_written, combinations, hydra_settings, multirun
-from avseg.runs.configure import training_config
+from avseg.config.multirun import combinations, hydra_settings, job_overrides, multirun
 from avseg.sweep import Job, Outcome, plan, run_jobs
 from avseg.sweep.jobs import make_pool, refuse_changed_jobs, refuse_too_large, remember_jobs
 from avseg.sweep.launchers import is_slurm, outcomes_of, refuse_launcher
 from avseg.sweep.plan_table import failures, show_plan
-from avseg.training.fit import train
 from avseg.utils.errors import UserError
 
 
@@ -53,12 +45,12 @@ def _launch(overrides: list[str], jobs: Sequence[Job], settings: dict[str, Any])
     folder = jobs[0].run.path.parents[1] / "logs"
     arguments = [f"hydra.sweep.dir={folder}", "hydra.sweep.subdir=.", *overrides]
     if settings["name"] == "isolated":
-        return multirun(arguments, run_here)
+        return multirun(arguments, run_in_child)
     refuse_changed_jobs(jobs)
     remember_jobs(jobs)
     in_process = settings["name"] == "basic" or is_slurm(settings)
     try:
-        multirun(arguments, run_here if in_process else run_in_child)
+        multirun(arguments, _run_here() if in_process else run_in_child)
     except UserError:
         raise
     except Exception as error:  # a worker was killed: the launcher knows no more, the run directories do
@@ -66,39 +58,13 @@ def _launch(overrides: list[str], jobs: Sequence[Job], settings: dict[str, Any])
     return outcomes_of(jobs)
 
 
-def run_here(_: DictConfig) -> None:
-    """Run a job in the process that the launcher chose; under SLURM each of its tasks calls this."""
-    overrides = _job_overrides()
-    program = sys.argv[0]
-    # the manifest records the plain command of the job
-    sys.argv = [program, "train", *overrides]
-    try:
-        with _isolated_environment():
-            show_result(train(training_config(overrides)).path)
-    except UserError as error:
-        print(f"this job failed: {error}", file=sys.stderr)
-    except Exception:  # does not stop the other jobs; the run directory records it
-        traceback.print_exc()
-
-
 def run_in_child(_: DictConfig) -> None:
     """Run a job as a fresh process below the launcher's worker, which may run several one after another."""
-    run_jobs(plan([_job_overrides()]), jobs_at_once=1)
+    run_jobs(plan([job_overrides()]), jobs_at_once=1)
 
 
-def _job_overrides() -> list[str]:
-    overrides = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False) or ()
-    return [as_written(str(override)) for override in overrides]
+def _run_here() -> Callable[[DictConfig], None]:
+    # the process that plans a sweep of other processes has no use for torch
+    from avseg.cli.sweep_job import run_here
 
-
-@contextmanager
-def _isolated_environment() -> Iterator[None]:
-    # what a job leaves in the process would make the next one believe that it is a DDP rank
-    environment = dict(os.environ)
-    try:
-        yield
-    finally:
-        if processes.is_available() and processes.is_initialized():
-            processes.destroy_process_group()
-        os.environ.clear()
-        os.environ.update(environment)
+    return run_here

@@ -4,11 +4,9 @@ import argparse
 
 from omegaconf import OmegaConf
 
-from avseg.cli.scores_table import show_result
 from avseg.cli.sweeps import run_sweep
 from avseg.config.read import plain_config
 from avseg.runs.configure import training_config
-from avseg.training.fit import train
 from avseg.utils.errors import UserError
 
 
@@ -22,5 +20,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.cfg:
         print(OmegaConf.to_yaml(OmegaConf.create(plain_config(config))))
         return 0
+    # torch takes seconds: a mistake in the overrides is reported before it is imported
+    from avseg.cli.scores_table import show_result
+    from avseg.training.fit import train
+
     show_result(train(config).path)
     return 0

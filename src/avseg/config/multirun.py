@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import OmegaConf
@@ -69,6 +70,12 @@ def multirun(overrides: list[str], function: Callable[[Any], Any]) -> list[Any]:
     with start_hydra("train", overrides) as hydra:
         batches = hydra.multirun("train", function, list(map(readable, overrides)), False)
     return [job.return_value for job in chain.from_iterable(batches)]
+
+
+def job_overrides() -> list[str]:
+    """Return the overrides of the job that Hydra runs in this process now."""
+    overrides = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False) or ()
+    return [as_written(str(override)) for override in overrides]
 
 
 def as_written(override: str) -> str:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -10,6 +10,8 @@ from avseg.config.schema import Config, Plain
 from avseg.utils.errors import UserError, nearest
 
 T = TypeVar("T", bound=Config)
+
+_ADAPTERS: dict[type[Config], TypeAdapter[Any]] = {}  # of pydantic, by dataclass
 
 # keys of the first edition
 RENAMED = {
@@ -27,9 +29,16 @@ RENAMED = {
 def build(cls: type[T], values: Mapping[str, Plain], prefix: str = "") -> T:
     """Make a configuration of plain values; a wrong key or value is a `UserError` that names it below `prefix`."""
     try:
-        return TypeAdapter(cls).validate_python(dict(values))
+        return _adapter(cls).validate_python(dict(values))
     except ValidationError as error:
         raise UserError(_explain(cls, error, prefix)) from error
+
+
+def _adapter(cls: type[T]) -> TypeAdapter[T]:
+    # building one takes longer than using it, and a sweep composes many jobs
+    if cls not in _ADAPTERS:
+        _ADAPTERS[cls] = TypeAdapter(cls)
+    return _ADAPTERS[cls]
 
 
 def _explain(cls: type[Config], error: ValidationError, prefix: str) -> str:

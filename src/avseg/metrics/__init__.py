@@ -6,8 +6,9 @@ digit, for every batch size, order of clips and number of processes.
 The classes are loaded on first use: tables and dashboards read titles from `avseg.metrics.registry` without torch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from avseg.utils.lazy import lazy_names
 
 if TYPE_CHECKING:
     from avseg.metrics.dataset import DatasetFScore, DatasetIoU
@@ -35,19 +36,15 @@ __all__ = [
     "mask_overlap",
 ]
 
-_MODULES = {
-    "dataset": ("DatasetFScore", "DatasetIoU"),
-    "f_score": ("FScore", "fscore", "fscore_curve"),
-    "iou": ("MaskIoU", "mask_iou"),
-    "long_video": ("LongVideoScore",),
-    "long_video_regions": ("box_overlap", "mask_overlap"),
-    "robustness": ("FalsePositiveShare", "false_positive_share", "g_miou"),
-    "semantic": ("SemanticScore",),
-}
-
-
-def __getattr__(name: str) -> Any:
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(import_module(f"avseg.metrics.{module}"), name)
-    raise AttributeError(f"module 'avseg.metrics' has no attribute '{name}'")
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "dataset": ("DatasetFScore", "DatasetIoU"),
+        "f_score": ("FScore", "fscore", "fscore_curve"),
+        "iou": ("MaskIoU", "mask_iou"),
+        "long_video": ("LongVideoScore",),
+        "long_video_regions": ("box_overlap", "mask_overlap"),
+        "robustness": ("FalsePositiveShare", "false_positive_share", "g_miou"),
+        "semantic": ("SemanticScore",),
+    },
+)

@@ -1,9 +1,9 @@
 """Count and lease the devices of this machine: two jobs never share a GPU."""
 
 import os
+import sys
 from collections.abc import Sequence
-
-import torch
+from pathlib import Path
 
 from avseg.config.schema import TrainerConfig
 from avseg.utils.errors import UserError
@@ -11,13 +11,24 @@ from avseg.utils.processes import usable_cores
 
 # more jobs at a time on a CPU slow each other down more than they gain
 _MAX_JOBS_ON_CPU = 4
+# device files of NVIDIA's driver, the same under WSL, and AMD's
+_GPU_DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/kfd"))
 
 
 def found_devices() -> list[str]:
     """Return the GPUs that this process may use, named as in CUDA_VISIBLE_DEVICES."""
-    count = torch.cuda.device_count()
+    count = _count_gpus()
     names = os.environ.get("CUDA_VISIBLE_DEVICES", "").replace(",", " ").split()
     return names[:count] if names else list(map(str, range(count)))
+
+
+def _count_gpus() -> int:
+    # importing torch takes seconds and is of no use where Linux has no driver of a GPU
+    if sys.platform == "linux" and not any(map(Path.exists, _GPU_DRIVERS)):
+        return 0
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def on_gpu(trainer: TrainerConfig, gpus: int) -> bool:

@@ -189,7 +189,7 @@ def _add_stats(subverbs: Commands) -> None:
 
 def _add_help(subverbs: Commands) -> None:
     summary = "how to obtain a data set, its licence, its folder"
-    parser = add_verb(subverbs, "help", summary, epilog=_HELP_EPILOG, run="avseg.cli.data_check:run_help")
+    parser = add_verb(subverbs, "help", summary, epilog=_HELP_EPILOG, run="avseg.cli.data_help:run")
     parser.add_argument("dataset", nargs="?", metavar="DATASET", help="its name; default: list all of them")
 
 
