@@ -53,6 +53,7 @@ def make_video(
     times: Sequence[float] | None = None,
     rotation: int = 0,
     options: dict[str, str] | None = None,
+    sound_options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
 ) -> Path:
     """Write a video of numbered frames and a tone; `times` (seconds of each frame) sets a varying rate."""
@@ -63,7 +64,9 @@ def make_video(
             images.codec_context.time_base = Fraction(1, 1000)
         if rotation:
             images.set_display_rotation(rotation)
-        track = output.add_stream(sound, rate=sample_rate, layout=layout) if sound else None
+        track = (
+            output.add_stream(sound, rate=sample_rate, layout=layout, options=sound_options or {}) if sound else None
+        )
         seconds = frames / float(rate) if times is None else times[-1] + 1 / float(rate)
         for number in range(frames):
             frame = VideoFrame.from_ndarray(numbered(number, *size), format="rgb24")
@@ -76,7 +79,7 @@ def make_video(
             output.mux(images.encode(frame))
         output.mux(images.encode(None))
         if track is not None:
-            channels = len(track.codec_context.layout.channels)
+            channels = track.codec_context.layout.nb_channels
             wave = tone(seconds, sample_rate, channels) if waveform is None else waveform
             _write_sound(output, track, wave, sample_rate, layout)
     return path
@@ -85,8 +88,8 @@ def make_video(
 def _write_sound(output, track, wave: np.ndarray, sample_rate: int, layout: str) -> None:
     step = 1024
     for begin in range(0, wave.shape[1], step):
-        part = np.ascontiguousarray(wave[:, begin : begin + step])
-        frame = AudioFrame.from_ndarray(part, format="fltp", layout=layout)
+        part = np.ascontiguousarray(wave[:, begin : begin + step].T).reshape(1, -1)  # packed: PyAV cannot read 8 planes
+        frame = AudioFrame.from_ndarray(part, format="flt", layout=layout)
         frame.sample_rate, frame.pts, frame.time_base = sample_rate, begin, Fraction(1, sample_rate)
         output.mux(track.encode(frame))
     output.mux(track.encode(None))

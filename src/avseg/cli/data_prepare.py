@@ -28,6 +28,7 @@ def run(arguments: Namespace) -> int:
         size=arguments.size,
         clip_seconds=arguments.clip_seconds,
         split=arguments.split,
+        audio_track=arguments.audio_track,
         allow_damaged=arguments.allow_damaged,
     )
     finished = 0  # prepared by an earlier command

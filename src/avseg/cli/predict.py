@@ -108,7 +108,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _probe(path: Path, arguments: argparse.Namespace) -> Video:
     # before any model is loaded, which takes seconds
-    video = probe(path)
+    video = probe(path, arguments.audio_track)
     if video.sound is None and not arguments.silence:
         raise UserError(f"{path}: has no sound; --silence predicts it as if it were silent")
     if video.missing and not arguments.allow_truncated:

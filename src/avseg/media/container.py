@@ -1,12 +1,15 @@
 """Open video files of any container and read their packets, tolerating damage."""
 
+import ctypes
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import av
 import av.error
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
@@ -87,10 +90,43 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     return stream
 
 
-def sound_stream(container: InputContainer) -> AudioStream | None:
-    """Select the main sound track, or None."""
-    best = container.streams.best("audio")
-    return best if isinstance(best, AudioStream) and best.codec_context is not None else None
+def sound_stream(container: InputContainer, track: int | None = None) -> AudioStream | None:
+    """Select a sound track by number, from 0 as in FFmpeg's `a:N`; None = the default one, as players choose it.
+
+    Returns None if the file has no sound that can be decoded; raises `UserError` if it has no track of that number.
+    """
+    tracks = list(container.streams.audio)
+    if track is None:
+        usable = [stream for stream in tracks if stream.codec_context is not None]
+        return min(usable, key=_preference, default=None)
+    if not 0 <= track < len(tracks) or tracks[track].codec_context is None:
+        numbers = ", ".join(map(_describe_track, range(len(tracks)), tracks)) or "none"
+        raise UserError(f"--audio-track {track}: there is no such sound track; there are {numbers}")
+    return tracks[track]
+
+
+def _preference(stream: AudioStream) -> tuple[bool, bool, int]:
+    """Return a key by which the best track is the smallest: marked as default, for everybody, the first."""
+    flags = stream.disposition
+    special = flags.hearing_impaired | flags.visual_impaired | flags.comment | flags.karaoke
+    return not flags & flags.default, bool(flags & special), stream.index
+
+
+def _describe_track(number: int, stream: AudioStream) -> str:
+    codec = stream.codec_context.name if stream.codec_context is not None else "unknown codec"
+    return f"{number} ({', '.join(filter(None, (codec, stream.language)))})"
+
+
+def layout_of(context: AudioCodecContext | AudioFrame) -> AudioLayout:
+    """Return the channel layout of a track or a frame.
+
+    A layout of custom order ("7 channels (FL+FR+...)", QuickTime has them) is never freed, because PyAV 18 frees its
+    map although the track or the frame owns it, which ends the process.
+    """
+    layout: AudioLayout = context.layout
+    if "(" in layout.name:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(layout))
+    return layout
 
 
 def packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator["Packet[Stream]"]:
@@ -116,6 +152,18 @@ def images(container: InputContainer, stream: VideoStream) -> Iterator[VideoFram
 def decode(packet: "Packet[Stream]") -> list[AudioFrame | VideoFrame]:
     """Decode a packet into frames; a damaged packet yields none."""
     try:
-        return [frame for frame in packet.decode() if isinstance(frame, AudioFrame | VideoFrame)]
+        return decode_strictly(packet)
     except (av.error.FFmpegError, EOFError):
         return []
+
+
+def decode_strictly(packet: "Packet[Stream]") -> list[AudioFrame | VideoFrame]:
+    """Decode a packet into frames; raises FFmpeg's error for a damaged one, and `EOFError` at the end."""
+    frames: list[AudioFrame | VideoFrame] = []
+    for frame in packet.decode():
+        if isinstance(frame, AudioFrame):
+            layout_of(frame)
+            frames.append(frame)
+        elif isinstance(frame, VideoFrame):
+            frames.append(frame)
+    return frames

@@ -65,22 +65,22 @@ class FrameIndex:
             yield from reader.decode(numbers)
 
 
-def frame_index(path: Path) -> FrameIndex:
-    """Build, or take from the cache, the frame index of a video; raises like `avseg.media.video.probe`.
+def frame_index(path: Path, audio_track: int | None = None) -> FrameIndex:
+    """Build, or take from the cache, the frame index of a video; arguments and errors of `avseg.media.video.probe`.
 
     Only packets are read, and one frame is decoded for its size and rotation. Where packets carry no time stamps, the
     whole video is decoded once, because the number of packets may differ from the number of frames.
     """
     if not path.is_file():
-        return _read_index(path, 0, 0)  # raises the error
+        return _read_index(path, 0, 0, audio_track)  # raises the error
     state = path.stat()
     # size and time of modification are part of the cache key, so that a changed file is read again
-    return _read_index(path, state.st_size, state.st_mtime_ns)
+    return _read_index(path, state.st_size, state.st_mtime_ns, audio_track)
 
 
 @lru_cache(maxsize=_MAX_INDICES)
-def _read_index(path: Path, size: int, modified: int) -> FrameIndex:
-    video = probe(path)
+def _read_index(path: Path, size: int, modified: int, audio_track: int | None) -> FrameIndex:
+    video = probe(path, audio_track)
     if video.timed:
         stamps, is_key = _read_stamps(path)
         order = np.argsort(stamps, kind="stable")  # coded -> display order

@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from avseg.media.container import images, open_video, packets, sound_stream, video_stream
+from avseg.media.container import images, layout_of, open_video, packets, sound_stream, video_stream
 from avseg.media.timestamps import Scan
 from avseg.utils.errors import UserError
 
@@ -56,7 +56,8 @@ class Video:
     lead: float  # seconds of sound before the first frame
     timed: bool  # decoded frames carry their times; otherwise (raw streams, AVI) they are identified by counting
     missing: float  # seconds at the end that the header promises and the file lacks (a truncated file)
-    sound: Sound | None  # the main sound track
+    sound: Sound | None  # the sound track that is read
+    audio_track: int | None = None  # its number if it was requested; None = the default one
 
     @property
     def seconds(self) -> int:
@@ -77,15 +78,15 @@ def second_of(time: float) -> int:
     return int(time + CLOCK_ERROR)
 
 
-def probe(path: Path) -> Video:
-    """Read a file's packets, decode its first frame, and describe the video.
+def probe(path: Path, audio_track: int | None = None) -> Video:
+    """Read a file's packets, decode its first frame, and describe the video; `audio_track` is as in `sound_stream`.
 
     Raises:
-        UserError: the file is missing, empty, not a video, or none of its frames can be decoded.
+        UserError: the file is missing, empty, not a video, without that track, or none of its frames can be decoded.
     """
     with open_video(path) as container:
         stream = video_stream(container, path)
-        sound = sound_stream(container)
+        sound = sound_stream(container, audio_track)
         scan = Scan(stream, sound)
         scan.read(packets(container, [stream, *([sound] if sound else [])]))
         header = _read_header(container, stream, sound if scan.sound_packets else None)
@@ -116,6 +117,7 @@ def probe(path: Path) -> Video:
         timed=timed,
         missing=missing if missing > 0.5 + 2 / rate else 0.0,
         sound=header.sound,
+        audio_track=audio_track,
     )
 
 
@@ -216,8 +218,8 @@ def _read_header(container: InputContainer, stream: VideoStream, sound: AudioStr
 def _describe(sound: AudioStream) -> Sound:
     context = sound.codec_context
     unnamed = {"1 channels": "mono", "2 channels": "stereo"}
-    layout = unnamed.get(context.layout.name, context.layout.name)
-    return Sound(context.codec.canonical_name, context.sample_rate, layout)
+    name = layout_of(context).name
+    return Sound(context.codec.canonical_name, context.sample_rate, unnamed.get(name, name))
 
 
 def _seconds(stream: Stream, ticks: int | None) -> float | None:

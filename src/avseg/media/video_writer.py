@@ -33,7 +33,7 @@ def repaint(video: Video, path: Path, paint: Paint) -> None:
     """
     with open_video(video.path) as source, _create(path) as target:
         stream = video_stream(source, video.path)
-        sound = sound_stream(source) if video.sound else None
+        sound = sound_stream(source, video.audio_track) if video.sound else None
         aspect = stream.codec_context.sample_aspect_ratio
         images = ImageTrack(
             target,

@@ -89,6 +89,7 @@ def predict(
     threshold: float | None = None,
     batch: int | None = None,
     rate: float | None = None,
+    audio_track: int | None = None,
 ) -> Result:
     """Predict the sounding pixels of a video; nothing is computed before the result is used.
 
@@ -99,6 +100,7 @@ def predict(
         threshold: above it a pixel (a class, a region) counts; None = 0.5, for long videos as in the evaluation.
         batch: clips (frames) per forward pass; None = 1, on a GPU 8, for long videos as in the evaluation.
         rate: frames per second to score, for long videos.
+        audio_track: number of the sound track from 0, as FFmpeg's `a:N`; None = the default one.
 
     Raises:
         UserError: the file is not a video; an option that the model does not have.
@@ -108,7 +110,7 @@ def predict(
     predictor = make_predictor(
         model, every_frame=every_frame, threshold=threshold, batch=batch, rate=rate, device=device
     )
-    return Result(predictor, probe(Path(video)))
+    return Result(predictor, probe(Path(video), audio_track))
 
 
 def _region_map(frame: FramePrediction, height: int, width: int) -> np.ndarray:

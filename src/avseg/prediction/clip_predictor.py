@@ -71,7 +71,7 @@ class ClipPredictor:
 
     def predict(self, video: Video) -> VideoPrediction:
         """Predict a video, decoding it once; raises `UserError` while it is consumed, like `LongPredictor.predict`."""
-        index = frame_index(video.path)
+        index = frame_index(video.path, video.audio_track)
         sound = Sound()
         return VideoPrediction(index.video, self._predict_frames(index, sound.levels), sound)
 

@@ -78,7 +78,9 @@ class LongPredictor:
         Raises:
             UserError: frames or sound cannot be decoded, or the device has too little memory.
         """
-        video = frame_index(video.path).video  # the index counts the frames of videos without time stamps
+        video = frame_index(
+            video.path, video.audio_track
+        ).video  # the index counts the frames of videos without time stamps
         sound = self.listen(video)
         return VideoPrediction(video, self._predict_frames(video, sound), sound)
 

@@ -50,6 +50,7 @@ def describe(video: Video) -> dict[str, object]:
         "frames": len(video.times),
         "seconds": video.seconds,
         "missing_seconds": video.missing,
+        "audio_track": video.audio_track,
         "sound": asdict(video.sound) if video.sound else None,
     }
 

@@ -144,6 +144,12 @@ def _add_prepare(subverbs: Commands) -> None:
     text = "own videos: length of a clip; readers of AVSBench take its first 5 seconds; default: 5"
     add("--clip-seconds", type=int, default=5, metavar="N", help=text)
     add("--jobs", type=int, metavar="N", help="processes; default: one per core")
+    add(
+        "--audio-track",
+        type=int,
+        metavar="N",
+        help="of several sound tracks the N-th, from 0; default: the default one",
+    )
     add("--allow-damaged", action="store_true", help="prepare the readable part of truncated or damaged files")
     add("--overwrite", action="store_true", help="prepare everything again, also with other options")
 

@@ -44,6 +44,12 @@ def add_parser(commands: Commands) -> None:
     add("--batch", type=int, metavar="N", help="clips per forward pass (default: 1, on a GPU 8); more need more memory")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps, ... (default: auto)")
     add("--silence", action="store_true", help="also predict videos without a sound track, as if they were silent")
+    add(
+        "--audio-track",
+        type=int,
+        metavar="N",
+        help="of several sound tracks the N-th, from 0 (default: the default one)",
+    )
     add("--allow-truncated", action="store_true", help="predict what is left of files that end too early")
     add("--overwrite", action="store_true", help="predict again where results exist")
     long = parser.add_argument_group("with a run on long videos (LU-AVS)")

@@ -29,6 +29,7 @@ class Options:
     # own videos: length of the consecutive clips; AVSBench readers take their first 5 seconds
     clip_seconds: int = OWN_SETTING.clip_length
     split: str = "test"  # own videos: the split of all clips
+    audio_track: int | None = None  # number of the sound track from 0; None = the default one
     allow_damaged: bool = False  # prepare the readable part of truncated and damaged files, which fail otherwise
 
     def check(self) -> None:
@@ -56,7 +57,10 @@ class Options:
 
     def record(self) -> dict[str, object]:
         """Return plain values for json, including the version of the writer."""
-        return {"version": VERSION, **asdict(self)}
+        values = asdict(self)
+        if self.audio_track is None:  # sets of earlier versions stay valid
+            del values["audio_track"]
+        return {"version": VERSION, **values}
 
     def digest(self) -> str:
         """Return 16 hexadecimal digits that identify the options."""

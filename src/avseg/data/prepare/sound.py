@@ -12,7 +12,7 @@ import soundfile
 import torch
 
 from avseg.audio.frontend import LogMel, fit_to_frames
-from avseg.media.container import open_video, packets, sound_stream, video_stream
+from avseg.media.container import decode_strictly, open_video, packets, sound_stream, video_stream
 from avseg.media.sound_reader import sound_seconds
 from avseg.media.timestamps import Scan
 from avseg.media.video import GAP, Video
@@ -28,7 +28,7 @@ def sound_end(video: Video) -> float:
     if video.sound is None:
         return 0.0
     with open_video(video.path) as container:
-        track = sound_stream(container)
+        track = sound_stream(container, video.audio_track)
         assert track is not None
         scan = Scan(video_stream(container, video.path), track)
         scan.read(packets(container, [track]))
@@ -41,11 +41,11 @@ def count_damaged_packets(video: Video) -> int:
     if video.sound is None:
         return 0
     with open_video(video.path) as container:
-        track = sound_stream(container)
+        track = sound_stream(container, video.audio_track)
         assert track is not None
         for packet in packets(container, [track]):
             try:
-                packet.decode()
+                decode_strictly(packet)
             except EOFError:  # the decoder is drained
                 pass
             except av.error.FFmpegError:

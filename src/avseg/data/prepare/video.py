@@ -27,7 +27,7 @@ def prepare_video(source: RawVideo, options: Options, folder: Path) -> Outcome:
         raise UserError(f"{source.file} is missing; no raw video of this clip was found")
     if source.problem:
         raise UserError(f"{source.path}: {source.problem}")
-    index = frame_index(source.path)
+    index = frame_index(source.path, options.audio_track)
     video = index.video
     if video.missing and not options.allow_damaged:
         raise UserError(f"{source.path}: is truncated: {video.missing:.1f} s are missing after {video.duration:.1f} s")

@@ -1,0 +1,87 @@
+"""Mix the channels of decoded sound down to stereo or mono, as players do."""
+
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.error import FFmpegError
+
+_USUAL = (5, 6, 7, 8)  # channels, which are 5.0, 5.1, 6.1 and 7.1 without a word; 4, 9 and 16 may be ambisonics
+
+
+class Downmix:
+    """Converts frames of any sample format and layout to (channels, n) float32; channels is 1 or 2.
+
+    Mono and stereo keep their level: mono is the mean of stereo. Layouts of more channels are mixed to stereo by
+    FFmpeg's matrix, the standard one (ITU-R BS.775: centre and surround channels 3 dB lower, no LFE); where the sum
+    exceeds full scale it is clipped. Of 5 to 8 channels without a layout the usual one is assumed, as players do; other
+    channels without a layout, such as ambisonics, get no place in the room: see `_without_places`.
+    """
+
+    def __init__(self, channels: int) -> None:
+        self.channels = channels
+        self.mixes = False  # True once there were more than two channels: resampling may then exceed full scale
+        self.resampler: AudioResampler | None = None
+        self.setup: tuple[object, ...] = ()  # of the resampler
+
+    def __call__(self, frame: AudioFrame) -> np.ndarray:
+        """Return the samples of a frame, (channels, n); NaN becomes 0."""
+        if frame.layout.nb_channels > 2:
+            self.mixes = True
+            samples = np.clip(np.nan_to_num(self._mix(frame)), -1, 1)
+        else:
+            samples = _planes(frame)
+        if self.channels == 1:
+            samples = samples.mean(0, keepdims=True)
+        elif len(samples) == 1:
+            samples = np.repeat(samples, 2, 0)
+        mixed: np.ndarray = np.nan_to_num(samples).astype(np.float32)
+        return mixed
+
+    def _mix(self, frame: AudioFrame) -> np.ndarray:
+        """Return more than two channels as (2, n) or (1, n) float64."""
+        names = [channel.name for channel in frame.layout.channels]
+        is_ambisonic = any(name.startswith("AMBI") for name in names)
+        if not is_ambisonic and ("NONE" not in names or len(names) in _USUAL):
+            try:
+                return self._convert(frame, "stereo")
+            except FFmpegError:  # FFmpeg has no matrix for this layout
+                pass
+        return _without_places(self._convert(frame, frame.layout.name), names)
+
+    def _convert(self, frame: AudioFrame, layout: str) -> np.ndarray:
+        """Return the samples in a layout as (channels, n) float64, at the same rate."""
+        setup = (frame.format.name, frame.layout.name, frame.sample_rate, layout)
+        if self.resampler is None or setup != self.setup:
+            # packed: PyAV cannot read frames of exactly 8 planes (version 18.1 crashes)
+            self.resampler = AudioResampler(format="dbl", layout=layout, rate=frame.sample_rate)
+            self.setup = setup
+        # without a change of rate every frame comes back at once
+        parts = [part.to_ndarray()[0] for part in self.resampler.resample(frame)]
+        channels = 2 if layout == "stereo" else frame.layout.nb_channels
+        samples: np.ndarray = np.concatenate(parts).reshape(-1, channels).T
+        return samples
+
+
+def _without_places(samples: np.ndarray, names: list[str]) -> np.ndarray:
+    """Mix channels (k, n) whose places are not known to (1, n): their mean; of ambisonics the omnidirectional one.
+
+    Ambisonics may come with head-locked stereo, which is added.
+    """
+    mixed: np.ndarray = samples.mean(0) if "AMBI0" not in names else samples[names.index("AMBI0")]
+    head_locked = [row for row, name in zip(samples, names, strict=True) if not name.startswith(("AMBI", "NONE"))]
+    if "AMBI0" in names and head_locked:
+        mixed = mixed + np.mean(head_locked, 0)
+    return mixed[None]
+
+
+def _planes(frame: AudioFrame) -> np.ndarray:
+    """Return the samples of one or two channels as (channels, n) float64; any sample format, planar or packed."""
+    samples: np.ndarray = frame.to_ndarray()
+    channels = len(frame.layout.channels) or frame.layout.nb_channels
+    # planar: (channels, n); packed: (1, n * channels) with interleaved samples
+    separate = (samples if frame.format.is_planar else samples.reshape(-1, channels).T).astype(np.float64)
+    if samples.dtype == np.uint8:
+        separate = (separate - 128) / 128
+    elif samples.dtype.kind == "i":
+        separate = separate / 2.0 ** (8 * samples.itemsize - 1)
+    return separate
