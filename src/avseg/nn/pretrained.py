@@ -12,8 +12,9 @@ from huggingface_hub import constants
 from torch import Tensor
 
 from avseg.nn import efficientnet_lite
+from avseg.utils.cache import cache_folder
 from avseg.utils.errors import UserError, nearest
-from avseg.utils.weights_file import SUFFIXES, cache_folder, read_state_dict
+from avseg.utils.weights_file import SUFFIXES, read_state_dict
 
 # the weights that the paper used; timm's default for resnet50 is a different, stronger training
 PAPER_WEIGHTS = {"resnet50": "resnet50.tv_in1k"}

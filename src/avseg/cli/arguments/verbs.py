@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from avseg.cli.arguments import annotate, data, predict, train
+from avseg.cli.arguments import annotate, data, predict, train, weights
 from avseg.cli.arguments.parser import Commands, add_verb
 from avseg.config.paths import experiment_names
 
@@ -157,6 +157,7 @@ VERBS: dict[str, Callable[[Commands], None]] = {
     "predict": predict.add_parser,
     "data": data.add_parser,
     "annotate": annotate.add_parser,
+    "weights": weights.add_parser,
     "convert": _add_convert,
     "bench": _add_bench,
 }

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from avseg.models.lu_avs.presets import silence_transformers
+from avseg.utils.cache import cache_folder
 from avseg.utils.errors import UserError
-from avseg.utils.weights_file import cache_folder
 
 # the class heads are trained from scratch for the labels of the data set; MaskFormer never uses this LayerNorm of Swin
 REPLACED = ("class_predictor.", "class_labels_classifier.", "criterion.empty_weight")
