@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import av.error
@@ -15,9 +16,11 @@ from avseg.annotate.document.models import VideoFacts
 from avseg.annotate.media.identity import check_same_video
 from avseg.annotate.media.video import VideoReader, open_reader
 from avseg.media.container import open_video
+from avseg.media.folder import has_video_track
 from avseg.media.video import SUFFIXES
 from avseg.utils.errors import UserError, nearest
 from avseg.utils.files import atomic_file
+from avseg.utils.hashing import file_stamp
 from avseg.utils.locks import LockHeldError, ProcessLock
 
 HOME = ".avseg"
@@ -134,8 +137,9 @@ class Project:
         self.close()
 
     def _is_video(self, path: Path) -> bool:
-        has_suffix = path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-        return has_suffix and path.is_file() and path.resolve().is_relative_to(self.folder)
+        if path.name.startswith(".") or not path.is_file() or not path.resolve().is_relative_to(self.folder):
+            return False
+        return path.suffix.lower() in SUFFIXES or _holds_video(path, *file_stamp(path))
 
     def _load(self, name: str) -> Document:
         home = self.home(name)
@@ -200,6 +204,15 @@ class Project:
             summary = asdict(_summarise(document)) | {"journal_bytes": journal.stat().st_size}
             with atomic_file(journal.with_name("summary.json")) as path:
                 path.write_text(json.dumps(summary) + "\n")
+
+
+@lru_cache(maxsize=4096)
+def _holds_video(path: Path, size: int, modified: int) -> bool:
+    """True if a file that has not the ending of a video is one; size and time are part of the cache key."""
+    try:
+        return has_video_track(path)
+    except OSError:  # cannot be read
+        return False
 
 
 def _summarise(document: Document) -> Summary:

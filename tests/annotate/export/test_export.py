@@ -2,10 +2,12 @@
 
 import errno
 import json
+import os
 
 import pytest
 
 from avseg.annotate.export import FORMATS, csv_table, export
+from avseg.annotate.media.video import open_reader
 from avseg.utils.errors import UserError
 from tests.annotate.export.numbered_videos import add_object, blank, open_numbered_video, rectangle, set_mask
 
@@ -146,3 +148,23 @@ def test_what_cannot_be_exported(reader, tmp_path):
         add_object(document, "dog", (0, 5))
         with pytest.raises(UserError, match="2 seconds; a clip of AVSBench"):
             export(document, short, "avsbench", tmp_path / "out")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("name", [os.fsdecode(b"a\xffb.mp4"), "two\nlines <&>.mp4", "y" * 251 + ".mp4"])
+def test_videos_of_any_name_are_exported(tmp_path, format, name):
+    reader = open_numbered_video(tmp_path, frames=150)
+    reader.close()
+    reader.path.rename(tmp_path / name)
+    reader = open_reader(tmp_path / name)
+    document = blank(reader)
+    add_object(document, "dog barking", (0, 5))
+    for frame in range(5):
+        set_mask(document, 1, frame, rectangle(5, 5, 20, 20))
+    out = export(document, reader, format, tmp_path / "out")
+    assert (out / "provenance.json").is_file()
+    assert export(document, reader, format, tmp_path / "out", overwrite=True) == out
+    for path in out.rglob("*"):
+        str(path.relative_to(out)).encode()  # valid UTF-8
+        if path.suffix in (".json", ".csv", ".eaf"):
+            path.read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """The page receives the content of the video and of the document."""
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,28 @@ def test_the_list_of_videos_and_the_response_of_open(client: TestClient, folder:
     answer = client.post(f"/api/v/{listed['videos'][0]['key']}/open")
     assert answer.status_code == 400
     assert "broken.mp4" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (os.fsdecode(b"clip\xff\xfe.mp4"), "clip\\udcff\\udcfe.mp4"),
+        ("two\nlines: [x] %03d.mp4", "two\\nlines: [x] %03d.mp4"),
+        ("pipe:0.001", "pipe:0.001"),
+        ("x" * 251 + ".mp4", "x" * 251 + ".mp4"),
+    ],
+)
+def test_a_video_of_any_name_is_listed_and_opened(client: TestClient, folder: Path, name: str, shown: str) -> None:
+    (folder / "one.mp4").rename(folder / name)
+    (entry,) = client.get("/api/videos").json()["videos"]
+    assert (entry["name"], entry["status"]) == (shown, "new")
+    address = f"/api/v/{entry['key']}"
+    answer = client.post(f"{address}/open")
+    assert (answer.status_code, answer.json()["name"]) == (200, shown)
+    assert client.get(f"{address}/frames/3").status_code == 200
+    assert client.get(f"{address}/peaks", params={"start": 0, "end": 1, "columns": 4}).status_code == 200
+    assert client.get(f"{address}/sound.wav").status_code == 200
+    assert client.get(f"{address}/snapshot").status_code == 200
 
 
 def test_every_frame_is_the_requested_one(client: TestClient, video: str) -> None:

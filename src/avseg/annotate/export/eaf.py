@@ -4,9 +4,11 @@ Format: Max Planck Institute for Psycholinguistics, "ELAN Annotation Format", sc
 """
 
 import mimetypes
+import os
 import xml.etree.ElementTree as ET
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 
@@ -50,6 +52,8 @@ def milliseconds(source: ExportSource, frame: int) -> int:
 
 def _add_header(root: ET.Element, source: ExportSource) -> None:
     name = source.video.path.name
+    if not name.isprintable():  # XML has no line breaks and stray bytes in names
+        name = quote(os.fsencode(name))
     header = ET.SubElement(root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
     mime_type = mimetypes.guess_type(name)[0] or "video/mp4"
     media = {"MEDIA_URL": f"./{name}", "MIME_TYPE": mime_type, "RELATIVE_MEDIA_URL": f"./{name}"}

@@ -10,8 +10,10 @@ from avseg.annotate.document.models import Object, Segment
 from avseg.annotate.media.video import VideoReader
 from avseg.annotate.protocols import Mask
 from avseg.utils.errors import UserError
+from avseg.utils.names import printable, short_name
 
 REJECTED = "rejected"
+_MAX_ID = 150  # bytes; class and frames are appended
 
 
 class ExportSource:
@@ -19,7 +21,9 @@ class ExportSource:
 
     def __init__(self, document: Document, video: VideoReader) -> None:
         self.document, self.video = document, video
-        self.video_id, self.size = video.path.stem, (video.height, video.width)
+        # names the files of the export, and stands in them
+        self.video_id = short_name(printable(video.path.stem), _MAX_ID)
+        self.size = (video.height, video.width)
         self.segments: list[Segment] = []  # in order of time
         self.rejected: list[Segment] = []  # left out
         for segment in sorted(document.segments.values(), key=lambda span: (span.start, span.end, span.id)):

@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from avseg.annotate.media.spectrogram import tile
 from avseg.annotate.server import serialize
 from avseg.annotate.server.workspace import OpenVideo, VideoDep, WorkspaceDep
+from avseg.utils.names import printable
 
 router = APIRouter()
 MAX_MASK_FRAMES = 240  # in one request
@@ -27,7 +28,7 @@ async def _videos(workspace: WorkspaceDep) -> JSONResponse:
     for entry in await workspace.pools.slow(workspace.project.videos):
         row = asdict(entry)
         del row["spent"]
-        rows.append({"key": serialize.video_key(entry.name), **row})
+        rows.append({"key": serialize.video_key(entry.name), **row, "name": printable(entry.name)})
     return JSONResponse({"videos": rows, "backend": workspace.backend})
 
 
@@ -35,7 +36,12 @@ async def _videos(workspace: WorkspaceDep) -> JSONResponse:
 async def _open(key: str, workspace: WorkspaceDep) -> JSONResponse:
     video = await workspace.pools.slow(lambda: workspace.open(key))  # may index the whole file
     snapshot = await workspace.pools.edit(lambda: serialize.full_snapshot(video.document))
-    content = {"name": video.name, "film": video.properties(), "snapshot": snapshot, "note": video.document.note}
+    content = {
+        "name": printable(video.name),
+        "film": video.properties(),
+        "snapshot": snapshot,
+        "note": video.document.note,
+    }
     return JSONResponse(content)
 
 
