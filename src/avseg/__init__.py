@@ -14,12 +14,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from avseg.utils.errors import UserError
+from avseg.utils.late_imports import delay_unneeded
 
 if TYPE_CHECKING:
     from avseg.api import evaluate, load, predict
 
 __version__ = "0.1.0"
 __all__ = ["UserError", "__version__", "evaluate", "load", "predict"]
+
+delay_unneeded()
 
 
 def __getattr__(name: str) -> Any:

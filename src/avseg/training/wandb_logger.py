@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import wandb
 from lightning_fabric.loggers.logger import rank_zero_experiment
 from lightning_utilities.core.rank_zero import rank_zero_only
 
@@ -51,6 +50,8 @@ class RunLogger(pl.loggers.WandbLogger):
         return self._experiment
 
     def _open(self) -> Any:
+        import wandb
+
         settings = {key: value for key, value in self._wandb_init.items() if value is not None}
         online = not self._offline and wandb.setup().settings.mode == "online"
         if online and not wandb.login(prompt=False, verify=False):  # nobody can answer a prompt in a sweep
@@ -130,6 +131,8 @@ class RunLogger(pl.loggers.WandbLogger):
 
 def panels(run: RunDirectory, epoch: int) -> dict[str, Any]:
     """Return the panel of an epoch's validation clips as an image of the dashboard, if it exists."""
+    import wandb
+
     path = run.pictures / f"epoch={epoch:03d}.png"
     return {"val/panels": wandb.Image(str(path))} if path.is_file() else {}
 

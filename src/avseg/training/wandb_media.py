@@ -4,12 +4,11 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
-import wandb
 from pytorch_lightning.callbacks import Callback
 
 from avseg.audio.log_mel import read_wav
@@ -25,6 +24,9 @@ from avseg.runs import RunDirectory
 from avseg.training.panels import evenly_spaced
 from avseg.training.wandb_logger import RunLogger, panels
 from avseg.utils.csv_files import read_rows
+
+if TYPE_CHECKING:
+    import wandb
 
 _MIN_SIDE = 128  # pixels; smaller images are enlarged
 _NAMES = ("index", "video_id", "category")  # the columns of per_clip.csv that are not scores
@@ -117,8 +119,10 @@ def predict_shown_clip(model: AVSegModule, clip: Clip) -> ShownClip:
     )
 
 
-def mask_image(clip: ShownClip, labels: dict[int, str]) -> wandb.Image:
+def mask_image(clip: ShownClip, labels: dict[int, str]) -> "wandb.Image":
     """Return the seconds next to each other, with two layers of masks to switch on and off."""
+    import wandb
+
     masks = {
         "prediction": {"mask_data": _side_by_side(clip.prediction), "class_labels": labels},
         "ground_truth": {"mask_data": _side_by_side(clip.truth), "class_labels": labels},
@@ -131,8 +135,10 @@ def class_labels(dataset: ClipDataset) -> dict[int, str]:
     return dict(enumerate(dataset.class_names or ("background", "sounding")))
 
 
-def clip_table(model: AVSegModule, dataset: ClipDataset, rows: Sequence[Row]) -> wandb.Table | None:
+def clip_table(model: AVSegModule, dataset: ClipDataset, rows: Sequence[Row]) -> "wandb.Table | None":
     """Make a row per clip: id, category, the seconds with masks, the sound, and its scores under every sound."""
+    import wandb
+
     if not rows:
         return None
     scores = [name for name in rows[0] if name not in _NAMES]
@@ -148,8 +154,10 @@ def clip_table(model: AVSegModule, dataset: ClipDataset, rows: Sequence[Row]) ->
     return wandb.Table(["clip", "category", "seconds", "sound", *scores, *extra], lines)
 
 
-def clip_videos(model: AVSegModule, dataset: ClipDataset, rows: Sequence[Row], folder: Path) -> list[wandb.Video]:
+def clip_videos(model: AVSegModule, dataset: ClipDataset, rows: Sequence[Row], folder: Path) -> "list[wandb.Video]":
     """Write clips that have a wav as MP4 with their sound: the truth on the left, the prediction on the right."""
+    import wandb
+
     videos: list[wandb.Video] = []
     for row in rows:
         wav = dataset.sound_file(row["index"])
