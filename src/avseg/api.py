@@ -16,19 +16,20 @@ def load(run_or_file: str | Path) -> ExperimentModule:
     """Load a model, in evaluation mode on the CPU.
 
     Args:
-        run_or_file: a run directory (its best checkpoint) or a checkpoint file.
+        run_or_file: a run directory (its best checkpoint); a file, a checkpoint or official weights; a name that
+            `avseg weights` lists, such as "avsegformer_pvt_ms3"; or "hf:owner/name". The last two are fetched once.
 
     Raises:
         UserError: it does not exist or cannot be used.
     """
-    return load_model(Path(run_or_file))
+    return load_model(run_or_file)
 
 
 def evaluate(run_or_file: str | Path, **options: Any) -> dict[str, Any]:
-    """Score a run or checkpoint file on a split, with the controls.
+    """Score a model on a split, with the controls.
 
     Args:
-        run_or_file: a run directory or a checkpoint file.
+        run_or_file: as for `load`.
         options: keys of `avseg evaluate`, such as split="val", root="data/toy_ms3", out="scores".
 
     Returns:

@@ -9,36 +9,38 @@ import torch
 from safetensors.torch import save
 
 from avseg.cli.data_common import check_not_folder
-from avseg.config.compose import compose_train
-from avseg.data.setting import find_setting
-from avseg.training.build import DataFacts, build_model
+from avseg.models.experiment import ExperimentModule
 from avseg.training.load import load_model
+from avseg.training.published import load_identified, load_official
+from avseg.training.source import find_source
 from avseg.utils.errors import UserError
 from avseg.utils.files import atomic_file
-from avseg.utils.weights_file import read_state_dict
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert a file; raises `UserError` for one that cannot be read or does not fit."""
-    source: Path = arguments.source
     out: Path = arguments.out
+    overrides: list[str] = arguments.overrides
     check_not_folder("--out", out, "file")
-    if out.exists() and source.exists() and out.samefile(source):
+    source = find_source(arguments.source)
+    if out.exists() and source.path.exists() and out.samefile(source.path):
         raise UserError(f"--out {out}: is the file to convert; name another")
-    if source.is_dir() or _is_checkpoint(source):
-        if arguments.overrides:
-            raise UserError(f"{arguments.overrides[0]}: {source} has its configuration; leave KEY=VALUE out")
-        _to_official(source, out)
+    described = source.record is not None or source.path.is_dir() or _is_checkpoint(source.path)
+    if described and overrides:
+        raise UserError(f"{overrides[0]}: {source.name} has its configuration; leave KEY=VALUE out")
+    if source.record is not None:
+        _write_checkpoint(load_model(source), out)
+    elif described:
+        _write_official(load_model(source), out)
     else:
-        _from_official(source, out, arguments.overrides)
+        # without a description it may be a published file
+        model = None if overrides else load_identified(source.path)
+        _write_checkpoint(model or load_official(source.path, overrides), out)
     print(f"written to {out}")
     return 0
 
 
 def _is_checkpoint(path: Path) -> bool:
-    # a file that cannot be read is reported by the reader of weights
-    if not path.is_file():
-        raise UserError(f"{path} does not exist; give a file of official weights, or a run or checkpoint of avseg")
     if path.suffix == ".safetensors":
         return False
     try:
@@ -48,8 +50,7 @@ def _is_checkpoint(path: Path) -> bool:
     return isinstance(content, dict) and "avseg" in content
 
 
-def _to_official(source: Path, out: Path) -> None:
-    model = load_model(source)
+def _write_official(model: ExperimentModule, out: Path) -> None:
     state = model.export_weights()  # official names
     if out.suffix == ".safetensors":
         content = save({key: value.contiguous().clone() for key, value in state.items()})
@@ -58,14 +59,7 @@ def _to_official(source: Path, out: Path) -> None:
         _write(out, lambda file: torch.save(state, file))
 
 
-def _from_official(source: Path, out: Path, overrides: list[str]) -> None:
-    official = read_state_dict(source)
-    config = compose_train(overrides)
-    if config.backbone is not None:
-        # the file brings the backbone's weights; VGGish's are not in it
-        config = compose_train([*overrides, "backbone.pretrained=false"])
-    model = build_model(config, DataFacts(find_setting(config.data.setting)))
-    model.import_weights(official)
+def _write_checkpoint(model: ExperimentModule, out: Path) -> None:
     checkpoint: dict[str, Any] = {"state_dict": model.state_dict()}
     model.on_save_checkpoint(checkpoint)
     _write(out, lambda file: torch.save(checkpoint, file))

@@ -19,10 +19,10 @@ from avseg.prediction.clip_predictor import ClipPredictor
 from avseg.prediction.device import find_device
 from avseg.prediction.long_predictor import LongPredictor
 from avseg.prediction.writer import write_prediction
-from avseg.runs.find import checkpoint_of, newest_complete_run
+from avseg.runs.find import newest_complete_run
 from avseg.training.load import load_model
+from avseg.training.source import find_source
 from avseg.utils.errors import UserError
-from avseg.utils.hashing import file_digest
 from avseg.utils.names import printable
 
 log = logging.getLogger(__name__)
@@ -156,9 +156,10 @@ def _load(arguments: argparse.Namespace) -> tuple[ClipPredictor | LongPredictor,
     if source is None:
         raise UserError(
             "no complete run under outputs/: `make demo` makes one in minutes, `avseg train ...` a real one; "
-            "or pass a run or a checkpoint file with --checkpoint"
+            "or name one with --model: a run, a file, published weights (`avseg weights` lists them), hf:owner/name"
         )
     device = find_device(arguments.device)
+    source = find_source(source)
     model = load_model(source)
     predictor = make_predictor(
         model.to(device),
@@ -171,9 +172,8 @@ def _load(arguments: argparse.Namespace) -> tuple[ClipPredictor | LongPredictor,
     _check_long_options(predictor, arguments)
     if not model.config.trained:  # a composition of finished runs, without weights of its own
         runs = {f"{role}_run": run.run for role, run in model.config.sources().items()}
-        return predictor, {"path": str(source), **runs}
-    file = checkpoint_of(source)
-    return predictor, {"path": str(file), "sha256": file_digest(file)}
+        return predictor, {"path": str(source.path), **runs}
+    return predictor, source.origin()
 
 
 def _check_long_options(predictor: ClipPredictor | LongPredictor, arguments: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from avseg.training.panels import draw_panels
 from avseg.training.trainer import configure_logging, make_plain_trainer, run_trainer, share_cores
 from avseg.utils.csv_files import write_rows
 from avseg.utils.errors import UserError
+from avseg.weights.hub import PREFIX
 
 # how the data is read, unless it is as in training
 _READING = ("root", "batch_size", "num_workers", "packed", "packed_audio", "rate")
@@ -29,7 +30,7 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     """
     configure_logging()
     _check_out(config.out)
-    model = load_model(Path(config.checkpoint), dict(config.model))
+    model = load_model(config.checkpoint, dict(config.model))
     trained = saved_config(model.record)
     if isinstance(model, AVSegModule) and config.videos_per_group is not None:
         model.videos_per_group = config.videos_per_group or None  # 0 is the whole split
@@ -63,11 +64,16 @@ def _check_out(out: str | None) -> None:
 
 
 def evaluation_folder(config: EvaluateConfig) -> Path:
-    """Return `out`, or a folder inside the run, named after the differences from the training."""
+    """Return `out`, or a folder inside the run, named after the differences from the training.
+
+    Evaluations of published weights and of models of the Hub are in `outputs/evaluations`.
+    """
     if config.out:
         return Path(config.out)
     source = Path(config.checkpoint)
-    if not source.is_dir():
+    if not source.exists():
+        source = Path("outputs") / "evaluations" / config.checkpoint.removeprefix(PREFIX).replace("/", "--")
+    elif not source.is_dir():
         source = source.parents[1] if source.parent.name == "checkpoints" else source.parent
     name = config.split + (f"-{Path(config.root).name}" if config.root else "")
     for group in sorted(config.model):

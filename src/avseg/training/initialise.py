@@ -9,18 +9,22 @@ from avseg.models.experiment import ExperimentModule
 from avseg.runs import checkpoint_of
 from avseg.runs.find import complete_run, runs_of
 from avseg.training.load import load_model
+from avseg.training.source import WeightsSource, find_source
 from avseg.utils.errors import UserError
-from avseg.utils.hashing import file_digest
 
 log = logging.getLogger("avseg")
 
 
-def source_checkpoint(config: TrainConfig) -> Path | None:
-    """Return the checkpoint that a run begins from, None for `init=scratch`; `UserError` if it does not exist."""
+def source_checkpoint(config: TrainConfig) -> WeightsSource | None:
+    """Return the weights that a run begins from, None for `init=scratch`; `UserError` if they do not exist."""
     init = config.init
     if init.name == "single_source":
-        return checkpoint_of(_single_source(init, Path(config.paths.outputs)))
-    return checkpoint_of(Path(init.checkpoint)) if init.checkpoint else None
+        return find_source(checkpoint_of(_single_source(init, Path(config.paths.outputs))))
+    if init.checkpoint is None:
+        return None
+    source = find_source(init.checkpoint)
+    _ = source.file  # a folder without weights is an error now, not after the data was read
+    return source
 
 
 def _single_source(init: InitConfig, outputs: Path) -> Path:
@@ -36,7 +40,7 @@ def _single_source(init: InitConfig, outputs: Path) -> Path:
     raise UserError(f"init=single_source: the run {name} is not under {outputs}; make it with: {init.command}")
 
 
-def initialise(model: ExperimentModule, config: TrainConfig, source: Path | None) -> dict[str, str] | None:
+def initialise(model: ExperimentModule, config: TrainConfig, source: WeightsSource | None) -> dict[str, str] | None:
     """Copy all weights of a checkpoint that fit the model by name and shape; returns its record for the manifest."""
     if source is None:
         return None
@@ -46,8 +50,9 @@ def initialise(model: ExperimentModule, config: TrainConfig, source: Path | None
         if key in weights and weights[key].shape == value.shape:
             fitting[key] = value
     model.load_state_dict(weights | fitting)
-    log.info("init: %d of %d tensors from %s", len(fitting), len(weights), config.init.run or source)
-    record = {"checkpoint": str(source), "sha256": file_digest(source)}
+    log.info("init: %d of %d tensors from %s", len(fitting), len(weights), config.init.run or source.name)
+    origin = source.origin()
+    record = {"checkpoint": origin.pop("path"), **origin}
     if config.init.run:
         record["run"] = config.init.run
     return record

@@ -1,6 +1,7 @@
-"""Load a model from a run or a checkpoint alone."""
+"""Load a model from a run, a checkpoint, published weights or the Hugging Face Hub."""
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ from avseg.config.schema import Plain, TrainConfig
 from avseg.data.setting import ClipSetting, find_setting
 from avseg.models.base import AVSegModule
 from avseg.models.experiment import ExperimentModule
-from avseg.runs import checkpoint_of, read_config
+from avseg.runs import read_config
 from avseg.runs.first_edition import convert_config, is_first_edition
 from avseg.training.build import DataFacts, build_model, source_run
+from avseg.training.published import load_identified, load_official
+from avseg.training.shared_folder import read_shared
+from avseg.training.source import WeightsSource, find_source
 from avseg.utils.errors import UserError
+from avseg.weights.hub import WEIGHTS_FILE
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -29,7 +34,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         ) from error
     except PermissionError as error:
         raise UserError(f"checkpoint {path} cannot be read ({error.strerror})") from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except Exception as error:  # the reader raises a dozen types on arbitrary bytes
         raise UserError(f"checkpoint {path} is damaged; delete it and run the training command again") from error
     if not isinstance(checkpoint, dict) or "avseg" not in checkpoint or "state_dict" not in checkpoint:
         raise UserError(
@@ -38,38 +43,59 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def load_model(run_or_checkpoint: Path, choices: dict[str, Plain] | None = None) -> ExperimentModule:
-    """Rebuild the model of a run (its best checkpoint) or of a checkpoint file, in evaluation mode on the CPU.
+def load_model(source: str | Path | WeightsSource, choices: dict[str, Plain] | None = None) -> ExperimentModule:
+    """Build the model of a run (its best checkpoint), a file, a published name or "hf:owner/name".
 
-    `choices` are options of the model that an evaluation changes, nested by group.
+    It is in evaluation mode on the CPU. `choices` are options of the model that an evaluation changes, nested by group.
 
     Raises:
-        UserError: the checkpoint does not exist, or cannot be used; a choice that the model does not have.
+        UserError: the weights do not exist, or cannot be used; a choice that the model does not have.
     """
-    if composition := _composition(run_or_checkpoint, choices):
+    source = find_source(source)
+    if source.record is not None:
+        return _with_model_choices(load_official(source.path, source.record.overrides), choices)
+    if composition := _composition(source.path, choices):
         return composition
-    path = checkpoint_of(run_or_checkpoint)
-    checkpoint = read_checkpoint(path)
+    if (source.path / WEIGHTS_FILE).is_file():
+        return _restore(str(source.path), *read_shared(source.path), choices)
+    path = source.file
     try:
-        record = checkpoint["avseg"]
+        checkpoint = read_checkpoint(path)
+    except UserError:
+        # a file of official weights?
+        if (model := load_identified(path)) is None:
+            raise
+        return _with_model_choices(model, choices)
+    return _restore(f"checkpoint {path}", checkpoint["avseg"], checkpoint["state_dict"], choices)
+
+
+def _restore(
+    name: str, record: dict[str, Any], state_dict: Mapping[str, Any], choices: dict[str, Plain] | None
+) -> ExperimentModule:
+    """Build the model of a checkpoint's record and load its weights."""
+    try:
         config = saved_config(record["config"], choices)
-        facts = _facts(record, config)
-        model = build_model(config, facts, pretrained=False)
-        model.load_state_dict(checkpoint["state_dict"])
+        model = build_model(config, _facts(record, config), pretrained=False)
+        model.load_state_dict(state_dict)
     except UserError as error:
-        raise UserError(f"checkpoint {path}: {error}") from error
+        raise UserError(f"{name}: {error}") from error
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"checkpoint {path} does not fit the model of its own configuration; another version made it"
-        ) from error
+        raise UserError(f"{name} does not fit the model of its own configuration; another version made it") from error
     return model.eval()
 
 
-def load_clip_model(run_or_checkpoint: Path) -> AVSegModule:
-    """Rebuild a model of short clips; raises like `load_model`, and for a model of long videos."""
-    model = load_model(run_or_checkpoint)
+def _with_model_choices(model: ExperimentModule, choices: dict[str, Plain] | None) -> ExperimentModule:
+    # official weights are of short clips, whose models have no such choices
+    if choices:
+        saved_config(model.record, choices)
+    return model
+
+
+def load_clip_model(source: str | Path) -> AVSegModule:
+    """Build a model of short clips; raises like `load_model`, and for a model of long videos."""
+    model = load_model(source)
     if not isinstance(model, AVSegModule) or model.config.data_kind != "clips":
-        raise UserError(f"{run_or_checkpoint} is not a model of short clips but model={model.config.name}")
+        raise UserError(f"{source} is not a model of short clips but model={model.config.name}")
     return model
 
 

@@ -6,8 +6,8 @@ from avseg.cli.arguments.parser import Commands, add_verb
 
 _EPILOG = """\
 examples:
-  avseg predict holiday.mp4 --out masks
-  avseg predict videos/ --out masks --checkpoint outputs/demo/RUN/seed=123 --every-frame
+  avseg predict holiday.mp4 --model avsegformer_pvt_ms3     published weights, fetched once; `avseg weights` lists them
+  avseg predict videos/ --out masks --model outputs/demo/RUN/seed=123 --every-frame
 
 writes for each video, in DIR/NAME/:
   overlay.mp4      the video with the sounding objects marked: same sound, size, frame times
@@ -37,8 +37,10 @@ def add_parser(commands: Commands) -> None:
     parser = add_verb(commands, "predict", summary, description, _EPILOG)
     add = parser.add_argument
     add("videos", nargs="+", type=Path, metavar="VIDEO", help="video files, or folders that are searched for them")
-    add("--out", type=Path, required=True, metavar="DIR", help="folder of the results, with a folder for each video")
-    add("--checkpoint", type=Path, metavar="RUN", help="a run or a checkpoint file (default: newest complete run)")
+    out = "folder of the results, with a folder for each video (default: predictions)"
+    add("--out", type=Path, default=Path("predictions"), metavar="DIR", help=out)
+    model = "a run, a file, published weights or hf:owner/name (default: newest complete run)"
+    add("--model", "--checkpoint", dest="checkpoint", metavar="MODEL", help=model)
     add("--every-frame", action="store_true", help="score every frame, not one for each second")
     add("--threshold", type=float, metavar="P", help="probability that counts as sounding (default: 0.5, or the run's)")
     add("--batch", type=int, metavar="N", help="clips per forward pass (default: 1, on a GPU 8); more need more memory")

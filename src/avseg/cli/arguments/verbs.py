@@ -17,10 +17,11 @@ _EVALUATE_EPILOG = """\
 examples:
   avseg evaluate checkpoint=outputs/demo/RUN/seed=123
   avseg evaluate checkpoint=best.ckpt split=val root=data/AVSBench/Multi-sources out=scores
+  avseg evaluate checkpoint=avsegformer_pvt_ms3 root=data/AVSBench/Multi-sources
   avseg evaluate checkpoint=outputs/demo/RUN/seed=123 model.score.unit=segment model.aggregation.mode=argmax rate=5
 
-keys: checkpoint, split (train, val, test), root (another data folder), batch_size, num_workers,
-packed, packed_audio (`avseg data pack`), out,
+keys: checkpoint (a run, a file, published weights or hf:owner/name), split (train, val, test),
+root (another data folder), batch_size, num_workers, packed, packed_audio (`avseg data pack`), out,
 videos_per_group (test batch of the official F-score; 0 = the whole split), trainer (cpu, gpu, ddp);
 long videos: rate (frames per second), model.score.*, model.aggregation.*, model.smoothing.* (as in training)
 """
@@ -53,10 +54,12 @@ examples:
 _CONVERT_EPILOG = """\
 examples:
   avseg convert MS3_R50_best.pth --out ms3.ckpt data=avsbench_ms3 backbone=resnet50 audio.weights=vggish-10086976.pth
+  avseg convert avsegformer_pvt_ms3 --out avsegformer.ckpt
   avseg convert outputs/demo/RUN/seed=123 --out official.pth
 
 A file of official names becomes a checkpoint that evaluate and predict read; its model is described by overrides, as
-for train. A run or a checkpoint of avseg becomes a file of official names (.pth or .safetensors).
+for train, and known for published weights (`avseg weights`). A run or a checkpoint of avseg becomes a file of official
+names (.pth or .safetensors).
 """
 _BENCH_EPILOG = """\
 the benchmarks are part of the source, not of the installed package: run it in a clone.
@@ -124,7 +127,7 @@ def _add_convert(commands: Commands) -> None:
     summary = "official weights to ours and back"
     description = "Convert official weights to an avseg checkpoint, and back."
     parser = add_verb(commands, "convert", summary, description, _CONVERT_EPILOG)
-    parser.add_argument("source", type=Path, help="a file of official weights, or a run or checkpoint of avseg")
+    parser.add_argument("source", help="official weights, a file or a published name; or a run or checkpoint of avseg")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="the model of official weights")
     parser.add_argument("--out", type=Path, required=True, help="the file to write")
 

@@ -1,0 +1,43 @@
+"""Build models from files of official weights."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from avseg.config.compose import compose_train
+from avseg.data.setting import find_setting
+from avseg.models.experiment import ExperimentModule
+from avseg.training.build import DataFacts, build_model
+from avseg.utils.errors import UserError
+from avseg.utils.weights_file import read_state_dict
+from avseg.weights.verify import identify
+
+log = logging.getLogger("avseg")
+
+
+def load_official(path: Path, overrides: Sequence[str]) -> ExperimentModule:
+    """Build the model that overrides describe with the weights of an official file, in evaluation mode on the CPU.
+
+    Raises:
+        UserError: the file cannot be read, or does not fit the model.
+    """
+    official = read_state_dict(path)
+    config = compose_train(overrides)
+    if config.backbone is not None:
+        # the file brings the weights of the backbone
+        config = compose_train([*overrides, "backbone.pretrained=false"])
+    model = build_model(config, DataFacts(find_setting(config.data.setting)))
+    model.import_weights(official)
+    return model.eval()
+
+
+def load_identified(path: Path) -> ExperimentModule | None:
+    """Build the model of a local file whose tensors are those of a published one; None if there is no such one."""
+    try:
+        record = identify(path, read_state_dict(path))
+    except UserError:
+        return None
+    if record is None:
+        return None
+    log.info("%s: loaded as %s (%s)", path, record.name, record.title)
+    return load_official(path, record.overrides)
