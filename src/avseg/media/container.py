@@ -17,6 +17,7 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from avseg.media.clock import Clock
 from avseg.utils.errors import UserError
 
 # FFmpeg demuxers that present images and text as videos, besides those of single images, which end in "_pipe"
@@ -129,10 +130,15 @@ def layout_of(context: AudioCodecContext | AudioFrame) -> AudioLayout:
     return layout
 
 
-def packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator["Packet[Stream]"]:
-    """Yield the packets of the streams in file order; a damaged end of file ends the iteration without an error."""
+def packets(
+    container: InputContainer, streams: Sequence[Stream], clock: Clock = Clock()  # noqa: B008 (frozen)
+) -> Iterator["Packet[Stream]"]:
+    """Yield the packets of the streams in file order; a damaged end of file ends the iteration without an error.
+
+    The time stamps are those of a continuous clock, see `avseg.media.clock`.
+    """
     with suppress(av.error.FFmpegError, EOFError):
-        yield from container.demux(*streams)
+        yield from clock.apply(container.demux(*streams))
         return
     # the demuxer failed before its flush packets, which make the decoders return the frames they still hold
     for stream in streams:
@@ -141,9 +147,9 @@ def packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator["P
         yield flush
 
 
-def images(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+def images(container: InputContainer, stream: VideoStream, clock: Clock) -> Iterator[VideoFrame]:
     """Decode the frames of a video track; damaged packets are skipped."""
-    for packet in packets(container, [stream]):
+    for packet in packets(container, [stream], clock):
         for image in decode(packet):
             if isinstance(image, VideoFrame):
                 yield image

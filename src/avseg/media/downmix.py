@@ -29,7 +29,7 @@ class Downmix:
             self.mixes = True
             samples = np.clip(np.nan_to_num(self._mix(frame)), -1, 1)
         else:
-            samples = _planes(frame)
+            samples = planes(frame)
         if self.channels == 1:
             samples = samples.mean(0, keepdims=True)
         elif len(samples) == 1:
@@ -74,7 +74,7 @@ def _without_places(samples: np.ndarray, names: list[str]) -> np.ndarray:
     return mixed[None]
 
 
-def _planes(frame: AudioFrame) -> np.ndarray:
+def planes(frame: AudioFrame) -> np.ndarray:
     """Return the samples of one or two channels as (channels, n) float64; any sample format, planar or packed."""
     samples: np.ndarray = frame.to_ndarray()
     channels = len(frame.layout.channels) or frame.layout.nb_channels

@@ -8,7 +8,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from avseg.media.timestamps import Scan
 from avseg.media.video import CLOCK_ERROR, Frame, Video, frames, probe
 from avseg.utils.errors import UserError
 
+SEEKS_BYTES = ("mpegts", "mpeg")  # containers that can be read from any byte
 NEAR = 16  # frames; a seek costs about as much as decoding this many
 _MAX_INDICES = 64  # videos whose indices are cached: 16 bytes per frame
 
@@ -37,6 +38,8 @@ class FrameIndex:
     video: Video  # `video.times` (N,) holds the display times
     stamps: np.ndarray  # (N,) int64, time stamps in the container's units, ascending
     keyframes: np.ndarray  # (M,) int64, numbers of the frames at which decoding can start
+    # (M,) int64, their bytes in the file, by which a file with several clocks is searched; otherwise empty
+    positions: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __len__(self) -> int:
         """Return N, the number of frames."""
@@ -82,9 +85,7 @@ def frame_index(path: Path, audio_track: int | None = None) -> FrameIndex:
 def _read_index(path: Path, size: int, modified: int, audio_track: int | None) -> FrameIndex:
     video = probe(path, audio_track)
     if video.timed:
-        stamps, is_key = _read_stamps(path)
-        order = np.argsort(stamps, kind="stable")  # coded -> display order
-        return FrameIndex(video, stamps[order], np.flatnonzero(is_key[order]))
+        return _read_stamps(video)
     # without time stamps only decoding reveals the number of frames
     count = sum(1 for _ in frames(video))
     if count != len(video.times):
@@ -92,21 +93,32 @@ def _read_index(path: Path, size: int, modified: int, audio_track: int | None) -
     return FrameIndex(video, np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
-def _read_stamps(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read time stamps (N,) and keyframe flags (N,) of the displayed frames, in coded order."""
+def _read_stamps(video: Video) -> FrameIndex:
+    """Read time stamps and keyframes from the packets."""
     stamps: list[int] = []
     is_key: list[bool] = []
-    with open_video(path) as container:
-        stream = video_stream(container, path)
+    positions: list[int] = []
+    with open_video(video.path) as container:
+        stream = video_stream(container, video.path)
         scan = Scan(stream, None)
-        for packet in packets(container, [stream]):
+        for packet in packets(container, [stream], video.clock):
             count = scan.frames
             scan.read([packet])
             if scan.frames > count:  # the packet holds a displayed frame
                 assert packet.pts is not None  # the video is timed
                 stamps.append(packet.pts)
                 is_key.append(packet.is_keyframe)
-    return np.array(stamps, np.int64), np.array(is_key, np.bool_)
+                positions.append(-1 if packet.pos is None else packet.pos)
+    # in display order; of two frames at one time only one is shown
+    ordered, order = np.unique(np.array(stamps, np.int64), return_index=True)
+    starts = np.array(positions, np.int64)[order]
+    keyframes = np.flatnonzero(np.array(is_key, np.bool_)[order])
+    if not video.clock:
+        return FrameIndex(video, ordered, keyframes)
+    if video.container not in SEEKS_BYTES:
+        return FrameIndex(video, ordered, np.zeros(0, np.int64))
+    keyframes = keyframes[starts[keyframes] >= 0]
+    return FrameIndex(video, ordered, keyframes, starts[keyframes])
 
 
 class FrameReader:
@@ -170,13 +182,16 @@ class FrameReader:
             self.file.close()
             self.container = self.file.enter_context(open_video(self.index.video.path))
             self.stream = video_stream(self.container, self.index.video.path)
+        elif len(self.index.positions):
+            position = self.index.positions[np.searchsorted(self.index.keyframes, keyframe)]
+            self.container.seek(int(position), unsupported_byte_offset=True)
         else:
             self.container.seek(int(self.index.stamps[keyframe]), stream=self.stream, backward=True)
         self.at = -1
         self.decoded = self._decoded_frames()
 
     def _decoded_frames(self) -> Iterator[VideoFrame]:
-        return images(self.container, self.stream)  # subclasses may skip some
+        return images(self.container, self.stream, self.index.video.clock)  # subclasses may skip some
 
     def _advance(self, number: int) -> bool:
         """Decode until a frame is reached; False if the seek overshot it, or the file ends before it."""

@@ -1,32 +1,90 @@
 """Carry the sound of one video over into another: copied packet by packet, or re-encoded as AAC."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 
 import av.error
+import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from avseg.media.container import decode
+from avseg.media.container import decode, open_video, packets, sound_stream
+from avseg.media.downmix import Downmix, planes
+from avseg.media.joints import MAX_STILL
+from avseg.media.sound_timeline import TOLERANCE, SoundTimeline
+from avseg.media.video import Video
 
 PLAYABLE = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"})  # codecs that players accept in MP4
 AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 AAC_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 
 
-def sound_track(target: OutputContainer, source: AudioStream, start: float) -> "_CopiedTrack | _EncodedTrack":
-    """Copy `source` where MP4 can hold it, else re-encode it; its time `start`, in seconds, becomes 0."""
-    codec = source.codec_context
-    # AAC in MPEG-TS describes itself in each packet; MP4 needs that description once, in its header
-    describes_itself = codec.codec.canonical_name == "aac" and not codec.extradata
-    if codec.codec.canonical_name in PLAYABLE and not describes_itself:
+@dataclass(frozen=True)
+class SoundPlan:
+    """Whether the sound of a video is copied into its overlay, or why not."""
+
+    obstacle: str = ""  # why it must be re-encoded; empty if it is copied
+
+    def __str__(self) -> str:
+        """Describe the plan for a report."""
+        return f"re-encoded as AAC: {self.obstacle}" if self.obstacle else "copied"
+
+
+def plan_sound(video: Video) -> SoundPlan | None:
+    """Decide whether a video's sound can be copied into MP4; it is decoded once for that. None without sound."""
+    if video.sound is None:
+        return None
+    if video.clock:
+        return SoundPlan("the recording is joined of parts")
+    with open_video(video.path) as container:
+        stream = sound_stream(container, video.audio_track)
+        assert stream is not None
+        codec = stream.codec_context
+        name = codec.codec.canonical_name
+        if name not in PLAYABLE:
+            return SoundPlan(f"MP4 players do not read {name}")
+        # AAC in MPEG-TS describes itself in each packet; MP4 needs that description once, in its header
+        if name == "aac" and not codec.extradata:
+            return SoundPlan("its AAC is that of a stream")
+        return SoundPlan(_irregularity(packets(container, [stream]), video.start))
+
+
+def _irregularity(source: Iterable["Packet[Stream]"], start: float) -> str:
+    """Describe the first packet that MP4 cannot hold after the others; empty if there is none."""
+    kind: tuple[int, str] | None = None
+    end = -np.inf
+    last: int | None = None
+    for packet in source:
+        if packet.size and packet.dts is not None:
+            time = float(packet.dts * packet.time_base)
+            if last is not None and (packet.dts <= last or time < end - TOLERANCE):
+                return f"it overlaps at {time - start:.1f} s"
+            last = packet.dts
+            end = time + float((packet.duration or 0) * packet.time_base)
+        for frame in decode(packet):
+            if isinstance(frame, AudioFrame):
+                following = (frame.sample_rate, frame.layout.name)
+                if kind is not None and following != kind:
+                    return f"it changes from {kind[0]} Hz {kind[1]} to {following[0]} Hz {following[1]}"
+                kind = following
+    return ""
+
+
+def sound_track(
+    target: OutputContainer, source: AudioStream, video: Video, plan: SoundPlan
+) -> "_CopiedTrack | _EncodedTrack":
+    """Add the sound to a file as planned; the video's first sound or frame, whichever is earlier, is at time 0."""
+    start = video.start - video.lead
+    if not plan.obstacle:
         try:
             return _CopiedTrack(target, target.add_stream_from_template(source), source, start)
         except (ValueError, av.error.FFmpegError):
             pass  # this build of FFmpeg cannot write the codec into MP4
-    return _EncodedTrack(target, source, start)
+    return _EncodedTrack(target, source, start, video.start + video.duration + MAX_STILL)
 
 
 class _CopiedTrack:
@@ -51,31 +109,43 @@ class _CopiedTrack:
 
 
 class _EncodedTrack:
-    """Sound re-encoded as AAC, at the source's rate and channel layout where AAC has them."""
+    """Sound re-encoded as AAC, at the rate and channel layout with which the source begins where AAC has them."""
 
-    def __init__(self, target: OutputContainer, source: AudioStream, start: float) -> None:
+    def __init__(self, target: OutputContainer, source: AudioStream, start: float, end: float) -> None:
         context = source.codec_context
         self.target = target
-        self.start = start
         self.layout = AAC_LAYOUTS.get(context.layout.nb_channels, "stereo")
-        rate = context.sample_rate if context.sample_rate in AAC_RATES else 48_000
-        self.track = target.add_stream("aac", rate=rate, layout=self.layout)
+        self.rate = context.sample_rate if context.sample_rate in AAC_RATES else 48_000
+        self.track = target.add_stream("aac", rate=self.rate, layout=self.layout)
+        self.channels = len(self.track.codec_context.layout.channels)
+        self.downmix = Downmix(min(self.channels, 2))
+        self.timeline = SoundTimeline(start, end, self.rate, self.layout, self._convert)
+        self.written = 0  # samples
 
     def take(self, packet: "Packet[Stream]") -> None:
         for frame in decode(packet):
             if isinstance(frame, AudioFrame):
-                self._encode(frame)
-
-    def _encode(self, frame: AudioFrame) -> None:
-        time = frame.time
-        if "channels" in frame.layout.name:  # an unnamed layout ("2 channels"), which the resampler rejects
-            named = AudioFrame.from_ndarray(frame.to_ndarray(), format=frame.format.name, layout=self.layout)
-            named.sample_rate = frame.sample_rate
-            frame = named
-        frame.time_base = Fraction(1, frame.sample_rate)
-        frame.pts = None if time is None else round((time - self.start) * frame.sample_rate)
-        if frame.pts is None or frame.pts >= 0:
-            self.target.mux(self.track.encode(frame))
+                self._encode(self.timeline.align(frame))
 
     def close(self) -> None:
+        self._encode(self.timeline.flush())
         self.target.mux(self.track.encode(None))
+
+    def _encode(self, chunks: Iterable[np.ndarray]) -> None:
+        for samples in chunks:
+            frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=self.layout)
+            frame.sample_rate = self.rate
+            frame.time_base = Fraction(1, self.rate)
+            frame.pts = self.written
+            self.written += samples.shape[1]
+            self.target.mux(self.track.encode(frame))
+
+    def _convert(self, frame: AudioFrame) -> np.ndarray:
+        """Return the samples in the layout of the track, (channels, n)."""
+        if self.channels <= 2:
+            return self.downmix(frame)
+        if frame.layout.nb_channels == self.channels:
+            return planes(frame).astype(np.float32)
+        samples = self.downmix(frame)
+        # the other channels of 5.1 follow front left and right
+        return np.pad(samples, ((0, self.channels - 2), (0, 0)))

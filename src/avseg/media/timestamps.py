@@ -11,6 +11,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 _REORDER_DEPTH = 32  # frames; coded order differs from display order by far fewer
+_MAX_DOUBLE = 0.05  # share of frames with the time of another; more are a broken clock
 _DEFAULT_RATE = 25.0  # frames per second where neither packets nor header give a rate
 
 
@@ -26,6 +27,7 @@ class Scan:
         self.stamps = array("d")
         self.last_duration = 0.0  # display time of the last frame in seconds, 0 if unknown
         self.video_end = self.sound_end = -math.inf  # container times in seconds
+        self.sound_start = math.inf
 
     def read(self, source: Iterable["Packet[Stream]"]) -> None:
         """Consume packets to the end."""
@@ -38,6 +40,8 @@ class Scan:
                 self._add_video(packet, end)
             else:
                 self.sound_packets += 1
+                if time is not None:
+                    self.sound_start = min(self.sound_start, float(time * packet.time_base))
                 self.sound_end = max(self.sound_end, end)
 
     def _add_video(self, packet: "Packet[Stream]", end: float) -> None:
@@ -60,8 +64,8 @@ class Scan:
 
         Returns (N,) seconds from the first frame, the first frame's container time, and frames per second.
         """
-        times = np.sort(np.asarray(self.stamps, dtype=np.float64))
-        if not self.timed or len(np.unique(times)) < len(times):
+        times = np.unique(np.asarray(self.stamps, dtype=np.float64))  # sorted; of two at one time one is shown
+        if not self.timed or len(times) < (1 - _MAX_DOUBLE) * self.frames:
             self.timed = False
             rate = rate or _DEFAULT_RATE
             return np.arange(self.frames) / rate, float(times[0]) if len(times) else 0.0, rate

@@ -6,7 +6,7 @@ Second 0 begins with the first frame, whatever the container's clock says.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,11 +15,15 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Stream
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from avseg.media.clock import Break, Clock
 from avseg.media.container import images, layout_of, open_video, packets, sound_stream, video_stream
+from avseg.media.cropping import read_crop
+from avseg.media.joints import MAX_STILL, JointFinder
 from avseg.media.timestamps import Scan
+from avseg.media.upright import UprightRGB as UprightRGB
+from avseg.media.upright import View, view_of
 from avseg.utils.errors import UserError
 
 _COMMON = ".avi .flv .m4v .mkv .mov .mp4 .mpeg .mpg .webm .wmv"
@@ -45,9 +49,9 @@ class Video:
     path: Path
     container: str  # name of the format, such as "matroska,webm"
     codec: str
-    height: int  # as displayed, that is after the rotation
+    height: int  # as displayed, that is cropped and after the rotation
     width: int
-    rotation: int  # counter-clockwise, in degrees, that the container requests: 0, 90, 180 or 270
+    view: View  # rotation, mirroring and cropping that the file requests
     frame_rate: float  # frames per second (the mean if the rate varies)
     constant_rate: bool  # every frame is within half a frame of its time at `frame_rate`
     times: np.ndarray  # (N,) float64, display time of each frame in seconds from the first
@@ -58,6 +62,13 @@ class Video:
     missing: float  # seconds at the end that the header promises and the file lacks (a truncated file)
     sound: Sound | None  # the sound track that is read
     audio_track: int | None = None  # its number if it was requested; None = the default one
+    clock: Clock = Clock()  # makes the container times of joined recordings continuous
+    breaks: tuple[Break, ...] = ()  # joints, gaps and pauses of the recording
+
+    @property
+    def rotation(self) -> int:
+        """Counter-clockwise in degrees: 0, 90, 180 or 270."""
+        return self.view.rotation
 
     @property
     def seconds(self) -> int:
@@ -84,41 +95,60 @@ def probe(path: Path, audio_track: int | None = None) -> Video:
     Raises:
         UserError: the file is missing, empty, not a video, without that track, or none of its frames can be decoded.
     """
-    with open_video(path) as container:
-        stream = video_stream(container, path)
-        sound = sound_stream(container, audio_track)
-        scan = Scan(stream, sound)
-        scan.read(packets(container, [stream, *([sound] if sound else [])]))
-        header = _read_header(container, stream, sound if scan.sound_packets else None)
+    header, scan, finder = _scan(path, audio_track, Clock())
+    clock, breaks = finder.clock()
+    if clock:
+        header, scan, _ = _scan(path, audio_track, clock)
     if not scan.frames:
         raise UserError(f"{path}: contains no frames; use a video that plays")
-    height, width, rotation = _first_image(path)
+    height, width, view = _first_image(path)
     times, start, rate = scan.timeline(header.rate)
-    timed = scan.timed and "avi" not in header.container.split(",")  # AVI stores the coded order only
+    is_avi = "avi" in header.container.split(",")
+    timed = scan.timed and not is_avi  # AVI stores the coded order only
+    if clock:  # the header knows one clock only
+        header = header._replace(promised=-math.inf, end=math.inf, sound_start=scan.sound_start)
     # without time stamps the sound is assumed to begin with the first frame
     lead = start - header.sound_start if timed else 0.0
     end = max(scan.video_end, scan.sound_end if header.joint else -math.inf)
     # the promise counts from the container's time 0, or from the first frame where that is earlier
     missing = header.promised - (end - min(start, 0.0))
     last_duration = _last_duration(scan.last_duration or 1 / rate, header.end - start - float(times[-1]))
+    # damaged headers promise days
+    last_duration = min(last_duration, max(MAX_STILL, scan.sound_end - start - float(times[-1])))
     return Video(
         path=path,
         container=header.container,
         codec=header.codec,
         height=height,
         width=width,
-        rotation=rotation,
+        view=view,
         frame_rate=rate,
         constant_rate=bool(np.all(np.abs(times - np.arange(len(times)) / rate) <= 0.5 / rate + CLOCK_ERROR)),
         times=times,
         duration=float(times[-1]) + last_duration,
-        start=start if timed else 0.0,
+        start=0.0 if is_avi else start,
         lead=lead if lead > GAP else 0.0,
         timed=timed,
         missing=missing if missing > 0.5 + 2 / rate else 0.0,
         sound=header.sound,
         audio_track=audio_track,
+        clock=clock,
+        breaks=tuple(replace(item, time=item.time - start) for item in breaks),
     )
+
+
+def _scan(path: Path, audio_track: int | None, clock: Clock) -> tuple["_Header", Scan, JointFinder]:
+    """Read all packets of the pictures and the sound."""
+    with open_video(path) as container:
+        stream = video_stream(container, path)
+        sound = sound_stream(container, audio_track)
+        scan = Scan(stream, sound)
+        finder = JointFinder(container.format.name, stream)
+        for packet in packets(container, [stream, *([sound] if sound else [])], clock):
+            if packet.size:
+                finder.read(packet)
+                scan.read([packet])
+        return _read_header(container, stream, sound if scan.sound_packets else None), scan, finder
 
 
 def frames(video: Video) -> Iterator[Frame]:
@@ -126,7 +156,7 @@ def frames(video: Video) -> Iterator[Frame]:
     with open_video(video.path) as container:
         stream = video_stream(container, video.path)
         clock = FrameClock(video)
-        for image in images(container, stream):
+        for image in images(container, stream, video.clock):
             yield clock.frame(image)
     if clock.count == 0:
         raise UserError(f"{video.path}: none of its frames can be decoded; the file is damaged")
@@ -166,20 +196,6 @@ class FrameClock:
             number = _nearest(self.video.times, image.time - self.video.start)
         self.count += 1
         return Frame(number, float(self.video.times[number]), image)
-
-
-class UprightRGB:
-    """Convert decoded frames to upright RGB arrays of one size; `rotation` is counter-clockwise in degrees."""
-
-    def __init__(self, rotation: int, height: int, width: int) -> None:
-        self.quarters = rotation // 90 % 4
-        self.height, self.width = (width, height) if self.quarters % 2 else (height, width)
-        self.reformatter = VideoReformatter()  # shared by all frames: its setup costs more than its use
-
-    def __call__(self, image: VideoFrame) -> np.ndarray:
-        """Return the frame as (H, W, 3) uint8, bilinear where the size differs."""
-        rgb = self.reformatter.reformat(image, self.width, self.height, format="rgb24", threads=1).to_ndarray()
-        return np.ascontiguousarray(np.rot90(rgb, self.quarters)) if self.quarters else rgb
 
 
 class _Header(NamedTuple):
@@ -231,14 +247,15 @@ def _last_duration(duration: float, left: float) -> float:
     return min(duration, left) if left > 0 else duration
 
 
-def _first_image(path: Path) -> tuple[int, int, int]:
-    """Decode one frame for the displayed height and width, and the rotation."""
+def _first_image(path: Path) -> tuple[int, int, View]:
+    """Decode one frame for the displayed height and width, and how the frames are shown."""
     with open_video(path) as container:
-        for image in images(container, video_stream(container, path)):
-            rotation = round(image.rotation / 90) * 90 % 360
-            # stored size; a quarter turn swaps its sides
-            size = (image.height, image.width)
-            return (*(size[::-1] if rotation % 180 else size), rotation)
+        stream = video_stream(container, path)
+        track = [other.index for other in container.streams.video].index(stream.index)
+        for image in images(container, stream, Clock()):
+            crop = read_crop(path, container.format.name, track, image.height, image.width)
+            view = view_of(image, crop)
+            return (*view.shown_size(image.height, image.width), view)
     raise UserError(f"{path}: none of its frames can be decoded; the file is damaged or its codec unknown")
 
 

@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
 
 from avseg.media.container import decode, file_url, open_video, packets, sound_stream, video_stream
-from avseg.media.sound_copy import sound_track
+from avseg.media.sound_copy import SoundPlan, plan_sound, sound_track
 from avseg.media.video import Frame, FrameClock, UprightRGB, Video
 from avseg.utils.files import atomic_file
 
@@ -26,14 +26,16 @@ X264 = {"preset": "veryfast", "crf": "20", "rc-lookahead": "4", "bframes": "0", 
 BT709 = (1, 9, 10)  # AVColorSpace values: BT.709, and BT.2020, which is converted to it
 
 
-def repaint(video: Video, path: Path, paint: Paint) -> None:
+def repaint(video: Video, path: Path, paint: Paint, plan: SoundPlan | None = None) -> None:
     """Write a copy of a video with painted frames: upright, same size, same display times, same sound.
 
-    An odd size, which H.264 does not allow, grows by one row or column, a copy of the last.
+    An odd size, which H.264 does not allow, grows by one row or column, a copy of the last. `plan` is that of
+    `plan_sound`, which is called if it is None.
     """
+    plan = plan or plan_sound(video)
     with open_video(video.path) as source, _create(path) as target:
         stream = video_stream(source, video.path)
-        sound = sound_stream(source, video.audio_track) if video.sound else None
+        sound = sound_stream(source, video.audio_track) if plan else None
         aspect = stream.codec_context.sample_aspect_ratio
         images = ImageTrack(
             target,
@@ -41,14 +43,13 @@ def repaint(video: Video, path: Path, paint: Paint) -> None:
             video.width,
             video.frame_rate,
             _time_base(stream, video),
-            aspect=1 / aspect if aspect and video.rotation % 180 else aspect,
+            aspect=1 / aspect if aspect and video.view.is_sideways else aspect,
             bt709=stream.codec_context.colorspace in BT709,
         )
-        # copied where MP4 can hold it
-        track = sound_track(target, sound, video.start - video.lead) if sound else None
+        track = sound_track(target, sound, video, plan) if sound and plan else None
         clock = FrameClock(video)
-        upright = UprightRGB(video.rotation, video.height, video.width)
-        for packet in packets(source, [stream, *([sound] if sound else [])]):
+        upright = UprightRGB(video.view, video.height, video.width)
+        for packet in packets(source, [stream, *([sound] if sound else [])], video.clock):
             if packet.stream_index != stream.index:
                 if track is not None:
                     track.take(packet)

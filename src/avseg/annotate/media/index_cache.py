@@ -3,22 +3,38 @@
 import json
 import threading
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 from zlib import error as ZlibError
 
 import numpy as np
+from pydantic import TypeAdapter
 
+from avseg.media.clock import Break, Clock
 from avseg.media.frame_index import FrameIndex, frame_index
+from avseg.media.upright import View
 from avseg.media.video import Sound, Video
 from avseg.utils.errors import UserError
 from avseg.utils.files import atomic_file
 from avseg.utils.hashing import file_stamp
 
-VERSION = 1
+VERSION = 2
 _WRITING = threading.Lock()
-_ARRAYS = ("times", "stamps", "keyframes")
+
+
+@dataclass
+class _Parts:
+    """The fields of a video that are dataclasses themselves."""
+
+    view: View
+    sound: Sound | None
+    clock: Clock
+    breaks: tuple[Break, ...]
+
+
+_PARTS = TypeAdapter(_Parts)
+_ARRAYS = ("times", "stamps", "keyframes", "positions")
 
 
 def cache_folder(path: Path) -> Path:
@@ -49,9 +65,9 @@ def open_index(path: Path, folder: Path) -> FrameIndex:
 def _save(index: FrameIndex, file: Path) -> None:
     header = asdict(index.video) | {"fingerprint": fingerprint(index.video.path)}
     del header["path"], header["times"]
-    arrays = {"times": index.video.times, "stamps": index.stamps, "keyframes": index.keyframes}
+    arrays = {name: getattr(index, name) for name in _ARRAYS[1:]}
     with atomic_file(file) as temporary:
-        np.savez(temporary, header=np.array(json.dumps(header)), **arrays)  # type: ignore[arg-type]
+        np.savez(temporary, header=np.array(json.dumps(header)), times=index.video.times, **arrays)
 
 
 def _load(path: Path, file: Path) -> FrameIndex | None:
@@ -59,11 +75,11 @@ def _load(path: Path, file: Path) -> FrameIndex | None:
     try:
         with np.load(file, allow_pickle=False) as stored:
             header = json.loads(str(stored["header"]))
-            times, stamps, keyframes = (stored[name] for name in _ARRAYS)
+            times, stamps, keyframes, positions = (stored[name] for name in _ARRAYS)
         if header.pop("fingerprint") != fingerprint(path):
             return None
-        sound = header.pop("sound")
-        video = Video(path=path, times=times, sound=Sound(**sound) if sound else None, **header)
+        parts = _PARTS.validate_python({name: header.pop(name) for name in _Parts.__annotations__})
+        video = Video(path=path, times=times, **vars(parts), **header)
     except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, BadZipFile, ZlibError):
         return None
-    return FrameIndex(video, stamps, keyframes)
+    return FrameIndex(video, stamps, keyframes, positions)

@@ -40,7 +40,7 @@ class ScrubReader(FrameReader):
 
     def _decoded_frames(self) -> Iterator[VideoFrame]:
         can_skip = self.stream.codec_context.codec.name in _PER_PACKET_SKIP
-        for packet in packets(self.container, [self.stream]):
+        for packet in packets(self.container, [self.stream], self.index.video.clock):
             if can_skip:
                 self.stream.codec_context.skip_frame = "NONREF" if self._is_before_needed(packet) else "DEFAULT"
             for image in decode(packet):
@@ -57,7 +57,7 @@ class ScrubReader(FrameReader):
         if not self.kept:
             self.notes[number] = f"frame {number} cannot be decoded, nor any near it; a grey image is shown instead"
             video = self.index.video
-            size = (video.width, video.height) if video.rotation % 180 else (video.height, video.width)
+            size = video.view.stored_size(video.height, video.width)
             return VideoFrame.from_ndarray(np.full((*size, 3), _GREY, np.uint8), format="rgb24")
         earlier = [kept for kept in self.kept if kept < number]
         substitute = max(earlier) if earlier else min(self.kept)

@@ -153,7 +153,7 @@ class _Reader:
         video = index.video
         frame_bytes = video.height * video.width * 3 // 2
         self.scrub = ScrubReader(index, min(max(_IMAGE_BYTES // frame_bytes, _MIN_IMAGES), _MAX_IMAGES))
-        self.upright = UprightRGB(video.rotation, video.height, video.width)
+        self.upright = UprightRGB(video.view, video.height, video.width)
         self.is_open = False
 
     def image(self, number: int) -> Image:

@@ -56,7 +56,7 @@ def read_frames(
 
     `reader` is an open reader of the video, if there is one.
     """
-    upright = UprightRGB(index.video.rotation, *size)
+    upright = UprightRGB(index.video.view, *size)
     images = torch.empty(len(numbers), 3, *size, dtype=torch.uint8)
     frames = index.decode(numbers) if reader is None else reader.decode(numbers)
     for image, frame in zip(images, frames, strict=True):

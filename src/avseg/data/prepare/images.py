@@ -57,7 +57,7 @@ class FrameDecoder:
             stream.codec_context.thread_count = 1  # FFmpeg hides errors when it decodes in several threads
             if self.strict:
                 stream.codec_context.options = {"err_detect": "explode"}
-            for packet in packets(container, [stream]):
+            for packet in packets(container, [stream], self.video.clock):
                 for image in self._decode_packet(packet):
                     yield clock.frame(image)
 
@@ -85,7 +85,7 @@ class FrameDecoder:
 def write_frames(decoder: FrameDecoder, paths: Mapping[int, Sequence[Path]], size: int) -> None:
     """Write frames as square png files of `size` pixels per side; `paths` are the files to write by frame number."""
     video = decoder.video
-    to_rgb = UprightRGB(video.rotation, video.height, video.width)
+    to_rgb = UprightRGB(video.view, video.height, video.width)
     for number, frame in decoder.decode(sorted(paths)):
         # one second after the end of a video shows its last frame again: encode it once
         content = _encode_png(resize_bilinear(to_rgb(frame), size))

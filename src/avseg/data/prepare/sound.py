@@ -31,7 +31,7 @@ def sound_end(video: Video) -> float:
         track = sound_stream(container, video.audio_track)
         assert track is not None
         scan = Scan(video_stream(container, video.path), track)
-        scan.read(packets(container, [track]))
+        scan.read(packets(container, [track], video.clock))
     return min(max(scan.sound_end - video.start, 0.0), float(video.seconds))
 
 

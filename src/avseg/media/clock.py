@@ -1,0 +1,84 @@
+"""One continuous clock for a file whose time stamps restart, wrap or jump; pictures and sound are shifted alike."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from av.packet import Packet
+from av.stream import Stream
+
+WRAP = 2**33 / 90_000  # seconds after which the 33-bit clock of MPEG streams starts again
+SLACK = 60.0  # seconds; time stamps this much before a piece's first one belong to it, earlier ones have wrapped
+
+
+@dataclass(frozen=True)
+class Break:
+    """A place at which the recording is interrupted."""
+
+    time: float  # seconds from the first frame
+    kind: Literal["joint", "cut", "pause"]  # the clock restarts; empty time left out; a pause kept
+    seconds: float = 0.0  # of a cut or pause
+
+    def __str__(self) -> str:
+        """Describe the break for a report."""
+        if self.kind == "joint":
+            return f"its clock restarts at {self.time:.1f} s; the parts follow one another"
+        if self.kind == "cut":
+            return f"a gap of {self.seconds:.0f} s at {self.time:.1f} s is left out"
+        return f"pauses for {self.seconds:.0f} s at {self.time:.1f} s; the frame before stays"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a file in which the clock does not go back, as runs without long gaps."""
+
+    position: int  # byte at which it begins
+    first: float  # container time of its first packet
+    starts: tuple[float, ...]  # container time at which each run begins
+    offsets: tuple[float, ...]  # seconds to add to the container times of each run
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Maps container times to a continuous clock; without pieces it changes nothing."""
+
+    pieces: tuple[Piece, ...] = ()
+    wrap: float = 0.0  # seconds after which container times start again, 0 = never
+
+    def __bool__(self) -> bool:
+        """True if times change."""
+        return bool(self.pieces)
+
+    def shift(self, time: float, position: int) -> float:
+        """Return the seconds to add to a container time of a packet at a byte of the file."""
+        number = bisect_right(self.pieces, position, key=lambda piece: piece.position) - 1
+        piece = self.pieces[max(number, 0)]
+        unwrapped = unwrap(time, piece.first, self.wrap)
+        run = max(bisect_right(piece.starts, unwrapped + 1e-6) - 1, 0)
+        return unwrapped - time + piece.offsets[run]
+
+    def apply(self, packets: Iterator["Packet[Stream]"]) -> Iterator["Packet[Stream]"]:
+        """Shift the time stamps of packets."""
+        if not self.pieces:
+            yield from packets
+            return
+        positions: dict[int, int] = {}  # by stream, of its last packet with a known one
+        for packet in packets:
+            if packet.pos is not None:
+                positions[packet.stream_index] = packet.pos
+            stamp = packet.pts if packet.pts is not None else packet.dts
+            if stamp is not None and packet.size:
+                seconds = self.shift(float(stamp * packet.time_base), positions.get(packet.stream_index, 0))
+                ticks = round(seconds / packet.time_base)
+                if packet.pts is not None:
+                    packet.pts += ticks
+                if packet.dts is not None:
+                    packet.dts += ticks
+            yield packet
+
+
+def unwrap(time: float, first: float, wrap: float) -> float:
+    """Return the container time as if the clock of a piece that begins at `first` had not wrapped."""
+    low = first - SLACK
+    return low + (time - low) % wrap if wrap and not low <= time < low + wrap else time

@@ -1,0 +1,179 @@
+"""Find the joints, gaps and pauses of a recording in the time stamps of its packets.
+
+Recorders, broadcasts and `cat` join streams whose clocks have nothing in common. Where the clock of the pictures goes
+back, a new piece begins, for the sound as well: it is recognised by its byte in the file, since the last sound of a
+piece may be read after the first pictures of the next. Time in which neither pictures nor sound exist is a pause, and is
+left out if it is long.
+"""
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from avseg.media.clock import WRAP, Break, Clock, Piece, unwrap
+
+PAUSE = 5.0  # seconds; a shorter pause is not reported
+MAX_PAUSE = 60.0  # seconds; longer pauses of broadcast streams, whose clocks may jump, are left out
+MAX_STILL = 600.0  # seconds; the same for other containers, and the longest time one packet can fill
+OVERLAP = 0.5  # seconds of sound that may be trimmed at a joint so that the pictures follow one another
+_BROADCAST = frozenset({"mpegts", "mpeg"})  # containers with a 33-bit clock that may jump
+_SOUND_STEP = 1.0  # seconds; sound that goes back less is trimmed, without a joint
+_STEP, _STEP_FRAMES = 0.5, 8  # a step back of pictures in other containers, whose coding times may be guessed
+_NEAR = 5.0  # seconds between the first packets of two streams after a joint
+
+
+@dataclass
+class _Span:
+    start: float = math.inf
+    end: float = -math.inf
+
+    def add(self, start: float, end: float) -> None:
+        self.start = min(self.start, start)
+        self.end = max(self.end, end)
+
+
+@dataclass
+class _Run(_Span):
+    """An interval of a piece without pause; in container times."""
+
+    picture: _Span = field(default_factory=_Span)
+    sound: _Span = field(default_factory=_Span)
+
+
+@dataclass
+class _Part:
+    """A piece that is being read."""
+
+    position: int
+    first: float
+    runs: list[_Run] = field(default_factory=list)  # ascending
+
+    def add(self, start: float, end: float, *, is_picture: bool) -> None:
+        number = bisect_right(self.runs, start + PAUSE, key=lambda run: run.start) - 1
+        if number < 0 or self.runs[number].end + PAUSE < start:
+            number += 1
+            self.runs.insert(number, _Run())
+        run = self.runs[number]
+        run.add(start, end)
+        (run.picture if is_picture else run.sound).add(start, end)
+        while number + 1 < len(self.runs) and self.runs[number + 1].start <= run.end + PAUSE:
+            following = self.runs.pop(number + 1)
+            run.add(following.start, following.end)
+            run.picture.add(following.picture.start, following.picture.end)
+            run.sound.add(following.sound.start, following.sound.end)
+
+
+@dataclass
+class _Track:
+    """The last packet of a stream."""
+
+    position: int = 0
+    part: _Part | None = None
+    time: float = -math.inf  # latest coding time in the part
+    begin: float = 0.0  # first coding time in the part
+    count: int = 0  # packets in the part
+
+
+class JointFinder:
+    """Collects the pieces of a file from the packets of its pictures and sound."""
+
+    def __init__(self, container: str, stream: VideoStream) -> None:
+        self.broadcast = container in _BROADCAST
+        self.wrap = WRAP if self.broadcast else 0.0
+        self.picture = stream.index
+        self.parts: list[_Part] = []
+        self.tracks: dict[int, _Track] = {}  # by stream
+
+    def read(self, packet: "Packet[Stream]") -> None:
+        """Add a packet in file order."""
+        track = self.tracks.setdefault(packet.stream_index, _Track())
+        if packet.pos is not None:
+            track.position = packet.pos
+        shown = packet.pts if packet.pts is not None else packet.dts
+        if shown is None:
+            return
+        coded = packet.dts if packet.dts is not None else shown
+        base = packet.time_base
+        duration = float((packet.duration or 0) * base)
+        part = self._part(track, float(coded * base), duration, is_picture=packet.stream_index == self.picture)
+        start = unwrap(float(shown * base), part.first, self.wrap)
+        part.add(start, start + min(duration, MAX_STILL), is_picture=packet.stream_index == self.picture)
+
+    def _part(self, track: _Track, time: float, duration: float, *, is_picture: bool) -> _Part:
+        """Return the part that a packet belongs to; a new one if the clock went back."""
+        if not self.parts:
+            self.parts.append(_Part(track.position, time))
+        number = max(bisect_right(self.parts, track.position, key=lambda part: part.position) - 1, 0)
+        if track.part is not self.parts[number]:  # the other stream began it
+            self._enter(track, number, time)
+        assert track.part is not None
+        coded = unwrap(time, track.part.first, self.wrap)
+        if track.time - coded > self._tolerance(track, duration, is_picture=is_picture):
+            number += 1
+            following = self.parts[number] if number < len(self.parts) else None
+            if following and abs(unwrap(time, following.first, self.wrap) - following.first) < _NEAR:
+                following.position = track.position
+            else:
+                self.parts.insert(number, _Part(track.position, time))
+            self._enter(track, number, time)
+            coded = time
+        track.time = max(track.time, coded)
+        track.count += 1
+        return track.part
+
+    def _enter(self, track: _Track, number: int, time: float) -> None:
+        track.part = self.parts[number]
+        track.begin = unwrap(time, track.part.first, self.wrap)
+        track.time = -math.inf
+        track.count = 0
+
+    def _tolerance(self, track: _Track, duration: float, *, is_picture: bool) -> float:
+        """Return the seconds by which coding times may go back within a piece."""
+        if not is_picture:
+            return _SOUND_STEP
+        if self.broadcast:
+            return duration / 2
+        return max(_STEP, _STEP_FRAMES * (track.time - track.begin) / max(track.count - 1, 1))
+
+    def clock(self) -> tuple[Clock, list[Break]]:
+        """Compute the clock; returns it with the breaks in continuous container times."""
+        limit = MAX_PAUSE if self.broadcast else MAX_STILL
+        pieces: list[Piece] = []
+        breaks: list[Break] = []
+        offset = 0.0
+        picture, sound = _Span(), _Span()  # what was joined so far, in continuous times
+        for part in self.parts:
+            offsets: list[float] = []
+            for run in part.runs:
+                end = max(picture.end, sound.end)
+                gap = run.start + offset - end
+                if end > -math.inf and (not offsets or gap > limit):
+                    offset = _offset(run, picture, sound, offset)
+                    breaks.append(Break(end, "cut", gap) if offsets else Break(end, "joint"))
+                elif offsets:
+                    breaks.append(Break(end, "pause", gap))
+                picture.add(run.picture.start + offset, run.picture.end + offset)
+                sound.add(run.sound.start + offset, run.sound.end + offset)
+                offsets.append(offset)
+            starts = tuple(run.start for run in part.runs)
+            pieces.append(Piece(part.position, part.first, starts, tuple(offsets)))
+        changed = len(pieces) > 1 or any(item.kind == "cut" for item in breaks)
+        return Clock(tuple(pieces), self.wrap) if changed else Clock(), breaks
+
+
+def _offset(run: _Run, picture: _Span, sound: _Span, before: float) -> float:
+    """Return the offset that puts a run after what was joined before.
+
+    The pictures follow one another, unless too much sound would overlap; then the sounds do.
+    """
+    by_picture = picture.end - run.picture.start  # minus infinity if either has none
+    by_sound = sound.end - run.sound.start
+    if by_picture == -math.inf:
+        # both orders are possible: only sound before, only pictures after
+        return by_sound if by_sound > -math.inf else max(picture.end, sound.end) - run.start
+    is_joint = abs(by_picture - before) > _SOUND_STEP
+    return by_sound if is_joint and by_sound - by_picture > OVERLAP else by_picture
