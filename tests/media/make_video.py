@@ -13,9 +13,10 @@ from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
 BITS = 8
+SHADE, FLASH = 90, 250
 
 
-def numbered(number: int, height: int, width: int, shade: int = 90) -> np.ndarray:
+def numbered(number: int, height: int, width: int, shade: int = SHADE) -> np.ndarray:
     """Draw a number in the upper third of an image (H, W, 3) uint8, above a plain shade."""
     image = np.full((height, width, 3), shade, np.uint8)
     for bit in range(BITS):
@@ -55,8 +56,13 @@ def make_video(
     options: dict[str, str] | None = None,
     sound_options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
+    first: int = 0,
+    flash: int | None = None,
 ) -> Path:
-    """Write a video of numbered frames and a tone; `times` (seconds of each frame) sets a varying rate."""
+    """Write a video of numbered frames and a tone; `times` (seconds of each frame) sets a varying rate.
+
+    The numbers begin with `first`; the frame with the index `flash` is bright below its number.
+    """
     with av.open(str(path), "w", container_options=container_options or {}) as output:
         images = output.add_stream(codec, rate=rate, options=options or {})
         images.height, images.width, images.pix_fmt = size[0], size[1], pix_fmt
@@ -69,7 +75,8 @@ def make_video(
         )
         seconds = frames / float(rate) if times is None else times[-1] + 1 / float(rate)
         for number in range(frames):
-            frame = VideoFrame.from_ndarray(numbered(number, *size), format="rgb24")
+            shade = FLASH if number == flash else SHADE
+            frame = VideoFrame.from_ndarray(numbered(first + number, *size, shade), format="rgb24")
             if times is None:
                 frame.pts, frame.time_base = number, 1 / Fraction(rate)
             else:

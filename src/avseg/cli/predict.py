@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from avseg.cli.console_table import new_table, print_table
 from avseg.cli.predict_inputs import choose_folders, find_videos, has_results
+from avseg.media.sound_copy import SoundPlan, plan_sound
 from avseg.media.video import Video, probe
 from avseg.prediction.api import make_predictor
 from avseg.prediction.clip_predictor import ClipPredictor
@@ -34,6 +35,7 @@ _MAX_REASONS = 3  # in one line; more are a list
 class _Job(NamedTuple):
     video: Video
     folder: Path  # of its results
+    plan: SoundPlan | None  # of the overlay's sound
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -48,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
             _print(f"{path}: results exist already ({folder}); --overwrite predicts again")
             continue
         with _recorded(path, failures):
-            jobs.append(_Job(_probe(path, arguments), folder))
+            video = _probe(path, arguments)
+            jobs.append(_Job(video, folder, plan_sound(video)))
     if jobs:
         _predict_all(jobs, arguments, failures)
     if inputs.others:
@@ -123,7 +126,7 @@ def _predict_all(jobs: list[_Job], arguments: argparse.Namespace, failures: dict
     """Predict the videos under a progress bar and print a table; fills `failures` with messages."""
     predictor, checkpoint = _load(arguments)
     for job in jobs:
-        for note in _notes(job.video):
+        for note in _notes(job.video, job.plan):
             _print(f"{job.video.path}: {note}")
     counts = ("segments", "classes") if isinstance(predictor, LongPredictor) else ("pixels marked",)
     titles = ("video", "seconds", "sounding", *counts, "results")
@@ -142,6 +145,7 @@ def _predict_all(jobs: list[_Job], arguments: argparse.Namespace, failures: dict
                     checkpoint=checkpoint,
                     lu_avs=arguments.lu_avs,
                     save_masks=arguments.save_masks,
+                    plan=job.plan,
                     on_second=lambda line=line: progress.advance(line),  # type: ignore[misc]
                 )
                 table.add_row(name, *_cells(summary), escape(printable(job.folder)))
@@ -186,8 +190,10 @@ def _check_long_options(predictor: ClipPredictor | LongPredictor, arguments: arg
         raise UserError(f"--save-masks: this run predicts {regions}; --lu-avs alone writes what there is")
 
 
-def _notes(video: Video) -> list[str]:
-    notes = []
+def _notes(video: Video, plan: SoundPlan | None) -> list[str]:
+    notes = [str(item) for item in video.breaks]
+    if plan and plan.obstacle:
+        notes.append(f"the sound of the overlay is {plan}")
     if video.sound is None:
         notes.append("has no sound; predicted as if it were silent")
     if video.missing:

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.stream import Stream
+from av.video.stream import VideoStream
 
 WRAP = 2**33 / 90_000  # seconds after which the 33-bit clock of MPEG streams starts again
 SLACK = 60.0  # seconds; time stamps this much before a piece's first one belong to it, earlier ones have wrapped
@@ -50,32 +52,49 @@ class Clock:
         """True if times change."""
         return bool(self.pieces)
 
-    def shift(self, time: float, position: int) -> float:
-        """Return the seconds to add to a container time of a packet at a byte of the file."""
-        number = bisect_right(self.pieces, position, key=lambda piece: piece.position) - 1
-        piece = self.pieces[max(number, 0)]
+    def shift(self, time: float, number: int) -> float:
+        """Return the seconds to add to a container time of a packet in a piece."""
+        piece = self.pieces[number]
         unwrapped = unwrap(time, piece.first, self.wrap)
         run = max(bisect_right(piece.starts, unwrapped + 1e-6) - 1, 0)
         return unwrapped - time + piece.offsets[run]
 
     def apply(self, packets: Iterator["Packet[Stream]"]) -> Iterator["Packet[Stream]"]:
-        """Shift the time stamps of packets."""
+        """Shift the time stamps of packets; an empty packet between pieces drains the decoder."""
         if not self.pieces:
             yield from packets
             return
-        positions: dict[int, int] = {}  # by stream, of its last packet with a known one
+        pieces: dict[int, int] = {}  # by stream, of its last packet
         for packet in packets:
+            stream = packet.stream
+            number = pieces.get(stream.index, 0)
             if packet.pos is not None:
-                positions[packet.stream_index] = packet.pos
+                number = max(bisect_right(self.pieces, packet.pos, key=lambda piece: piece.position) - 1, 0)
+            if pieces.setdefault(stream.index, number) != number:
+                pieces[stream.index] = number
+                yield drain(stream)
+                if isinstance(stream, VideoStream | AudioStream):
+                    stream.codec_context.flush_buffers()  # it decodes again
             stamp = packet.pts if packet.pts is not None else packet.dts
             if stamp is not None and packet.size:
-                seconds = self.shift(float(stamp * packet.time_base), positions.get(packet.stream_index, 0))
-                ticks = round(seconds / packet.time_base)
+                ticks = round(self.shift(float(stamp * packet.time_base), number) / packet.time_base)
                 if packet.pts is not None:
                     packet.pts += ticks
                 if packet.dts is not None:
                     packet.dts += ticks
             yield packet
+
+
+PLAIN = Clock()
+
+
+def drain(stream: Stream) -> "Packet[Stream]":
+    """Create the empty packet that makes a decoder return the frames it still holds."""
+    packet: Packet[Stream] = Packet(0)
+    packet.stream = stream
+    if stream.time_base:
+        packet.time_base = stream.time_base  # of the frames
+    return packet
 
 
 def unwrap(time: float, first: float, wrap: float) -> float:

@@ -17,7 +17,7 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from avseg.media.clock import Clock
+from avseg.media.clock import PLAIN, Clock, drain
 from avseg.utils.errors import UserError
 
 # FFmpeg demuxers that present images and text as videos, besides those of single images, which end in "_pipe"
@@ -131,7 +131,9 @@ def layout_of(context: AudioCodecContext | AudioFrame) -> AudioLayout:
 
 
 def packets(
-    container: InputContainer, streams: Sequence[Stream], clock: Clock = Clock()  # noqa: B008 (frozen)
+    container: InputContainer,
+    streams: Sequence[Stream],
+    clock: Clock = PLAIN,
 ) -> Iterator["Packet[Stream]"]:
     """Yield the packets of the streams in file order; a damaged end of file ends the iteration without an error.
 
@@ -142,9 +144,7 @@ def packets(
         return
     # the demuxer failed before its flush packets, which make the decoders return the frames they still hold
     for stream in streams:
-        flush: Packet[Stream] = Packet(0)
-        flush.stream = stream
-        yield flush
+        yield drain(stream)
 
 
 def images(container: InputContainer, stream: VideoStream, clock: Clock) -> Iterator[VideoFrame]:

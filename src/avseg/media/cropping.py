@@ -138,8 +138,6 @@ def _read_clap(file: BinaryIO, media: _Element, height: int, width: int) -> Crop
     return NO_CROP
 
 
-
-
 def _boxes(file: BinaryIO, begin: int, end: int, name: bytes | None = None) -> Iterator[_Element]:
     """Yield the boxes of a range, or those of one name."""
     for _ in range(_MAX_ELEMENTS):

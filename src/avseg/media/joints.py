@@ -2,8 +2,8 @@
 
 Recorders, broadcasts and `cat` join streams whose clocks have nothing in common. Where the clock of the pictures goes
 back, a new piece begins, for the sound as well: it is recognised by its byte in the file, since the last sound of a
-piece may be read after the first pictures of the next. Time in which neither pictures nor sound exist is a pause, and is
-left out if it is long.
+piece may be read after the first pictures of the next. Time in which neither pictures nor sound exist is a pause, and
+is left out if it is long.
 """
 
 import math
@@ -23,6 +23,7 @@ OVERLAP = 0.5  # seconds of sound that may be trimmed at a joint so that the pic
 _BROADCAST = frozenset({"mpegts", "mpeg"})  # containers with a 33-bit clock that may jump
 _SOUND_STEP = 1.0  # seconds; sound that goes back less is trimmed, without a joint
 _STEP, _STEP_FRAMES = 0.5, 8  # a step back of pictures in other containers, whose coding times may be guessed
+_STALE = 3  # first packets of sound after a joint, which Ogg may give a time of the old clock
 _NEAR = 5.0  # seconds between the first packets of two streams after a joint
 
 
@@ -90,7 +91,7 @@ class JointFinder:
 
     def read(self, packet: "Packet[Stream]") -> None:
         """Add a packet in file order."""
-        track = self.tracks.setdefault(packet.stream_index, _Track())
+        track = self.tracks.setdefault(packet.stream.index, _Track())
         if packet.pos is not None:
             track.position = packet.pos
         shown = packet.pts if packet.pts is not None else packet.dts
@@ -99,9 +100,9 @@ class JointFinder:
         coded = packet.dts if packet.dts is not None else shown
         base = packet.time_base
         duration = float((packet.duration or 0) * base)
-        part = self._part(track, float(coded * base), duration, is_picture=packet.stream_index == self.picture)
+        part = self._part(track, float(coded * base), duration, is_picture=packet.stream.index == self.picture)
         start = unwrap(float(shown * base), part.first, self.wrap)
-        part.add(start, start + min(duration, MAX_STILL), is_picture=packet.stream_index == self.picture)
+        part.add(start, start + min(duration, MAX_STILL), is_picture=packet.stream.index == self.picture)
 
     def _part(self, track: _Track, time: float, duration: float, *, is_picture: bool) -> _Part:
         """Return the part that a packet belongs to; a new one if the clock went back."""
@@ -112,6 +113,9 @@ class JointFinder:
             self._enter(track, number, time)
         assert track.part is not None
         coded = unwrap(time, track.part.first, self.wrap)
+        is_stale = not is_picture and track.count < _STALE and abs(coded - track.part.first) < _NEAR
+        if is_stale:
+            track.time = coded
         if track.time - coded > self._tolerance(track, duration, is_picture=is_picture):
             number += 1
             following = self.parts[number] if number < len(self.parts) else None

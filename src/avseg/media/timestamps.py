@@ -15,6 +15,11 @@ _MAX_DOUBLE = 0.05  # share of frames with the time of another; more are a broke
 _DEFAULT_RATE = 25.0  # frames per second where neither packets nor header give a rate
 
 
+def is_frame(packet: "Packet[Stream]", codec: str) -> bool:
+    """False for a packet without content, and for the headers that chained Ogg files repeat between frames."""
+    return packet.size > 0 and not (codec == "theora" and bytes(packet)[0] & 0x80)
+
+
 class Scan:
     """Frame count and timing collected from the packets of a file."""
 
@@ -32,11 +37,12 @@ class Scan:
     def read(self, source: Iterable["Packet[Stream]"]) -> None:
         """Consume packets to the end."""
         for packet in source:
-            if packet.size == 0:
+            is_video = packet.stream.index == self.stream.index
+            if not is_frame(packet, self.stream.codec_context.name if is_video else ""):
                 continue
             time = packet.pts if packet.pts is not None else packet.dts
             end = float((time or 0) + (packet.duration or 0)) * float(packet.time_base)
-            if packet.stream_index == self.stream.index:
+            if is_video:
                 self._add_video(packet, end)
             else:
                 self.sound_packets += 1

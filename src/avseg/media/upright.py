@@ -41,14 +41,15 @@ class View:
 
 
 def view_of(image: VideoFrame, crop: Crop = NO_CROP) -> View:
-    """Read the display matrix of a decoded frame, from the container (tkhd) or the stream (SEI); odd angles are rounded.
+    """Read the display matrix of a decoded frame, which container (tkhd) or stream (SEI) store; odd angles are rounded.
 
     The matrix maps a stored pixel (x, y) to (a x + c y, b x + d y), in fixed point, y downwards.
     """
-    matrix = image.side_data.get(Type.DISPLAYMATRIX)
-    if matrix is None or len(bytes(matrix)) < 36:
+    data = image.side_data.get(Type.DISPLAYMATRIX)  # type: ignore[call-overload]  # its stub knows names only
+    matrix = b"" if data is None else bytes(data)
+    if len(matrix) < 36:
         return View(crop=crop)
-    a, b, _, c, d = struct.unpack_from("=5i", bytes(matrix))
+    a, b, _, c, d = struct.unpack_from("=5i", matrix)
     mirrored = a * d - b * c < 0
     if mirrored:
         a, b = -a, -b  # what remains is a rotation

@@ -17,11 +17,11 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from avseg.media.clock import Break, Clock
+from avseg.media.clock import PLAIN, Break, Clock
 from avseg.media.container import images, layout_of, open_video, packets, sound_stream, video_stream
 from avseg.media.cropping import read_crop
 from avseg.media.joints import MAX_STILL, JointFinder
-from avseg.media.timestamps import Scan
+from avseg.media.timestamps import Scan, is_frame
 from avseg.media.upright import UprightRGB as UprightRGB
 from avseg.media.upright import View, view_of
 from avseg.utils.errors import UserError
@@ -62,7 +62,7 @@ class Video:
     missing: float  # seconds at the end that the header promises and the file lacks (a truncated file)
     sound: Sound | None  # the sound track that is read
     audio_track: int | None = None  # its number if it was requested; None = the default one
-    clock: Clock = Clock()  # makes the container times of joined recordings continuous
+    clock: Clock = PLAIN  # makes the container times of joined recordings continuous
     breaks: tuple[Break, ...] = ()  # joints, gaps and pauses of the recording
 
     @property
@@ -95,7 +95,7 @@ def probe(path: Path, audio_track: int | None = None) -> Video:
     Raises:
         UserError: the file is missing, empty, not a video, without that track, or none of its frames can be decoded.
     """
-    header, scan, finder = _scan(path, audio_track, Clock())
+    header, scan, finder = _scan(path, audio_track, PLAIN)
     clock, breaks = finder.clock()
     if clock:
         header, scan, _ = _scan(path, audio_track, clock)
@@ -145,7 +145,7 @@ def _scan(path: Path, audio_track: int | None, clock: Clock) -> tuple["_Header",
         scan = Scan(stream, sound)
         finder = JointFinder(container.format.name, stream)
         for packet in packets(container, [stream, *([sound] if sound else [])], clock):
-            if packet.size:
+            if is_frame(packet, stream.codec_context.name if packet.stream.index == stream.index else ""):
                 finder.read(packet)
                 scan.read([packet])
         return _read_header(container, stream, sound if scan.sound_packets else None), scan, finder
@@ -252,7 +252,7 @@ def _first_image(path: Path) -> tuple[int, int, View]:
     with open_video(path) as container:
         stream = video_stream(container, path)
         track = [other.index for other in container.streams.video].index(stream.index)
-        for image in images(container, stream, Clock()):
+        for image in images(container, stream, PLAIN):
             crop = read_crop(path, container.format.name, track, image.height, image.width)
             view = view_of(image, crop)
             return (*view.shown_size(image.height, image.width), view)

@@ -50,7 +50,7 @@ def repaint(video: Video, path: Path, paint: Paint, plan: SoundPlan | None = Non
         clock = FrameClock(video)
         upright = UprightRGB(video.view, video.height, video.width)
         for packet in packets(source, [stream, *([sound] if sound else [])], video.clock):
-            if packet.stream_index != stream.index:
+            if packet.stream.index != stream.index:
                 if track is not None:
                     track.take(packet)
                 continue

@@ -44,6 +44,8 @@ def describe(video: Video) -> dict[str, object]:
         "height": video.height,
         "width": video.width,
         "rotation": video.rotation,
+        "mirrored": video.view.mirrored,
+        "crop": list(video.view.crop),
         "frame_rate": video.frame_rate,
         "constant_rate": video.constant_rate,
         "duration": video.duration,
@@ -51,6 +53,7 @@ def describe(video: Video) -> dict[str, object]:
         "seconds": video.seconds,
         "missing_seconds": video.missing,
         "audio_track": video.audio_track,
+        "breaks": [asdict(item) for item in video.breaks],
         "sound": asdict(video.sound) if video.sound else None,
     }
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from avseg.draw.boxes import MarkedFrame
 from avseg.draw.overlay import Overlay
+from avseg.media.sound_copy import SoundPlan, plan_sound
 from avseg.media.video import Frame, Video
 from avseg.media.video_writer import Paint, repaint
 from avseg.prediction.clip_predictor import ClipPredictor
@@ -31,6 +32,7 @@ def write_prediction(
     lu_avs: bool = False,
     save_masks: bool = False,
     on_second: Callable[[], None] = lambda: None,
+    plan: SoundPlan | None = None,
 ) -> dict[str, float]:
     """Predict a video and write the results into a folder, all or nothing; `avseg predict --help` lists the files.
 
@@ -38,8 +40,9 @@ def write_prediction(
     predictor is at most one batch ahead. Nothing else is kept, however long the video is.
 
     The folder is named after the video; existing results are replaced when the new ones are complete. `checkpoint`
-    identifies the model in `scores.json`; `lu_avs` and `save_masks` are those of `Result.save`. Returns counts for a
-    summary, see `ClipResults.finish` and `LongResults.finish`.
+    identifies the model in `scores.json`; `lu_avs` and `save_masks` are those of `Result.save`; `plan` is that of
+    `plan_sound`, which is called if it is None. Returns counts for a summary, see `ClipResults.finish`
+    and `LongResults.finish`.
 
     Raises:
         UserError: the video cannot be decoded, or the overlay cannot be encoded.
@@ -47,7 +50,9 @@ def write_prediction(
     with replace_folder(folder) as staging, ExitStack() as files:
         prediction = predictor.predict(video)  # frames are decoded and scored when the painter asks for them
         video = prediction.video
-        header = {"video": describe(video), "checkpoint": checkpoint, **predictor.settings}
+        plan = plan or plan_sound(video)
+        sound = {"overlay_sound": str(plan) if plan else None}
+        header = {"video": describe(video) | sound, "checkpoint": checkpoint, **predictor.settings}
         file = files.enter_context((staging / "scores.json").open("w", encoding="utf-8", errors="backslashreplace"))
         scores = RowsFile(file, header, "seconds")
         results: ClipResults | LongResults
@@ -59,15 +64,15 @@ def write_prediction(
             results = ClipResults(staging, prediction, scores, threshold=predictor.threshold, **options)
         # the overlay is written first, because painting drives the prediction
         painter = Painter(prediction.frames, results, on_second)
-        _repaint(video, staging / "overlay.mp4", painter.paint)
+        _repaint(video, staging / "overlay.mp4", painter.paint, plan)
         painter.finish(video.seconds)
         scores.close()
         return results.finish()
 
 
-def _repaint(video: Video, path: Path, paint: Paint) -> None:
+def _repaint(video: Video, path: Path, paint: Paint, plan: SoundPlan | None) -> None:
     try:
-        repaint(video, path, paint)
+        repaint(video, path, paint, plan)
     except av.error.FFmpegError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):  # the command reports a full disk itself
             raise OSError(error.errno, error.strerror, str(path.parent)) from error

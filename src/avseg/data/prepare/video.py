@@ -117,6 +117,12 @@ def _frame_notes(video: Video, clips: list[ClipEntry], options: Options) -> dict
         notes["variable frame rate"] = f"{video.frame_rate:.3f} frames per second on average"
     if video.rotation:
         notes["rotated"] = f"by {video.rotation} degrees; undone"
+    if video.view.mirrored:
+        notes["mirrored"] = "undone"
+    if any(video.view.crop):
+        notes["cropped"] = f"to {video.width}x{video.height}, as the container requests"
+    if video.breaks:
+        notes["joined or interrupted"] = "; ".join(map(str, video.breaks[:_MAX_LISTED]))
     if video.height % 2 or video.width % 2:
         notes["odd size"] = f"{video.width}x{video.height}"
     if video.missing:
