@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -178,17 +179,24 @@ class FrameReader:
 
     def _jump(self, keyframe: int | None) -> None:
         """Seek to a keyframe; None reopens the file, since not every format can seek to its beginning."""
-        if keyframe is None:
+        if keyframe is None or not self._seek(keyframe):
             self.file.close()
             self.container = self.file.enter_context(open_video(self.index.video.path))
             self.stream = video_stream(self.container, self.index.video.path)
-        elif len(self.index.positions):
-            position = self.index.positions[np.searchsorted(self.index.keyframes, keyframe)]
-            self.container.seek(int(position), unsupported_byte_offset=True)
-        else:
-            self.container.seek(int(self.index.stamps[keyframe]), stream=self.stream, backward=True)
         self.at = -1
         self.decoded = self._decoded_frames()
+
+    def _seek(self, keyframe: int) -> bool:
+        """Seek to a keyframe; False if the file is too damaged for it."""
+        try:
+            if len(self.index.positions):
+                position = self.index.positions[np.searchsorted(self.index.keyframes, keyframe)]
+                self.container.seek(int(position), unsupported_byte_offset=True)
+            else:
+                self.container.seek(int(self.index.stamps[keyframe]), stream=self.stream, backward=True)
+        except FFmpegError:
+            return False
+        return True
 
     def _decoded_frames(self) -> Iterator[VideoFrame]:
         return images(self.container, self.stream, self.index.video.clock)  # subclasses may skip some
