@@ -14,6 +14,7 @@ from av.audio.resampler import AudioResampler
 from avseg.media.container import decode, open_video, packets, sound_stream
 from avseg.media.sound_reader import sound_seconds
 from avseg.media.video import probe
+from avseg.media.video_writer import repaint
 from avseg.utils.errors import UserError
 from tests.media.make_video import make_video, tone
 
@@ -141,3 +142,35 @@ def test_the_default_track_or_the_one_asked_for(
 def test_a_track_that_does_not_exist(tmp_path: Path, track: int) -> None:
     with pytest.raises(UserError, match=rf"--audio-track {track}: .*there are 0 \(pcm_s16le\), 1 \(pcm_s16le\)"):
         probe(_two_tracks(tmp_path / "v.mkv", 0), track)
+
+
+@pytest.mark.parametrize("layout", ["5.1(side)", "quad", "6.1", "7.1", "4 channels"])
+@pytest.mark.parametrize(("suffix", "codec"), [("mov", "pcm_s16le"), ("mp4", "aac")])
+def test_the_overlay_is_as_loud_as_its_source(tmp_path: Path, layout: str, suffix: str, codec: str) -> None:
+    channels = CHANNELS.get(layout, 4)
+    if (layout, codec) == ("4 channels", "aac"):
+        pytest.skip("AAC has no channels without a layout")
+    wave = np.stack([tone(1.0, 48000, 1, pitch=300 + 100 * channel, level=0.15)[0] for channel in range(channels)])
+    source = probe(_make(tmp_path / f"v.{suffix}", layout, wave, codec))
+    repaint(source, tmp_path / "overlay.mp4", lambda image, frame: image)
+    overlay = probe(tmp_path / "overlay.mp4")
+    assert overlay.sound.codec == "aac"
+    copied = codec == "aac"
+    assert overlay.sound.layout == (source.sound.layout if copied else "5.1" if layout == "5.1(side)" else "stereo")
+    assert _decibels(_sound(overlay.path), _sound(source.path)) == pytest.approx(0, abs=0.3)
+
+
+def test_the_overlay_of_loud_channels_does_not_clip_the_encoder(tmp_path: Path) -> None:
+    wave = np.tile(tone(1.0, 48000, 1, pitch=1000, level=0.9), (4, 1))
+    source = probe(_make(tmp_path / "v.mov", "4 channels", wave))
+    repaint(source, tmp_path / "overlay.mp4", lambda image, frame: image)
+    sound = _sound(tmp_path / "overlay.mp4")
+    assert np.abs(sound).max() == pytest.approx(0.9, abs=0.05)
+    assert np.std(sound[2000:-2000]) == pytest.approx(0.9 / np.sqrt(2), rel=0.02)
+
+
+@pytest.mark.parametrize("codec", ["ac3", "eac3", "alac"])
+def test_what_browsers_do_not_play_is_re_encoded(tmp_path: Path, codec: str) -> None:
+    source = probe(_make(tmp_path / "v.mov", "stereo", _noise(2), codec))
+    repaint(source, tmp_path / "overlay.mp4", lambda image, frame: image)
+    assert probe(tmp_path / "overlay.mp4").sound.codec == "aac"

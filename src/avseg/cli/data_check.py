@@ -23,6 +23,7 @@ from avseg.draw.statistics import save_statistics
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 from avseg.utils.files import write_text
+from avseg.utils.names import printable
 
 
 def run_check(arguments: Namespace) -> int:
@@ -87,7 +88,7 @@ def _print_report(console: Console, report: Report, arguments: Namespace) -> Non
         print_line(console, f"[bold red]{issue}[/bold red] ({len(findings):,}): {ISSUES[issue]}")
         for finding in findings[: arguments.show]:
             prefix = f"{finding.file}: " if finding.file else ""
-            print_line(console, f"  {escape(prefix + finding.message)}")
+            print_line(console, f"  {escape(printable(prefix + finding.message))}")
         if len(findings) > arguments.show:
             has_more = True
             print_line(console, f"  ... and {len(findings) - arguments.show:,} more")

@@ -75,7 +75,7 @@ def _without_places(samples: np.ndarray, names: list[str]) -> np.ndarray:
 
 
 def planes(frame: AudioFrame) -> np.ndarray:
-    """Return the samples of one or two channels as (channels, n) float64; any sample format, planar or packed."""
+    """Return the samples of up to 7 channels as (channels, n) float64; any sample format, planar or packed."""
     samples: np.ndarray = frame.to_ndarray()
     channels = len(frame.layout.channels) or frame.layout.nb_channels
     # planar: (channels, n); packed: (1, n * channels) with interleaved samples

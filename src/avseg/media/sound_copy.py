@@ -12,15 +12,16 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from avseg.media.container import decode, open_video, packets, sound_stream
+from avseg.media.container import decode, layout_of, open_video, packets, sound_stream
 from avseg.media.downmix import Downmix, planes
 from avseg.media.joints import MAX_STILL
 from avseg.media.sound_timeline import TOLERANCE, SoundTimeline
 from avseg.media.video import Video
 
-PLAYABLE = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"})  # codecs that players accept in MP4
+PLAYABLE = frozenset({"aac", "mp3", "flac", "opus"})  # codecs that all browsers accept in MP4
 AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
-AAC_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
+AAC_LAYOUTS = {1: "mono", 2: "stereo"}
+SURROUND = ("5.1", "5.1(side)", "6 channels")  # layouts whose channels are those of 5.1; others are mixed to stereo
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ class _EncodedTrack:
     def __init__(self, target: OutputContainer, source: AudioStream, start: float, end: float) -> None:
         context = source.codec_context
         self.target = target
-        self.layout = AAC_LAYOUTS.get(context.layout.nb_channels, "stereo")
+        layout = layout_of(context)
+        self.layout = "5.1" if layout.name in SURROUND else AAC_LAYOUTS.get(layout.nb_channels, "stereo")
         self.rate = context.sample_rate if context.sample_rate in AAC_RATES else 48_000
         self.track = target.add_stream("aac", rate=self.rate, layout=self.layout)
         self.channels = len(self.track.codec_context.layout.channels)
@@ -133,6 +135,8 @@ class _EncodedTrack:
 
     def _encode(self, chunks: Iterable[np.ndarray]) -> None:
         for samples in chunks:
+            if self.downmix.mixes:  # resampling exceeds full scale
+                samples = np.clip(samples, -1, 1)
             frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=self.layout)
             frame.sample_rate = self.rate
             frame.time_base = Fraction(1, self.rate)
@@ -144,7 +148,7 @@ class _EncodedTrack:
         """Return the samples in the layout of the track, (channels, n)."""
         if self.channels <= 2:
             return self.downmix(frame)
-        if frame.layout.nb_channels == self.channels:
+        if frame.layout.name in SURROUND:
             return planes(frame).astype(np.float32)
         samples = self.downmix(frame)
         # the other channels of 5.1 follow front left and right

@@ -1,4 +1,4 @@
-"""Show frames as players do: turned and mirrored by the display matrix, cropped, without transparency."""
+"""Show frames as players do: turned and mirrored by the display matrix, cropped, tone-mapped, without transparency."""
 
 import struct
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
+
+from avseg.media.tone_mapping import is_hdr, tone_map
 
 Crop = tuple[int, int, int, int]  # pixels to remove: left, top, right, bottom
 NO_CROP: Crop = (0, 0, 0, 0)
@@ -93,6 +95,8 @@ class UprightRGB:
 
     def _pixels(self, image: VideoFrame, height: int, width: int) -> np.ndarray:
         """Return the stored frame as (height, width, 3) uint8."""
+        if is_hdr(image):
+            return tone_map(image, height, width, self.reformatter)
         if not any(component.is_alpha for component in image.format.components):
             return self.reformatter.reformat(image, width, height, format="rgb24", threads=1).to_ndarray()
         rgba = self.reformatter.reformat(image, width, height, format="rgba", threads=1).to_ndarray()

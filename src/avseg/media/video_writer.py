@@ -13,17 +13,19 @@ from av.audio.frame import AudioFrame
 from av.container import OutputContainer
 from av.stream import Stream
 from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.stream import VideoStream
 
 from avseg.media.container import decode, file_url, open_video, packets, sound_stream, video_stream
 from avseg.media.sound_copy import SoundPlan, plan_sound, sound_track
+from avseg.media.tone_mapping import HDR
 from avseg.media.video import Frame, FrameClock, UprightRGB, Video
 from avseg.utils.files import atomic_file
 
 Paint = Callable[[np.ndarray, Frame], np.ndarray]  # (H, W, 3) uint8 -> the painted frame of the same size
 # few threads, a short look-ahead and no B-frames limit the memory: each of them holds whole frames
-X264 = {"preset": "veryfast", "crf": "20", "rc-lookahead": "4", "bframes": "0", "threads": "2"}
-BT709 = (1, 9, 10)  # AVColorSpace values: BT.709, and BT.2020, which is converted to it
+X264 = {"preset": "veryfast", "crf": "20", "rc-lookahead": "4", "bf": "0", "threads": "2"}
+BT709 = (1, 9, 10)  # AVColorSpace values: BT.709, and BT.2020, which is converted to it, as HDR is
 
 
 def repaint(video: Video, path: Path, paint: Paint, plan: SoundPlan | None = None) -> None:
@@ -44,7 +46,7 @@ def repaint(video: Video, path: Path, paint: Paint, plan: SoundPlan | None = Non
             video.frame_rate,
             _time_base(stream, video),
             aspect=1 / aspect if aspect and video.view.is_sideways else aspect,
-            bt709=stream.codec_context.colorspace in BT709,
+            bt709=_is_bt709(stream),
         )
         track = sound_track(target, sound, video, plan) if sound and plan else None
         clock = FrameClock(video)
@@ -120,6 +122,7 @@ class ImageTrack:
             context.sample_aspect_ratio = aspect
         if bt709:
             context.colorspace = context.color_primaries = context.color_trc = 1
+        context.color_range = ColorRange.MPEG  # the one that every player shows right
         self.colorspace = Colorspace.ITU709 if bt709 else Colorspace.ITU601
         self.reformatter = VideoReformatter()
         self.pending: VideoFrame | None = None
@@ -152,6 +155,12 @@ class ImageTrack:
             if packet.pts is not None:
                 packet.duration = self.durations.pop(packet.pts, 0)  # the encoder drops it; MP4 would guess
             self.target.mux(packet)
+
+
+def _is_bt709(stream: VideoStream) -> bool:
+    """True if the copy has the colours of high definition; otherwise it keeps the matrix of the source."""
+    codec = stream.codec_context
+    return codec.colorspace in BT709 or codec.color_trc in HDR or (stream.format is not None and stream.format.is_rgb)
 
 
 def _create(path: Path) -> OutputContainer:

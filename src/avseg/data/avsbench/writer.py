@@ -83,7 +83,7 @@ def _write_clips(
     classes = dict(zip(names, range(len(names)), strict=True))
     entries: list[ClipEntry] = []
     scores: dict[str, BlindScores] = {}
-    with (layout.root / "events.csv").open("w", newline="", encoding="utf-8") as file:
+    with (layout.root / "events.csv").open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         events = csv.writer(file, lineterminator="\n")
         events.writerow(EVENT_COLUMNS)
         for split in SPLITS:

@@ -12,6 +12,7 @@ from avseg.data.setting import ClipEntry
 from avseg.media.folder import has_video_track, search_folder
 from avseg.media.video import SUFFIXES
 from avseg.utils.errors import UserError
+from avseg.utils.names import printable
 
 _MAX_NAME = 180  # bytes; file systems allow 255, and numbers and suffixes are appended
 
@@ -49,7 +50,7 @@ def find_own_videos(folder: Path, split: str, out: Path) -> list[RawVideo]:
     videos: list[RawVideo] = []
     for path, file, name in zip(paths, files, _unique_names(files), strict=True):
         entry = ClipEntry(name, "", split)
-        videos.append(RawVideo(_printable(file.as_posix()), path, entry, content.unusable.get(path, "")))
+        videos.append(RawVideo(printable(file.as_posix()), path, entry, content.unusable.get(path, "")))
     return videos
 
 

@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from avseg.data.synthetic.generate import Actor
 from avseg.data.synthetic.soundtrack import SAMPLE_RATE
 from avseg.utils.errors import UserError, nearest
+from avseg.utils.names import printable
 
 SOUND_SUFFIXES = (".wav", ".ogg", ".flac")
 CLASS_FILE = "classes.csv"
@@ -159,7 +160,7 @@ def _load_cutouts(folder: Path, classes: Sequence[str] | None) -> dict[str, list
     """Read the cut-outs of the requested classes, by class."""
     pairs = find_pairs(folder)
     class_by_stem = read_classes(folder)
-    category = {stem: class_by_stem.get(stem, stem) for stem in pairs}
+    category = {stem: class_by_stem.get(stem, printable(stem)) for stem in pairs}
     allowed = sorted(set(category.values()))
     for name in classes or ():
         if name not in allowed:

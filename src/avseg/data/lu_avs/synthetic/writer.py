@@ -127,7 +127,7 @@ def _write_splits(
 ) -> dict[str, SplitTotals]:
     label_ids = _draw_label_ids(config)
     totals: dict[str, SplitTotals] = {}
-    with (root / "events.csv").open("w", newline="", encoding="utf-8") as file:
+    with (root / "events.csv").open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         events = csv.writer(file, lineterminator="\n")
         events.writerow(EVENT_COLUMNS)
         for split in SPLITS:
