@@ -8,16 +8,8 @@ from pytorch_lightning.utilities import rank_zero_only
 from rich.table import Table
 
 from avseg.cli.console_table import print_table
-from avseg.metrics.registry import metric_info
+from avseg.metrics.registry import SOUND_TITLES, metric_info
 from avseg.runs import read_json
-
-_SOUNDS = {
-    "own": "its own sound",
-    "silence": "silence",
-    "noise": "white noise",
-    "other": "another clip's sound",
-    "shuffled": "own, shuffled in time",
-}
 
 
 @rank_zero_only
@@ -58,7 +50,7 @@ def scores_table(result: Mapping[str, Any]) -> Table:
         cells = []
         for metric in metrics:
             cells.append(f"{metric.scale * row[metric.key]:.2f}" if metric.key in row else "")
-        table.add_row(_SOUNDS.get(sound, sound), *cells)
+        table.add_row(SOUND_TITLES.get(sound, sound), *cells)
     return table
 
 

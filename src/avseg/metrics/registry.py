@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from torchmetrics import Metric
 
 PERCENT = "percent"
+# the sounds under which an evaluation scores a model: its own, and the controls
+SOUND_TITLES = {
+    "own": "its own sound",
+    "silence": "silence",
+    "noise": "white noise",
+    "other": "another clip's sound",
+    "shuffled": "own, shuffled in time",
+}
 # LU-AVS: computed together by LongVideoScore
 LONG_VIDEO_SCORES = ("m_tIoU", "m_vIoU", "m_tF", "m_vF", "m_tLoc", "m_tF1", "vIoU@0.3", "vIoU@0.5")
 

@@ -20,6 +20,7 @@ def write_shared(folder: Path, record: Mapping[str, Plain], state_dict: Mapping[
     """Write weights and configuration; `record` is the entry "avseg" of a checkpoint."""
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state_dict.items()}
     save_file(tensors, folder / WEIGHTS_FILE, {"format": "pt"})
+    (folder / WEIGHTS_FILE).chmod(0o644)  # made readable for its owner alone
     text = json.dumps({_KEY: record}, indent=2) + "\n"
     (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
 
