@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from avseg.media.sound_reader import sound_seconds
+from avseg.media.video import probe
+from avseg.prediction.api import predict
+from avseg.prediction.prediction import sound_level
 from tests.media.make_video import make_video, tone
+from tests.media.test_downmix import two_tracks
 from tests.prediction.fake_model import FakeModel
 from tests.runs_for_tests import avseg
 
@@ -179,6 +184,28 @@ def test_photographs_are_no_videos(videos: Path, tmp_path: Path) -> None:
     done = avseg(["predict", "photos", "--out", "out", "--checkpoint", "model.ckpt"])
     assert (done.code, done.err) == (0, "")
     assert "not videos: IMG_1.HEIC" in done.out
+
+
+def test_the_sound_track_can_be_chosen(videos: Path, tmp_path: Path) -> None:
+    two_tracks(tmp_path / "v.mkv", default=0)
+    levels = {}
+    for number in ("0", "1"):
+        words = ["predict", "v.mkv", "in", "--out", number, "--checkpoint", "model.ckpt", "--audio-track", number]
+        done = avseg(words)
+        assert done.code == (0 if number == "0" else 2)
+        scores = json.loads(Path(number, "v/scores.json").read_text("utf-8"))
+        assert scores["video"]["audio_track"] == int(number)
+        (row,) = scores["seconds"]
+        levels[number] = row["sound_dbfs"]
+        overlay = np.concatenate(list(sound_seconds(probe(Path(number, "v/overlay.mp4")))))
+        assert sound_level(overlay) == pytest.approx(row["sound_dbfs"], abs=0.5)
+    assert levels["1"] - levels["0"] == pytest.approx(20 * np.log10(6), abs=0.1)
+    # the other videos have one track
+    failed = [line for line in done.out.splitlines() if line.startswith("failed: in/")]
+    assert len(failed) == len(FEW)
+    assert all("--audio-track 1: there is no such sound track; there are 0 (pcm_s16le" in line for line in failed)
+    sound = next(sound_seconds(predict(FakeModel(clip_length=2), tmp_path / "v.mkv", audio_track=1).video))
+    assert sound_level(sound) == pytest.approx(levels["1"], abs=0.1)
 
 
 def test_sounds_are_no_videos(videos: Path, tmp_path: Path) -> None:

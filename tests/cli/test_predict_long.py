@@ -1,6 +1,7 @@
 """`avseg predict` with models of long videos: their options, any container, refusals."""
 
 import json
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -51,7 +52,9 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: dict[str, Long
     for branch in OVERRIDES:
         (tmp_path / f"{branch}.ckpt").write_bytes(b"weights")
     (tmp_path / "avs.ckpt").write_bytes(b"weights")
-    monkeypatch.setattr("avseg.cli.predict.load_model", lambda path: tasks.get(path.stem) or FakeModel(clip_length=2))
+    monkeypatch.setattr(
+        "avseg.cli.predict.load_model", lambda source: tasks.get(source.path.stem) or FakeModel(clip_length=2)
+    )
 
 
 def _write_video(name: str, **options: object) -> Path:
@@ -209,3 +212,14 @@ def test_silence_and_broken_videos() -> None:
     assert probe(folder / "overlay.mp4").sound is None
     Path("broken.mp4").write_bytes(b"no video")
     assert "broken.mp4" in _error("audio", video="broken.mp4")
+
+
+@pytest.mark.parametrize("name", ["x" * 251, os.fsdecode(b"a\xff $b_{$\nc"), "é" * 125])
+def test_names_of_all_kinds_in_the_layout_of_lu_avs(tmp_path: Path, name: str) -> None:
+    _write_video(f"{name}.mov")
+    folder = _predict("audio", "--lu-avs", video=f"{name}.mov")
+    assert folder.name == name
+    assert (folder / "timeline.png").is_file()
+    assert _json(folder / "segments.json")
+    (video,) = read_release(tmp_path / "out").videos.values()
+    assert [(segment.start, segment.end) for segment in video.segments] == [(10, 20)]

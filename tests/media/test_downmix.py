@@ -106,7 +106,7 @@ def test_the_command_ffmpeg_agrees(tmp_path: Path, layout: str) -> None:
     assert _decibels(_sound(path), _sound(mono)) == pytest.approx(0, abs=0.1)
 
 
-def _two_tracks(path: Path, default: int | None) -> Path:
+def two_tracks(path: Path, default: int | None) -> Path:
     """Track 0 is soft, track 1 loud."""
     with av.open(str(path), "w") as output:
         images = output.add_stream("libx264", rate=10)
@@ -134,14 +134,14 @@ def _two_tracks(path: Path, default: int | None) -> Path:
 def test_the_default_track_or_the_one_asked_for(
     tmp_path: Path, default: int | None, track: int | None, level: float
 ) -> None:
-    video = probe(_two_tracks(tmp_path / "v.mkv", default), track)
+    video = probe(two_tracks(tmp_path / "v.mkv", default), track)
     assert np.abs(next(sound_seconds(video))).max() == pytest.approx(level, abs=0.02)
 
 
 @pytest.mark.parametrize("track", [2, -1])
 def test_a_track_that_does_not_exist(tmp_path: Path, track: int) -> None:
-    with pytest.raises(UserError, match=rf"--audio-track {track}: .*there are 0 \(pcm_s16le\), 1 \(pcm_s16le\)"):
-        probe(_two_tracks(tmp_path / "v.mkv", 0), track)
+    with pytest.raises(UserError, match=rf"v.mkv: --audio-track {track}: .*there are 0 \(pcm_s16le\), 1 \(pcm_s16le\)"):
+        probe(two_tracks(tmp_path / "v.mkv", 0), track)
 
 
 @pytest.mark.parametrize("layout", ["5.1(side)", "quad", "6.1", "7.1", "4 channels"])

@@ -102,7 +102,8 @@ def sound_stream(container: InputContainer, track: int | None = None) -> AudioSt
         return min(usable, key=_preference, default=None)
     if not 0 <= track < len(tracks) or tracks[track].codec_context is None:
         numbers = ", ".join(map(_describe_track, range(len(tracks)), tracks)) or "none"
-        raise UserError(f"--audio-track {track}: there is no such sound track; there are {numbers}")
+        path = container.name.removeprefix(file_url(Path()).removesuffix("."))
+        raise UserError(f"{path}: --audio-track {track}: there is no such sound track; there are {numbers}")
     return tracks[track]
 
 

@@ -53,6 +53,14 @@ def save(path, rows):
 
 
 @defect
+def video_is_a_dangling_link(root):
+    name = sorted(annotations(root))[0]
+    (root / f"videos/{name}.mp4").unlink()
+    (root / f"videos/{name}.mp4").symlink_to("gone.mp4")
+    return {("unreadable", f"videos/{name}.mp4", "is a link to gone.mp4, which does not exist")}
+
+
+@defect
 def video_missing(root):
     name = sorted(annotations(root))[0]
     (root / f"videos/{name}.mp4").unlink()

@@ -163,7 +163,7 @@ def _find_duplicates(records: Iterable[VideoRecord], tree: ReleasePaths) -> Iter
     for record in sorted(records, key=lambda record: SPLITS.index(record.entry.subset)):
         entry = record.entry
         first = first_entries.setdefault(record.digest, entry)
-        if first.subset != entry.subset:
+        if record.digest and first.subset != entry.subset:
             text = f"is the same file as '{first.id}' in {first.subset}"
             yield Finding("duplicate", relative(tree.videos[entry.id], tree.root), text, FIX_DUPLICATE)
 

@@ -34,7 +34,7 @@ class VideoRecord:
 
     entry: Entry
     findings: list[Finding] = field(default_factory=list)
-    digest: str = ""  # size of the file and hash of its two ends
+    digest: str = ""  # size of the file and hash of its two ends; "" if it cannot be read
     frames: int = 0
     seconds: float = 0.0
     segments: list[tuple[float, str]] = field(default_factory=list)  # (seconds, label) of each audible segment
@@ -57,12 +57,16 @@ def read_video(tree: ReleasePaths, entry: Entry) -> VideoRecord:
     record = VideoRecord(entry)
     path = tree.videos[entry.id]
     file = relative(path, tree.root)
-    record.digest = f"{path.stat().st_size}-{ends_digest(path)}"
     try:
+        if path.is_file():  # not a dangling link
+            record.digest = f"{path.stat().st_size}-{ends_digest(path)}"
         index = frame_index(path)
     except UserError as error:
-        text = "is empty (0 bytes)" if path.stat().st_size == 0 else reason(error, path)
+        text = "is empty (0 bytes)" if record.digest.startswith("0-") else reason(error, path)
         record.findings.append(Finding("unreadable", file, text))
+        return record
+    except OSError as error:
+        record.findings.append(Finding("unreadable", file, f"cannot be read ({error.strerror})"))
         return record
     record.frames = len(index)
     record.seconds = index.video.duration

@@ -175,7 +175,8 @@ class LUAVSDataModule(pl.LightningDataModule):
         # sizes instead of contents: the arrays of a release are too large to read
         for video_id in sorted(self.release.videos):
             for path in _files(self.release.videos[video_id]):
-                digest.update(f"{path.parent.name}/{path.name}:{path.stat().st_size}\n".encode())
+                line = f"{path.parent.name}/{path.name}:{path.stat().st_size}\n"
+                digest.update(line.encode(errors="surrogateescape"))  # names need not be UTF-8
         return digest.hexdigest()[:16]
 
     def _make_loader(self, dataset: Dataset[Any], sampler: Sampler[Any]) -> GuardedLoader:
