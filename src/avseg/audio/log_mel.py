@@ -15,8 +15,8 @@ import soundfile
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torchaudio.functional import resample
 
+from avseg.audio.resample import resample
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 
@@ -33,7 +33,7 @@ LOG_OFFSET = 0.01
 
 Hop = Literal["vggish", "second"]
 HOPS = ("vggish", "second")
-# a resampling kernel holds (rate / g) * (16000 / g) numbers, g their common divisor; above this the rate is rounded
+# the filters of a rate hold about (rate / g) * (16000 / g) numbers, g their divisor; above this the rate is rounded
 _LARGEST_KERNEL = 1 << 23
 
 
@@ -42,7 +42,7 @@ def log_mel_patches(waveform: Tensor, sample_rate: int, hop: Hop = "vggish") -> 
 
     Args:
         waveform: (n,) or (channels, n), float in [-1, 1] or int16; channels are averaged.
-        sample_rate: in Hz; other rates are resampled to 16 kHz.
+        sample_rate: in Hz; other rates are resampled to 16 kHz as resampy 0.4 does, the resampler of the official code.
         hop: "vggish", a patch every 0.96 s as in the official features (it drifts against the seconds: 42 s give 43
             patches), or "second", a patch of each exact second, so that patch index = second (the last zero-padded).
 
