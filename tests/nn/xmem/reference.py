@@ -23,8 +23,10 @@ def reference_read(
 class ReferenceXMem:
     """Without long-term memory and groups; frames must be multiples of 16; masks by object id."""
 
-    def __init__(self, network: XMem, k: int, every: int) -> None:
+    def __init__(self, network: XMem, k: int, every: int, deep_update_every: int = -1) -> None:
         self.network, self.k, self.every = network, k, every
+        self.deep_update_every = deep_update_every
+        self.last_deep_update = -deep_update_every
         self.objects: dict[int, dict] = {}
         self.index = self.last = -1
 
@@ -43,7 +45,8 @@ class ReferenceXMem:
                     memory["k"], memory["s"], memory["v"], features.key, features.selection, self.k
                 )
                 readout = readout.float().view(1, -1, h, w)
-                object_logits, memory["h"] = self.network.decode(features, readout, memory["h"], update=not memorise)
+                update = not memorise or self.deep_update_every >= 0
+                object_logits, memory["h"] = self.network.decode(features, readout, memory["h"], update=update)
                 logits.append(object_logits[0])
             predicted = compete(torch.stack(logits).sigmoid())[1:]
         if masks_by_id:
@@ -63,7 +66,9 @@ class ReferenceXMem:
     def _memorise(self, frame: Tensor, features, masks: Tensor) -> None:
         self.last = self.index
         hidden = torch.cat([memory["h"] for memory in self.objects.values()])
-        values, hidden = self.network.encode_value(frame[None], features, masks, hidden)
+        values, refreshed = self.network.encode_value(frame[None], features, masks, hidden)
+        if self.deep_update_every < 0 or self.index - self.last_deep_update >= self.deep_update_every:
+            hidden, self.last_deep_update = refreshed, self.index
         for i, memory in enumerate(self.objects.values()):
             memory["h"] = hidden[i : i + 1]
             memory["k"] += list(features.key[0].flatten(1).T)

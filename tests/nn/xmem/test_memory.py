@@ -135,6 +135,7 @@ def test_objects_of_a_group_read_together_as_alone() -> None:
     ("options", "message"),
     [
         ({"top_k": 0}, "top_k: 0 .*1 or more"),
+        ({"deep_update_every": 0}, "deep_update_every: 0 .*1 or more"),
         ({"min_mid_term_frames": 10}, "min_mid_term_frames: 10 must be less than max_mid_term_frames"),
         ({"num_prototypes": 10_000}, "num_prototypes: 10000 must be less than max_long_term_elements"),
     ],

@@ -26,9 +26,10 @@ def follow(propagator: Propagator, calls: Calls = CALLS, first: int = 0, last: i
     return out
 
 
-def test_late_objects_equal_the_reference() -> None:
-    keep_all = MemorySettings(top_k=7, mem_every=2, max_mid_term_frames=1000)
-    propagator, reference = Propagator(tiny_xmem(), keep_all), ReferenceXMem(tiny_xmem(), 7, 2)
+@pytest.mark.parametrize("deep", [-1, 1, 3, 5])
+def test_late_objects_equal_the_reference(deep: int) -> None:
+    keep_all = MemorySettings(top_k=7, mem_every=2, max_mid_term_frames=1000, deep_update_every=deep)
+    propagator, reference = Propagator(tiny_xmem(), keep_all), ReferenceXMem(tiny_xmem(), 7, 2, deep)
     ours = follow(propagator, last=14)
     for i, probabilities in enumerate(ours):
         expected = reference.step(FRAMES[i], {name: mask.float() for name, mask in CALLS.get(i, {}).items()})

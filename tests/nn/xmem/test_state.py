@@ -73,3 +73,16 @@ def test_errors_leave_the_state_unchanged(tmp_path: Path) -> None:
     untouched = Propagator(tiny_xmem(), SHORT)
     follow(untouched, last=12)
     assert torch.equal(propagator.step(FRAMES[12]), untouched.step(FRAMES[12]))
+
+
+def test_deep_updates_of_their_own_interval_are_resumed() -> None:
+    settings = replace(SHORT, deep_update_every=3)
+    full = Propagator(tiny_xmem(), settings)
+    expected = follow(full, last=14)
+    interrupted, continued = Propagator(tiny_xmem(), settings), Propagator(tiny_xmem(), settings)
+    follow(interrupted, last=8)
+    continued.load_state(interrupted.state())
+    assert all(torch.equal(a, b) for a, b in zip(follow(continued, first=8, last=14), expected[8:], strict=True))
+    assert not torch.equal(expected[9], follow(Propagator(tiny_xmem(), SHORT), last=10)[9])
+    with pytest.raises(UserError, match=r"short_side=0, deep_update_every=3, not top_k=.*short_side=0; use the same"):
+        Propagator(tiny_xmem(), SHORT).load_state(full.state())

@@ -3,6 +3,10 @@
 Every group of objects that entered the video together has its own `MemoryBank`, as if the video began with them: their
 first frame is never forgotten, and only their reads decide what is consolidated and what is forgotten. Banks are
 independent of each other, so groups of different age need not be matched, and each bank bounds its elements itself.
+
+The official code keeps one memory for all objects and consolidates it once for all of them. With objects that enter
+the video late, its probabilities after a consolidation therefore differ from these by up to about 1e-2; with objects of
+one age, or before the first consolidation, they are equal.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -29,11 +33,15 @@ class MemorySettings:
     max_mid_term_frames: int = 10  # T_max, frames in the working memory at which a consolidation starts
     num_prototypes: int = 128  # P, elements that a consolidation adds to the long-term memory
     max_long_term_elements: int = 10_000  # LT_max, elements of the long-term memory
+    # interval in frames of the deep update, in which the value encoder refreshes the sensory memory of a frame that
+    # enters the working memory; all other frames update it by the decoder. -1: with every such frame, as in the paper
+    deep_update_every: int = -1
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if getattr(self, field.name) < 1:
-                raise UserError(f"{field.name}: {getattr(self, field.name)} is not allowed; give 1 or more")
+            value = getattr(self, field.name)
+            if value < 1 and (field.name, value) != ("deep_update_every", -1):
+                raise UserError(f"{field.name}: {value} is not allowed; give 1 or more")
         _check_less("min_mid_term_frames", self.min_mid_term_frames, "max_mid_term_frames", self.max_mid_term_frames)
         _check_less("num_prototypes", self.num_prototypes, "max_long_term_elements", self.max_long_term_elements)
 

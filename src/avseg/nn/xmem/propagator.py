@@ -138,8 +138,10 @@ class Propagator:
         features = self.network.encode_key(image)
         memorise = annotation is not None or video.frame - video.last_memory_frame >= self.settings.mem_every
         if annotation is None or set(video.objects) - set(annotation.ids):
-            # if the frame enters the memory, the value encoder refreshes the sensory memory instead
-            probabilities = self._segment(canvas, features, update=not memorise)
+            # if the frame enters the memory, the value encoder refreshes the sensory memory instead; as officially
+            # both do with deep updates of their own interval
+            update = not memorise or self.settings.deep_update_every > 0
+            probabilities = self._segment(canvas, features, update=update)
         if annotation is not None:
             masks = canvas.place_masks(annotation.masks)
             probabilities = self._annotate(probabilities[1:], masks, annotation.ids)
@@ -175,7 +177,12 @@ class Propagator:
     def _memorise(self, canvas: Canvas, image: Tensor, features: FrameFeatures, probabilities: Tensor) -> None:
         """Add the frame to the working memory of every group; new objects start a group."""
         video = self._video
-        value, video.hidden = self.network.encode_value(image, features, probabilities[1:], self._hidden(canvas))
+        hidden = self._hidden(canvas)
+        value, refreshed = self.network.encode_value(image, features, probabilities[1:], hidden)
+        last = video.last_deep_update
+        if last is None or video.frame - last >= self.settings.deep_update_every:
+            hidden, video.last_deep_update = refreshed, video.frame
+        video.hidden = hidden
         ids = torch.tensor(video.objects, device=value.device)
         for members, bank in video.groups:
             bank.add(frame_elements(video.frame, features, value, probabilities, members, ids))

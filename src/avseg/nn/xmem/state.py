@@ -23,7 +23,7 @@ class Group(NamedTuple):
 
 @dataclass
 class VideoState:
-    """All three memories of one video; frames are -1 before the first, `objects` in the order of the channels.
+    """All three memories of one video; frames are -1 or None before the first, `objects` in the order of the channels.
 
     `hidden` is the sensory memory (n, CH, h, w), `groups` the working and long-term memory.
     """
@@ -34,6 +34,7 @@ class VideoState:
     canvas: Canvas | None = None
     hidden: Tensor | None = None
     groups: list[Group] = field(default_factory=list)
+    last_deep_update: int | None = None
 
 
 def pack(video: VideoState, settings: MemorySettings, short_side: int | None) -> dict[str, Tensor]:
@@ -43,11 +44,13 @@ def pack(video: VideoState, settings: MemorySettings, short_side: int | None) ->
     for group in video.groups:
         bounds.append((group.members.start, group.members.stop, group.bank.long))
     packed = {
-        "settings": torch.tensor([*astuple(settings), short_side or 0]),
+        "settings": torch.tensor(_settings_row(settings, short_side)),
         "video": torch.tensor([video.frame, video.last_memory_frame, *size]),
         "objects": torch.tensor(video.objects, dtype=torch.int64),
         "groups": torch.tensor(bounds, dtype=torch.int64).view(-1, 3),
     }
+    if video.last_deep_update is not None:
+        packed["last_deep_update"] = torch.tensor(video.last_deep_update)
     if video.hidden is not None:
         packed["hidden"] = video.hidden
     for number, group in enumerate(video.groups):
@@ -64,7 +67,7 @@ def unpack(packed: Mapping[str, Tensor], settings: MemorySettings, short_side: i
     """
     try:
         saved = packed["settings"].tolist()
-        expected = [*astuple(settings), short_side or 0]
+        expected = _settings_row(settings, short_side)
         if saved != expected:
             raise UserError(f"memory: was saved with settings {_named(saved)}, not {_named(expected)}; use the same")
         video = _unpack(packed, settings, short_side, next(network.parameters()).device)
@@ -83,6 +86,8 @@ def _unpack(
     video = VideoState(frame, last_memory_frame, tuple(packed["objects"].tolist()))
     if height:
         video.canvas = Canvas((height, width), short_side)
+    if "last_deep_update" in packed:
+        video.last_deep_update = int(packed["last_deep_update"])
     if "hidden" in packed:
         video.hidden = packed["hidden"].to(device)
     for number, (start, stop, long) in enumerate(packed["groups"].tolist()):
@@ -107,6 +112,13 @@ def _check_channels(video: VideoState, network: XMem) -> None:
             )
 
 
+def _settings_row(settings: MemorySettings, short_side: int | None) -> list[int]:
+    """Return the settings as saved: the interval of deep updates last, and only if they have one of their own."""
+    *sizes, deep_update_every = astuple(settings)
+    return [*sizes, short_side or 0, *([deep_update_every] if deep_update_every > 0 else [])]
+
+
 def _named(values: list[int]) -> str:
-    names = [setting.name for setting in fields(MemorySettings)] + ["short_side"]
-    return ", ".join(f"{name}={value}" for name, value in zip(names, values, strict=True))
+    names = [setting.name for setting in fields(MemorySettings)]
+    names.insert(-1, "short_side")
+    return ", ".join(f"{name}={value}" for name, value in zip(names, values, strict=False))
