@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avseg.metrics import MaskIoU, mask_iou
+from avseg.utils.errors import UserError
 from tests.golden_recipe import arr, blob_masks, golden
 from tests.metrics import reference
 
@@ -65,3 +66,28 @@ def test_shapes_must_fit() -> None:
         mask_iou(torch.zeros(2, 4, 4), torch.zeros(2, 4, 5))
     with pytest.raises(ValueError, match="does not number"):
         MaskIoU().update(torch.zeros(2, 5, 4, 4), torch.zeros(2, 5, 4, 4), index=torch.tensor([0, 1, 2]))
+
+
+def _official_mean(values: list[float], batch: int) -> float:
+    """The mean over test batches of the mean over their frames, as the official script adds it up."""
+    batches = [values[start : start + batch] for start in range(0, len(values), batch)]
+    return sum(sum(frames) / len(frames) for frames in batches) / len(batches)
+
+
+@pytest.mark.parametrize("clips", [1, 4, 8, 10])
+def test_groups_of_four_videos_are_those_of_the_official_script(clips: int) -> None:
+    logits, target = reference.clips(clips, 5, (8, 7), seed=clips)
+    values = mask_iou(logits, target).double().tolist()
+    metric, frames = MaskIoU(), MaskIoU(videos_per_group=None)
+    for start in range(0, clips, 3):  # real batches have another size
+        part = slice(start, start + 3)
+        for one in (metric, frames):
+            one.update(logits[part], target[part], index=torch.arange(clips)[part])
+    assert metric.compute().item() == pytest.approx(_official_mean(values, 20), rel=1e-6)
+    assert frames.compute().item() == pytest.approx(sum(values) / len(values), rel=1e-6)
+    assert (clips == 10) == (abs(metric.compute() - frames.compute()) > 1e-5)
+    stream = MaskIoU()
+    stream.update(logits.flatten(0, 1), target.flatten(0, 1))
+    assert torch.equal(stream.compute(), metric.compute())
+    with pytest.raises(UserError, match="MaskIoU: videos_per_group 0 must be at least 1"):
+        MaskIoU(0)

@@ -63,7 +63,7 @@ def some_clip() -> Clip:
 def test_built_in_scores_keep_their_order():
     scores = Scores()
     scores.update(torch.randn(2, 5, 1, 4, 4), some_clip())
-    assert list(scores.compute()) == ["miou", "fscore", "dataset_iou", "dataset_fscore", "marked"]
+    assert list(scores.compute()) == ["miou", "frame_miou", "fscore", "dataset_iou", "dataset_fscore", "marked"]
     assert list(scores.per_clip()[3]) == ["miou", "fscore", "marked"]
     scores = Scores(num_classes=3, frames_per_video=5)
     scores.update(torch.randn(2, 5, 3, 4, 4), some_clip())

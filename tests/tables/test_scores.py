@@ -52,6 +52,15 @@ def test_the_clips_average_to_the_cell(tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_the_cell_may_be_the_mean_over_groups_of_clips(tmp_path):
+    run = make_run(tmp_path / "1", {"a": 0.6, "b": 0.8, "c": 0.1}, miou=(0.7 + 0.1) / 2)
+    content = json.loads(run.result.read_text()) | {"videos_per_group": 2}
+    run.result.write_text(json.dumps(content))
+    scores = read_scores({1: ("run", run)}, "miou")
+    assert scores.values == pytest.approx({1: 40.0})
+    assert scores.clips == pytest.approx({"a": 60.0, "b": 80.0, "c": 10.0})
+
+
 def test_seeds_on_different_clips_are_no_cell(tmp_path):
     runs = {
         1: ("run-s1", make_run(tmp_path / "1", {"a": 0.6})),

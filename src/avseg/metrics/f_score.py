@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from avseg.metrics.frames import FrameMetric, check_shapes
-from avseg.utils.errors import UserError
+from avseg.metrics.frames import FrameMetric, check_grouping, check_shapes, group_sizes
 
 # The official thresholds, with their float32 rounding; the last one is exactly 1.
 THRESHOLDS = torch.linspace(0, 1 - 1e-10, 255)
@@ -93,7 +92,7 @@ class FScore(FrameMetric):
     """F of S4 and MS3 in the official grouping: the mean of `fscore` over groups of consecutive videos.
 
     The maximum over thresholds is taken per test batch in the official code, so a published F depends on the batch:
-    4 videos in AVSBench, 2 in AVSegFormer, 8 in COMBO and VCT. Here the group is a separate setting; the score does
+    4 videos in AVSBench, 2 in AVSegFormer, 1 in COMBO and VCT. Here the group is a separate setting; the score does
     not depend on the real batches, their order, or the number of processes. A group with only empty targets scores 0.
     NaN without any frame.
 
@@ -117,9 +116,7 @@ class FScore(FrameMetric):
     """
 
     def __init__(self, videos_per_group: int | None = 4, frames_per_video: int = 5, **kwargs: Any) -> None:
-        for name, number in (("videos_per_group", videos_per_group), ("frames_per_video", frames_per_video)):
-            if number is not None and number < 1:
-                raise UserError(f"FScore: {name} {number} must be at least 1")
+        check_grouping("FScore", videos_per_group, frames_per_video)
         super().__init__(counts=2 * _BINS, state="histograms", frames_per_video=frames_per_video, **kwargs)
         self.videos_per_group = videos_per_group
 
@@ -128,7 +125,7 @@ class FScore(FrameMetric):
     def compute(self) -> Tensor:
         """Compute the mean over the groups, a float32 scalar in [0, 1]."""
         clips, histograms = self._frames()
-        scores = self._groups(clips, histograms, self.videos_per_group or max(1, len(clips)))
+        scores = self._groups(clips, histograms, self.videos_per_group)
         return scores.mean().float().to(self.device)
 
     def per_clip(self) -> dict[int, float]:
@@ -138,14 +135,12 @@ class FScore(FrameMetric):
         scores = self._groups(clips, histograms, 1)
         return dict(zip(torch.unique_consecutive(clips).tolist(), scores.tolist(), strict=True))
 
-    def _groups(self, clips: Tensor, histograms: Tensor, videos: int) -> Tensor:
+    def _groups(self, clips: Tensor, histograms: Tensor, videos: int | None) -> Tensor:
         """Compute the score of each group of `videos` clips, (groups,) float64."""
         if not len(clips):
             return torch.empty(0, dtype=torch.float64)
-        # rank of the clip among the clips of the split, whatever its index
-        group = torch.unique_consecutive(clips, return_inverse=True)[1] // videos
         # clips are sorted, so the frames of a group are consecutive
-        sizes = torch.unique_consecutive(group, return_counts=True)[1].tolist()
+        sizes = group_sizes(clips, videos)
         curves, sounding = _curves(histograms)  # (N, 255), (N,)
         grouped = zip(torch.split(curves, sizes), torch.split(sounding, sizes), strict=True)
         return torch.stack([_best(group_curves, group_sounding) for group_curves, group_sounding in grouped])

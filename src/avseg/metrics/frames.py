@@ -13,6 +13,8 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from avseg.utils.errors import UserError
+
 
 class FrameMetric(Metric):
     """A metric over frames; a subclass counts pixels per frame and turns the counts into scores.
@@ -95,6 +97,29 @@ class FrameMean(FrameMetric):
     @abstractmethod
     def _score(counts: Tensor) -> Tensor:
         """Compute the score of each frame, (N, counts) to (N,) float64."""
+
+
+def check_grouping(metric: str, videos_per_group: int | None, frames_per_video: int) -> None:
+    """Raise `UserError` unless both numbers are at least 1, or the first is None."""
+    for name, number in (("videos_per_group", videos_per_group), ("frames_per_video", frames_per_video)):
+        if number is not None and number < 1:
+            raise UserError(f"{metric}: {name} {number} must be at least 1")
+
+
+def group_sizes(clips: Tensor, videos: int | None) -> list[int]:
+    """Count the frames in each group of `videos` consecutive clips, given the sorted clip of each frame (N,).
+
+    None is one group. The last group may hold fewer clips.
+
+    Example:
+        >>> import torch
+        >>> group_sizes(torch.tensor([2, 2, 5, 5, 9]), 2)
+        [4, 1]
+    """
+    # rank of the clip among the clips of the split, whatever its index
+    group = torch.unique_consecutive(clips, return_inverse=True)[1] // (videos or max(1, len(clips)))
+    sizes: list[int] = torch.unique_consecutive(group, return_counts=True)[1].tolist()
+    return sizes
 
 
 def frame_keys(leading: Sequence[int], index: Tensor | None) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from avseg.metrics.frames import FrameMean, check_shapes
+from avseg.metrics.frames import FrameMean, check_grouping, check_shapes, group_sizes
 
 
 def mask_iou(logits: Tensor, target: Tensor) -> Tensor:
@@ -42,10 +42,19 @@ def _iou(counts: Tensor) -> Tensor:
 
 
 class MaskIoU(FrameMean):
-    """J of S4 and MS3: the mean of `mask_iou` over all frames of a split.
+    """J of S4 and MS3 in the official grouping: the mean over groups of consecutive videos of the mean over frames.
 
-    The score does not depend on batches, order or processes. Give every clip its `index`: then the duplicates that a
-    distributed sampler adds are counted once. NaN without any frame.
+    The official code averages J over test batches of 4 videos. That is the mean over all frames of S4 and MS3, whose
+    splits it divides evenly, but not of a split whose last group is shorter. The score does not depend on the real
+    batches, order or processes. Give every clip its `index`: then the duplicates that a distributed sampler adds are
+    counted once. NaN without any frame.
+
+    Args:
+        videos_per_group: videos in a group, in the order of their index; None for the mean over all frames.
+        frames_per_video: length of the videos into which frames (N, H, W) without an index are cut.
+
+    Raises:
+        UserError: a number below 1.
 
     Example:
         >>> import torch
@@ -59,8 +68,18 @@ class MaskIoU(FrameMean):
         {0: 0.3333, 1: 1.0}
     """
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(counts=2, state="overlap", **kwargs)
+    def __init__(self, videos_per_group: int | None = 4, frames_per_video: int = 5, **kwargs: Any) -> None:
+        check_grouping("MaskIoU", videos_per_group, frames_per_video)
+        super().__init__(counts=2, state="overlap", frames_per_video=frames_per_video, **kwargs)
+        self.videos_per_group = videos_per_group
+
+    def compute(self) -> Tensor:
+        """Compute the mean over the groups, a float32 scalar in [0, 1]."""
+        clips, counts = self._frames()
+        if not len(clips):
+            return super().compute()
+        groups = torch.split(_iou(counts), group_sizes(clips, self.videos_per_group))
+        return torch.stack([group.mean() for group in groups]).mean().float().to(self.device)
 
     _count = staticmethod(_overlap)
     _score = staticmethod(_iou)

@@ -71,7 +71,8 @@ class MetricInfo:
     unit: str = PERCENT  # "percent" for values in [0, 1] that are shown times 100; any other unit is shown as it is
     higher_is_better: bool = True  # False for errors
     per_clip: bool = False  # the metric also has `per_clip()`, a column of per_clip.csv
-    mean_over_clips: bool = False  # the score is the mean over per_clip.csv, so tables can bootstrap over clips
+    # the score is the mean over per_clip.csv, or over groups of its clips, so tables can bootstrap over clips
+    mean_over_clips: bool = False
     factory: Factory | None = None
 
     @property
@@ -88,7 +89,11 @@ class MetricInfo:
 def _miou(settings: MetricSettings) -> "Metric":
     if settings.num_classes > 1:
         return metrics.SemanticScore("iou", num_classes=settings.num_classes)
-    return metrics.MaskIoU()
+    return metrics.MaskIoU(settings.videos_per_group, settings.frames_per_video)
+
+
+def _frame_miou(settings: MetricSettings) -> "Metric | None":
+    return metrics.MaskIoU(None) if settings.num_classes == 1 else None
 
 
 def _fscore(settings: MetricSettings) -> "Metric":
@@ -111,6 +116,7 @@ def _marked(settings: MetricSettings) -> "Metric":
 
 _BUILT_IN = (
     MetricInfo("miou", "J (mIoU)", per_clip=True, mean_over_clips=True, factory=_miou),
+    MetricInfo("frame_miou", "J, mean over frames", factory=_frame_miou),
     # the maximum over thresholds of curves averaged over groups of clips, so not a mean over clips
     MetricInfo("fscore", "F-score", per_clip=True, factory=_fscore),
     MetricInfo("dataset_iou", "IoU, whole set", factory=_dataset_iou),
