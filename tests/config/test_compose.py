@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from avseg.config.components import make
 from avseg.config.compose import compose_evaluate, compose_train
 from avseg.config.paths import groups, options
+from avseg.config.read import plain_config, train_config
 from avseg.data.setting import find_setting
 from avseg.models.experiment import FitOptions
 from avseg.training.build import DataFacts, build_data, build_model
@@ -80,6 +81,30 @@ def test_the_recipe_of_the_paper(data, epochs, weight):
 
 
 @pytest.mark.parametrize(
+    ("overrides", "window", "hashed"),
+    [
+        (["data=avss"], 5, True),
+        (["data=avss", "fusion.window=null"], None, False),
+        (["data=avss", "fusion=frame_1234"], None, False),
+        (["data=avsbench_ms3"], None, False),
+        (["data=avsbench_ms3", "fusion.window=2"], 2, True),
+    ],
+)
+def test_the_window_of_tpavi_is_the_official_one_of_the_data(overrides, window, hashed):
+    config = compose_train(overrides)
+    assert config.fusion.window == window
+    # runs without a window keep the hash that they had before the key existed
+    assert ("window" in config.fusion.science()) == hashed
+    assert train_config(plain_config(config)) == config
+
+
+def test_older_configurations_saw_the_whole_clip():
+    values = plain_config(compose_train(["data=avss"]))
+    del values["fusion"]["window"]
+    assert train_config(values).fusion.window is None
+
+
+@pytest.mark.parametrize(
     ("model", "epochs", "batch_size", "image_size", "lr"),
     [
         ("lu_avs_mask", 5, 8, 384, 6e-5),
@@ -101,6 +126,7 @@ def test_the_recipe_of_lu_avs(model, epochs, batch_size, image_size, lr):
     [
         ("backbone=resnet5", "did you mean 'resnet50'?"),
         ("model=avss", "did you mean 'avs'"),
+        ("fusion.window=0", "fusion.window"),
         ("fusoin=none", "did you mean 'fusion'?"),
         ("optimizer.lrr=3", "the key 'optimizer.lrr' does not exist; did you mean 'lr'?"),
         ("optimizer.lr=fast", "optimizer.lr='fast' is not allowed"),

@@ -27,10 +27,9 @@ def _conv(layer: torch.nn.Linear, x: Tensor) -> Tensor:
 
 
 def _attend(block: TPAVI, x: Tensor, keys: Tensor) -> Tensor:
-    if block.scope == "frame":
-        frames = [_clip_attend(block, x[:, :, t : t + 1], keys[:, :, t : t + 1]) for t in range(x.shape[2])]
-        return torch.cat(frames, 2)
-    return _clip_attend(block, x, keys)
+    window = 1 if block.scope == "frame" else block.window or x.shape[2]
+    parts = [_clip_attend(block, *part) for part in zip(x.split(window, 2), keys.split(window, 2), strict=True)]
+    return torch.cat(parts, 2)
 
 
 def _clip_attend(block: TPAVI, x: Tensor, keys: Tensor) -> Tensor:

@@ -77,8 +77,10 @@ def is_released_log_mel(frontend: FrontEnd) -> bool:
     return isinstance(frontend, LogMel) and frontend.hop == "vggish"
 
 
-def fit_to_frames(items: Tensor, count: int) -> Tensor:
-    """Fit items (P, ...) to `count` frames: repeat the last item if there are fewer, as the released features do.
+def fit_to_frames(items: Tensor, count: int, *, repeat: bool = True) -> Tensor:
+    """Fit items (P, ...) to `count` frames.
+
+    If there are fewer, repeat the last item as the released features of S4 and MS3 do, or fill with zeros (AVSS).
 
     Raises:
         UserError: P = 0.
@@ -86,15 +88,16 @@ def fit_to_frames(items: Tensor, count: int) -> Tensor:
     if items.shape[0] == 0:
         raise UserError(f"the sound has 0 items; at least one is needed for {count} frames")
     missing = max(count - items.shape[0], 0)
-    return torch.cat([items[:count], items[-1:].expand(missing, *items.shape[1:])])
+    filling = items[-1:] if repeat else items.new_zeros(1, *items.shape[1:])
+    return torch.cat([items[:count], filling.expand(missing, *items.shape[1:])])
 
 
-def clip_sound(items: Tensor, frontend: FrontEnd, frames: int, length: int) -> Tensor:
+def clip_sound(items: Tensor, frontend: FrontEnd, frames: int, length: int, *, repeat: bool = True) -> Tensor:
     """Arrange the items (P, *shape) of one clip as the model gets them: (T, *shape), or (*shape) for the whole clip.
 
-    Clips with fewer `frames` than the `length` T are padded with zeros.
+    Clips with fewer `frames` than the `length` T are padded with zeros. `repeat` is that of `fit_to_frames`.
     """
     if not frontend.per_frame:
         return items[0]
-    items = fit_to_frames(items, frames)
+    items = fit_to_frames(items, frames, repeat=repeat)
     return torch.cat([items, items.new_zeros(length - frames, *items.shape[1:])])

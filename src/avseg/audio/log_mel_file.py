@@ -1,4 +1,4 @@
-"""Read the released log-mel files without running the code in them.
+"""Read the released log-mel files without running the code in them, and write files that the official code reads.
 
 They are plain pickles of a torch tensor, which `torch.load` does not read. A pickle is a program; only the calls that
 rebuild a tensor are allowed here, and the numbers inside are read with `weights_only=True`.
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from avseg.utils.errors import UserError
+from avseg.utils.files import atomic_file
 
 
 def read_log_mel(path: Path) -> Tensor:
@@ -33,6 +34,13 @@ def read_log_mel(path: Path) -> Tensor:
             f"{path} is not a pickled tensor ({reason}); refused and not run, use `data.audio=wav` or fetch it again"
         ) from error
     return _check_patches(path, value)
+
+
+def write_log_mel(path: Path, patches: Tensor) -> None:
+    """Write log-mel patches (P, 1, 96, 64) float32 as released: a pickle, which the official `pickle.load` reads."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(pickle.dumps(_Released(patches)))
 
 
 def _check_patches(path: Path, value: object) -> Tensor:
@@ -56,6 +64,18 @@ def _load(content: bytes) -> object:
 
 def _torch_load(content: bytes) -> object:
     return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+
+
+class _Released:
+    """Pickles as a call that loads a tensor; the pickle of a tensor itself holds an address, other in each process."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor.detach().clone()  # a view would be written with the whole tensor behind it
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[bytes]]:
+        file = io.BytesIO()
+        torch.save(self.tensor, file)
+        return torch.storage._load_from_bytes, (file.getvalue(),)
 
 
 def _encode(text: str, _: str) -> bytes:

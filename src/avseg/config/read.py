@@ -153,6 +153,10 @@ def _fill_auto(groups: dict[str, Plain], preset: schema.Preset) -> None:
     for (group, key), value in keys.items():
         if isinstance(groups.get(group), dict) and groups[group].get(key, AUTO) == AUTO:
             groups[group][key] = value
+    fusion = groups.get("fusion")
+    # older configurations lack the key and mean the whole clip; each frame alone needs no window
+    if isinstance(fusion, dict) and fusion.get("window") == AUTO:
+        fusion["window"] = None if fusion.get("scope") == "frame" else preset.fusion_window
 
 
 def _trainer(values: Mapping[str, Plain]) -> schema.TrainerConfig:

@@ -73,6 +73,7 @@ class Preset:
     image_size: int | None = 224  # side of the square frames in pixels; None for frames as they are
     videos_per_group: int | None = 4  # test batch that the official F-score averages over; None for the whole split
     hop: Literal["vggish", "second"] = "vggish"  # time between log-mel patches; "vggish" is 0.96 s
+    fusion_window: int | None = None  # frames that see each other in TPAVI; None for all of a clip
 
 
 @dataclass(frozen=True)
@@ -166,11 +167,21 @@ class BackboneConfig(Config):
 
 @dataclass(frozen=True)
 class FusionConfig(Config):
-    """Stages that carry TPAVI (1 = stride 4 ... 4 = stride 32), its query, and whether it sees the clip or a frame."""
+    """Stages that carry TPAVI (1 = stride 4 ... 4 = stride 32), its query, and whether it sees the clip or a frame.
+
+    In the scope "clip" a `window` of n frames cuts clips into parts that do not see each other; null is the whole clip,
+    "auto" the model's preset (the official AVSS model: 5).
+    """
 
     stages: tuple[Literal[1, 2, 3, 4], ...] = ()  # empty for no fusion
     mode: Literal["audio", "visual", "both"] = "audio"
     scope: Literal["clip", "frame"] = "clip"
+    window: AtLeastOne | None = None
+
+    def science(self) -> dict[str, Plain]:
+        """Return the plain values; without a window those of configurations that did not have the key yet."""
+        values = super().science()
+        return values if self.window is not None else {key: values[key] for key in values if key != "window"}
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ class ClipDataset(Dataset[Clip], ABC):
     """Clips of one split in order; each item is a batch of one.
 
     A subclass implements `read_images` and `read_waveform`, and `seconds` if clips can be shorter than T. Shorter clips
-    are padded to T with black frames, zeros as sound, and `valid` False. With the front end `NoSound` no sound is read.
+    are padded to T with zeros as frames and sound, and `valid` False. With the front end `NoSound` no sound is read.
     """
 
     def __init__(self, entries: Sequence[ClipEntry], setting: ClipSetting, frontend: FrontEnd) -> None:
@@ -54,7 +54,9 @@ class ClipDataset(Dataset[Clip], ABC):
         """Return the sound as the model gets it, (T, *shape), or (*shape) where one item covers the clip."""
         if isinstance(self.frontend, NoSound):
             return torch.zeros(self.setting.clip_length, 1)
-        return clip_sound(self.read_items(index), self.frontend, self.seconds(index), self.setting.clip_length)
+        items = self.read_items(index)
+        seconds, length = self.seconds(index), self.setting.clip_length
+        return clip_sound(items, self.frontend, seconds, length, repeat=self.setting.repeat_sound)
 
     @property
     def class_names(self) -> tuple[str, ...]:

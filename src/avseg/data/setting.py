@@ -37,6 +37,7 @@ class ClipSetting:
     first_frame_only: bool = False  # True if only the first frame of a training clip is annotated
     single_source: bool = False  # True if each clip has one category and at most one object sounds at a time
     fixed_size: bool = True  # True if all frames on disk should have one size
+    repeat_sound: bool = True  # a sound shorter than its clip repeats its last item; False fills with zeros (AVSS)
 
     @property
     def semantic(self) -> bool:
@@ -51,7 +52,13 @@ SETTINGS = {
     "s4": ClipSetting("s4", first_frame_only=True, single_source=True),
     "ms3": ClipSetting("ms3", mask_coding="palette"),
     "avss": ClipSetting(
-        "avss", clip_length=10, num_classes=71, clip_lengths=(5, 10), mask_coding="class_colours", fixed_size=False
+        "avss",
+        clip_length=10,
+        num_classes=71,
+        clip_lengths=(5, 10),
+        mask_coding="class_colours",
+        fixed_size=False,
+        repeat_sound=False,
     ),
 }
 

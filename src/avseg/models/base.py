@@ -79,11 +79,15 @@ class AVSegModule(ExperimentModule):
 
     def forward(self, clip: Clip) -> Prediction:
         """Segment a batch of clips."""
-        return self.decode(self.encode(clip.frames), clip)
+        return self.decode(self.encode_clip(clip), clip)
 
     def encode(self, frames: Tensor) -> Any:
         """Compute what does not depend on the sound, of frames (B, T, 3, H, W) uint8."""
         return None
+
+    def encode_clip(self, clip: Clip) -> Any:
+        """Compute the same of a batch of clips; a model that treats padded frames in its own way overrides it."""
+        return self.encode(clip.frames)
 
     def decode(self, features: Any, clip: Clip) -> Prediction:
         """Segment a batch of clips from the output of `encode`; called once per sound of an evaluation."""
@@ -157,7 +161,7 @@ class AVSegModule(ExperimentModule):
 
     def test_step(self, clip: Clip, batch_index: int) -> None:
         """Score the same frames under their own sound and under every control."""
-        features = self.encode(clip.frames)
+        features = self.encode_clip(clip)
         for name, sound in {"own": clip.sound, **clip.controls}.items():
             if name not in self.test_scores:
                 self.test_scores[name] = self.new_scores().to(self.device)
@@ -233,7 +237,7 @@ class AVSegModule(ExperimentModule):
             images = F.interpolate(images.float(), inner, mode="bilinear", antialias=True).round().to(torch.uint8)
         frontend = self.frontend or NoSound()
         items = frontend(torch.as_tensor(waveform), sample_rate)
-        sound = clip_sound(items, frontend, len(images), len(images))[None]  # (1, T, *shape)
+        sound = clip_sound(items, frontend, len(images), len(images), repeat=self.setting.repeat_sound)[None]
         maps = self.predict_batch(images[None].to(self.device), sound.to(self.device))  # (1, T, h, w)
         if size != inner:
             maps = F.interpolate(maps, size, mode="bilinear", align_corners=False)

@@ -1,17 +1,20 @@
 """AVSS: colours, class names, padding, and the two ways to the final size."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from PIL import Image
 
+from avseg.audio.log_mel import log_mel_patches, read_wav
 from avseg.data.avsbench.avss import centre_crop, read_class_names
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.palette import class_indices, voc_palette
 from avseg.utils.errors import UserError
-from tests.data.fake import label_maps, make_avss
+from tests.data.fake import label_maps, make_avss, tone
 
 
 @pytest.fixture
@@ -95,6 +98,27 @@ def test_frames_and_masks_are_cropped_alike(root: Path) -> None:
 def test_class_names(root: Path) -> None:
     names = read_class_names(root / "label2idx.json")
     assert (len(names), names[0], names[70]) == (71, "background", "class70")
+
+
+def test_class_names_counted_from_one_as_released(root: Path) -> None:
+    names = read_class_names(root / "label2idx.json")
+    released = {name: index for index, name in reversed(list(enumerate(names, start=1)))}  # in any order
+    masks = AVSBenchDataset(root, "avss", "val", image_size=32)[1].masks
+    (root / "label2idx.json").write_text(json.dumps(released))
+    dataset = AVSBenchDataset(root, "avss", "val", image_size=32)
+    assert dataset.class_names == names
+    assert torch.equal(dataset[1].masks, masks)
+
+
+@pytest.mark.parametrize(("index", "seconds", "sounding"), [(0, 4.7, 4), (2, 9.4, 9), (2, 4.7, 4), (0, 9.4, 5)])
+def test_a_short_sound_is_filled_with_zero_patches(root: Path, index: int, seconds: float, sounding: int) -> None:
+    dataset = AVSBenchDataset(root, "avss", "val", image_size=32)
+    path = dataset.layout.wav(dataset.entries[index])
+    soundfile.write(path, tone(3, seconds), 16_000, subtype="PCM_16")
+    sound = dataset[index].sound[0]
+    assert sound.shape == (10, 1, 96, 64)
+    assert torch.equal(sound[:sounding], log_mel_patches(*read_wav(path))[:sounding])
+    assert not sound[sounding:].any()
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '{"background": 0, "cat": 2}', '{"background": 0}', '{"a": "x", "b": 1}'])

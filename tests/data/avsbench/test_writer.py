@@ -1,16 +1,22 @@
 import csv
 import errno
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from avseg.audio.log_mel import log_mel_patches, read_wav
+from avseg.audio.log_mel_file import read_log_mel
 from avseg.data.avsbench import writer
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.avsbench.layout import layout_for
 from avseg.data.avsbench.writer import write_set
+from avseg.data.check.fixes import apply_fixes
+from avseg.data.check.inspect import inspect_set
 from avseg.data.setting import SPLITS
 from avseg.data.synthetic.generate import SyntheticClipConfig, generate_clip
 from avseg.data.synthetic.schedule import ScheduleRules
@@ -83,7 +89,7 @@ def test_equal_options_write_equal_bytes(tmp_path):
     for name in ("one", "two"):
         write_set(tmp_path / name, recipe_for("ms3"), COUNTS, {})
     files = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file()]
-    assert len(files) == 5 * 11 + 4
+    assert len(files) == 5 * 12 + 4
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
@@ -127,3 +133,41 @@ def test_a_folder_in_use_is_refused_and_kept(tmp_path):
 def test_counts_are_checked(tmp_path, counts, message):
     with pytest.raises(UserError, match=message):
         write_set(tmp_path / "set", recipe_for("ms3"), counts, {})
+
+
+def test_the_official_readers_find_all_they_need(written):
+    """What the official data sets open: patches by `pickle.load`, 71 class names of which the keys are in order."""
+    root, recipe, _ = written
+    layout = layout_for(recipe.rules.setting, root)
+    if recipe.rules.setting == "avss":
+        table = json.loads(layout.label_file.read_text())
+        assert list(table.values()) == list(range(1, 72))
+        assert list(table)[: 1 + len(recipe.cast.categories)] == ["background", *recipe.cast.categories]
+        return
+    for entry in layout.entries("test"):
+        with layout.log_mel(entry).open("rb") as file:
+            patches = pickle.load(file).detach()  # noqa: S301  # the official line
+        assert patches.shape == (5, 1, 96, 64)
+        assert torch.equal(patches, log_mel_patches(*read_wav(layout.wav(entry)))[:5])
+        assert torch.equal(patches, read_log_mel(layout.log_mel(entry)))
+
+
+def test_check_adds_what_an_older_set_lacks(written):
+    root, recipe, _ = written
+    setting = recipe.rules.setting
+    layout = layout_for(setting, root)
+    assert inspect_set(root, setting, jobs=1).valid
+    names = ["background", *recipe.cast.categories]
+    if setting == "avss":
+        content = layout.label_file.read_bytes()
+        layout.label_file.write_text(json.dumps({name: index for index, name in enumerate(names)}))
+    else:
+        files = [layout.log_mel(entry) for split in SPLITS for entry in layout.entries(split)]
+        content = files[0].read_bytes()
+        for file in files:
+            file.unlink()
+    report = inspect_set(root, setting, jobs=1)
+    assert {finding.issue for finding in report.findings} == ({"index"} if setting == "avss" else {"missing"})
+    assert len(apply_fixes(report)) == (1 if setting == "avss" else 5)
+    assert inspect_set(root, setting, jobs=1).valid
+    assert (layout.label_file if setting == "avss" else files[0]).read_bytes() == content

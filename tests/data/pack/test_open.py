@@ -174,8 +174,8 @@ def test_other_settings(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         PackedDataset(root, "ms3", "val", 64)
     (root / "packed/val-64").rename(root / "packed/val-32")
     open_pack(_files(root, audio="wav"))  # every sound is a wav here, so auto meant the same
-    monkeypatch.setattr(index, "FORMAT", 2)
-    _refused(root, "is of format 1; this version reads format 2")
+    monkeypatch.setattr(index, "FORMAT", 3)
+    _refused(root, "is of format 2; this version reads format 3")
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_packs_can_be_required(root: Path) -> None:
 
 def test_the_index_records_what_was_packed(root: Path) -> None:
     values = json.loads((root / "packed/val-32/index.json").read_text())
-    expected = {"format": 1, "setting": "ms3", "split": "val", "image_size": 32, "hop": "vggish", "audio": "auto"}
+    expected = {"format": 2, "setting": "ms3", "split": "val", "image_size": 32, "hop": "vggish", "audio": "auto"}
     assert {key: values[key] for key in expected} == expected
     assert [clip[0] for clip in values["clips"]] == ["val-0", "val-1", "val-2"]
     assert (values["seconds"], values["labelled"], values["fingerprint"]) == ([5] * 3, [5] * 3, "fake")

@@ -83,9 +83,41 @@ def test_classes_count_annotated_frames_and_pool_the_foreground() -> None:
     visual = maps[0, 0, :, :, 1].sum(-1) / 4  # pooled foreground: 0 on the left, 1 on the right
     p, q = audio[0, 0].softmax(0), visual.softmax(0)
     expected = (p * (p.log() - q.log())).sum().item()
-    loss = AudioVisualMappingLoss(stages=[1])
+    loss = AudioVisualMappingLoss(stages=[1], background=0)
     value = loss(logits, [maps], [audio], torch.tensor([[True, False]])).item()
     assert value == pytest.approx(expected, rel=1e-5)
+    # the official code takes the last class for the background
+    official = AudioVisualMappingLoss(stages=[1])(logits.flip(2), [maps], [audio], torch.tensor([[True, False]]))
+    assert official.item() == pytest.approx(expected, rel=1e-5)
+
+
+def _distant() -> tuple[list[torch.Tensor], torch.Tensor]:
+    """Sounds of four frames: the first two 9 apart, the others more than 10 from everything."""
+    audio = torch.zeros(1, 4, 3)
+    audio[0, :, 0] = torch.tensor([0.0, 9.0, 30.0, 60.0])
+    return [torch.randn(1, 4, 3, 2, 2, generator=torch.Generator().manual_seed(1))], audio
+
+
+def test_a_frame_whose_nearest_sound_is_far_is_its_own_partner() -> None:
+    maps, audio = _distant()
+    logits = torch.zeros(1, 4, 1, 4, 4)
+    value = AudioVisualMappingLoss(stages=[1], pairing="closest")(logits, maps, [audio])
+    features = maps[0][0].mean((2, 3)) / 2  # (4, 3), the mask is 0.5 everywhere
+    p = features.softmax(-1)
+    expected = (p[1] * (p[1] / p[0]).log()).sum() + (p[0] * (p[0] / p[1]).log()).sum()  # the far ones add nothing
+    assert value.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_classes_pair_frames_in_the_euclidean_form_alone() -> None:
+    maps, audio = _distant()
+    logits = torch.zeros(1, 4, 3, 4, 4)
+    logits[:, :, 1] = 1
+    for form, same in (("kl", True), ("euclidean", False)):
+        values = [
+            AudioVisualMappingLoss([1], form, pairing)(logits, maps, [audio]).item()  # type: ignore[arg-type]
+            for pairing in ("own", "closest")
+        ]
+        assert (values[0] == values[1]) == same
 
 
 def test_gradient_reaches_mask_map_and_sound() -> None:

@@ -148,3 +148,32 @@ def test_errors_are_one_line(options: dict, message: str) -> None:
 def test_size_that_is_no_multiple_of_32(model: AVSModel) -> None:
     with pytest.raises(UserError, match=r"multiples of 32, got 100x64; resize to 96x64"):
         model(torch.zeros(1, 1, 3, 100, 64), torch.zeros(1, 1, 128))
+
+
+def test_windows_do_not_see_each_other() -> None:
+    torch.manual_seed(0)
+    net = small(num_classes=3).eval()  # windows of 5 frames, as in the official model of several classes
+    whole = small(num_classes=3, fusion_window=None).eval()
+    whole.load_state_dict(net.state_dict())
+    for block in (*net.tpavi.values(), *whole.tpavi.values()):
+        torch.nn.init.ones_(block.W_z[1].weight)
+    frames, audio = torch.randn(1, 10, 3, 32, 32), torch.rand(1, 10, 128)
+    other = torch.cat([audio[:, :5], torch.rand(1, 5, 128)], 1)
+    with torch.no_grad():
+        assert torch.equal(net(frames, audio).logits[:, :5], net(frames, other).logits[:, :5])
+        halves = [whole(frames[:, half], audio[:, half]).logits for half in (slice(5), slice(5, 10))]
+        torch.testing.assert_close(net(frames, audio).logits, torch.cat(halves, 1))
+        assert not torch.allclose(whole(frames, audio).logits[:, :5], whole(frames, other).logits[:, :5])
+    with pytest.raises(UserError, match="fusion_window: 0 is not a number of frames"):
+        small(fusion_window=0)
+
+
+def test_padded_frames_are_zeros_whatever_they_hold() -> None:
+    net = small(num_classes=3).train()
+    frames, audio = torch.randn(1, 10, 3, 32, 32), torch.rand(1, 10, 128)
+    valid = torch.arange(10)[None] < 5
+    with torch.no_grad():
+        output = net(frames, audio, valid).logits
+        zeros = net(frames * valid[..., None, None, None], audio * valid[..., None], valid).logits
+    assert torch.equal(output, zeros)
+    assert not output[:, 5:].any()

@@ -26,9 +26,9 @@ def _official_shapes(block: TPAVI) -> dict[str, tuple[int, ...]]:
     return {name: (*shape, 1, 1, 1) if name in convolutions else shape for name, shape in shapes.items()}
 
 
-def random_block(channels: int, mode: str, scope: str) -> TPAVI:
+def random_block(channels: int, mode: str, scope: str, window: int | None = None) -> TPAVI:
     """All parameters random, the zero-initialised BatchNorm too, in double precision."""
-    block = TPAVI(channels, mode, scope, audio_channels=6)
+    block = TPAVI(channels, mode, scope, audio_channels=6, window=window)
     for parameter in block.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     return block.double()
@@ -71,15 +71,23 @@ def test_trains_like_the_official_block(case: str) -> None:
     size=st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(1, 4)),
     mode=st.sampled_from(["audio", "visual", "both"]),
     scope=st.sampled_from(["clip", "frame"]),
+    window=st.sampled_from([None, 1, 2, 3, 7]),
     train=st.booleans(),
     seed=st.integers(0, 2**16),
 )
 def test_linear_form_equals_quadratic_form_in_values_and_gradients(
-    batch: int, channels: int, size: tuple[int, int, int], mode: str, scope: str, train: bool, seed: int
+    batch: int,
+    channels: int,
+    size: tuple[int, int, int],
+    mode: str,
+    scope: str,
+    window: int | None,
+    train: bool,
+    seed: int,
 ) -> None:
     torch.manual_seed(seed)
     train = train and batch * size[0] * size[1] * size[2] > 1  # BatchNorm has no variance of one value
-    block = random_block(channels, mode, scope).train(train)
+    block = random_block(channels, mode, scope, window).train(train)
     reference = copy.deepcopy(block)
     x = torch.randn(batch, channels, *size, dtype=torch.double, requires_grad=True)
     audio = torch.randn(batch, size[0], 6, dtype=torch.double, requires_grad=True)

@@ -1,6 +1,7 @@
 """The images of AVSBench-semantic: frames of any size, masks with one colour per class."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,10 +62,12 @@ def class_names(layout: Layout) -> tuple[str, ...]:
 
 
 def read_class_names(file: Path) -> tuple[str, ...]:
-    """Read the class names of `label2idx.json` in the order of their indices.
+    """Read the class names of `label2idx.json` in the order of their indices, which are also those of the palette.
+
+    The released file counts from 1 (background 1 to woman 71), others from 0; both are read.
 
     Raises:
-        UserError: missing, not a json of name -> index, or the indices are not 0, 1, 2, ...
+        UserError: missing, not a json of name -> index, or the indices have gaps.
     """
     if not file.is_file():
         raise UserError(f"{file} is missing; the class names of AVSS are expected there")
@@ -72,6 +75,18 @@ def read_class_names(file: Path) -> tuple[str, ...]:
         table = {str(name): int(index) for name, index in json.loads(file.read_text(encoding="utf-8")).items()}
     except (ValueError, TypeError, AttributeError, OSError) as error:
         raise UserError(f"{file} is not a json of class name -> index ({error}); fetch it again") from error
-    if not 2 <= len(table) <= AVSS_CLASSES or sorted(table.values()) != list(range(len(table))):
-        raise UserError(f"{file}: the class indices must be 0, 1, 2, ... without gaps, at most {AVSS_CLASSES}")
+    indices = sorted(table.values())
+    if not 2 <= len(table) <= AVSS_CLASSES or indices not in (list(range(len(table))), list(range(1, len(table) + 1))):
+        raise UserError(
+            f"{file}: the class indices must count from 1 (as released) or from 0 without gaps, {AVSS_CLASSES} at most"
+        )
     return tuple(sorted(table, key=table.__getitem__))
+
+
+def label_table(names: Sequence[str]) -> dict[str, int]:
+    """Make the content of `label2idx.json` as released: 71 names, counted from 1, the background first.
+
+    The official reader demands 71; classes beyond `names` are called "unused_9" and so on, by their index.
+    """
+    unused = [f"unused_{index}" for index in range(len(names), AVSS_CLASSES)]
+    return {name: number for number, name in enumerate([*names, *unused], start=1)}

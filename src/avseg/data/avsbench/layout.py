@@ -29,6 +29,7 @@ class Layout(ABC):
     release_folders: ClassVar[tuple[str, ...]]  # names of the root in the release
     columns: ClassVar[tuple[Column, ...]]  # as read
     header: ClassVar[tuple[str, ...]]  # as written
+    has_log_mel: ClassVar[bool] = True  # log-mel files are part of the release
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root).expanduser()  # a shell does not expand the ~ of data.root=~/AVSBench
@@ -193,11 +194,12 @@ class AVSSLayout(Layout):
         Column("split", ("split",), allowed=SPLITS),
         Column("subset", ("label",), allowed=("v1s", "v1m", "v2")),
     )
+    has_log_mel = False
     lengths: ClassVar[Mapping[str, int]] = {"v1s": 5, "v1m": 5, "v2": 10}  # seconds by subset
 
     @property
     def label_file(self) -> Path:
-        """The file `label2idx.json`: class name to class index, 71 of them, background 0."""
+        """The file `label2idx.json`: class name to class index, 71 of them, counted from 1 in the release."""
         return self.root / "label2idx.json"
 
     def frames(self, entry: ClipEntry) -> list[Path]:

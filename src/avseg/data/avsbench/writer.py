@@ -11,6 +11,10 @@ import soundfile
 from numpy.typing import NDArray
 from PIL import Image
 
+from avseg.audio.frontend import LogMel, fit_to_frames
+from avseg.audio.log_mel import read_wav
+from avseg.audio.log_mel_file import write_log_mel
+from avseg.data.avsbench.avss import label_table
 from avseg.data.avsbench.layout import Layout, layout_for
 from avseg.data.palette import voc_palette
 from avseg.data.setting import SPLITS, ClipEntry
@@ -56,7 +60,11 @@ def write_set(
 
 
 def write_clip(layout: Layout, clip: SyntheticClip, classes: Mapping[str, int]) -> ClipEntry:
-    """Write the frames, masks and sound of a clip; return its row of the index file."""
+    """Write the frames, masks and sound of a clip, with log-mel patches where the release has them.
+
+    Returns:
+        The clip's row of the index file.
+    """
     entry = _index_entry(layout, clip)
     for path, frame in zip(layout.frames(entry), clip.frames, strict=True):
         _save(Image.fromarray(frame), path)
@@ -64,7 +72,15 @@ def write_clip(layout: Layout, clip: SyntheticClip, classes: Mapping[str, int]) 
     for path, mask in zip(layout.masks(entry), _mask_images(layout, clip, classes), strict=False):
         _save(mask, path)
     write_wav(layout.wav(entry), clip.waveform, SAMPLE_RATE)
+    if layout.has_log_mel:
+        write_patches(layout, entry)
     return entry
+
+
+def write_patches(layout: Layout, entry: ClipEntry) -> None:
+    """Write the log-mel patches of a clip's wav by the official rule: one per frame, the last one repeated."""
+    patches = LogMel()(*read_wav(layout.wav(entry)))
+    write_log_mel(layout.log_mel(entry), fit_to_frames(patches, len(layout.frames(entry))))
 
 
 def write_wav(path: Path, wave: NDArray[np.float32], rate: int) -> None:
@@ -100,7 +116,7 @@ def _write_clips(
             scores[split] = summarise(blind)
     layout.write_index(entries)
     if layout.label_file is not None:
-        write_json(layout.label_file, classes)
+        write_json(layout.label_file, label_table(names))
     return scores
 
 

@@ -1,17 +1,22 @@
-"""Apply the fixes that cannot lose data: remove leftovers of ended writers, recompute log-mel files from the wav."""
+"""Apply the fixes that cannot lose data.
 
+Remove leftovers of ended writers, recompute log-mel files from the wav, name the unused classes of a synthetic AVSS.
+"""
+
+import json
 import os
 import time
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
-from avseg.audio.frontend import LogMel, fit_to_frames
 from avseg.audio.log_mel import read_wav
+from avseg.data.avsbench.avss import label_table, read_class_names
 from avseg.data.avsbench.layout import Layout, layout_for
+from avseg.data.avsbench.writer import write_patches
 from avseg.data.check.findings import Finding, Report
+from avseg.data.check.labels import ADD_NAMES
 from avseg.data.check.sounds import TOLERANCE, declared_bytes
+from avseg.data.palette import AVSS_CLASSES
 from avseg.data.setting import SETTINGS, ClipEntry
 from avseg.utils.errors import UserError
 from avseg.utils.files import atomic_file
@@ -29,6 +34,8 @@ def apply_fixes(report: Report) -> list[Finding]:
             action = _remove_leftover(report.root / finding.file)
         elif layout is not None and finding.file in clips:
             action = _recompute_log_mel(layout, clips[finding.file])
+        elif layout is not None and finding.fix == ADD_NAMES:
+            action = _add_names(layout)
         if action:
             report.findings.remove(finding)
             report.fixed.append(replace(finding, fix=action))
@@ -78,7 +85,14 @@ def _recompute_log_mel(layout: Layout, entry: ClipEntry) -> str:
         return ""
     if declared_bytes(wav) > wav.stat().st_size or abs(waveform.shape[-1] / rate - length) > TOLERANCE:
         return ""
-    patches = fit_to_frames(LogMel()(waveform, rate), length)
-    with atomic_file(layout.log_mel(entry)) as temporary:
-        torch.save(patches, temporary)
+    write_patches(layout, entry)
     return f"recomputed from {wav.name}"
+
+
+def _add_names(layout: Layout) -> str:
+    """Complete the class names of a synthetic set to those that the official reader demands."""
+    assert layout.label_file is not None
+    names = read_class_names(layout.label_file)
+    with atomic_file(layout.label_file) as temporary:
+        temporary.write_text(json.dumps(label_table(names), indent=2) + "\n", encoding="utf-8")
+    return f"{AVSS_CLASSES - len(names)} unused names added, counted from 1 as released"

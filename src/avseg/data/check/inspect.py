@@ -9,6 +9,7 @@ from avseg.data.avsbench.layout import Layout, layout_for
 from avseg.data.check.clips import ClipRecord, ClipRules, Progress, read_clips
 from avseg.data.check.counts import check_counts, check_sizes, count_splits, find_duplicates
 from avseg.data.check.findings import Finding, Report, reason, relative
+from avseg.data.check.labels import check_label_count
 from avseg.data.check.long_videos import inspect_long_videos, long_statistics
 from avseg.data.check.masks import MaskRules
 from avseg.data.check.published import Expected, expected_counts
@@ -97,6 +98,8 @@ def inspect_set(
     except UserError as error:  # without an index there are no clips to check
         report.findings.append(_index_finding(error, layout.root))
         return report
+    if expected.synthetic:
+        report.findings += check_label_count(layout)
     records = read_clips(rules, entries, jobs, progress)
     _add_findings(report, layout, records, expected)
     _add_facts(report, rules, records, expected)
@@ -104,11 +107,15 @@ def inspect_set(
 
 
 def clip_rules(layout: Layout, entries: Sequence[ClipEntry], expected: Expected, min_pixels: int = 10) -> ClipRules:
-    """Return the expectations for every clip: sounds and masks are expected if any clip of the set has them."""
+    """Return the expectations for every clip: sounds and masks are expected if any clip of the set has them.
+
+    A synthetic set has all files of the release.
+    """
     sounds: list[str] = []
     if any(map(Path.is_file, map(layout.wav, entries))):
         sounds.append("wav")
-    if any(map(Path.is_file, map(layout.log_mel, entries))):
+    made = expected.synthetic and layout.has_log_mel
+    if made or any(map(Path.is_file, map(layout.log_mel, entries))):
         sounds.append("log_mel")
     coding = layout.setting.mask_coding
     names = class_names(layout)

@@ -13,8 +13,9 @@ from avseg.utils.errors import UserError
 from avseg.utils.files import atomic_file
 from avseg.utils.hashing import json_digest
 
-# a reader of another format refuses the pack
-FORMAT = 1
+# a reader of another format refuses the pack; since format 2 sounds are resampled as officially, and short sounds of
+# AVSS are filled with zeros
+FORMAT = 2
 INDEX_NAME = "index.json"
 
 

@@ -11,6 +11,7 @@ from avseg.utils.errors import UserError
 
 # S4 has one annotated frame per training clip, so the paper trains it without L_AVM
 _MAPPING_WEIGHT: Mapping[str, float] = {"s4": 0.0}
+_WINDOW: Mapping[str, int] = {"avss": 5}  # the official AVSS model reshapes its clips of 10 frames into two halves
 _EPOCHS: Mapping[str, int] = {"s4": 15, "ms3": 30, "avss": 60}
 
 
@@ -41,7 +42,7 @@ class AVSConfig(ModelConfig):
 
     def preset(self, setting: str) -> Preset:
         """15, 30 and 60 epochs of batches of 4 clips at 224 pixels for S4, MS3 and AVSS."""
-        return Preset(max_epochs=_EPOCHS.get(setting, 30))
+        return Preset(max_epochs=_EPOCHS.get(setting, 30), fusion_window=_WINDOW.get(setting))
 
     def for_setting(self, setting: str) -> "AVSConfig":
         """With the paper's lambda where none is set."""
@@ -57,6 +58,8 @@ class AVSConfig(ModelConfig):
         name = "s" + "".join(str(stage) for stage in sorted(fusion.stages)) if fusion.stages else "none"
         if fusion.stages and fusion.scope != "clip":
             name += f"_{fusion.scope}"
+        if fusion.stages and fusion.scope == "clip" and fusion.window != _WINDOW.get(config.data.setting):
+            name += f"_w{fusion.window}" if fusion.window else "_whole"
         if fusion.stages and fusion.mode != "audio":
             name += f"_{fusion.mode}"
         return f"{config.backbone.name}-{name}-{config.init.name}"
@@ -71,6 +74,11 @@ class AVSConfig(ModelConfig):
             raise UserError(
                 f"model.loss.mapping_stages={list(self.loss.mapping_stages or ())}: stages {missing} carry no TPAVI "
                 f"(fusion.stages={list(stages)}); choose among those, or set it to null to count all of them"
+            )
+        if config.fusion and config.fusion.scope == "frame" and config.fusion.window:
+            raise UserError(
+                f"fusion.window={config.fusion.window} with fusion.scope=frame: each frame sees itself alone; "
+                "leave fusion.window out, or set fusion.scope=clip"
             )
         size = config.data.image_size
         if size is None or size % 32:

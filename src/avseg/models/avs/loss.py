@@ -12,6 +12,7 @@ from avseg.utils.errors import UserError
 
 Form = Literal["kl", "euclidean"]
 Pairing = Literal["own", "closest"]
+_FAR = 10.0  # distance of two sounds above which the official code pairs neither with the other
 
 
 class MaskLoss(nn.Module):
@@ -61,10 +62,13 @@ class AudioVisualMappingLoss(nn.Module):
     - form "kl" (the paper's): KL(softmax(a) || softmax(v)), summed over the frames.
     - form "euclidean": the mean distance between the L2-normalised a and v.
     - pairing "own" (L_AVM-AV): v is compared with the frame's own sound.
-    - pairing "closest" (L_AVM-VV): v is compared with the v of that other frame of the batch whose sound is nearest.
+    - pairing "closest" (L_AVM-VV): v is compared with the v of that other frame of the batch whose sound is nearest. As
+      in the official code a frame whose nearest sound is more than 10 away is its own partner, and AVSS in the form
+      "kl" compares v with the frame's own sound all the same: only "euclidean" pairs its frames.
 
-    For K > 1 classes (AVSS) the mask is the share of pixels whose best class is not the background (it passes no
-    gradient, as in the official code), and the "kl" terms are averaged over the annotated frames instead of summed.
+    For K > 1 classes (AVSS) the mask is the share of pixels whose best class is not `background` (it passes no
+    gradient, as in the official code), and the terms are averaged over the annotated frames instead of summed. The
+    official code takes the last class for the background here, although its labels count the background as 0.
 
     Computed in float32 also under autocast.
 
@@ -83,7 +87,7 @@ class AudioVisualMappingLoss(nn.Module):
         stages: Sequence[int] | None = None,  # that count, 1 (stride 4) to 4; None for all that carry TPAVI
         form: Form = "kl",
         pairing: Pairing = "own",
-        background: int = 0,  # the background's class index when K > 1
+        background: int = -1,  # class that is no foreground when K > 1; the official code's is the last
     ) -> None:
         super().__init__()
         check_choice("mapping loss: form", form, get_args(Form))
@@ -117,14 +121,17 @@ class AudioVisualMappingLoss(nn.Module):
             semantic = logits.shape[2] > 1
             frame_logits = logits.flatten(0, 1)  # (B * T, K, H, W)
             if semantic:
-                mask = (frame_logits.argmax(1, keepdim=True) != self.background).float()
+                background = self.background % logits.shape[2]
+                mask = (frame_logits.argmax(1, keepdim=True) != background).float()
             else:
                 mask = frame_logits.float()
             terms = []
             for visual_map, audio_map in pairs:
                 height, width = visual_map.shape[-2:]
                 pooled = functional.adaptive_avg_pool2d(mask, (height, width))  # (B * T, 1, h, w)
-                terms.append(self._stage_term(pooled if semantic else pooled.sigmoid(), visual_map, audio_map))
+                own = self.pairing == "own" or (semantic and self.form == "kl")
+                weights = pooled if semantic else pooled.sigmoid()
+                terms.append(self._stage_term(weights, visual_map, audio_map, own=own))
             per_frame = torch.stack(terms).mean(0)  # (B * T,)
             if not semantic:
                 return per_frame.sum() if self.form == "kl" else per_frame.mean()
@@ -147,20 +154,20 @@ class AudioVisualMappingLoss(nn.Module):
             )
         return [fused[stage] for stage in stages]
 
-    def _stage_term(self, weights: Tensor, visual_map: Tensor, audio_map: Tensor) -> Tensor:
+    def _stage_term(self, weights: Tensor, visual_map: Tensor, audio_map: Tensor, *, own: bool) -> Tensor:
         """Compare one stage's features (B, T, C, h, w) and (B, T, C) under weights (B * T, 1, h, w); (B * T,)."""
         visual = (visual_map.flatten(0, 1).float() * weights).mean((-2, -1))  # (B * T, C)
         audio = audio_map.flatten(0, 1).float()  # (B * T, C)
         if self.form == "euclidean":
             audio = functional.normalize(audio, dim=-1)
             visual = functional.normalize(visual, dim=-1)
-        target = audio if self.pairing == "own" else visual[_nearest_frame(audio)]
+        target = audio if own else visual[_nearest_frame(audio)]
         if self.form == "euclidean":
             return functional.pairwise_distance(target, visual)
         return functional.kl_div(visual.log_softmax(-1), target.softmax(-1), reduction="none").sum(-1)
 
 
 def _nearest_frame(audio: Tensor) -> Tensor:
-    """Index the nearest other sound of every frame, (N, C) to (N,); a single frame is its own nearest."""
+    """Index the nearest other sound of every frame, (N, C) to (N,); its own if no other is within `_FAR`."""
     distance = torch.cdist(audio, audio, compute_mode="donot_use_mm_for_euclid_dist")
-    return distance.fill_diagonal_(torch.inf).argmin(1)
+    return distance.fill_diagonal_(_FAR).argmin(0)

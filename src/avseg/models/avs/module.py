@@ -8,7 +8,7 @@ from torch import Tensor
 from avseg.data.clip import Clip
 from avseg.models.avs.config import AVSConfig
 from avseg.models.avs.loss import AudioVisualMappingLoss, MaskLoss
-from avseg.models.avs.network import AVSModel, AVSOutput
+from avseg.models.avs.network import AVSModel, AVSOutput, blank_padding
 from avseg.models.avs.weights import load_official, to_official
 from avseg.models.base import AVSegModule, BuildContext, Losses, LossTerm, Prediction
 from avseg.nn.normalise import normalise
@@ -40,6 +40,10 @@ class AVSModule(AVSegModule):
         """Four stage maps (B, T, C, h, w) of frames (B, T, 3, H, W) uint8."""
         return self.net.encode(normalise(frames))
 
+    def encode_clip(self, clip: Clip) -> list[Tensor]:
+        """The same of a batch of clips, whose padded frames are zeros in the encoder instead of black."""
+        return self.net.encode(blank_padding(normalise(clip.frames), self._valid(clip)))
+
     def decode(self, features: list[Tensor], clip: Clip) -> Prediction:
         """Segment with the sound of `clip`."""
         return self._decode(features, clip, None)
@@ -47,14 +51,16 @@ class AVSModule(AVSegModule):
     def forward_training(self, clip: Clip) -> Prediction:
         """Decode only frames that a loss reads: the mask loss annotated ones (S4: one of five), L_AVM all of them."""
         needed = None if self.config.loss.mapping_weight else clip.annotated
-        return self._decode(self.encode(clip.frames), clip, needed)
+        return self._decode(self.encode_clip(clip), clip, needed)
 
     def _decode(self, features: list[Tensor], clip: Clip, needed: Tensor | None) -> Prediction:
         size = (clip.frames.shape[-2], clip.frames.shape[-1])
-        # only AVSS pads its clips; elsewhere the multiplication by one is spared
-        valid = clip.valid if self.num_classes > 1 else None
-        output: AVSOutput = self.net.decode(features, self.embed(clip.sound), size, valid, needed)
+        output: AVSOutput = self.net.decode(features, self.embed(clip.sound), size, self._valid(clip), needed)
         return Prediction(output.logits, output)
+
+    def _valid(self, clip: Clip) -> Tensor | None:
+        # only AVSS pads its clips; elsewhere the multiplication by one is spared
+        return clip.valid if self.num_classes > 1 else None
 
     def loss(self, prediction: Prediction, clip: Clip) -> Losses:
         """Mask loss plus lambda times L_AVM."""
@@ -93,6 +99,7 @@ def build_network(config: AVSConfig, context: BuildContext, audio_channels: int 
         pretrained=backbone.pretrained if context.pretrained else False,
         num_classes=context.setting.num_classes,
         audio_channels=audio_channels,
+        fusion_window=fusion.window,
     )
     memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
     return network.to(memory_format=memory_format)  # type: ignore[call-overload, no-any-return]

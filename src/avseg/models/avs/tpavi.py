@@ -9,7 +9,8 @@ What follows the sum is linear too, so the block is one (C, C) matrix of each cl
 
 The sum over all positions of the clip also makes the published block independent of *when* a sound occurs: y_t mixes
 the sound of all frames equally. `scope="frame"` sums within each frame only, y_t = theta(x_t) (phi(a_t)^T g(x_t)) /
-(H*W), with the same parameters and the same cost.
+(H*W), with the same parameters and the same cost. A `window` of n frames lies between the two: each n consecutive
+frames are a clip of their own. The official AVSS model cuts its clips of 10 frames so, n = 5.
 """
 
 from typing import Any
@@ -56,10 +57,12 @@ class TPAVI(nn.Module):
         audio_channels: int = 128,  # length of one second's sound embedding
         *,
         audio_bias: bool = True,  # the sound's projection has a bias (the AVSS variant has none)
+        window: int | None = None,  # frames that see each other in the scope "clip"; None for all
     ) -> None:
         super().__init__()
         self.mode = mode
         self.scope = scope
+        self.window = 1 if scope == "frame" else window
         inner = max(channels // 2, 1)
         self.align_channel = nn.Linear(audio_channels, channels, bias=audio_bias)
         self.norm_layer = nn.LayerNorm(channels)
@@ -82,12 +85,12 @@ class TPAVI(nn.Module):
         outputs: list[Tensor] = []
         projected = None
         if self.mode in ("visual", "both"):
-            outputs.append(self._attend(x, self._context(self.phi(x), self.g(x))))
+            outputs.append(self._attend(x, self.phi(x), self.g(x)))
         if self.mode in ("audio", "both"):
             projected = self.align_channel(audio)  # (B, T, C)
             # phi(a) is the same for every pixel of a frame, so g may be averaged over the frame first: (B, T, 1, 1, C')
             keys = self.phi(projected)[:, :, None, None]
-            outputs.append(self._attend(x, self._context(keys, self._frame_mean_of_g(x))))
+            outputs.append(self._attend(x, keys, self._frame_mean_of_g(x)))
         output = outputs[0] if len(outputs) == 1 else (outputs[0] + outputs[1]) / 2
         return output.permute(0, 4, 1, 2, 3), projected  # (B, C, T, H, W)
 
@@ -97,29 +100,45 @@ class TPAVI(nn.Module):
             mean = x.mean((2, 3), keepdim=True, dtype=_at_least_float32(x))  # (B, T, 1, 1, C)
             return F.linear(mean, self.g.weight.to(mean), self.g.bias.to(mean))
 
-    def _context(self, phi: Tensor, g: Tensor) -> Tensor:
-        """Compute phi^T g / positions, (B, C', C') over the clip or (B * T, C', C') within each frame."""
-        first_position_dim = 1 if self.scope == "clip" else 2
-        # 16-bit sums over thousands of positions would lose the small terms
-        with torch.autocast(phi.device.type, enabled=False):
-            keys = phi.flatten(first_position_dim, 3).to(_at_least_float32(phi))  # (B, N, C') or (B, T, N, C')
-            values = g.flatten(first_position_dim, 3).to(_at_least_float32(g))
-            context = keys.mT @ values / keys.shape[-2]
-        return context.flatten(0, -3)
-
-    def _attend(self, x: Tensor, context: Tensor) -> Tensor:
-        """Compute Norm(x + BN(mu(theta(x) context))) for x (B, T, H, W, C), theta, context and mu as one matrix."""
-        mu: Any = self.W_z[0]
-        with torch.autocast(x.device.type, enabled=False):
-            read = mu.weight.to(context) @ context.mT  # (clips or frames, C, C')
-            matrix = read @ self.theta.weight.to(context)  # (clips or frames, C, C)
-            bias = read @ self.theta.bias.to(context) + mu.bias.to(context)  # (clips or frames, C)
-        # (B, T * H * W, C) or (B * T, H * W, C)
-        pixels = x.flatten(1, 3) if self.scope == "clip" else x.flatten(0, 1).flatten(1, 2)
-        update = batched_linear(pixels, matrix, bias).reshape(x.shape)
-        update = self.W_z[1](update.permute(0, 4, 1, 2, 3)).permute(0, 2, 3, 4, 1)  # BatchNorm3d wants (B, C, T, H, W)
-        fused: Tensor = self.norm_layer(x + update)
+    def _attend(self, x: Tensor, phi: Tensor, g: Tensor) -> Tensor:
+        """Compute Norm(x + BN(mu(theta(x) phi^T g / N))) for x, phi and g (B, T, H, W, C or C'), window by window."""
+        updates: list[Tensor] = []
+        for pixels, keys, values in zip(self._windows(x), self._windows(phi), self._windows(g), strict=True):
+            update = self._read(pixels.flatten(1, 3), _context(keys, values))  # (windows, n * H * W, C)
+            frames = len(pixels) * pixels.shape[1] // max(len(x), 1)
+            updates.append(update.reshape(len(x), frames or x.shape[1], *x.shape[2:]))  # (B, frames, H, W, C)
+        total = updates[0] if len(updates) == 1 else torch.cat(updates, dim=1)  # (B, T, H, W, C)
+        total = self.W_z[1](total.permute(0, 4, 1, 2, 3)).permute(0, 2, 3, 4, 1)  # BatchNorm3d wants (B, C, T, H, W)
+        fused: Tensor = self.norm_layer(x + total)
         return fused
+
+    def _windows(self, x: Tensor) -> list[Tensor]:
+        """Cut (B, T, ...) into frames that see each other, (B * windows, n, ...); a shorter rest comes separately."""
+        length = x.shape[1]
+        window = min(self.window or length, length)
+        rest = length % window
+        pieces = [x[:, : length - rest].unflatten(1, (-1, window)).flatten(0, 1)]  # type: ignore[no-untyped-call]
+        if rest:
+            pieces.append(x[:, length - rest :])
+        return pieces
+
+    def _read(self, pixels: Tensor, context: Tensor) -> Tensor:
+        """Compute mu(theta(x) context) of pixels (windows, N, C), with theta, context and mu as one matrix."""
+        mu: Any = self.W_z[0]
+        with torch.autocast(pixels.device.type, enabled=False):
+            read = mu.weight.to(context) @ context.mT  # (windows, C, C')
+            matrix = read @ self.theta.weight.to(context)  # (windows, C, C)
+            bias = read @ self.theta.bias.to(context) + mu.bias.to(context)  # (windows, C)
+        return batched_linear(pixels, matrix, bias)
+
+
+def _context(phi: Tensor, g: Tensor) -> Tensor:
+    """Compute phi^T g / N, (windows, C', C'), of all N positions of each window (windows, n, H, W, C')."""
+    # 16-bit sums over thousands of positions would lose the small terms
+    with torch.autocast(phi.device.type, enabled=False):
+        keys = phi.flatten(1, 3).to(_at_least_float32(phi))  # (windows, N, C')
+        values = g.flatten(1, 3).to(_at_least_float32(g))
+        return keys.mT @ values / keys.shape[-2]
 
 
 def _at_least_float32(x: Tensor) -> torch.dtype:
