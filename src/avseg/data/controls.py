@@ -105,7 +105,7 @@ class WithControls(Dataset[Clip]):
 
     def _fitted(self, index: int, items: Tensor) -> Tensor:
         seconds, length = self.dataset.seconds(index), self.dataset.setting.clip_length
-        return clip_sound(items, self.dataset.frontend, seconds, length, repeat=self.dataset.setting.repeat_sound)
+        return clip_sound(items, self.dataset.frontend, seconds, length)
 
     def _generator(self, index: int, control: str) -> np.random.Generator:
         # one stream per clip and control, so that adding a control changes none of the others

@@ -151,10 +151,7 @@ class EmbeddedControls(WithControls):
         }
         other_index = self.other_index(index)
         if other_index is not None:
-            if self.dataset.setting.repeat_sound:
-                foreign = fit_to_frames(self._without_padding(other_index), seconds)
-            else:
-                foreign = self.dataset.sound(other_index)[:seconds]  # its padding embeds zeros
+            foreign = fit_to_frames(self._without_padding(other_index), seconds)
             sounds["other"] = torch.cat([foreign, original[seconds:]])
         # VGGish embeds each patch alone, so the order of the embeddings is that of the patches
         sounds["shuffled"] = original[self.shuffled_order(index)]
