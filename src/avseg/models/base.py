@@ -23,6 +23,7 @@ from avseg.models.experiment import BuildContext, ExperimentModule, Row
 from avseg.models.scores import Scores, summarise
 from avseg.utils.distributed import all_gather_object
 from avseg.utils.errors import UserError
+from avseg.utils.finite import NonFinite
 
 __all__ = ["AVSegModule", "BuildContext", "LossTerm", "Losses", "Prediction"]
 
@@ -74,6 +75,7 @@ class AVSegModule(ExperimentModule):
         self.val_scores = self.new_scores()
         self.test_scores = nn.ModuleDict()
         self._clips: dict[int, tuple[str, str]] = {}
+        self.watch: NonFinite | None = None  # in an evaluation, see `checked`
 
     # -- the contract ---------------------------------------------------------------------------------------------
 
@@ -104,7 +106,10 @@ class AVSegModule(ExperimentModule):
         return prediction
 
     def checked(self, prediction: Prediction, clip: Clip) -> Prediction:
-        """Return a prediction of the right shape; raises `UserError` for another, which scores could misread."""
+        """Return a prediction of the right shape; raises `UserError` for another, which scores could misread.
+
+        In an evaluation the clips whose logits are not finite are noted, see `avseg.training.divergence`.
+        """
         batch, length, _, height, width = clip.frames.shape
         expected = (batch, length, self.num_classes, height, width)
         if tuple(prediction.logits.shape) != expected:
@@ -112,6 +117,8 @@ class AVSegModule(ExperimentModule):
                 f"{type(self).__name__} returned logits {tuple(prediction.logits.shape)}; expected {expected}: "
                 "(B, T, K, H, W) at the size of the frames, K is the number of classes of the data"
             )
+        if self.watch is not None:
+            self.watch.note(prediction.logits)
         return prediction
 
     # -- training and validation ----------------------------------------------------------------------------------

@@ -40,6 +40,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(
             f"checkpoint {path} was not made by avseg; official AVSBench weights become one with `avseg convert`"
         )
+    for name, weight in checkpoint["state_dict"].items():
+        if weight.is_floating_point() and weight.isnan().any():
+            raise UserError(f"checkpoint {path} holds NaN in {name}: its training diverged; choose another checkpoint")
     return checkpoint
 
 

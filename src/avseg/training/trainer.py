@@ -17,6 +17,7 @@ from avseg.config.schema import TrainConfig, TrainerConfig
 from avseg.models.experiment import ExperimentModule
 from avseg.runs import RunDirectory
 from avseg.training.callbacks import BestAndLast, ClipPanels, MetricsCsv
+from avseg.training.divergence import DivergenceError, StopAtDivergence
 from avseg.training.signals import SigtermAsBefore, WholeCheckpoints
 from avseg.training.sync_batch_norm import SyncNorm
 from avseg.training.wandb_logger import RunLogger, make_logger
@@ -66,7 +67,7 @@ def make_trainer(config: TrainConfig, run: RunDirectory, model: ExperimentModule
 
 def make_plain_trainer(config: TrainerConfig) -> pl.Trainer:
     """Make a trainer that evaluates and writes nothing."""
-    return _make(trainer_arguments(config), logger=False, enable_checkpointing=False)
+    return _make(trainer_arguments(config), callbacks=[StopAtDivergence()], logger=False, enable_checkpointing=False)
 
 
 def trainer_arguments(config: TrainerConfig) -> dict[str, Any]:
@@ -94,6 +95,7 @@ def _run_callbacks(run: RunDirectory, monitor: str) -> list[Callback]:
     folder = run.best.parent
     return [
         SigtermAsBefore(),
+        StopAtDivergence(run.last),  # before the files of the epoch
         MetricsCsv(run.metrics),
         BestAndLast(folder, filename="best", monitor=monitor, mode="max", **each_epoch),
         BestAndLast(folder, filename="last", **each_epoch),  # Lightning's save_last keeps improved epochs only
@@ -113,6 +115,11 @@ def run_trainer(trainer: pl.Trainer, function: Callable[..., T], *arguments: Any
             "the device has too little memory; lower data.batch_size (evaluate: batch_size) or data.image_size, "
             "or choose trainer.precision=bf16-mixed"
         ) from error
+    except DivergenceError:
+        if trainer.is_global_zero:
+            raise
+        # all processes raise it; one reports it, and Lightning kills the first if another one ends with an error
+        raise SystemExit(0) from None
     except SystemExit as error:
         if trainer.interrupted:
             raise KeyboardInterrupt from error

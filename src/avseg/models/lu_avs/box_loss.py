@@ -72,7 +72,9 @@ class BoxQueryLoss(QueryLoss):
 
     def match(self, layer: QueryOutput, targets: Sequence[Tensor], classes: Sequence[Tensor]) -> Matches:
         """Match by the costs of class, L1 and generalised IoU, with the matcher of transformers."""
-        outputs = {"logits": layer.class_logits, "pred_boxes": layer.boxes}
+        assert layer.boxes is not None
+        # the matcher fails for NaN; the terms keep them, and the run ends with a reason
+        outputs = {"logits": layer.class_logits.nan_to_num(), "pred_boxes": layer.boxes.nan_to_num(0.5, 0.5, 0.5)}
         annotations: list[dict[str, Tensor]] = []
         for labels, boxes in zip(classes, targets, strict=True):
             annotations.append({"class_labels": labels, "boxes": boxes})
