@@ -7,7 +7,7 @@ from pathlib import Path
 from avseg.cli.reproduce_jobs import Reproduction, read_seeds
 from avseg.cli.sweeps import report_failures
 from avseg.sweep import Job, Outcome, run_jobs
-from avseg.sweep.jobs import make_pool
+from avseg.sweep.jobs import make_pool, refuse_changed_run_inputs
 from avseg.sweep.plan_table import show_plan
 from avseg.tables.experiment import Experiment
 from avseg.utils.errors import UserError
@@ -32,7 +32,9 @@ def run(arguments: argparse.Namespace) -> int:
     outcomes: list[Outcome] = []
     if not arguments.no_run:
         _prepare_data(reproduction.experiment, jobs)
-        outcomes = run_jobs(jobs, jobs_at_once=arguments.jobs)
+        outcomes = run_jobs(jobs, jobs_at_once=arguments.jobs, rerun=arguments.rerun)
+    # no row of numbers from other data: without a run, or where the repetition of one failed
+    refuse_changed_run_inputs(jobs, without_data=True)
     show(reproduction)
     code = report_failures(outcomes)
     # with --no-run nothing has failed, but cells may be empty

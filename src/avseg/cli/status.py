@@ -10,6 +10,7 @@ from avseg.cli.console_table import new_table, print_table
 from avseg.cli.reproduce_jobs import Reproduction, read_seeds
 from avseg.config.paths import experiment_names
 from avseg.runs import RunDirectory, read_json
+from avseg.runs.inputs import difference_since
 from avseg.runs.lock import log_file
 from avseg.sweep import State, state_of
 from avseg.sweep.live_table import read_epochs
@@ -18,6 +19,7 @@ from avseg.utils.errors import UserError, nearest
 
 _COLOURS = {
     State.COMPLETE: "green",
+    State.CHANGED: "yellow",
     State.RUNNING: "cyan",
     State.FAILED: "red",
     State.INTERRUPTED: "yellow",
@@ -54,7 +56,7 @@ def _existing_runs(outputs: Path) -> dict[str, list[RunDirectory]]:
 
 
 def _counts_table(outputs: Path, existing: dict[str, list[RunDirectory]]) -> Table:
-    columns = [state for state in State if state is not State.MISSING]
+    columns = [state for state in State if state not in (State.MISSING, State.CHANGED)]
     table = new_table(f"experiments under {outputs}", ("experiment", *columns), ("experiment",))
     table.caption = "" if existing else "none yet"
     for name, runs in existing.items():
@@ -72,7 +74,7 @@ def _jobs_table(name: str, outputs: Path, existing: dict[str, list[RunDirectory]
         jobs = _planned_jobs(name, outputs, existing, seeds)
     for run in existing.get(name, []):
         jobs.setdefault(run, run.path.parent.name)
-    states = dict(zip(jobs, map(state_of, jobs), strict=True))
+    states = dict(zip(jobs, map(_state, jobs), strict=True))
     caption = ", ".join(f"{count} {state}" for state, count in Counter(states.values()).items())
     titles = ("job", "seed", "state", "epoch", "best val mIoU", "test mIoU", "log")
     table = new_table(name, titles, ("job", "state", "log"), overflow="fold")
@@ -97,6 +99,11 @@ def _planned_jobs(
     for (cell, _), job in reproduction.cells.items():
         jobs[job.run] = f"{cell.row}, {cell.column}"
     return jobs
+
+
+def _state(run: RunDirectory) -> State:
+    state = state_of(run)
+    return State.CHANGED if state is State.COMPLETE and difference_since(run) else state
 
 
 def _seed(run: RunDirectory) -> str:

@@ -8,18 +8,28 @@ from omegaconf import DictConfig
 
 from avseg.config.multirun import combinations, hydra_settings, job_overrides, multirun
 from avseg.sweep import Job, Outcome, plan, run_jobs
-from avseg.sweep.jobs import make_pool, refuse_changed_jobs, refuse_too_large, remember_jobs
+from avseg.sweep.jobs import (
+    make_pool,
+    refuse_changed_jobs,
+    refuse_changed_run_inputs,
+    refuse_too_large,
+    remember_jobs,
+)
 from avseg.sweep.launchers import is_slurm, outcomes_of, refuse_launcher
 from avseg.sweep.plan_table import failures, show_plan
 from avseg.utils.errors import UserError
 
 
-def run_sweep(overrides: list[str], *, dry_run: bool = False) -> int:
+def run_sweep(overrides: list[str], *, dry_run: bool = False, rerun: bool = False) -> int:
     """Run the jobs that the overrides describe, or show them; return 0 if every job is complete, else 1.
 
     A mistake in any of them, or a launcher that cannot run them, is a `UserError`; then nothing was started.
     """
     settings = hydra_settings(overrides)
+    if rerun:
+        if settings["name"] != "isolated":
+            raise UserError(f"--rerun with hydra/launcher={settings['name']} is not possible; leave the launcher out")
+        overrides = [*overrides, "hydra.launcher.rerun=true"]
     jobs = plan(combinations(overrides, settings))
     refuse_launcher(settings, jobs)
     isolated = settings["launcher"] if settings["name"] == "isolated" else {}
@@ -47,6 +57,7 @@ def _launch(overrides: list[str], jobs: Sequence[Job], settings: dict[str, Any])
     if settings["name"] == "isolated":
         return multirun(arguments, run_in_child)
     refuse_changed_jobs(jobs)
+    refuse_changed_run_inputs(jobs)
     remember_jobs(jobs)
     in_process = settings["name"] == "basic" or is_slurm(settings)
     try:

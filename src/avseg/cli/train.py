@@ -13,7 +13,7 @@ from avseg.utils.errors import UserError
 def run(arguments: argparse.Namespace) -> int:
     """Train, or run a sweep; return the exit code."""
     if arguments.multirun:
-        return run_sweep(arguments.overrides, dry_run=arguments.dry_run)
+        return run_sweep(arguments.overrides, dry_run=arguments.dry_run, rerun=arguments.rerun)
     if arguments.dry_run:
         raise UserError("--dry-run shows the jobs of a sweep; add -m (the configuration of one run: --cfg job)")
     config = training_config(arguments.overrides)
@@ -24,5 +24,5 @@ def run(arguments: argparse.Namespace) -> int:
     from avseg.cli.scores_table import show_result
     from avseg.training.fit import train
 
-    show_result(train(config).path)
+    show_result(train(config, rerun=arguments.rerun, verify=arguments.verify).path)
     return 0

@@ -32,6 +32,7 @@ from avseg.data.loader import (
 from avseg.data.setting import ClipSetting
 from avseg.utils.distributed import get_rank, get_world_size
 from avseg.utils.errors import UserError
+from avseg.utils.file_table import NOT_HIDDEN
 
 
 class ClipDataModule(pl.LightningDataModule, ABC):
@@ -127,6 +128,16 @@ class ClipDataModule(pl.LightningDataModule, ABC):
         if not self.root.is_dir():
             raise UserError(f"data.root={self.root} does not exist; set data.root to the folder of the data set")
         return sorted(path for path in self.root.rglob("[!.]*") if path.is_file())
+
+    @property
+    def walked_names(self) -> str | None:
+        """The pattern of names whose files, all below `root`, are read; None where `input_files` lists them."""
+        return NOT_HIDDEN if type(self).source_files is ClipDataModule.source_files else None
+
+    def input_files(self) -> list[Path]:
+        """Return every file that numbers depend on, whether it exists or not: see `avseg.runs.inputs`."""
+        files = list(self.source_files())
+        return [self.index_file, *files] if self.index_file is not None else files
 
     def fingerprint(self) -> str:
         """Return 16 hexadecimal digits that identify the data: the content of the index, and each file's name and size.

@@ -14,6 +14,7 @@ from torch import Tensor
 from avseg.nn import efficientnet_lite
 from avseg.utils.cache import cache_folder
 from avseg.utils.errors import UserError, nearest
+from avseg.utils.used_files import note_file
 from avseg.utils.weights_file import SUFFIXES, read_state_dict
 
 # the weights that the paper used; timm's default for resnet50 is a different, stronger training
@@ -74,6 +75,7 @@ def _create(name: str, **options: Any) -> Any:
 def _cached_file(name: str) -> Path | None:
     for suffix in SUFFIXES:
         path = cache_folder() / f"{name}{suffix}"
+        note_file(path)  # also where it does not exist: later it would be read instead of the hub's
         if path.is_file():
             return path
     return None

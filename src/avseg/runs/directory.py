@@ -39,6 +39,11 @@ class RunDirectory:
         return self.path / "manifest.json"
 
     @property
+    def inputs(self) -> Path:
+        """Stamps and digests of the data, weights and plugins that the result depends on."""
+        return self.path / "inputs.json.gz"
+
+    @property
     def best(self) -> Path:
         """The checkpoint of the best validation score."""
         return self.path / "checkpoints" / "best.ckpt"

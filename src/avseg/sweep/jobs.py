@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
@@ -12,6 +12,7 @@ from avseg.config.schema import TrainConfig, TrainerConfig
 from avseg.runs import RunDirectory, run_id
 from avseg.runs.config_drift import SweepRecord
 from avseg.runs.configure import training_config
+from avseg.runs.inputs import difference_of, read_inputs, refuse_changed_inputs
 from avseg.sweep.devices import Pool, found_devices, on_gpu, processes_of
 from avseg.utils.errors import UserError
 
@@ -28,6 +29,7 @@ class Job:
     overrides: tuple[str, ...]  # of its plain command
     config: TrainConfig
     name: str  # unique among the jobs
+    rerun: bool = False  # True if what exists of its run is archived first
 
     @cached_property
     def run(self) -> RunDirectory:
@@ -64,7 +66,13 @@ class Job:
     @property
     def command(self) -> list[str]:
         """The plain command, in this interpreter."""
-        return [sys.executable, "-m", "avseg", "train", *self.overrides]
+        rerun = ["--rerun"] if self.rerun else []
+        return [sys.executable, "-m", "avseg", "train", *self.overrides, *rerun]
+
+    @property
+    def complete(self) -> bool:
+        """True if its run has finished and is not to be archived."""
+        return self.run.complete and not self.rerun
 
 
 def plan(commands: Sequence[Sequence[str]], names: Sequence[str] | None = None) -> list[Job]:
@@ -111,7 +119,7 @@ def make_pool(jobs: Sequence[Job], jobs_at_once: int | None = None, devices: Seq
 
 def incomplete(jobs: Iterable[Job]) -> list[Job]:
     """Return the jobs whose runs are not complete."""
-    return [job for job in jobs if not job.run.complete]
+    return [job for job in jobs if not job.complete]
 
 
 def refuse_too_large(jobs: Sequence[Job], pool: Pool) -> None:
@@ -126,6 +134,29 @@ def refuse_changed_jobs(jobs: Sequence[Job]) -> None:
         record = SweepRecord(file)
         for job in group:
             record.refuse_changed(job.name, job.overrides, job.config)
+
+
+def refuse_changed_run_inputs(jobs: Sequence[Job], *, without_data: bool = False) -> None:
+    """Raise `UserError` if a run, finished or begun, was made from other data, weights or plugins than there are.
+
+    `without_data` accepts runs whose data folder is not on this machine.
+    """
+    for job in jobs:
+        if not without_data or Path(job.config.data.root).expanduser().is_dir():
+            refuse_changed_inputs(job.run, job.config, name=job.name)
+
+
+def with_reruns(jobs: Sequence[Job]) -> list[Job]:
+    """Mark the jobs whose inputs have changed since their run was begun, and those that need one of them."""
+    marked: dict[str, Job] = {}
+    for job in jobs:
+        inputs = read_inputs(job.run)
+        changed = inputs is not None and bool(difference_of(inputs, job.config))
+        marked[job.run_id] = replace(job, rerun=changed)
+    for name, job in marked.items():
+        if any(needed in marked and marked[needed].rerun for needed in job.needs):
+            marked[name] = replace(job, rerun=True)
+    return list(marked.values())
 
 
 def remember_jobs(jobs: Sequence[Job]) -> None:

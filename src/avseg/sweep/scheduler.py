@@ -10,7 +10,16 @@ from typing import TypeAlias
 from avseg.runs.find import complete_run
 from avseg.runs.lock import forget_end, holder, log_file, record_end
 from avseg.sweep.devices import Pool
-from avseg.sweep.jobs import Job, incomplete, make_pool, refuse_changed_jobs, refuse_too_large, remember_jobs
+from avseg.sweep.jobs import (
+    Job,
+    incomplete,
+    make_pool,
+    refuse_changed_jobs,
+    refuse_changed_run_inputs,
+    refuse_too_large,
+    remember_jobs,
+    with_reruns,
+)
 from avseg.sweep.live_table import LiveTable, Row
 from avseg.sweep.process import JobProcess, StopSignals, child_environment, stop_processes
 from avseg.sweep.state import State, state_of
@@ -38,22 +47,27 @@ def run_jobs(
     jobs_at_once: int | None = None,
     devices: Sequence[str] | int | None = None,
     fail_fast: bool = False,
+    rerun: bool = False,
     command: Command = lambda job: job.command,
 ) -> list[Outcome]:
     """Run the jobs that are not complete, show their states, and return an outcome per job, in their order.
 
     A job that needs another one of them waits for it. After a failure `fail_fast` starts nothing. By default as many
-    run at once as fit on the devices: all that are found, or those named, or the number of the first ones.
+    run at once as fit on the devices: all that are found, or those named, or the number of the first ones. `rerun`
+    archives and repeats the runs whose data, weights or plugins have changed, which are refused otherwise.
 
     Raises:
         UserError: nothing was started: a job cannot run here, or its overrides had another meaning before.
         KeyboardInterrupt: Ctrl-C; all processes of all jobs have ended, and the same call continues.
         SystemExit: SIGTERM or SIGHUP; likewise.
     """
+    if rerun:
+        jobs = with_reruns(jobs)
     todo = incomplete(jobs)
     pool = make_pool(todo, jobs_at_once, devices)
     refuse_too_large(todo, pool)
     refuse_changed_jobs(jobs)
+    refuse_changed_run_inputs([job for job in jobs if not job.rerun])
     _refuse_missing_source(todo, set(map(attrgetter("run_id"), jobs)))
     remember_jobs(jobs)
     with StopSignals() as stop:
@@ -109,7 +123,7 @@ class _Sweep:
         """Start a waiting job, leave it waiting, or decide that it cannot run."""
         job = row.job
         sources = [self.by_id[run_id] for run_id in job.needs if run_id in self.by_id]
-        if job.run.complete:
+        if job.complete:
             self._decide(row, State.COMPLETE, "complete already")
         elif owner := holder(job.run):
             self._decide(row, State.RUNNING, f"in {owner}, not in this sweep")

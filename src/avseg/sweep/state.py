@@ -13,6 +13,7 @@ class State(StrEnum):
     """States of a run."""
 
     COMPLETE = "complete"  # it has a result
+    CHANGED = "changed"  # it has a result, but its data or weights have changed since; only `avseg status NAME` looks
     RUNNING = "running"  # a process holds its lock
     FAILED = "failed"  # the last attempt ended with an error
     INTERRUPTED = "interrupted"  # it was started and then killed or stopped

@@ -8,6 +8,7 @@ from avseg.config.schema import InitConfig, TrainConfig
 from avseg.models.experiment import ExperimentModule
 from avseg.runs import checkpoint_of
 from avseg.runs.find import complete_run, runs_of
+from avseg.runs.inputs import refuse_changed_source
 from avseg.training.load import load_model
 from avseg.training.source import WeightsSource, find_source
 from avseg.utils.errors import UserError
@@ -30,6 +31,7 @@ def source_checkpoint(config: TrainConfig) -> WeightsSource | None:
 def _single_source(init: InitConfig, outputs: Path) -> Path:
     name = init.run or ""
     if run := complete_run(outputs, name):
+        refuse_changed_source(run)
         return run.path
     if begun := runs_of(outputs, name):
         experiment = shlex.quote(str(begun[0].path.parents[1].relative_to(outputs.expanduser())))

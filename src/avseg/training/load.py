@@ -20,11 +20,13 @@ from avseg.training.published import load_identified, load_official
 from avseg.training.shared_folder import read_shared
 from avseg.training.source import WeightsSource, find_source
 from avseg.utils.errors import UserError
+from avseg.utils.used_files import note_file
 from avseg.weights.hub import WEIGHTS_FILE
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint without ever executing its content; `UserError` if it is damaged, or not one of avseg."""
+    note_file(path)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

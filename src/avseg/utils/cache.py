@@ -1,4 +1,4 @@
-"""The folder of downloaded files; imports no torch."""
+"""The folder of downloaded files and of fingerprints of data sets; imports no torch."""
 
 import os
 from pathlib import Path

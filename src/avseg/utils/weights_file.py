@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from avseg.utils.errors import UserError
+from avseg.utils.used_files import note_file
 
 SUFFIXES = (".safetensors", ".pth", ".pt")
 WRAPPERS = ("state_dict", "model")
@@ -24,6 +25,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise UserError(f"{path}: no such weights file; give the path of a .pth, .pt or .safetensors file")
+    note_file(path)
     content = _read(path)
     for key in WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):

@@ -20,6 +20,8 @@ class IsolatedLauncherConf:
     devices: Any = None
     # start nothing after a failure
     fail_fast: bool = False
+    # archive and repeat the runs whose data, weights or plugins have changed (`avseg train -m --rerun`)
+    rerun: bool = False
     # show the jobs and start none
     dry_run: bool = False
 

@@ -14,6 +14,10 @@ examples:
   avseg train -m ... --dry-run                     the jobs, their states, an estimate of the time; starts none
   avseg train --cfg job                            prints the configuration and stops
 
+the same command again finds the run complete, or continues it, only with the same data, weights and plugins: file
+sizes and times are compared, and the content where they differ. Else the line says what differs; take another
+experiment=NAME, or --rerun. A copy of the data in another folder is accepted where the content is the same.
+
 sweeps (-m): each job is a fresh process with GPUs of its own and a log in outputs/EXPERIMENT/logs/; a job that
 fails does not stop the others; the same command again runs only what is missing. Settings:
   hydra.launcher.jobs_at_once=2                    default: as many as the GPUs, or the processors, allow
@@ -41,4 +45,13 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="Hydra overrides")
     parser.add_argument("-m", "--multirun", action="store_true", help="run every combination of comma-separated values")
     parser.add_argument("--dry-run", action="store_true", help="with -m: show the jobs and start none")
+    parser.add_argument(
+        "--rerun",
+        action="store_true",
+        help="set the old run aside (archived-seed=N-TIME next to it) and train from the beginning; "
+        "with -m the runs whose data, weights or plugins have changed",
+    )
+    parser.add_argument(
+        "--verify", action="store_true", help="read every input file of an old run; default: those with another time"
+    )
     parser.add_argument("--cfg", choices=["job"], help="print the resolved configuration and stop")

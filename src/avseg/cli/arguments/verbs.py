@@ -43,6 +43,9 @@ examples:
   avseg status                  the experiments under outputs, with counts
   avseg status table_a1         a line per job; a failed one with its log
   avseg status table_a1 --seeds 1,2,3
+
+states: complete; changed (complete, but its data or weights have changed since: see `avseg train --help`, --rerun);
+running; failed (also: diverged); interrupted; missing
 """
 _DASHBOARDS_EPILOG = """\
 examples:
@@ -94,6 +97,7 @@ def _add_reproduce(commands: Commands) -> None:
     add("overrides", nargs="*", metavar="KEY=VALUE", help="Hydra overrides for all jobs")
     add("--seeds", metavar="N,N,...", help="default: those of the table")
     add("--dry-run", action="store_true", help="list the jobs and start none")
+    add("--rerun", action="store_true", help="archive and repeat the runs whose data, weights or plugins have changed")
     add("--no-run", action="store_true", help="write the table of the complete runs, and start no job")
     add("--jobs", type=int, metavar="N", help="maximum number of jobs at a time; default: as many as fit")
     add("--out", type=Path, help="folder of runs; default: outputs")

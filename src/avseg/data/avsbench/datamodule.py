@@ -14,6 +14,7 @@ from avseg.data.clip import Clip
 from avseg.data.datamodule import ClipDataModule
 from avseg.data.dataset import ClipDataset
 from avseg.data.pack import PACKED, EmbeddedControls, PackedDataset, pack_folder
+from avseg.data.pack.integrity import CACHE_NAME
 from avseg.utils.choices import check_choice
 from avseg.utils.distributed import get_rank
 from avseg.utils.errors import UserError
@@ -107,6 +108,20 @@ class AVSBenchDataModule(ClipDataModule):
         for entry in self.layout.read_index():
             files += [*self.layout.frames(entry), *self.layout.masks(entry)]
             files += [self.layout.wav(entry), self.layout.log_mel(entry)]
+        return files
+
+    def input_files(self) -> list[Path]:
+        """Return the index, the class names (AVSS) and the files of the clips."""
+        files = super().input_files()
+        return [self.layout.label_file, *files] if self.layout.label_file is not None else files
+
+    def pack_files(self) -> list[Path]:
+        """Return the files of the packs that are read instead."""
+        files: list[Path] = []
+        for split in self.splits_of_stage("fit"):
+            if self._reads_pack(split):
+                folder = pack_folder(self.layout, split, self.config.side)
+                files += sorted(path for path in folder.glob("[!.]*") if path.name != CACHE_NAME)
         return files
 
 

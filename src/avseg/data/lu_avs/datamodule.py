@@ -23,7 +23,7 @@ from avseg.data.lu_avs.batches import collate_frames, collate_sounds
 from avseg.data.lu_avs.config import LUAVSConfig
 from avseg.data.lu_avs.evaluation import VideoReader
 from avseg.data.lu_avs.frames import FrameDataset
-from avseg.data.lu_avs.paths import find_paths
+from avseg.data.lu_avs.paths import DATA_NAMES, find_paths
 from avseg.data.lu_avs.release import read_release
 from avseg.data.lu_avs.resize import Fit
 from avseg.data.lu_avs.sampling import EpochSampler, VideoShare
@@ -166,6 +166,11 @@ class LUAVSDataModule(pl.LightningDataModule):
     def reader(self, video_id: str) -> VideoReader:
         """Return the reader of a video with its ground truth at the rate of the evaluation."""
         return VideoReader(self.release.videos[video_id], self.rate, self.fit, self.config.frames_per_chunk)
+
+    @property
+    def walked_names(self) -> str:
+        """The pattern of names of annotations, videos and arrays, below `root`: see `avseg.runs.inputs`."""
+        return DATA_NAMES
 
     def fingerprint(self) -> str:
         """Return 16 hexadecimal digits that identify the data: annotations, and each file's name and size."""

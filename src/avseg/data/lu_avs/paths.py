@@ -9,6 +9,8 @@ from avseg.media.video import SUFFIXES
 from avseg.utils.errors import UserError
 
 ANNOTATION_FILE = re.compile(r"(seg|bbox_segs)_(train|val|test)\.json|unav100.*\.json")
+# of every file that numbers depend on
+DATA_NAMES = rf"{ANNOTATION_FILE.pattern}|.*\.npy|.*({'|'.join(map(re.escape, sorted(SUFFIXES)))})"
 _MAX_DEPTH = 4  # folders below the root; segment folders have no subfolders
 
 

@@ -13,6 +13,7 @@ from torch import nn
 from avseg.models.lu_avs.presets import silence_transformers
 from avseg.utils.cache import cache_folder
 from avseg.utils.errors import UserError
+from avseg.utils.used_files import note_file
 
 # the class heads are trained from scratch for the labels of the data set; MaskFormer never uses this LayerNorm of Swin
 REPLACED = ("class_predictor.", "class_labels_classifier.", "criterion.empty_weight")
@@ -36,6 +37,8 @@ def load_coco(model_class: Any, config: Any, pretrained: bool | str, repository:
         if pretrained is False:
             return model_class(config)
         source = _find_source(pretrained, repository)
+        if Path(source).is_dir():
+            note_file(Path(source))
         try:
             net, report = model_class.from_pretrained(
                 source, config=config, ignore_mismatched_sizes=True, output_loading_info=True, dtype=torch.float32
