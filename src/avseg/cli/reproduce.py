@@ -7,7 +7,7 @@ from pathlib import Path
 from avseg.cli.reproduce_jobs import Reproduction, read_seeds
 from avseg.cli.sweeps import report_failures
 from avseg.sweep import Job, Outcome, run_jobs
-from avseg.sweep.jobs import make_pool, refuse_changed_run_inputs
+from avseg.sweep.jobs import make_pool, refuse_changed_run_inputs, with_reruns
 from avseg.sweep.plan_table import show_plan
 from avseg.tables.experiment import Experiment
 from avseg.utils.errors import UserError
@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
         # first, so that an explicit paths.outputs wins
         overrides.insert(0, f"paths.outputs={arguments.out}")
     reproduction = Reproduction.of(arguments.table, overrides, read_seeds(arguments.seeds))
-    jobs = reproduction.jobs
+    jobs = with_reruns(reproduction.jobs) if arguments.rerun else reproduction.jobs
     if arguments.dry_run:
         show_plan(jobs, make_pool(jobs, arguments.jobs))
         return 0
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     outcomes: list[Outcome] = []
     if not arguments.no_run:
         _prepare_data(reproduction.experiment, jobs)
-        outcomes = run_jobs(jobs, jobs_at_once=arguments.jobs, rerun=arguments.rerun)
+        outcomes = run_jobs(jobs, jobs_at_once=arguments.jobs)
     # no row of numbers from other data: without a run, or where the repetition of one failed
     refuse_changed_run_inputs(jobs, without_data=True)
     show(reproduction)
@@ -46,7 +46,7 @@ def _prepare_data(experiment: Experiment, jobs: Sequence[Job]) -> None:
     from avseg.cli.demo import make_data
     from avseg.training.build import build_data
 
-    configs = {Path(job.config.data.root): job.config for job in jobs if not job.run.complete}
+    configs = {Path(job.config.data.root): job.config for job in jobs if not job.complete}
     for root, config in configs.items():
         if arguments := experiment.sweep.prepare.get(root.name):
             make_data(root, arguments)

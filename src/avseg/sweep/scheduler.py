@@ -18,7 +18,6 @@ from avseg.sweep.jobs import (
     refuse_changed_run_inputs,
     refuse_too_large,
     remember_jobs,
-    with_reruns,
 )
 from avseg.sweep.live_table import LiveTable, Row
 from avseg.sweep.process import JobProcess, StopSignals, child_environment, stop_processes
@@ -47,22 +46,19 @@ def run_jobs(
     jobs_at_once: int | None = None,
     devices: Sequence[str] | int | None = None,
     fail_fast: bool = False,
-    rerun: bool = False,
     command: Command = lambda job: job.command,
 ) -> list[Outcome]:
     """Run the jobs that are not complete, show their states, and return an outcome per job, in their order.
 
     A job that needs another one of them waits for it. After a failure `fail_fast` starts nothing. By default as many
-    run at once as fit on the devices: all that are found, or those named, or the number of the first ones. `rerun`
-    archives and repeats the runs whose data, weights or plugins have changed, which are refused otherwise.
+    run at once as fit on the devices: all that are found, or those named, or the number of the first ones.
+    Runs whose data, weights or plugins have changed are refused, unless the job says `rerun`.
 
     Raises:
         UserError: nothing was started: a job cannot run here, or its overrides had another meaning before.
         KeyboardInterrupt: Ctrl-C; all processes of all jobs have ended, and the same call continues.
         SystemExit: SIGTERM or SIGHUP; likewise.
     """
-    if rerun:
-        jobs = with_reruns(jobs)
     todo = incomplete(jobs)
     pool = make_pool(todo, jobs_at_once, devices)
     refuse_too_large(todo, pool)

@@ -40,6 +40,7 @@ class IsolatedLauncher(Launcher):  # type: ignore[misc]  # hydra is untyped to m
 
     def __init__(self, **settings: Any) -> None:
         self.dry_run = settings.pop("dry_run")
+        self.rerun = settings.pop("rerun")
         self.settings = settings
 
     def setup(self, *, hydra_context: Any, task_function: Any, config: Any) -> None:
@@ -51,9 +52,12 @@ class IsolatedLauncher(Launcher):  # type: ignore[misc]  # hydra is untyped to m
         Failed jobs have the status COMPLETED, too: Hydra would drop all values at the first other status.
         """
         from avseg.sweep import plan, run_jobs
+        from avseg.sweep.jobs import with_reruns
         from avseg.sweep.plan_table import show_plan
 
         jobs = plan(job_overrides)
+        if self.rerun:
+            jobs = with_reruns(jobs)
         if self.dry_run:
             show_plan(jobs)
             return []
