@@ -62,6 +62,7 @@ def load_model(source: str | Path | WeightsSource, choices: dict[str, Plain] | N
     if composition := _composition(source.path, choices):
         return composition
     if (source.path / WEIGHTS_FILE).is_file():
+        note_file(source.path / WEIGHTS_FILE)
         return _restore(str(source.path), *read_shared(source.path), choices)
     path = source.file
     try:
