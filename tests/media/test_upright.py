@@ -10,6 +10,7 @@ from av.bitstream import BitStreamFilterContext
 from av.video.frame import VideoFrame
 
 from avseg.annotate.media.video import open_reader
+from avseg.data.lu_avs.resize import Fit
 from avseg.data.lu_avs.streaming import read_frames
 from avseg.data.prepare.images import FrameDecoder, write_frames
 from avseg.media.frame_index import frame_index
@@ -42,10 +43,11 @@ def corners() -> np.ndarray:
     return image
 
 
-def write_corners(path: Path, matrix: tuple[float, float, float, float] = (1, 0, 0, 1)) -> Path:
+def write_corners(path: Path, matrix: tuple[float, float, float, float] = (1, 0, 0, 1), aspect: int = 1) -> Path:
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=5)
         stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = aspect
         a, b, c, d = (round(value * ONE) for value in matrix)
         if matrix != (1, 0, 0, 1):
             stream.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
@@ -211,3 +213,15 @@ def test_alpha_is_shown_on_black(tmp_path: Path) -> None:
         width = image.shape[1]
         assert image[:, : width // 2 - 8].max() < 12, verb
         assert np.abs(image[:, width // 2 + 8 :].astype(int) - 200).max() < 12, verb
+
+
+@pytest.mark.parametrize(("name", "matrix"), [("v.mp4", (1, 0, 0, 1)), ("v.mkv", (1, 0, 0, 1)), ("t.mp4", (0, 1, -1, 0))])
+def test_pixels_that_are_not_square(tmp_path: Path, name: str, matrix: tuple[int, int, int, int]) -> None:
+    video = probe(write_corners(tmp_path / name, matrix, aspect=2))
+    shown = (64, 192) if matrix[0] else (192, 64)
+    assert (video.height, video.width) == ((64, 96) if matrix[0] else (96, 64))  # the masks have the stored pixels
+    assert video.pixel_aspect == (2 if matrix[0] else 0.5)
+    assert Fit(short_side=32).frame_size(video) == (shown[0] // 2, shown[1] // 2)
+    repaint(video, tmp_path / "out.mp4", lambda image, frame: image)
+    overlay = probe(tmp_path / "out.mp4")
+    assert (overlay.height, overlay.width, overlay.pixel_aspect) == (video.height, video.width, video.pixel_aspect)

@@ -66,7 +66,13 @@ def _irregularity(source: Iterable["Packet[Stream]"], start: float) -> str:
                 return f"it overlaps at {time - start:.1f} s"
             last = packet.dts
             end = time + float((packet.duration or 0) * packet.time_base)
-        for frame in decode(packet):
+        try:
+            decoded = packet.decode()
+        except EOFError:
+            continue
+        except av.error.FFmpegError:  # players skip it, MP4 refuses it
+            return f"it is damaged at {max(end - start, 0):.1f} s"
+        for frame in decoded:
             if isinstance(frame, AudioFrame):
                 following = (frame.sample_rate, frame.layout.name)
                 if kind is not None and following != kind:

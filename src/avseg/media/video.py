@@ -64,6 +64,7 @@ class Video:
     audio_track: int | None = None  # its number if it was requested; None = the default one
     clock: Clock = PLAIN  # makes the container times of joined recordings continuous
     breaks: tuple[Break, ...] = ()  # joints, gaps and pauses of the recording
+    pixel_aspect: float = 1.0  # width over height of a pixel as displayed
 
     @property
     def rotation(self) -> int:
@@ -133,6 +134,7 @@ def probe(path: Path, audio_track: int | None = None) -> Video:
         sound=header.sound,
         audio_track=audio_track,
         clock=clock,
+        pixel_aspect=1 / header.pixel_aspect if view.is_sideways else header.pixel_aspect,
         breaks=tuple(replace(item, time=item.time - start) for item in breaks),
     )
 
@@ -207,6 +209,7 @@ class _Header(NamedTuple):
     promised: float  # length of the video track (if `joint`, of the file), minus infinity if missing
     joint: bool
     end: float  # container time at which the file ends, infinity if missing
+    pixel_aspect: float  # width over height of a stored pixel
     sound: Sound | None
     sound_start: float  # infinity without sound
 
@@ -226,6 +229,7 @@ def _read_header(container: InputContainer, stream: VideoStream, sound: AudioStr
         promised=-math.inf if promised is None else promised,
         joint=not track_length,
         end=math.inf if file_length is None else (container.start_time or 0) / 1e6 + file_length,
+        pixel_aspect=float(stream.sample_aspect_ratio or 1),
         sound=_describe(sound) if sound is not None else None,
         sound_start=math.inf if sound_start is None else sound_start,
     )

@@ -38,14 +38,13 @@ def repaint(video: Video, path: Path, paint: Paint, plan: SoundPlan | None = Non
     with open_video(video.path) as source, _create(path) as target:
         stream = video_stream(source, video.path)
         sound = sound_stream(source, video.audio_track) if plan else None
-        aspect = stream.codec_context.sample_aspect_ratio
         images = ImageTrack(
             target,
             video.height,
             video.width,
             video.frame_rate,
             _time_base(stream, video),
-            aspect=1 / aspect if aspect and video.view.is_sideways else aspect,
+            aspect=Fraction(video.pixel_aspect).limit_denominator(10_000) if video.pixel_aspect != 1 else None,
             bt709=_is_bt709(stream),
         )
         track = sound_track(target, sound, video, plan) if sound and plan else None

@@ -45,6 +45,7 @@ def describe(video: Video) -> dict[str, object]:
         "width": video.width,
         "rotation": video.rotation,
         "mirrored": video.view.mirrored,
+        "pixel_aspect": video.pixel_aspect,
         "crop": list(video.view.crop),
         "frame_rate": video.frame_rate,
         "constant_rate": video.constant_rate,

@@ -64,7 +64,7 @@ class VideoReader:
                 if not len(numbers):
                     continue
                 last = numbers[-1]
-                frames = read_frames(index, numbers, self.fit.size(*self.size), reader)  # (n, 3, h, w)
+                frames = read_frames(index, numbers, self.fit.frame_size(index.video), reader)  # (n, 3, h, w)
                 chunk = make_chunk(self.video, index, numbers, frames)
                 add_ground_truth(chunk, self.video, self.size)
                 yield chunk, second_item(waveform, frontend)

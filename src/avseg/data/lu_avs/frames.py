@@ -44,7 +44,7 @@ class FrameDataset(Dataset[FrameBatch]):
         return self._read(video, index, number, in_training and bool(rng.uniform() < self.mirror))
 
     def _read(self, video: LUVideo, index: FrameIndex, number: int, mirror: bool) -> FrameBatch:
-        size = self.fit.size(index.video.height, index.video.width)
+        size = self.fit.frame_size(index.video)
         frame = read_frames(index, np.array([number]), size)  # (1, 3, H, W)
         objects = objects_at(video, index, number, self.with_masks).resized(size)
         if mirror:

@@ -8,6 +8,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as v2
 
+from avseg.media.video import Video
 from avseg.utils.errors import UserError
 
 
@@ -25,16 +26,21 @@ class Fit:
             if side is not None and side < 1:
                 raise UserError(f"{key} is {side}; use 1 pixel or more, or null")
 
-    def size(self, height: int, width: int) -> tuple[int, int]:
-        """Return height and width of a resized frame."""
+    def frame_size(self, video: Video) -> tuple[int, int]:
+        """Return height and width of the resized frames of a video."""
+        return self.size(video.height, video.width, video.pixel_aspect)
+
+    def size(self, height: int, width: int, pixel_aspect: float = 1.0) -> tuple[int, int]:
+        """Return height and width of a resized frame, with square pixels unless the original size stays."""
         if self.short_side is None:
             return height, width
         if self.square:
             return self.short_side, self.short_side
-        scale = self.short_side / min(height, width)  # keeps the aspect ratio
+        shown_width = width * pixel_aspect
+        scale = self.short_side / min(height, shown_width)  # keeps the aspect ratio
         if self.long_side is not None:
-            scale = min(scale, self.long_side / max(height, width))  # the limit wins over the short side
-        return max(round(height * scale), 1), max(round(width * scale), 1)
+            scale = min(scale, self.long_side / max(height, shown_width))  # the limit wins over the short side
+        return max(round(height * scale), 1), max(round(shown_width * scale), 1)
 
 
 @dataclass

@@ -74,10 +74,11 @@ def second_clip(video: LUVideo, second: int, patch: Tensor, fit: Fit) -> Clip:
     sounding = np.zeros((FRAMES_PER_SECOND, *size), np.bool_)  # (5, H, W)
     for segment in video.segments if video.has_masks else ():
         sounding |= segment_masks(segment, numbers, size)
-    frames = read_frames(index, numbers, fit.size(*size))  # (5, 3, h, w)
+    frame_size = fit.frame_size(index.video)
+    frames = read_frames(index, numbers, frame_size)  # (5, 3, h, w)
     masks = torch.from_numpy(sounding)[None]  # (1, 5, H, W)
-    if fit.size(*size) != size:
-        masks = torch.nn.functional.interpolate(masks.byte(), fit.size(*size), mode="nearest-exact")
+    if frame_size != size:
+        masks = torch.nn.functional.interpolate(masks.byte(), frame_size, mode="nearest-exact")
     valid = torch.ones(1, FRAMES_PER_SECOND, dtype=torch.bool)
     return Clip(
         frames=frames[None],

@@ -33,7 +33,7 @@ def read_chunks(video: LUVideo, rate: float, frames_per_chunk: int = 8, fit: Fit
     with FrameReader(index, cache=2) as reader:
         for begin in range(0, len(numbers), frames_per_chunk):
             chunk_numbers = numbers[begin : begin + frames_per_chunk]  # (n,)
-            frames = read_frames(index, chunk_numbers, fit.size(*size), reader)  # (n, 3, h, w)
+            frames = read_frames(index, chunk_numbers, fit.frame_size(index.video), reader)  # (n, 3, h, w)
             chunk = make_chunk(video, index, chunk_numbers, frames)
             add_ground_truth(chunk, video, size)
             yield chunk
