@@ -215,7 +215,9 @@ def test_alpha_is_shown_on_black(tmp_path: Path) -> None:
         assert np.abs(image[:, width // 2 + 8 :].astype(int) - 200).max() < 12, verb
 
 
-@pytest.mark.parametrize(("name", "matrix"), [("v.mp4", (1, 0, 0, 1)), ("v.mkv", (1, 0, 0, 1)), ("t.mp4", (0, 1, -1, 0))])
+@pytest.mark.parametrize(
+    ("name", "matrix"), [("v.mp4", (1, 0, 0, 1)), ("v.mkv", (1, 0, 0, 1)), ("t.mp4", (0, 1, -1, 0))]
+)
 def test_pixels_that_are_not_square(tmp_path: Path, name: str, matrix: tuple[int, int, int, int]) -> None:
     video = probe(write_corners(tmp_path / name, matrix, aspect=2))
     shown = (64, 192) if matrix[0] else (192, 64)
