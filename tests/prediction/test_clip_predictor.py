@@ -121,7 +121,7 @@ def test_windows_score_every_second_once(seconds: int, length: int) -> None:
 def test_at_most_a_window_is_held(monkeypatch: pytest.MonkeyPatch, video: Video) -> None:
     """Frames are decoded only as the predictions are consumed, whatever the length."""
     count = 100_000
-    long = SimpleNamespace(times=np.arange(count), seconds=count, path=video.path)
+    long = SimpleNamespace(times=np.arange(count), seconds=count, path=video.path, audio_track=None)
     index = SimpleNamespace(video=long, __len__=lambda: count)
     decoded: list[int] = []
 
@@ -129,7 +129,7 @@ def test_at_most_a_window_is_held(monkeypatch: pytest.MonkeyPatch, video: Video)
         decoded.extend(numbers)
         return torch.zeros(len(numbers), 3, *size, dtype=torch.uint8)
 
-    monkeypatch.setattr(module, "frame_index", lambda path: index)
+    monkeypatch.setattr(module, "frame_index", lambda path, audio_track: index)
     monkeypatch.setattr(module, "FrameReader", lambda index, cache: nullcontext())
     monkeypatch.setattr(module, "official_frames", lambda video: list(range(count)))
     monkeypatch.setattr(module, "read_frames", read_frames)

@@ -125,6 +125,7 @@ class ImageTrack:
         self.colorspace = Colorspace.ITU709 if bt709 else Colorspace.ITU601
         self.reformatter = VideoReformatter()
         self.pending: VideoFrame | None = None
+        self.encoded = -1  # time stamp of the last encoded frame
         self.durations: dict[int, int] = {}  # by pts, of the frames that the encoder still holds
 
     def write(self, image: np.ndarray, time: float) -> None:
@@ -134,6 +135,8 @@ class ImageTrack:
         frame = self.reformatter.reformat(rgb, format="yuv420p", dst_colorspace=self.colorspace, threads=1)
         frame.pts = round(time / self.time_base)
         frame.time_base = self.time_base
+        if frame.pts <= self.encoded:  # of a damaged file that goes back
+            return
         self._encode_pending(frame.pts)
         self.pending = frame
 
@@ -147,6 +150,7 @@ class ImageTrack:
         # of two frames at the same time only the later one can be shown
         if self.pending is not None and self.pending.pts is not None and until > self.pending.pts:
             self.durations[self.pending.pts] = until - self.pending.pts
+            self.encoded = self.pending.pts
             self._encode(self.pending)
 
     def _encode(self, frame: VideoFrame | None) -> None:
