@@ -75,7 +75,8 @@ def _parse_backends(backends: list[str], single: str | None) -> dict[str, str]:
     for name, path in weights.items():
         weights[name] = path or single or ""
         if not weights[name]:
-            raise UserError(f"--backend {name}: needs weights, as --backend {name}=PATH; see avseg annotate --help")
+            published = f" or --backend {name}={name}, which fetches them" if name in ("sam", "xmem") else ""
+            raise UserError(f"--backend {name}: needs weights, as --backend {name}=PATH{published}")
     return weights
 
 

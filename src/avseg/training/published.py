@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from avseg.config.components import built_class
 from avseg.config.compose import compose_train
 from avseg.data.setting import find_setting
 from avseg.models.experiment import ExperimentModule
@@ -23,10 +24,13 @@ def load_official(path: Path, overrides: Sequence[str]) -> ExperimentModule:
     """
     official = read_state_dict(path)
     config = compose_train(overrides)
-    if config.backbone is not None:
-        # the file brings the weights of the backbone
-        config = compose_train([*overrides, "backbone.pretrained=false"])
-    model = build_model(config, DataFacts(find_setting(config.data.setting)))
+    # the file brings all weights but, of most models, those of the audio encoder
+    keys = ["backbone.pretrained"] if config.backbone is not None else []
+    if hasattr(config.model, "pretrained"):
+        keys.append("model.pretrained")
+    config = compose_train([*overrides, *(f"{key}=false" for key in keys)])
+    with_audio = getattr(built_class(config.model), "official_audio", False)
+    model = build_model(config, DataFacts(find_setting(config.data.setting)), pretrained=not with_audio)
     model.import_weights(official)
     return model.eval()
 

@@ -56,4 +56,5 @@ def find_source(source: str | Path | WeightsSource) -> WeightsSource:
         )
     if not record.overrides:
         raise UserError(f"{name}: {record.title} is not a model; it is used as {record.use}")
-    return WeightsSource(name, fetch(record), record)
+    fetch(record)
+    return WeightsSource(name, record.weights, record)

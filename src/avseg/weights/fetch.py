@@ -15,7 +15,7 @@ from avseg.utils.errors import UserError
 from avseg.utils.hashing import file_digest
 from avseg.weights.checksums import is_known, remember
 from avseg.weights.download import download
-from avseg.weights.registry import PublishedFile
+from avseg.weights.registry import PublishedFile, published
 from avseg.weights.verify import check_content, check_download
 
 log = logging.getLogger("avseg")
@@ -43,6 +43,12 @@ def fetch(record: PublishedFile, *, again: bool = False) -> Path:
             if not any(staging.iterdir()):
                 staging.rmdir()
     return record.path
+
+
+def local_weights(name_or_path: str | Path) -> str | Path:
+    """Fetch published weights that are given by name; return a path, and any other text, as it is."""
+    record = published().get(str(name_or_path))
+    return name_or_path if record is None or Path(name_or_path).exists() else fetch(record)
 
 
 def _replace(record: PublishedFile, target: Path) -> None:
@@ -80,3 +86,5 @@ def _check_folder(record: PublishedFile, folder: Path) -> None:
     missing = [name for name in record.hub_files if not (folder / name).is_file()]
     if missing:
         raise UserError(f"{record.name}: {folder} lacks {', '.join(missing)}; get it from {record.link}")
+    if record.key_list is not None:
+        check_content(record, folder / record.weights.name)

@@ -17,6 +17,7 @@ from avseg.utils.cache import cache_folder
 from avseg.utils.errors import UserError, nearest
 
 FILE_NAME = "published.toml"
+WEIGHTS_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 # where a file is: the part of `PublishedFile.source` before the colon
 _LINKS = {
     "drive": "https://drive.google.com/file/d/{}/view",
@@ -100,6 +101,12 @@ class PublishedFile(Config):
         return cache_folder() / self.file
 
     @property
+    def weights(self) -> Path:
+        """The file of weights: `path`, or in a repository the first of `hub_files` that is one."""
+        files = [name for name in self.hub_files if name.endswith(WEIGHTS_SUFFIXES)]
+        return self.path / files[0] if files else self.path
+
+    @property
     def fetched(self) -> bool:
         """True if it is in the cache folder."""
         return self.path.exists()
@@ -147,7 +154,10 @@ def _read(folder: Path) -> dict[str, PublishedFile]:
     for name, values in tables.items():
         if not isinstance(values, Mapping):
             raise UserError(f"{path}: {name}={values!r} is outside of a table; write it below [NAME]")
-        record = build(PublishedFile, {**values, "name": name, "origin": folder}, f"{path}: {name}")
+        try:
+            record = build(PublishedFile, {**values, "name": name, "origin": folder}, name)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
         if record.kind not in _LINKS:
             raise UserError(f"{path}: {name}.source={record.source} is not one of {', '.join(_LINKS)}, with a colon")
         records[name] = record

@@ -7,6 +7,7 @@ from typing import Any
 from avseg.annotate.protocols import Propagator, Segmenter
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
+from avseg.weights.fetch import local_weights
 
 __all__ = ["PROPAGATORS", "SEGMENTERS", "backend_options", "make_propagator", "make_segmenter"]
 
@@ -32,7 +33,8 @@ def backend_options(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
 def make_segmenter(name: str = "default", **options: Any) -> Segmenter:
     """Build a segmenter: "default" (GrabCut: no weights, about 25 ms per click), "sam", "sam2" or "tiny" (for tests).
 
-    The options are those of the constructor: `weights` (a folder or hub name) and `device` for "sam" and "sam2".
+    The options are those of the constructor: `weights` (a folder, a hub name, or "sam", which is fetched) and `device`
+    for "sam" and "sam2".
 
     Raises:
         UserError: unknown name or option, missing package or weights.
@@ -44,7 +46,8 @@ def make_segmenter(name: str = "default", **options: Any) -> Segmenter:
 def make_propagator(name: str = "default", **options: Any) -> Propagator:
     """Build a propagator: "default" (optical flow and affinity, about 15 ms per frame), "xmem" or "tiny" (for tests).
 
-    The options are those of the constructor: `weights` (the official file), `device` and `short_side` for "xmem".
+    The options are those of the constructor: `weights` (the official file, or "xmem", which is fetched), `device` and
+    `short_side` for "xmem".
     """
     propagator: Propagator = _make("propagator", PROPAGATORS, name, options)
     return propagator
@@ -54,6 +57,8 @@ def _make(role: str, registry: Mapping[str, str], name: str, options: Mapping[st
     check_choice(role, name, registry)
     module, _, factory = registry[name].partition(":")
     make: Callable[..., Any] = getattr(import_module(f"{__name__}.{module}"), factory)
+    if options.get("weights"):
+        options = {**options, "weights": local_weights(options["weights"])}
     try:
         return make(**options)
     except TypeError as error:

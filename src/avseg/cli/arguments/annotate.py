@@ -14,11 +14,13 @@ boxes and a brush make the mask of a frame, a propagation fills the rest of the 
 are listed first for review. Every step is saved at once, in FOLDER/.avseg; undo reaches back to the beginning.
 
 backends: default needs no weights; sam and sam2 draw masks with Segment Anything (weights: a folder or a hub name),
-xmem propagates them with XMem (weights: XMem.pth). The paper's tool is one of each.
+xmem propagates them with XMem (weights: XMem.pth). The paper's tool is one of each. sam=sam and xmem=xmem fetch the
+published weights (`avseg weights`).
 
 examples:
   avseg annotate videos
   avseg annotate videos dog.mp4 --backend sam=models/sam-vit-base --backend xmem=XMem.pth
+  avseg annotate videos dog.mp4 --backend sam=sam --backend xmem=xmem
   avseg annotate videos --headless plan.yaml
   avseg annotate videos dog.mp4 --export lu_avs --out exports/dog
   avseg annotate videos --import lu_avs data/lu_avs
