@@ -215,3 +215,14 @@ def test_sounds_are_no_videos(videos: Path, tmp_path: Path) -> None:
     done = avseg(["predict", "in/capture.001", "in", "--out", "out", "--checkpoint", "model.ckpt"])
     assert done.code == 0
     assert "not videos: song.wav" in done.out
+
+
+@pytest.mark.parametrize("words", [["--out", "out", "--", "-x.mov"], ["./-x.mov", "--out", "out"]])
+def test_a_leading_dash(videos: Path, words: list[str]) -> None:
+    (videos / "FILM.MOV").rename("-x.mov")
+    done = avseg(["predict", "--checkpoint", "model.ckpt", *words])
+    assert (done.code, done.err) == (0, "")
+    assert Path("out/-x/overlay.mp4").is_file()
+    done = avseg(["predict", "-x.mov", "--out", "out"])
+    assert done.code == 2
+    assert done.err.endswith("; the file -x.mov is written ./-x.mov\n")

@@ -11,7 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
+import soundfile
 
 from avseg.data.avsbench.layout import MS3Layout
 from avseg.data.prepare import run
@@ -25,6 +27,7 @@ from tests.data.modules import avsbench_module
 from tests.data.prepare.prepared_files import clip_name, drawn_numbers, expected_numbers, file_digests
 from tests.data.prepare.raw_samples import BROKEN, REASONS, RawSample, make_folder
 from tests.media.make_video import make_video
+from tests.media.test_downmix import two_tracks
 
 OPTIONS = Options(size=48)
 
@@ -223,3 +226,24 @@ def test_only_one_process_prepares_a_folder(prepared: Prepared, tmp_path: Path) 
 
     with pytest.raises(KeyboardInterrupt):
         prepare(prepared.folder, tmp_path, OPTIONS, started=prepare_again)
+
+
+def test_names_of_all_kinds_and_a_chosen_sound_track(tmp_path: Path) -> None:
+    names = ["10:30.mkv", "pipe:0.mkv", os.fsdecode(b"b\xff.mkv"), "two\nlines.mkv", "x" * 251 + ".mkv", "%03d.xyz"]
+    (tmp_path / "raw").mkdir()
+    content = two_tracks(tmp_path / "v.mkv", default=0).read_bytes()
+    for name in names:
+        (tmp_path / "raw" / name).write_bytes(content)
+    (tmp_path / "raw/sub").mkdir()
+    (tmp_path / "raw/sub/link").symlink_to("..")
+    outcomes = prepare(tmp_path / "raw", tmp_path / "out", replace(OPTIONS, audio_track=1))
+    failed = {outcome.file: outcome.reason for outcome in outcomes if outcome.failed}
+    assert failed == {"sub/link": "is a link to a folder, which is not searched; name the folder itself"}
+    clips = sorted((tmp_path / "out").rglob("*.wav"))
+    assert len(clips) == len(names)
+    for clip in clips:
+        assert np.abs(soundfile.read(clip)[0]).max() == pytest.approx(0.6, abs=0.02)
+        str(clip).encode()
+    report = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
+    assert "two\\\\nlines.mkv" in json.dumps(report)
+    assert json.loads((tmp_path / "out/prepare.json").read_text(encoding="utf-8"))["audio_track"] == 1

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from avseg.utils.errors import UserError
@@ -13,15 +14,22 @@ class Parser(argparse.ArgumentParser):
     """A parser that raises its errors as `UserError` and accepts options between positional arguments."""
 
     _intermixing = False  # True while argparse calls back
+    _words: Sequence[str] = ()  # the command line
 
     def error(self, message: str) -> None:  # type: ignore[override]
         """Raise a `UserError` instead of printing the usage and exiting."""
+        for word in self._words:
+            if word.startswith("-") and Path(word).is_file():
+                message += f"; the file {word} is written ./{word}"
         raise UserError(message)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Accept `convert FILE --out X KEY=VALUE`, which argparse leaves to `parse_known_intermixed_args`."""
         has_verbs = any(action.nargs == argparse.PARSER for action in self._actions)
-        if self._intermixing or has_verbs:
+        if not self._intermixing:
+            self._words = list(args or ())
+        # argparse loses the "--" before file names with a leading "-" when it accepts options between others
+        if self._intermixing or has_verbs or "--" in self._words:
             return super().parse_known_args(args, namespace)
         self._intermixing = True  # argparse implements it by two calls of this method
         try:

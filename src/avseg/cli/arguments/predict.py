@@ -15,6 +15,8 @@ writes for each video, in DIR/NAME/:
   scores.json      the video's properties, and for each second: frame, mean probability, mask share, sound level
 Each second is scored by one frame (AVSBench's choice: near its end); its other frames show the same mask. The sound is
 that of whole clips, as in the evaluation. --every-frame scores each frame. A partial last second counts as a second.
+In a folder every file that may be a video is opened, whatever its ending; the others are listed with their reasons.
+Exit code 2: at least one video failed; the others are written.
 
 with a run on long videos (LU-AVS: the strong baseline, one of its branches, or the AVS model's adaptation):
   overlay.mp4      each class in its own colour with its name, as a tint or a box; "♪ NAME": audible, not visible
