@@ -1,5 +1,6 @@
 """A server on this machine that stands for Google Drive, a web server and the Hugging Face Hub."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -93,7 +94,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if cuts and self.shelf.cut_after:
             body = body[: self.shelf.cut_after.pop(0)]
-        self.wfile.write(body)
+        with contextlib.suppress(ConnectionError):  # the client has closed
+            self.wfile.write(body)
 
 
 class Server:

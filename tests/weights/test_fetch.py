@@ -92,6 +92,7 @@ def test_a_connection_that_stays_cut_is_continued_by_the_next_call(
     shelf.files[DRIVE] = content()
     shelf.cut_after = [600_000] * 4
     message = failure(record)
+    assert "the same command continues it" in message
     assert "https://drive.google.com/file/d/0123456789/view" in message
     assert str(cache / "small.pth") in message
     assert not (cache / "small.pth").exists()

@@ -41,8 +41,10 @@ def download(record: PublishedFile, target: Path) -> None:
     except Exception as error:  # the clients raise dozens of types
         if is_local(error):
             raise
+        begun = any(target.parent.glob("*.part"))
         raise UserError(
-            f"{record.name}: could not be downloaded ({reason(error)}); open {record.link} in a browser and put "
+            f"{record.name}: could not be downloaded ({reason(error)}); "
+            f"{'the same command continues it; or ' if begun else ''}open {record.link} in a browser and put "
             f"{'its files into' if record.hub_files else 'the file at'} {record.path}"
         ) from error
 
