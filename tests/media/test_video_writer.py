@@ -25,7 +25,7 @@ VIDEOS = {
             "sample_rate": 48000,
             "options": {"deadline": "realtime", "cpu-used": "8"},
         },
-        "opus",
+        "aac",
     ),
     "pcm.mov": ({"codec": "mjpeg", "pix_fmt": "yuvj420p", "sound": "pcm_s16le", "sample_rate": 11025}, "aac"),
     "b_frames.avi": ({"sound": "libmp3lame", "options": {"bf": "3"}}, "mp3"),

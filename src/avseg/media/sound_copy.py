@@ -18,7 +18,7 @@ from avseg.media.joints import MAX_STILL
 from avseg.media.sound_timeline import TOLERANCE, SoundTimeline
 from avseg.media.video import Video
 
-PLAYABLE = frozenset({"aac", "mp3", "flac", "opus"})  # codecs that all browsers accept in MP4
+PLAYABLE = frozenset({"aac", "mp3", "flac"})  # in MP4, browsers and QuickTime play these; QuickTime has no Opus there
 AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 AAC_LAYOUTS = {1: "mono", 2: "stereo"}
 SURROUND = ("5.1", "5.1(side)", "6 channels")  # layouts whose channels are those of 5.1; others are mixed to stereo
