@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -59,7 +60,7 @@ def hub_client() -> Iterator[ModuleType]:
     """Yield huggingface_hub, quiet but for a progress bar on a terminal; fails at once without a network."""
     import huggingface_hub
 
-    hub_utils: Any = huggingface_hub.utils
+    hub_utils: Any = import_module("huggingface_hub.utils")
 
     check_hub()
     log = logging.getLogger("huggingface_hub")
