@@ -11,7 +11,7 @@ from avseg.media.sound_copy import plan_sound
 from avseg.media.video import UprightRGB, probe
 from avseg.media.video_writer import repaint
 from tests.media.joined import CLICK, FPS, clicks, drawn, flashes, join, make_part
-from tests.media.make_video import read_number
+from tests.media.make_video import make_video, read_number
 
 MP2 = {"sound": "mp2", "codec": "mpeg2video"}
 WEBM = {"codec": "libvpx", "sound": "libopus"}
@@ -96,6 +96,14 @@ def test_a_pause_stays_and_is_reported(tmp_path: Path) -> None:
     repaint(video, tmp_path / "out.mp4", lambda image, frame: image)
     result = probe(tmp_path / "out.mp4")
     assert clicks(result) == pytest.approx(flashes(video), abs=1 / FPS)
+
+
+def test_a_pause_in_an_mp4_is_reported(tmp_path: Path) -> None:
+    times = [*np.arange(50) / FPS, *(22 + np.arange(25) / FPS)]
+    video = probe(make_video(tmp_path / "v.mp4", frames=75, times=times, sound=None))
+    assert video.duration == pytest.approx(23, abs=0.1)
+    assert [item.kind for item in video.breaks] == ["pause"]
+    assert video.breaks[0].seconds == pytest.approx(20, abs=1.1)
 
 
 def test_an_hour_left_out_is_reported(tmp_path: Path) -> None:

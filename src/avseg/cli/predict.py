@@ -191,7 +191,9 @@ def _check_long_options(predictor: ClipPredictor | LongPredictor, arguments: arg
 
 
 def _notes(video: Video, plan: SoundPlan | None) -> list[str]:
-    notes = [str(item) for item in video.breaks]
+    notes = [str(item) for item in video.breaks[:_MAX_REASONS]]
+    if len(video.breaks) > _MAX_REASONS:
+        notes.append(f"has {len(video.breaks) - _MAX_REASONS} more joints, gaps or pauses; scores.json lists them")
     if plan and plan.obstacle:
         notes.append(f"the sound of the overlay is {plan}")
     if video.sound is None:

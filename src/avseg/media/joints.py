@@ -18,9 +18,10 @@ from avseg.media.clock import WRAP, Break, Clock, Piece, unwrap
 
 PAUSE = 5.0  # seconds; a shorter pause is not reported
 MAX_PAUSE = 60.0  # seconds; longer pauses of broadcast streams, whose clocks may jump, are left out
-MAX_STILL = 600.0  # seconds; the same for other containers, and the longest time one packet can fill
+MAX_STILL = 600.0  # seconds; the same for other containers
 OVERLAP = 0.5  # seconds of sound that may be trimmed at a joint so that the pictures follow one another
 _BROADCAST = frozenset({"mpegts", "mpeg"})  # containers with a 33-bit clock that may jump
+_FILLED = 1.0  # seconds that one packet fills; MP4 gives the frame before a pause the duration of the pause
 _SOUND_STEP = 1.0  # seconds; sound that goes back less is trimmed, without a joint
 _STEP, _STEP_FRAMES = 0.5, 8  # a step back of pictures in other containers, whose coding times may be guessed
 _STALE = 3  # first packets of sound after a joint, which Ogg may give a time of the old clock
@@ -102,7 +103,7 @@ class JointFinder:
         duration = float((packet.duration or 0) * base)
         part = self._part(track, float(coded * base), duration, is_picture=packet.stream.index == self.picture)
         start = unwrap(float(shown * base), part.first, self.wrap)
-        part.add(start, start + min(duration, MAX_STILL), is_picture=packet.stream.index == self.picture)
+        part.add(start, start + min(duration, _FILLED), is_picture=packet.stream.index == self.picture)
 
     def _part(self, track: _Track, time: float, duration: float, *, is_picture: bool) -> _Part:
         """Return the part that a packet belongs to; a new one if the clock went back."""
