@@ -140,12 +140,26 @@ def packets(
 
     The time stamps are those of a continuous clock, see `avseg.media.clock`.
     """
-    with suppress(av.error.FFmpegError, EOFError):
-        yield from clock.apply(container.demux(*streams))
+    with suppress(av.error.FFmpegError, EOFError, IndexError):
+        yield from clock.apply(_demux(container, streams))
         return
     # the demuxer failed before its flush packets, which make the decoders return the frames they still hold
     for stream in streams:
         yield drain(stream)
+
+
+def _demux(container: InputContainer, streams: Sequence[Stream]) -> Iterator["Packet[Stream]"]:
+    """Yield packets; read on after one of a stream that begins inside of the file, which is an IndexError in PyAV."""
+    while True:
+        is_end = True
+        try:
+            for packet in container.demux(*streams):
+                is_end = is_end and packet.size == 0
+                yield packet
+            return
+        except IndexError:
+            if is_end:
+                raise
 
 
 def images(container: InputContainer, stream: VideoStream, clock: Clock) -> Iterator[VideoFrame]:
