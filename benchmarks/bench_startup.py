@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "avseg reproduce table_3 --dry-run": (*_AVSEG, "reproduce", "table_3", "--dry-run"),
     "avseg reproduce table_a1 --dry-run": (*_AVSEG, "reproduce", "table_a1", "--dry-run"),
     "avseg data help": (*_AVSEG, "data", "help"),
+    "avseg weights": (*_AVSEG, "weights"),
     "avseg convert --help": (*_AVSEG, "convert", "--help"),
     "avseg train modle=avs": (*_AVSEG, "train", "modle=avs"),
     "avseg evaluate chekpoint=x": (*_AVSEG, "evaluate", "chekpoint=x"),

@@ -48,10 +48,10 @@ def test_answers_that_need_no_torch_import_none(tmp_path):
     outputs = ["--out", str(tmp_path)]
     codes: dict[tuple[str, ...], int] = {
         ("status", *outputs): 0,
-        ("status", "toy_table_2", *outputs): 0,
         ("reproduce", "toy_table_2", "--dry-run", *outputs): 0,
         ("reproduce", "no_such_table"): 2,
         ("data", "help"): 0,
+        ("weights",): 0,
         ("data", "help", "s4"): 0,
         ("convert", "--help"): 0,
         ("train", "--help"): 0,

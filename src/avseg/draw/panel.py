@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from avseg.draw.palette import SOUNDING, TRUTH
-from avseg.draw.strips import Row, draw_rows, new_figure, save_figure, tint_frames
+from avseg.draw.strips import Row, draw_blocks, tint_frames
 
 
 @dataclass(eq=False)
@@ -35,12 +35,11 @@ def save_panel(path: Path, clips: Sequence[PanelClip]) -> None:
     """Write clips of any lengths, at least one, as a PNG, two in a line: rows frame, truth, prediction, sound."""
     if not clips:
         raise ValueError("a panel needs at least one clip")
-    blocks = list(map(PanelClip.rows, clips))
-    figure, axes = new_figure(min(2, len(clips)), blocks)
-    for clip, rows, block in zip(clips, blocks, axes, strict=True):
+    blocks = []
+    for clip in clips:
         score = "" if clip.score is None else f"   J = {100 * clip.score:.1f}"
-        draw_rows(block, rows, clip.video_id + score)
-    save_figure(figure, path)
+        blocks.append((clip.video_id + score, clip.rows()))
+    draw_blocks(path, min(2, len(clips)), blocks)
 
 
 def save_comparison(
@@ -62,6 +61,4 @@ def save_comparison(
     for name, masks in methods.items():
         notes = [f"J {100 * value:.0f}" for value in (scores or {}).get(name, ())]
         rows.append(Row(name, tint_frames(frames, masks, SOUNDING), notes=notes))
-    figure, axes = new_figure(1, [rows])
-    draw_rows(axes[0], rows, title)
-    save_figure(figure, path)
+    draw_blocks(path, 1, [(title, rows)])

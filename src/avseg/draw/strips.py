@@ -2,22 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from avseg.draw.overlay import Colour, Overlay, upsample
 from avseg.utils.files import atomic_file
 
+Box: TypeAlias = tuple[float, float, float, float]  # left, right, bottom and top in inches
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 GAP = 0.03  # white between two seconds, as a share of an image's width
-_LABEL, _TITLE = 1.1, 0.45  # inches
+_LABEL, _TITLE, _ROW_GAP = 1.1, 0.45, 0.06  # inches
+_MIN_FRAMES = 32  # columns of a patch of sound
 
 
 @dataclass(eq=False)
@@ -48,52 +50,35 @@ def tint_frames(frames: np.ndarray, masks: np.ndarray, colour: Colour) -> np.nda
     return tinted
 
 
-def draw_rows(axes: Sequence["Axes"], rows: Sequence[Row], title: str = "") -> None:
-    """Draw each row into its axes, with all seconds aligned."""
-    axes[0].set_title(title, fontsize=9, loc="left")
-    for axis, row in zip(axes, rows, strict=True):
-        if row.images is not None:
-            _draw_images(axis, row.images, row.notes)
-        if row.mel is not None:
-            _draw_sound(axis, row.mel)
-        axis.set_ylabel(fill(row.label, 15), fontsize=8, rotation=0, ha="right", va="center")
-        axis.set_xticks([])
-        axis.set_yticks([])
-        for spine in axis.spines.values():
-            spine.set_visible(False)
+def draw_blocks(path: Path, columns: int, blocks: Sequence[tuple[str, Sequence[Row]]], size: float = 1.25) -> None:
+    """Write a PNG of clips, each a title and its rows, with images `size` inches wide and all seconds aligned.
 
-
-def new_figure(
-    columns: int, blocks: Sequence[Sequence[Row]], size: float = 1.25
-) -> tuple["Figure", list[list["Axes"]]]:
-    """Create a figure of clips, each a block of rows with images `size` inches wide; also returns their axes."""
+    All are drawn in one pair of axes in inches: matplotlib takes longer to make axes than to draw an image.
+    """
     from matplotlib.figure import Figure
 
-    stacks = [row.images for row in chain.from_iterable(blocks) if row.images is not None]
+    stacks = [row.images for _, rows in blocks for row in rows if row.images is not None]
     seconds = max(map(len, stacks))  # of the longest clip
     aspect = stacks[0].shape[1] / stacks[0].shape[2]  # height over width
-    heights = [size * (aspect if row.images is not None else 0.5) for row in blocks[0]]
+    heights = [size * (aspect if row.images is not None else 0.5) for row in blocks[0][1]]
     lines = -(-len(blocks) // columns)  # rounded up
-    # everything in inches; the grid below takes shares of the figure
-    block_height = sum(heights) + _TITLE
-    block_width = seconds * size * (1 + GAP) + _LABEL
-    figure_height = lines * block_height + 0.1
-    figure = Figure(figsize=(columns * block_width, figure_height))
-    axes = []
-    for index in range(len(blocks)):
+    block_height = sum(heights) + _ROW_GAP * (len(heights) - 1) + _TITLE
+    image_width = seconds * size * (1 + GAP)
+    block_width = image_width + _LABEL
+    figure = Figure(figsize=(columns * block_width, lines * block_height + 0.1))
+    axis = figure.add_axes((0, 0, 1, 1))
+    axis.set_xlim(0, columns * block_width)
+    axis.set_ylim(0, lines * block_height + 0.1)
+    axis.set_axis_off()
+    for index, (title, rows) in enumerate(blocks):
         line, column = divmod(index, columns)
-        grid = figure.add_gridspec(
-            len(heights),
-            1,
-            height_ratios=heights,
-            hspace=0.06,
-            left=(column + 1.0 / block_width) / columns,
-            right=(column + 0.99) / columns,
-            top=1 - (line * block_height + 0.35) / figure_height,
-            bottom=1 - ((line + 1) * block_height - 0.1) / figure_height,
-        )
-        axes.append([figure.add_subplot(grid[row, 0]) for row in range(len(heights))])
-    return figure, axes
+        left = column * block_width + _LABEL - 0.1
+        top = (lines - line) * block_height + 0.1 - 0.35
+        axis.text(left, top + 0.05, title, fontsize=9, va="bottom")
+        for row, height in zip(rows, heights, strict=True):
+            _draw_row(axis, row, (left, left + image_width, top - height, top))
+            top -= height + _ROW_GAP
+    save_figure(figure, path)
 
 
 def save_figure(figure: "Figure", path: Path, dpi: int = 100) -> None:
@@ -102,29 +87,48 @@ def save_figure(figure: "Figure", path: Path, dpi: int = 100) -> None:
         figure.savefig(temporary, dpi=dpi, facecolor="white", format="png")
 
 
-def _draw_images(axis: "Axes", images: np.ndarray, notes: Sequence[str]) -> None:
-    aspect = images.shape[1] / images.shape[2]
-    for second, image in enumerate(images):
-        left = second * (1 + GAP)
-        axis.imshow(image, extent=(left, left + 1, 0, aspect), interpolation="nearest", aspect="auto")
-    box = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
+def _join(images: np.ndarray, gap: float) -> np.ndarray:
+    """Join images (T, H, W, ...) with columns of the value `gap` between them: (H, T * W + T - 1 gaps, ...).
+
+    A single image of matplotlib is drawn several times faster than T of them.
+    """
+    width = images.shape[2]
+    columns = max(1, round(GAP * width))
+    filler = np.full((*images.shape[:2], columns, *images.shape[3:]), gap, images.dtype)
+    strip = np.moveaxis(np.concatenate([images, filler], axis=2), 0, 1)  # (H, T, W + columns, ...)
+    return strip.reshape(len(strip), -1, *images.shape[3:])[:, :-columns]
+
+
+def _draw_row(axis: "Axes", row: Row, box: Box) -> None:
+    left, _, bottom, top = box
+    axis.text(left - 0.06, (bottom + top) / 2, fill(row.label, 15), fontsize=8, ha="right", va="center")
+    if row.images is not None:
+        _draw_images(axis, row.images, row.notes, box)
+    if row.mel is not None:
+        _draw_sound(axis, row.mel, box)
+
+
+def _draw_images(axis: "Axes", images: np.ndarray, notes: Sequence[str], box: Box) -> None:
+    strip = _join(images, 255)
+    axis.imshow(strip, extent=box, interpolation="nearest", aspect="auto")
+    left, right, bottom, _ = box
+    width = (right - left) * images.shape[2] / strip.shape[1]  # of an image
+    frame = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
     for second, note in enumerate(notes):
-        axis.text(second * (1 + GAP) + 0.03, 0.04 * aspect, note, fontsize=7, va="bottom", bbox=box)
-    axis.set_xlim(0, len(images) * (1 + GAP) - GAP)
-    axis.set_ylim(0, aspect)
+        start = left + (second * (1 + GAP) + 0.03) * width
+        axis.text(start, bottom + 0.05, note, fontsize=7, va="bottom", bbox=frame)
 
 
-def _draw_sound(axis: "Axes", mel: np.ndarray) -> None:
+def _draw_sound(axis: "Axes", mel: np.ndarray, box: Box) -> None:
     """Draw the log-mel patch of each second, low frequencies at the bottom, and its loudness as a white line."""
     low = np.log(0.01)  # the front end's value of silence
     high = max(float(mel.max()), 0.0)
-    for second, patch in enumerate(mel):
-        left = second * (1 + GAP)
-        extent = (left, left + 1, 0, 1)
-        # (96 frames, 64 bands) -> bands along y
-        axis.imshow(patch.T, extent=extent, origin="lower", aspect="auto", vmin=low, vmax=high, cmap="cividis")
-        loudness = (patch.max(1) - low) / (high - low)  # (96,) in [0, 1]
-        times = left + (np.arange(len(patch)) + 0.5) / len(patch)
-        axis.plot(times, 0.05 + 0.9 * loudness, color="white", linewidth=0.8)
-    axis.set_xlim(0, len(mel) * (1 + GAP) - GAP)
-    axis.set_ylim(0, 1)
+    # a patch of few frames is widened, so that the gap is narrow next to it
+    patches = np.repeat(mel, -(-_MIN_FRAMES // mel.shape[1]), axis=1)
+    # (T, frames, bands) -> bands along y; imshow leaves NaN out
+    strip = _join(patches.swapaxes(1, 2).astype(np.float32), np.nan)
+    axis.imshow(strip, extent=box, origin="lower", aspect="auto", vmin=low, vmax=high, cmap="cividis")
+    loudness = (strip.max(0) - low) / (high - low)  # (columns,) in [0, 1], NaN in the gaps
+    left, right, bottom, top = box
+    times = left + (right - left) * (np.arange(len(loudness)) + 0.5) / len(loudness)
+    axis.plot(times, bottom + (top - bottom) * (0.05 + 0.9 * loudness), color="white", linewidth=0.8)
