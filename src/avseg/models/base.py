@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from avseg.audio.frontend import NoSound, clip_sound
 from avseg.config.schema import ModelConfig, Plain
+from avseg.data.avsbench.avss_names import AVSS_NAMES
 from avseg.data.clip import Clip
 from avseg.models.distributed_loss import SharedBatch
 from avseg.models.experiment import BuildContext, ExperimentModule, Row
@@ -214,12 +215,24 @@ class AVSegModule(ExperimentModule):
 
         The frames have the model's size; `sound` is items of the front end, (B, T, *shape) or (B, *shape).
         """
+        if self.num_classes > 1:
+            return torch.sub(1, self.predict_classes(frames, sound)[:, :, 0])  # class 0 is the background
+        return self._predict_logits(frames, sound)[:, :, 0].sigmoid()
+
+    def predict_classes(self, frames: Tensor, sound: Tensor) -> Tensor:
+        """Compute the probabilities (B, T, K, h, w) float32 of the K > 1 classes; the rest is as in `predict_batch`."""
+        return self._predict_logits(frames, sound).softmax(dim=2)
+
+    def _predict_logits(self, frames: Tensor, sound: Tensor) -> Tensor:
         with torch.inference_mode():
             clip = unlabelled_clip(frames, sound)
-            logits = self.checked(self(clip), clip).logits.float()  # (B, T, K, h, w)
-        if self.num_classes == 1:
-            return logits[:, :, 0].sigmoid()
-        return torch.sub(1, logits.softmax(dim=2)[:, :, 0])  # class 0 is the background
+            return self.checked(self(clip), clip).logits.float()  # (B, T, K, h, w)
+
+    @property
+    def class_names(self) -> list[str]:
+        """The names of the K classes by index; those of AVSS for weights that bring none."""
+        names = self.labels or (AVSS_NAMES if self.num_classes == len(AVSS_NAMES) else ())
+        return [*names, *(f"class_{index}" for index in range(len(names), self.num_classes))]
 
     def predict_clip(
         self, frames: Tensor | np.ndarray, waveform: Tensor | np.ndarray, sample_rate: int

@@ -10,10 +10,12 @@ from torch import nn
 
 from avseg.draw.overlay import upsample
 from avseg.media.video import Video, probe
+from avseg.models.base import AVSegModule
 from avseg.models.lu_avs.base import LongVideoModule
 from avseg.prediction.clip_predictor import ClipPredictor
 from avseg.prediction.long_predictor import LongPredictor
 from avseg.prediction.prediction import FramePrediction
+from avseg.prediction.semantic_predictor import SemanticPredictor
 from avseg.prediction.writer import write_prediction
 from avseg.utils.errors import UserError
 
@@ -35,7 +37,15 @@ def make_predictor(
         return LongPredictor(model, rate=rate, threshold=threshold, batch=batch, device=device)
     if rate is not None:
         raise UserError("--rate is for runs on long videos of LU-AVS; this is a model of short clips; leave it out")
-    return ClipPredictor(
+    kind = ClipPredictor
+    if isinstance(model, AVSegModule) and model.num_classes > 1:
+        kind = SemanticPredictor
+        if threshold is not None:
+            raise UserError(
+                f"--threshold {threshold}: the model has {model.num_classes} classes and marks the most probable one; "
+                "leave it out"
+            )
+    return kind(
         model,  # type: ignore[arg-type]
         batch=batch or (8 if device.type == "cuda" else 1),
         device=device,

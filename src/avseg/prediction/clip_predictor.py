@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -82,9 +82,13 @@ class ClipPredictor:
         windows = cut_windows(self._read_seconds(index, first_frames, levels), self.model.clip_length)
         for group in batched(windows, 1 if self.every_frame else self.batch):
             for second, maps in self._score(group):
-                for number, probability in zip(second.numbers.tolist(), maps, strict=True):
+                for number, frame_maps in zip(second.numbers.tolist(), maps, strict=True):
                     begin = number if self.every_frame else int(first_frames[second.number])
-                    yield FramePrediction(number, float(times[number]), begin, second.number, probability)
+                    yield self.frame(number, float(times[number]), begin, second.number, frame_maps)
+
+    def frame(self, number: int, time: float, begin: int, second: int, maps: Any) -> FramePrediction:
+        """Make the prediction of a frame from its map (h, w)."""
+        return FramePrediction(number, time, begin, second, maps)
 
     def _read_seconds(self, index: FrameIndex, first_frames: np.ndarray, levels: list[float]) -> Iterator["Second"]:
         size = (self.model.image_size, self.model.image_size)
@@ -99,14 +103,14 @@ class ClipPredictor:
                 images = read_frames(index, numbers, size, reader) if len(numbers) else images[-1:]
                 yield Second(second, numbers, images, samples)
 
-    def _score(self, windows: Sequence["Window"]) -> Iterator[tuple["Second", list[np.ndarray]]]:
-        """Score windows; yields each new second with the maps (h, w) of its frames."""
+    def _score(self, windows: Sequence["Window"]) -> Iterator[tuple["Second", list[Any]]]:
+        """Score windows; yields each new second with the maps of its frames, as `_predict_batch` returns them."""
         sounds: list[Tensor] = []  # (T, *shape) of each window, shared by its clips
         clips: list[tuple[int, int]] = []  # window and clip in it
         for number, window in enumerate(windows):
             sounds.append(window.sound(self.model.frontend))
             clips.extend(product([number], range(window.clips)))
-        maps: dict[tuple[int, int], np.ndarray] = {}  # by second and frame in it
+        maps: dict[tuple[int, int], Any] = {}  # by second and frame in it
         for chunk in batched(clips, self.batch):
             images: list[Tensor] = []  # B times (T, 3, h, w)
             items: list[Tensor] = []  # B times (T, *shape)
@@ -123,7 +127,8 @@ class ClipPredictor:
             for second in window.seconds[window.new]:
                 yield second, [maps.pop((second.number, clip)) for clip in range(len(second.numbers))]
 
-    def _predict_batch(self, images: Tensor, sound: Tensor) -> np.ndarray:
+    def _predict_batch(self, images: Tensor, sound: Tensor) -> Sequence[Sequence[Any]] | np.ndarray:
+        """Predict the maps of B clips of T frames, B times T of them."""
         with inference(self.device):
             maps = self.model.predict_batch(images.to(self.device), sound.to(self.device))
         probabilities: np.ndarray = maps.float().cpu().numpy()

@@ -58,10 +58,14 @@ class ClipResults:
             }
         share = self.shown["mask_share"]
         row = {"second": second, **self.shown, "sound_dbfs": self.levels[second], "sounding": share > 0}
-        self.scores.add(row | ({"frames": self.rows} if self.every_frame else {}))
+        self.scores.add(row | self.extras() | ({"frames": self.rows} if self.every_frame else {}))
         self.sounding += share > 0
         self.shares.append(share)
         self.rows = []
+
+    def extras(self) -> dict[str, object]:
+        """Return further entries of the second's row."""
+        return {}
 
     def finish(self) -> dict[str, float]:
         """Return "seconds", "sounding" (seconds with a marked pixel) and "mask_share" (mean over the seconds)."""

@@ -27,6 +27,8 @@ class FramePrediction:
     boxes: dict[int, np.ndarray] = field(default_factory=dict)
     scores: dict[int, float] = field(default_factory=dict)  # by class, of its best region
     audible: frozenset[int] = frozenset()  # classes that the audio branch detects, visible or not
+    # probabilities (h, w) by class, of a model of K > 1 classes: the background, and each class that wins somewhere
+    class_maps: dict[int, np.ndarray] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,8 @@ from avseg.prediction.long_predictor import LongPredictor
 from avseg.prediction.long_results import LongResults
 from avseg.prediction.prediction import FramePrediction
 from avseg.prediction.scores_file import RowsFile, describe
+from avseg.prediction.semantic_predictor import SemanticPredictor
+from avseg.prediction.semantic_results import SemanticResults
 from avseg.utils.errors import UserError
 from avseg.utils.files import replace_folder
 
@@ -59,6 +61,8 @@ def write_prediction(
         if isinstance(predictor, LongPredictor):
             options = {"lu_avs": lu_avs, "save_masks": save_masks}
             results = LongResults(staging, folder.name, predictor, prediction, scores, files, **options)
+        elif isinstance(predictor, SemanticPredictor):
+            results = SemanticResults(staging, predictor, prediction, scores)
         else:
             options = {"every_frame": predictor.every_frame}
             results = ClipResults(staging, prediction, scores, threshold=predictor.threshold, **options)

@@ -18,6 +18,12 @@ that of whole clips, as in the evaluation. --every-frame scores each frame. A pa
 In a folder every file that may be a video is opened, whatever its ending; the others are listed with their reasons.
 Exit code 2: at least one video failed; the others are written.
 
+with a model of several classes (AVSS), whose pixels are of the most probable class:
+  overlay.mp4      each class in its colour of the release, its name at each object, names with probabilities in a corner
+  masks/000000.png in the colours of the release (its labels_rgb)
+  legend.png       the classes of the video, and the seconds in which each sounds
+  scores.json      also for each second: the classes, with the mean probability and the share of their pixels
+
 with a run on long videos (LU-AVS: the strong baseline, one of its branches, or the AVS model's adaptation):
   overlay.mp4      each class in its own colour with its name, as a tint or a box; "♪ NAME": audible, not visible
   timeline.png     the waveform, and when each class is predicted

@@ -7,6 +7,7 @@ from typing import get_args
 from torch.utils.data import Dataset
 
 from avseg.audio.frontend import FrontEnd, LogMel
+from avseg.data.avsbench.avss import class_names
 from avseg.data.avsbench.config import AVSBenchConfig, PackedAudio
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.avsbench.layout import layout_for
@@ -96,6 +97,11 @@ class AVSBenchDataModule(ClipDataModule):
             folder = pack_folder(self.layout, split, self.config.side)
             return isinstance(self.frontend, LogMel) and folder.is_dir()
         return self.config.packed is not False
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The class names of AVSS by index, for predictions; empty for the other settings."""
+        return class_names(self.layout)
 
     @property
     def index_file(self) -> Path:
