@@ -19,7 +19,7 @@ In a folder every file that may be a video is opened, whatever its ending; the o
 Exit code 2: at least one video failed; the others are written.
 
 with a model of several classes (AVSS), whose pixels are of the most probable class:
-  overlay.mp4      each class in its colour of the release, its name at each object, names with probabilities in a corner
+  overlay.mp4      each class in its colour of the release, its name at each object; a legend with probabilities
   masks/000000.png in the colours of the release (its labels_rgb)
   legend.png       the classes of the video, and the seconds in which each sounds
   scores.json      also for each second: the classes, with the mean probability and the share of their pixels
