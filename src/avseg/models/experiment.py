@@ -13,6 +13,7 @@ from avseg.audio.frontend import FrontEnd
 from avseg.config.components import built_class, make
 from avseg.config.schema import AudioConfig, BackboneConfig, FusionConfig, ModelConfig, OptimizerConfig, Plain, Preset
 from avseg.data.setting import ClipSetting
+from avseg.utils.distributed import get_world_size
 from avseg.utils.errors import UserError
 
 # the optimizers that torch has in one kernel for all weights
@@ -54,11 +55,13 @@ class FitOptions:
 class ExperimentModule(pl.LightningModule, ABC):
     """Base of the Lightning modules of all models.
 
-    `monitor` is the validation score whose best epoch is kept; `record` the plain configuration of the run, which
+    `monitor` is the validation score whose best epoch is kept; `official_audio` is True if the authors' files hold the
+    audio encoder too; `record` the plain configuration of the run, which
     travels in every checkpoint; data sets, controls and predictions use the same `frontend` object as the model.
     """
 
     monitor: ClassVar[str] = "val/miou"
+    official_audio: ClassVar[bool] = False
     rows_file: ClassVar[str] = "per_clip.csv"
 
     def __init__(self, config: ModelConfig, context: BuildContext) -> None:
@@ -72,6 +75,7 @@ class ExperimentModule(pl.LightningModule, ABC):
         self.record: dict[str, Plain] = {}
         self.fit_options: FitOptions | None = None
         self.test_result: dict[str, Score] = {}
+        self._frozen: list[nn.Parameter] = []
 
     @classmethod
     def make_frontend(cls, config: ModelConfig, audio: AudioConfig | None) -> FrontEnd | None:
@@ -114,6 +118,10 @@ class ExperimentModule(pl.LightningModule, ABC):
         """The parameters to train, or groups of them with learning rates of their own."""
         return [parameter for parameter in self.parameters() if parameter.requires_grad]
 
+    def frozen_parameters(self, epoch: int) -> Iterable[nn.Parameter]:
+        """The parameters that an epoch does not train, though the optimizer has them."""
+        return ()
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The optimizer of the configuration."""
         assert self.fit_options is not None
@@ -135,9 +143,24 @@ class ExperimentModule(pl.LightningModule, ABC):
     fuses_optimizer: ClassVar[bool] = True
 
     def on_train_epoch_start(self) -> None:
-        """Seed random layers (dropout) by run seed and epoch alone: a resumed run equals an unbroken one."""
+        """Freeze, and seed random layers (dropout) by run seed and epoch: a resumed run equals an unbroken one."""
         assert self.fit_options is not None
+        self._freeze(self.current_epoch)
         torch.manual_seed(self.fit_options.seed * 100_003 + self.current_epoch * 1_009 + self.global_rank)
+
+    def _freeze(self, epoch: int) -> None:
+        for parameter in self._frozen:
+            parameter.requires_grad_(True)
+        self._frozen = [parameter for parameter in self.frozen_parameters(epoch) if parameter.requires_grad]
+        # DistributedDataParallel waits for the gradient of every parameter that it was made with
+        if get_world_size() == 1:
+            for parameter in self._frozen:
+                parameter.requires_grad_(False)
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Let the optimizer skip the frozen parameters, without momentum or weight decay."""
+        for parameter in self._frozen:
+            parameter.grad = None
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add configuration, setting and labels (plain values): a checkpoint alone is enough to rebuild its model."""

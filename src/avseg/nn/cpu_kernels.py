@@ -35,10 +35,11 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if x.numel() * len(weight) < MIN_MACS or not onednn_applies(x):
         return F.linear(x, weight, bias)
     pixels = x.reshape(1, 1, -1, x.shape[-1]).permute(0, 3, 1, 2)  # (1, in, 1, pixels), channels last
-    product = F.conv2d(pixels, weight[..., None, None], dilation=ONEDNN_DILATION)  # (1, out, 1, pixels)
-    values = product.permute(0, 2, 3, 1).reshape(*x.shape[:-1], len(weight))
     # oneDNN would sum the bias's gradient over all rows at once, with thirty times the rounding error
-    return values if bias is None else values + bias
+    fused = bias if bias is not None and not (torch.is_grad_enabled() and bias.requires_grad) else None
+    product = F.conv2d(pixels, weight[..., None, None], fused, dilation=ONEDNN_DILATION)  # (1, out, 1, pixels)
+    values = product.permute(0, 2, 3, 1).reshape(*x.shape[:-1], len(weight))
+    return values if bias is None or fused is not None else values + bias
 
 
 def batched_linear(x: Tensor, weights: Tensor, biases: Tensor) -> Tensor:

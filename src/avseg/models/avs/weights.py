@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from avseg.models.avs.network import STAGES, AVSModel
+from avseg.nn.official_backbone import backbone_prefixes, rename
 from avseg.nn.state_dict import load_exactly, without_parallel_prefix
-from avseg.utils.errors import UserError
 
 # (official, ours), both as prefixes of one parameter; {0} is the stage, 1 to 4, and {1} is the stage counted from 0
 MODEL_PREFIXES = (
@@ -20,17 +20,6 @@ MODEL_PREFIXES = (
     ("path{0}.resConfUnit2.", "decoder.paths.{1}.refine_unit."),
     ("tpavi_b{0}.", "tpavi.{0}."),
     ("output_conv.", "decoder.head."),
-)
-RESNET_PREFIXES = (
-    ("resnet.layer3_1.", "backbone.net.layer3."),
-    ("resnet.layer4_1.", "backbone.net.layer4."),
-    ("resnet.", "backbone.net."),
-)
-PVT_PREFIXES = (
-    ("encoder_backbone.patch_embed1.", "backbone.net.patch_embed."),
-    ("encoder_backbone.patch_embed{0}.", "backbone.net.stages_{1}.downsample."),
-    ("encoder_backbone.block{0}.", "backbone.net.stages_{1}.blocks."),
-    ("encoder_backbone.norm{0}.", "backbone.net.stages_{1}.norm."),
 )
 # 1x1x1 convolutions, which the model stores as matrices
 POINTWISE = re.compile(r"tpavi_b\d\.(g|theta|phi|W_z\.0)\.weight")
@@ -51,7 +40,7 @@ def load_official(network: AVSModel, state_dict: Mapping[str, Tensor]) -> None:
     for official_name, tensor in without_parallel_prefix(state_dict).items():
         if UNUSED.match(official_name):
             continue
-        name = _rename(official_name, prefixes)
+        name = rename(official_name, prefixes)
         official_names[name] = official_name
         is_convolution = POINTWISE.fullmatch(official_name) and tensor.ndim == 5
         weights[name] = tensor.flatten(1) if is_convolution else tensor
@@ -71,7 +60,7 @@ def to_official(network: AVSModel) -> dict[str, Tensor]:
     prefixes = [(ours, official) for official, ours in _prefixes(network)]
     exported: dict[str, Tensor] = {}
     for name, tensor in network.state_dict().items():
-        official_name = _rename(name, prefixes)
+        official_name = rename(name, prefixes)
         if POINTWISE.fullmatch(official_name):
             tensor = tensor[..., None, None, None]
         exported[official_name] = tensor.detach().clone()
@@ -82,31 +71,8 @@ def to_official(network: AVSModel) -> dict[str, Tensor]:
 
 def _prefixes(model: AVSModel) -> list[tuple[str, str]]:
     """Return prefixes (official, ours); the first that matches counts."""
-    backbone = model.backbone.name.partition(".")[0]
-    patterns: tuple[tuple[str, str], ...]
-    if backbone == "resnet50":
-        patterns = MODEL_PREFIXES + RESNET_PREFIXES
-    elif backbone.startswith("pvt_v2_b"):
-        patterns = MODEL_PREFIXES + PVT_PREFIXES
-    else:
-        raise UserError(
-            f"backbone: official AVSBench models have resnet50 or pvt_v2_b*, not '{backbone}'; convert one of those"
-        )
     prefixes: list[tuple[str, str]] = []
-    for official, ours in patterns:
+    for official, ours in MODEL_PREFIXES:
         for stage in STAGES:
             prefixes.append((official.format(stage, stage - 1), ours.format(stage, stage - 1)))
-    return prefixes
-
-
-def _rename(name: str, prefixes: list[tuple[str, str]]) -> str:
-    for old, new in prefixes:
-        if name.startswith(old):
-            renamed = new + name.removeprefix(old)
-            # the only name that differs behind its prefix: the official depth-wise convolution is wrapped twice
-            if old.startswith("encoder_backbone."):
-                return renamed.replace("dwconv.dwconv.", "dwconv.")
-            if new.startswith("encoder_backbone."):
-                return renamed.replace("dwconv.", "dwconv.dwconv.")
-            return renamed
-    return name
+    return prefixes + backbone_prefixes(model.backbone.name, resnet="resnet.", pvt="encoder_backbone.")
