@@ -17,6 +17,7 @@ from rich.console import Console
 from avseg.utils.errors import UserError, nearest
 from avseg.utils.files import atomic_file
 from benchmarks import (
+    bench_avsegformer,
     bench_clips,
     bench_fscore,
     bench_log_mel,
@@ -47,6 +48,10 @@ def _tpavi(repeats: int, device: str, small: bool) -> list[Comparison]:
     return bench_tpavi.measure((1, 16, 2, 8, 8) if small else bench_tpavi.SHAPE, repeats, device)
 
 
+def _avsegformer(repeats: int, device: str, small: bool) -> list[Comparison]:
+    return bench_avsegformer.measure(repeats, device, size=64 if small else 224)
+
+
 def _fscore(repeats: int, device: str, small: bool) -> list[Comparison]:
     return bench_fscore.measure(2 if small else 20, 32 if small else 224, repeats, device)
 
@@ -66,6 +71,7 @@ PARTS: dict[str, tuple[str, Measure]] = {
     "tpavi": ("TPAVI at stage 1: linear against quadratic", _tpavi),
     "parts": ("TPAVI over T, neck, decoder, VGGish", lambda r, d, s: bench_parts.measure(r, d, small=s)),
     "train": ("whole train and eval step", lambda r, d, s: bench_train_step.measure(r, d, small=s)),
+    "avsegformer": ("AVSegFormer evaluation step", _avsegformer),
     "fscore": ("F-score: histogram against 255 thresholds", _fscore),
     "predict": ("avseg predict", lambda r, d, s: bench_predict.measure(r, d, small=s)),
     "long": ("evaluation of long videos by modality", _long),

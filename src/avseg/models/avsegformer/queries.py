@@ -19,9 +19,9 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Let tokens (N, L, C) attend to each other."""
-        projections = linear(x, self.in_proj_weight)  # (N, L, 3 C)
+        shape = (*x.shape[:2], 3, self.heads, x.shape[-1] // self.heads)
         # (N, heads, L, C / heads) each
-        query, key, value = projections.view(*x.shape[:2], 3, self.heads, x.shape[-1] // self.heads).permute(2, 0, 3, 1, 4)
+        query, key, value = linear(x, self.in_proj_weight).view(shape).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(query, key, value)
         projected: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
         return projected
