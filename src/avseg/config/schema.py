@@ -217,7 +217,7 @@ class OptimizerConfig(Config):
     """A torch optimizer; `options` are further arguments of its class."""
 
     target: str = "torch.optim.Adam"  # `_target_` in yaml
-    lr: Annotated[float, Ge(0), Le(1e30)] = 1e-4  # Adam overflows its float32 above
+    lr: Annotated[float, Ge(0), Le(10**30)] = 1e-4  # Adam overflows its float32 above
     weight_decay: Annotated[float, Ge(0)] = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
 
