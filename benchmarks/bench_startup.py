@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 
 from rich.console import Console
 from rich.table import Table
@@ -34,6 +33,17 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "avseg evaluate chekpoint=x": (*_AVSEG, "evaluate", "chekpoint=x"),
     "import avseg.training.fit": TRAINING,
 }
+
+
+# the peak memory of a process begins with that of the process that starts it, so a small one does
+_WATCH = """
+import os, subprocess, sys, time
+begin = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+wall = time.perf_counter() - begin
+print(os.waitstatus_to_exitcode(status), wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+"""
 
 
 @dataclass(frozen=True)
@@ -74,20 +84,12 @@ def run_rounds(commands: dict[str, tuple[str, ...]], repeats: int) -> dict[str, 
 def _run(arguments: Sequence[str], folder: str) -> Start:
     path = os.pathsep.join((str(ROOT / "src"), os.environ.get("PYTHONPATH", "")))
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    begin = perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = perf_counter() - begin
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in (0, 2):  # 2: the mistake that it shall report
-        raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}")
-    return Start(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    command = [sys.executable, "-c", _WATCH, sys.executable, *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    code, wall, processor, memory = map(float, done.stdout.split())
+    if code not in (0, 2):  # 2: the mistake that it shall report
+        raise RuntimeError(f"{' '.join(arguments)} ended with {code:.0f}")
+    return Start(wall, processor, memory)
 
 
 def _milliseconds(runs: Sequence[Start]) -> list[float]:
