@@ -29,7 +29,7 @@ def load_official(path: Path, overrides: Sequence[str]) -> ExperimentModule:
     if hasattr(config.model, "pretrained"):
         keys.append("model.pretrained")
     config = compose_train([*overrides, *(f"{key}=false" for key in keys)])
-    with_audio = getattr(built_class(config.model), "official_audio", False)
+    with_audio = built_class(config.model).official_audio
     model = build_model(config, DataFacts(find_setting(config.data.setting)), pretrained=not with_audio)
     model.import_weights(official)
     return model.eval()
