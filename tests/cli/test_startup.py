@@ -55,6 +55,8 @@ def test_answers_that_need_no_torch_import_none(tmp_path):
         ("data", "help", "s4"): 0,
         ("convert", "--help"): 0,
         ("train", "--help"): 0,
+        ("compare", "--help"): 0,
+        ("compare", "a/b"): 2,
         ("train", "modle=avs"): 2,
         ("train", "model=avs", "model.channels=none"): 2,
         ("train", "-m", "model=avs", "seed=1,2", "--dry-run", f"paths.outputs={tmp_path}"): 0,

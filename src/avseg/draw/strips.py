@@ -82,9 +82,9 @@ def draw_blocks(path: Path, columns: int, blocks: Sequence[tuple[str, Sequence[R
 
 
 def save_figure(figure: "Figure", path: Path, dpi: int = 100) -> None:
-    """Write a figure as PNG, atomically."""
+    """Write a figure atomically, as PNG or by the suffix as PDF."""
     with atomic_file(path) as temporary:
-        figure.savefig(temporary, dpi=dpi, facecolor="white", format="png")
+        figure.savefig(temporary, dpi=dpi, facecolor="white", format="pdf" if path.suffix == ".pdf" else "png")
 
 
 def _join(images: np.ndarray, gap: float) -> np.ndarray:

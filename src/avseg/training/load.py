@@ -97,11 +97,12 @@ def _with_model_choices(model: ExperimentModule, choices: dict[str, Plain] | Non
     return model
 
 
-def load_clip_model(source: str | Path) -> AVSegModule:
+def load_clip_model(source: str | Path | WeightsSource) -> AVSegModule:
     """Build a model of short clips; raises like `load_model`, and for a model of long videos."""
+    source = find_source(source)
     model = load_model(source)
     if not isinstance(model, AVSegModule) or model.config.data_kind != "clips":
-        raise UserError(f"{source} is not a model of short clips but model={model.config.name}")
+        raise UserError(f"{source.name} is not a model of short clips but model={model.config.name}")
     return model
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from avseg.cli.arguments import annotate, data, predict, train, weights
+from avseg.cli.arguments import annotate, compare, data, predict, train, weights
 from avseg.cli.arguments.parser import Commands, add_verb
 from avseg.config.paths import experiment_names
 
@@ -162,6 +162,7 @@ VERBS: dict[str, Callable[[Commands], None]] = {
     "dashboards": _add_dashboards,
     "evaluate": _add_evaluate,
     "predict": predict.add_parser,
+    "compare": compare.add_parser,
     "data": data.add_parser,
     "annotate": annotate.add_parser,
     "weights": weights.add_parser,

@@ -1,0 +1,41 @@
+"""`avseg compare`: named methods on one split."""
+
+import argparse
+
+from avseg.comparison.request import Request, parse_methods
+from avseg.utils.errors import UserError
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare the methods and print the table."""
+    methods = parse_methods(arguments.methods, arguments.pattern)
+    if arguments.videos_per_group is not None and arguments.videos_per_group < 0:
+        raise UserError(
+            f"--videos-per-group {arguments.videos_per_group}: must be at least 1, or 0 for the whole split"
+        )
+    request = Request(
+        methods=methods,
+        out=arguments.out,
+        data=arguments.data,
+        root=arguments.root,
+        split=arguments.split,
+        allow_missing=arguments.allow_missing,
+        videos_per_group=arguments.videos_per_group,
+        device=arguments.device,
+        save_masks=arguments.save_masks,
+    )
+    # torch takes seconds: a mistake in the arguments is reported before it is imported
+    from avseg.cli.console_table import new_table, print_table
+    from avseg.comparison.compare import compare
+    from avseg.comparison.table_text import score_table
+
+    outcome = compare(request)
+    text = score_table(outcome.table)
+    console = new_table(text.title, text.header, ("method",), overflow="fold")
+    for row in text.rows:
+        console.add_row(*(cell.replace("[", "\\[") for cell in row))
+    print_table(console)
+    for note in text.notes:
+        print(note)
+    print(f"written to {outcome.folder}")
+    return 0

@@ -1,0 +1,55 @@
+"""Compare methods on one split and write the results as a folder."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from avseg.comparison.methods import grouping, load_run, open_folders, score_folders, score_run
+from avseg.comparison.request import Request
+from avseg.comparison.split import data_config, open_split
+from avseg.comparison.store import MaskStore
+from avseg.comparison.table import ComparisonTable, make_table
+from avseg.comparison.table_files import write_tables
+from avseg.utils.errors import UserError
+from avseg.utils.files import replace_folder
+
+_RECORD = "comparison.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a comparison has written."""
+
+    table: ComparisonTable
+    folder: Path
+
+
+def compare(request: Request) -> Outcome:
+    """Score all methods and write tables, pictures and page; an earlier comparison in the same folder is replaced.
+
+    Raises:
+        UserError: a mistake in the request, in the data, in a run, or in a folder of masks.
+    """
+    if request.out.exists() and (not request.out.is_dir() or _has_other_files(request.out)):
+        raise UserError(f"--out {request.out}: exists and is no comparison; name a new folder")
+    runs = [load_run(method) for method in request.methods if not method.is_folder]
+    split = open_split(data_config(request, runs[0].config.data if runs else None), request.split)
+    group = grouping(request, runs)
+    folders = open_folders(request, split)
+    with replace_folder(request.out) as folder, tempfile.TemporaryDirectory(dir=folder, prefix=".masks") as scratch:
+        store = MaskStore(
+            Path(scratch) / "masks.bin", len(request.methods), len(split.entries), split.length, split.size()
+        )
+        results = {result.name: result for result in score_folders(folders, request, split, store, group)}
+        for run in runs:
+            name = run.method.name
+            masks = folder / "masks" / name if request.save_masks else None
+            results[name] = score_run(run, request, split, store, group, masks)
+        methods = [results[method.name] for method in request.methods]
+        table = make_table(split.config.name, split.name, split.entries, methods, group)
+        write_tables(folder, table)
+    return Outcome(table, request.out)
+
+
+def _has_other_files(folder: Path) -> bool:
+    return any(folder.iterdir()) and not (folder / _RECORD).is_file()
