@@ -3,6 +3,7 @@
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -53,7 +54,7 @@ def read_values(path: Path) -> np.ndarray:
 def to_probability(values: np.ndarray, soft: bool) -> np.ndarray:
     """Convert raw values to float32 in [0, 1]: of soft maps by the range of their type, of hard masks 0 or 1."""
     if not soft or values.dtype == np.bool_:
-        return np.not_equal(values, 0).astype(np.float32)
+        return np.array(values != 0, dtype=np.float32)
     numbers: np.ndarray = values.astype(np.float32)
     return numbers if values.dtype.kind == "f" else numbers / np.float32(np.iinfo(values.dtype).max)
 
@@ -76,7 +77,7 @@ def _image_values(image: Image.Image) -> np.ndarray:
     if image.mode in ("L", "LA"):
         return np.array(image.getchannel(0), dtype=np.uint8)
     if image.mode == "P" and not any(image.getpalette() or ()):  # a palette without colours
-        return np.array(np.not_equal(np.array(image), 0))
+        return np.array(np.array(image) != 0)
     colours = np.array(image.convert("RGB"))
     marked: np.ndarray = colours.any(-1)
     grey: np.ndarray = colours[..., 0]
@@ -87,13 +88,11 @@ def _array_values(path: Path) -> np.ndarray:
     if not path.is_file():
         raise UserError(f"{path} is missing; masks are expected there")
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            array = loaded
-        else:
-            with loaded:
-                names = [name for name in _KEYS if name in loaded.files] or loaded.files
-                array = loaded[names[0]]
+        array: Any = np.load(path, allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            with array as archive:
+                names = [name for name in _KEYS if name in archive.files] or archive.files
+                array = archive[names[0]]
     except (OSError, ValueError, EOFError, IndexError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is not a readable array ({error})") from error
     if array.ndim == 4 and 1 in (array.shape[1], array.shape[3]):
@@ -101,5 +100,5 @@ def _array_values(path: Path) -> np.ndarray:
     if array.ndim not in (2, 3):
         raise UserError(f"{path} holds an array of shape {array.shape}; write (T, h, w) or (h, w)")
     if array.dtype.kind == "f":
-        return array.astype(np.float32)
-    return array if array.dtype in (np.bool_, np.uint8, np.uint16) else np.array(array != 0)
+        return np.array(array, dtype=np.float32)
+    return np.array(array if array.dtype in (np.bool_, np.uint8, np.uint16) else array != 0)
