@@ -79,7 +79,7 @@ def _image_values(image: Image.Image) -> np.ndarray:
     if image.mode == "P" and not any(image.getpalette() or ()):  # a palette without colours
         return np.array(np.array(image) != 0)
     colours = np.array(image.convert("RGB"))
-    marked: np.ndarray = colours.any(-1)
+    marked = np.array(colours.any(-1))
     grey: np.ndarray = colours[..., 0]
     return grey if (colours == colours[..., :1]).all() else marked
 
