@@ -7,7 +7,7 @@ released VGGish: 16 kHz, frames of 400 samples every 160, periodic Hann window, 
 
 import os
 from functools import lru_cache
-from math import ceil, gcd
+from math import ceil
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from avseg.audio.resample import resample
+from avseg.audio.mono import mono
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 
@@ -33,8 +33,6 @@ LOG_OFFSET = 0.01
 
 Hop = Literal["vggish", "second"]
 HOPS = ("vggish", "second")
-# the filters of a rate hold about (rate / g) * (16000 / g) numbers, g their divisor; above this the rate is rounded
-_LARGEST_KERNEL = 1 << 23
 
 
 def log_mel_patches(waveform: Tensor, sample_rate: int, hop: Hop = "vggish") -> Tensor:
@@ -53,7 +51,7 @@ def log_mel_patches(waveform: Tensor, sample_rate: int, hop: Hop = "vggish") -> 
         UserError: the sound is empty, or the hop is unknown.
     """
     check_choice("audio hop", hop, HOPS)
-    samples = _mono_16k(waveform, sample_rate)
+    samples = mono(waveform, sample_rate, SAMPLE_RATE)
     if samples.numel() == 0:
         raise UserError("the sound is empty (0 samples); at least one sample is needed")
     # (P, 96, 400)
@@ -82,23 +80,6 @@ def read_wav(path: Path) -> tuple[Tensor, int]:
     if not waveform.isfinite().any():
         raise UserError(f"{path} holds only NaN or infinite samples; fetch or extract it again")
     return waveform.nan_to_num(0.0, 0.0, 0.0), int(rate)
-
-
-def _mono_16k(waveform: Tensor, sample_rate: int) -> Tensor:
-    """Return (n,) float64 at 16 kHz; the official front end computes in double precision too."""
-    scale = 1 / 32768 if waveform.dtype == torch.int16 else 1.0
-    samples = waveform.to(torch.float64) * scale
-    if samples.ndim == 2:
-        samples = samples.mean(0)
-    rate = _rounded_rate(sample_rate)
-    return samples if rate == SAMPLE_RATE or samples.numel() == 0 else resample(samples, rate, SAMPLE_RATE)
-
-
-def _rounded_rate(rate: int) -> int:
-    """Return the rate, or the nearest multiple of 25 Hz where its kernel would fill the memory (44,101 Hz)."""
-    common = gcd(rate, SAMPLE_RATE)
-    fits = (rate // common) * (SAMPLE_RATE // common) <= _LARGEST_KERNEL
-    return rate if fits else 25 * max(round(rate / 25), 1)
 
 
 def _cut_patches(samples: Tensor) -> Tensor:

@@ -1,0 +1,79 @@
+"""The losses of MSSL: coarse (pairs and classes), fine (features of the classes), and the supervised form (ours)."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from avseg.models.mssl.localisation import THRESHOLD
+from avseg.models.mssl.network import MSSLOutput
+
+MARGIN = 1.4  # distance from which features of two classes are far enough apart
+_EPSILON = 1e-10  # the official one; added to every entry before the sum
+_SMALLEST_DISTANCE = 1e-12  # squared: its root has a finite gradient, and rounding makes no NaN
+
+
+def coarse_loss(output: MSSLOutput, audio_labels: Tensor, image_labels: Tensor) -> dict[str, Tensor]:
+    """Compute the terms of the first stage, of N pairs with soft labels (N, K) in [0, 1] for sound and image.
+
+    A batch of one pair has no mismatched pairs; their term is then 0 (the official code: NaN).
+    """
+    return {
+        "audio_class_loss": functional.binary_cross_entropy_with_logits(output.audio_logits, audio_labels),
+        "image_class_loss": functional.binary_cross_entropy_with_logits(output.image_logits, image_labels),
+        "pair_loss": pair_loss(output.pair_logits),
+    }
+
+
+def pair_loss(logits: Tensor) -> Tensor:
+    """Compute the cross-entropy of logits (N, N, 2), half over matched pairs (the diagonal), half over the others."""
+    same = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
+    entropy = functional.cross_entropy(logits.flatten(0, 1), same.flatten().long(), reduction="none")
+    matched, others = entropy[same.flatten()], entropy[~same.flatten()]
+    return 0.5 * matched.mean() + (0.5 * others.mean() if len(others) else 0.0)
+
+
+def fine_loss(output: MSSLOutput) -> dict[str, Tensor]:
+    """Compute the terms that the second stage adds: features of one class of one clip attract, all others repel."""
+    assert output.audio_fine is not None
+    assert output.image_fine is not None
+    distance = fine_distance(output.audio_fine, output.image_fine)
+    counted = counted_pairs(output.audio_logits, output.image_logits)
+    own = torch.eye(len(distance), device=distance.device)
+    near = (MARGIN - distance.clamp(min=_SMALLEST_DISTANCE).sqrt()).relu().square()
+    return {
+        "attract_loss": (distance * counted * own).sum() / (own * counted + _EPSILON).sum(),
+        "repel_loss": (near * counted * (1 - own)).sum() / ((1 - own) * counted + _EPSILON).sum(),
+    }
+
+
+def fine_distance(audio_fine: Tensor, image_fine: Tensor) -> Tensor:
+    """Compute the squared distance of every class of every sound and image, (N, 128, K) twice to (NK, NK)."""
+    rows = audio_fine.transpose(1, 2).flatten(0, 1)  # (NK, 128)
+    columns = image_fine.transpose(1, 2).flatten(0, 1)
+    return 2 - 2 * rows @ columns.T
+
+
+def counted_pairs(audio_logits: Tensor, image_logits: Tensor) -> Tensor:
+    """Mark the pairs of classes that are both confident, (N, K) twice to (NK, NK)."""
+    audio = (audio_logits.sigmoid() > THRESHOLD).float().flatten()
+    image = (image_logits.sigmoid() > THRESHOLD).float().flatten()
+    return torch.outer(audio, image)
+
+
+def total(terms: Mapping[str, Tensor]) -> Tensor:
+    """Sum the terms, as the authors do."""
+    return torch.stack(list(terms.values())).sum()
+
+
+def supervised_loss(maps: Tensor, masks: Tensor) -> Tensor:
+    """Compute the binary cross-entropy of maps (N, h, w) in [0, 1] against masks (N, H, W), pooled to the map's size.
+
+    N may be 0, which gives a zero with a graph.
+    """
+    if len(maps) == 0:
+        return maps.sum()
+    share = functional.adaptive_avg_pool2d((masks != 0).float(), (maps.shape[-2], maps.shape[-1]))
+    probability = maps.float().clamp(1e-6, 1 - 1e-6)
+    return functional.binary_cross_entropy(probability, share)
