@@ -14,12 +14,21 @@ if TYPE_CHECKING:
     from avseg.metrics.dataset import DatasetFScore, DatasetIoU
     from avseg.metrics.f_score import FScore, fscore, fscore_curve
     from avseg.metrics.iou import MaskIoU, mask_iou
+    from avseg.metrics.localisation import (
+        BestThreshold,
+        SuccessAUC,
+        SuccessRate,
+        consensus_iou,
+        success_auc,
+        success_rate,
+    )
     from avseg.metrics.long_video import LongVideoScore
     from avseg.metrics.long_video_regions import box_overlap, mask_overlap
     from avseg.metrics.robustness import FalsePositiveShare, false_positive_share, g_miou
     from avseg.metrics.semantic import SemanticScore
 
 __all__ = [
+    "BestThreshold",
     "DatasetFScore",
     "DatasetIoU",
     "FScore",
@@ -27,13 +36,18 @@ __all__ = [
     "LongVideoScore",
     "MaskIoU",
     "SemanticScore",
+    "SuccessAUC",
+    "SuccessRate",
     "box_overlap",
+    "consensus_iou",
     "false_positive_share",
     "fscore",
     "fscore_curve",
     "g_miou",
     "mask_iou",
     "mask_overlap",
+    "success_auc",
+    "success_rate",
 ]
 
 __getattr__ = lazy_names(
@@ -42,6 +56,14 @@ __getattr__ = lazy_names(
         "dataset": ("DatasetFScore", "DatasetIoU"),
         "f_score": ("FScore", "fscore", "fscore_curve"),
         "iou": ("MaskIoU", "mask_iou"),
+        "localisation": (
+            "BestThreshold",
+            "SuccessAUC",
+            "SuccessRate",
+            "consensus_iou",
+            "success_auc",
+            "success_rate",
+        ),
         "long_video": ("LongVideoScore",),
         "long_video_regions": ("box_overlap", "mask_overlap"),
         "robustness": ("FalsePositiveShare", "false_positive_share", "g_miou"),

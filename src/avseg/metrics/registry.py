@@ -123,6 +123,10 @@ _BUILT_IN = (
     MetricInfo("dataset_fscore", "F-score, whole set", factory=_dataset_fscore),
     MetricInfo("marked", "pixels marked", higher_is_better=False, per_clip=True, factory=_marked),
     MetricInfo("g_miou", "G-mIoU"),
+    # of models that localise (LVS, MSSL), see `avseg.models.localisation`; no metric of all models
+    MetricInfo("threshold_miou", "J, threshold of val", per_clip=True, mean_over_clips=True),
+    MetricInfo("ciou", "cIoU@0.5"),
+    MetricInfo("ciou_auc", "cIoU AUC"),
     *map(MetricInfo, LONG_VIDEO_SCORES, LONG_VIDEO_SCORES),  # the key is the title
 )
 METRICS = {info.key: info for info in _BUILT_IN}

@@ -1,0 +1,117 @@
+"""LVS in training, evaluation and prediction."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from avseg.audio.frontend import FrontEnd
+from avseg.config.schema import AudioConfig, ModelConfig
+from avseg.data.clip import Clip
+from avseg.models.base import BuildContext, Losses, LossTerm, Prediction
+from avseg.models.localisation.base import LocalisationModule, no_prediction
+from avseg.models.localisation.frames import augment, sounds_of, training_frames
+from avseg.models.localisation.scores import map_logits, upper_half
+from avseg.models.lvs.config import LVSConfig
+from avseg.models.lvs.frontend import Spectrogram
+from avseg.models.lvs.loss import contrastive_loss, supervised_loss
+from avseg.models.lvs.network import LVS
+from avseg.models.lvs.weights import load_official, to_official
+
+ENLARGE = 1.1  # before a random crop
+
+
+class LVSTraining(NamedTuple):
+    """What the losses of a training step read."""
+
+    logits: Tensor  # (P, P + 2), of the pairs
+    similarity: Tensor  # (N, h, w), of the annotated frames; none if self-supervised
+    masks: Tensor  # (N, H, W)
+
+
+class LVSModule(LocalisationModule):
+    """Trains an `LVS` by its own loss, or with masks too (`supervised`)."""
+
+    config: LVSConfig
+    rule_name = "upper half of the pixels"
+
+    def __init__(self, config: LVSConfig, context: BuildContext) -> None:
+        super().__init__(config, context)
+        self.net = LVS(config.width, trimap=config.trimap, hard_negatives=config.hard_negatives)
+        if config.pretrained is not False and context.pretrained:
+            self.net.image_encoder.load_imagenet(config.pretrained)
+
+    @staticmethod
+    def rule(maps: Tensor) -> Tensor:
+        """Mark the upper half of the pixels."""
+        return upper_half(maps)
+
+    @classmethod
+    def make_frontend(cls, config: ModelConfig, audio: AudioConfig | None) -> FrontEnd:
+        """The spectrogram of several seconds."""
+        assert isinstance(config, LVSConfig)
+        return Spectrogram(config.sound_scope, config.sound_seconds)
+
+    def encode_images(self, images: Tensor) -> Tensor:
+        """Encode normalised images (N, 3, H, W)."""
+        features: Tensor = self.net.image_encoder(images)
+        return features
+
+    def encode_sounds(self, sounds: Tensor) -> Tensor:
+        """Encode spectrograms (N, 1, 257, frames)."""
+        features: Tensor = self.net.audio_encoder(sounds)
+        return features
+
+    def localise(self, image_map: Tensor, audio_map: Tensor, size: tuple[int, int]) -> Tensor:
+        """Compute logits (N, H, W) of heat maps."""
+        return map_logits(heat_map(self.net.localise(image_map, audio_map), size))
+
+    def forward_training(self, clip: Clip) -> Prediction:
+        """Encode the frames that the losses read, and compare one of each clip with all sounds."""
+        assert self.frontend is not None
+        supervised = self.config.training == "supervised"
+        chosen = training_frames(clip, labelled=supervised)
+        frames, masks = chosen.frames, chosen.masks
+        if self.config.augment:
+            frames, masks = augment(frames, masks, ENLARGE)
+        image_map = self.encode_images(self.images(frames))  # (N, C, h, w)
+        audio_map = self.encode_sounds(sounds_of(clip, chosen, per_frame=self.frontend.per_frame))  # (P, C, h', w')
+        logits = self.net.compare(image_map[chosen.paired], audio_map).logits
+        if not supervised:
+            return Prediction(no_prediction(clip), LVSTraining(logits, image_map[:0, 0], masks[:0]))
+        if self.frontend.per_frame:
+            own = self.encode_sounds(clip.sound[chosen.clips, chosen.seconds])
+        else:
+            own = audio_map[chosen.pair_of_frame()]  # (N, C, h', w')
+        return Prediction(no_prediction(clip), LVSTraining(logits, self.net.localise(image_map, own), masks))
+
+    def loss(self, prediction: Prediction, clip: Clip) -> Losses:
+        """The contrastive loss, and the supervised one."""
+        training = prediction.extra or self.forward_training(clip).extra
+        terms = {"contrastive_loss": LossTerm(contrastive_loss(training.logits), over="clips")}
+        if self.config.training == "supervised":
+            value = supervised_loss(training.similarity, training.masks)
+            terms["mask_loss"] = LossTerm(value, self.config.mask_weight)
+        return Losses(terms)
+
+    def import_weights(self, official: Mapping[str, Tensor]) -> None:
+        """Load official LVS weights."""
+        load_official(self.net, official)
+
+    def export_weights(self) -> dict[str, Tensor]:
+        """The network's weights with official names."""
+        return to_official(self.net)
+
+
+def heat_map(similarity: Tensor, size: tuple[int, int]) -> Tensor:
+    """Enlarge similarities (N, h, w) and stretch each to [0, 1], (N, H, W), as in the official test.
+
+    A constant map is not stretched; it is clipped to [0, 1].
+    """
+    enlarged = functional.interpolate(similarity[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+    lowest, highest = enlarged.amin((1, 2), keepdim=True), enlarged.amax((1, 2), keepdim=True)
+    extent = highest - lowest
+    stretched = (enlarged - lowest) / torch.where(extent > 0, extent, 1.0)
+    return torch.where(extent > 0, stretched, enlarged.clamp(0, 1))
