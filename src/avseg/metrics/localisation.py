@@ -34,12 +34,24 @@ def consensus_iou(mask: Tensor, truth: Tensor) -> Tensor:
 
 
 def success_rate(scores: Tensor, threshold: float = SUCCESS) -> Tensor:
-    """Compute the share of cIoU scores (N,) that reach the threshold."""
+    """Compute the share of cIoU scores (N,) that reach the threshold.
+
+    Example:
+        >>> import torch
+        >>> success_rate(torch.tensor([0.2, 0.5, 0.7, 0.9]))
+        tensor(0.7500, dtype=torch.float64)
+    """
     return (scores >= threshold).double().mean()
 
 
 def success_auc(scores: Tensor) -> Tensor:
-    """Compute the area under the success rate of cIoU scores (N,) at 0, 0.05, ..., 1."""
+    """Compute the area under the success rate of cIoU scores (N,) at 0, 0.05, ..., 1.
+
+    Example:
+        >>> import torch
+        >>> success_auc(torch.tensor([0.0, 1.0]))
+        tensor(0.5125, dtype=torch.float64)
+    """
     rates = (scores[:, None] >= CURVE).double().mean(0)  # (21,)
     return torch.trapezoid(rates, CURVE)
 
@@ -52,6 +64,14 @@ class SuccessRate(FrameMetric):
     """The share of frames whose cIoU with a binary mask is at least 0.5; NaN without any frame.
 
     A pixel is marked where sigmoid(logit) > 0.5.
+
+    Example:
+        >>> import torch
+        >>> metric = SuccessRate()
+        >>> target = torch.tensor([[[1, 1], [0, 0]], [[1, 0], [0, 0]]])
+        >>> metric.update(torch.tensor([[[9.0, -9.0], [-9.0, -9.0]]] * 2), target)
+        >>> metric.compute()
+        tensor(1.)
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -75,7 +95,15 @@ class SuccessRate(FrameMetric):
 
 
 class SuccessAUC(SuccessRate):
-    """The area under the share of successes at cIoU 0, 0.05, ..., 1."""
+    """The area under the share of successes at cIoU 0, 0.05, ..., 1.
+
+    Example:
+        >>> import torch
+        >>> metric = SuccessAUC()
+        >>> metric.update(torch.tensor([[[9.0, -9.0]]]), torch.tensor([[[1, 0]]]))
+        >>> metric.compute()
+        tensor(1.)
+    """
 
     def compute(self) -> Tensor:
         """Compute the area, a float32 scalar in [0, 1]."""
@@ -83,7 +111,15 @@ class SuccessAUC(SuccessRate):
 
 
 class BestThreshold(FrameMetric):
-    """The threshold, 0.05 to 0.95, at which maps have the highest J, the mean over frames; the lowest of equals."""
+    """The threshold, 0.05 to 0.95, at which maps have the highest J, the mean over frames; the lowest of equals.
+
+    Example:
+        >>> import torch
+        >>> metric = BestThreshold()
+        >>> metric.update(torch.tensor([[[0.3, 0.22]]]).logit(), torch.tensor([[[1, 0]]]))
+        >>> metric.compute()
+        tensor(0.2500)
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(counts=2 * len(THRESHOLDS), state="overlap_by_threshold", **kwargs)
