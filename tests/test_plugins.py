@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -15,24 +16,12 @@ import torch
 
 from avseg.config import plugins
 from avseg.metrics.registry import METRICS
+from tests.fresh_process import FreshProcess
 from tests.media.make_video import make_video
+from tests.runs_for_tests import avseg
 
 TOP = Path(__file__).resolve().parents[1]
 EXAMPLE = TOP / "tests" / "plugin_example"
-
-
-# one process for several commands: starting one takes seconds, and a plugin that was loaded stays loaded
-_RUNNER = """
-import contextlib, io, json, sys
-from avseg.cli.main import main
-results = []
-for words in json.load(sys.stdin):
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(words)
-    results.append([code, out.getvalue(), err.getvalue()])
-print("RESULTS" + json.dumps(results))
-"""
 
 
 class Done(NamedTuple):
@@ -48,16 +37,15 @@ def commands(*lines: Sequence[object], plugin: bool = True) -> list[Done]:
     options = ["--plugin", str(EXAMPLE)] if plugin else []
     words = [[*options, *map(str, line)] for line in lines]
     environment = {key: value for key, value in os.environ.items() if key != "AVSEG_PLUGINS"}
-    process = subprocess.run(
-        [sys.executable, "-c", _RUNNER],
-        input=json.dumps(words),
-        capture_output=True,
-        text=True,
-        timeout=280,
-        env=environment,
-    )
-    assert process.returncode == 0, process.stderr
-    return [Done(*result) for result in json.loads(process.stdout.rpartition("RESULTS")[2])]
+    process = FreshProcess(_run, words, environment=environment).end()
+    assert process.code == 0, process.err
+    return [Done(*result) for result in json.loads(process.out.rpartition("RESULTS")[2])]
+
+
+def _run(lines: list[list[str]]) -> None:
+    """Run all commands in one process: a plugin that was loaded stays loaded."""
+    results = [avseg(words) for words in lines]
+    print("RESULTS" + json.dumps([(done.code, done.out, done.err) for done in results]))
 
 
 def refusals(*lines: Sequence[object], plugin: bool = True) -> list[str]:
@@ -73,10 +61,14 @@ def refusals(*lines: Sequence[object], plugin: bool = True) -> list[str]:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("example") / "example_set"
-    environment = os.environ | {"PYTHONPATH": f"{EXAMPLE / 'src'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
-    generate = [sys.executable, "-m", "avseg_example.generate", str(root)]
-    subprocess.run(generate, check=True, env=environment)
+    assert FreshProcess(_generate, root).end().code == 0
     return root
+
+
+def _generate(root: Path) -> None:
+    sys.path.insert(0, str(EXAMPLE / "src"))
+    sys.argv = ["generate", str(root)]
+    runpy.run_module("avseg_example.generate", run_name="__main__")
 
 
 @pytest.fixture(scope="module")

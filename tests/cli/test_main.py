@@ -12,6 +12,7 @@ import torch
 from avseg.cli.arguments.parser import take_option
 from avseg.cli.main import VERBS, build_parser
 from avseg.utils.errors import UserError
+from tests.fresh_process import start_avseg
 from tests.runs_for_tests import SMALL, avseg
 
 
@@ -204,15 +205,13 @@ def test_ctrl_c_is_one_line_and_can_be_continued(ms3_root, tmp_path):
         "trainer.max_epochs=500",
         "callbacks=none",
     ]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "avseg", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = start_avseg(arguments)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not list(tmp_path.glob("out/*/*/*/checkpoints/last.ckpt")):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert "the same command again continues" in err
-    assert "Traceback" not in err
+    ended = process.end(timeout=60)
+    assert ended.code == 130, ended.err
+    assert "the same command again continues" in ended.err
+    assert "Traceback" not in ended.err
     assert not list(tmp_path.glob("out/*/*/*/result.json"))

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.data.fake import make_avss, make_ms3, make_s4
+from tests.fresh_process import start_avseg
 from tests.runs_for_tests import SMALL, avseg
 
 MAKE = {"s4": make_s4, "ms3": make_ms3}
@@ -23,8 +24,8 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
 def test_two_processes_score_as_one(trained, tmp_path):
     out = tmp_path / "two"
     words = [f"checkpoint={trained.run}", "batch_size=4", f"out={out}", "trainer=ddp_cpu", QUIET[0]]
-    done = command("evaluate", *words)
-    assert done.returncode == 0, done.stderr
+    done = start_avseg(["evaluate", *words]).end()
+    assert done.code == 0, done.err
     expected = json.loads((trained.run / "result.json").read_text())
     result = json.loads((out / "result.json").read_text())
     assert result["scores"] == expected["scores"]

@@ -1,14 +1,12 @@
 """Four epochs straight equal two epochs, kill -9, and the same command again: to the last digit."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 
 import torch
 
 from avseg.training.callbacks import BestAndLast
+from tests.fresh_process import start_avseg
 from tests.runs_for_tests import SMALL, avseg
 
 
@@ -26,11 +24,9 @@ def _words(ms3_root, outputs):
 def _kill_after_epochs(words, outputs, epochs):
     """Starts the command in a process of its own and kills it once `epochs` rows are written and the checkpoint is."""
     # drawing a panel every epoch would only slow the test; a tiny sleep per epoch gives the killer its moment
-    process = subprocess.Popen(
-        [sys.executable, "-m", "avseg", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    process = start_avseg(words)
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and process.running:
         tables = list(outputs.glob("*/*/seed=*/metrics.csv"))
         if (
             tables
@@ -39,9 +35,9 @@ def _kill_after_epochs(words, outputs, epochs):
         ):
             break
         time.sleep(0.005)
-    assert process.poll() is None, process.stderr.read().decode()
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    assert process.running, process.end().err
+    process.send_signal(signal.SIGKILL)
+    process.end()
 
 
 def test_killed_and_continued_equals_straight(ms3_root, tmp_path):

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 import torch
 
 from avseg.training.signals import WholeCheckpoints, stoppable
+from tests.fresh_process import Ended, start_avseg
 from tests.runs_for_tests import SMALL, avseg
 
 
@@ -24,27 +23,24 @@ def saved(outputs: Path) -> list[int]:
     return [path.stat().st_mtime_ns for path in outputs.rglob("last.ckpt")]
 
 
-def terminated(command: list[str], outputs: Path) -> subprocess.CompletedProcess[str]:
+def terminated(command: list[str], outputs: Path) -> Ended:
     """Starts a command, and sends its first process SIGTERM once an epoch more is saved."""
     before = saved(outputs)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "avseg", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = start_avseg(command)
     until = time.monotonic() + 200
-    while process.poll() is None and time.monotonic() < until and saved(outputs) == before:
+    while process.running and time.monotonic() < until and saved(outputs) == before:
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
-    return subprocess.CompletedProcess(command, process.returncode, out, err)
+    return process.end(timeout=60)
 
 
 @pytest.mark.parametrize("trainer", ["cpu", pytest.param("ddp_cpu", marks=pytest.mark.slow)])
 def test_sigterm_ends_a_run_that_the_same_command_continues(ms3_root, tmp_path, trainer):
     many = [*words(ms3_root, tmp_path, 2000), f"trainer={trainer}"]
     done = terminated(many, tmp_path)
-    assert done.returncode == 143, done.stderr
-    assert "Traceback" not in done.stderr
-    assert "the same command again continues" in done.stderr
+    assert done.code == 143, done.err
+    assert "Traceback" not in done.err
+    assert "the same command again continues" in done.err
     (run,) = tmp_path.glob("*/*/seed=*")
     assert not (run / "result.json").exists()
     assert not [path for path in tmp_path.rglob("*") if ".part" in path.name]
@@ -52,8 +48,8 @@ def test_sigterm_ends_a_run_that_the_same_command_continues(ms3_root, tmp_path, 
     rows = (run / "metrics.csv").read_text().splitlines()
     assert len(rows) - 1 in (reached + 1, reached + 2)  # the csv is never behind the checkpoint
     again = terminated(many, tmp_path)
-    assert again.returncode == 143, again.stderr
-    assert "continues from" in again.stderr
+    assert again.code == 143, again.err
+    assert "continues from" in again.err
     assert torch.load(run / "checkpoints/last.ckpt", weights_only=True)["epoch"] > reached
 
 
