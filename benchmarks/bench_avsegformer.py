@@ -78,7 +78,7 @@ def attention(module: Attention, queries: Tensor, tokens: Tensor) -> Tensor:
 def step(form: str, clips: int, size: int, backbone: str, device: str) -> Callable[[], Tensor]:
     """Prepare an evaluation step of a form, "ours" or "published", on fixed random clips of five frames."""
     torch.manual_seed(0)
-    network = AVSegFormer(backbone).to(device).eval()
+    network = AVSegFormer(backbone).to(device).eval().requires_grad_(False)
     if form == "published":
         as_published(network)
     frames = torch.randn(clips, 5, 3, size, size, device=device)

@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch.nn import functional as F
 
+from avseg.data.avsbench.dataset import AVSBenchDataset
+from avseg.metrics import mask_iou
+from avseg.training.load import load_clip_model
 from tests.data.fake import make_avss, make_ms3, make_s4
 from tests.runs_for_tests import SMALL, Command, avseg
 
@@ -199,3 +204,25 @@ def test_every_kind_of_fusion(words: list[str], hears: bool, ms3_root: Path, tmp
     scores = {sound: {k: v for k, v in values.items() if k != "g_miou"} for sound, values in check(done.run, 7).items()}
     differ = {sound for sound in scores if scores[sound] != scores["own"]}
     assert differ == ({"silence", "noise", "other", "shuffled"} if hears else set())
+
+
+def test_predictions_are_scored_at_the_size_of_the_masks(trained: Command, ms3_root: Path, tmp_path: Path) -> None:
+    """J of logits that are brought to 16 pixels, against masks that are read at 16, computed clip by clip."""
+    evaluate(f"checkpoint={trained.run}", "mask_size=16", f"out={tmp_path / 'small'}")
+    assert result(tmp_path / "small")["mask_size"] == 16
+    model = load_clip_model(trained.run)
+    frames = AVSBenchDataset(ms3_root, "ms3", "test", image_size=32)
+    masks = AVSBenchDataset(ms3_root, "ms3", "test", image_size=16)
+    scored = rows(tmp_path / "small")
+    for index, row in enumerate(scored):
+        with torch.no_grad():
+            logits = model(frames[index]).logits[0]
+        small = F.interpolate(logits, size=(16, 16), mode="bilinear", align_corners=False)[:, 0]
+        expected = float(mask_iou(small, masks[index].masks[0]).mean())
+        assert float(row["miou"]) == pytest.approx(expected, abs=1e-4)
+    assert scored != rows(trained.run)
+
+
+def test_packs_hold_masks_of_one_size(trained: Command) -> None:
+    message = error_of(f"checkpoint={trained.run}", "mask_size=16", "packed=true")
+    assert "mask_size=16: packs hold masks of 32 pixels" in message

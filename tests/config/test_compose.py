@@ -114,6 +114,7 @@ def test_older_configurations_saw_the_whole_clip():
         ("lu_avs_box", 6, 4, 800, 1e-4),
         ("lu_avs_audio", 60, 16, None, 1e-3),
         ("avs_long", 30, 4, 224, 1e-4),
+        ("avsegformer_long", 30, 2, 224, 2e-5),
     ],
 )
 def test_the_recipe_of_lu_avs(model, epochs, batch_size, image_size, lr):

@@ -305,6 +305,8 @@ class EvaluateConfig(Config):
     Attributes:
         videos_per_group: test batch of the official F-score; 0 for the whole split; null for the model's preset.
         rate: frames per second of long videos.
+        mask_size: side of the masks in pixels, to which predictions are brought, such as 224 for AVSBench's own masks
+            with a model that sees frames of 512 pixels; null for the size of the frames.
         model: options of the model that an evaluation may change, see `ModelConfig` of LU-AVS.
     """
 
@@ -319,6 +321,7 @@ class EvaluateConfig(Config):
     packed_audio: Literal["patches", "embeddings"] | None = None
     videos_per_group: Annotated[int, Ge(0)] | None = None
     rate: Annotated[float, Gt(0)] | None = None
+    mask_size: AtLeastOne | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -21,16 +21,20 @@ class ImageRule(Protocol):
 
     @property
     def image_size(self) -> int:
-        """Side S of frames and masks in pixels."""
+        """Side S of frames in pixels."""
+
+    @property
+    def mask_size(self) -> int:
+        """Side M of masks in pixels, S in training."""
 
     def fit(self, image: Image.Image, resample: Image.Resampling) -> Image.Image:
         """Bring a frame to S x S."""
 
     def fit_mask(self, mask: Image.Image) -> Image.Image:
-        """Bring a mask to S x S, nearest neighbour."""
+        """Bring a mask to M x M, nearest neighbour."""
 
     def labels(self, mask: Image.Image) -> npt.NDArray[np.uint8]:
-        """Return the class indices (S, S) of a decoded mask: 1 = sounding (AVSS: the class)."""
+        """Return the class indices (M, M) of a decoded mask: 1 = sounding (AVSS: the class)."""
 
 
 def open_image(path: Path, role: str = "frame") -> Image.Image:
@@ -68,8 +72,8 @@ def read_frames(paths: Sequence[Path], rule: ImageRule) -> tuple[Tensor, list[tu
 
 
 def read_masks(paths: Sequence[Path], rule: ImageRule, sizes: Sequence[tuple[int, int]]) -> Tensor:
-    """Read the masks of a clip's first frames as class indices (n, S, S) uint8; they must have the frames' `sizes`."""
-    masks = torch.empty(len(paths), rule.image_size, rule.image_size, dtype=torch.uint8)
+    """Read the masks of a clip's first frames as class indices (n, M, M) uint8; they must have the frames' `sizes`."""
+    masks = torch.empty(len(paths), rule.mask_size, rule.mask_size, dtype=torch.uint8)
     for mask, path, (width, height) in zip(masks, paths, sizes, strict=False):
         image = open_image(path, "mask")
         if image.size != (width, height):

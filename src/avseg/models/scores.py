@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torchmetrics import Metric
 
 from avseg.data.clip import Clip
@@ -36,6 +37,7 @@ class Scores(nn.Module):
     def update(self, logits: Tensor, clip: Clip) -> None:
         """Add a batch with logits (B, T, K, H, W); frames without a label are not scored."""
         masks = clip.masks
+        logits = _resized(logits, (clip.masks.shape[-2], clip.masks.shape[-1]))
         if self.binary:
             logits = logits[:, :, 0]  # (B, T, H, W)
             if not clip.annotated.all():  # S4's training clips: the first frame of each
@@ -63,6 +65,14 @@ class Scores(nn.Module):
         for index in sorted(set().union(*columns.values())):
             rows[index] = {key: column.get(index, math.nan) for key, column in columns.items()}
         return rows
+
+
+def _resized(logits: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bring logits (B, T, K, h, w) to the size of masks that an evaluation reads at a size of their own."""
+    if tuple(logits.shape[-2:]) == size:
+        return logits
+    resized = F.interpolate(logits.flatten(0, 1), size=size, mode="bilinear", align_corners=False)
+    return resized.unflatten(0, logits.shape[:2])  # type: ignore[no-untyped-call,no-any-return]
 
 
 def summarise(by_sound: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:

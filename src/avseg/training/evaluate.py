@@ -37,10 +37,16 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     used = replace(trained, data=_evaluated_data(trained, config))
     data = build_data(used)
     data.test_split = config.split
+    if config.mask_size is not None:
+        if not hasattr(data, "mask_size"):
+            raise UserError(f"mask_size={config.mask_size} is not read by data={trained.data.name}; leave it out")
+        data.mask_size = config.mask_size
     share_cores(data.num_workers)
     trainer = make_plain_trainer(config.trainer)
     run_trainer(trainer, trainer.test, model, datamodule=data, verbose=False)
-    source = {"checkpoint": config.checkpoint, "root": used.data.root}
+    source: dict[str, Any] = {"checkpoint": config.checkpoint, "root": used.data.root}
+    if config.mask_size is not None:
+        source["mask_size"] = config.mask_size
     folder = evaluation_folder(config)
     return write_scores(model, folder, data, write=trainer.is_global_zero, split=config.split, source=source)
 
@@ -81,6 +87,8 @@ def evaluation_folder(config: EvaluateConfig) -> Path:
             name += f"-{group}.{key}={value}"
     if config.rate is not None:
         name += f"-rate={config.rate}"
+    if config.mask_size is not None:
+        name += f"-mask_size={config.mask_size}"
     return source / "evaluations" / name
 
 
@@ -91,7 +99,7 @@ def write_scores(
     *,
     write: bool,
     split: str = "test",
-    source: dict[str, str] | None = None,
+    source: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write the rows of a tested model and a panel of clips; returns the content of result.json.
 

@@ -25,16 +25,20 @@ class SemanticImages:
     image_size: int  # side in pixels
     classes: int  # number of classes, background included
     crop: bool  # True for training
+    mask_size: int  # of masks
     stray: Stray = "background"  # how to treat colours of no class, see `palette.class_indices`
 
     def fit(self, image: Image.Image, resample: Image.Resampling) -> Image.Image:
         """Bring an image to `image_size` x `image_size`."""
-        return centre_crop(image, self.image_size, resample) if self.crop else squash(image, self.image_size, resample)
+        return self._fit(image, self.image_size, resample)
 
     def fit_mask(self, mask: Image.Image) -> Image.Image:
-        """Bring a mask to `image_size` x `image_size`, nearest neighbour."""
+        """Bring a mask to `mask_size` x `mask_size`, nearest neighbour."""
         # a palette image would be resized by index otherwise
-        return self.fit(mask.convert("RGB"), Image.Resampling.NEAREST)
+        return self._fit(mask.convert("RGB"), self.mask_size, Image.Resampling.NEAREST)
+
+    def _fit(self, image: Image.Image, size: int, resample: Image.Resampling) -> Image.Image:
+        return centre_crop(image, size, resample) if self.crop else squash(image, size, resample)
 
     def labels(self, mask: Image.Image) -> npt.NDArray[np.uint8]:
         """Return the class indices (H, W)."""

@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from torch.utils.data import Dataset
 
@@ -45,6 +45,8 @@ class AVSBenchDataModule(ClipDataModule):
         self.setting = self.layout.setting
         self.vggish = vggish if config.packed_audio == "embeddings" else None
         # by split and whether clips carry embeddings; a pack is verified when it is opened, so only once
+        # side of the masks of the loaders; None for that of the frames
+        self.mask_size: int | None = None
         self._packs: dict[tuple[str, bool], PackedDataset] = {}
         _check_packed(config, vggish)
 
@@ -68,8 +70,7 @@ class AVSBenchDataModule(ClipDataModule):
 
     def make_dataset(self, split: str, vggish: str | None = None) -> AVSBenchDataset:
         """Open the clips of a split, from files or its pack; given a VGGish, its embeddings are their sound."""
-        config = self.config
-        arguments = (self.root, config.setting, split, config.side, config.audio, self.frontend, config.stray)
+        arguments = self._arguments(split)
         if not self._reads_pack(split):
             return AVSBenchDataset(*arguments)
         key = (split, vggish is not None)
@@ -83,7 +84,19 @@ class AVSBenchDataModule(ClipDataModule):
 
     def loader_dataset(self, split: str) -> AVSBenchDataset:
         """Return the clips that the loaders read: with embeddings as sound if these are asked for."""
-        return self.make_dataset(split, self.vggish)
+        if self.mask_size in (None, self.config.side):
+            return self.make_dataset(split, self.vggish)
+        if self.config.packed is True or self.vggish is not None:
+            raise UserError(
+                f"mask_size={self.mask_size}: packs hold masks of {self.config.side} pixels; add packed=false "
+                "packed_audio=patches"
+            )
+        arguments = (*self._arguments(split), self.mask_size)
+        return AVSBenchDataset(*arguments)
+
+    def _arguments(self, split: str) -> tuple[Any, ...]:
+        config = self.config
+        return (self.root, config.setting, split, config.side, config.audio, self.frontend, config.stray)
 
     def add_controls(self, dataset: ClipDataset) -> Dataset[Clip]:
         """Return the clips with their control sounds, which are packed too if they are embeddings."""

@@ -50,6 +50,7 @@ class AVSBenchDataset(ClipDataset):
         audio: AudioFiles = "auto",  # released log-mel files serve `LogMel` with hop "vggish" alone
         frontend: FrontEnd = _RELEASED_LOG_MEL,
         stray: Stray = "background",
+        mask_size: int | None = None,  # side of the masks; None for `image_size`
     ) -> None:
         # checked before any file is read
         check_choice("data.audio", audio, get_args(AudioFiles))
@@ -66,7 +67,7 @@ class AVSBenchDataset(ClipDataset):
         entries = self.layout.entries(split)
         if not entries:
             raise UserError(f"{self.layout.index_file} has no clip of split '{split}'; check its column 'split'")
-        self.rule = _image_rule(self.layout, split, image_size, stray)
+        self.rule = _image_rule(self.layout, split, image_size, mask_size or image_size, stray)
         super().__init__(entries, self.layout.setting, frontend)
 
     @property
@@ -119,6 +120,7 @@ class ObjectImages:
     """The image rule of AVSBench-object: everything is squashed to a square; masks say where something sounds."""
 
     image_size: int  # side in pixels
+    mask_size: int  # of masks
     # True for S4, whose masks are read in mode "1": a pixel is sounding from half brightness on. In MS3 every index but
     # 0 is sounding (the released masks use 255).
     black_white: bool
@@ -128,8 +130,8 @@ class ObjectImages:
         return squash(image, self.image_size, resample)
 
     def fit_mask(self, mask: Image.Image) -> Image.Image:
-        """Resize a mask to `image_size` x `image_size`, nearest neighbour."""
-        return self.fit(mask, Image.Resampling.NEAREST)
+        """Resize a mask to `mask_size` x `mask_size`, nearest neighbour."""
+        return squash(mask, self.mask_size, Image.Resampling.NEAREST)
 
     def labels(self, mask: Image.Image) -> npt.NDArray[np.uint8]:
         """Return (H, W), 1 = sounding."""
@@ -141,7 +143,8 @@ class ObjectImages:
         return np.asarray(values.any(-1), dtype=np.uint8)
 
 
-def _image_rule(layout: Layout, split: str, image_size: int, stray: Stray) -> ImageRule:
+def _image_rule(layout: Layout, split: str, image_size: int, mask_size: int, stray: Stray) -> ImageRule:
     if layout.setting.mask_coding == "class_colours":
-        return SemanticImages(image_size, len(class_names(layout)), crop=split == "train", stray=stray)
-    return ObjectImages(image_size, black_white=layout.setting.mask_coding == "black_white")
+        classes = len(class_names(layout))
+        return SemanticImages(image_size, classes, crop=split == "train", mask_size=mask_size, stray=stray)
+    return ObjectImages(image_size, mask_size, black_white=layout.setting.mask_coding == "black_white")

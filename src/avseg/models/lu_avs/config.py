@@ -5,13 +5,14 @@ results. Options of `aggregation`, `smoothing` and `score` may be changed in an 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge
 
 from avseg.config.schema import AtLeastOne, AudioConfig, Config, ModelConfig, Plain, Preset, SourceRun, TrainConfig
 from avseg.models.avs.config import AVSConfig
+from avseg.models.avsegformer.config import AVSegFormerConfig
 from avseg.utils.errors import UserError
 
 # groups of options that an evaluation may change
@@ -261,3 +262,20 @@ class LongAVSConfig(AVSConfig):
     def preset(self, setting: str) -> Preset:
         """As in MS3, with the sound of exact seconds."""
         return Preset(max_epochs=30, hop="second")
+
+
+@dataclass(frozen=True)
+class LongAVSegFormerConfig(AVSegFormerConfig):
+    """AVSegFormer on long videos: the frames of a second with the sound of that second, no classes."""
+
+    builds: ClassVar[str] = "avseg.models.lu_avs.tpavi_module:LongAVSegFormerModule"
+    data_kind: ClassVar[str] = "long_videos"
+    reading: ClassVar[str] = "avs"
+
+    name: str = "avsegformer_long"
+    # the model knows no classes, so all regions of a frame are one
+    score: ScoreConfig = field(default_factory=lambda: ScoreConfig(merge_classes=True))
+
+    def preset(self, setting: str) -> Preset:
+        """As for short clips at 224 pixels, with the sound of exact seconds."""
+        return replace(super().preset(setting), hop="second")

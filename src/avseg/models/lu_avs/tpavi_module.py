@@ -1,4 +1,4 @@
-"""The AVS model on long videos, as the LU-AVS paper adapts it: one second of sound, five frames of it (Table 2)."""
+"""Models of short clips on long videos, as LU-AVS adapts TPAVI: a second of sound, five frames of it (Table 2)."""
 
 from copy import copy
 from typing import ClassVar, Self
@@ -9,25 +9,24 @@ from avseg.config.schema import Plain
 from avseg.data.lu_avs.evaluation import VideoReader
 from avseg.data.lu_avs.seconds import FRAMES_PER_SECOND
 from avseg.models.avs.module import AVSModule
-from avseg.models.experiment import BuildContext
+from avseg.models.avsegformer.module import AVSegFormerModule
+from avseg.models.base import AVSegModule
 from avseg.models.lu_avs.activity import SoundActivity
 from avseg.models.lu_avs.aggregation import RegionPrediction
 from avseg.models.lu_avs.base import Choices, LongVideoModule, Predictions
-from avseg.models.lu_avs.config import LongAVSConfig
 from avseg.models.lu_avs.queries import to_pixels
 
 
-class LongAVSModule(LongVideoModule, AVSModule):  # type: ignore[misc]  # tested on videos, not on clips
-    """Trains like the AVS model. It knows no classes, so in the scores everything that sounds is one region."""
+class LongClipModule(LongVideoModule, AVSegModule):  # type: ignore[misc]  # tested on videos, not on clips
+    """Trains like the model of short clips that it is combined with.
+
+    That knows no classes, so in the scores everything that sounds is one region.
+    """
 
     fixed_frames: ClassVar[str] = "takes five frames of each second"
     square_frames: ClassVar[bool] = True
     modality = "AV"
     threshold = 0.5  # of the probability that a pixel sounds
-    config: LongAVSConfig
-
-    def __init__(self, config: LongAVSConfig, context: BuildContext) -> None:
-        super().__init__(config, context)
 
     @property
     def choices(self) -> Choices:
@@ -58,3 +57,11 @@ class LongAVSModule(LongVideoModule, AVSModule):  # type: ignore[misc]  # tested
             probabilities = self.predict_batch(chunk.frames[None].to(self.device), sound)[0]
             masks = to_pixels(torch.logit(probabilities, eps=1e-6), reader.size, self.threshold)
             yield chunk, RegionPrediction(masks={0: masks})
+
+
+class LongAVSModule(LongClipModule, AVSModule):  # type: ignore[misc]
+    """TPAVI on long videos."""
+
+
+class LongAVSegFormerModule(LongClipModule, AVSegFormerModule):  # type: ignore[misc]
+    """AVSegFormer on long videos."""
