@@ -41,7 +41,14 @@ def test_killed_and_continued_equals_straight(ms3_root: Path, tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_two_processes_train_as_one(ms3_root: Path, tmp_path: Path) -> None:
-    words = ["train", *WORDS, "model.dropout=0", "model.frozen_epochs=1", "trainer.max_epochs=3", f"data.root={ms3_root}"]
+    words = [
+        "train",
+        *WORDS,
+        "model.dropout=0",
+        "model.frozen_epochs=1",
+        "trainer.max_epochs=3",
+        f"data.root={ms3_root}",
+    ]
     one = avseg([*words, f"paths.outputs={tmp_path / 'one'}"], tmp_path / "one")
     assert one.code == 0, one.err
     command = [sys.executable, "-m", "avseg", *words, f"paths.outputs={tmp_path / 'two'}", "trainer=ddp_cpu"]
