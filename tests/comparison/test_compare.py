@@ -131,7 +131,16 @@ def test_files_of_a_comparison(tmp_path: Path) -> None:
             np.savez(tmp_path / name / f"{entry.name}.npz", np.stack(frames))
     data = ("--data", "avsbench_ms3", "--data", "data.image_size=32", "--root", layout.root)
     compare(f"first={tmp_path / 'first'}", f"second={tmp_path / 'second'}", *data, "--out", tmp_path / "out")
-    for name in ("table.md", "table.tex", "table.png", "table.pdf", "scores.csv", "tests.csv", "per_clip.csv"):
+    for name in (
+        "panels/figure.pdf",
+        "table.md",
+        "table.tex",
+        "table.png",
+        "table.pdf",
+        "scores.csv",
+        "tests.csv",
+        "per_clip.csv",
+    ):
         assert (tmp_path / "out" / name).stat().st_size > 0, name
     assert [row["method"] for row in rows(tmp_path / "out/scores.csv")] == ["first", "second"]
     tests = rows(tmp_path / "out/tests.csv")

@@ -23,6 +23,9 @@ def run(arguments: argparse.Namespace) -> int:
         videos_per_group=arguments.videos_per_group,
         device=arguments.device,
         save_masks=arguments.save_masks,
+        show=arguments.show or Request.show,
+        seed=arguments.seed,
+        pictures=not arguments.no_pictures,
     )
     # torch takes seconds: a mistake in the arguments is reported before it is imported
     from avseg.cli.console_table import new_table, print_table

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avseg.comparison.methods import grouping, load_run, open_folders, score_folders, score_run
+from avseg.comparison.pictures import file_name, save_panels, save_video
 from avseg.comparison.request import Request
-from avseg.comparison.split import data_config, open_split
+from avseg.comparison.selection import choose_clips, disagreement, split_rule
+from avseg.comparison.shown_clip import read_clip
+from avseg.comparison.split import Split, data_config, open_split
 from avseg.comparison.store import MaskStore
 from avseg.comparison.table import ComparisonTable, make_table
 from avseg.comparison.table_files import write_tables
@@ -32,6 +35,8 @@ def compare(request: Request) -> Outcome:
     """
     if request.out.exists() and (not request.out.is_dir() or _has_other_files(request.out)):
         raise UserError(f"--out {request.out}: exists and is no comparison; name a new folder")
+    for word in request.show:
+        split_rule(word)  # a mistake is reported before anything is computed
     runs = [load_run(method) for method in request.methods if not method.is_folder]
     split = open_split(data_config(request, runs[0].config.data if runs else None), request.split)
     group = grouping(request, runs)
@@ -48,7 +53,19 @@ def compare(request: Request) -> Outcome:
         methods = [results[method.name] for method in request.methods]
         table = make_table(split.config.name, split.name, split.entries, methods, group)
         write_tables(folder, table)
+        _draw(folder, request, split, store, table)
     return Outcome(table, request.out)
+
+
+def _draw(folder: Path, request: Request, split: Split, store: MaskStore, table: ComparisonTable) -> None:
+    """Write panels and videos of the chosen clips."""
+    disagreements = [disagreement(store.read(clip)) for clip in range(len(split.entries))]
+    shown = []
+    for index, reason in choose_clips(request.show, table, disagreements, request.seed) if request.pictures else ():
+        clip = read_clip(split, store, table.methods, index)
+        save_video(folder / "videos" / f"{file_name(clip)}.mp4", clip)
+        shown.append((clip, reason))
+    save_panels(folder / "panels", shown)
 
 
 def _has_other_files(folder: Path) -> bool:

@@ -40,7 +40,7 @@ class Request:
     split: str = "test"
     allow_missing: bool = False
     videos_per_group: int | None = None  # 0 is the whole split; None: that of the runs if they agree, else 4
-    show: Sequence[str] = ("disagreement:4",)  # clips of panels and video
+    show: Sequence[str] = ("disagreement:4",)  # clips of panels and videos, see `avseg.comparison.selection`
     seed: int = 0  # of clips chosen at random
     device: str = "auto"
     batch: int = 8  # clips read at a time for mask folders

@@ -23,12 +23,21 @@ _MIN_FRAMES = 32  # columns of a patch of sound
 
 
 @dataclass(eq=False)
+class Wave:
+    """The waveform of T seconds: lowest and highest sample of equal parts, and which seconds are audible."""
+
+    extrema: np.ndarray  # (T, parts, 2)
+    audible: np.ndarray  # (T,) bool
+
+
+@dataclass(eq=False)
 class Row:
     """A row of T images, or T patches of sound."""
 
     label: str  # its caption, on the left
     images: np.ndarray | None = None  # (T, H, W, 3) uint8
     mel: np.ndarray | None = None  # (T, 96, 64) log-mel patches
+    wave: "Wave | None" = None
     notes: Sequence[str] = ()  # T short texts written on the images, or none
 
 
@@ -51,7 +60,12 @@ def tint_frames(frames: np.ndarray, masks: np.ndarray, colour: Colour) -> np.nda
 
 
 def draw_blocks(path: Path, columns: int, blocks: Sequence[tuple[str, Sequence[Row]]], size: float = 1.25) -> None:
-    """Write a PNG of clips, each a title and its rows, with images `size` inches wide and all seconds aligned.
+    """Write a PNG, or by the suffix a PDF, of clips; see `blocks_figure`."""
+    save_figure(blocks_figure(columns, blocks, size), path)
+
+
+def blocks_figure(columns: int, blocks: Sequence[tuple[str, Sequence[Row]]], size: float = 1.25) -> "Figure":
+    """Draw clips, each a title and its rows, with images `size` inches wide and all seconds aligned.
 
     All are drawn in one pair of axes in inches: matplotlib takes longer to make axes than to draw an image.
     """
@@ -74,11 +88,11 @@ def draw_blocks(path: Path, columns: int, blocks: Sequence[tuple[str, Sequence[R
         line, column = divmod(index, columns)
         left = column * block_width + _LABEL - 0.1
         top = (lines - line) * block_height + 0.1 - 0.35
-        axis.text(left, top + 0.05, title, fontsize=9, va="bottom")
+        axis.text(left, top + 0.05, title, fontsize=9, va="bottom", parse_math=False)
         for row, height in zip(rows, heights, strict=True):
             _draw_row(axis, row, (left, left + image_width, top - height, top))
             top -= height + _ROW_GAP
-    save_figure(figure, path)
+    return figure
 
 
 def save_figure(figure: "Figure", path: Path, dpi: int = 100) -> None:
@@ -101,11 +115,15 @@ def _join(images: np.ndarray, gap: float) -> np.ndarray:
 
 def _draw_row(axis: "Axes", row: Row, box: Box) -> None:
     left, _, bottom, top = box
-    axis.text(left - 0.06, (bottom + top) / 2, fill(row.label, 15), fontsize=8, ha="right", va="center")
+    axis.text(
+        left - 0.06, (bottom + top) / 2, fill(row.label, 15), fontsize=8, ha="right", va="center", parse_math=False
+    )
     if row.images is not None:
         _draw_images(axis, row.images, row.notes, box)
     if row.mel is not None:
         _draw_sound(axis, row.mel, box)
+    if row.wave is not None:
+        _draw_wave(axis, row.wave, box)
 
 
 def _draw_images(axis: "Axes", images: np.ndarray, notes: Sequence[str], box: Box) -> None:
@@ -117,6 +135,22 @@ def _draw_images(axis: "Axes", images: np.ndarray, notes: Sequence[str], box: Bo
     for second, note in enumerate(notes):
         start = left + (second * (1 + GAP) + 0.03) * width
         axis.text(start, bottom + 0.05, note, fontsize=7, va="bottom", bbox=frame)
+
+
+def _draw_wave(axis: "Axes", wave: Wave, box: Box) -> None:
+    """Draw the waveform, scaled to the loudest sample: audible seconds dark on a tint, the others grey."""
+    left, right, bottom, top = box
+    seconds, parts = wave.extrema.shape[:2]
+    width = (right - left) / (seconds + (seconds - 1) * GAP)  # of a second, as the images are spaced
+    loudest = max(float(np.abs(wave.extrema).max(initial=0)), 0.03)  # faint noise has no scale of its own
+    middle, scale = (bottom + top) / 2, 0.46 * (top - bottom) / loudest
+    for second, audible in enumerate(wave.audible):
+        start = left + second * (1 + GAP) * width
+        times = start + (np.arange(parts) + 0.5) / parts * width
+        low, high = middle + scale * wave.extrema[second].T
+        fill_colour, line_colour = ("#dceaf4", "#1f4e6b") if audible else ("#f2f2f2", "#a0a0a0")
+        axis.fill_between([start, start + width], bottom, top, color=fill_colour, linewidth=0)
+        axis.fill_between(times, low, high, color=line_colour, linewidth=0.5)
 
 
 def _draw_sound(axis: "Axes", mel: np.ndarray, box: Box) -> None:

@@ -15,7 +15,8 @@ Known names are those of AVSBench and of `avseg predict`; --pattern gives others
   --pattern 'other={category}/{name}/{name}_{number}.png'
 fields: {name}, {category}, {split}, {subset}, {number} (of the frame, from 1), {index} (from 0, such as {index:05d})
 
-writes to DIR: table.md, .tex, .png, .pdf; scores.csv, tests.csv, categories.csv, per_clip.csv; comparison.json
+writes to DIR: table.md, .tex, .png, .pdf; scores.csv, tests.csv, categories.csv, per_clip.csv; comparison.json;
+panels/CLIP.png and .pdf, panels/figure.png and .pdf with all of them; videos/CLIP.mp4 with all methods and the sound
 Masks that are missing or unreadable are refused unless --allow-missing counts them as empty; others sizes are resized.
 """
 
@@ -42,4 +43,9 @@ def add_parser(commands: Commands) -> None:
     group = "test batch of the official F-score for all methods; 0 = the whole split (default: that of the runs, or 4)"
     add("--videos-per-group", type=int, metavar="N", help=group)
     add("--save-masks", action="store_true", help="also write the soft maps of the runs, as PNG of 16 bit")
+    show = "clips of panels and videos: an id, disagreement[:N], gain[:N] or random[:N]; repeatable (default: "
+    show += "disagreement:4); gain is J of the last method minus J of the first"
+    add("--show", action="append", metavar="CLIPS", help=show)
+    add("--seed", type=int, default=0, help="of --show random; default: 0")
+    add("--no-pictures", action="store_true", help="no panels and videos")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps, ... (default: auto)")
