@@ -25,6 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
         save_masks=arguments.save_masks,
         show=arguments.show or Request.show,
         seed=arguments.seed,
+        page=not arguments.no_page,
         pictures=not arguments.no_pictures,
     )
     # torch takes seconds: a mistake in the arguments is reported before it is imported

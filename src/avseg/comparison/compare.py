@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avseg.comparison.methods import grouping, load_run, open_folders, score_folders, score_run
+from avseg.comparison.page import write_page
 from avseg.comparison.pictures import file_name, save_panels, save_video
 from avseg.comparison.request import Request
 from avseg.comparison.selection import choose_clips, disagreement, split_rule
@@ -58,14 +59,17 @@ def compare(request: Request) -> Outcome:
 
 
 def _draw(folder: Path, request: Request, split: Split, store: MaskStore, table: ComparisonTable) -> None:
-    """Write panels and videos of the chosen clips."""
+    """Write panels and videos of the chosen clips, and the page of all."""
     disagreements = [disagreement(store.read(clip)) for clip in range(len(split.entries))]
     shown = []
     for index, reason in choose_clips(request.show, table, disagreements, request.seed) if request.pictures else ():
         clip = read_clip(split, store, table.methods, index)
         save_video(folder / "videos" / f"{file_name(clip)}.mp4", clip)
         shown.append((clip, reason))
-    save_panels(folder / "panels", shown)
+    if shown:
+        save_panels(folder / "panels", shown)
+    if request.page:
+        write_page(folder / "page.html", split, store, table, disagreements)
 
 
 def _has_other_files(folder: Path) -> bool:

@@ -53,12 +53,14 @@ class ShownClip:
         return Wave(np.stack([low, high], -1), level > AUDIBLE)
 
 
-def read_clip(split: Split, store: MaskStore, methods: Sequence[MethodScores], index: int) -> ShownClip:
-    """Read a clip with the stored masks of all methods."""
+def read_clip(
+    split: Split, store: MaskStore, methods: Sequence[MethodScores], index: int, *, sound: bool = True
+) -> ShownClip:
+    """Read a clip with the stored masks of all methods, without its waveform if `sound` is False."""
     clip = split.dataset[index]
     valid = clip.valid[0].numpy()
     masks = store.read(index)[:, valid]  # (M, T, H, W)
-    waveform, rate = _waveform(split, index)
+    waveform, rate = _waveform(split, index) if sound else (None, 16_000)
     entry = split.entries[index]
     return ShownClip(
         index=index,

@@ -16,7 +16,8 @@ Known names are those of AVSBench and of `avseg predict`; --pattern gives others
 fields: {name}, {category}, {split}, {subset}, {number} (of the frame, from 1), {index} (from 0, such as {index:05d})
 
 writes to DIR: table.md, .tex, .png, .pdf; scores.csv, tests.csv, categories.csv, per_clip.csv; comparison.json;
-panels/CLIP.png and .pdf, panels/figure.png and .pdf with all of them; videos/CLIP.mp4 with all methods and the sound
+panels/CLIP.png and .pdf, panels/figure.png and .pdf with all of them; videos/CLIP.mp4 with all methods and the sound;
+page.html, one file to flip through all clips and sort them by any column
 Masks that are missing or unreadable are refused unless --allow-missing counts them as empty; others sizes are resized.
 """
 
@@ -48,4 +49,5 @@ def add_parser(commands: Commands) -> None:
     add("--show", action="append", metavar="CLIPS", help=show)
     add("--seed", type=int, default=0, help="of --show random; default: 0")
     add("--no-pictures", action="store_true", help="no panels and videos")
+    add("--no-page", action="store_true", help="no page.html")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps, ... (default: auto)")
