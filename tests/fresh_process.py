@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["avseg.training.fit", "avseg.models.avs.module", "avseg.draw.panel"])
+_IMPORTED = ("avseg.training.fit", "avseg.models.avs.module", "avseg.annotate.session", "hypothesis", "pytest")
+_CONTEXT.set_forkserver_preload(list(_IMPORTED))
 
 
 class Ended(NamedTuple):
@@ -52,6 +53,11 @@ class FreshProcess:
     def running(self) -> bool:
         """Whether it has not ended."""
         return self._process.is_alive()
+
+    @property
+    def out(self) -> str:
+        """The output up to now."""
+        return self._outputs[0].read_text() if self._outputs[0].exists() else ""
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to this process alone."""

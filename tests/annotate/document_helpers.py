@@ -1,6 +1,7 @@
 """Documents, masks and random operations for the tests of the annotation tool."""
 
-import subprocess
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from avseg.annotate.document.document import Document
 from avseg.annotate.document.models import VideoFacts
 from avseg.annotate.document.rle import encode
 from avseg.utils.errors import UserError
+from tests.fresh_process import FreshProcess
 
 FACTS = VideoFacts("film.mp4", frames=24, fps=25.0, height=6, width=8)
 
@@ -26,13 +28,18 @@ def refusal(call: Callable[[], object]) -> str | None:
     return None
 
 
-def killed(words: list[str], lines: int) -> int:
-    """Kills a process as it writes its n-th line; gives the number in the last whole one."""
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        said = "".join(process.stdout.readline() for _ in range(lines))
-        process.kill()
-        whole = (said + process.stdout.read()).split("\n")[:-1]
-        assert len(whole) >= lines, process.stderr.read()
+def killed(function: Callable[[Path], None], folder: Path, lines: int) -> int:
+    """Kill a function in a new process as it writes its n-th line; return the number in the last whole one."""
+    process = FreshProcess(function, folder)
+    deadline = time.monotonic() + 120
+    while process.running and process.out.count("\n") < lines and time.monotonic() < deadline:
+        time.sleep(0.001)
+    if process.running:
+        process.send_signal(signal.SIGKILL)
+    ended = process.end()
+    whole = ended.out.split("\n")[:-1]
+    assert len(whole) >= lines, ended.err
+    assert ended.code == -signal.SIGKILL, ended.err
     return int(whole[-1])
 
 

@@ -1,6 +1,6 @@
 import random
-import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -289,19 +289,12 @@ def test_the_most_urgent_job_is_first():
         jobs.start(Priority.CLICK, lambda: None)
 
 
-_PROPAGATES = """
-import sys
-from pathlib import Path
-from tests.annotate.test_session import begin
-from tests.annotate.document_helpers import document
-folder = Path(sys.argv[1])
-session = begin(folder=folder)
-doc = session.document
-print(doc.version, flush=True)
-doc.subscribe(lambda change: print(change.version, flush=True))
-while True:
-    session.propagate(1, include_up_to_date=True, wait=True)
-"""
+def propagate_forever(folder: Path) -> None:
+    session = begin(folder=folder)
+    print(session.document.version, flush=True)
+    session.document.subscribe(lambda change: print(change.version, flush=True))
+    while True:
+        session.propagate(1, include_up_to_date=True, wait=True)
 
 
 def test_kill_9_in_the_middle_of_a_propagation_keeps_the_frames_that_were_told(tmp_path):
@@ -309,7 +302,7 @@ def test_kill_9_in_the_middle_of_a_propagation_keeps_the_frames_that_were_told(t
     for number in range(5):
         folder = tmp_path / str(number)
         folder.mkdir()
-        message = killed([sys.executable, "-c", _PROPAGATES, str(folder)], chance.randint(1, 40))
+        message = killed(propagate_forever, folder, chance.randint(1, 40))
         again = document(folder)
         assert again.version >= message
         assert 4 in again.masked_frames(1)

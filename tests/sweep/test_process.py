@@ -2,14 +2,15 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from avseg.sweep import process, run_jobs
 from avseg.sweep.process import JobProcess, child_environment
+from tests.fresh_process import FreshProcess
+from tests.sweep.fake import job, shell
 from tests.sweep.test_scheduler import ended
 
 LEAKING = {
@@ -53,26 +54,21 @@ def test_a_log_grows_by_attempts_and_the_error_is_that_of_the_last(tmp_path):
         assert child.last_error() == line.removeprefix("avseg: error: ").split("\n")[0]
 
 
-# how long a sweep waits after each of the first two signals
-PATIENCE = """
-import avseg.sweep.process as process
-interrupt, terminate, kill = process._STOP_SIGNALS
-process._STOP_SIGNALS = ((interrupt[0], {seconds}), (terminate[0], {seconds}), kill)
-"""
+def sweep(outputs: Path, kind: str, patience: float) -> int:
+    """Be the parent of a sweep whose jobs have a child of their own (as DDP has) and may ignore the first signals.
 
-# the parent of a sweep whose jobs have a child of their own (as DDP has) and ignore the first signals
-PARENT = """
-import sys
-from pathlib import Path
-from avseg.sweep import run_jobs
-from tests.sweep.fake import job, shell
-outputs = Path(sys.argv[1])
-line = "trap '' INT TERM; " * (sys.argv[2] == "ignores signals") + "sleep 1000 & echo $$ $! >> {outputs}/pids; wait"
-try:
-    run_jobs([job(outputs, 1), job(outputs, 2), job(outputs, 3)], jobs_at_once=2, command=shell(line))
-except KeyboardInterrupt:
-    sys.exit(130)
-"""
+    The sweep waits `patience` seconds after each of the first two signals.
+    """
+    # tests that run under nohup would hand an ignored SIGHUP down
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    interrupt, terminate, kill = process._STOP_SIGNALS
+    process._STOP_SIGNALS = ((interrupt[0], patience), (terminate[0], patience), kill)
+    line = "trap '' INT TERM; " * (kind == "ignores signals") + "sleep 1000 & echo $$ $! >> {outputs}/pids; wait"
+    try:
+        run_jobs([job(outputs, 1), job(outputs, 2), job(outputs, 3)], jobs_at_once=2, command=shell(line))
+    except KeyboardInterrupt:
+        return 130
+    return 0
 
 
 @pytest.mark.parametrize(
@@ -80,31 +76,23 @@ except KeyboardInterrupt:
     [(signal.SIGINT, "plain", 130), (signal.SIGTERM, "plain", 143), (signal.SIGHUP, "ignores signals", 129)],
 )
 def test_the_end_of_the_sweep_is_the_end_of_all_its_processes(number, kind, code, tmp_path):
-    # tests that run under nohup would hand an ignored SIGHUP down
-    hurry = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
-    hurry += PATIENCE.format(seconds=0.2)
-    parent = subprocess.Popen([sys.executable, "-c", hurry + PARENT, str(tmp_path), kind], stderr=subprocess.PIPE)
+    parent = FreshProcess(sweep, tmp_path, kind, 0.2)
     pids = wait_for_pids(tmp_path / "pids", 4)
     assert not any(ended(pid) for pid in pids)
     parent.send_signal(number)
-    _, err = parent.communicate(timeout=60)
-    assert parent.returncode == code, err.decode()
+    done = parent.end(timeout=60)
+    assert done.code == code, done.err
     assert all(ended(pid) for pid in pids)
     assert not list(tmp_path.rglob("*s3.log"))  # nothing new was started on the way out
 
 
 def test_a_second_ctrl_c_does_not_wait(tmp_path):
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PATIENCE.format(seconds=1e6) + PARENT, str(tmp_path), "ignores signals"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    parent = FreshProcess(sweep, tmp_path, "ignores signals", 1e6)
     pids = wait_for_pids(tmp_path / "pids", 4)
     parent.send_signal(signal.SIGINT)
     time.sleep(0.2)
     parent.send_signal(signal.SIGINT)
-    parent.communicate(timeout=100)
-    assert parent.returncode == 130
+    assert parent.end(timeout=100).code == 130
     assert all(ended(pid) for pid in pids)
 
 

@@ -46,6 +46,8 @@ def check(dtype: torch.dtype, tolerances: tuple[float, ...]) -> None:
         torch.testing.assert_close(actual, expected, rtol=tolerance, atol=0)
 
 
+@pytest.mark.slow  # quick: the network in training mode in test_avss_golden, gradients in test_published_form
+@pytest.mark.timeout(600)
 def test_two_steps_in_float32() -> None:
     check(torch.float32, (1e-5, 1e-3))
 

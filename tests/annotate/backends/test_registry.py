@@ -1,4 +1,4 @@
-import subprocess
+import importlib
 import sys
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 
 from avseg.annotate.backends import PROPAGATORS, SEGMENTERS, make_propagator, make_segmenter
 from avseg.utils.errors import UserError
+from tests.fresh_process import FreshProcess
 
 
 def test_unknown_names_and_options_are_refused_in_one_line() -> None:
@@ -41,12 +42,17 @@ def test_all_names_are_listed() -> None:
 
 
 def test_without_opencv_the_extra_is_named() -> None:
-    code = (
-        "import sys; sys.modules['cv2'] = None\n"
-        "from avseg.annotate.backends import make_segmenter\n"
-        "from avseg.utils.errors import UserError\n"
-        "try: make_segmenter()\n"
-        "except UserError as error: print(error)"
-    )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert said.strip().endswith("pip install 'avseg[annotate]'")
+    done = FreshProcess(make_segmenter_without_opencv).end()
+    assert done.out.strip().endswith("pip install 'avseg[annotate]'"), done
+
+
+def make_segmenter_without_opencv() -> None:
+    # whatever imports OpenCV is imported again
+    for name in [name for name in sys.modules if name == "cv2" or name.startswith("avseg.annotate")]:
+        del sys.modules[name]
+    sys.modules["cv2"] = None  # type: ignore[assignment]
+    backends = importlib.import_module("avseg.annotate.backends")
+    try:
+        backends.make_segmenter()
+    except UserError as error:
+        print(error)

@@ -1,8 +1,8 @@
 import errno
+import itertools
 import json
 import os
 import random
-import sys
 import threading
 from pathlib import Path
 
@@ -218,33 +218,28 @@ def test_a_full_disk_changes_nothing(tmp_path, monkeypatch, fails):
     assert document(tmp_path).status == "done"
 
 
-_WRITER = """
-import sys
-from pathlib import Path
-from tests.annotate.document_helpers import BEGUN, document, fill, rle
-doc = document(Path(sys.argv[1]))
-for op in BEGUN if not doc.version else ():
-    doc.do(op)
-print(doc.version, flush=True)
-number = 0
-while True:
-    number += 1
-    if number % 7 == 0:
-        doc.undo()
-    elif number % 5 == 0:
-        with doc.transaction():
-            for frame in range(2, 22):
-                doc.do({"op": "set_mask", "object": 1, "frame": frame, "mask": rle(number + frame), "source": "import"})
-    else:
-        doc.do({"op": "set_mask", "object": 1, "frame": 2 + number % 20, "mask": rle(number), "source": "brush"})
+def write_forever(folder: Path) -> None:
+    doc = document(folder)
+    for op in BEGUN if not doc.version else ():
+        doc.do(op)
     print(doc.version, flush=True)
-"""
+    for number in itertools.count(1):
+        mask = {"op": "set_mask", "object": 1, "mask": rle(number), "source": "brush"}
+        if number % 7 == 0:
+            doc.undo()
+        elif number % 5 == 0:
+            with doc.transaction():
+                for frame in range(2, 22):
+                    doc.do({**mask, "frame": frame, "mask": rle(number + frame), "source": "import"})
+        else:
+            doc.do({**mask, "frame": 2 + number % 20})
+        print(doc.version, flush=True)
 
 
 def test_kill_9_at_random_moments_loses_nothing_that_was_accepted(tmp_path):
     chance = random.Random(0)
     for _ in range(12):
-        message = killed([sys.executable, "-c", _WRITER, str(tmp_path)], chance.randint(1, 60))
+        message = killed(write_forever, tmp_path, chance.randint(1, 60))
         again = document(tmp_path)
         assert again.version >= message
         again.do({"op": "edit_object", "object": 1, "label": f"dog {again.version}"})

@@ -1,6 +1,6 @@
 import json
 import random
-import sys
+import signal
 from pathlib import Path
 
 import pytest
@@ -157,21 +157,17 @@ def test_half_a_step_is_undone_and_done_again(folder):
     assert doc.anchors(1) == list(range(2, 22))
 
 
-_FOLLOWS = """
-import sys
-from pathlib import Path
-from tests.annotate.plan.test_plan import follow, SHORT
-print(0, flush=True)
-follow(Path(sys.argv[1]), SHORT, lambda line: print(1, flush=True))
-print(2, flush=True)
-sys.stdin.read()
-"""
+def follow_and_wait(folder: Path) -> None:
+    print(0, flush=True)
+    follow(folder, SHORT, lambda line: print(1, flush=True))
+    print(2, flush=True)
+    signal.pause()
 
 
 def test_a_plan_that_is_killed_anywhere_ends_as_if_it_had_not_been(folder, tmp_path):
     chance = random.Random(2)
     for _ in range(3):
-        killed([sys.executable, "-c", _FOLLOWS, str(folder)], chance.randint(1, 2))
+        killed(follow_and_wait, folder, chance.randint(1, 2))
     follow(folder, SHORT)
     other = tmp_path / "undisturbed" / "films"
     other.mkdir(parents=True)
