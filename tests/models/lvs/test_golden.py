@@ -6,14 +6,18 @@ import pytest
 import torch
 from torch import Tensor
 
+from avseg.metrics import consensus_iou, success_auc, success_rate
+from avseg.models.localisation.scores import map_logits, upper_half
 from avseg.models.lvs import LVS
 from avseg.models.lvs.frontend import Spectrogram
+from avseg.models.lvs.image import centre_image
 from avseg.models.lvs.loss import contrastive_loss
+from avseg.models.lvs.module import heat_map
 from avseg.models.lvs.network import compare
 from avseg.models.lvs.weights import PREFIXES, load_official, to_official
 from avseg.nn.resnet18_weights import renamed
-from tests.golden_recipe import arr
-from tests.models.golden_pairs import check, gradients, images, official_weights, reference, statistics
+from tests.golden_recipe import arr, blob_masks
+from tests.models.golden_pairs import check, gradients, images, official_weights, picture, reference, statistics
 
 SEED = 31
 
@@ -93,6 +97,28 @@ def test_one_pair_equals_the_official_network() -> None:
     torch.testing.assert_close(output.similarity, expected["A"], rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(localised, expected["A"][:, 0], rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(output.positive, expected["Pos"], rtol=1e-4, atol=1e-6)
+
+
+def test_the_image_of_the_test() -> None:
+    image = centre_image(picture("lvs_rgb", (300, 400), (13, 17), 25, SEED))
+    values = {"image": image[:, ::8, ::8], "image_mean_std": torch.stack([image.mean(), image.std()])}
+    check(values, "lvs", "frontend")
+
+
+def test_heat_map_mask_and_score() -> None:
+    heat = heat_map(reference("lvs")["eval.A"][:, 0], (224, 224))
+    mask = upper_half(heat)
+    scores = consensus_iou(mask, blob_masks(4, 224, 224, SEED))
+    values = {
+        "heat": heat[:, ::8, ::8],
+        "threshold": heat.flatten(1).sort().values[:, 25088],
+        "area": mask.float().mean((1, 2)),
+        "ciou": scores,
+        "success_auc": torch.stack([success_rate(scores), success_auc(scores)]),
+    }
+    check(values, "lvs", "infer")
+    # a logit keeps the order of the map, so the mask is the same
+    assert (upper_half(map_logits(heat).sigmoid()) != mask).float().mean() < 1e-3
 
 
 @pytest.mark.slow

@@ -7,14 +7,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from avseg.metrics import consensus_iou
 from avseg.models.mssl import MSSL
 from avseg.models.mssl.frontend import WideLogMel
 from avseg.models.mssl.localisation import class_confidence, divide_by_maximum, weighted_average
 from avseg.models.mssl.loss import coarse_loss, counted_pairs, fine_distance, fine_loss, total
 from avseg.models.mssl.weights import PREFIXES, load_official, to_official
+from avseg.nn.normalise import normalise
 from avseg.nn.resnet18_weights import renamed
-from tests.golden_recipe import arr
-from tests.models.golden_pairs import check, error, gradients, images, official_weights, reference, statistics
+from tests.golden_recipe import arr, blob_masks
+from tests.models.golden_pairs import check, error, gradients, images, official_weights, picture, reference, statistics
 
 SEED = 41
 
@@ -53,6 +55,11 @@ def test_the_log_mel_spectrogram() -> None:
     log_mel = items[0, 0]
     values = {"logmel": log_mel[::4, ::2], "logmel_mean_std": torch.stack([log_mel.mean(), log_mel.std()])}
     check(values, "mssl", "frontend")
+
+
+def test_the_image() -> None:
+    frame = torch.from_numpy(picture("mssl_rgb", (256, 256), (16, 16), 16, SEED)).movedim(-1, 0)
+    check({"image": normalise(frame)[:, ::8, ::8]}, "mssl", "frontend")
 
 
 def test_the_fine_loss_on_given_maps() -> None:
@@ -125,6 +132,8 @@ def localise(count: int) -> None:
         }
     for name, value in values.items():
         assert error(value, reference("mssl")[f"loc.{name}"][:count]) < 1e-5, name
+    truth = blob_masks(3, 256, 256, SEED)[:count]
+    torch.testing.assert_close(consensus_iou(location > 0.5, truth).float(), reference("mssl")["loc.ciou"][:count])
     area = (location > 0.5).float().mean((1, 2))
     assert torch.equal(area, reference("mssl")["loc.area_at_half"][:count])
 
