@@ -25,21 +25,24 @@ def run(arguments: argparse.Namespace) -> int:
         save_masks=arguments.save_masks,
         show=arguments.show or Request.show,
         seed=arguments.seed,
+        published=arguments.published,
         page=not arguments.no_page,
         pictures=not arguments.no_pictures,
     )
     # torch takes seconds: a mistake in the arguments is reported before it is imported
+    from rich.markup import escape
+
     from avseg.cli.console_table import new_table, print_table
     from avseg.comparison.compare import compare
     from avseg.comparison.table_text import score_table
 
     outcome = compare(request)
-    text = score_table(outcome.table)
-    console = new_table(text.title, text.header, ("method",), overflow="fold")
-    for row in text.rows:
-        console.add_row(*(cell.replace("[", "\\[") for cell in row))
-    print_table(console)
-    for note in text.notes:
-        print(note)
+    for text in (score_table(outcome.table), *outcome.published):
+        console = new_table(text.title, text.header, ("method", "source", "note"), overflow="fold")
+        for row in text.rows:
+            console.add_row(*map(escape, row))
+        print_table(console)
+        for note in text.notes:
+            print(note)
     print(f"written to {outcome.folder}")
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from avseg.comparison.methods import grouping, load_run, open_folders, score_folders, score_run
 from avseg.comparison.page import write_page
 from avseg.comparison.pictures import file_name, save_panels, save_video
+from avseg.comparison.published import check_published, published_tables
 from avseg.comparison.request import Request
 from avseg.comparison.selection import choose_clips, disagreement, split_rule
 from avseg.comparison.shown_clip import read_clip
@@ -14,6 +15,7 @@ from avseg.comparison.split import Split, data_config, open_split
 from avseg.comparison.store import MaskStore
 from avseg.comparison.table import ComparisonTable, make_table
 from avseg.comparison.table_files import write_tables
+from avseg.comparison.table_text import TextTable
 from avseg.utils.errors import UserError
 from avseg.utils.files import replace_folder
 
@@ -25,6 +27,7 @@ class Outcome:
     """What a comparison has written."""
 
     table: ComparisonTable
+    published: list[TextTable]
     folder: Path
 
 
@@ -40,6 +43,8 @@ def compare(request: Request) -> Outcome:
         split_rule(word)  # a mistake is reported before anything is computed
     runs = [load_run(method) for method in request.methods if not method.is_folder]
     split = open_split(data_config(request, runs[0].config.data if runs else None), request.split)
+    if request.published:
+        check_published(split.dataset.setting)
     group = grouping(request, runs)
     folders = open_folders(request, split)
     with replace_folder(request.out) as folder, tempfile.TemporaryDirectory(dir=folder, prefix=".masks") as scratch:
@@ -53,9 +58,10 @@ def compare(request: Request) -> Outcome:
             results[name] = score_run(run, request, split, store, group, masks)
         methods = [results[method.name] for method in request.methods]
         table = make_table(split.config.name, split.name, split.entries, methods, group)
-        write_tables(folder, table)
+        published = published_tables(table, split.dataset.setting) if request.published else []
+        write_tables(folder, table, published)
         _draw(folder, request, split, store, table)
-    return Outcome(table, request.out)
+    return Outcome(table, published, request.out)
 
 
 def _draw(folder: Path, request: Request, split: Split, store: MaskStore, table: ComparisonTable) -> None:

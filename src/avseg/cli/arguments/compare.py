@@ -49,5 +49,6 @@ def add_parser(commands: Commands) -> None:
     add("--show", action="append", metavar="CLIPS", help=show)
     add("--seed", type=int, default=0, help="of --show random; default: 0")
     add("--no-pictures", action="store_true", help="no panels and videos")
+    add("--published", action="store_true", help="also published numbers of S4 or MS3, with source, grade and family")
     add("--no-page", action="store_true", help="no page.html")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps, ... (default: auto)")
