@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.runs_for_tests import avseg
-from tests.training.test_processes import compare
+from tests.training.test_processes import numbers
 from tests.training.test_resume import _kill_after_epochs
 
 WORDS = (
@@ -55,4 +56,9 @@ def test_two_processes_train_as_one(ms3_root: Path, tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     (two,) = (tmp_path / "two").glob("*/*/seed=*")
-    compare(one.run, two)
+    assert numbers(two) == pytest.approx(numbers(one.run), rel=1e-3, abs=1e-4)
+    weights = [torch.load(run / "checkpoints/last.ckpt", weights_only=True)["state_dict"] for run in (one.run, two)]
+    for name, weight in weights[0].items():
+        # AdamW's first step is lr times the sign of the gradient, which rounding flips for a few entries
+        difference = (weights[1][name] - weight).float().norm()
+        assert difference <= 2e-3 * weight.float().norm() + 1e-4, name
