@@ -76,7 +76,7 @@ def test_recorded_runs_are_compared_with(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--only", "trian"], "--only trian: unknown part; did you mean 'train'?; there are clips, log_mel"),
+        (["--only", "trian"], "--only trian: unknown part; did you mean 'train'?; there are startup, clips"),
         (["--repeats", "0"], "--repeats 0 --threads 1: give 1 or more of both"),
     ],
 )

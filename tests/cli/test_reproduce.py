@@ -136,7 +136,9 @@ def test_the_table_is_that_of_the_runs(whole: Command, folder: Path) -> None:
         own = json.loads((run / "result.json").read_text())["scores"]["own"]["miou"]
         clips = [float(clip["miou"]) for clip in rows(run / "per_clip.csv")]
         assert float(row["mean"]) == pytest.approx(100 * own, abs=1e-3)
-        assert float(row["mean"]) == pytest.approx(100 * np.mean(clips), abs=1e-3)
+        # groups of four videos, as the official test has them
+        groups = [np.mean(clips[:4]), np.mean(clips[4:])]
+        assert float(row["mean"]) == pytest.approx(100 * np.mean(groups), abs=1e-3)
         assert row["clips"] == "5"
         assert f"{100 * own:.2f}" in whole.out
     assert float(results[0]["difference"]) == pytest.approx(float(results[0]["mean"]) - 43.56, abs=1e-3)

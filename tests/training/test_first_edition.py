@@ -27,7 +27,12 @@ def test_its_scores_are_the_same_to_the_last_digit(toy: Path, tmp_path: Path) ->
     done = avseg(["evaluate", f"checkpoint={RUN}", f"root={toy}", f"out={tmp_path}", "trainer=cpu"])
     assert done.code == 0, done.err
     scores = json.loads((tmp_path / "result.json").read_text())["scores"]
-    assert scores == json.loads((RUN / "result.json").read_text())["scores"]
+    before = json.loads((RUN / "result.json").read_text())["scores"]
+    for sound, row in before.items():
+        # J over the official groups of four videos came later: of 7 clips the last group is short
+        assert scores[sound]["frame_miou"] == row["miou"]
+        for key in ("fscore", "dataset_iou", "dataset_fscore", "marked"):
+            assert scores[sound][key] == row[key]
     assert (tmp_path / "per_clip.csv").read_text() == (RUN / "per_clip.csv").read_text()
 
 

@@ -38,12 +38,14 @@ def scores_table(result: Mapping[str, Any]) -> Table:
     keys: dict[str, None] = {}  # sounds may have different scores
     for row in scores.values():
         keys |= dict.fromkeys(row)
+    if _same_in_print(scores, "miou", "frame_miou"):
+        keys.pop("frame_miou", None)
     metrics = list(map(metric_info, keys))
     table = Table(
         title=f"{result['split']}: {result['clips']} clips",
         caption="per cent, against the original masks; a model that uses the sound is high in the first row only",
     )
-    table.add_column("sound")
+    table.add_column("sound", no_wrap=True)
     for metric in metrics:
         table.add_column(metric.heading, justify="right")
     for sound, row in scores.items():
@@ -52,6 +54,12 @@ def scores_table(result: Mapping[str, Any]) -> Table:
             cells.append(f"{metric.scale * row[metric.key]:.2f}" if metric.key in row else "")
         table.add_row(SOUND_TITLES.get(sound, sound), *cells)
     return table
+
+
+def _same_in_print(scores: Mapping[str, Mapping[str, float]], first: str, second: str) -> bool:
+    """True if two scores are printed alike under every sound, as J over groups of equal size and over frames are."""
+    rows = [row for row in scores.values() if first in row and second in row]
+    return all(f"{100 * row[first]:.2f}" == f"{100 * row[second]:.2f}" for row in rows)
 
 
 def _video_table(result: Mapping[str, Any]) -> Table:

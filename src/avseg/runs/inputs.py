@@ -69,7 +69,7 @@ def read_inputs(run: RunDirectory) -> Inputs | None:
         for name in ("data", "packs", "weights"):
             values[name] = FileTable.load(values[name])
         return Inputs(**values)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
         raise UserError(f"{run.inputs} is damaged ({type(error).__name__}); train again with --rerun") from error

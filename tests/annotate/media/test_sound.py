@@ -119,7 +119,8 @@ def test_channels_are_mixed(tmp_path, layout):
     )
     peaks = np.abs(sound.peaks(0, 2, 200)).max(1).reshape(20, 10)[:, 2:-2].max(1)
     loud = np.abs(wave[0]).reshape(20, -1).max(1)
-    assert np.corrcoef(peaks, loud)[0, 1] > 0.95
+    # FFmpeg's mixture of 5.1 reaches full scale
+    assert np.corrcoef(peaks, loud)[0, 1] > {"5.1": 0.9, "stereo": 0.95}[layout]
 
 
 def test_sound_shorter_than_the_video(tmp_path):

@@ -58,8 +58,10 @@ def test_other_labels_are_refused(lu_paths, lu_toy, lu_outputs, tmp_path):
         line = one_line(avseg(["evaluate", f"checkpoint={lu_paths[branch]}", f"root={other}", f"out={tmp_path}/o"]))
         assert f"{other} has 7 labels, the model was trained on 7, or on others" in line
         assert not (tmp_path / "o").exists()
+    # the branches of the composition were trained on other data
     line = one_line(avseg(words("strong_box", other, lu_outputs, "experiment=other")))
-    assert f"{other} has 7 labels, the model was trained on 7, or on others" in line
+    assert "which this run needs" in line
+    assert "__red_square__" in line
     assert not (lu_outputs / "other").exists()
 
 
