@@ -1,7 +1,5 @@
 """Panels of clips and comparisons of methods."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +70,5 @@ def test_methods_on_one_clip(tmp_path: Path) -> None:
 
 
 def test_drawing_leaves_pyplot_alone() -> None:
-    """No global figure state, and matplotlib is not even imported before something is drawn."""
-    code = "import sys, avseg.draw.panel; assert 'matplotlib' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    """No global figure state; that matplotlib is not even imported before is in tests/utils/test_late_imports.py."""
     assert "matplotlib.pyplot" not in (Path(__file__).parents[2] / "src/avseg/draw/strips.py").read_text()

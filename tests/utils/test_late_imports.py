@@ -81,7 +81,8 @@ def test_others_import_the_real_package(library):
 
 
 def test_training_imports_no_more_than_it_needs():
-    code = "import avseg.training.fit, timm, torchmetrics, scipy, sys; "
+    code = "import sys, avseg.draw.panel; assert 'matplotlib' not in sys.modules; "
+    code += "import avseg.training.fit, timm, torchmetrics, scipy; "
     code += "print([name for name in ('transformers', 'scipy.signal', 'wandb') if name in sys.modules], "
     code += "'signal' in vars(scipy))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)

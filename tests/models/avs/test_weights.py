@@ -73,7 +73,7 @@ def resnet() -> AVSModel:
     return AVSModel("resnet50", (3,), channels=8)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def official(resnet: AVSModel) -> dict[str, Tensor]:
     return fill_official(official_shapes(resnet), 3)
 
