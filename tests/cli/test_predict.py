@@ -23,7 +23,7 @@ from tests.prediction.fake_model import FakeModel
 @pytest.fixture(autouse=True)
 def _model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Replace the trained model by one that marks the left half of loud seconds."""
-    monkeypatch.setattr("avseg.cli.predict.load_model", lambda path: FakeModel(clip_length=2))
+    monkeypatch.setattr("avseg.cli.predict_model.load_model", lambda path: FakeModel(clip_length=2))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.ckpt").write_bytes(b"weights")
 

@@ -48,7 +48,7 @@ FEW = ["two\nlines\t\x1b[31m.mov", os.fsdecode(b"bad\xff\xfe.mov"), "capture.001
 @pytest.fixture
 def videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
     """Videos of a second, in a folder."""
-    monkeypatch.setattr("avseg.cli.predict.load_model", lambda path: FakeModel(clip_length=2))
+    monkeypatch.setattr("avseg.cli.predict_model.load_model", lambda path: FakeModel(clip_length=2))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.ckpt").write_bytes(b"weights")
     content = make_video(tmp_path / "v.mov", frames=4, rate=4, size=(32, 32), sound="pcm_s16le").read_bytes()

@@ -53,7 +53,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: dict[str, Long
         (tmp_path / f"{branch}.ckpt").write_bytes(b"weights")
     (tmp_path / "avs.ckpt").write_bytes(b"weights")
     monkeypatch.setattr(
-        "avseg.cli.predict.load_model", lambda source: tasks.get(source.path.stem) or FakeModel(clip_length=2)
+        "avseg.cli.predict_model.load_model", lambda source: tasks.get(source.path.stem) or FakeModel(clip_length=2)
     )
 
 

@@ -4,8 +4,8 @@ import json
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,17 +13,20 @@ from rich.table import Table
 
 from avseg.cli.console_table import new_table
 from avseg.cli.data_common import check_minimum, check_not_folder, print_line, progress_bar
+from avseg.cli.shards import read_shard
 from avseg.data.check.clips import Progress
 from avseg.data.check.findings import ISSUES, Report
 from avseg.data.check.fixes import apply_fixes
 from avseg.data.check.inspect import compute_statistics, find_settings, inspect_set
 from avseg.data.check.published import CUSTOM
+from avseg.data.check.sharded import check_shard, merge_shards
 from avseg.data.check.statistics import Statistics, quantiles
 from avseg.draw.statistics import save_statistics
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 from avseg.utils.files import write_text
 from avseg.utils.names import printable
+from avseg.utils.shards import Shard
 
 
 def run_check(arguments: Namespace) -> int:
@@ -32,12 +35,22 @@ def run_check(arguments: Namespace) -> int:
         check_choice("--ignore", issue, ISSUES)
     check_minimum(arguments, show=0, min_pixels=0, jobs=1)
     check_not_folder("--json", arguments.json, "file")
+    shard = read_shard(arguments, json=arguments.json, fix=arguments.fix)
+    if arguments.reports is None and (shard is not None or arguments.merge):
+        raise UserError("--reports: name a folder for the results of the shards")
     console = Console()
+    if shard is not None:
+        return _run_shard(console, shard, arguments)
     reports: list[Report] = []
-    inspect = partial(inspect_set, jobs=arguments.jobs, min_pixels=arguments.min_pixels)
+    expected = CUSTOM if arguments.own else None
     for setting in find_settings(arguments.root, arguments.setting):
-        with _progress(console, f"checking {setting}") as progress:
-            report = inspect(arguments.root, setting, CUSTOM if arguments.own else None, progress=progress)
+        options: dict[str, Any] = {"min_pixels": arguments.min_pixels}
+        if arguments.merge:
+            report = merge_shards(arguments.root, setting, arguments.reports, expected, **options)
+        else:
+            with _progress(console, f"checking {setting}") as progress:
+                options |= {"jobs": arguments.jobs, "progress": progress}
+                report = inspect_set(arguments.root, setting, expected, **options)
         if arguments.fix:
             apply_fixes(report)
         report.ignore(arguments.ignore)
@@ -45,6 +58,28 @@ def run_check(arguments: Namespace) -> int:
         reports.append(report)
     _write_json(arguments.json, reports)
     return 0 if all(report.valid for report in reports) else 1
+
+
+def _run_shard(console: Console, shard: Shard, arguments: Namespace) -> int:
+    """Read the shard's part of every data set below the root; return 1 if its files have findings."""
+    total = 0
+    for setting in find_settings(arguments.root, arguments.setting):
+        with _progress(console, f"checking {setting}") as progress:
+            count, findings = check_shard(
+                arguments.root,
+                setting,
+                shard,
+                arguments.reports,
+                CUSTOM if arguments.own else None,
+                jobs=arguments.jobs,
+                min_pixels=arguments.min_pixels,
+                progress=progress,
+            )
+        noun = "videos" if setting == "lu_avs" else "clips"
+        text = f"{count:,} {noun} of {setting} read, {findings:,} findings; --merge lists them"
+        print_line(console, f"shard {shard}: {text}")
+        total += findings
+    return 1 if total else 0
 
 
 def run_stats(arguments: Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -10,10 +11,13 @@ from rich.table import Table
 
 from avseg.cli.console_table import print_table
 from avseg.cli.data_common import check_minimum, progress_bar
+from avseg.cli.shards import read_shard
 from avseg.data.prepare.options import Options
 from avseg.data.prepare.result import Outcome
 from avseg.data.prepare.run import prepare
+from avseg.data.prepare.sharded import merge_shards, prepare_shard
 from avseg.utils.processes import usable_cores
+from avseg.utils.shards import Shard
 
 _MAX_ROWS = 40  # of a table; report.json has all
 _MAX_FILES = 3  # named in a row
@@ -31,6 +35,14 @@ def run(arguments: Namespace) -> int:
         audio_track=arguments.audio_track,
         allow_damaged=arguments.allow_damaged,
     )
+    shard = read_shard(arguments)
+    if arguments.merge:
+        outcomes = merge_shards(
+            arguments.videos, arguments.out, options, reports=arguments.reports, index=arguments.index
+        )
+        _print_outcomes(outcomes, 0, arguments.out)
+        return _exit_code(outcomes)
+    run_part = prepare if shard is None else partial(prepare_shard, shard=shard, reports=arguments.reports)
     finished = 0  # prepared by an earlier command
     with progress_bar("preparing videos", Console()) as progress:
         task = progress.add_task("", total=None)  # known once the folder is searched
@@ -40,7 +52,7 @@ def run(arguments: Namespace) -> int:
             finished = completed
             progress.update(task, total=total, completed=completed)
 
-        outcomes = prepare(
+        outcomes = run_part(
             arguments.videos,
             arguments.out,
             options,
@@ -50,11 +62,15 @@ def run(arguments: Namespace) -> int:
             started=started,
             advance=lambda outcome: progress.advance(task),
         )
-    _print_outcomes(outcomes, finished, arguments.out)
+    _print_outcomes(outcomes, finished, arguments.out, shard)
+    return _exit_code(outcomes)
+
+
+def _exit_code(outcomes: Sequence[Outcome]) -> int:
     return 1 if any(outcome.failed for outcome in outcomes) else 0
 
 
-def _print_outcomes(outcomes: Sequence[Outcome], finished: int, out: Path) -> None:
+def _print_outcomes(outcomes: Sequence[Outcome], finished: int, out: Path, shard: Shard | None = None) -> None:
     failures: list[tuple[str, str]] = []  # file and reason
     noted: dict[str, list[str]] = {}  # files by note
     clips = 0
@@ -72,8 +88,11 @@ def _print_outcomes(outcomes: Sequence[Outcome], finished: int, out: Path) -> No
     _print_rows("handled", ("problem", "files"), handled)
     prepared = len(outcomes) - len(failures)
     earlier = f" ({finished} of them earlier)" if finished else ""
-    print(f"{prepared} of {len(outcomes)} videos prepared{earlier}, {len(failures)} failed; {clips} clips in {out}")
-    print(f"by file: {out / 'report.json'}")
+    part = f"shard {shard}: " if shard is not None else ""
+    counts = f"{prepared} of {len(outcomes)} videos prepared{earlier}, {len(failures)} failed; {clips} clips in {out}"
+    print(part + counts)
+    if shard is None:
+        print(f"by file: {out / 'report.json'}")
 
 
 def _print_rows(title: str, columns: tuple[str, str], rows: list[tuple[str, str]]) -> None:

@@ -1,15 +1,17 @@
 """Atomic files and folders: nothing incomplete is ever visible under its final name."""
 
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from avseg.utils.names import short_name
 
 _MAX_PREFIX = 180  # bytes; numbers, random letters and a suffix follow
+_TEMPORARY = re.compile(r"\.(.+)\.\w{8}\.(?:part|old)", re.DOTALL)  # of a folder, as `tempfile` names it
 
 
 @contextmanager
@@ -69,6 +71,18 @@ def replace_folder(path: Path) -> Iterator[Path]:
                 old.rename(path)
             raise
         shutil.rmtree(old, ignore_errors=True)
+
+
+def remove_leftovers(folders: Iterable[Path]) -> None:
+    """Remove what killed processes left while they wrote these folders; nobody may be writing them now."""
+    names: dict[Path, set[str]] = {}  # by parent
+    for folder in folders:
+        names.setdefault(folder.parent, set()).add(_prefix(folder.name))
+    for parent, prefixes in names.items():
+        for path in list(parent.iterdir()) if parent.is_dir() else ():
+            match = _TEMPORARY.fullmatch(path.name)
+            if match and match[1] in prefixes:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _prefix(name: str) -> str:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from avseg.cli.arguments.parser import Commands, add_verb
+from avseg.cli.arguments.shards import SHARD_EPILOG, add_shards
 from avseg.data.setting import SETTINGS, SPLITS
 
 _EPILOG = """\
@@ -132,7 +133,9 @@ def _add_synthetic(parser: argparse.ArgumentParser, size: int) -> None:
 
 def _add_prepare(subverbs: Commands) -> None:
     summary = "convert raw videos to the official layout: frames, sound, log-mel"
-    add = add_verb(subverbs, "prepare", summary, epilog=_PREPARE_EPILOG, run="avseg.cli.data_prepare:run").add_argument
+    epilog = _PREPARE_EPILOG + SHARD_EPILOG
+    parser = add_verb(subverbs, "prepare", summary, epilog=epilog, run="avseg.cli.data_prepare:run")
+    add = parser.add_argument
     add("videos", type=Path, metavar="FOLDER", help="folder of the raw videos")
     add("--out", type=Path, required=True, metavar="DIR", help="folder to write; may hold masks already")
     add("--setting", default="own", help="own (any videos), s4 or ms3 (AVSBench's, by its index); default: own")
@@ -152,6 +155,7 @@ def _add_prepare(subverbs: Commands) -> None:
     )
     add("--allow-damaged", action="store_true", help="prepare the readable part of truncated or damaged files")
     add("--overwrite", action="store_true", help="prepare everything again, also with other options")
+    add_shards(parser, "default: in DIR/.prepare")
 
 
 def _add_pack(subverbs: Commands) -> None:
@@ -175,7 +179,8 @@ def _add_pack(subverbs: Commands) -> None:
 
 def _add_check(subverbs: Commands) -> None:
     summary = "check that a data set is complete and valid"
-    parser = add_verb(subverbs, "check", summary, epilog=_CHECK_EPILOG, run="avseg.cli.data_check:run_check")
+    epilog = _CHECK_EPILOG + SHARD_EPILOG
+    parser = add_verb(subverbs, "check", summary, epilog=epilog, run="avseg.cli.data_check:run_check")
     _add_root(parser)
     add = parser.add_argument
     add("--fix", action="store_true", help="fix what loses no data: leftovers, log-mel files")
@@ -184,6 +189,7 @@ def _add_check(subverbs: Commands) -> None:
     add("--show", type=int, default=3, metavar="N", help="findings shown of each kind; default: 3")
     text = "AVSS: smaller spots of a class are stray pixels; default: 10"
     add("--min-pixels", type=int, default=10, metavar="N", help=text)
+    add_shards(parser, "must be given: the data set is not written to")
 
 
 def _add_stats(subverbs: Commands) -> None:

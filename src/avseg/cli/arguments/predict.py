@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from avseg.cli.arguments.parser import Commands, add_verb
+from avseg.cli.arguments.shards import SHARD_EPILOG, add_shards
 
 _EPILOG = """\
 examples:
@@ -42,7 +43,7 @@ def add_parser(commands: Commands) -> None:
     """Add the verb."""
     summary = "mark the sounding objects in any video"
     description = "Mark the sounding objects in any video: an overlay video with the original sound, masks, scores."
-    parser = add_verb(commands, "predict", summary, description, _EPILOG)
+    parser = add_verb(commands, "predict", summary, description, _EPILOG + SHARD_EPILOG)
     add = parser.add_argument
     add("videos", nargs="+", type=Path, metavar="VIDEO", help="video files, or folders that are searched for them")
     out = "folder of the results, with a folder for each video (default: predictions)"
@@ -62,6 +63,8 @@ def add_parser(commands: Commands) -> None:
     )
     add("--allow-truncated", action="store_true", help="predict what is left of files that end too early")
     add("--overwrite", action="store_true", help="predict again where results exist")
+    add("--json", type=Path, metavar="FILE", help="write counts, notes or the failure of each video")
+    add_shards(parser, "default: DIR/.shards")
     long = parser.add_argument_group("with a run on long videos (LU-AVS)")
     long.add_argument("--rate", type=float, metavar="R", help="frames per second to score (default: the run's)")
     long.add_argument("--lu-avs", action="store_true", help="also write a folder in the layout of LU-AVS")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from avseg.data.avsbench.avss import class_names
 from avseg.data.avsbench.layout import Layout, layout_for
@@ -78,6 +79,7 @@ def inspect_set(
     jobs: int | None = None,  # number of processes; default: one per core
     min_pixels: int = 10,  # AVSS: the smallest spot that counts as an object
     progress: Progress = lambda done, total: None,  # called with the number of finished clips and of all clips
+    records: Sequence[Any] | None = None,  # of all items, read by other processes, see `avseg.data.check.sharded`
 ) -> Report:
     """Check a data set.
 
@@ -87,7 +89,7 @@ def inspect_set(
     (setting,) = find_settings(root, setting)
     jobs = jobs or usable_cores()
     if setting not in SETTINGS:
-        return inspect_long_videos(root, expected or expected_counts(root, setting), jobs, progress)
+        return inspect_long_videos(root, expected or expected_counts(root, setting), jobs, progress, records)
     layout = layout_for(setting, root)
     expected = expected or expected_counts(layout.root, setting)
     report = Report(layout.root, setting, expected=dict(expected.splits), source=expected.source)
@@ -100,7 +102,8 @@ def inspect_set(
         return report
     if expected.synthetic:
         report.findings += check_label_count(layout)
-    records = read_clips(rules, entries, jobs, progress)
+    if records is None:
+        records = read_clips(rules, entries, jobs, progress)
     _add_findings(report, layout, records, expected)
     _add_facts(report, rules, records, expected)
     return report
@@ -151,7 +154,7 @@ def compute_statistics(
     return clip_statistics(setting, records, rules.masks.names if rules.masks is not None else ())
 
 
-def _add_findings(report: Report, layout: Layout, records: list[ClipRecord], expected: Expected) -> None:
+def _add_findings(report: Report, layout: Layout, records: Sequence[ClipRecord], expected: Expected) -> None:
     entries: list[ClipEntry] = []
     folders: dict[ClipEntry, str] = {}  # of the frames, named in findings about whole clips
     for record in records:
@@ -166,7 +169,7 @@ def _add_findings(report: Report, layout: Layout, records: list[ClipRecord], exp
     report.findings += find_unknown(layout, entries, more_frames=expected.seconds > 0)
 
 
-def _add_facts(report: Report, rules: ClipRules, records: list[ClipRecord], expected: Expected) -> None:
+def _add_facts(report: Report, rules: ClipRules, records: Sequence[ClipRecord], expected: Expected) -> None:
     categories: set[str] = set()
     frames = masks = empty = short = 0
     for record in records:

@@ -1,7 +1,7 @@
 """Check a LU-AVS release: annotation files, videos, and the arrays of every audible segment."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
 
@@ -25,7 +25,9 @@ _FIX_VIDEO = "unpack the videos below the root, or continue with data.skip_missi
 _MIN_RELEASE = 1000  # annotated videos from which a set is taken for the published one
 
 
-def inspect_long_videos(root: Path, expected: Expected, jobs: int, progress: Progress) -> Report:
+def inspect_long_videos(
+    root: Path, expected: Expected, jobs: int, progress: Progress, records: Sequence[VideoRecord] | None = None
+) -> Report:
     """Check a release; see `avseg.data.check.inspect.inspect_set`."""
     tree = find_paths(root)
     report = Report(root, "lu_avs", expected=dict(expected.splits), source=expected.source)
@@ -40,7 +42,8 @@ def inspect_long_videos(root: Path, expected: Expected, jobs: int, progress: Pro
     videos = {"with masks": with_masks, "boxes alone": len(entries) - with_masks}
     report.findings += _check_counts(report, entries, videos, len(labels), expected)
     _check_missing(report, tree, entries, expected)
-    records = read_videos(tree, entries, jobs, progress)
+    if records is None:
+        records = read_videos(tree, entries, jobs, progress)
     for record in records:
         report.findings += record.findings
     report.findings += _find_duplicates(records, tree)

@@ -42,9 +42,14 @@ class VideoRecord:
     shares: list[float] = field(default_factory=list)  # marked shares of the image in the sampled rows
 
 
+def existing_videos(tree: ReleasePaths, entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries whose videos exist; missing ones have a finding already."""
+    return [entry for entry in entries if entry.id in tree.videos]
+
+
 def read_videos(tree: ReleasePaths, entries: Sequence[Entry], jobs: int, progress: Progress) -> list[VideoRecord]:
     """Check the videos that exist in `jobs` processes; return their records in order."""
-    existing = [entry for entry in entries if entry.id in tree.videos]  # missing ones have a finding already
+    existing = existing_videos(tree, entries)
     records: list[VideoRecord] = []
     for record in map_in_order(partial(read_video, tree), existing, jobs, _MIN_VIDEOS):
         records.append(record)

@@ -20,7 +20,7 @@ from avseg.data.prepare.result import Outcome
 from avseg.data.setting import ClipEntry
 from avseg.utils.errors import UserError
 from avseg.utils.hashing import file_stamp
-from avseg.utils.locks import LockHeldError, ProcessLock
+from avseg.utils.locks import Holder, LockHeldError, ProcessLock, read_holder
 
 RECORD = "prepare.json"
 REPORT = "report.json"
@@ -28,9 +28,12 @@ _WRITTEN_FOLDERS = ("visual_frames", "audio_wav", "audio_log_mel")
 
 
 class ProgressStore:
-    """The folder in which a data set is prepared."""
+    """The folder in which a data set is prepared.
 
-    def __init__(self, out: Path, options: Options, videos: Path) -> None:
+    `part` names a shard; other shards may write to the folder at the same time.
+    """
+
+    def __init__(self, out: Path, options: Options, videos: Path, part: str = "") -> None:
         if out.exists() and not out.is_dir():
             raise UserError(f"--out {out} is a file; name a folder")
         self.options = options
@@ -38,14 +41,16 @@ class ProgressStore:
         self.root = self.layout.root
         self.record = {**options.record(), "source": str(videos.resolve())}
         self._hidden = self.root / ".prepare"
-        self._work = self._hidden / "work" / str(os.getpid())  # on the same file system, so that moves are atomic
+        self._part = part
+        self._own = self._hidden / "work" / part  # removed when the next command begins
+        self._work = self._own / str(os.getpid())  # on the same file system, so that moves are atomic
 
     @contextmanager
     def open(self, *, overwrite: bool, index: Path | None) -> Iterator[None]:
         """Check the folder, record the options, and lock the folder against other processes.
 
-        With `overwrite` everything is prepared again, also with other options. The official index file is copied; that
-        of own videos is written at the end.
+        With `overwrite` everything (of a shard what it forgets) is prepared again, also with other options. The
+        official index file is copied; that of own videos is written at the end.
 
         Raises:
             UserError: the folder holds other data, was prepared with other options, or is in use.
@@ -55,24 +60,33 @@ class ProgressStore:
         if index is not None and own_index.is_file() and own_index.read_bytes() != index.read_bytes():
             raise UserError(f"{own_index} differs from {index}; remove one or choose another --out")
         self._hidden.mkdir(parents=True, exist_ok=True)
-        lock = ProcessLock(self._hidden / "lock")
+        lock = ProcessLock(self._hidden / f"lock{self._part}")
         try:
             lock.acquire()
         except LockHeldError as error:
-            raise UserError(f"{self.root} is being prepared by {error.holder}; wait for it or end it") from None
+            raise self._in_use(error.holder) from None
         try:
-            shutil.rmtree(self._work.parent, ignore_errors=True)  # left by a killed run
+            # after the own lock is taken, so that of two commands at least one sees the other
+            for path in [self._hidden / "lock"] if self._part else sorted(self._hidden.glob("lock?*")):
+                if holder := read_holder(path):
+                    raise self._in_use(holder)
+            shutil.rmtree(self._own, ignore_errors=True)  # left by a killed run
             self._work.mkdir(parents=True)
             self._write(self.root / RECORD, _to_json(self.record))
-            if overwrite:
+            if overwrite and not self._part:
                 for marker in sorted((self._hidden / "done").rglob("*.json")):
                     self._remove(marker)
             if index is not None and not own_index.is_file():
                 self._write(own_index, index.read_bytes())
             yield
         finally:
-            shutil.rmtree(self._work.parent, ignore_errors=True)
+            shutil.rmtree(self._own, ignore_errors=True)
             lock.release()
+
+    @property
+    def reports(self) -> Path:
+        """Folder of the reports of shards."""
+        return self._hidden / "shards"
 
     def staging_folder(self, number: int) -> Path:
         """Return a folder for the files of a video in progress."""
@@ -141,6 +155,9 @@ class ProgressStore:
         if changes and not overwrite:
             text = f"{self.root} was prepared with {', '.join(changes)}"
             raise UserError(f"{text}; use the same options, or redo everything with --overwrite")
+
+    def _in_use(self, holder: Holder) -> UserError:
+        return UserError(f"{self.root} is being prepared by {holder}; wait for it or end it")
 
     def _marker(self, video: RawVideo) -> Path:
         return self._hidden / "done" / f"{video.key}.json"

@@ -2,7 +2,7 @@
 
 import errno
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -52,31 +52,54 @@ def prepare(
     Raises:
         UserError: a wrong option, no videos, other data in `out`. A video that fails raises nothing.
     """
+    store, videos, index = find_work(folder, out, options, index, jobs)
+    with store.open(overwrite=overwrite, index=index):
+        outcomes = prepare_videos(store, videos, jobs, started=started, advance=advance)
+        store.finish(outcomes)
+    return outcomes
+
+
+def find_work(
+    folder: Path, out: Path, options: Options, index: Path | None, jobs: int = 0, part: str = ""
+) -> tuple[ProgressStore, list[RawVideo], Path | None]:
+    """Check the options; return the folder to write, all videos, and the official index; raises like `prepare`."""
     options.check()
     if jobs < 0:
         raise UserError(f"--jobs {jobs} is not a number of processes; give 1 or more")
-    store = ProgressStore(out, options, folder)
-    videos, index = _find_videos(folder, out, options, store.layout, index)
-    with store.open(overwrite=overwrite, index=index):
-        outcomes: dict[str, Outcome] = {}
-        pending: list[Job] = []
-        for video in videos:
-            outcome = store.finished(video)
-            if outcome is None:
-                pending.append(Job(video, options, store.staging_folder(len(pending))))
-            else:
-                outcomes[video.key] = outcome
-        started(len(videos), len(outcomes))
-        for job in pending:  # all before the first starts: old files of a failing video must not stay
-            store.forget(job.video)
-        one_thread = partial(torch.set_num_threads, 1)  # the processes already use all cores
-        for job, result in run_jobs(run_job, pending, jobs, one_thread):
-            outcome = _publish(store, job, result)
-            outcomes[job.video.key] = outcome
-            advance(outcome)
-        in_order = [outcomes[video.key] for video in videos]  # jobs finish in any order
-        store.finish(in_order)
-    return in_order
+    store = ProgressStore(out, options, folder, part)
+    return store, *_find_videos(folder, out, options, store.layout, index)
+
+
+def prepare_videos(
+    store: ProgressStore,  # open
+    videos: Sequence[RawVideo],
+    jobs: int,
+    *,
+    again: Callable[[RawVideo], bool] = lambda video: False,  # True to prepare a finished video again
+    save: Callable[[RawVideo, Outcome], None] = lambda video, outcome: None,  # called for every video
+    started: Callable[[int, int], None] = lambda total, finished: None,
+    advance: Callable[[Outcome], None] = lambda outcome: None,
+) -> list[Outcome]:
+    """Prepare the videos that are not finished; return the outcomes of all in their order."""
+    outcomes: dict[str, Outcome] = {}
+    pending: list[Job] = []
+    for video in videos:
+        outcome = None if again(video) else store.finished(video)
+        if outcome is None:
+            pending.append(Job(video, store.options, store.staging_folder(len(pending))))
+        else:
+            outcomes[video.key] = outcome
+            save(video, outcome)
+    started(len(videos), len(outcomes))
+    for job in pending:  # all before the first starts: old files of a failing video must not stay
+        store.forget(job.video)
+    one_thread = partial(torch.set_num_threads, 1)  # the processes already use all cores
+    for job, result in run_jobs(run_job, pending, jobs, one_thread):
+        outcome = _publish(store, job, result)
+        outcomes[job.video.key] = outcome
+        save(job.video, outcome)
+        advance(outcome)
+    return [outcomes[video.key] for video in videos]  # jobs finish in any order
 
 
 def run_job(job: Job) -> Outcome:
