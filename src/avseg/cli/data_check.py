@@ -19,7 +19,7 @@ from avseg.data.check.findings import ISSUES, Report
 from avseg.data.check.fixes import apply_fixes
 from avseg.data.check.inspect import compute_statistics, find_settings, inspect_set
 from avseg.data.check.published import CUSTOM
-from avseg.data.check.sharded import check_shard, merge_shards
+from avseg.data.check.sharded import check_on_ray, check_shard, merge_shards
 from avseg.data.check.statistics import Statistics, quantiles
 from avseg.draw.statistics import save_statistics
 from avseg.utils.choices import check_choice
@@ -47,6 +47,9 @@ def run_check(arguments: Namespace) -> int:
         options: dict[str, Any] = {"min_pixels": arguments.min_pixels}
         if arguments.merge:
             report = merge_shards(arguments.root, setting, arguments.reports, expected, **options)
+        elif arguments.ray is not None:
+            with _progress(console, f"checking {setting}") as progress:
+                report = check_on_ray(arguments.root, setting, arguments.ray, expected, progress=progress, **options)
         else:
             with _progress(console, f"checking {setting}") as progress:
                 options |= {"jobs": arguments.jobs, "progress": progress}
@@ -72,6 +75,7 @@ def _run_shard(console: Console, shard: Shard, arguments: Namespace) -> int:
                 arguments.reports,
                 CUSTOM if arguments.own else None,
                 jobs=arguments.jobs,
+                ray=arguments.ray,
                 min_pixels=arguments.min_pixels,
                 progress=progress,
             )

@@ -58,6 +58,7 @@ def run(arguments: Namespace) -> int:
             options,
             index=arguments.index,
             jobs=arguments.jobs or usable_cores(),
+            ray=arguments.ray,
             overwrite=arguments.overwrite,
             started=started,
             advance=lambda outcome: progress.advance(task),

@@ -1,12 +1,14 @@
 """`avseg predict`: mark the sounding objects in videos."""
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
+from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from avseg.cli.data_common import check_not_folder
+from avseg.cli.data_common import check_not_folder, progress_bar
 from avseg.cli.predict_inputs import Inputs, choose_folders, find_videos, has_results
 from avseg.cli.predict_model import Options, load_predictor
 from avseg.cli.predict_report import (
@@ -17,11 +19,20 @@ from avseg.cli.predict_report import (
     raise_failures,
     write_json,
 )
-from avseg.cli.predict_video import OpenVideo, VideoJob, VideoReport, open_video, predict_video
+from avseg.cli.predict_video import (
+    OpenVideo,
+    VideoJob,
+    VideoReport,
+    open_video,
+    predict_job,
+    predict_video,
+)
 from avseg.cli.shards import read_shard
 from avseg.utils.errors import UserError
 from avseg.utils.files import remove_leftovers
 from avseg.utils.names import printable
+from avseg.utils.processes import ProcessDied
+from avseg.utils.ray_jobs import RAY_TRIES, run_ray_jobs
 from avseg.utils.shards import FOLDER, ShardReport, Work, merge_reports
 
 Jobs = dict[str, VideoJob]  # by the path of the video
@@ -49,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"shard {shard}: {len(reports)} of {len(jobs)} videos")
     else:
         known = {} if arguments.overwrite else _existing(jobs)
-        reports = _predict(jobs, known, options)
+        reports = _predict(jobs, known, options, arguments)
     in_order = [reports[key] for key in jobs if key in reports]
     print_predictions(in_order)
     if shard is None:
@@ -73,6 +84,10 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.out.exists() and not arguments.out.is_dir():
         raise UserError(f"--out {arguments.out}: is a file; use a folder")
     check_not_folder("--json", arguments.json, "file")
+    if not 0 <= arguments.ray_gpus < float("inf"):
+        raise UserError(f"--ray-gpus {arguments.ray_gpus:g}: must be 0 or more")
+    if arguments.ray_gpus and arguments.ray is None:
+        raise UserError(f"--ray-gpus {arguments.ray_gpus:g}: is for --ray ADDRESS; add it, or leave it out")
 
 
 def _list_jobs(inputs: Inputs, arguments: argparse.Namespace) -> Jobs:
@@ -104,13 +119,21 @@ def _predict_shard(
             # results without a line in the report are those of a video at whose end the command was killed
             known = {key: item for key, item in earlier.items() if not item.failure and has_results(own[key].folder)}
         remove_leftovers([job.folder for key, job in own.items() if key not in known])
-        return _predict(own, known, options, report.add)
+        return _predict(own, known, options, arguments, report.add)
 
 
-def _predict(jobs: Jobs, known: Reports, options: Options, save: Save = lambda reports: None) -> Reports:
+def _predict(
+    jobs: Jobs, known: Reports, options: Options, arguments: argparse.Namespace, save: Save = lambda reports: None
+) -> Reports:
     """Predict the videos that are not known yet under a progress bar."""
     print_kept(list(known.values()))
     reports = dict(known)
+    if arguments.ray is not None:
+        pending = {key: job for key, job in jobs.items() if key not in known}
+        for key, report in _predict_on_ray(pending, options, arguments):
+            reports[key] = report
+            save({key: report})
+        return reports
     opened: dict[str, OpenVideo] = {}
     for key, job in jobs.items():
         if key not in known:
@@ -123,6 +146,23 @@ def _predict(jobs: Jobs, known: Reports, options: Options, save: Save = lambda r
     if opened:
         _predict_here(opened, options, reports, save)
     return reports
+
+
+def _predict_on_ray(jobs: Jobs, options: Options, arguments: argparse.Namespace) -> Iterator[tuple[str, VideoReport]]:
+    """Predict the videos on a cluster; yield their reports as they finish."""
+    if not jobs:
+        return
+    run_one = partial(predict_job, options)
+    with progress_bar("predicting", Console()) as progress:
+        line = progress.add_task("", total=len(jobs))
+        for job, result in run_ray_jobs(run_one, list(jobs.values()), arguments.ray, gpus=arguments.ray_gpus):
+            if isinstance(result, ProcessDied):
+                result = job.failed(f"{job.path}: its worker died {RAY_TRIES} times (killed, crashed or out of memory)")
+            progress.advance(line)
+            for note in result.notes:
+                print(f"{result.video}: {note}")
+            yield str(job.path), result
+    remove_leftovers([job.folder for job in jobs.values()])  # of workers that died
 
 
 def _predict_here(opened: Mapping[str, OpenVideo], options: Options, reports: Reports, save: Save) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from avseg.cli.predict_model import LoadedModel, Options
+from avseg.cli.predict_model import LoadedModel, Options, load_once
 from avseg.media.sound_copy import SoundPlan, plan_sound
 from avseg.media.video import Video, probe
 from avseg.prediction.writer import write_prediction
@@ -103,6 +103,12 @@ def predict_video(
     except Exception as error:
         return job.failed(error, opened.notes())
     return VideoReport(printable(job.path), printable(job.folder), notes=opened.notes(), summary={**summary})
+
+
+def predict_job(options: Options, job: VideoJob) -> VideoReport:
+    """Predict a video in a worker process, which loads the model once; raises `UserError` for the model's errors."""
+    opened = open_video(job, options)
+    return predict_video(opened, load_once(options), options) if isinstance(opened, OpenVideo) else opened
 
 
 def _probe(path: Path, options: Options) -> Video:

@@ -12,6 +12,8 @@ def read_shard(arguments: Namespace, **whole: object) -> Shard | None:
     Raises:
         UserError: not I/N; with `--merge`; or with one of the options `whole`, which concern all items.
     """
+    if arguments.merge and arguments.ray is not None:
+        raise UserError(f"--ray {arguments.ray}: merging needs no cluster; leave it out")
     if arguments.reports is not None and not (arguments.shard or arguments.merge):
         raise UserError(
             f"--reports {arguments.reports}: is for --shard I/N and --merge; add one of them, or leave it out"

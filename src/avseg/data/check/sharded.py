@@ -1,7 +1,7 @@
 """Read a part of a data set, as one of many jobs, and check the whole set with the records of all parts."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,8 +17,11 @@ from avseg.data.check.video_files import VideoRecord, existing_videos, read_vide
 from avseg.data.lu_avs.paths import find_paths
 from avseg.data.setting import SETTINGS
 from avseg.utils.errors import UserError
-from avseg.utils.processes import map_in_order, usable_cores
+from avseg.utils.processes import ProcessDied, map_in_order, usable_cores
+from avseg.utils.ray_jobs import RAY_TRIES, run_ray_jobs
 from avseg.utils.shards import Shard, ShardReport, Work, merge_reports
+
+_CHUNK = 16  # items in one job of Ray
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ def check_shard(
     expected: Expected | None = None,
     *,
     jobs: int | None = None,
+    ray: str | None = None,  # address of a Ray cluster to run on
     min_pixels: int = 10,
     progress: Progress = lambda done, total: None,
 ) -> tuple[int, int]:
@@ -52,12 +56,30 @@ def check_shard(
         items = {key: item for key, item in zip(reading.work.keys, reading.items, strict=True) if key in report.keys}
         pending = [key for key in items if key not in earlier]
         records = dict(earlier)
-        results = map_in_order(reading.function, [items[key] for key in pending], jobs or usable_cores())
-        for key, record in zip(pending, results, strict=True):
+        for key, record in _read(reading, {key: items[key] for key in pending}, jobs, ray):
             records[key] = record
             report.add({key: record})
             progress(len(records), len(items))
     return len(records), sum(len(record.findings) for record in records.values())
+
+
+def check_on_ray(
+    root: Path,
+    setting: str,
+    ray: str,
+    expected: Expected | None = None,
+    *,
+    min_pixels: int = 10,
+    progress: Progress = lambda done, total: None,
+) -> Report:
+    """Check a data set like `inspect_set`, its files being read on a Ray cluster."""
+    reading = _plan(root, setting, expected, min_pixels)
+    records: dict[str, Any] = {}
+    for key, record in _read(reading, dict(zip(reading.work.keys, reading.items, strict=True)), None, ray):
+        records[key] = record
+        progress(len(records), len(reading.items))
+    in_order = [records[key] for key in reading.work.keys]
+    return inspect_set(root, setting, expected, min_pixels=min_pixels, records=in_order)
 
 
 def merge_shards(
@@ -71,6 +93,24 @@ def merge_shards(
     reading = _plan(root, setting, expected, min_pixels)
     records = merge_reports(reports, reading.work, reading.kind)
     return inspect_set(root, setting, expected, min_pixels=min_pixels, records=records)
+
+
+def _read(reading: Reading, items: Mapping[str, Any], jobs: int | None, ray: str | None) -> Iterator[tuple[str, Any]]:
+    """Yield the keys and records of items as they are read."""
+    if ray is None or not items:
+        yield from zip(items, map_in_order(reading.function, list(items.values()), jobs or usable_cores()), strict=True)
+        return
+    keys = list(items)
+    chunks = [keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK)]
+    groups = [[(key, items[key]) for key in chunk] for chunk in chunks]
+    for group, records in run_ray_jobs(partial(_read_group, reading.function), groups, ray):
+        if isinstance(records, ProcessDied):
+            raise UserError(f"--ray {ray}: a worker died {RAY_TRIES} times near {group[0][0]} (out of memory?)")
+        yield from records
+
+
+def _read_group(function: Callable[[Any], Any], group: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    return [(key, function(item)) for key, item in group]
 
 
 def _plan(root: Path, setting: str, expected: Expected | None, min_pixels: int) -> Reading:

@@ -18,6 +18,7 @@ from avseg.data.prepare.result import Outcome
 from avseg.data.prepare.video import prepare_video
 from avseg.utils.errors import UserError
 from avseg.utils.processes import ProcessDied, run_jobs
+from avseg.utils.ray_jobs import run_ray_jobs
 
 _FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # every other video would fail with the same error
 _DIED = "its process died (killed, crashed or out of memory); the same command retries it"
@@ -38,6 +39,7 @@ def prepare(
     *,
     index: Path | None = None,  # AVSBench: the official index file; default: the one in the folder or above it
     jobs: int = 0,  # number of processes; 0 = run in this one
+    ray: str | None = None,  # address of a Ray cluster to run on
     overwrite: bool = False,  # prepare everything again
     started: Callable[[int, int], None] = lambda total, finished: None,
     advance: Callable[[Outcome], None] = lambda outcome: None,
@@ -54,7 +56,7 @@ def prepare(
     """
     store, videos, index = find_work(folder, out, options, index, jobs)
     with store.open(overwrite=overwrite, index=index):
-        outcomes = prepare_videos(store, videos, jobs, started=started, advance=advance)
+        outcomes = prepare_videos(store, videos, jobs, ray=ray, started=started, advance=advance)
         store.finish(outcomes)
     return outcomes
 
@@ -76,6 +78,7 @@ def prepare_videos(
     jobs: int,
     *,
     again: Callable[[RawVideo], bool] = lambda video: False,  # True to prepare a finished video again
+    ray: str | None = None,  # address of a Ray cluster that runs the jobs in place of processes
     save: Callable[[RawVideo, Outcome], None] = lambda video, outcome: None,  # called for every video
     started: Callable[[int, int], None] = lambda total, finished: None,
     advance: Callable[[Outcome], None] = lambda outcome: None,
@@ -94,7 +97,11 @@ def prepare_videos(
     for job in pending:  # all before the first starts: old files of a failing video must not stay
         store.forget(job.video)
     one_thread = partial(torch.set_num_threads, 1)  # the processes already use all cores
-    for job, result in run_jobs(run_job, pending, jobs, one_thread):
+    if ray is not None and pending:
+        results = run_ray_jobs(run_job, pending, ray, one_thread)
+    else:
+        results = run_jobs(run_job, pending, jobs, one_thread)
+    for job, result in results:
         outcome = _publish(store, job, result)
         outcomes[job.video.key] = outcome
         save(job.video, outcome)

@@ -23,6 +23,7 @@ def prepare_shard(
     reports: Path | None = None,  # folder of the shards' results; default: in `out`
     index: Path | None = None,
     jobs: int = 0,
+    ray: str | None = None,
     overwrite: bool = False,
     started: Callable[[int, int], None] = lambda total, finished: None,
     advance: Callable[[Outcome], None] = lambda outcome: None,
@@ -37,6 +38,7 @@ def prepare_shard(
             store,
             own,
             jobs,
+            ray=ray,
             again=lambda video: overwrite and video.key not in earlier,
             started=started,
             advance=advance,
