@@ -1,6 +1,7 @@
 """The wheel holds everything, and does from another folder what the checkout does."""
 
 import configparser
+import importlib
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from avseg import __version__
+from tests.fresh_process import FreshProcess
 from tests.runs_for_tests import SMALL, avseg
 
 TOP = Path(__file__).resolve().parents[1]
@@ -64,7 +66,7 @@ def test_every_module_and_every_configuration_is_inside(wheel: Path) -> None:
     assert launcher
     assert "avseg/annotate/page/index.html" in page
     data = set()
-    for pattern in ("*.toml", "*.yaml", "*.json", "*.html", "README.md"):
+    for pattern in ("*.toml", "*.yaml", "*.json", "*.csv", "*.html", "README.md"):
         data |= names_below(TOP / "src" / "avseg", "avseg", pattern)
     assert "avseg/data/check/sources.toml" in data
     assert inside == modules | configurations | tables | launcher | page | data | {"avseg/py.typed"}
@@ -93,6 +95,19 @@ def test_its_own_code_and_configurations_are_used(installed: Path, tmp_path: Pat
     ]
 
 
+def avseg_of(installed: Path, words: list[str]) -> int:
+    """Run a command of the installed package in a process that holds the libraries, but not the checkout's modules."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("avseg", "hydra_plugins")]:
+        del sys.modules[name]
+    sys.path.insert(0, str(installed))
+    sys.argv = ["avseg", *words]
+    command = importlib.import_module("avseg.cli.main")
+    code = command.main()
+    files = {module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] == "avseg"}
+    assert all(Path(file).is_relative_to(installed) for file in files), files
+    return int(code)
+
+
 def test_it_composes_and_trains_as_the_checkout(installed: Path, ms3_root: Path, tmp_path: Path) -> None:
     settings = [*SMALL, "debug=one_batch", "callbacks=none", f"data.root={ms3_root}"]
     elsewhere = tmp_path / "elsewhere"
@@ -100,7 +115,8 @@ def test_it_composes_and_trains_as_the_checkout(installed: Path, ms3_root: Path,
     printed = avseg(["train", *settings, "--cfg", "job"]).out
     assert "experiment: default" in printed
     assert python(installed, elsewhere, "-m", "avseg", "train", *settings, "--cfg", "job") == printed
-    python(installed, elsewhere, "-m", "avseg", "train", *settings)
+    done = FreshProcess(avseg_of, installed, ["train", *settings], cwd=elsewhere).end()
+    assert done.code == 0, done.err
     here = avseg(["train", *settings, f"paths.outputs={tmp_path}/here"], tmp_path / "here")
     assert here.code == 0, here.err
     (there,) = (elsewhere / "outputs").glob("*/*/seed=*")
