@@ -18,6 +18,7 @@ from avseg.utils.errors import UserError, nearest
 from avseg.utils.files import atomic_file
 from benchmarks import (
     bench_avsegformer,
+    bench_aavs,
     bench_clips,
     bench_fscore,
     bench_log_mel,
@@ -72,6 +73,7 @@ PARTS: dict[str, tuple[str, Measure]] = {
     "parts": ("TPAVI over T, neck, decoder, VGGish", lambda r, d, s: bench_parts.measure(r, d, small=s)),
     "train": ("whole train and eval step", lambda r, d, s: bench_train_step.measure(r, d, small=s)),
     "avsegformer": ("AVSegFormer evaluation step", _avsegformer),
+    "aavs": ("AAVS: a frame with one sound and with five", lambda r, d, s: bench_aavs.measure(r, d, small=s)),
     "fscore": ("F-score: histogram against 255 thresholds", _fscore),
     "predict": ("avseg predict", lambda r, d, s: bench_predict.measure(r, d, small=s)),
     "long": ("evaluation of long videos by modality", _long),

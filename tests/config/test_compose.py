@@ -83,6 +83,21 @@ def test_the_recipe_of_the_paper(data, epochs, weight):
     assert config.audio.hop == "vggish"
 
 
+def test_the_recipe_of_aavs():
+    config = compose_train(["model=aavs", "data=avsbench_ms3"])
+    assert (config.trainer.max_epochs, config.data.batch_size, config.data.image_size) == (60, 1, 384)
+    assert (config.optimizer.lr, config.optimizer.weight_decay, config.trainer.gradient_clip_val) == (1e-4, 0.05, 0.01)
+    assert (config.model.queries, config.model.warmup_share, config.model.preset("ms3").videos_per_group) == (
+        30,
+        0.5,
+        1,
+    )
+    config = compose_train(["model=aavs_avss", "model.stage1=RUN"])
+    assert config.data.name == "avss"
+    assert (config.model.queries, config.model.warmup_share) == (100, 1 / 3)
+    assert config.trainer.gradient_clip_val is None
+
+
 @pytest.mark.parametrize(
     ("overrides", "window", "hashed"),
     [
@@ -115,6 +130,7 @@ def test_older_configurations_saw_the_whole_clip():
         ("lu_avs_audio", 60, 16, None, 1e-3),
         ("avs_long", 30, 4, 224, 1e-4),
         ("avsegformer_long", 30, 2, 224, 2e-5),
+        ("aavs_long", 60, 1, 384, 1e-4),
     ],
 )
 def test_the_recipe_of_lu_avs(model, epochs, batch_size, image_size, lr):

@@ -40,3 +40,19 @@ def test_logits_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
             step(clip, 0)
     with pytest.raises(UserError, match="Wrong returned logits"):
         model.predict_batch(clip.frames, clip.sound)
+
+
+def test_the_f_scores_read_logits_of_their_own() -> None:
+    scores = Incomplete.new_scores(Wrong(ModelConfig("wrong"), CONTEXT))
+    clip = unlabelled_clip(torch.zeros(1, 2, 3, 8, 8, dtype=torch.uint8), torch.zeros(1, 2))
+    clip.annotated[:] = True
+    clip.masks[:, :, :4] = 1
+    wrong = torch.zeros(1, 2, 1, 8, 8)
+    right = torch.where(clip.masks[:, :, None] > 0, 9.0, -9.0)
+    scores.update(right, clip, wrong)
+    mixed = scores.compute()
+    scores.reset()
+    scores.update(right, clip)
+    same = scores.compute()
+    assert mixed["miou"] == same["miou"] == 1
+    assert mixed["fscore"] < same["fscore"] == 1

@@ -10,7 +10,7 @@ from safetensors.torch import save
 
 from avseg.cli.data_common import check_not_folder
 from avseg.models.experiment import ExperimentModule
-from avseg.training.load import load_model
+from avseg.training.load import load_model, load_parts
 from avseg.training.published import load_identified, load_official
 from avseg.training.source import find_source
 from avseg.utils.errors import UserError
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         # without a description it may be a published file
         model = None if overrides else load_identified(source.path)
-        _write_checkpoint(model or load_official(source.path, overrides), out)
+        _write_checkpoint(model or load_official(source.path, overrides, load_parts), out)
     print(f"written to {out}")
     return 0
 

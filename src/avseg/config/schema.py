@@ -116,6 +116,13 @@ class ModelConfig(ComponentConfig):
         """Return the finished runs that a composition is built from, by role."""
         return {}
 
+    def part_files(self) -> Mapping[str, str]:
+        """Return the runs or checkpoint files of finished models that become part of this one, by role.
+
+        Their weights and configurations are in its checkpoints: the files are read once, before the training.
+        """
+        return {}
+
 
 @dataclass(frozen=True)
 class DataConfig(ComponentConfig):

@@ -31,10 +31,15 @@ __all__ = ["AVSegModule", "BuildContext", "LossTerm", "Losses", "Prediction"]
 
 @dataclass(frozen=True)
 class Prediction:
-    """Logits (B, T, K, H, W) at the size of the frames, and in `extra` whatever the model's own loss needs."""
+    """Logits (B, T, K, H, W) at the size of the frames, and in `extra` whatever the model's own loss needs.
+
+    `graded` are logits of the same shape for the F-scores, where a model's official code does not threshold the score
+    that decides its mask.
+    """
 
     logits: Tensor
     extra: Any = None
+    graded: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,8 @@ class Losses:
 
 class AVSegModule(ExperimentModule):
     """Base class of the models of short clips."""
+
+    audio_encoder: nn.Module  # of a model that calls `embed`
 
     def __init__(self, config: ModelConfig, context: BuildContext) -> None:
         super().__init__(config, context)
@@ -96,6 +103,16 @@ class AVSegModule(ExperimentModule):
         """Segment a batch of clips from the output of `encode`; called once per sound of an evaluation."""
         prediction: Prediction = self(clip)
         return prediction
+
+    def embed(self, sound: Tensor) -> Tensor:
+        """Embed items of the front end (B, T, *shape) as (B, T, dim) with `self.audio_encoder`.
+
+        Precomputed embeddings (B, T, dim), of a packed data set, pass.
+        """
+        assert self.frontend is not None
+        embedded = tuple(sound.shape[2:]) != tuple(self.frontend.shape)
+        embedding: Tensor = sound if embedded else self.audio_encoder(sound)
+        return embedding
 
     @abstractmethod
     def loss(self, prediction: Prediction, clip: Clip) -> Losses:
@@ -151,7 +168,8 @@ class AVSegModule(ExperimentModule):
 
     def validation_step(self, clip: Clip, batch_index: int) -> None:
         """Score a validation batch."""
-        self.val_scores.update(self.checked(self(clip), clip).logits, clip)
+        prediction = self.checked(self(clip), clip)
+        self.val_scores.update(prediction.logits, clip, prediction.graded)
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the validation split."""
@@ -174,7 +192,8 @@ class AVSegModule(ExperimentModule):
             if name not in self.test_scores:
                 self.test_scores[name] = self.new_scores().to(self.device)
             prediction = self.checked(self.decode(features, replace(clip, sound=sound)), clip)
-            self.test_scores[name].update(prediction.logits, clip)  # type: ignore[operator]
+            scores: Scores = self.test_scores[name]  # type: ignore[assignment]
+            scores.update(prediction.logits, clip, prediction.graded)
         for index, video_id, category in zip(clip.index.tolist(), clip.video_id, clip.category, strict=True):
             self._clips[index] = (video_id, category)
 

@@ -163,12 +163,15 @@ class ExperimentModule(pl.LightningModule, ABC):
             parameter.grad = None
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add configuration, setting and labels (plain values): a checkpoint alone is enough to rebuild its model."""
-        checkpoint["avseg"] = {
-            "config": self.record,
-            "setting": asdict(self.setting),
-            "labels": self.labels,
-        }
+        """Add the plain values from which the model is rebuilt: a checkpoint alone is enough."""
+        checkpoint["avseg"] = self.blueprint()
+
+    def blueprint(self) -> dict[str, Plain]:
+        """Return configuration, setting and labels, and those of the finished models that are part of this one."""
+        values: dict[str, Plain] = {"config": self.record, "setting": asdict(self.setting), "labels": self.labels}
+        if self.context.parts:
+            values["parts"] = {role: part.blueprint() for role, part in self.context.parts.items()}
+        return values
 
 
 def _reads(config: ModelConfig) -> str:

@@ -11,6 +11,9 @@ from avseg.data.clip import Clip
 from avseg.metrics import g_miou
 from avseg.metrics.registry import METRICS, MetricSettings, PerClipMetric, select_metrics
 
+# scores that try many thresholds
+F_SCORES = ("fscore", "dataset_fscore")
+
 
 class Scores(nn.Module):
     """The metrics of one pass over a split with one kind of sound; the arguments are those of `MetricSettings`.
@@ -34,16 +37,26 @@ class Scores(nn.Module):
             if metric is not None:
                 self.metrics[info.key] = metric
 
-    def update(self, logits: Tensor, clip: Clip) -> None:
-        """Add a batch with logits (B, T, K, H, W); frames without a label are not scored."""
+    def update(self, logits: Tensor, clip: Clip, graded: Tensor | None = None) -> None:
+        """Add a batch with logits (B, T, K, H, W); frames without a label are not scored.
+
+        `graded` are the logits of the F-scores, None for the same ones.
+        """
         masks = clip.masks
+        if self.binary and not clip.annotated.all():  # S4's training clips: the first frame of each
+            masks = masks[clip.annotated]  # (N, H, W)
+        mask_logits = self._selected(logits, clip)
+        grades = mask_logits if graded is None else self._selected(graded, clip)
+        for key, metric in self.metrics.items():
+            metric.update(grades if key in F_SCORES else mask_logits, masks, index=clip.index)
+
+    def _selected(self, logits: Tensor, clip: Clip) -> Tensor:
+        """Resize to the masks; select the labelled frames of one class, (B, T, H, W) or (N, H, W), all of several."""
         logits = _resized(logits, (clip.masks.shape[-2], clip.masks.shape[-1]))
-        if self.binary:
-            logits = logits[:, :, 0]  # (B, T, H, W)
-            if not clip.annotated.all():  # S4's training clips: the first frame of each
-                logits, masks = logits[clip.annotated], masks[clip.annotated]  # (N, H, W)
-        for metric in self.metrics.values():
-            metric.update(logits, masks, index=clip.index)
+        if not self.binary:
+            return logits
+        logits = logits[:, :, 0]
+        return logits if clip.annotated.all() else logits[clip.annotated]
 
     def reset(self) -> None:
         """Reset every metric."""

@@ -28,7 +28,7 @@ from avseg.runs.lock import lock
 from avseg.training.build import DataFacts, build_data, build_model, source_run
 from avseg.training.evaluate import write_scores
 from avseg.training.initialise import initialise, source_checkpoint
-from avseg.training.load import load_model, load_parts, read_checkpoint
+from avseg.training.load import load_model, load_parts, read_checkpoint, saved_parts
 from avseg.training.preflight import check_devices, check_processes
 from avseg.training.signals import stoppable
 from avseg.training.trainer import configure_logging, is_first_process, make_trainer, run_trainer, share_cores
@@ -80,7 +80,7 @@ def _train(config: TrainConfig, run: RunDirectory, *, resume: bool, rerun: bool)
             inputs = record_inputs(config, data, ())
         pl.seed_everything(config.seed, workers=True, verbose=False)
         facts = DataFacts(data.setting, tuple(getattr(data, "labels", ())))
-        model = _build(config, facts, resumed=resume)
+        model = _build(config, facts, run if resume else None)
         if initial := initialise(model, config, source):
             record["init"] = initial
     if inputs is not None:
@@ -107,10 +107,13 @@ def _train(config: TrainConfig, run: RunDirectory, *, resume: bool, rerun: bool)
     return run
 
 
-def _build(config: TrainConfig, facts: DataFacts, *, resumed: bool) -> ExperimentModule:
-    """Build the model; a checkpoint replaces all weights of a resumed run."""
+def _build(config: TrainConfig, facts: DataFacts, resumed: RunDirectory | None) -> ExperimentModule:
+    """Build the model; the last checkpoint replaces all weights of a run that is resumed."""
+    if resumed is not None:
+        parts = saved_parts(read_checkpoint(resumed.last)["avseg"])
+        return build_model(config, facts, pretrained=False, parts=parts)
     if config.model.trained:
-        return build_model(config, facts, pretrained=not resumed)
+        return build_model(config, facts, parts=load_parts(config))
     outputs = [Path(config.paths.outputs).expanduser()]
     for role in config.model.sources():
         refuse_other_source(RunDirectory(source_run(config, role, outputs)), config)

@@ -58,7 +58,7 @@ def load_model(source: str | Path | WeightsSource, choices: dict[str, Plain] | N
     """
     source = find_source(source)
     if source.record is not None:
-        return _with_model_choices(load_official(source.path, source.record.overrides), choices)
+        return _with_model_choices(load_official(source.path, source.record.overrides, load_parts), choices)
     if composition := _composition(source.path, choices):
         return composition
     if (source.path / WEIGHTS_FILE).is_file():
@@ -80,8 +80,7 @@ def _restore(
 ) -> ExperimentModule:
     """Build the model of a checkpoint's record and load its weights."""
     try:
-        config = saved_config(record["config"], choices)
-        model = build_model(config, _facts(record, config), pretrained=False)
+        model = _rebuild(record, choices)
         model.load_state_dict(state_dict)
     except UserError as error:
         raise UserError(f"{name}: {error}") from error
@@ -95,6 +94,17 @@ def _with_model_choices(model: ExperimentModule, choices: dict[str, Plain] | Non
     if choices:
         saved_config(model.record, choices)
     return model
+
+
+def _rebuild(record: dict[str, Any], choices: dict[str, Plain] | None = None) -> ExperimentModule:
+    """Build the model of a blueprint with the models that are part of it; the weights follow."""
+    config = saved_config(record["config"], choices)
+    return build_model(config, _facts(record, config), pretrained=False, parts=saved_parts(record))
+
+
+def saved_parts(record: dict[str, Any]) -> dict[str, ExperimentModule]:
+    """Build the models that are part of the model of a blueprint, by role, without their weights."""
+    return {role: _rebuild(part) for role, part in record.get("parts", {}).items()}
 
 
 def load_clip_model(source: str | Path | WeightsSource) -> AVSegModule:
@@ -139,9 +149,13 @@ def _facts(record: dict[str, Any], config: TrainConfig) -> DataFacts:
 
 
 def load_parts(config: TrainConfig, moved: Path | None = None) -> dict[str, ExperimentModule]:
-    """Load the finished modules of a composition, from `paths.outputs` or else from the folder they were `moved` to."""
+    """Load the finished modules that the model consists of, by role.
+
+    The runs of a composition are in `paths.outputs`, or else in the folder they were `moved` to.
+    """
     outputs = [Path(config.paths.outputs).expanduser(), *([moved] if moved is not None else [])]
-    return {role: load_model(source_run(config, role, outputs)) for role in config.model.sources()}
+    parts = {role: load_model(source_run(config, role, outputs)) for role in config.model.sources()}
+    return parts | {role: load_model(file) for role, file in config.model.part_files().items()}
 
 
 def _composition(run: Path, choices: dict[str, Plain] | None) -> ExperimentModule | None:

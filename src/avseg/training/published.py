@@ -1,11 +1,12 @@
 """Build models from files of official weights."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from avseg.config.components import built_class
 from avseg.config.compose import compose_train
+from avseg.config.schema import TrainConfig
 from avseg.data.setting import find_setting
 from avseg.models.experiment import ExperimentModule
 from avseg.training.build import DataFacts, build_model
@@ -16,8 +17,13 @@ from avseg.weights.verify import identify
 log = logging.getLogger("avseg")
 
 
-def load_official(path: Path, overrides: Sequence[str]) -> ExperimentModule:
+PartsLoader = Callable[[TrainConfig], Mapping[str, ExperimentModule]]
+
+
+def load_official(path: Path, overrides: Sequence[str], load_parts: PartsLoader | None = None) -> ExperimentModule:
     """Build the model that overrides describe with the weights of an official file, in evaluation mode on the CPU.
+
+    `load_parts` loads the finished models that are part of it.
 
     Raises:
         UserError: the file cannot be read, or does not fit the model.
@@ -30,7 +36,9 @@ def load_official(path: Path, overrides: Sequence[str]) -> ExperimentModule:
         keys.append("model.pretrained")
     config = compose_train([*overrides, *(f"{key}=false" for key in keys)])
     with_audio = built_class(config.model).official_audio
-    model = build_model(config, DataFacts(find_setting(config.data.setting)), pretrained=not with_audio)
+    facts = DataFacts(find_setting(config.data.setting))
+    parts = load_parts(config) if load_parts else {}
+    model = build_model(config, facts, pretrained=not with_audio, parts=parts)
     model.import_weights(official)
     return model.eval()
 

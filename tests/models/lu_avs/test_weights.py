@@ -73,7 +73,7 @@ def test_missing_weights_name_the_files_and_their_folder(tmp_path: Path, monkeyp
     assert "\n" not in str(raised.value)
     with pytest.raises(UserError, match=r"facebook/detr-resnet-101-dc5 cannot be downloaded"):
         BoxBranch(4, pretrained=True)
-    with pytest.raises(UserError, match="no published COCO weights"):
+    with pytest.raises(UserError, match="no published weights"):
         BoxBranch(4, "toy", True)
     with pytest.raises(UserError, match="no such folder"):
         BoxBranch(4, "tiny", "/no/such/folder")

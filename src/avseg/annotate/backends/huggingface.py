@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from avseg.models.lu_avs.presets import silence_transformers
+from avseg.nn.huggingface import silence_transformers
 from avseg.utils.errors import UserError
 
 

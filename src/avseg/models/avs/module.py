@@ -29,13 +29,6 @@ class AVSModule(AVSegModule):
         stages = None if loss.mapping_stages is None else list(loss.mapping_stages)
         self.mapping_loss = AudioVisualMappingLoss(stages, loss.mapping_form, loss.mapping_pairing)
 
-    def embed(self, sound: Tensor) -> Tensor:
-        """Embed items of the front end (B, T, *shape) as (B, T, dim); precomputed embeddings (B, T, dim) pass."""
-        assert self.frontend is not None
-        embedded = tuple(sound.shape[2:]) != tuple(self.frontend.shape)
-        embedding: Tensor = sound if embedded else self.audio_encoder(sound)
-        return embedding
-
     def encode(self, frames: Tensor) -> list[Tensor]:
         """Four stage maps (B, T, C, h, w) of frames (B, T, 3, H, W) uint8."""
         return self.net.encode(normalise(frames))

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal
 from annotated_types import Ge
 
 from avseg.config.schema import AtLeastOne, AudioConfig, Config, ModelConfig, Plain, Preset, SourceRun, TrainConfig
+from avseg.models.aavs.config import AAVSConfig
 from avseg.models.avs.config import AVSConfig
 from avseg.models.avsegformer.config import AVSegFormerConfig
 from avseg.utils.errors import UserError
@@ -278,4 +279,21 @@ class LongAVSegFormerConfig(AVSegFormerConfig):
 
     def preset(self, setting: str) -> Preset:
         """As for short clips at 224 pixels, with the sound of exact seconds."""
+        return replace(super().preset(setting), hop="second")
+
+
+@dataclass(frozen=True)
+class LongAAVSConfig(AAVSConfig):
+    """AAVS on long videos: the frames of a second with the sound of that second, no classes."""
+
+    builds: ClassVar[str] = "avseg.models.lu_avs.tpavi_module:LongAAVSModule"
+    data_kind: ClassVar[str] = "long_videos"
+    reading: ClassVar[str] = "avs"
+
+    name: str = "aavs_long"
+    # the model knows no classes, so all regions of a frame are one
+    score: ScoreConfig = field(default_factory=lambda: ScoreConfig(merge_classes=True))
+
+    def preset(self, setting: str) -> Preset:
+        """As for short clips, with the sound of exact seconds."""
         return replace(super().preset(setting), hop="second")

@@ -3,15 +3,14 @@
 Each call builds a new configuration, since the models of `transformers` modify theirs.
 """
 
-import contextlib
-import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from avseg.nn.huggingface import network_config, require_transformers, silence_transformers
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 
@@ -24,37 +23,14 @@ def build_config(branch: str, configs: dict[str, ConfigBuilder], name: str, num_
     check_choice("config", name, configs, branch)
     if num_classes < 1:
         raise UserError(f"{branch}: num_classes is {num_classes}, but must be 1 or more")
+    require_transformers(branch, "lu_avs")
     with silence_transformers():
         return configs[name](num_classes)
 
 
-@contextlib.contextmanager
-def silence_transformers() -> Iterator[None]:
-    """Hide warnings of `transformers` that a user cannot act on, such as that a new head has no weights yet."""
-    from transformers.utils import logging
-
-    verbosity = logging.get_verbosity()
-    shows_bars = logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if shows_bars:
-            logging.enable_progress_bar()
-
-
 def _build_network(options: dict[str, Any], num_classes: int) -> Any:
-    """Build the configuration for K classes from the options of presets.yaml, with those of its sub-networks."""
-    from transformers import AutoConfig
-
-    values = copy.deepcopy(options)
-    for name in ("backbone_config", "decoder_config"):
-        # transformers reads the options of a timm backbone itself
-        if name in values and values[name]["model_type"] != "timm_backbone":
-            values[name] = AutoConfig.for_model(**values[name])
-    return AutoConfig.for_model(**values, num_labels=num_classes)
+    """Build the configuration for K classes from the options of presets.yaml."""
+    return network_config(options, num_labels=num_classes)
 
 
 def _read_builders(branch: str) -> dict[str, ConfigBuilder]:

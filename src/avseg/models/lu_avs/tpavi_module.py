@@ -8,6 +8,7 @@ import torch
 from avseg.config.schema import Plain
 from avseg.data.lu_avs.evaluation import VideoReader
 from avseg.data.lu_avs.seconds import FRAMES_PER_SECOND
+from avseg.models.aavs.module import AAVSModule
 from avseg.models.avs.module import AVSModule
 from avseg.models.avsegformer.module import AVSegFormerModule
 from avseg.models.base import AVSegModule
@@ -65,3 +66,7 @@ class LongAVSModule(LongClipModule, AVSModule):  # type: ignore[misc]
 
 class LongAVSegFormerModule(LongClipModule, AVSegFormerModule):  # type: ignore[misc]
     """AVSegFormer on long videos."""
+
+
+class LongAAVSModule(LongClipModule, AAVSModule):  # type: ignore[misc]
+    """AAVS on long videos."""

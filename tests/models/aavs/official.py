@@ -1,0 +1,60 @@
+"""AAVS with the weights and inputs of the golden values (tests/golden/aavs.safetensors, from the authors' code)."""
+
+import json
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from avseg.models.aavs import AAVS
+from avseg.models.aavs.weights import CLASS_WEIGHTS, POSITION_INDEX, load_official, to_official
+from tests.golden_recipe import GOLDEN, arr, blob_masks, fill_official
+
+SEED = 31
+CLASSES = {"binary": 1, "semantic": 71}
+
+
+def golden_aavs() -> dict[str, Tensor]:
+    """All reference values."""
+    return load_file(GOLDEN / "aavs.safetensors")
+
+
+def official_shapes(form: str) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a file of the authors; the AVSS form is stored as its difference."""
+    lists = json.loads((GOLDEN / "aavs_keys.json").read_text())
+    entries = lists["binary"] | (lists["semantic_changes"] if form == "semantic" else {})
+    return {name: tuple(shape) for name, (shape, _) in entries.items()}
+
+
+def official_weights(form: str, built: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict of the recipe; what follows from the configuration keeps its value."""
+    weights = fill_official(official_shapes(form), SEED)
+    for name in weights:
+        if name.endswith(POSITION_INDEX) or name == CLASS_WEIGHTS:
+            weights[name] = built[name]
+    return weights
+
+
+def official_network(form: str) -> AAVS:
+    """The network with these weights, in evaluation mode."""
+    network = AAVS(CLASSES[form])
+    load_official(network, official_weights(form, to_official(network)))
+    return network.eval()
+
+
+def inputs(frames: int, seed: int = SEED) -> tuple[Tensor, Tensor]:
+    """Frames (N, 3, 384, 384) and sounds (N, 128)."""
+    return arr("images", (frames, 3, 384, 384), seed), arr("audio", (frames, 128), seed, "uniform")
+
+
+def labels(form: str, frames: int, seed: int = SEED) -> Tensor:
+    """Class indices (N, 384, 384)."""
+    masks = blob_masks(frames, 384, 384, seed)
+    if form == "semantic":
+        masks = masks * torch.tensor([1 + 7 * i % 70 for i in range(frames)])[:, None, None]
+    return masks.to(torch.uint8)
+
+
+def relative(actual: Tensor, expected: Tensor) -> float:
+    """Error in norm."""
+    return float((actual.detach() - expected).norm() / expected.norm())
