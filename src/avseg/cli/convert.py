@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
         _write_official(load_model(source), out)
     else:
         # without a description it may be a published file
-        model = None if overrides else load_identified(source.path)
+        model = None if overrides else load_identified(source.path, load_parts)
         _write_checkpoint(model or load_official(source.path, overrides, load_parts), out)
     print(f"written to {out}")
     return 0

@@ -69,7 +69,7 @@ def load_model(source: str | Path | WeightsSource, choices: dict[str, Plain] | N
         checkpoint = read_checkpoint(path)
     except UserError:
         # a file of official weights?
-        if (model := load_identified(path)) is None:
+        if (model := load_identified(path, load_parts)) is None:
             raise
         return _with_model_choices(model, choices)
     return _restore(f"checkpoint {path}", checkpoint["avseg"], checkpoint["state_dict"], choices)

@@ -20,7 +20,7 @@ log = logging.getLogger("avseg")
 PartsLoader = Callable[[TrainConfig], Mapping[str, ExperimentModule]]
 
 
-def load_official(path: Path, overrides: Sequence[str], load_parts: PartsLoader | None = None) -> ExperimentModule:
+def load_official(path: Path, overrides: Sequence[str], load_parts: PartsLoader) -> ExperimentModule:
     """Build the model that overrides describe with the weights of an official file, in evaluation mode on the CPU.
 
     `load_parts` loads the finished models that are part of it.
@@ -37,13 +37,13 @@ def load_official(path: Path, overrides: Sequence[str], load_parts: PartsLoader 
     config = compose_train([*overrides, *(f"{key}=false" for key in keys)])
     with_audio = built_class(config.model).official_audio
     facts = DataFacts(find_setting(config.data.setting))
-    parts = load_parts(config) if load_parts else {}
+    parts = load_parts(config)
     model = build_model(config, facts, pretrained=not with_audio, parts=parts)
     model.import_weights(official)
     return model.eval()
 
 
-def load_identified(path: Path) -> ExperimentModule | None:
+def load_identified(path: Path, load_parts: PartsLoader) -> ExperimentModule | None:
     """Build the model of a local file whose tensors are those of a published one; None if there is no such one."""
     try:
         record = identify(path, read_state_dict(path))
@@ -52,4 +52,4 @@ def load_identified(path: Path) -> ExperimentModule | None:
     if record is None:
         return None
     log.info("%s: loaded as %s (%s)", path, record.name, record.title)
-    return load_official(path, record.overrides)
+    return load_official(path, record.overrides, load_parts)

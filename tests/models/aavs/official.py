@@ -1,16 +1,19 @@
 """AAVS with the weights and inputs of the golden values (tests/golden/aavs.safetensors, from the authors' code)."""
 
 import json
+from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from avseg import weights
 from avseg.models.aavs import AAVS
 from avseg.models.aavs.weights import CLASS_WEIGHTS, POSITION_INDEX, load_official, to_official
 from tests.golden_recipe import GOLDEN, arr, blob_masks, fill_official
 
 SEED = 31
+KEY_LIST = Path(weights.__file__).with_name("keys") / "aavs.json"
 CLASSES = {"binary": 1, "semantic": 71}
 
 
@@ -20,19 +23,18 @@ def golden_aavs() -> dict[str, Tensor]:
 
 
 def official_shapes(form: str) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of a file of the authors; the AVSS form is stored as its difference."""
-    lists = json.loads((GOLDEN / "aavs_keys.json").read_text())
-    entries = lists["binary"] | (lists["semantic_changes"] if form == "semantic" else {})
-    return {name: tuple(shape) for name, (shape, _) in entries.items()}
+    """Names and shapes of a file of the authors."""
+    lists = json.loads(KEY_LIST.read_text())
+    return {name: tuple(shape) for name, shape in (lists["shared"] | lists[form]).items()}
 
 
 def official_weights(form: str, built: dict[str, Tensor]) -> dict[str, Tensor]:
     """A state dict of the recipe; what follows from the configuration keeps its value."""
-    weights = fill_official(official_shapes(form), SEED)
-    for name in weights:
+    filled = fill_official(official_shapes(form), SEED)
+    for name in filled:
         if name.endswith(POSITION_INDEX) or name == CLASS_WEIGHTS:
-            weights[name] = built[name]
-    return weights
+            filled[name] = built[name]
+    return filled
 
 
 def official_network(form: str) -> AAVS:
