@@ -19,6 +19,7 @@ def measure(repeats: int = 3, device: str = "cpu", *, small: bool = False) -> li
     ours = AAVS(network=network).to(device).eval()
     published = AAVS(network=network).to(device).eval()
     published.load_state_dict(ours.state_dict())
+    use_library_attention(published)
     use_fast_products(ours)
     frames = torch.randn(1, 1, 3, size, size, device=device)
     sounds = [torch.rand(1, 1, 128, device=device) for _ in range(5)]
@@ -38,6 +39,20 @@ def measure(repeats: int = 3, device: str = "cpu", *, small: bool = False) -> li
             name = f"AAVS {network} {size}x{size}, a frame with {count} sound{'s' if count > 1 else ''}"
             comparisons.append(Comparison(name, "ms", *times, target=None if small else target))
     return comparisons
+
+
+def use_library_attention(network: AAVS) -> None:
+    """Put the library's deformable attention back."""
+    from transformers.models.mask2former import modeling_mask2former as library
+
+    for layer in network.net.model.pixel_level_module.decoder.encoder.layers:
+        ours = layer.self_attn
+        width = ours.value_proj.out_features
+        layer.self_attn = library.Mask2FormerPixelDecoderEncoderMultiscaleDeformableAttention(
+            width, ours.heads, ours.levels, ours.points
+        )
+        for name, module in ours.named_children():
+            setattr(layer.self_attn, name, module)
 
 
 def decode_all(network: AAVS, frames: Tensor, sounds: list[Tensor]) -> list[Tensor]:

@@ -165,7 +165,7 @@ def test_a_resumed_run_begins_the_second_phase_again(trained_aavs: Command, ms3_
     finished = torch.load(run / "checkpoints/last.ckpt", weights_only=True)
     assert any(value.any() for name, value in finished["state_dict"].items() if "fc2.adapter" in name)
     (optimizer,) = finished["optimizer_states"]
-    assert optimizer["param_groups"][0]["lr"] == 1e-3
+    assert optimizer["param_groups"][0]["lr"] == 3e-4  # 1e-3 in the first phase
 
 
 def test_published_weights_become_a_checkpoint_and_come_back(tmp_path: Path) -> None:
@@ -180,12 +180,14 @@ def test_published_weights_become_a_checkpoint_and_come_back(tmp_path: Path) -> 
     assert all(torch.equal(tensor, expected[name]) for name, tensor in load_file(back).items())
 
 
-def test_avss_needs_a_first_stage_and_the_others_none(trained_aavs: Command) -> None:
+def test_avss_needs_a_first_stage_and_the_others_none(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"needs the masks of a first stage; set model.stage1=RUN_OR_CHECKPOINT"):
         compose_train([*WORDS, "data=toy_avss"])
     with pytest.raises(UserError, match=r"model.stage1=x is read with the classes of AVSS alone"):
         compose_train([*WORDS, "model.stage1=x"])
-    done = avseg(["train", *WORDS, "data=toy_avss", "model.stage1=/no/such/run"])
+    make_avss(tmp_path)
+    words = ["data=toy_avss", f"data.root={tmp_path}", "model.stage1=/no/such/run", f"paths.outputs={tmp_path}/out"]
+    done = avseg(["train", *WORDS, *words])
     assert done.code == 2
     assert "/no/such/run does not exist" in done.err
 

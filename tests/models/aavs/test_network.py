@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from benchmarks.bench_aavs import use_library_attention
 from torch.nn import functional as F
 
 from avseg.models.aavs import AAVS
@@ -68,6 +69,18 @@ def test_classes_read_the_stage_1_masks() -> None:
         network(frames, audio)
     with pytest.raises(ValueError, match="takes no stage-1 masks"):
         tiny()(frames, audio, masks)
+
+
+def test_deformable_attention_equals_the_library_s() -> None:
+    network = tiny()
+    frames = torch.randn(2, 3, 64, 96)
+    with torch.no_grad():
+        ours = network.encode(frames)
+        use_library_attention(network)
+        expected = network.encode(frames)
+    torch.testing.assert_close(ours.mask_features, expected.mask_features, rtol=1e-4, atol=1e-5)
+    for level, expected_level in zip(ours.levels, expected.levels, strict=True):
+        torch.testing.assert_close(level, expected_level, rtol=1e-4, atol=1e-5)
 
 
 def test_a_zero_swin_adapter_changes_nothing() -> None:

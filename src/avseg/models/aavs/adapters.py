@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from avseg.models.aavs.deformable import DeformableAttention
+
 REDUCTION = 4  # of the width inside an adapter
 
 
@@ -49,7 +51,8 @@ class AdaptedLinear(nn.Module):
 def insert_adapters(network: Any, *, semantic: bool) -> None:
     """Put adapters into a `Mask2FormerForUniversalSegmentation` with a Swin backbone, in the binary or the AVSS form.
 
-    Two in every Swin block, one in every deformable attention and in every self-attention of the decoder.
+    Two in every Swin block, one in every deformable attention, which is replaced by a faster form of it, and in every
+    self-attention of the decoder.
     """
     form = "after" if semantic else "instead"
     pixels = network.model.pixel_level_module
@@ -58,6 +61,7 @@ def insert_adapters(network: Any, *, semantic: bool) -> None:
             block.attention.o_proj = AdaptedLinear(block.attention.o_proj, "residual")
             block.mlp.fc2 = AdaptedLinear(block.mlp.fc2, "residual")
     for layer in pixels.decoder.encoder.layers:
+        layer.self_attn = DeformableAttention(layer.self_attn)
         layer.self_attn.output_proj = AdaptedLinear(layer.self_attn.output_proj, form)
     for layer in network.model.transformer_module.decoder.layers:
         layer.self_attn.out_proj = AdaptedLinear(layer.self_attn.out_proj, form)
