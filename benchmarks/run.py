@@ -17,8 +17,8 @@ from rich.console import Console
 from avseg.utils.errors import UserError, nearest
 from avseg.utils.files import atomic_file
 from benchmarks import (
-    bench_avsegformer,
     bench_aavs,
+    bench_avsegformer,
     bench_clips,
     bench_fscore,
     bench_log_mel,

@@ -42,13 +42,6 @@ class AVSegFormerModule(AVSegModule):
         )
         self.audio_encoder = self.make_audio_encoder()
 
-    def embed(self, sound: Tensor) -> Tensor:
-        """Embed items of the front end (B, T, *shape) as (B, T, dim); precomputed embeddings (B, T, dim) pass."""
-        assert self.frontend is not None
-        embedded = tuple(sound.shape[2:]) != tuple(self.frontend.shape)
-        embedding: Tensor = sound if embedded else self.audio_encoder(sound)
-        return embedding
-
     def encode(self, frames: Tensor) -> VisualFeatures:
         """Compute memory and mask feature of frames (B, T, 3, H, W) uint8."""
         return self.net.encode(normalise(frames))
