@@ -92,7 +92,8 @@ def test_the_recipe_of_aavs():
         0.5,
         1,
     )
-    config = compose_train(["model=aavs_avss", "model.stage1=RUN"])
+    config = compose_train(["model=aavs_avss"])
+    assert config.model.stage1 == "aavs_ms3"
     assert config.data.name == "avss"
     assert (config.model.queries, config.model.warmup_share) == (100, 1 / 3)
     assert config.trainer.gradient_clip_val is None
