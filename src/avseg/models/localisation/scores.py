@@ -42,11 +42,11 @@ class LocalisationScores(Scores):
         else:
             self.metrics["threshold_miou"] = MaskIoU(videos_per_group, frames_per_video)
 
-    def update(self, logits: Tensor, clip: Clip) -> None:
-        """Add a batch with logits (B, T, 1, H, W) of maps, see `map_logits`."""
-        logits, masks = logits[:, :, 0], clip.masks  # (B, T, H, W)
+    def update(self, logits: Tensor, clip: Clip, graded: Tensor | None = None) -> None:
+        """Add a batch with logits (B, T, 1, H, W) of maps, see `map_logits`; the maps are also what is `graded`."""
+        logits, masks = self._selected(logits, clip), clip.masks  # (B, T, H, W)
         if not clip.annotated.all():
-            logits, masks = logits[clip.annotated], masks[clip.annotated]  # (N, H, W)
+            masks = masks[clip.annotated]  # (N, H, W), as the logits
         maps = logits.float().sigmoid()
         official = _certain(self.rule(maps))
         chosen = official if self.threshold is None else _certain(maps > self.threshold)
