@@ -1,13 +1,13 @@
 """Panels of clips second by second: one model's prediction next to the truth, or several methods on one clip."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from avseg.draw.palette import SOUNDING, TRUTH
-from avseg.draw.strips import Row, draw_blocks, tint_frames
+from avseg.draw.strips import Row, colour_maps, draw_blocks, tint_frames
 
 
 @dataclass(eq=False)
@@ -20,13 +20,15 @@ class PanelClip:
     prediction: np.ndarray  # (T, H, W) probabilities (floats; above 0.5 counts), or integers like `truth`
     mel: np.ndarray  # (T, 96, 64) log-mel patches
     score: float | None = None  # its J between 0 and 1, shown in per cent
+    maps: Mapping[str, np.ndarray] = field(default_factory=dict)  # further maps (T, H, W) in 0 to 1 by name
 
     def rows(self) -> list[Row]:
-        """Return the rows frame, truth, prediction, sound."""
+        """Return the rows frame, truth, prediction, further maps, sound."""
         return [
             Row("frame", self.frames),
             Row("truth", tint_frames(self.frames, self.truth, TRUTH)),
             Row("prediction", tint_frames(self.frames, self.prediction, SOUNDING)),
+            *(Row(name, colour_maps(values)) for name, values in self.maps.items()),
             Row("sound", mel=self.mel),
         ]
 

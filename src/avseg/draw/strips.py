@@ -59,6 +59,13 @@ def tint_frames(frames: np.ndarray, masks: np.ndarray, colour: Colour) -> np.nda
     return tinted
 
 
+def colour_maps(maps: np.ndarray) -> np.ndarray:
+    """Draw maps (T, H, W) in 0 to 1 in colours from black (0) to light yellow (1), (T, H, W, 3) uint8."""
+    from matplotlib import colormaps
+
+    return np.asarray(colormaps["magma"](maps, bytes=True)[..., :3])
+
+
 def draw_blocks(path: Path, columns: int, blocks: Sequence[tuple[str, Sequence[Row]]], size: float = 1.25) -> None:
     """Write a PNG, or by the suffix a PDF, of clips; see `blocks_figure`."""
     save_figure(blocks_figure(columns, blocks, size), path)

@@ -123,6 +123,10 @@ class AVSegModule(ExperimentModule):
         prediction: Prediction = self(clip)
         return prediction
 
+    def picture_maps(self, frames: Tensor) -> Mapping[str, Tensor]:
+        """Maps (B, T, h, w) in 0 to 1 by name, of frames (B, T, 3, H, W) uint8, to be drawn below a prediction."""
+        return {}
+
     def checked(self, prediction: Prediction, clip: Clip) -> Prediction:
         """Return a prediction of the right shape; raises `UserError` for another, which scores could misread.
 

@@ -142,6 +142,19 @@ class ExperimentModule(pl.LightningModule, ABC):
 
     fuses_optimizer: ClassVar[bool] = True
 
+    def learning_rate_factor(self, epoch: int, step: int) -> float:
+        """The factor of the learning rate after `step` optimizer steps, in an epoch counted from 0."""
+        return 1.0
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        """Set the learning rate, which depends on epoch and step alone: a resumed run needs no state for it."""
+        if type(self).learning_rate_factor is ExperimentModule.learning_rate_factor:
+            return
+        factor = self.learning_rate_factor(self.current_epoch, self.global_step)
+        for group in self.trainer.optimizers[0].param_groups:
+            group["initial_lr"] = group.get("initial_lr", group["lr"])
+            group["lr"] = factor * group["initial_lr"]
+
     def on_train_epoch_start(self) -> None:
         """Freeze, and seed random layers (dropout) by run seed and epoch: a resumed run equals an unbroken one."""
         assert self.fit_options is not None

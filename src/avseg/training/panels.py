@@ -33,6 +33,7 @@ def _panel(model: AVSegModule, clip: Clip) -> PanelClip:
     moved = clip.to(model.device)
     valid = clip.valid[0]  # AVSS pads short clips with black frames
     probability = model.predict_batch(moved.frames, moved.sound)[0].float().cpu()[valid]  # (T, H, W)
+    maps = {name: map_[0].float().cpu()[valid].numpy() for name, map_ in model.picture_maps(moved.frames).items()}
     # a model of classes is drawn as sounding or not
     truth = (clip.masks[0, valid] > 0).to(torch.uint8)
     return PanelClip(
@@ -41,6 +42,7 @@ def _panel(model: AVSegModule, clip: Clip) -> PanelClip:
         truth=truth.numpy(),
         prediction=probability.numpy(),
         mel=_sound_image(clip, valid),
+        maps=maps,
         score=float(mask_iou(torch.logit(probability, eps=1e-6), truth).mean()),
     )
 

@@ -1,0 +1,66 @@
+"""Taps of the encoder, order of the decoder's inputs, and sampling in closed form: quick checks of the golden tests."""
+
+import torch
+from torch import Tensor
+
+from avseg.models.lgvt.encoder import SwinSize, SwinTaps
+from avseg.models.lgvt.langevin import sample_posterior, sample_prior
+from avseg.models.lgvt.network import LGVT
+
+SIZE = SwinSize(dim=16, depths=(1, 1, 2, 1), heads=(1, 2, 4, 8), window=4)
+
+
+def test_taps_lie_before_the_blocks():
+    torch.manual_seed(0)
+    encoder = SwinTaps(64, SIZE, drop_path=0.0).eval()
+    images = torch.randn(1, 3, 64, 64)
+    before = encoder(images)
+    assert [tuple(tap.shape[1:]) for tap in before] == [(16, 16, 16), (32, 8, 8), (64, 4, 4), (128, 2, 2), (128, 2, 2)]
+    assert torch.equal(before[0], encoder.patch_embed(images).permute(0, 3, 1, 2))
+    for stage in (3, 1):
+        for parameter in encoder.layers[stage].blocks.parameters():
+            torch.nn.init.normal_(parameter)
+        after = encoder(images)
+        unchanged = [torch.equal(a, b) for a, b in zip(before, after, strict=True)]
+        assert unchanged == [tap <= stage for tap in range(5)]
+        before = after
+
+
+def test_the_noise_enters_behind_the_features_and_replaces_the_deepest_map():
+    torch.manual_seed(0)
+    network = LGVT(64, SIZE, width=8).eval()
+    maps = [torch.randn(1, 8, side, side) for side in (16, 8, 4, 2, 2)]
+    z = torch.randn(1, 8, 1, 1)
+    weight, bias = network.noise_conv.weight[..., 0, 0], network.noise_conv.bias
+    mixed = (
+        torch.einsum("oc,nchw->nohw", weight[:, :8], maps[4]) + (weight[:, 8:] @ z[0, :, 0, 0] + bias)[:, None, None]
+    )
+    torch.testing.assert_close(network.decode(maps, z), network.decoder([*maps[:4], mixed]))
+
+
+def test_posterior_steps_in_closed_form():
+    """With logits z . a and U = b . z, both gradients are known."""
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    direction, slope, masks, start = draw(4), draw(4), draw(3, 1, 1, 1).sigmoid(), draw(3, 4)
+    noises = [draw(3, 4) for _ in range(5)]
+    z = start
+    for noise in noises:
+        probability = (z @ direction).sigmoid()
+        factor = 2 * (probability - masks.flatten()) * probability * (1 - probability) / 3 / (2 * 0.3**2)
+        z = z - 0.005 * (factor[:, None] * direction + slope + z) + 0.1 * noise
+    actual = sample_posterior(
+        lambda point: (point @ direction).view(3, 1, 1, 1),
+        lambda point: (point @ slope)[:, None],
+        masks,
+        start,
+        noises,
+    )
+    torch.testing.assert_close(actual, z)
+    z = start
+    for noise in noises:
+        z = z - 0.08 * (slope + z) + 0.4 * noise
+    torch.testing.assert_close(sample_prior(lambda point: (point @ slope)[:, None], start, noises), z)
