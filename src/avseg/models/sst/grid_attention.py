@@ -22,7 +22,7 @@ def grid_scores(query: Tensor, key: Tensor) -> Tensor:
 def grid_sum(weights: Tensor, value: Tensor) -> Tensor:
     """Sum values (N, C, T, H, W) with the weights (N, Z, T, H, W) of each cell's keys into (N, C, T, H, W)."""
     length, height, width = value.shape[2:]
-    row, column, time = torch.split(weights, (width, height - 1, length - 1), dim=1)
+    row, column, time = torch.split(weights, [width, height - 1, length - 1], dim=1)
     summed = torch.einsum("nityx,nctyi->nctyx", row, value)
     summed = summed + torch.einsum("njtyx,nctjx->nctyx", _with_self(column, 3), value)
     return summed + torch.einsum("nktyx,nckyx->nctyx", _with_self(time, 2), value)
