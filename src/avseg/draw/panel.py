@@ -18,19 +18,19 @@ class PanelClip:
     frames: np.ndarray  # (T, H, W, 3) uint8
     truth: np.ndarray  # (T, H, W) integers, 1 = sounding (AVSS: class indices)
     prediction: np.ndarray  # (T, H, W) probabilities (floats; above 0.5 counts), or integers like `truth`
-    mel: np.ndarray  # (T, 96, 64) log-mel patches
+    mel: np.ndarray | None  # (T, 96, 64) log-mel patches; None for a model without sound
     score: float | None = None  # its J between 0 and 1, shown in per cent
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)  # further maps (T, H, W) in 0 to 1 by name
 
     def rows(self) -> list[Row]:
         """Return the rows frame, truth, prediction, further maps, sound."""
-        return [
+        rows = [
             Row("frame", self.frames),
             Row("truth", tint_frames(self.frames, self.truth, TRUTH)),
             Row("prediction", tint_frames(self.frames, self.prediction, SOUNDING)),
-            *(Row(name, colour_maps(values)) for name, values in self.maps.items()),
-            Row("sound", mel=self.mel),
         ]
+        rows += [Row(name, colour_maps(values)) for name, values in self.maps.items()]
+        return rows if self.mel is None else [*rows, Row("sound", mel=self.mel)]
 
 
 def save_panel(path: Path, clips: Sequence[PanelClip]) -> None:

@@ -41,7 +41,7 @@ def _panel(model: AVSegModule, clip: Clip) -> PanelClip:
         frames=clip.frames[0, valid].permute(0, 2, 3, 1).numpy(),
         truth=truth.numpy(),
         prediction=probability.numpy(),
-        mel=_sound_image(clip, valid),
+        mel=None if model.frontend is None else _sound_image(clip, valid),
         maps=maps,
         score=float(mask_iou(torch.logit(probability, eps=1e-6), truth).mean()),
     )

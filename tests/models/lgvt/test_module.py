@@ -99,7 +99,7 @@ def test_uncertainty_splits_into_two_causes():
     for map_ in drawn.values():
         assert map_.shape == (2, 5, 48, 48)
         assert -1e-6 <= float(map_.min()) <= float(map_.max()) <= 1 + 1e-6
-    assert float(drawn["of the noise"].max()) > 0
+    assert float(drawn["noise (x 10)"].max()) > 0
 
 
 def test_both_losses_train_their_own_weights():
@@ -179,3 +179,20 @@ def test_official_files():
 def test_refusals(words, message):
     with pytest.raises(UserError, match=message):
         compose_train(["model=toy_lgvt", *words])
+
+
+def test_the_trainer_follows_the_schedule(monkeypatch):
+    class Trainer:
+        current_epoch = 0
+        global_step = 0
+
+    model = build("model.full_rate_epochs=2")
+    trainer = Trainer()
+    trainer.optimizers = [torch.optim.Adam([{"params": list(model.parameters())}], lr=0.1)]
+    monkeypatch.setattr(type(model), "trainer", trainer)
+    rates = []
+    for epoch in (0, 0, 1, 2, 3, 3):
+        monkeypatch.setattr(type(model), "current_epoch", epoch)
+        model.on_train_batch_start(None, 0)
+        rates.append(trainer.optimizers[0].param_groups[0]["lr"])
+    assert rates == pytest.approx([0.1, 0.1, 0.1, 0.025, 0.0125, 0.0125])

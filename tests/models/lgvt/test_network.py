@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor
 
-from avseg.models.lgvt.encoder import SwinSize, SwinTaps
+from avseg.models.lgvt.encoder import SWIN_WEIGHTS, SwinSize, SwinTaps, to_tap_name
 from avseg.models.lgvt.langevin import sample_posterior, sample_prior
 from avseg.models.lgvt.network import LGVT
+from avseg.nn.pretrained import create_encoder
 
 SIZE = SwinSize(dim=16, depths=(1, 1, 2, 1), heads=(1, 2, 4, 8), window=4)
 
@@ -24,6 +25,14 @@ def test_taps_lie_before_the_blocks():
         unchanged = [torch.equal(a, b) for a, b in zip(before, after, strict=True)]
         assert unchanged == [tap <= stage for tap in range(5)]
         before = after
+
+
+def test_the_names_of_timm_weights_fit():
+    with torch.device("meta"):
+        encoder = SwinTaps(384, SwinSize(), drop_path=0.1)
+        timm_names = create_encoder(SWIN_WEIGHTS).state_dict()
+    shapes = {name: tensor.shape for name, tensor in encoder.state_dict().items()}
+    assert {to_tap_name(name): tensor.shape for name, tensor in timm_names.items()} == shapes
 
 
 def test_the_noise_enters_behind_the_features_and_replaces_the_deepest_map():

@@ -5,12 +5,14 @@ import torch
 
 from avseg.config.compose import compose_train
 from avseg.data.setting import SETTINGS
+from avseg.models.sst.deeplab import FrozenNorm
 from avseg.models.sst.grid_attention import GridAttention, grid_scores
 from avseg.models.sst.loss import hardest_pixels_loss
 from avseg.models.sst.module import SSTModule
 from avseg.models.sst.network import SSTReconstruction
 from avseg.models.sst.schedule import rate_factor
 from avseg.models.sst.weights import load_official, to_official
+from avseg.nn.pretrained import create_encoder
 from avseg.training.build import DataFacts, build_model
 from avseg.utils.errors import UserError
 from tests.models.lgvt.test_module import make_clip
@@ -51,6 +53,13 @@ def test_the_sound_changes_no_digit_and_other_frames_do():
     assert torch.equal(model(clip).logits, logits)
     clip.frames[:, 4] = 0
     assert not torch.allclose(model(clip).logits[:, 0], logits[:, 0], rtol=1e-4)
+
+
+def test_no_frozen_scale_is_zero():
+    """Timm begins residual branches at a scale of 0, which a frozen norm would keep."""
+    scales = [norm.weight for norm in build().net.feature_extracter.modules() if isinstance(norm, FrozenNorm)]
+    assert len(scales) > 10
+    assert all((scale != 0).all() for scale in scales)
 
 
 def test_only_annotated_frames_train(monkeypatch):
@@ -121,6 +130,17 @@ def test_weights_round_trip():
     del official["decoder.conv2.weight"]
     with pytest.raises(UserError, match=r"1 missing \(decoder.conv2.weight\)"):
         load_official(network, official)
+
+
+def test_weights_of_the_backbone_come_from_a_file(tmp_path):
+    weights = create_encoder("test_resnet").state_dict()
+    for tensor in weights.values():
+        if tensor.is_floating_point():
+            torch.nn.init.uniform_(tensor, 0.5, 1)
+    torch.save(weights, tmp_path / "resnet.pth")
+    backbone = build(f"backbone.pretrained={tmp_path / 'resnet.pth'}").net.feature_extracter.backbone
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in backbone.state_dict().items())
+    assert [block.conv2.dilation for block in backbone["layer4"]] == [(2, 2)]
 
 
 @pytest.mark.parametrize(

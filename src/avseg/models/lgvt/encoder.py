@@ -64,8 +64,13 @@ class SwinTaps(nn.Module):
             return
         weights: dict[str, Tensor] = {}
         for name, tensor in create_encoder(SWIN_WEIGHTS, pretrained).state_dict().items():
-            weights[name.replace("layers_", "layers.", 1)] = tensor
+            weights[to_tap_name(name)] = tensor
         self.load_state_dict({name: weights[name] for name in self.state_dict()})
+
+
+def to_tap_name(name: str) -> str:
+    """Rename a parameter of timm's encoder of stage maps, whose stages are siblings."""
+    return name.replace("layers_", "layers.", 1)
 
 
 def attention_buffers(layers: Sequence[nn.Module]) -> dict[str, Tensor]:

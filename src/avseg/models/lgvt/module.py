@@ -89,9 +89,9 @@ class LGVTModule(AVSegModule):
             return uncertainty(maps.view(samples, *images.batch, *frames.shape[-2:]))
 
     def picture_maps(self, frames: Tensor) -> Mapping[str, Tensor]:
-        """Uncertainty of the prediction, and the part of it that comes from the noise, relative to the largest term."""
+        """Uncertainty of the prediction relative to its largest value, and ten times the part that the noise causes."""
         maps = self.uncertainty(frames)
-        return {"uncertainty": maps.predictive * math.e, "of the noise": maps.epistemic * math.e}
+        return {"uncertainty": maps.predictive * math.e, "noise (x 10)": (maps.epistemic * 10 * math.e).clamp(0, 1)}
 
     # -- training -------------------------------------------------------------------------------------------------
 

@@ -112,7 +112,12 @@ class DeepLab(nn.Module):
     def __init__(self, backbone: str, channels: int, pretrained: bool | str) -> None:
         super().__init__()
         self.backbone = timm.create_model(
-            backbone, features_only=True, output_stride=OUTPUT_STRIDE, out_indices=(1, 4), norm_layer=FrozenNorm
+            backbone,
+            features_only=True,
+            output_stride=OUTPUT_STRIDE,
+            out_indices=(1, 4),
+            norm_layer=FrozenNorm,
+            zero_init_last=False,  # a frozen scale of 0 would stay
         )
         for number, block in enumerate(self.backbone["layer4"]):
             block.conv2.dilation = block.conv2.padding = (2 ** (number + 1),) * 2  # 2, 4, 8

@@ -184,8 +184,8 @@ class Ensembler(nn.Module):
 
 
 def group_norm(channels: int, groups: int = GROUPS) -> nn.GroupNorm:
-    """The published number of groups, or the largest below that divides a small number of channels."""
-    return nn.GroupNorm(math.gcd(groups, channels), channels)
+    """A norm of the published number of groups, or of pairs of channels where there are fewer channels."""
+    return nn.GroupNorm(math.gcd(groups, max(1, channels // 2)), channels)
 
 
 def _apply(weights: Tensor, features: Tensor) -> Tensor:
