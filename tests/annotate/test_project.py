@@ -1,8 +1,9 @@
 import json
-import subprocess
-import sys
+import signal
 import threading
+import time
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from avseg.annotate.document.models import VideoFacts
 from avseg.annotate.document.rle import encode
 from avseg.annotate.project import Project
 from tests.annotate.document_helpers import refusal
+from tests.fresh_process import FreshProcess
 from tests.media.make_video import make_video
 
 
@@ -90,30 +92,28 @@ def test_one_document_for_all_in_this_process(folder):
         assert len({id(doc) for doc in found}) == 1
 
 
-_HOLDS = """
-import sys
-from pathlib import Path
-from avseg.annotate.project import Project
-project = Project(Path(sys.argv[1]))
-project.open("one.mp4").do({"op": "add_object", "label": "dog"})
-print("open", flush=True)
-sys.stdin.read()
-"""
+def hold_a_video(folder: Path) -> None:
+    project = Project(folder)
+    project.open("one.mp4").do({"op": "add_object", "label": "dog"})
+    print("open", flush=True)
+    signal.pause()
 
 
 def test_another_process_is_refused_until_the_first_is_gone_however_it_went(folder):
-    words = [sys.executable, "-c", _HOLDS, str(folder)]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "open\n"
+    process = FreshProcess(hold_a_video, folder)
+    try:
+        while process.running and process.out != "open\n":
+            time.sleep(0.005)
         project = Project(folder)
         message = refusal(lambda: project.open("one.mp4"))
         assert f"is open in another process (process {process.pid} on " in message
         project.open("two.mp4")  # another video is free
         assert entries(project)["one.mp4"].objects == 1  # and reading goes on
-        process.kill()
-        process.wait()
-        assert project.open("one.mp4").objects[1].label == "dog"
-        project.close()
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.end()
+    assert project.open("one.mp4").objects[1].label == "dog"
+    project.close()
     with Project(folder) as project:
         project.open("one.mp4")
 

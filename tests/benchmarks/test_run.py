@@ -115,6 +115,7 @@ def test_both_fscores_agree_on_the_benchmarks_frames() -> None:
     bench_fscore.measure(3, 32, repeats=1)
 
 
+@pytest.mark.slow  # seconds for VGGish's weights; without them test_parts runs both forms
 def test_train_step_runs_in_both_forms() -> None:
     (time,) = bench_train_step.measure(clips=1, size=32, backbone="resnet18", repeats=1, device="cpu")
     assert len(time.ours) == len(time.published) == 1
