@@ -16,9 +16,11 @@ from tests.comparison.masks import noisy, save_grey, save_palette, truth
 from tests.data.fake import make_ms3, make_s4
 from tests.runs_for_tests import Command, avseg
 
+TABLE_ONLY = ("--no-pictures", "--no-page")
 
-def compare(*words: object) -> Command:
-    done = avseg(["compare", *map(str, words)])
+
+def compare(*words: object, options: tuple[str, ...] = TABLE_ONLY) -> Command:
+    done = avseg(["compare", *map(str, words), *options])
     assert done.code == 0, done.err
     return done
 
@@ -130,7 +132,9 @@ def test_files_of_a_comparison(tmp_path: Path) -> None:
         for entry, frames in zip(layout.entries("test"), noisy(layout, seed), strict=True):
             np.savez(tmp_path / name / f"{entry.name}.npz", np.stack(frames))
     data = ("--data", "avsbench_ms3", "--data", "data.image_size=32", "--root", layout.root)
-    compare(f"first={tmp_path / 'first'}", f"second={tmp_path / 'second'}", *data, "--out", tmp_path / "out")
+    compare(
+        f"first={tmp_path / 'first'}", f"second={tmp_path / 'second'}", *data, "--out", tmp_path / "out", options=()
+    )
     for name in (
         "panels/figure.pdf",
         "table.md",
