@@ -145,7 +145,7 @@ def test_the_recipe_of_lu_avs(model, epochs, batch_size, image_size, lr):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("backbone=resnet5", "did you mean 'resnet50'?"),
+        ("backbone=resnet5", "did you mean 'resnet50'"),
         ("model=avss", "did you mean 'avs'"),
         ("fusion.window=0", "fusion.window"),
         ("fusoin=none", "did you mean 'fusion'?"),
