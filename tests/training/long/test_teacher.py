@@ -130,7 +130,7 @@ def _but_the_head(state):
         (["model.silent.mode=teacher"], "the mode teacher needs model.teacher=FOLDER"),
         (["model.teacher=/x"], "model.silent.mode=soft with model.teacher=/x"),
         (["model.silent.mode=teacher", "model.teacher=/nowhere"], "model.teacher: /nowhere: no such folder"),
-        (["model.silent.mode=teacher", "model.teacher=true"], "model.teacher: this config has no published COCO"),
+        (["model.silent.mode=teacher", "model.teacher=true"], "model.teacher: this config has no published weights"),
     ],
 )
 def test_without_weights_there_is_no_teacher(lu_toy, tmp_path, say, told):
