@@ -106,7 +106,7 @@ def score_folders(
         store.flush()
     results = []
     for name, folder in folders.items():
-        scorer = scorers[name]
+        scorer = scorers.pop(name)  # its counts are freed
         results.append(scorer.finish(name, str(folder.root), soft=folder.soft, findings=folder.findings))
     return results
 
