@@ -5,17 +5,21 @@ from typing import Any
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from avseg.config.compose import compose_train
 from avseg.data.clip import Clip
 from avseg.data.setting import SETTINGS
-from avseg.models.lgvt.langevin import STEPS
+from avseg.models.lgvt import LGVT
+from avseg.models.lgvt.langevin import STEPS, sample_posterior, sample_prior
 from avseg.models.lgvt.module import LGVTModule, clip_noise
 from avseg.models.lgvt.schedule import rate_factor
 from avseg.models.lgvt.uncertainty import uncertainty
 from avseg.models.lgvt.weights import load_official, to_official
+from avseg.nn.normalise import normalise
 from avseg.training.build import DataFacts, build_model
 from avseg.utils.errors import UserError
+from tests.models.lgvt.golden import keys
 
 
 def build(*words: str) -> LGVTModule:
@@ -116,6 +120,30 @@ def test_both_losses_train_their_own_weights():
     assert all(weight.grad is not None for weight in model.parameters())
 
 
+def test_a_training_step_samples_as_published():
+    """The order of the random numbers, the masks that the posterior follows, six batch-norm updates."""
+    model, other = build("model.drop_path=0").train(), build("model.drop_path=0").train().net
+    clip = make_clip()
+    torch.manual_seed(3)
+    output = model.forward_training(clip).extra
+    torch.manual_seed(3)
+    start_posterior, start_prior, *noises = [torch.randn(10, 8, 1, 1) for _ in range(2 + 2 * STEPS)]
+    images = F.interpolate(normalise(clip.frames.flatten(0, 1)), 64, mode="bilinear")
+    masks = F.interpolate(clip.masks.flatten(0, 1)[:, None].float(), 64, mode="bilinear")
+    maps = other.encode(images, passes=6)
+    prior = sample_prior(other.energy, start_prior, noises[:STEPS])
+    posterior = sample_posterior(lambda z: other.decode(maps, z), other.energy, masks, start_posterior, noises[STEPS:])
+    torch.testing.assert_close(output.masks, masks)
+    torch.testing.assert_close(output.logits, other.decode(maps, posterior), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(output.posterior, other.energy(posterior), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(output.prior, other.energy(prior), rtol=1e-6, atol=1e-6)
+    assert [int(reduce.norm.num_batches_tracked) for reduce in model.net.reduce] == [6] * 5
+    without = sample_posterior(
+        lambda z: other.decode(maps, z), other.energy, 0 * masks, start_posterior, noises[STEPS:]
+    )
+    assert not torch.allclose(other.energy(without), other.energy(posterior), rtol=1e-6, atol=1e-6)
+
+
 def test_frames_without_a_label_do_not_train():
     model = build("model.drop_path=0").train()
     clip = make_clip()
@@ -164,6 +192,16 @@ def test_official_files():
     del generator["noise_conv.weight"]
     with pytest.raises(UserError, match=r"1 missing \(noise_conv.weight\)"):
         load_official(network, generator)
+
+
+def test_official_names_and_shapes_of_the_published_network():
+    with torch.device("meta"):
+        official = to_official(LGVT())
+    expected: dict[str, tuple[int, ...]] = {}
+    for part in ("generator", "ebm"):
+        for name, (shape, _) in keys()[part].items():
+            expected[name] = tuple(shape)
+    assert {name: tuple(tensor.shape) for name, tensor in official.items()} == expected
 
 
 @pytest.mark.parametrize(
