@@ -13,7 +13,7 @@ from safetensors.torch import save
 
 from avseg.utils.errors import UserError
 from avseg.utils.hashing import file_digest
-from avseg.weights.checksums import seen
+from avseg.weights.checksums import first_seen
 from avseg.weights.fetch import fetch
 from avseg.weights.registry import PublishedFile
 from tests.weights.conftest import TENSORS
@@ -51,7 +51,7 @@ def test_a_file_of_google_drive(record: PublishedFile, shelf: Shelf, cache: Path
     assert path == cache / "small.pth"
     assert path.read_bytes() == content()
     assert left_in(cache) == ["checksums.json", "small.pth"]
-    assert seen(record)["sha256"] == file_digest(path)
+    assert first_seen(record).sha256 == file_digest(path)
     requests = len(shelf.requests)
     assert fetch(record) == path
     assert len(shelf.requests) == requests
@@ -197,7 +197,7 @@ def test_another_file_under_the_same_name_is_warned_about(
         fetch(record, again=True)
     (warning,) = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert first[:16] in warning
-    assert seen(record)["sha256"] == first
+    assert first_seen(record).sha256 == first
     assert (cache / "small.pth").read_bytes() == shelf.files[DRIVE]
 
 

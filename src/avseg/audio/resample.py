@@ -24,12 +24,12 @@ def resample(samples: Tensor, rate: int, target: int) -> Tensor:
     """Resample (n,) float64 from `rate` to `target` Hz, (n * target / rate, rounded down,), at least one sample."""
     common = gcd(rate, target)
     step, phases = rate // common, target // common  # `step` input samples become `phases` output samples
-    filters, before = _filters(step, phases)  # (phases, length)
+    filters, lead = _filters(step, phases)  # (phases, length)
     count = max(len(samples) * phases // step, 1)
     periods = -(-count // phases)
     length = filters.shape[1]
-    after = max((periods - 1) * step + length - before - len(samples), 0)
-    windows = functional.pad(samples, (before, after)).unfold(0, length, step)[:periods]  # (periods, length)
+    trail = max((periods - 1) * step + length - lead - len(samples), 0)
+    windows = functional.pad(samples, (lead, trail)).unfold(0, length, step)[:periods]  # (periods, length)
     # windows overlap in memory, which a matrix product cannot read without a copy
     products = [windows[start : start + _WINDOWS] @ filters.T for start in range(0, periods, _WINDOWS)]
     return torch.cat(products).flatten()[:count]
@@ -42,10 +42,10 @@ def _filters(step: int, phases: int) -> tuple[Tensor, int]:
     reach = int(ZERO_CROSSINGS / scale) + 2  # samples on each side that a filter can reach
     filters = np.zeros((phases, 2 * reach + step))
     for phase in range(phases):
-        whole, part = divmod(phase * step, phases)
-        left = _wing(scale * (part / phases), scale)
-        right = _wing(scale - scale * (part / phases), scale)
-        centre = reach + whole  # of the window; the last input sample that is not later than the output
+        quotient, remainder = divmod(phase * step, phases)
+        left = _wing(scale * (remainder / phases), scale)
+        right = _wing(scale - scale * (remainder / phases), scale)
+        centre = reach + quotient  # of the window; the last input sample that is not later than the output
         filters[phase, centre - len(left) + 1 : centre + 1] = left[::-1]
         filters[phase, centre + 1 : centre + 1 + len(right)] = right
     return torch.from_numpy(filters), reach

@@ -89,9 +89,9 @@ def _print_outcomes(outcomes: Sequence[Outcome], finished: int, out: Path, shard
     _print_rows("handled", ("problem", "files"), handled)
     prepared = len(outcomes) - len(failures)
     earlier = f" ({finished} of them earlier)" if finished else ""
-    part = f"shard {shard}: " if shard is not None else ""
+    prefix = f"shard {shard}: " if shard is not None else ""
     counts = f"{prepared} of {len(outcomes)} videos prepared{earlier}, {len(failures)} failed; {clips} clips in {out}"
-    print(part + counts)
+    print(prefix + counts)
     if shard is None:
         print(f"by file: {out / 'report.json'}")
 

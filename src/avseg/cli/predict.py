@@ -59,8 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
         reports = _predict_shard(ShardReport(folder, work, shard, VideoReport), jobs, arguments, options)
         print(f"shard {shard}: {len(reports)} of {len(jobs)} videos")
     else:
-        known = {} if arguments.overwrite else _existing(jobs)
-        reports = _predict(jobs, known, options, arguments)
+        previous = {} if arguments.overwrite else _existing(jobs)
+        reports = _predict(jobs, previous, options, arguments)
     in_order = [reports[key] for key in jobs if key in reports]
     print_predictions(in_order)
     if shard is None:
@@ -109,17 +109,19 @@ def _predict_shard(
     report: ShardReport[VideoReport], jobs: Jobs, arguments: argparse.Namespace, options: Options
 ) -> Reports:
     """Predict the videos of a shard that an earlier command did not finish."""
-    own = {key: job for key, job in jobs.items() if key in report.keys}
+    shard_jobs = {key: job for key, job in jobs.items() if key in report.keys}
     is_new = not report.path.is_file()
     with report.open(overwrite=arguments.overwrite) as earlier:
         if is_new and not arguments.overwrite:
-            known = _existing(own)
-            report.add(known)
+            previous = _existing(shard_jobs)
+            report.add(previous)
         else:
             # results without a line in the report are those of a video at whose end the command was killed
-            known = {key: item for key, item in earlier.items() if not item.failure and has_results(own[key].folder)}
-        remove_leftovers([job.folder for key, job in own.items() if key not in known])
-        return _predict(own, known, options, arguments, report.add)
+            previous = {
+                key: item for key, item in earlier.items() if not item.failure and has_results(shard_jobs[key].folder)
+            }
+        remove_leftovers([job.folder for key, job in shard_jobs.items() if key not in previous])
+        return _predict(shard_jobs, previous, options, arguments, report.add)
 
 
 def _predict(

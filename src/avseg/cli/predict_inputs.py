@@ -14,7 +14,7 @@ from avseg.utils.names import short_name
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the user named on the command line, folders searched."""
+    """The inputs of a command line, with its folders searched."""
 
     videos: list[Path] = field(default_factory=list)  # each file once
     failures: dict[Path, str] = field(default_factory=dict)  # messages by what cannot be used
@@ -27,7 +27,7 @@ def find_videos(paths: Sequence[Path], out: Path) -> Inputs:
     Results of earlier predictions, under `out`, are not inputs.
     """
     inputs = Inputs()
-    known: set[str] = set()  # real paths of the files
+    real_paths: set[str] = set()  # real paths of the files
     for path in paths:
         files = [path]
         if path.is_dir():
@@ -40,8 +40,8 @@ def find_videos(paths: Sequence[Path], out: Path) -> Inputs:
                 inputs.failures[path] = f"{path}: no video in this folder; usual suffixes are {suffixes}"
         for file in files:
             real = os.path.realpath(file)  # also of a link to itself
-            if real not in known:
-                known.add(real)
+            if real not in real_paths:
+                real_paths.add(real)
                 inputs.videos.append(file)
     return inputs
 

@@ -20,7 +20,7 @@ _MACHINE = ("device", "batch")  # options that results do not depend on
 
 @dataclass(frozen=True)
 class Options:
-    """What is the same for all videos of a command."""
+    """The settings that all videos of a command share."""
 
     checkpoint: str | None
     every_frame: bool

@@ -1,4 +1,4 @@
-"""What `avseg predict` prints and writes about all videos, whichever jobs predicted them."""
+"""Reports of `avseg predict` about all videos, whichever jobs predicted them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -48,8 +48,8 @@ def print_others(others: Sequence[Path]) -> None:
     """Print the files in the searched folders that are not videos."""
     if others:
         names = ", ".join(path.name for path in others[:_MAX_NAMES])
-        more = f" and {len(others) - _MAX_NAMES} more" if len(others) > _MAX_NAMES else ""
-        print(printable(f"not videos: {names}{more}"))
+        omitted = f" and {len(others) - _MAX_NAMES} more" if len(others) > _MAX_NAMES else ""
+        print(printable(f"not videos: {names}{omitted}"))
 
 
 def raise_failures(reports: Sequence[VideoReport]) -> None:

@@ -21,7 +21,7 @@ _FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # every other video would fa
 
 @dataclass(frozen=True)
 class VideoReport:
-    """What became of a video; all texts are printable."""
+    """The outcome of a video; all texts are printable."""
 
     video: str  # path
     folder: str = ""  # of the results, if there are any

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from avseg.utils.cache import cache_folder
-from avseg.weights.checksums import seen
+from avseg.weights.checksums import first_seen
 from avseg.weights.registry import PublishedFile, find, published
 
 # without a terminal, so that no column is cut in a log
@@ -59,16 +59,16 @@ def fetch(arguments: argparse.Namespace) -> None:
 
 def _cells(record: PublishedFile) -> list[str]:
     scores = f"{record.miou:.1f} / {record.f_score:.1f}" if record.miou and record.f_score else ""
-    places = {"drive": "Google Drive", "drive_folder": "Google Drive", "hf": "Hugging Face"}
+    sites = {"drive": "Google Drive", "drive_folder": "Google Drive", "hf": "Hugging Face"}
     size = str(record.input_size or "")
-    place = places.get(record.kind, "web")
+    site = sites.get(record.kind, "web")
     mark = "✓" if record.fetched else ""
-    return [record.name, record.title, size, scores, str(record.megabytes), record.licence, place, mark]
+    return [record.name, record.title, size, scores, str(record.megabytes), record.licence, site, mark]
 
 
 def _checksum(record: PublishedFile) -> str:
-    if note := seen(record):
-        return f"{note['sha256']} (seen first on {note['date']})"
+    if note := first_seen(record):
+        return f"{note.sha256} (seen first on {note.date})"
     if record.sha256:
         return f"{record.sha256}..." if len(record.sha256) < 64 else record.sha256
     return "not published; remembered at the first fetch"

@@ -24,7 +24,7 @@ _RECORD = "comparison.json"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a comparison has written."""
+    """The files and tables of a finished comparison."""
 
     table: ComparisonTable
     published: list[TextTable]
@@ -32,13 +32,13 @@ class Outcome:
 
 
 def compare(request: Request) -> Outcome:
-    """Score all methods and write tables, pictures and page; an earlier comparison in the same folder is replaced.
+    """Score all methods and write tables, images and page; an earlier comparison in the same folder is replaced.
 
     Raises:
         UserError: a mistake in the request, in the data, in a run, or in a folder of masks.
     """
     if request.out.exists() and (not request.out.is_dir() or _has_other_files(request.out)):
-        raise UserError(f"--out {request.out}: exists and is no comparison; name a new folder")
+        raise UserError(f"--out {request.out}: exists and is not a comparison; name a new folder")
     for word in request.show:
         split_rule(word)  # a mistake is reported before anything is computed
     runs = [load_run(method) for method in request.methods if not method.is_folder]
@@ -67,13 +67,13 @@ def compare(request: Request) -> Outcome:
 def _draw(folder: Path, request: Request, split: Split, store: MaskStore, table: ComparisonTable) -> None:
     """Write panels and videos of the chosen clips, and the page of all."""
     disagreements = [disagreement(store.read(clip)) for clip in range(len(split.entries))]
-    shown = []
+    clips = []
     for index, reason in choose_clips(request.show, table, disagreements, request.seed) if request.pictures else ():
         clip = read_clip(split, store, table.methods, index)
         save_video(folder / "videos" / f"{file_name(clip)}.mp4", clip)
-        shown.append((clip, reason))
-    if shown:
-        save_panels(folder / "panels", shown)
+        clips.append((clip, reason))
+    if clips:
+        save_panels(folder / "panels", clips)
     if request.page:
         write_page(folder / "page.html", split, store, table, disagreements)
 

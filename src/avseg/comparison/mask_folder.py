@@ -142,6 +142,6 @@ def _check(
         )
         findings.append(Finding("size", len(resized), text))
     if extra:
-        text = f"{len(extra)} extra files are no masks of the split (first: {min(extra)}); ignored"
+        text = f"{len(extra)} extra files are not masks of the split (first: {min(extra)}); ignored"
         findings.append(Finding("extra", len(extra), text))
     return MaskFolder(root, pattern, levels.soft, tuple(files), absent, tuple(findings))

@@ -32,15 +32,15 @@ def write_page(
 ) -> None:
     """Write the page; clips are written one by one, so memory does not grow with their number."""
     template = files("avseg.comparison").joinpath("page.html").read_text(encoding="utf-8")
-    before, rest = template.split("/*META*/")
-    between, after = rest.split("/*CLIPS*/")
+    head, tail = template.split("/*META*/")
+    between, end = tail.split("/*CLIPS*/")
     with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8") as page:
         height, width = store.size
-        page.write(before + _json(page_meta(table, disagreements) | {"aspect": width / height}) + between)
+        page.write(head + _json(page_meta(table, disagreements) | {"aspect": width / height}) + between)
         for index in sorted(table.methods[0].clips):
             clip = read_clip(split, store, table.methods, index, sound=False)
             page.write(f'<script id="clip-{index}" type="application/json">{_json(_clip_record(clip))}</script>\n')
-        page.write(after)
+        page.write(end)
 
 
 def page_meta(table: ComparisonTable, disagreements: Sequence[float]) -> dict[str, Any]:
@@ -104,10 +104,10 @@ def _mask_image(mask: np.ndarray, colour: Colour) -> str:
     return _data_url(palette, "png", bits=1, transparency=bytes([0, _ALPHA]))
 
 
-def _data_url(image: Image.Image, kind: str, **options: Any) -> str:
+def _data_url(image: Image.Image, image_format: str, **options: Any) -> str:
     content = io.BytesIO()
-    image.save(content, kind, **options)
-    return f"data:image/{kind};base64,{base64.b64encode(content.getvalue()).decode()}"
+    image.save(content, image_format, **options)
+    return f"data:image/{image_format};base64,{base64.b64encode(content.getvalue()).decode()}"
 
 
 def _json(value: object) -> str:

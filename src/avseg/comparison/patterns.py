@@ -64,13 +64,13 @@ def fill(pattern: str, entry: ClipEntry, split: str, frames: int) -> list[str]:
     try:
         return [pattern.format(**values, number=index + 1, index=index) for index in range(frames)]
     except (KeyError, IndexError, ValueError) as error:
-        raise UserError(f"--pattern {pattern}: is no pattern ({error!r}); its fields are {FIELDS}") from error
+        raise UserError(f"--pattern {pattern}: is not a pattern ({error!r}); its fields are {FIELDS}") from error
 
 
 def find_pattern(files: set[str], entries: Sequence[ClipEntry], split: str, frames: Sequence[int]) -> str | None:
     """Return the known pattern that names most of the files; None if none names any."""
     suffixes = [suffix for suffix in SUFFIXES if any(file.endswith(suffix) for file in files)]
-    best, most = None, 0
+    best, largest = None, 0
     for prefix in _PREFIXES:
         if prefix and not any(file.startswith(prefix) for file in files):
             continue
@@ -80,8 +80,8 @@ def find_pattern(files: set[str], entries: Sequence[ClipEntry], split: str, fram
                 if per_clip(pattern) and suffix == ".png":
                     continue
                 count = _count(pattern, files, entries, split, frames)
-                if count > most:
-                    best, most = pattern, count
+                if count > largest:
+                    best, largest = pattern, count
     return best
 
 

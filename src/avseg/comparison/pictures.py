@@ -22,7 +22,7 @@ _NAME_BYTES = 150  # of file names
 
 
 def save_panels(folder: Path, clips: Sequence[tuple[ShownClip, str]]) -> None:
-    """Write a panel per clip and `figure`, which holds all, as PNG and PDF; the text tells why a clip was chosen."""
+    """Write a panel per clip and `figure`, which holds all, as PNG and PDF; the text says why a clip was chosen."""
     blocks = [(_title(clip, reason), panel_rows(clip)) for clip, reason in clips]
     for (clip, _), block in zip(clips, blocks, strict=True):
         _save(folder / file_name(clip), 1, [block])

@@ -1,4 +1,4 @@
-"""Published numbers beside ours, each with its source and grade, in a table of its own per family of metrics.
+"""Published numbers next to ours, each with its source and grade, in a table of its own per family of metrics.
 
 A family is how a score is averaged: "frames" is the official J and F of AVSBench, "whole_set" one confusion matrix over
 the split (CAVP). The same weights differ by 17 points between them, so they never share a column.
@@ -38,8 +38,8 @@ def published_tables(table: ComparisonTable, setting: ClipSetting) -> list[TextT
             mark = f" {HARD_MARK}" if f_score == "fscore" and not method.soft else ""
             ours = (number(table.value(method, iou)), number(table.value(method, f_score)) + mark)
             lines.append([method.name, "", "", *ours, "ours", method.source, ""])
-        own = sorted((row for row in rows if row["family"] == family), key=lambda row: -float(row["iou"]))
-        for row in own:
+        family_rows = sorted((row for row in rows if row["family"] == family), key=lambda row: -float(row["iou"]))
+        for row in family_rows:
             keys = ("method", "backbone", "input", "iou", "f_score", "grade", "source", "note")
             lines.append([row[key] for key in keys])
         header = ["method", "backbone", "input", "IoU", "F", "grade", "source", "note"]
@@ -51,8 +51,10 @@ def _notes(table: ComparisonTable, setting: ClipSetting) -> list[str]:
     notes = ["grade: " + "; ".join(f"{grade} {text}" for grade, text in GRADES.items())]
     clips = _TEST_CLIPS[setting.name]
     if (table.split, len(table.entries)) != ("test", clips):
-        here = f"the {table.split} split of {table.data} with {len(table.entries)} clips"
-        notes.append(f"NOT COMPARABLE: published numbers are of the {clips} test clips of AVSBench, ours of {here}")
+        split_text = f"the {table.split} split of {table.data} with {len(table.entries)} clips"
+        notes.append(
+            f"NOT COMPARABLE: published numbers are of the {clips} test clips of AVSBench, ours of {split_text}"
+        )
     return notes
 
 

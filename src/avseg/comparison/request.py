@@ -1,4 +1,4 @@
-"""What a comparison is asked for, as plain values; importing this module imports no torch."""
+"""Options of a comparison as plain values; importing this module imports no torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,28 +50,28 @@ class Request:
     published: bool = False
 
 
-def parse_methods(words: Sequence[str], patterns: Sequence[str]) -> list[Method]:
-    """Read NAME=SOURCE words and the patterns, each for all folders or NAME=PATTERN for one.
+def parse_methods(texts: Sequence[str], patterns: Sequence[str]) -> list[Method]:
+    """Read the NAME=SOURCE arguments and the patterns, each for all folders or NAME=PATTERN for one.
 
     Raises:
         UserError: a word without a name, a name given twice, or a pattern for an unknown method.
     """
     sources: dict[str, str] = {}
-    for word in words:
+    for word in texts:
         name, equals, source = word.partition("=")
         if not equals or not name or not source or "/" in name:
             raise UserError(f"'{word}': write NAME=SOURCE, such as tpavi=outputs/demo/RUN/seed=123 or other=masks/")
         if name in sources:
             raise UserError(f"method '{name}' is given twice; choose another name for {source}")
         sources[name] = source
-    own: dict[str, str] = {}
+    by_method: dict[str, str] = {}
     common: str | None = None
     for word in patterns:
         name, equals, pattern = word.partition("=")
         if equals and "{" not in name:
             if name not in sources:
                 raise UserError(f"--pattern {word}: no method is named '{name}'; methods: {', '.join(sources)}")
-            own[name] = pattern
+            by_method[name] = pattern
         else:
             common = word
-    return [Method(name, source, own.get(name, common)) for name, source in sources.items()]
+    return [Method(name, source, by_method.get(name, common)) for name, source in sources.items()]

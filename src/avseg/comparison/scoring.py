@@ -49,9 +49,9 @@ class MethodScorer:
         marked = (logits[:, :, 0].float().sigmoid() > 0.5).flatten(2)  # (B, T, H * W)
         sounding = (clip.masks != 0).flatten(2)
         false = (marked & ~sounding).sum(-1).cpu().double()  # (B, T)
-        other = (~sounding).sum(-1).cpu().double()
-        share = (false / other).numpy()  # NaN where everything sounds
-        silent = (other == sounding.shape[-1]).numpy()
+        silent_pixels = (~sounding).sum(-1).cpu().double()
+        share = (false / silent_pixels).numpy()  # NaN where everything sounds
+        silent = (silent_pixels == sounding.shape[-1]).numpy()
         empty = silent & (false == 0).numpy()
         annotated = clip.annotated.cpu().numpy()
         for row, index in enumerate(clip.index.tolist()):
@@ -67,11 +67,11 @@ class MethodScorer:
         shares: list[float] = []
         silent = empty = 0
         for index in sorted(self._silence):
-            own, frames, left = self._silence[index]
-            shares += own
+            clip_shares, frames, left = self._silence[index]
+            shares += clip_shares
             silent += frames
             empty += left
-            clips[index][FALSE_SHARE.key] = float(np.mean(own)) if own else math.nan
+            clips[index][FALSE_SHARE.key] = float(np.mean(clip_shares)) if clip_shares else math.nan
             clips[index][SILENT_EMPTY.key] = left / frames if frames else math.nan
         scores[SILENT_EMPTY.key] = empty / silent if silent else math.nan
         scores[FALSE_SHARE.key] = float(np.mean(shares)) if shares else math.nan

@@ -62,8 +62,8 @@ def choose_clips(
             chosen.setdefault(positions[word], "")
             continue
         name, count = rule
-        others = [item for item in _ranked(name, table, disagreements, seed) if item[0] not in chosen]
-        chosen |= dict(others[:count])
+        candidates = [item for item in _ranked(name, table, disagreements, seed) if item[0] not in chosen]
+        chosen |= dict(candidates[:count])
     return list(chosen.items())
 
 

@@ -1,4 +1,4 @@
-"""One clip under all methods, as pictures and page show it."""
+"""One clip under all methods, as panels, video and page show it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

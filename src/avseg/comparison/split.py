@@ -56,9 +56,9 @@ def data_config(request: Request, of_run: Any = None) -> Any:
     Raises:
         UserError: neither names data; long videos; masks of several classes.
     """
-    words = [word if "=" in word else f"data={word}" for word in request.data]
-    if words:
-        config = compose_train(words).data
+    overrides = [word if "=" in word else f"data={word}" for word in request.data]
+    if overrides:
+        config = compose_train(overrides).data
     elif of_run is not None:
         config = of_run
     else:

@@ -1,4 +1,4 @@
-"""Binary masks of all methods in one scratch file, so that pictures and page need no second pass and little memory."""
+"""Binary masks of all methods in one scratch file, so that panels and page need no second pass and little memory."""
 
 from pathlib import Path
 

@@ -80,10 +80,10 @@ def _tests(metric: str, methods: Sequence[MethodScores], indices: Sequence[int])
     for first, second in combinations(methods, 2):
         a = np.array(first.column(metric, indices)) * scale
         b = np.array(second.column(metric, indices)) * scale
-        both = ~(np.isnan(a) | np.isnan(b))
-        difference = float((b - a)[both].mean()) if both.any() else math.nan
-        p = paired_p(a[both], b[both])
-        tests.append(PairTest(metric, first.name, second.name, difference, int(both.sum()), p, math.nan))
+        scored = ~(np.isnan(a) | np.isnan(b))
+        difference = float((b - a)[scored].mean()) if scored.any() else math.nan
+        p = paired_p(a[scored], b[scored])
+        tests.append(PairTest(metric, first.name, second.name, difference, int(scored.sum()), p, math.nan))
     corrected = holm([test.p for test in tests])
     return [replace(test, corrected=p) for test, p in zip(tests, corrected, strict=True)]
 

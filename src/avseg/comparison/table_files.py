@@ -1,4 +1,4 @@
-"""Write the tables of a comparison: md, tex, csv, json and a picture."""
+"""Write the tables of a comparison: md, tex, csv, json and an image."""
 
 import math
 from collections.abc import Sequence

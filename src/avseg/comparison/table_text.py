@@ -97,19 +97,19 @@ def _line(cells: Sequence[str]) -> str:
 
 def latex(tables: Sequence[TextTable]) -> str:
     r"""Return the tables as LaTeX; the document needs `\usepackage{booktabs}`."""
-    parts = ["% \\usepackage{booktabs}"]
+    lines = ["% \\usepackage{booktabs}"]
     for table in tables:
         if not table.rows:
             continue
         caption = ". ".join(map(_escape, [table.title, *table.notes]))
         body = [" & ".join(map(_escape, row)) + r" \\" for row in table.rows]
         head = " & ".join(map(_escape, table.header)) + r" \\"
-        parts += [r"\begin{table}", r"\centering", rf"\caption{{{caption}.}}"]
-        parts += [rf"\begin{{tabular}}{{l{'r' * (len(table.header) - 1)}}}", r"\toprule", head, r"\midrule", *body]
-        parts += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
-    return "\n".join(parts) + "\n"
+        lines += [r"\begin{table}", r"\centering", rf"\caption{{{caption}.}}"]
+        lines += [rf"\begin{{tabular}}{{l{'r' * (len(table.header) - 1)}}}", r"\toprule", head, r"\midrule", *body]
+        lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+    return "\n".join(lines) + "\n"
 
 
 def _escape(text: str) -> str:
-    # a line of a LaTeX table must not begin with "[", and the mark is no letter of LaTeX's fonts
+    # a line of a LaTeX table must not begin with "[", and the mark is not a letter of LaTeX's fonts
     return escape(text).replace(HARD_MARK, r"$^{\mathrm{h}}$").replace("[", "{[}")

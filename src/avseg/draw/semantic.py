@@ -27,7 +27,7 @@ class SemanticFrame:
     ) -> None:
         marks: list[Mark] = []
         for label, name in names.items():
-            marks += [Mark(name, colours[label], part) for part in _objects(labels == label)]
+            marks += [Mark(name, colours[label], mask) for mask in _objects(labels == label)]
         size = (labels.shape[0], labels.shape[1])
         self.marked = MarkedFrame(size, marks)
         rows = max(11, round(min(size) / 22))  # the least that is legible
@@ -50,12 +50,18 @@ class SemanticFrame:
 
 def _objects(mask: np.ndarray) -> list[np.ndarray]:
     """Split a mask (H, W) bool into its connected parts; small ones join the largest."""
-    parts, count = ndimage.label(mask)
-    areas = np.bincount(parts.ravel(), minlength=count + 1)
+    components, count = ndimage.label(mask)
+    areas = np.bincount(components.ravel(), minlength=count + 1)
     areas[0] = 0
     largest = int(areas.argmax())
-    large = [part for part in range(1, count + 1) if areas[part] >= _SMALLEST * mask.size or part == largest]
-    objects = [parts == part for part in large]
+    large = [
+        component
+        for component in range(1, count + 1)
+        if areas[component] >= _SMALLEST * mask.size or component == largest
+    ]
+    objects = [components == component for component in large]
     if objects:
-        objects[large.index(largest)] = mask & ~np.isin(parts, [part for part in large if part != largest])
+        objects[large.index(largest)] = mask & ~np.isin(
+            components, [component for component in large if component != largest]
+        )
     return objects

@@ -147,13 +147,13 @@ def _draw_images(axis: "Axes", images: np.ndarray, notes: Sequence[str], box: Bo
 def _draw_wave(axis: "Axes", wave: Wave, box: Box) -> None:
     """Draw the waveform, scaled to the loudest sample: audible seconds dark on a tint, the others grey."""
     left, right, bottom, top = box
-    seconds, parts = wave.extrema.shape[:2]
+    seconds, columns = wave.extrema.shape[:2]
     width = (right - left) / (seconds + (seconds - 1) * GAP)  # of a second, as the images are spaced
     loudest = max(float(np.abs(wave.extrema).max(initial=0)), 0.03)  # faint noise has no scale of its own
     middle, scale = (bottom + top) / 2, 0.46 * (top - bottom) / loudest
     for second, audible in enumerate(wave.audible):
         start = left + second * (1 + GAP) * width
-        times = start + (np.arange(parts) + 0.5) / parts * width
+        times = start + (np.arange(columns) + 0.5) / columns * width
         low, high = middle + scale * wave.extrema[second].T
         fill_colour, line_colour = ("#dceaf4", "#1f4e6b") if audible else ("#f2f2f2", "#a0a0a0")
         axis.fill_between([start, start + width], bottom, top, color=fill_colour, linewidth=0)

@@ -1,4 +1,4 @@
-"""One continuous clock for a file whose time stamps restart, wrap or jump; pictures and sound are shifted alike."""
+"""One continuous clock for a file whose time stamps restart, wrap or jump; frames and sound are shifted alike."""
 
 from bisect import bisect_right
 from collections.abc import Iterator

@@ -144,7 +144,7 @@ def _boxes(file: BinaryIO, begin: int, end: int, name: bytes | None = None) -> I
         if begin + 8 > end:
             return
         file.seek(begin)
-        size, kind = struct.unpack(">I4s", file.read(8))
+        size, box_type = struct.unpack(">I4s", file.read(8))
         content = begin + 8
         if size == 1:
             (size,) = struct.unpack(">Q", file.read(8))
@@ -152,6 +152,6 @@ def _boxes(file: BinaryIO, begin: int, end: int, name: bytes | None = None) -> I
         stop = end if size == 0 else begin + size
         if stop < content:
             return
-        if name is None or kind == name:
-            yield _Element(kind, content, min(stop, end))
+        if name is None or box_type == name:
+            yield _Element(box_type, content, min(stop, end))
         begin = stop

@@ -56,9 +56,9 @@ class Downmix:
             self.resampler = AudioResampler(format="dbl", layout=layout, rate=frame.sample_rate)
             self.setup = setup
         # without a change of rate every frame comes back at once
-        parts = [part.to_ndarray()[0] for part in self.resampler.resample(frame)]
+        blocks = [block.to_ndarray()[0] for block in self.resampler.resample(frame)]
         channels = 2 if layout == "stereo" else frame.layout.nb_channels
-        samples: np.ndarray = np.concatenate(parts).reshape(-1, channels).T
+        samples: np.ndarray = np.concatenate(blocks).reshape(-1, channels).T
         return samples
 
 

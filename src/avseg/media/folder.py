@@ -34,8 +34,8 @@ def search_folder(folder: Path, out: Path) -> FolderContent:
         elif path.suffix.lower() in SUFFIXES:
             content.videos.append(path)
         elif path.is_symlink() and not path.exists():  # dangling: its ending is all there is
-            kind = mimetypes.guess_type(path.name)[0] or "video"
-            (content.videos if kind.startswith("video") else content.others).append(path)
+            media_type = mimetypes.guess_type(path.name)[0] or "video"
+            (content.videos if media_type.startswith("video") else content.others).append(path)
         else:
             _look_inside(path, content)
     return content

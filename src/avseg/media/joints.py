@@ -1,8 +1,8 @@
 """Find the joints, gaps and pauses of a recording in the time stamps of its packets.
 
-Recorders, broadcasts and `cat` join streams whose clocks have nothing in common. Where the clock of the pictures goes
+Recorders, broadcasts and `cat` join streams whose clocks have nothing in common. Where the clock of the frames goes
 back, a new piece begins, for the sound as well: it is recognised by its byte in the file, since the last sound of a
-piece may be read after the first pictures of the next. Time in which neither pictures nor sound exist is a pause, and
+piece may be read after the first frames of the next. Time in which neither frames nor sound exist is a pause, and
 is left out if it is long.
 """
 
@@ -81,7 +81,7 @@ class _Track:
 
 
 class JointFinder:
-    """Collects the pieces of a file from the packets of its pictures and sound."""
+    """Collects the pieces of a file from the packets of its frames and sound."""
 
     def __init__(self, container: str, stream: VideoStream) -> None:
         self.broadcast = container in _BROADCAST
@@ -95,21 +95,21 @@ class JointFinder:
         track = self.tracks.setdefault(packet.stream.index, _Track())
         if packet.pos is not None:
             track.position = packet.pos
-        shown = packet.pts if packet.pts is not None else packet.dts
-        if shown is None:
+        time_stamp = packet.pts if packet.pts is not None else packet.dts
+        if time_stamp is None:
             return
-        coded = packet.dts if packet.dts is not None else shown
+        coded = packet.dts if packet.dts is not None else time_stamp
         base = packet.time_base
         duration = float((packet.duration or 0) * base)
-        part = self._part(track, float(coded * base), duration, is_picture=packet.stream.index == self.picture)
-        start = unwrap(float(shown * base), part.first, self.wrap)
-        part.add(start, start + min(duration, _FILLED), is_picture=packet.stream.index == self.picture)
+        segment = self._part(track, float(coded * base), duration, is_picture=packet.stream.index == self.picture)
+        start = unwrap(float(time_stamp * base), segment.first, self.wrap)
+        segment.add(start, start + min(duration, _FILLED), is_picture=packet.stream.index == self.picture)
 
     def _part(self, track: _Track, time: float, duration: float, *, is_picture: bool) -> _Part:
         """Return the part that a packet belongs to; a new one if the clock went back."""
         if not self.parts:
             self.parts.append(_Part(track.position, time))
-        number = max(bisect_right(self.parts, track.position, key=lambda part: part.position) - 1, 0)
+        number = max(bisect_right(self.parts, track.position, key=lambda segment: segment.position) - 1, 0)
         if track.part is not self.parts[number]:  # the other stream began it
             self._enter(track, number, time)
         assert track.part is not None
@@ -151,9 +151,9 @@ class JointFinder:
         breaks: list[Break] = []
         offset = 0.0
         picture, sound = _Span(), _Span()  # what was joined so far, in continuous times
-        for part in self.parts:
+        for segment in self.parts:
             offsets: list[float] = []
-            for run in part.runs:
+            for run in segment.runs:
                 end = max(picture.end, sound.end)
                 gap = run.start + offset - end
                 if end > -math.inf and (not offsets or gap > limit):
@@ -164,21 +164,21 @@ class JointFinder:
                 picture.add(run.picture.start + offset, run.picture.end + offset)
                 sound.add(run.sound.start + offset, run.sound.end + offset)
                 offsets.append(offset)
-            starts = tuple(run.start for run in part.runs)
-            pieces.append(Piece(part.position, part.first, starts, tuple(offsets)))
+            starts = tuple(run.start for run in segment.runs)
+            pieces.append(Piece(segment.position, segment.first, starts, tuple(offsets)))
         changed = len(pieces) > 1 or any(item.kind == "cut" for item in breaks)
         return Clock(tuple(pieces), self.wrap) if changed else Clock(), breaks
 
 
-def _offset(run: _Run, picture: _Span, sound: _Span, before: float) -> float:
+def _offset(run: _Run, picture: _Span, sound: _Span, joined_end: float) -> float:
     """Return the offset that puts a run after what was joined before.
 
-    The pictures follow one another, unless too much sound would overlap; then the sounds do.
+    The frames follow one another, unless too much sound would overlap; then the sounds do.
     """
     by_picture = picture.end - run.picture.start  # minus infinity if either has none
     by_sound = sound.end - run.sound.start
     if by_picture == -math.inf:
-        # both orders are possible: only sound before, only pictures after
+        # both orders are possible: only sound before, only frames after
         return by_sound if by_sound > -math.inf else max(picture.end, sound.end) - run.start
-    is_joint = abs(by_picture - before) > _SOUND_STEP
+    is_joint = abs(by_picture - joined_end) > _SOUND_STEP
     return by_sound if is_joint and by_sound - by_picture > OVERLAP else by_picture

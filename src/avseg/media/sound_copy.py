@@ -26,7 +26,7 @@ SURROUND = ("5.1", "5.1(side)", "6 channels")  # layouts whose channels are thos
 
 @dataclass(frozen=True)
 class SoundPlan:
-    """Whether the sound of a video is copied into its overlay, or why not."""
+    """Decision whether the sound of a video is copied into its overlay, with the reason if not."""
 
     obstacle: str = ""  # why it must be re-encoded; empty if it is copied
 
@@ -56,7 +56,7 @@ def plan_sound(video: Video) -> SoundPlan | None:
 
 def _irregularity(source: Iterable["Packet[Stream]"], start: float) -> str:
     """Describe the first packet that MP4 cannot hold after the others; empty if there is none."""
-    kind: tuple[int, str] | None = None
+    format_key: tuple[int, str] | None = None
     end = -np.inf
     last: int | None = None
     for packet in source:
@@ -75,9 +75,9 @@ def _irregularity(source: Iterable["Packet[Stream]"], start: float) -> str:
         for frame in decoded:
             if isinstance(frame, AudioFrame):
                 following = (frame.sample_rate, frame.layout.name)
-                if kind is not None and following != kind:
-                    return f"it changes from {kind[0]} Hz {kind[1]} to {following[0]} Hz {following[1]}"
-                kind = following
+                if format_key is not None and following != format_key:
+                    return f"it changes from {format_key[0]} Hz {format_key[1]} to {following[0]} Hz {following[1]}"
+                format_key = following
     return ""
 
 

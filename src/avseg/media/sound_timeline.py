@@ -1,4 +1,4 @@
-"""Bring decoded sound to one rate on the clock of the pictures: gaps become silence, overlaps are trimmed."""
+"""Bring decoded sound to one rate on the clock of the frames: gaps become silence, overlaps are trimmed."""
 
 from collections.abc import Callable, Iterator
 

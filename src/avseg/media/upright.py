@@ -17,7 +17,7 @@ _QUARTERS = ((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))  # (a, 
 
 @dataclass(frozen=True)
 class View:
-    """How a stored frame is shown: cropped, then mirrored, then turned."""
+    """The way a stored frame is shown: cropped, then mirrored, then turned."""
 
     rotation: int = 0  # counter-clockwise in degrees: 0, 90, 180 or 270
     mirrored: bool = False  # left and right are exchanged before the rotation
@@ -86,12 +86,12 @@ class UprightRGB:
         inside = left + right < image.width and top + bottom < image.height
         if self.view.crop == NO_CROP or not inside:  # after a change of size there may be less
             return self._pixels(image, self.height, self.width)
-        whole = self._pixels(image, image.height, image.width)
-        pixels = whole[top : image.height - bottom, left : image.width - right]
+        uncropped = self._pixels(image, image.height, image.width)
+        pixels = uncropped[top : image.height - bottom, left : image.width - right]
         if pixels.shape[:2] == (self.height, self.width):
             return pixels
-        part = VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-        return self.cropped.reformat(part, self.width, self.height, threads=1).to_ndarray()
+        cropped = VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        return self.cropped.reformat(cropped, self.width, self.height, threads=1).to_ndarray()
 
     def _pixels(self, image: VideoFrame, height: int, width: int) -> np.ndarray:
         """Return the stored frame as (height, width, 3) uint8."""
@@ -101,5 +101,5 @@ class UprightRGB:
             return self.reformatter.reformat(image, width, height, format="rgb24", threads=1).to_ndarray()
         rgba = self.reformatter.reformat(image, width, height, format="rgba", threads=1).to_ndarray()
         # (H, W, 3), rounded
-        shown: np.ndarray = (rgba[..., :3].astype(np.uint16) * rgba[..., 3:] + 127) // 255
-        return shown.astype(np.uint8)
+        opaque: np.ndarray = (rgba[..., :3].astype(np.uint16) * rgba[..., 3:] + 127) // 255
+        return opaque.astype(np.uint8)

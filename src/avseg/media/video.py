@@ -140,7 +140,7 @@ def probe(path: Path, audio_track: int | None = None) -> Video:
 
 
 def _scan(path: Path, audio_track: int | None, clock: Clock) -> tuple["_Header", Scan, JointFinder]:
-    """Read all packets of the pictures and the sound."""
+    """Read all packets of the frames and the sound."""
     with open_video(path) as container:
         stream = video_stream(container, path)
         sound = sound_stream(container, audio_track)
@@ -255,7 +255,7 @@ def _first_image(path: Path) -> tuple[int, int, View]:
     """Decode one frame for the displayed height and width, and how the frames are shown."""
     with open_video(path) as container:
         stream = video_stream(container, path)
-        track = [other.index for other in container.streams.video].index(stream.index)
+        track = [candidate.index for candidate in container.streams.video].index(stream.index)
         for image in images(container, stream, PLAIN):
             crop = read_crop(path, container.format.name, track, image.height, image.width)
             view = view_of(image, crop)

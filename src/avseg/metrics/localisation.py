@@ -29,8 +29,8 @@ def consensus_iou(mask: Tensor, truth: Tensor) -> Tensor:
     """
     marked, expected = mask.double(), truth.double()
     correct = (marked * expected).sum((1, 2))
-    wrong = (marked * (expected == 0)).sum((1, 2))
-    return _quotient(correct, expected.sum((1, 2)) + wrong)
+    false_positive = (marked * (expected == 0)).sum((1, 2))
+    return _quotient(correct, expected.sum((1, 2)) + false_positive)
 
 
 def success_rate(scores: Tensor, threshold: float = SUCCESS) -> Tensor:

@@ -85,8 +85,10 @@ def _from_grids(value: Tensor, shapes: Sequence[tuple[int, int]], locations: Ten
     grids = (2 * locations - 1).transpose(1, 2).flatten(0, 1)  # (N heads, Q, levels, points, 2)
     samples: list[Tensor] = []
     areas = [height * columns for height, columns in shapes]
-    for level, (part, (height, columns)) in enumerate(zip(torch.split(value, areas, dim=1), shapes, strict=True)):
-        plane = part.permute(0, 2, 3, 1).reshape(count * heads, width, height, columns)
+    for level, (level_value, (height, columns)) in enumerate(
+        zip(torch.split(value, areas, dim=1), shapes, strict=True)
+    ):
+        plane = level_value.permute(0, 2, 3, 1).reshape(count * heads, width, height, columns)
         # (N heads, D, Q, points)
         samples.append(F.grid_sample(plane, grids[:, :, level], "bilinear", "zeros", align_corners=False))
     factors = weights.transpose(1, 2).flatten(3).flatten(0, 1)[:, None]  # (N heads, 1, Q, levels points)

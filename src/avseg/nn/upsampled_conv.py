@@ -46,7 +46,7 @@ def _matrix(length: int, device: torch.device) -> Tensor:
     with torch.inference_mode(False), torch.no_grad():
         identity = torch.eye(length, device=device)[:, None]  # (n, 1, n)
         enlarge = F.interpolate(identity, scale_factor=SCALE, mode="linear", align_corners=False)[:, 0].T  # (4n, n)
-        none = torch.zeros(1, length, device=device)
-        before = torch.cat([none, enlarge[:-1]])  # row y reads the enlarged row y - 1
-        after = torch.cat([enlarge[1:], none])
-        return torch.cat([before, enlarge, after], dim=1)
+        zero_row = torch.zeros(1, length, device=device)
+        previous = torch.cat([zero_row, enlarge[:-1]])  # row y reads the enlarged row y - 1
+        following = torch.cat([enlarge[1:], zero_row])
+        return torch.cat([previous, enlarge, following], dim=1)

@@ -37,15 +37,15 @@ def make_predictor(
         return LongPredictor(model, rate=rate, threshold=threshold, batch=batch, device=device)
     if rate is not None:
         raise UserError("--rate is for runs on long videos of LU-AVS; this is a model of short clips; leave it out")
-    kind = ClipPredictor
+    predictor_class = ClipPredictor
     if isinstance(model, AVSegModule) and model.num_classes > 1:
-        kind = SemanticPredictor
+        predictor_class = SemanticPredictor
         if threshold is not None:
             raise UserError(
                 f"--threshold {threshold}: the model has {model.num_classes} classes and marks the most probable one; "
                 "leave it out"
             )
-    return kind(
+    return predictor_class(
         model,  # type: ignore[arg-type]
         batch=batch or (8 if device.type == "cuda" else 1),
         device=device,

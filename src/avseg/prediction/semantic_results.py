@@ -41,11 +41,11 @@ class SemanticResults(ClipResults):
         Image.fromarray(self.palette[labels]).save(self.folder / f"{number:06d}.png", compress_level=3)
         if not self.rows:
             self.current = {}
-        shown: dict[int, float] = {}
+        shares: dict[int, float] = {}
         for label in np.unique(labels[labels != BACKGROUND]).tolist():
             pixels = labels == label
-            shown[label] = float(probability[pixels].mean())
-            self.current.setdefault(label, []).append((shown[label], float(pixels.mean())))
+            shares[label] = float(probability[pixels].mean())
+            self.current.setdefault(label, []).append((shares[label], float(pixels.mean())))
         self.rows.append(
             {
                 "frame": frame.number,
@@ -54,8 +54,8 @@ class SemanticResults(ClipResults):
                 "mask_share": float((labels != BACKGROUND).mean()),
             }
         )
-        colours = {label: tuple(self.palette[label].tolist()) for label in shown}
-        return SemanticFrame(labels, {label: self.names[label] for label in shown}, colours, shown)
+        colours = {label: tuple(self.palette[label].tolist()) for label in shares}
+        return SemanticFrame(labels, {label: self.names[label] for label in shares}, colours, shares)
 
     def extras(self) -> dict[str, object]:
         """Return the classes of the second with their probabilities and shares, the most probable first."""

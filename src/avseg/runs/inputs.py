@@ -1,4 +1,4 @@
-"""What the result of a run depends on besides its configuration: data files, weight files, plugins.
+"""Inputs of a run besides its configuration: data files, weight files, plugins.
 
 `inputs.json.gz` in the run directory holds their stamps and digests as they were when the run was begun. A run,
 finished or not, is only continued or found complete where they are the same now. Importing this imports no torch.
@@ -115,7 +115,7 @@ def refuse_other_source(run: RunDirectory, config: TrainConfig) -> None:
 def difference_since(run: RunDirectory) -> str:
     """Describe what has changed in the data folder and weights that a run was begun with, "" for nothing.
 
-    Files that were deleted altogether are no others.
+    Files that were deleted altogether do not count as changed.
     """
     inputs = read_inputs(run)
     if inputs is None or not Path(inputs.root).is_dir():
@@ -126,8 +126,8 @@ def difference_since(run: RunDirectory) -> str:
 def _other_files(inputs: Inputs, root: Path, fully: bool) -> str:
     changes = inputs.data.changes(root, fully=fully)
     if inputs.names:
-        known = set(inputs.data.paths)
-        changes.added.extend(path for path in walk_files(root, inputs.names) if path not in known)
+        recorded = set(inputs.data.paths)
+        changes.added.extend(path for path in walk_files(root, inputs.names) if path not in recorded)
     if text := changes.describe():
         return f"on other data than is in {root} now: {text}"
     packed = inputs.packs.changes(root, fully=fully)

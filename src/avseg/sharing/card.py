@@ -54,12 +54,12 @@ def _metadata(facts: ModelFacts, licence: str | None) -> str:
 
 def _summary(facts: ModelFacts) -> str:
     config = facts.config
-    parts = [f"model `{config.model.name}`"]
+    qualities = [f"model `{config.model.name}`"]
     if config.backbone is not None:
-        parts.append(f"backbone `{config.backbone.name}`")
+        qualities.append(f"backbone `{config.backbone.name}`")
     if config.audio is not None:
-        parts.append(f"sound `{config.audio.name}`")
-    text = f"Audio-visual segmentation: marks the pixels of the objects that sound. {', '.join(parts).capitalize()}"
+        qualities.append(f"sound `{config.audio.name}`")
+    text = f"Audio-visual segmentation: marks the pixels of the objects that sound. {', '.join(qualities).capitalize()}"
     return f"{text}, {facts.parameters / 1e6:.1f} million parameters. Trained with avseg on `{config.data.name}`."
 
 

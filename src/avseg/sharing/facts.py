@@ -1,4 +1,4 @@
-"""What is known about a model that is shared: its configuration, and the scores and provenance of its run."""
+"""Facts about a model that is shared: its configuration, and the scores and provenance of its run."""
 
 import re
 from collections.abc import Mapping

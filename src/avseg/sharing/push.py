@@ -21,16 +21,16 @@ from avseg.weights.hub import PREFIX, hub_client
 def export_folder(source: str | Path, folder: Path, licence: str | None = None, name: str | None = None) -> None:
     """Write weights, configuration, scores and card of a run or checkpoint into a new folder, all or nothing.
 
-    `name` is what the card tells its readers to load, by default the folder.
+    `name` is what the card says to load, by default the folder.
 
     Raises:
         UserError: the folder exists; the model cannot be loaded, or has no weights of its own to share.
     """
-    found = find_source(source)
+    weights_source = find_source(source)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"--out {folder}: exists; name a new folder")
-    model = _own_model(found)
-    facts = collect_facts(found, model)
+    model = _own_model(weights_source)
+    facts = collect_facts(weights_source, model)
     with atomic_folder(folder) as staging:
         write_shared(staging, public_record(model), model.state_dict())
         if facts.result:

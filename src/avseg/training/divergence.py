@@ -1,4 +1,4 @@
-"""Stop a run whose numbers are no longer finite, in all its processes, before its checkpoints and scores are written.
+"""Stop a run whose numbers became NaN or infinite, in all its processes, before its checkpoints and scores are written.
 
 Loss and gradients are noted on the device and read every few steps; the predictions of a validation or test are noted
 per clip and read at its end. All processes read together, since a NaN in one of them must stop all.
@@ -24,7 +24,7 @@ from avseg.utils.errors import UserError
 from avseg.utils.finite import NonFinite, tensors_in
 
 _STEPS_BETWEEN_CHECKS = 50
-# a gradient scaler (precision 16) skips a step now and then; this many in a row never recover
+# a gradient scaler (precision 16) occasionally skips a step; this many in a row never recover
 _MOST_SKIPPED_STEPS = 20
 
 
@@ -126,11 +126,11 @@ class StopAtDivergence(Callback):
         self._predictions.forget()
         self._inputs.forget()
         self._unwatch()
-        for part in module.modules():
-            if isinstance(part, AVSegModule):
-                part.watch = self._predictions  # also for predictions that `decode` makes
-            elif isinstance(part, ExperimentModule):
-                self._hooks.append(part.register_forward_hook(_note_output(self._predictions)))
+        for submodule in module.modules():
+            if isinstance(submodule, AVSegModule):
+                submodule.watch = self._predictions  # also for predictions that `decode` makes
+            elif isinstance(submodule, ExperimentModule):
+                self._hooks.append(submodule.register_forward_hook(_note_output(self._predictions)))
 
     def _unwatch(self) -> None:
         for hook in self._hooks:
@@ -147,9 +147,9 @@ class StopAtDivergence(Callback):
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Stop noting, also after an error."""
         self._unwatch()
-        for part in pl_module.modules():
-            if isinstance(part, AVSegModule):
-                part.watch = None
+        for submodule in pl_module.modules():
+            if isinstance(submodule, AVSegModule):
+                submodule.watch = None
 
     # -- the error ------------------------------------------------------------------------------------------------
 
@@ -258,8 +258,8 @@ def _some(names: Sequence[str]) -> str:
     named = list(filter(None, names))
     if not named:
         return "some items"
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return f"'{named[0]}'{more}"
+    omitted = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"'{named[0]}'{omitted}"
 
 
 def _advice(trainer: pl.Trainer, sounds: Sequence[str]) -> str:

@@ -44,7 +44,7 @@ def load_official(path: Path, overrides: Sequence[str], load_parts: PartsLoader)
 
 
 def load_identified(path: Path, load_parts: PartsLoader) -> ExperimentModule | None:
-    """Build the model of a local file whose tensors are those of a published one; None if there is no such one."""
+    """Build the model of a local file whose tensors are those of a published one; None for another model."""
     try:
         record = identify(path, read_state_dict(path))
     except UserError:

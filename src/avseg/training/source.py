@@ -1,4 +1,4 @@
-"""What the weights of a model are named by: a run, a file, a published name, or a repository of the Hub."""
+"""Sources of weights, by name: a run, a file, a published name, or a repository of the Hub."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -76,8 +76,8 @@ class Dashboard(Callback):
                 media: dict[str, Any] = {}
                 if table := clip_table(pl_module, dataset, hardest(rows, self.settings.table)):
                     media["test/clips"] = table
-                shown = evenly_spaced(rows, self.settings.videos)
-                if videos := clip_videos(pl_module, dataset, shown, Path(folder)):
+                chosen = evenly_spaced(rows, self.settings.videos)
+                if videos := clip_videos(pl_module, dataset, chosen, Path(folder)):
                     media["test/videos"] = videos
                 if media:
                     self.logger.experiment.log(media)

@@ -92,12 +92,12 @@ class Changes:
 
     def describe(self) -> str:
         """Name the first file and the number of others: "2 files changed (a/b.png, ...), 1 added (c)"; "" for none."""
-        parts = []
+        sentences = []
         for verb in ("changed", "added", "removed"):
             if paths := getattr(self, verb):
-                more = ", ..." if len(paths) > 1 else ""
-                parts.append(f"{len(paths)} file{'s' if len(paths) > 1 else ''} {verb} ({paths[0]}{more})")
-        return ", ".join(parts)
+                ellipsis = ", ..." if len(paths) > 1 else ""
+                sentences.append(f"{len(paths)} file{'s' if len(paths) > 1 else ''} {verb} ({paths[0]}{ellipsis})")
+        return ", ".join(sentences)
 
 
 def read_stamps(root: Path, paths: Sequence[str]) -> list[Stamp]:
@@ -121,11 +121,11 @@ def read_digests(root: Path, paths: Sequence[str], stamps: Sequence[Stamp], *, c
         return []
     size = sum(stamp[0] for stamp in stamps)
     cache_file = cache_folder() / "fingerprints" / f"{_short(str(root.resolve()).encode())}.json.gz"
-    known: dict[str, list[object]] = _read(cache_file) if cached and size >= _WORTH_CACHING else {}
+    cached_rows: dict[str, list[object]] = _read(cache_file) if cached and size >= _WORTH_CACHING else {}
     digests = [""] * len(paths)
     todo: list[int] = []
     for position, (path, stamp) in enumerate(zip(paths, stamps, strict=True)):
-        entry = known.get(path)
+        entry = cached_rows.get(path)
         if stamp == MISSING:
             continue
         if entry and entry[:3] == list(stamp):
@@ -138,9 +138,9 @@ def read_digests(root: Path, paths: Sequence[str], stamps: Sequence[Stamp], *, c
             digests[position] = digest
     if todo and size >= _WORTH_CACHING:
         for position in todo:
-            known[paths[position]] = [*stamps[position], digests[position]]
+            cached_rows[paths[position]] = [*stamps[position], digests[position]]
         with suppress(OSError), atomic_file(cache_file) as temporary:
-            write_gzip(temporary, known)
+            write_gzip(temporary, cached_rows)
     return digests
 
 

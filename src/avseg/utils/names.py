@@ -13,8 +13,8 @@ def printable(text: object) -> str:
     """
     characters = []
     for character in str(text):
-        shown = character if character.isprintable() else character.encode("unicode_escape").decode()
-        characters.append(shown)
+        escaped = character if character.isprintable() else character.encode("unicode_escape").decode()
+        characters.append(escaped)
     return "".join(characters)
 
 

@@ -49,7 +49,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class Work:
-    """What all shards of one command have in common."""
+    """The work of one command, the same for all its shards."""
 
     name: str  # begins the names of the reports
     keys: tuple[str, ...]  # all items, by unique names
@@ -75,7 +75,7 @@ class ShardReport(Generic[Result]):
     def open(self, *, overwrite: bool = False) -> Iterator[dict[str, Result]]:
         """Lock the report for writing, and yield what an earlier command wrote, by key.
 
-        With `overwrite` a report that is complete, or of other options, begins anew.
+        With `overwrite` a report that is complete, or of other options, starts over.
 
         Raises:
             UserError: it was begun with other options, or another process runs this shard.

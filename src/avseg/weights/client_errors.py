@@ -12,7 +12,7 @@ def is_local(error: Exception) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """Describe an error of a client in a few words: the innermost one, without addresses of objects."""
+    """Describe an error of a client briefly: the innermost one, without addresses of objects."""
     while isinstance(error.__cause__ or error.__context__, Exception):
         error = error.__cause__ or error.__context__  # type: ignore[assignment]
     text = re.sub(r"<[^>]*>|\(Caused by.*|\[Errno -?\d+\] ", "", " ".join(str(error).split())).strip(" :")

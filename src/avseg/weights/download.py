@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,21 +53,22 @@ def download(record: PublishedFile, target: Path) -> None:
 def _from_web(record: PublishedFile, target: Path, report: Report) -> None:
     import gdown
 
-    options: dict[str, Any] = {
-        "output": str(target),
-        "quiet": True,
-        "use_cookies": False,
-        "resume": True,
-        "retries": RETRIES,
-        "timeout": TIMEOUT,
-        "progress": report,
-    }
+    download = partial(
+        gdown.download,
+        output=str(target),
+        quiet=True,
+        use_cookies=False,
+        resume=True,
+        retries=RETRIES,
+        timeout=TIMEOUT,
+        progress=report,
+    )
     if record.kind == "drive_folder":
-        gdown.download(id=_file_in_folder(record), **options)
+        download(id=_file_in_folder(record))
     elif record.kind == "drive":
-        gdown.download(id=record.reference, **options)
+        download(id=record.reference)
     else:
-        gdown.download(url=record.source, **options)
+        download(url=record.source)
 
 
 def _file_in_folder(record: PublishedFile) -> str:

@@ -43,7 +43,7 @@ class PublishedFile(Config):
 
     Attributes:
         name: the name to fetch and use it by.
-        title: what it is, in a few words.
+        title: a short description.
         source: "drive:ID", "drive_folder:ID", "https://...", or "hf:OWNER/NAME", of which `hub_files` are fetched.
         page: the page of its authors.
         licence: as its authors state it; "none stated" where they do not.
@@ -82,7 +82,7 @@ class PublishedFile(Config):
 
     @property
     def kind(self) -> str:
-        """Where it is: "drive", "drive_folder", "hf", "https" or "http"."""
+        """Kind of location: "drive", "drive_folder", "hf", "https" or "http"."""
         return self.source.partition(":")[0]
 
     @property

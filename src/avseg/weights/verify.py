@@ -31,13 +31,13 @@ def check_download(record: PublishedFile, path: Path) -> str:
     if record.size is not None and size != record.size:
         raise UserError(
             f"{record.name}: {record.link} sent {size} bytes instead of {record.size}, so the file was not kept; "
-            "try again, or tell us if its authors replaced it"
+            "try again, or report it if its authors replaced it"
         )
     digest = file_digest(path)
     if not digest.startswith(record.sha256.lower()):
         raise UserError(
             f"{record.name}: the SHA-256 of {record.link} is {digest[:16]}... instead of {record.sha256[:16]}..., so "
-            "the file was not kept; try again, or tell us if its authors replaced it"
+            "the file was not kept; try again, or report it if its authors replaced it"
         )
     check_content(record, path)
     return digest
@@ -75,11 +75,11 @@ def key_differences(record: PublishedFile, state_dict: Mapping[str, Tensor]) -> 
                 unexpected.append(name)
         elif shape != expected[name]:
             reshaped.append(f"{name} {shape} instead of {expected[name]}")
-    parts: list[str] = []
+    problems: list[str] = []
     for problem, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", reshaped)):
         if names:
-            parts.append(f"{len(names)} {problem} ({', '.join(names[:2])}{', ...' if len(names) > 2 else ''})")
-    return ", ".join(parts)
+            problems.append(f"{len(names)} {problem} ({', '.join(names[:2])}{', ...' if len(names) > 2 else ''})")
+    return ", ".join(problems)
 
 
 def identify(path: Path, state_dict: Mapping[str, Tensor]) -> PublishedFile | None:

@@ -117,8 +117,8 @@ def clip_rules(layout: Layout, entries: Sequence[ClipEntry], expected: Expected,
     sounds: list[str] = []
     if any(map(Path.is_file, map(layout.wav, entries))):
         sounds.append("wav")
-    made = expected.synthetic and layout.has_log_mel
-    if made or any(map(Path.is_file, map(layout.log_mel, entries))):
+    synthetic_log_mel = expected.synthetic and layout.has_log_mel
+    if synthetic_log_mel or any(map(Path.is_file, map(layout.log_mel, entries))):
         sounds.append("log_mel")
     coding = layout.setting.mask_coding
     names = class_names(layout)

@@ -26,7 +26,7 @@ _CHUNK = 16  # items in one job of Ray
 
 @dataclass(frozen=True)
 class Reading:
-    """How to read the clips or videos of a set one by one."""
+    """A reader of the clips or videos of a set, one by one."""
 
     work: Work
     items: Sequence[Any]  # in the order of the keys of `work`
@@ -48,7 +48,7 @@ def check_shard(
 ) -> tuple[int, int]:
     """Read the clips or videos of a shard; return their number and that of the findings in their files.
 
-    A shard that was killed continues; one that is complete begins anew, since files may have been fixed.
+    A shard that was killed continues; one that is complete starts over, since files may have been fixed.
     """
     reading = _plan(root, setting, expected, min_pixels)
     report = ShardReport(reports, reading.work, shard, reading.kind)

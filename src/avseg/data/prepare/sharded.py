@@ -31,12 +31,12 @@ def prepare_shard(
     """Prepare the videos of a shard; arguments and errors are those of `avseg.data.prepare.run.prepare`."""
     store, videos, index = find_work(folder, out, options, index, jobs, f"-{shard.number}-of-{shard.count}")
     report = ShardReport(reports or store.reports, _work(store, videos), shard, Outcome)
-    own = [video for video in videos if video.key in report.keys]
+    shard_videos = [video for video in videos if video.key in report.keys]
     with store.open(overwrite=overwrite, index=index), report.open(overwrite=overwrite) as earlier:
         # outcomes come from the markers of finished videos; the report says which ones this command has overwritten
         outcomes = prepare_videos(
             store,
-            own,
+            shard_videos,
             jobs,
             ray=ray,
             again=lambda video: overwrite and video.key not in earlier,

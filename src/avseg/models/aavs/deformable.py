@@ -48,8 +48,8 @@ class DeformableAttention(nn.Module):
             grid = (2 * locations - 1).transpose(1, 2).flatten(0, 1)  # (N * heads, S, P, 2)
             samples = F.grid_sample(maps, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
             level_weights = weights[:, :, :, level].transpose(1, 2).flatten(0, 1)[:, None]  # (N * heads, 1, S, P)
-            part = (samples * level_weights).sum(-1)  # (N * heads, D / heads, S)
-            attended = part if attended is None else attended + part
+            level_output = (samples * level_weights).sum(-1)  # (N * heads, D / heads, S)
+            attended = level_output if attended is None else attended + level_output
         assert attended is not None
         output: Tensor = self.output_proj(attended.view(count, width, pixels).transpose(1, 2))
         return output, None

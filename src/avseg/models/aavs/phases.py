@@ -21,7 +21,7 @@ KEPT = "level_embed."
 def freeze_pretrained(network: AAVS) -> None:
     """Leave only adapters, queries, class head, sound projection and region embeddings to be trained."""
     for name, parameter in network.named_parameters():
-        trained = any(part in name for part in TRAINED) and KEPT not in name
+        trained = any(fragment in name for fragment in TRAINED) and KEPT not in name
         if network.semantic and KEPT_WITH_CLASSES in name:
             trained = False
         parameter.requires_grad_(trained)

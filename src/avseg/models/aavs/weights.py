@@ -1,7 +1,7 @@
 """Weights of the authors' code (Stepping-Stones) for AAVS, in both directions.
 
 Their names are those of transformers 4.35, which moved in version 5. The files also hold 24 tables of window positions
-and the class weights of the loss: both follow from the configuration, so they are not read, and written anew.
+and the class weights of the loss: both follow from the configuration, so they are not read; export computes them.
 """
 
 from collections.abc import Mapping

@@ -9,7 +9,7 @@ What follows the sum is linear too, so the block is one (C, C) matrix of each cl
 
 The sum over all positions of the clip also makes the published block independent of *when* a sound occurs: y_t mixes
 the sound of all frames equally. `scope="frame"` sums within each frame only, y_t = theta(x_t) (phi(a_t)^T g(x_t)) /
-(H*W), with the same parameters and the same cost. A `window` of n frames lies between the two: each n consecutive
+(H*W), with the same parameters and the same cost. A `window` of n frames is between the two: each n consecutive
 frames are a clip of their own. The official AVSS model cuts its clips of 10 frames so, n = 5.
 """
 
@@ -116,10 +116,10 @@ class TPAVI(nn.Module):
         """Cut (B, T, ...) into frames that see each other, (B * windows, n, ...); a shorter rest comes separately."""
         length = x.shape[1]
         window = min(self.window or length, length)
-        rest = length % window
-        pieces = [x[:, : length - rest].unflatten(1, (-1, window)).flatten(0, 1)]  # type: ignore[no-untyped-call]
-        if rest:
-            pieces.append(x[:, length - rest :])
+        remainder = length % window
+        pieces = [x[:, : length - remainder].unflatten(1, (-1, window)).flatten(0, 1)]  # type: ignore[no-untyped-call]
+        if remainder:
+            pieces.append(x[:, length - remainder :])
         return pieces
 
     def _read(self, pixels: Tensor, context: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ class AVSegFormerOutput(NamedTuple):
 
 
 class VisualFeatures(NamedTuple):
-    """What does not depend on the sound, for N frames; `size` is (h, w) of stride 4."""
+    """Features that do not depend on the sound, for N frames; `size` is (h, w) of stride 4."""
 
     memory: Tensor  # (N, S, C), tokens of strides 8, 16 and 32
     pixels: Tensor  # (N, h * w, C), the mask feature before the mixer

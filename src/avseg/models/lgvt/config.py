@@ -13,7 +13,7 @@ IMAGES_PER_STEP = 10
 
 @dataclass(frozen=True)
 class LGVTConfig(ModelConfig):
-    """LGVT, which does not hear; the defaults are the published network.
+    """LGVT, which gets no sound; the defaults are the published network.
 
     Attributes:
         inner_size: side in pixels of the images that the network sees; frames are resized to it, logits back.

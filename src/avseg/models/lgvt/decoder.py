@@ -39,9 +39,9 @@ class DilatedSum(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Reduce (N, C, h, w) to `out_channels`."""
-        first, *others = self.branches
+        first, *branches = self.branches
         total: Tensor = first(x)
-        for branch in others:
+        for branch in branches:
             total = total + branch(x)
         return total
 

@@ -22,7 +22,7 @@ from avseg.nn.normalise import normalise
 
 
 class Images(NamedTuple):
-    """What does not depend on the noise, of the frames of B clips."""
+    """Features that do not depend on the noise, of the frames of B clips."""
 
     maps: list[Tensor]  # of `LGVT.encode`, B * T images
     noise: Tensor  # (samples, 1 + STEPS, B * T, noise, 1, 1): start and steps of the sampling
@@ -30,7 +30,7 @@ class Images(NamedTuple):
 
 
 class TrainingOutput(NamedTuple):
-    """What the losses read: N annotated frames at the inner size."""
+    """Inputs of the losses: N annotated frames at the inner size."""
 
     logits: Tensor  # (N, 1, H, H)
     masks: Tensor  # (N, 1, H, H), soft

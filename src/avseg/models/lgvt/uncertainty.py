@@ -1,4 +1,4 @@
-"""How far several samples of LGVT agree: entropy-like maps, split into two causes."""
+"""Uncertainty of LGVT from several samples: entropy-like maps, split into two causes."""
 
 from typing import NamedTuple
 

@@ -1,6 +1,6 @@
 """Official LGVT weights, in both directions.
 
-They come in two files: the generator's, and the energy's beside it. `load_official` takes either of them, or both in
+They come in two files: the generator's, and the energy's next to it. `load_official` takes either of them, or both in
 one. The generator's also holds modules that no forward pass reads (a quarter of its numbers), which the network keeps,
 and tables of the attention, which are computed here: dropped on import, written on export.
 """

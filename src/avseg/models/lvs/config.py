@@ -19,7 +19,7 @@ class LVSConfig(ModelConfig):
         width: channels of the encoders' first stage.
         pretrained: ImageNet weights of the image encoder: true, false or a file.
         trimap, hard_negatives: see `avseg.models.lvs.network.LVS`.
-        sound_scope: "clip", all frames hear the whole clip, or "second", each its own second.
+        sound_scope: "clip", all frames get the sound of the whole clip, or "second", each its own second.
         sound_seconds: length of the spectrogram; shorter sounds are repeated.
         input_size: side of the images in the network; null: as they are.
         augment: random crops and flips in training.

@@ -1,4 +1,4 @@
-"""The image of LVS's test: for pictures of any size, such as those of VGG-SS and Flickr-SoundNet."""
+"""The image of LVS's test: for images of any size, such as those of VGG-SS and Flickr-SoundNet."""
 
 import numpy as np
 import torch
@@ -12,9 +12,9 @@ SIZE = 224
 
 
 def centre_image(picture: NDArray[np.uint8]) -> Tensor:
-    """Scale an RGB picture (h, w, 3) to 224 pixels on the shorter side, crop the centre, normalise; (3, 224, 224).
+    """Scale an RGB image (h, w, 3) to 224 pixels on the shorter side, crop the centre, normalise; (3, 224, 224).
 
-    The truth of both data sets is drawn on the whole picture, squashed to a square; the crop is the official one.
+    The truth of both data sets is drawn on the whole image, squashed to a square; the crop is the official one.
     """
     height, width = picture.shape[:2]
     shorter = min(height, width)

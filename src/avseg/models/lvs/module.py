@@ -24,7 +24,7 @@ ENLARGE = 1.1  # before a random crop
 
 
 class LVSTraining(NamedTuple):
-    """What the losses of a training step read."""
+    """Inputs of the losses of a training step."""
 
     logits: Tensor  # (P, P + 2), of the pairs
     similarity: Tensor  # (N, h, w), of the annotated frames; none if self-supervised
@@ -82,10 +82,10 @@ class LVSModule(LocalisationModule):
         if not supervised:
             return Prediction(no_prediction(clip), LVSTraining(logits, image_map[:0, 0], masks[:0]))
         if self.frontend.per_frame:
-            own = self.encode_sounds(clip.sound[chosen.clips, chosen.seconds])
+            frame_sound = self.encode_sounds(clip.sound[chosen.clips, chosen.seconds])
         else:
-            own = audio_map[chosen.pair_of_frame()]  # (N, C, h', w')
-        return Prediction(no_prediction(clip), LVSTraining(logits, self.net.localise(image_map, own), masks))
+            frame_sound = audio_map[chosen.pair_of_frame()]  # (N, C, h', w')
+        return Prediction(no_prediction(clip), LVSTraining(logits, self.net.localise(image_map, frame_sound), masks))
 
     def loss(self, prediction: Prediction, clip: Clip) -> Losses:
         """The contrastive loss, and the supervised one."""

@@ -73,16 +73,16 @@ def compare(image_map: Tensor, audio_map: Tensor, *, trimap: bool = True, hard_n
         pairs = torch.einsum("ichw,jc->ijhw", pixels, sounds)  # (B, B, h, w)
         count = len(pairs)
         # the diagonal of `pairs`, rounded as in the official code
-        own = torch.einsum("bchw,bc->bhw", pixels, sounds).unsqueeze(1)  # (B, 1, h, w)
-        positive = ((own - EPSILON_POSITIVE) / TAU).sigmoid()
-        negative = 1 - ((own - EPSILON_NEGATIVE) / TAU).sigmoid() if trimap else 1 - positive
-        others = _weighted_mean(pairs, ((pairs - EPSILON_POSITIVE) / TAU).sigmoid())  # (B, B)
-        others = others * (1 - OWN_PAIR * torch.eye(count, device=pairs.device))
-        columns = [_weighted_mean(own, positive), others]
+        matched = torch.einsum("bchw,bc->bhw", pixels, sounds).unsqueeze(1)  # (B, 1, h, w)
+        positive = ((matched - EPSILON_POSITIVE) / TAU).sigmoid()
+        negative = 1 - ((matched - EPSILON_NEGATIVE) / TAU).sigmoid() if trimap else 1 - positive
+        mismatched = _weighted_mean(pairs, ((pairs - EPSILON_POSITIVE) / TAU).sigmoid())  # (B, B)
+        mismatched = mismatched * (1 - OWN_PAIR * torch.eye(count, device=pairs.device))
+        columns = [_weighted_mean(matched, positive), mismatched]
         if hard_negatives:
-            columns.append(_weighted_mean(own, negative))
+            columns.append(_weighted_mean(matched, negative))
         logits = torch.cat(columns, dim=1) / TEMPERATURE  # (B, B + 2)
-        return LVSOutput(own, positive, negative, logits)
+        return LVSOutput(matched, positive, negative, logits)
 
 
 def _normalised(image_map: Tensor, audio_map: Tensor) -> tuple[Tensor, Tensor]:

@@ -52,7 +52,7 @@ class MSSLConfig(ModelConfig):
         class_filter: "official", where a second sigmoid lets every class pass, or "single", the intended one.
         coarse_epochs: epochs of the first stage; nothing is localised in them, so their validation scores are 0.
         fine_lr_factor: from the learning rate of the first stage to that of the second.
-        sound_scope: "clip", all frames hear the whole clip, or "second", each its own second.
+        sound_scope: "clip", all frames get the sound of the whole clip, or "second", each its own second.
         sound_seconds: length of the spectrogram of a clip.
         peak: divide the sound by its peak, as the authors do in their test.
         input_size: side of the images in the network; null: as they are.

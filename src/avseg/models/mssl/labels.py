@@ -46,10 +46,12 @@ class PredictedLabels:
         """
         network = MSSL(num_classes, width)
         weights = read_state_dict(file)
-        own = {name.removeprefix(_NETWORK): value for name, value in weights.items() if name.startswith(_NETWORK)}
+        network_weights = {
+            name.removeprefix(_NETWORK): value for name, value in weights.items() if name.startswith(_NETWORK)
+        }
         try:
-            if own:
-                network.load_state_dict(own)
+            if network_weights:
+                network.load_state_dict(network_weights)
             else:
                 load_official(network, weights)
         except (RuntimeError, UserError) as error:

@@ -30,8 +30,8 @@ def pair_loss(logits: Tensor) -> Tensor:
     """Compute the cross-entropy of logits (N, N, 2), half over matched pairs (the diagonal), half over the others."""
     same = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
     entropy = functional.cross_entropy(logits.flatten(0, 1), same.flatten().long(), reduction="none")
-    matched, others = entropy[same.flatten()], entropy[~same.flatten()]
-    return 0.5 * matched.mean() + (0.5 * others.mean() if len(others) else 0.0)
+    matched, mismatched = entropy[same.flatten()], entropy[~same.flatten()]
+    return 0.5 * matched.mean() + (0.5 * mismatched.mean() if len(mismatched) else 0.0)
 
 
 def fine_loss(output: MSSLOutput) -> dict[str, Tensor]:
@@ -40,11 +40,11 @@ def fine_loss(output: MSSLOutput) -> dict[str, Tensor]:
     assert output.image_fine is not None
     distance = fine_distance(output.audio_fine, output.image_fine)
     counted = counted_pairs(output.audio_logits, output.image_logits)
-    own = torch.eye(len(distance), device=distance.device)
-    near = (MARGIN - distance.clamp(min=_SMALLEST_DISTANCE).sqrt()).relu().square()
+    diagonal = torch.eye(len(distance), device=distance.device)
+    margin_loss = (MARGIN - distance.clamp(min=_SMALLEST_DISTANCE).sqrt()).relu().square()
     return {
-        "attract_loss": (distance * counted * own).sum() / (own * counted + _EPSILON).sum(),
-        "repel_loss": (near * counted * (1 - own)).sum() / ((1 - own) * counted + _EPSILON).sum(),
+        "attract_loss": (distance * counted * diagonal).sum() / (diagonal * counted + _EPSILON).sum(),
+        "repel_loss": (margin_loss * counted * (1 - diagonal)).sum() / ((1 - diagonal) * counted + _EPSILON).sum(),
     }
 
 

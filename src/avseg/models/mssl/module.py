@@ -24,7 +24,7 @@ from avseg.models.mssl.weights import load_official, to_official
 
 
 class MSSLTraining(NamedTuple):
-    """What the losses of a training step read, of P pairs and N annotated frames."""
+    """Inputs of the losses of a training step, of P pairs and N annotated frames."""
 
     output: MSSLOutput
     labels: tuple[Tensor, Tensor] | None  # (P, K) of sounds and images
@@ -104,10 +104,10 @@ class MSSLModule(LocalisationModule):
         if not supervised or self.coarse:
             return Prediction(no_prediction(clip), MSSLTraining(output, labels, image_map[:0, 0], masks[:0]))
         if per_frame:
-            own = self.encode_sounds(clip.sound[chosen.clips, chosen.seconds])
+            frame_sound = self.encode_sounds(clip.sound[chosen.clips, chosen.seconds])
         else:
-            own = audio_map[chosen.pair_of_frame()]  # (N, C, h', w')
-        maps = self.net.average_map(image_map, own, self.config.class_filter)
+            frame_sound = audio_map[chosen.pair_of_frame()]  # (N, C, h', w')
+        maps = self.net.average_map(image_map, frame_sound, self.config.class_filter)
         return Prediction(no_prediction(clip), MSSLTraining(output, labels, maps, masks))
 
     def _labels(

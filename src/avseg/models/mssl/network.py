@@ -19,7 +19,7 @@ _EPSILON = 1e-10  # the official one, of a sum of class weights
 
 
 class MSSLOutput(NamedTuple):
-    """What the losses read, of N pairs and K classes; the fine features are None in the coarse stage."""
+    """Inputs of the losses, of N pairs and K classes; the fine features are None in the coarse stage."""
 
     pair_logits: Tensor  # (N, N, 2), rows are sounds, columns images; class 1 is the same pair
     audio_logits: Tensor  # (N, K)

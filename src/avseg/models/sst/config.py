@@ -11,7 +11,7 @@ from avseg.utils.errors import UserError
 
 @dataclass(frozen=True)
 class SSTConfig(ModelConfig):
-    """A reconstruction of SST, which does not hear.
+    """A reconstruction of SST, which gets no sound.
 
     Attributes:
         channels: width of the transformer, a multiple of `heads`.

@@ -16,7 +16,7 @@ BLOCKS = ((2, 2, 1), (2, 1, 2), (2, 1, 4), (2, 2, 1), (2, 1, 2), (2, 1, 4))
 
 
 class InstanceGate(nn.Module):
-    """Scale channels by between 0 and 2, as a vector tells."""
+    """Scale channels by between 0 and 2, as a vector says."""
 
     def __init__(self, head: int, channels: int) -> None:
         super().__init__()

@@ -33,7 +33,7 @@ def grid_affinity(attention: Tensor, marked: Tensor) -> Tensor:
 
     Args:
         attention: weights (N, heads, Z, T, H, W).
-        marked: (N, T, H, W), 1 where a cell lies on the object, 0 elsewhere and in frames without a mask.
+        marked: (N, T, H, W), 1 where a cell is on the object, 0 elsewhere and in frames without a mask.
     """
     ones = torch.ones_like(marked)[:, None]
     keys = grid_scores(ones, marked[:, None])  # (N, Z, T, H, W): what each key is marked with
@@ -88,9 +88,9 @@ def _with_self(weights: Tensor, axis: int) -> Tensor:
 def _others(x: Tensor, axis: int) -> Tensor:
     """Index the positions along `axis` but a cell's own, (N, size - 1, T, H, W), in rising order."""
     size = x.shape[axis]
-    own = torch.arange(size, device=x.device)
+    position = torch.arange(size, device=x.device)
     keys = torch.arange(size - 1, device=x.device)[:, None]
-    index = keys + (keys >= own)  # (size - 1, size)
+    index = keys + (keys >= position)  # (size - 1, size)
     shape = [1, size - 1, 1, 1, 1]
     shape[axis] = size
     return index.view(shape).expand(len(x), -1, *x.shape[2:])

@@ -74,9 +74,9 @@ def instance_head(embeddings: Tensor, masks: Tensor) -> Tensor:
     Returns:
         (N, 2 * M * C): on and off the object in the first frame, then in the next.
     """
-    parts: list[Tensor] = []
+    outputs: list[Tensor] = []
     for embedding, mask in zip(embeddings, masks, strict=True):
         for marked in (mask, 1 - mask):
             total = (embedding * marked[:, None]).sum((2, 3))  # (N, C)
-            parts.append(total / (marked.sum((1, 2))[:, None] + 1e-5))
-    return torch.cat(parts, 1)
+            outputs.append(total / (marked.sum((1, 2))[:, None] + 1e-5))
+    return torch.cat(outputs, 1)
