@@ -60,8 +60,9 @@ class FreshProcess:
         return self._outputs[0].read_text() if self._outputs[0].exists() else ""
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send a signal to this process alone."""
-        os.kill(self.pid, number)
+        """Send a signal to this process alone; nothing happens if it has ended, so that `end` can show its output."""
+        if self.running:
+            os.kill(self.pid, number)
 
     def end(self, timeout: float = 240) -> Ended:
         """Wait for the end; a process that takes longer is killed and is an error."""

@@ -104,6 +104,7 @@ def test_another_process_is_refused_until_the_first_is_gone_however_it_went(fold
     try:
         while process.running and process.out != "open\n":
             time.sleep(0.005)
+        assert process.running, process.out
         project = Project(folder)
         message = refusal(lambda: project.open("one.mp4"))
         assert f"is open in another process (process {process.pid} on " in message

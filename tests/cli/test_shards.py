@@ -181,7 +181,9 @@ def test_check(tmp_path: Path, setting: str, monkeypatch: pytest.MonkeyPatch) ->
     assert "--reports: name a folder" in avseg([*words, "--shard", "1/2"]).err
     words += ["--reports", "reports"]
     for number in (3, 1, 2):
-        assert "of" in avseg([*words, "--shard", f"{number}/3"]).out
+        shard = avseg([*words, "--shard", f"{number}/3"])
+        assert shard.code in (0, 1), shard.err
+        assert f"{number}/3" in shard.out
     merged = avseg([*words, "--merge", "--json", "two.json"])
     assert (merged.code, merged.out) == (one.code, one.out)
     assert Path("one.json").read_bytes() == Path("two.json").read_bytes()

@@ -54,7 +54,7 @@ def test_a_pattern_names_other_files(tmp_path: Path) -> None:
         opened(tmp_path)
     pattern = "{category}-{name}/frame{number:03d}_pred.png"
     assert not opened(tmp_path, pattern=pattern).findings
-    with pytest.raises(UserError, match="is no pattern"):
+    with pytest.raises(UserError, match="is not a pattern"):
         opened(tmp_path, pattern="{clip}.png")
     with pytest.raises(UserError, match="no file is named"):
         opened(tmp_path, pattern="{name}.png")
@@ -70,7 +70,7 @@ def test_palettes_count_by_colour(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("values", [(0, 1), (0, 255), (0, 7)])
-def test_two_levels_are_hard(tmp_path: Path, values: tuple[int, int]) -> None:
+def test_two_levels_are_hard(values: tuple[int, int]) -> None:
     levels = Levels()
     for mask in (MASK, ~MASK, np.zeros_like(MASK)):
         levels.add(np.where(mask, values[1], values[0]).astype(np.uint8))

@@ -37,10 +37,12 @@ def test_a_damaged_file_ends_in_a_result_or_one_line(
     path = tmp_path / f"v.{suffix}"
     fuzz_media.damage(source, path, kind, np.random.default_rng(list(seed)))
     outcome = fuzz_media.read(path)
-    assert outcome.startswith(("result", "one line"))
+    assert outcome in ("result", "one line")
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_three_hundred_damaged_files() -> None:
-    done = subprocess.run([sys.executable, fuzz_media.__file__, "--seed", "1"], check=False)
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-m", "benchmarks.fuzz_media", "--seed", "1"], cwd=root, check=False)
     assert done.returncode == 0

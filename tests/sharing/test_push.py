@@ -104,6 +104,7 @@ def test_a_folder_that_exists_is_kept(trained: Command, folder: Path) -> None:
 def test_weights_of_others_are_not_pushed(cache: Path, shelf: Shelf, tmp_path: Path) -> None:
     done = avseg(["weights", "push", "vggish", "--out", str(tmp_path / "x")])
     assert done.code == 2
+    assert "vggish" in done.err
     assert not (tmp_path / "x").exists()
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from avseg.cli.arguments.train import add_parser  # noqa: F401
 from avseg.data.avsbench.layout import MS3Layout
 from tests.runs_for_tests import SMALL, Command, avseg
 
