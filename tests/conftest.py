@@ -1,10 +1,18 @@
+import atexit
 import os
+import shutil
+import tempfile
 
 # before torch is imported: two test processes share two cores
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # no test may ask a hub or open a dashboard
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["WANDB_MODE"] = "offline"
+# one empty cache for all test processes: the first makes it before the others start
+if "AVSEG_TEST_CACHE" not in os.environ:
+    os.environ["AVSEG_TEST_CACHE"] = tempfile.mkdtemp(prefix="avseg-tests-")
+    atexit.register(shutil.rmtree, os.environ["AVSEG_TEST_CACHE"], ignore_errors=True)
+os.environ["AVSEG_CACHE"] = os.environ["AVSEG_TEST_CACHE"]
 
 from pathlib import Path
 

@@ -1,11 +1,13 @@
+import runpy
 from statistics import harmonic_mean
+from types import ModuleType
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avseg.metrics import FalsePositiveShare, false_positive_share, g_miou
+from avseg.metrics import FalsePositiveShare, f_score, false_positive_share, g_miou, localisation
 from tests.metrics import reference
 
 
@@ -27,3 +29,13 @@ def test_g_miou_is_the_harmonic_mean(plus: float, minus: float) -> None:
 def test_g_miou_of_a_model_that_ignores_the_sound() -> None:
     assert g_miou(0.8, 0.8) == pytest.approx(0.32)
     assert g_miou(0.0, 1.0) == 0
+
+
+@pytest.mark.parametrize("module", [f_score, localisation])
+def test_constants_have_values_wherever_the_module_is_first_imported(module: ModuleType) -> None:
+    """A model is built on the meta device, and what it needs is imported there."""
+    with torch.device("meta"):
+        names = runpy.run_path(str(module.__file__))
+    tensors = [value for value in names.values() if isinstance(value, torch.Tensor)]
+    assert tensors
+    assert {tensor.device.type for tensor in tensors} == {"cpu"}

@@ -18,6 +18,7 @@ from yaml import MarkedYAMLError
 from avseg.config.paths import conf_folder, groups, options
 from avseg.config.read import evaluate_config, train_config
 from avseg.config.schema import EvaluateConfig, Plain, TrainConfig
+from avseg.config.stored import StoredComposition
 from avseg.config.typed import field_names, unknown_key
 from avseg.utils.errors import UserError, nearest
 
@@ -39,10 +40,15 @@ def compose_evaluate(overrides: Sequence[str]) -> EvaluateConfig:
 
 def compose_plain(name: str, overrides: Sequence[str]) -> dict[str, Plain]:
     """Resolve the plain values of `conf/<name>.yaml` with overrides; keys below the groups are not checked yet."""
-    with start_hydra(name, overrides):
-        config = hydra_compose(name, overrides=list(map(readable, overrides)))
-        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    return cast("dict[str, Plain]", plain)
+    arguments = list(map(readable, overrides))
+    stored = StoredComposition(name, arguments)
+    plain = stored.read()
+    if plain is None:
+        with start_hydra(name, overrides):
+            config = hydra_compose(name, overrides=arguments)
+            plain = cast("dict[str, Plain]", OmegaConf.to_container(config, resolve=True, throw_on_missing=True))
+        stored.write(plain)
+    return plain
 
 
 @contextmanager

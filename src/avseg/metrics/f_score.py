@@ -12,7 +12,7 @@ from torch import Tensor
 from avseg.metrics.frames import FrameMetric, check_grouping, check_shapes, group_sizes
 
 # The official thresholds, with their float32 rounding; the last one is exactly 1.
-THRESHOLDS = torch.linspace(0, 1 - 1e-10, 255)
+THRESHOLDS = torch.linspace(0, 1 - 1e-10, 255, device="cpu")
 BETA2 = 0.3
 _BINS = len(THRESHOLDS) + 1
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from avseg.metrics.frames import FrameMetric, check_shapes
 
 SUCCESS = 0.5  # cIoU from which a source counts as localised
-CURVE = torch.tensor([0.05 * step for step in range(21)], dtype=torch.float64)
-THRESHOLDS = torch.linspace(0.05, 0.95, 19)  # candidates for the threshold of a map
+CURVE = torch.tensor([0.05 * step for step in range(21)], dtype=torch.float64, device="cpu")
+THRESHOLDS = torch.linspace(0.05, 0.95, 19, device="cpu")  # candidates for the threshold of a map
 
 
 def consensus_iou(mask: Tensor, truth: Tensor) -> Tensor:
