@@ -50,6 +50,7 @@ def test_answers_that_need_no_torch_import_none(tmp_path):
         ("status", *outputs): 0,
         ("reproduce", "toy_table_2", "--dry-run", *outputs): 0,
         ("reproduce", "no_such_table"): 2,
+        ("leaderboard", "--setting", "ms3", "--runs", str(tmp_path)): 0,
         ("data", "help"): 0,
         ("weights",): 0,
         ("data", "help", "s4"): 0,

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from rich.console import OverflowMethod
 from rich.table import Table
 
-from avseg.sweep.live_table import wide_console
+from avseg.utils.console import wide_console
 
 # without a terminal, so that no column is cut in a log
 _LOG_WIDTH = 120
@@ -21,6 +21,6 @@ def new_table(
     return table
 
 
-def print_table(table: Table) -> None:
-    """Print a table; without a terminal it is 120 characters wide."""
-    wide_console(_LOG_WIDTH).print(table)
+def print_table(table: Table, log_width: int = _LOG_WIDTH) -> None:
+    """Print a table; without a terminal it is `log_width` characters wide."""
+    wide_console(log_width).print(table)

@@ -4,6 +4,7 @@ import argparse
 import errno
 import importlib
 import logging
+import os
 import sys
 import traceback
 from io import TextIOWrapper
@@ -73,6 +74,10 @@ def main(command_line: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         # runs, downloads and prepared data continue where they stopped
         return _report("interrupted; the same command again continues", 130, debug)
+    except BrokenPipeError:
+        # the reader, such as head, has closed its end; Python would report that again when it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as error:
         path = f" ({error.filename})" if error.filename else ""
         if error.errno in _DISK_FULL:

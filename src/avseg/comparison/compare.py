@@ -15,7 +15,7 @@ from avseg.comparison.split import Split, data_config, open_split
 from avseg.comparison.store import MaskStore
 from avseg.comparison.table import ComparisonTable, make_table
 from avseg.comparison.table_files import write_tables
-from avseg.comparison.table_text import TextTable
+from avseg.tables.text import TextTable
 from avseg.utils.errors import UserError
 from avseg.utils.files import replace_folder
 

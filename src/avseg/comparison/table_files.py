@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from avseg.comparison.table import ComparisonTable, info
-from avseg.comparison.table_text import TextTable, category_table, latex, markdown, score_table, test_table
+from avseg.comparison.table_text import category_table, score_table, test_table
 from avseg.draw.palette import OKABE_ITO
 from avseg.draw.strips import save_figure
 from avseg.runs import write_json
+from avseg.tables.text import TextTable, latex, markdown
 from avseg.utils.csv_files import write_rows
 from avseg.utils.files import write_text
 

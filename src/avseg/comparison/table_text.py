@@ -1,26 +1,12 @@
-"""The tables of a comparison as rows of text, in markdown and in LaTeX."""
+"""The tables of a comparison as rows of text."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from avseg.comparison.scoring import MethodScores
 from avseg.comparison.table import ComparisonTable, info
 from avseg.metrics.registry import PERCENT
-from avseg.tables.latex import escape
 from avseg.tables.layout import number, p_value
-
-HARD_MARK = "ʰ"  # behind an F of hard masks
-
-
-@dataclass(frozen=True)
-class TextTable:
-    """A table of texts with a title and notes."""
-
-    title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    notes: Sequence[str] = field(default_factory=tuple)
+from avseg.tables.text import HARD_MARK, TextTable
 
 
 def score_table(table: ComparisonTable) -> TextTable:
@@ -78,38 +64,3 @@ def _notes(table: ComparisonTable) -> list[str]:
     for method in table.methods:
         notes += [f"{method.name}: {finding.text}" for finding in method.findings]
     return notes
-
-
-def markdown(tables: Sequence[TextTable]) -> str:
-    """Return the tables as markdown."""
-    sections = []
-    for table in tables:
-        if table.rows:
-            lines = [_line(table.header), "|---|" + "---:|" * (len(table.header) - 1), *map(_line, table.rows)]
-            notes = ["- " + "\n- ".join(table.notes)] if table.notes else []
-            sections += [f"## {table.title}", "\n".join(lines), *notes]
-    return "\n\n".join(sections) + "\n"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def latex(tables: Sequence[TextTable]) -> str:
-    r"""Return the tables as LaTeX; the document needs `\usepackage{booktabs}`."""
-    lines = ["% \\usepackage{booktabs}"]
-    for table in tables:
-        if not table.rows:
-            continue
-        caption = ". ".join(map(_escape, [table.title, *table.notes]))
-        body = [" & ".join(map(_escape, row)) + r" \\" for row in table.rows]
-        head = " & ".join(map(_escape, table.header)) + r" \\"
-        lines += [r"\begin{table}", r"\centering", rf"\caption{{{caption}.}}"]
-        lines += [rf"\begin{{tabular}}{{l{'r' * (len(table.header) - 1)}}}", r"\toprule", head, r"\midrule", *body]
-        lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
-    return "\n".join(lines) + "\n"
-
-
-def _escape(text: str) -> str:
-    # a line of a LaTeX table must not begin with "[", and the mark is not a letter of LaTeX's fonts
-    return escape(text).replace(HARD_MARK, r"$^{\mathrm{h}}$").replace("[", "{[}")

@@ -13,12 +13,12 @@ from rich.live import Live
 from rich.table import Table
 
 from avseg.sweep.jobs import Job
+from avseg.utils.console import wide_console
 from avseg.utils.csv_files import read_rows
 
 # most interesting first, in case the terminal is too low for all rows; with their colours
 _STATES = {"running": "cyan", "failed": "red", "interrupted": "yellow", "blocked": "red"}
 _STATES |= {"waiting": "none", "not started": "none", "complete": "green"}
-_LOG_WIDTH = 160
 
 
 @dataclass
@@ -116,9 +116,3 @@ def read_epochs(path: Path) -> list[dict[str, str]]:
         return [row for row in read_rows(path) if (row.get("epoch") or "").isdecimal()]
     except (OSError, ValueError, csv.Error):
         return []
-
-
-def wide_console(width: int = _LOG_WIDTH) -> Console:
-    """Return standard output; without a terminal it has a fixed width, by default enough for the names of runs."""
-    console = Console()
-    return console if console.is_terminal else Console(width=width)

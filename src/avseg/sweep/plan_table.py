@@ -7,9 +7,9 @@ from rich.table import Table
 from avseg.sweep.devices import Pool
 from avseg.sweep.estimate import estimate
 from avseg.sweep.jobs import Job
-from avseg.sweep.live_table import wide_console
 from avseg.sweep.scheduler import Outcome
 from avseg.sweep.state import State, state_of
+from avseg.utils.console import wide_console
 
 
 def show_plan(jobs: Sequence[Job], pool: Pool | None = None) -> None:

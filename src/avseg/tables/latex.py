@@ -3,17 +3,13 @@ r"""Write a table as LaTeX; the document needs `\usepackage{booktabs}`."""
 import math
 from functools import partial
 
+from avseg.tables.escape import escape
 from avseg.tables.layout import MISSING, caption, legend, lines, metric_name, number
 from avseg.tables.table import Result, Table
 
 # superscripts behind our number
 MARKS = {"columns": "$^{*}$", "rows": "$^{\\dagger}$"}
 _FORMATS = {"interval": r"{{\scriptsize {}}}", "difference": "${}$"}
-_SPECIAL = str.maketrans(
-    {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "&": r"\&", "%": r"\%"}
-    | {"$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}"}
-    | {"±": r"$\pm$", "→": r"$\rightarrow$", "<": "$<$", ">": "$>$"}
-)
 # braces are LaTeX's, so not str.format
 _TEMPLATE = r"""% \usepackage{booktabs}
 \begin{table}
@@ -28,15 +24,6 @@ _TEMPLATE = r"""% \usepackage{booktabs}
 \end{tabular}
 \end{table}
 """
-
-
-def escape(text: str) -> str:
-    r"""Escape the characters that LaTeX interprets.
-
-    >>> escape("100 % of stages_34")
-    '100 \\% of stages\\_34'
-    """
-    return text.translate(_SPECIAL)
 
 
 def latex(table: Table) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from avseg.cli.arguments import annotate, compare, data, predict, train, weights
 from avseg.cli.arguments.parser import Commands, add_verb
 from avseg.config.paths import experiment_names
+from avseg.tables.published import FAMILIES, GRADES, SETTINGS
 
 _DEMO_EPILOG = """\
 examples:
@@ -46,6 +47,18 @@ examples:
 
 states: complete; changed (complete, but its data or weights have changed since: see `avseg train --help`, --rerun);
 running; failed (also: diverged); interrupted; missing
+"""
+_LEADERBOARD_EPILOG = """\
+examples:
+  avseg leaderboard --setting ms3 --family per-frame
+  avseg leaderboard --setting s4 --grade A B --runs outputs
+  avseg leaderboard --out numbers.md
+
+families: per-frame (AVSBench's own J and F), whole-set (one confusion matrix over the split), long-video (LU-AVS),
+unclear; each has a table of its own, because the same weights differ by 17 points between the first two.
+grades: A the method's own repository or paper, B another author's table, C secondary notes, D abstract of the paper,
+U from memory or a user's result; C and U are marked as not verified.
+Runs on the published test set are ranked among the others, runs on other data come last and are marked.
 """
 _DASHBOARDS_EPILOG = """\
 examples:
@@ -112,6 +125,18 @@ def _add_status(commands: Commands) -> None:
     add("--out", type=Path, default=Path("outputs"), help="folder of runs; default: outputs")
 
 
+def _add_leaderboard(commands: Commands) -> None:
+    summary = "the field's published numbers, and your runs among them"
+    description = "Print published numbers of AVS methods with their evidence, a table per family of metrics."
+    add = add_verb(commands, "leaderboard", summary, description, _LEADERBOARD_EPILOG).add_argument
+    add("--setting", choices=tuple(SETTINGS), help="default: all")
+    add("--family", choices=tuple(FAMILIES), help="of metrics; default: all, a table each")
+    add("--grade", choices=tuple(GRADES), nargs="+", help="of the evidence; default: all")
+    add("--runs", type=Path, metavar="DIR", help="folder of your runs; default: outputs")
+    add("--format", choices=("table", "md", "csv"), help="of what is printed; default: table")
+    add("--out", type=Path, metavar="FILE", help="write a .md or .csv file instead")
+
+
 def _add_dashboards(commands: Commands) -> None:
     summary = "the wandb workspace as code, and published tables as wandb sweeps"
     description = "Write the wandb workspace from code, or a published table as wandb sweeps."
@@ -159,6 +184,7 @@ VERBS: dict[str, Callable[[Commands], None]] = {
     "train": train.add_parser,
     "reproduce": _add_reproduce,
     "status": _add_status,
+    "leaderboard": _add_leaderboard,
     "dashboards": _add_dashboards,
     "evaluate": _add_evaluate,
     "predict": predict.add_parser,
