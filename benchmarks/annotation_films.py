@@ -1,0 +1,114 @@
+"""Composed films with exact masks, for the benchmarks of the annotation tool: real cut-outs over a background."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from avseg.annotate.protocols import Image, Mask
+from avseg.data.synthetic.background import draw_background, photo_background
+from avseg.data.synthetic.composer import read_sprite
+from avseg.data.synthetic.renderer import Motion, SceneObject, draw_objects, render_scene
+
+RATE = 10  # frames per second
+SIZES = (0.25, 0.45)  # mean longer side of an object, as share of the width
+MIN_VISIBLE = 0.35  # of the object, in every frame
+MAX_TRIES = 40
+PART = 0.35  # of the height of the cut-out, from the top
+
+
+@dataclass(frozen=True)
+class Film:
+    """Frames (T, H, W, 3) and the exact masks of one object, (T, H, W)."""
+
+    name: str
+    pictures: npt.NDArray[np.uint8]
+    masks: npt.NDArray[np.bool_]
+
+    def image(self, frame: int) -> Image:
+        """Return a frame, (H, W, 3)."""
+        return np.asarray(self.pictures[frame])
+
+    def mask(self, frame: int) -> Mask:
+        """Return the exact mask of a frame, (H, W)."""
+        return np.asarray(self.masks[frame])
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Composes films from a folder of cut-outs (`avseg data cutouts`)."""
+
+    cutouts: Path
+    backgrounds: Path | None = None  # a folder of photos; None draws the backgrounds
+    height: int = 360  # pixels; the width is 1.5 times the height
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the cut-outs, in alphabetical order."""
+        return sorted(path.stem for path in self.cutouts.glob("*.png"))
+
+    def film(self, name: str, seed: int, frames: int, part: bool = False, pan: bool = False) -> Film:
+        """Compose a film of one to three further objects around the named one.
+
+        With `part`, the mask is only the upper part of the object; with `pan`, the background moves.
+        """
+        rng = np.random.default_rng([seed, *name.encode()])
+        side = self.height * 3 // 2
+        times = [frame / RATE for frame in range(frames)]
+        background = self._background(rng, 2 * side if pan else side)
+        for _ in range(MAX_TRIES):
+            objects = self._objects(rng, name)
+            scenery = [_moving(rng, background)] if pan else []
+            rendering = render_scene([*objects, *scenery], background[:side, :side], times)
+            area = np.count_nonzero(rendering.visible[:, 0], axis=(1, 2))
+            if (area >= MIN_VISIBLE * rendering.full_area[:, 0]).all():
+                break
+        masks = rendering.visible[:, 0]
+        if part:
+            masks = masks & render_scene([_upper_part(objects[0])], background[:side, :side], times).visible[:, 0]
+        top = (side - self.height) // 2
+        rows = slice(top, top + self.height)
+        return Film(name, rendering.frames[:, rows].copy(), masks[:, rows].copy())
+
+    def _background(self, rng: np.random.Generator, side: int) -> Image:
+        draw = draw_background if self.backgrounds is None else photo_background(self.backgrounds)
+        return draw(rng, side)
+
+    def _objects(self, rng: np.random.Generator, name: str) -> list[SceneObject]:
+        others = rng.choice([other for other in self.names if other != name], int(rng.integers(1, 4)), replace=False)
+        sprites = []
+        for stem in (name, *others):
+            sprite = read_sprite(self.cutouts / f"{stem}.png")
+            sprites.append(sprite[:, ::-1].copy() if rng.uniform() < 0.5 else sprite)
+        return draw_objects(rng, sprites, SIZES)
+
+
+def iou(a: Mask, b: Mask) -> float:
+    """Compute the intersection over union of two masks."""
+    union = np.count_nonzero(a | b)
+    return np.count_nonzero(a & b) / union if union else 1.0
+
+
+def mean(values: Sequence[float]) -> float:
+    """Compute the mean, NaN without values."""
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
+def _moving(rng: np.random.Generator, background: Image) -> SceneObject:
+    """Turn a background of twice the side into scenery that moves behind all objects."""
+    sprite = np.dstack([background, np.full(background.shape[:2], 255, np.uint8)])
+    velocity = (float(rng.uniform(-0.06, 0.06)), float(rng.uniform(-0.04, 0.04)))
+    motion = Motion("sine", (0.5, 0.5), velocity, 0.25, float(rng.uniform(0, 6.28)), 2.0, 0.0, 0.0)
+    return SceneObject(sprite, motion, depth=99)
+
+
+def _upper_part(scene_object: SceneObject) -> SceneObject:
+    """Make everything but the upper part of an object transparent."""
+    sprite = scene_object.sprite.copy()
+    sprite[round(PART * len(sprite)) :, :, 3] = 0
+    return SceneObject(sprite, scene_object.motion, scene_object.depth)
