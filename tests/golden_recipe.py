@@ -66,3 +66,10 @@ def fill_official(shapes: Mapping[str, torch.Size | tuple[int, ...]], seed: int)
         name: torch.from_numpy(values if name.endswith("num_batches_tracked") else values.astype(np.float32))
         for name, values in filled.items()
     }
+
+
+def relative_error(actual: torch.Tensor, expected: torch.Tensor) -> float:
+    """Compute the norm of the difference relative to that of the expected tensor, which has the same shape."""
+    actual = torch.as_tensor(actual).detach()
+    assert actual.shape == expected.shape, f"{tuple(actual.shape)} instead of {tuple(expected.shape)}"
+    return float((actual.to(expected.dtype) - expected).norm() / expected.norm().clamp(min=1e-30))

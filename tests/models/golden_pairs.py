@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from tests.golden_recipe import GOLDEN, arr, fill_official, rng
+from tests.golden_recipe import GOLDEN, arr, fill_official, relative_error, rng
 
 SEEDS = {"lvs": 31, "mssl": 41}
 
@@ -41,18 +41,13 @@ def picture(name: str, size: tuple[int, int], cells: tuple[int, int], factor: in
     return ((fine + 3 * coarse[: size[0], : size[1]]) // 4).astype(np.uint8)
 
 
-def error(actual: Tensor, expected: Tensor) -> float:
-    """The relative error of the whole tensor."""
-    return float(((actual.float() - expected).norm() / expected.norm().clamp(min=1e-30)).detach())
-
-
 def check(values: dict[str, Tensor], model: str, prefix: str, tolerance: float = 1e-5) -> None:
     """Compare values with the reference values `PREFIX.NAME`; all names are compared before the first failure."""
     errors: dict[str, float] = {}
     for name, value in values.items():
         expected = reference(model)[f"{prefix}.{name}"]
         assert value.shape == expected.shape, name
-        errors[name] = error(value, expected)
+        errors[name] = relative_error(value, expected)
     wrong = {name: value for name, value in errors.items() if not value < tolerance}
     assert not wrong, wrong
 

@@ -127,6 +127,8 @@ _BUILT_IN = (
     MetricInfo("threshold_miou", "J, threshold of val", per_clip=True, mean_over_clips=True),
     MetricInfo("ciou", "cIoU@0.5"),
     MetricInfo("ciou_auc", "cIoU AUC"),
+    MetricInfo("threshold_ciou", "cIoU@0.5, threshold of val"),
+    MetricInfo("threshold_ciou_auc", "cIoU AUC, threshold of val"),
     *map(MetricInfo, LONG_VIDEO_SCORES, LONG_VIDEO_SCORES),  # the key is the title
 )
 METRICS = {info.key: info for info in _BUILT_IN}

@@ -55,8 +55,3 @@ def labels(form: str, frames: int, seed: int = SEED) -> Tensor:
     if form == "semantic":
         masks = masks * torch.tensor([1 + 7 * i % 70 for i in range(frames)])[:, None, None]
     return masks.to(torch.uint8)
-
-
-def relative(actual: Tensor, expected: Tensor) -> float:
-    """Error in norm."""
-    return float((actual.detach() - expected).norm() / expected.norm())

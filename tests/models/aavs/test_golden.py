@@ -9,7 +9,7 @@ from avseg.models.aavs.loss import QueryMaskLoss, weighted_sum
 from avseg.models.aavs.network import PRESETS
 from avseg.models.aavs.phases import freeze_pretrained, swin_adapter_parameters
 from avseg.models.aavs.weights import load_official, to_official
-from tests.golden_recipe import blob_masks
+from tests.golden_recipe import blob_masks, relative_error
 from tests.models.aavs.official import (
     golden_aavs,
     inputs,
@@ -17,7 +17,6 @@ from tests.models.aavs.official import (
     official_network,
     official_shapes,
     official_weights,
-    relative,
 )
 
 PARAMETERS = {"binary": 114_551_675}
@@ -43,9 +42,9 @@ def test_one_frame_equals_the_authors_value(binary: AAVS) -> None:
     with torch.no_grad():
         output = binary(images[None, 1:2], audio[None, 1:2])
     assert output.scores.shape == (1, 1, 2, 224, 224)
-    assert relative(output.class_logits[0, 0], expected["binary.class_queries_logits"][1]) < 1e-5
-    assert relative(output.mask_logits[0, 0, ::10, ::8, ::8], expected["binary.masks_queries_logits"][1]) < 1e-5
-    assert relative(output.scores[0, 0, :, ::8, ::8], expected["binary.scores"][1]) < 1e-5
+    assert relative_error(output.class_logits[0, 0], expected["binary.class_queries_logits"][1]) < 1e-5
+    assert relative_error(output.mask_logits[0, 0, ::10, ::8, ::8], expected["binary.masks_queries_logits"][1]) < 1e-5
+    assert relative_error(output.scores[0, 0, :, ::8, ::8], expected["binary.scores"][1]) < 1e-5
 
 
 def test_parameters_of_the_phases(binary: AAVS) -> None:
@@ -71,21 +70,21 @@ def test_everything_equals_the_authors_values(form: str, frames: int) -> None:
         features = network.encode(images)
         layers = network.decode(features, audio, stage1, auxiliary=True)
         output = network(images[None], audio[None], None if stage1 is None else stage1[None])
-    errors = {f"stage{i}": relative(stages[i - 1].mean((2, 3)), expected[f"stage{i}_mean"]) for i in range(1, 5)}
+    errors = {f"stage{i}": relative_error(stages[i - 1].mean((2, 3)), expected[f"stage{i}_mean"]) for i in range(1, 5)}
     for level, values in enumerate(features.levels):
-        errors[f"level {level}"] = relative(values.mean((2, 3)), expected[f"multi_scale_{level}_mean"])
-    errors["mask features"] = relative(features.mask_features.mean((2, 3)), expected["mask_features_mean"])
+        errors[f"level {level}"] = relative_error(values.mean((2, 3)), expected[f"multi_scale_{level}_mean"])
+    errors["mask features"] = relative_error(features.mask_features.mean((2, 3)), expected["mask_features_mean"])
     queries = network.prompted_queries(audio).transpose(0, 1)
-    errors["queries"] = relative(queries[:, ::10, ::4], expected["queries"])
+    errors["queries"] = relative_error(queries[:, ::10, ::4], expected["queries"])
     masks = output.mask_logits[0, :, ::10, ::8, ::8]
-    errors["masks"] = relative(masks, expected["masks_queries_logits"])
-    errors["last layer"] = relative(layers[-1].mask_logits[:, ::10, ::8, ::8], expected["masks_queries_logits"])
+    errors["masks"] = relative_error(masks, expected["masks_queries_logits"])
+    errors["last layer"] = relative_error(layers[-1].mask_logits[:, ::10, ::8, ::8], expected["masks_queries_logits"])
     classes = output.class_logits[0] if form == "binary" else output.class_logits[0, :, ::10, ::6]
-    errors["classes"] = relative(classes, expected["class_queries_logits"])
+    errors["classes"] = relative_error(classes, expected["class_queries_logits"])
     if form == "binary":
-        errors["scores"] = relative(output.scores[0, :, :, ::8, ::8], expected["scores"])
+        errors["scores"] = relative_error(output.scores[0, :, :, ::8, ::8], expected["scores"])
     else:
-        errors["scores"] = relative(output.scores[0, :, ::10, ::8, ::8], expected["class_scores"])
+        errors["scores"] = relative_error(output.scores[0, :, ::10, ::8, ::8], expected["class_scores"])
         assert torch.equal(output.scores[0].argmax(1)[:, ::8, ::8].to(torch.uint8), expected["scores"])
     assert max(errors.values()) < 1e-5, errors
     torch.manual_seed(0)

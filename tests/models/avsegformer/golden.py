@@ -27,7 +27,3 @@ def official_weights(backbone: str, *, vggish: bool = True) -> dict[str, Tensor]
     """The filled state dict; without VGGish, whose 72 million numbers take seconds to draw."""
     shapes = official_shapes(backbone)
     return fill_official({n: s for n, s in shapes.items() if vggish or not n.startswith("vggish.")}, SEED)
-
-
-def error(actual: Tensor, expected: Tensor) -> float:
-    return float(((actual - expected).norm() / expected.norm()).detach())

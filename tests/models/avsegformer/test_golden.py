@@ -8,8 +8,8 @@ from avseg.models.avsegformer import AVSegFormer
 from avseg.models.avsegformer.loss import mask_loss, mix_loss
 from avseg.models.avsegformer.weights import load_official, to_official
 from avseg.nn.sampled_attention import SampledAttention
-from tests.golden_recipe import arr, blob_masks
-from tests.models.avsegformer.golden import SEED, error, official_shapes, official_weights, reference
+from tests.golden_recipe import arr, blob_masks, relative_error
+from tests.models.avsegformer.golden import SEED, official_shapes, official_weights, reference
 
 slow = pytest.mark.slow
 # names of the gradients in `train_resnet50_ms3.grad_norms_0`
@@ -82,7 +82,7 @@ def compare(backbone: str, count: int) -> None:
         values["logits_mean_std"] = torch.stack([logits.mean(), logits.std()])
         expected["logits_mean_std"] = reference()[f"{backbone}.logits_mean_std"]
     for name, value in values.items():
-        assert error(value, expected[name]) < 1e-5, name
+        assert relative_error(value, expected[name]) < 1e-5, name
 
 
 @pytest.mark.parametrize("backbone", ["resnet50", pytest.param("pvt_v2_b5", marks=slow)])
@@ -125,24 +125,24 @@ def test_three_training_steps_equal_the_official_ones() -> None:
         masks = blob_masks(5, 224, 224, 60 + step)[None]
         main, mix = mask_loss(output.logits, masks, annotated), 0.1 * mix_loss(output.mask_feature, masks, annotated)
         losses = torch.stack([main + mix, main, mix])
-        assert error(losses, reference()[prefix + "losses"][step]) < tolerance
+        assert relative_error(losses, reference()[prefix + "losses"][step]) < tolerance
         optimizer.zero_grad()
         losses[0].backward()
         weights = dict(net.named_parameters())
         if step == 0:
             norms = torch.stack([weights[name].grad.norm() for name in WATCHED])
-            assert error(norms, reference()[prefix + "grad_norms_0"]) < 1e-4
+            assert relative_error(norms, reference()[prefix + "grad_norms_0"]) < 1e-4
         optimizer.step()
     state = net.state_dict()
     first = weights["backbone.net.conv1.weight"].grad.norm()[None]
-    assert error(first, reference()[prefix + "grad_norm_first_layer"]) < 1e-2
+    assert relative_error(first, reference()[prefix + "grad_norm_first_layer"]) < 1e-2
     for name, value in (
         ("bn1_running_mean", state["backbone.net.bn1.running_mean"]),
         ("layer4_1.2.bn3_running_var", state["backbone.net.layer4.2.bn3.running_var"][::16]),
     ):
-        assert error(value, reference()[prefix + name]) < 1e-3, name
+        assert relative_error(value, reference()[prefix + name]) < 1e-3, name
     change = state["audio_proj.weight"][::8, ::8] - before
-    assert error(change, reference()[prefix + "audio_proj_after"] - before) < 0.2
+    assert relative_error(change, reference()[prefix + "audio_proj_after"] - before) < 0.2
 
 
 @pytest.mark.parametrize("outside", [1.0, 3.0])

@@ -3,7 +3,6 @@
 import json
 from functools import cache
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -54,9 +53,3 @@ def filled_network(image_size: int, seed: int) -> LGVT:
 def noises(name: str, batch: int, seed: int) -> list[Tensor]:
     """Five draws; `name` holds {k}."""
     return [arr(name.format(k=k), (batch, *NOISE), seed) for k in range(5)]
-
-
-def error(actual: Tensor, expected: Tensor) -> float:
-    """Norm of the difference, relative to the norm of what is expected."""
-    actual = torch.as_tensor(actual).detach()
-    return float((actual - expected).norm() / expected.norm())

@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from avseg.config.compose import compose_train
+from avseg.data.check.published import PUBLISHED
 from avseg.data.clip import Clip
 from avseg.data.setting import SETTINGS
 from avseg.models.localisation.base import LocalisationModule
 from avseg.models.localisation.frames import augment, training_frames
 from avseg.models.localisation.scores import LocalisationScores, above_half, map_logits, upper_half
+from avseg.models.mssl.config import S4_CATEGORIES
 from avseg.models.mssl.labels import PredictedLabels
 from avseg.models.mssl.module import MSSLModule
 from avseg.training.build import DataFacts, build_model
@@ -139,6 +141,7 @@ def test_both_thresholds_are_scored() -> None:
     scores.update(map_logits(maps)[:, :, None], clip)
     values = scores.compute()
     assert values["threshold_miou"] == pytest.approx(1, abs=1e-6)
+    assert values["threshold_ciou"] == values["threshold_ciou_auc"] == 1
     assert values["miou"] == 0
     assert values["fscore"] > 0.99  # of the map, not of a mask
     assert values["ciou"] == 0
@@ -158,6 +161,10 @@ def test_ciou_uses_the_official_mask() -> None:
     values = scores.compute()
     assert values["ciou"] == values["ciou_auc"] == 1
     assert values["threshold_miou"] < 0.5
+
+
+def test_the_classes_of_mssl_are_the_published_categories_of_s4() -> None:
+    assert PUBLISHED["s4"].categories == S4_CATEGORIES
 
 
 def test_the_coarse_stage_has_neither_maps_nor_scores() -> None:

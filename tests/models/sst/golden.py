@@ -3,7 +3,6 @@
 import json
 from functools import cache
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -30,9 +29,3 @@ def filled(part: str, prefix: str = "") -> dict[str, Tensor]:
     """The weights of the recipe, of the names that begin with `prefix`, without it."""
     selected = {name.removeprefix(prefix): s for name, s in shapes(part).items() if name.startswith(prefix)}
     return fill_official(selected, SEED)
-
-
-def error(actual: Tensor, expected: Tensor) -> float:
-    """Norm of the difference, relative to the norm of what is expected."""
-    actual = torch.as_tensor(actual).detach()
-    return float((actual - expected).norm() / expected.norm())

@@ -12,8 +12,8 @@ from avseg.models.sst.grid_attention import GridAttention, grid_affinity, grid_s
 from avseg.models.sst.loss import hardest_pixels_loss
 from avseg.models.sst.network import instance_head
 from avseg.models.sst.weights import load_official
-from tests.golden_recipe import arr, blob_masks
-from tests.models.sst.golden import SEED, error, filled, reference
+from tests.golden_recipe import arr, blob_masks, relative_error
+from tests.models.sst.golden import SEED, filled, reference
 
 TOLERANCE = 5e-6
 GRADIENT_NORMS = (
@@ -41,7 +41,7 @@ def test_attention_kernels_and_their_gradients():
     summed.backward(arr("go", shape, SEED))
     values = {"scores": scores, "dq": query.grad, "dk": key.grad, "map": summed, "dw": weights.grad, "dv": value.grad}
     for name, actual in values.items():
-        assert error(actual, reference()[f"op0.{name}"]) < TOLERANCE, name
+        assert relative_error(actual, reference()[f"op0.{name}"]) < TOLERANCE, name
 
 
 def test_attention_module_and_affinity():
@@ -52,12 +52,12 @@ def test_attention_module_and_affinity():
     attention = module.attend(x)
     out = module(x)
     out.square().mean().backward()
-    assert error(attention[..., 0, :, :], reference()["mod.attention"]) < TOLERANCE
-    assert error(out, reference()["mod.out"]) < TOLERANCE
-    assert error(x.grad, reference()["mod.dx"]) < TOLERANCE
+    assert relative_error(attention[..., 0, :, :], reference()["mod.attention"]) < TOLERANCE
+    assert relative_error(out, reference()["mod.out"]) < TOLERANCE
+    assert relative_error(x.grad, reference()["mod.dx"]) < TOLERANCE
     masks = blob_masks(6, 5, 6, SEED).view(2, 3, 5, 6)
-    assert error(grid_affinity(attention, masks), reference()["aff.fg"]) < TOLERANCE
-    assert error(grid_affinity(attention, 1 - masks), reference()["aff.bg"]) < TOLERANCE
+    assert relative_error(grid_affinity(attention, masks), reference()["aff.fg"]) < TOLERANCE
+    assert relative_error(grid_affinity(attention, 1 - masks), reference()["aff.bg"]) < TOLERANCE
 
 
 def test_decoder():
@@ -67,14 +67,14 @@ def test_decoder():
     low = arr("ens_low", (1, 256, 25, 19), SEED)
     head = 0.5 * arr("ens_head", (2, 512), SEED)
     with torch.no_grad():
-        assert error(decoder.segment_objects(x, low, head), reference()["ens.logits"]) < TOLERANCE
-        assert error(decoder(x[:1], low, torch.zeros(1, 512)), reference()["ens.logits_one"]) < TOLERANCE
+        assert relative_error(decoder.segment_objects(x, low, head), reference()["ens.logits"]) < TOLERANCE
+        assert relative_error(decoder(x[:1], low, torch.zeros(1, 512)), reference()["ens.logits_one"]) < TOLERANCE
 
 
 def test_instance_head():
     embeddings = torch.stack((arr("head_e", (2, 16, 9, 11), SEED), arr("head_p", (2, 16, 9, 11), SEED)))
     masks = blob_masks(4, 9, 11, SEED).unflatten(0, (2, 2))
-    assert error(instance_head(embeddings, masks), reference()["head"]) < TOLERANCE
+    assert relative_error(instance_head(embeddings, masks), reference()["head"]) < TOLERANCE
 
 
 @pytest.mark.parametrize("step", [0, 40, 100, 250])
@@ -82,7 +82,7 @@ def test_loss(step):
     logits = torch.cat([2 * arr(f"ce{number}", (1, 1, 40, 36), SEED)[:, 0] for number in (0, 1)])
     labels = blob_masks(3, 40, 36, SEED)[:2].to(torch.uint8)
     labels[1, :4] = 255
-    assert error(hardest_pixels_loss(logits, labels, step, 100), reference()[f"ce.step{step}"]) < TOLERANCE
+    assert relative_error(hardest_pixels_loss(logits, labels, step, 100), reference()[f"ce.step{step}"]) < TOLERANCE
 
 
 @cache
@@ -118,7 +118,7 @@ def test_reconstruction():
     expected = {name.removeprefix("recon0."): v for name, v in reference().items() if name.startswith("recon0.")}
     assert values.keys() == expected.keys()
     for name, value in values.items():
-        assert error(value, expected[name]) < 1e-4, name
+        assert relative_error(value, expected[name]) < 1e-4, name
 
 
 @pytest.mark.slow
@@ -141,5 +141,5 @@ def test_training_in_float64():
         norms.append(torch.stack([named[name].grad.norm() for name in GRADIENT_NORMS]))
         torch.nn.utils.clip_grad_norm_(parameters, 5.0)
         optimizer.step()
-    assert error(torch.stack(losses), reference()["recon.train_losses"]) < 1e-10
-    assert error(torch.stack(norms), reference()["recon.grad_norms"]) < 1e-10
+    assert relative_error(torch.stack(losses), reference()["recon.train_losses"]) < 1e-10
+    assert relative_error(torch.stack(norms), reference()["recon.grad_norms"]) < 1e-10

@@ -1,4 +1,4 @@
-"""Scores of a model that gives a map instead of a mask: J of the official mask, F of the map, cIoU and its AUC."""
+"""Scores of a model that gives a map instead of a mask: J and cIoU of two masks, F of the map."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,7 +20,7 @@ class LocalisationScores(Scores):
 
     Args:
         rule: from maps to official masks.
-        threshold: of a map, for a second J: None to find the best in this split.
+        threshold: of a map, for a second J and cIoU: None to find the best in this split.
         frames_per_video, videos_per_group, registered: as for `Scores`.
     """
 
@@ -41,6 +41,8 @@ class LocalisationScores(Scores):
             self.metrics["threshold"] = BestThreshold()
         else:
             self.metrics["threshold_miou"] = MaskIoU(videos_per_group, frames_per_video)
+            self.metrics["threshold_ciou"] = SuccessRate()
+            self.metrics["threshold_ciou_auc"] = SuccessAUC()
 
     def update(self, logits: Tensor, clip: Clip, graded: Tensor | None = None) -> None:
         """Add a batch with logits (B, T, 1, H, W) of maps, see `map_logits`; the maps are also what is `graded`."""
@@ -53,7 +55,7 @@ class LocalisationScores(Scores):
         for key, metric in self.metrics.items():
             if key in _OF_MAPS or key == "threshold":
                 values = logits
-            elif key == "threshold_miou":
+            elif key.startswith("threshold_"):
                 values = chosen
             else:
                 values = official
@@ -63,6 +65,14 @@ class LocalisationScores(Scores):
 def map_logits(maps: Tensor) -> Tensor:
     """Return logits whose sigmoid is the map in [0, 1], up to 1e-6."""
     return maps.float().clamp(_LIMIT, 1 - _LIMIT).logit()
+
+
+def stretch(maps: Tensor) -> Tensor:
+    """Stretch each map (N, H, W) to [0, 1]; a constant map is only clipped to [0, 1]."""
+    lowest, highest = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
+    extent = highest - lowest
+    stretched = (maps - lowest) / torch.where(extent > 0, extent, 1.0)
+    return torch.where(extent > 0, stretched, maps.clamp(0, 1))
 
 
 def upper_half(maps: Tensor) -> Tensor:

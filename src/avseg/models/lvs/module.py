@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -13,7 +12,7 @@ from avseg.data.clip import Clip
 from avseg.models.base import BuildContext, Losses, LossTerm, Prediction
 from avseg.models.localisation.base import LocalisationModule, no_prediction
 from avseg.models.localisation.frames import augment, sounds_of, training_frames
-from avseg.models.localisation.scores import map_logits, upper_half
+from avseg.models.localisation.scores import map_logits, stretch, upper_half
 from avseg.models.lvs.config import LVSConfig
 from avseg.models.lvs.frontend import Spectrogram
 from avseg.models.lvs.loss import contrastive_loss, supervised_loss
@@ -110,8 +109,4 @@ def heat_map(similarity: Tensor, size: tuple[int, int]) -> Tensor:
 
     A constant map is not stretched; it is clipped to [0, 1].
     """
-    enlarged = functional.interpolate(similarity[:, None], size, mode="bilinear", align_corners=False)[:, 0]
-    lowest, highest = enlarged.amin((1, 2), keepdim=True), enlarged.amax((1, 2), keepdim=True)
-    extent = highest - lowest
-    stretched = (enlarged - lowest) / torch.where(extent > 0, extent, 1.0)
-    return torch.where(extent > 0, stretched, enlarged.clamp(0, 1))
+    return stretch(functional.interpolate(similarity[:, None], size, mode="bilinear", align_corners=False)[:, 0])

@@ -9,7 +9,7 @@ from avseg.config.schema import AtLeastOne, ModelConfig, Preset, TrainConfig
 from avseg.models.localisation.checks import check_binary, refuse_processes
 from avseg.utils.errors import UserError
 
-# of S4, in alphabetical order
+# of S4, in alphabetical order; those of the list in AVSBench's own preprocessing script
 S4_CATEGORIES = (
     "ambulance_siren",
     "baby_laughter",
