@@ -47,7 +47,7 @@ def test_a_prepared_set_is_valid_without_masks(tmp_path: Path) -> None:
     assert (done.code, done.err) == (0, "")
     assert "it has no masks" in done.out
     assert "sounds that are shorter than their clips: 1" in done.out
-    assert command("stats", out).code == 0
+    assert command("stats", out, "--figure", "examples", "--out", tmp_path / "figures").code == 0
     next((out / "ms3_data/visual_frames").rglob("*_2.png")).unlink()
     assert command("check", out).code == 1
 
@@ -131,6 +131,16 @@ def test_stats_are_a_table_a_picture_and_json(tmp_path: Path, root: Path) -> Non
     assert {name: split["clips"] for name, split in found["splits"].items()} == SMALL["ms3"]
 
 
+def test_stats_write_the_figures_of_the_paper(tmp_path: Path, root: Path) -> None:
+    out = tmp_path / "figures"
+    done = command("stats", root, "--figure", "categories", "examples", "--clips", 1, "--out", out)
+    assert (done.code, done.err) == (0, "")
+    assert f"no figure of categories: ms3 at {root} names none" in done.out
+    assert f"figure: {out}/examples_ms3.png and .pdf" in done.out
+    assert sorted(path.name for path in out.iterdir()) == ["examples_ms3.pdf", "examples_ms3.png"]
+    assert (out / "examples_ms3.pdf").read_bytes()[:5] == b"%PDF-"
+
+
 @pytest.mark.parametrize("name", read_sources())
 def test_help_of_a_data_set(name: str) -> None:
     done = command("help", name)
@@ -168,6 +178,7 @@ def test_help_lists_all_and_knows_other_spellings() -> None:
         (["check", "{root}", "--setting", "s4"], "(s4_meta_data.csv); it holds ms3"),
         (["stats", "{root}/ms3_data"], "metadata.csv, seg_train.json); did you mean {root}?"),
         (["stats", "{root}/.."], "did you mean {root}?"),
+        (["stats", "{root}", "--clips", "0"], "--clips is 0; give 1 or more"),
         (["check", "{root}", "--json", "{root}/ms3_data"], "--json {root}/ms3_data is a folder; name a file"),
         (["stats", "{root}", "--picture", "{root}/ms3_data"], "--picture {root}/ms3_data is a folder; name a png file"),
     ],

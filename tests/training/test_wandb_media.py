@@ -18,8 +18,8 @@ from PIL import Image
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.clip import Clip
 from avseg.draw.palette import TRUTH
-from avseg.training.panels import evenly_spaced
 from avseg.training.wandb_media import class_labels, clip_table, hardest, mask_image, predict_shown_clip
+from avseg.utils.iteration import evenly_spaced
 from tests.data.fake import make_avss
 from tests.runs_for_tests import Command
 from tests.training.wandb_file import OfflineRun

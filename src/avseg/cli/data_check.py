@@ -1,4 +1,4 @@
-"""Run `avseg data check` and `stats`: check a data set, count its content."""
+"""Run `avseg data check`: check a data set."""
 
 import json
 from argparse import Namespace
@@ -11,17 +11,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from avseg.cli.console_table import new_table
 from avseg.cli.data_common import check_minimum, check_not_folder, print_line, progress_bar
 from avseg.cli.shards import read_shard
 from avseg.data.check.clips import Progress
 from avseg.data.check.findings import ISSUES, Report
 from avseg.data.check.fixes import apply_fixes
-from avseg.data.check.inspect import compute_statistics, find_settings, inspect_set
+from avseg.data.check.inspect import find_settings, inspect_set
 from avseg.data.check.published import CUSTOM
 from avseg.data.check.sharded import check_on_ray, check_shard, merge_shards
-from avseg.data.check.statistics import Statistics, quantiles
-from avseg.draw.statistics import save_statistics
+from avseg.data.check.statistics import Statistics
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 from avseg.utils.files import write_text
@@ -48,10 +46,10 @@ def run_check(arguments: Namespace) -> int:
         if arguments.merge:
             report = merge_shards(arguments.root, setting, arguments.reports, expected, **options)
         elif arguments.ray is not None:
-            with _progress(console, f"checking {setting}") as progress:
+            with show_progress(console, f"checking {setting}") as progress:
                 report = check_on_ray(arguments.root, setting, arguments.ray, expected, progress=progress, **options)
         else:
-            with _progress(console, f"checking {setting}") as progress:
+            with show_progress(console, f"checking {setting}") as progress:
                 options |= {"jobs": arguments.jobs, "progress": progress}
                 report = inspect_set(arguments.root, setting, expected, **options)
         if arguments.fix:
@@ -59,7 +57,7 @@ def run_check(arguments: Namespace) -> int:
         report.ignore(arguments.ignore)
         _print_report(console, report, arguments)
         reports.append(report)
-    _write_json(arguments.json, reports)
+    write_sets(arguments.json, reports)
     return 0 if all(report.valid for report in reports) else 1
 
 
@@ -67,7 +65,7 @@ def _run_shard(console: Console, shard: Shard, arguments: Namespace) -> int:
     """Read the shard's part of every data set below the root; return 1 if its files have findings."""
     total = 0
     for setting in find_settings(arguments.root, arguments.setting):
-        with _progress(console, f"checking {setting}") as progress:
+        with show_progress(console, f"checking {setting}") as progress:
             count, findings = check_shard(
                 arguments.root,
                 setting,
@@ -86,29 +84,9 @@ def _run_shard(console: Console, shard: Shard, arguments: Namespace) -> int:
     return 1 if total else 0
 
 
-def run_stats(arguments: Namespace) -> int:
-    """Print the statistics of the data sets below the root."""
-    check_minimum(arguments, jobs=1)
-    check_not_folder("--json", arguments.json, "file")
-    check_not_folder("--picture", arguments.picture, "png file")
-    console = Console()
-    settings = find_settings(arguments.root, arguments.setting)
-    if arguments.picture is not None and len(settings) > 1:
-        raise UserError(f"{arguments.root} holds {', '.join(settings)}; add --setting, an image shows one of them")
-    sets: list[Statistics] = []  # one per setting
-    for setting in settings:
-        with _progress(console, f"counting {setting}") as progress:
-            sets.append(compute_statistics(arguments.root, setting, jobs=arguments.jobs, progress=progress))
-        console.print(_statistics_table(sets[-1]))
-    if arguments.picture is not None:
-        save_statistics(arguments.picture, sets[0], title=str(arguments.root))
-        console.print(f"picture: {arguments.picture}")
-    _write_json(arguments.json, sets)
-    return 0
-
-
 @contextmanager
-def _progress(console: Console, text: str) -> Iterator[Progress]:
+def show_progress(console: Console, text: str) -> Iterator[Progress]:
+    """Show a progress bar; yields the function that advances it."""
     with progress_bar(text, console) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
@@ -165,34 +143,8 @@ def _verdict(report: Report) -> str:
     return f"[bold red]{report.setting}: not complete; {findings}[/bold red]"
 
 
-def _statistics_table(statistics: Statistics) -> Table:
-    is_long = statistics.setting == "lu_avs"
-    columns = ["split", "clips", "frames", "masks", "sounding", "marked %", "length s"]
-    if is_long:
-        columns = ["split", "videos", "frames", "segments", "silent time", "marked %", "length s", "segment s"]
-    table = new_table(f"{statistics.setting}: content", columns, ("split",))
-    table.title_justify = "left"
-    for name, split in statistics.splits.items():
-        row = [name, f"{split.clips:,}", f"{split.frames:,}", f"{split.annotated:,}"]
-        # masks say how much sounds, segments how much is silent
-        share = split.silent if is_long else 1 - split.silent
-        row.append(f"{100 * share:.1f} %" if split.annotated else "-")
-        row += [_format_quantiles(split.mask_sizes, 100), _format_quantiles(split.seconds)]
-        if is_long:
-            row.append(_format_quantiles(split.segments))
-        table.add_row(*row)
-    table.caption = "marked: share of the image; medians, below them the 10th and the 90th percentile"
-    return table
-
-
-def _format_quantiles(values: list[float], scale: float = 1) -> str:
-    summary = quantiles(values)
-    if not summary:
-        return "-"
-    return f"{scale * summary['median']:.1f}\n[dim]{scale * summary['p10']:.1f} - {scale * summary['p90']:.1f}[/dim]"
-
-
-def _write_json(path: Path | None, sets: Sequence[Report | Statistics]) -> None:
+def write_sets(path: Path | None, sets: Sequence[Report | Statistics]) -> None:
+    """Write reports or statistics as json, if a file is named."""
     if path is not None:
         content = {"sets": [data_set.as_json() for data_set in sets]}
         write_text(path, json.dumps(content, indent=2) + "\n")

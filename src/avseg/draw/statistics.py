@@ -1,6 +1,5 @@
 """Statistics of a data set in four plots: counts, mask sizes, durations, and categories."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,14 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from avseg.data.check.statistics import Statistics
-from avseg.draw.palette import OKABE_ITO
+from avseg.draw.categories import category_counts, draw_category_bars, split_colour
 from avseg.draw.strips import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLOURS = {"train": "blue", "val": "orange", "test": "green"}
 _MARKERS = {"train": "o", "val": "s", "test": "^"}
 _MAX_CATEGORIES = 30
 
@@ -43,11 +41,6 @@ def draw_statistics(statistics: Statistics, title: str = "") -> "Figure":
     return figure
 
 
-def _colour(split: str) -> tuple[float, float, float]:
-    red, green, blue = OKABE_ITO[_COLOURS[split]]
-    return red / 255, green / 255, blue / 255
-
-
 def _draw_counts(axis: "Axes", statistics: Statistics, long: bool) -> None:
     """Draw a bar per split, with its silent share hatched."""
     names = list(statistics.splits)[::-1]  # the first split on top
@@ -57,7 +50,7 @@ def _draw_counts(axis: "Axes", statistics: Statistics, long: bool) -> None:
         split = statistics.splits[name]
         total = float(sum(split.seconds)) / 60 if long else float(split.annotated)
         longest = max(longest, total)
-        axis.barh(row, total, color=_colour(name), height=0.62)
+        axis.barh(row, total, color=split_colour(name), height=0.62)
         axis.barh(row, total * split.silent, color="white", alpha=0.55, height=0.62, hatch="///", linewidth=0)
         clips = f"{split.clips:,} {'videos' if long else 'clips'}, {empty} {100 * split.silent:.1f} %"
         axis.text(total, row, f"  {clips}", va="center", fontsize=8)
@@ -104,7 +97,7 @@ def _draw_seconds(axis: "Axes", statistics: Statistics) -> None:
         # shifted sideways, otherwise equal shares would hide each other
         seconds = np.arange(1, len(split.by_second) + 1) + 0.07 * (number - 1)
         shares = 100 * np.asarray(split.by_second)
-        axis.plot(seconds, shares, marker=_MARKERS[name], color=_colour(name), linewidth=1.8, label=name)
+        axis.plot(seconds, shares, marker=_MARKERS[name], color=split_colour(name), linewidth=1.8, label=name)
         length = max(length, len(split.by_second))
     axis.set_xticks(range(1, length + 1))
     axis.set_xlim(0.6, length + 0.4)
@@ -119,22 +112,14 @@ def _draw_histogram(axis: "Axes", values: "np.ndarray", edges: "np.ndarray", nam
     if not len(values):
         return
     counts, _ = np.histogram(values, edges)
-    axis.stairs(100 * counts / len(values), edges, color=_colour(name), linewidth=1.8, label=name)
-    axis.axvline(float(np.median(values)), color=_colour(name), linewidth=1, linestyle=":")
+    axis.stairs(100 * counts / len(values), edges, color=split_colour(name), linewidth=1.8, label=name)
+    axis.axvline(float(np.median(values)), color=split_colour(name), linewidth=1, linestyle=":")
 
 
 def _draw_categories(axis: "Axes", statistics: Statistics, names: Sequence[str], long: bool) -> None:
     """Draw a stacked bar per category, the most frequent on top."""
-    rows = np.arange(len(names))[::-1]
-    left = np.zeros(len(names))
-    categories: set[str] = set()
-    for split_name, split in statistics.splits.items():
-        counts = np.array([split.categories.get(name, 0) for name in names], float)
-        axis.barh(rows, counts, left=left, color=_colour(split_name), height=0.72, label=split_name)
-        left += counts
-        categories |= set(split.categories)
-    axis.set_yticks(rows, names, fontsize=8)
-    axis.set_ylim(-0.6, len(names) - 0.4)
+    draw_category_bars(axis, statistics, names)
+    categories = category_counts(statistics)
     omitted = len(categories) > len(names)
     selection = f", the {len(names)} most frequent of {len(categories)}" if omitted else ""
     axis.set_title(f"{'segments' if long else 'clips'} by category{selection}", loc="left", fontsize=10)
@@ -144,11 +129,7 @@ def _draw_categories(axis: "Axes", statistics: Statistics, names: Sequence[str],
 
 def _frequent_categories(statistics: Statistics) -> list[str]:
     """Return the categories by falling frequency, at most `_MAX_CATEGORIES`."""
-    counts: Counter[str] = Counter()
-    for split in statistics.splits.values():
-        counts.update(split.categories)
-    order = sorted(counts, key=lambda name: (-counts[name], name))
-    return order[:_MAX_CATEGORIES]
+    return [name for name, _ in category_counts(statistics)[:_MAX_CATEGORIES]]
 
 
 def _style(axis: "Axes") -> None:

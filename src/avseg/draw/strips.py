@@ -71,8 +71,12 @@ def draw_blocks(path: Path, columns: int, blocks: Sequence[tuple[str, Sequence[R
     save_figure(blocks_figure(columns, blocks, size), path)
 
 
-def blocks_figure(columns: int, blocks: Sequence[tuple[str, Sequence[Row]]], size: float = 1.25) -> "Figure":
+def blocks_figure(
+    columns: int, blocks: Sequence[tuple[str, Sequence[Row]]], size: float = 1.25, caption: str = ""
+) -> "Figure":
     """Draw clips, each a title and its rows, with images `size` inches wide and all seconds aligned.
+
+    The caption is written below all of them.
 
     All are drawn in one pair of axes in inches: matplotlib takes longer to make axes than to draw an image.
     """
@@ -86,10 +90,12 @@ def blocks_figure(columns: int, blocks: Sequence[tuple[str, Sequence[Row]]], siz
     block_height = sum(heights) + _ROW_GAP * (len(heights) - 1) + _TITLE
     image_width = seconds * size * (1 + GAP)
     block_width = image_width + _LABEL
-    figure = Figure(figsize=(columns * block_width, lines * block_height + 0.1))
+    foot = 0.3 if caption else 0.0
+    figure = Figure(figsize=(columns * block_width, lines * block_height + 0.1 + foot))
     axis = figure.add_axes((0, 0, 1, 1))
     axis.set_xlim(0, columns * block_width)
-    axis.set_ylim(0, lines * block_height + 0.1)
+    axis.set_ylim(-foot, lines * block_height + 0.1)
+    axis.text(0.1, -0.1, caption, fontsize=8, va="center", color="0.35", parse_math=False)
     axis.set_axis_off()
     for index, (title, rows) in enumerate(blocks):
         line, column = divmod(index, columns)

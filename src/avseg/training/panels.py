@@ -1,8 +1,7 @@
 """Panels of a few clips of a split: frames, true masks, predictions, sound."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
@@ -10,8 +9,7 @@ from avseg.data.clip import Clip
 from avseg.draw.panel import PanelClip, save_panel
 from avseg.metrics import mask_iou
 from avseg.models.base import AVSegModule
-
-Item = TypeVar("Item")
+from avseg.utils.iteration import evenly_spaced
 
 
 def draw_panels(path: Path, model: AVSegModule, dataset: Any, clips: int) -> None:
@@ -21,12 +19,6 @@ def draw_panels(path: Path, model: AVSegModule, dataset: Any, clips: int) -> Non
     model.eval()
     save_panel(path, [_panel(model, dataset[index]) for index in indices])
     model.train(was_training)
-
-
-def evenly_spaced(items: Sequence[Item], count: int) -> list[Item]:
-    """Select at most `count` items, evenly spaced, the same each time."""
-    count = min(count, len(items))
-    return [items[number * len(items) // count] for number in range(count)]
 
 
 def _panel(model: AVSegModule, clip: Clip) -> PanelClip:

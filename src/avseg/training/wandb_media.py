@@ -21,9 +21,9 @@ from avseg.metrics import mask_iou
 from avseg.models.base import AVSegModule
 from avseg.models.experiment import Row
 from avseg.runs import RunDirectory
-from avseg.training.panels import evenly_spaced
 from avseg.training.wandb_logger import RunLogger, panels
 from avseg.utils.csv_files import read_rows
+from avseg.utils.iteration import evenly_spaced
 
 if TYPE_CHECKING:
     import wandb

@@ -63,8 +63,12 @@ examples:
   avseg data check data/AVSBench/Semantic --ignore 'stray pixels' 'stray colour'
 """
 _STATS_EPILOG = """\
-example:
+examples:
   avseg data stats data/AVSBench/Multi-sources --picture ms3.png --json ms3.json
+  avseg data stats data/AVSBench/Single-source --figure categories examples --out figures
+
+figures of the AVS paper's supplementary, as PNG and PDF: categories_SETTING (Figure A1: a bar per category with its
+count; MS3 names no categories), examples_SETTING (Figure A2: clips of each split, their annotated seconds framed)
 """
 _HELP_EPILOG = """\
 examples:
@@ -194,9 +198,13 @@ def _add_check(subverbs: Commands) -> None:
 
 def _add_stats(subverbs: Commands) -> None:
     summary = "count the content of a data set, as a table and a plot"
-    parser = add_verb(subverbs, "stats", summary, epilog=_STATS_EPILOG, run="avseg.cli.data_check:run_stats")
+    parser = add_verb(subverbs, "stats", summary, epilog=_STATS_EPILOG, run="avseg.cli.data_stats:run")
     _add_root(parser)
     parser.add_argument("--picture", type=Path, metavar="FILE", help="write the plot as a png")
+    parser.add_argument("--figure", nargs="+", choices=("categories", "examples"), help="write figures")
+    parser.add_argument("--clips", type=int, default=4, metavar="N", help="of the examples, per split; default: 4")
+    text = "folder of the figures; default: figures"
+    parser.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR", help=text)
 
 
 def _add_help(subverbs: Commands) -> None:
