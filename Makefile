@@ -57,6 +57,12 @@ table-2-toy: $(READY) ## the cells of Table 2 on synthetic long videos (minutes,
 table-3-toy: $(READY) ## the cells of Table 3 on synthetic long videos (about 7 minutes on 2 cores)
 	@$(BIN)/avseg reproduce toy_table_3
 
+table-methods: $(READY) ## TPAVI, AVSegFormer, AAVS and others on S4, MS3 and AVSS (needs AVSBench and GPUs)
+	@$(BIN)/avseg reproduce table_methods
+
+table-methods-toy: $(READY) ## TPAVI, AVSegFormer and AAVS on synthetic clips, with their own and with shuffled sound
+	@$(BIN)/avseg reproduce toy_table_methods
+
 test: $(READY) ## the tests (no network, under 6 minutes on 2 cores)
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
 
@@ -78,4 +84,4 @@ lock: $(READY) ## pin and hash every dependency again
 clean: ## remove everything that can be generated again
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup demo check-listening data-cutouts demo-cutouts table-a1 table-a2 table-a1-toy table-a2-toy table-2 table-3 table-2-toy table-3-toy dashboards test test-full lint bench lock clean
+.PHONY: help setup demo check-listening data-cutouts demo-cutouts table-a1 table-a2 table-a1-toy table-a2-toy table-2 table-3 table-2-toy table-3-toy table-methods table-methods-toy dashboards test test-full lint bench lock clean

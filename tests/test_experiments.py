@@ -3,6 +3,7 @@
 import csv
 import functools
 import inspect
+import re
 import shlex
 
 import pytest
@@ -16,6 +17,7 @@ from avseg.models.experiment import FitOptions
 from avseg.runs.configure import training_config
 from avseg.sweep import plan
 from avseg.tables.experiment import read_experiment
+from avseg.tables.published import read_published
 from avseg.training.build import DataFacts, build_model
 from avseg.training.trainer import trainer_arguments
 
@@ -35,6 +37,7 @@ with TPAVI    47.88 54.00 54.33 57.34
 """
 A2_COLUMNS = ["scratch ResNet50", "scratch PVT-v2", "pretrained ResNet50", "pretrained PVT-v2"]
 AVS = ["table_a1", "table_a2", "toy_table_a1", "toy_table_a2"]  # the others are of LU-AVS
+METHODS = ["table_methods", "toy_table_methods"]
 TOY = {"avsbench_s4": "toy_s4", "avsbench_ms3": "toy_ms3"}
 TINY = {"resnet50": "test_efficientnet", "pvt_v2_b5": "test_convnext"}
 
@@ -51,9 +54,11 @@ def printed(text, columns):
 def jobs_of(name):
     """The jobs of an experiment by row and column, with the seed of the official scripts."""
     experiment = read_experiment(name)
-    cells = experiment.cells()
-    jobs = plan([experiment.overrides(cell, 123) for cell in cells])
-    return {cell.key: job for cell, job in zip(cells, jobs, strict=True)}
+    cells = {cell.key: tuple(experiment.overrides(cell, 123)) for cell in experiment.cells()}
+    # cells may show several scores of one run
+    commands = list(dict.fromkeys(cells.values()))
+    jobs = dict(zip(commands, plan(commands), strict=True))
+    return {key: jobs[command] for key, command in cells.items()}
 
 
 def facts_of(config):
@@ -168,8 +173,8 @@ def test_every_experiment_is_complete_and_told(name):
 
 def test_no_folder_is_left_out():
     folders = {path.name for path in experiments_folder().iterdir() if path.is_dir()}
-    assert folders == set(experiment_names()) >= {*AVS, "table_2", "table_3", "toy_table_2", "toy_table_3"}
-    for name in folders:
+    assert folders == set(experiment_names()) >= {*AVS, "table_2", "table_3", "toy_table_2", "toy_table_3", *METHODS}
+    for name in folders - {"toy_table_methods"}:
         # a twin shows the numbers of the table that it extends
         own = (experiments_folder() / name / "published.csv").is_file()
         assert own is not name.startswith("toy_")
@@ -190,6 +195,97 @@ def test_the_twins_share_their_data():
     first, second = read_experiment("toy_table_a1").sweep, read_experiment("toy_table_a2").sweep
     assert first.prepare == second.prepare
     assert set(first.prepare) == {"toy_s4", "toy_ms3"}
+
+
+# J and F on S4, MS3 and AVSS
+METHOD_SCORES = """
+TPAVI ResNet50        72.79 84.8   47.88 57.8   20.18 25.2
+TPAVI PVT-v2          78.74 87.9   54.00 64.5   29.8 35.2
+AVSegFormer ResNet50  76.38 86.7   53.81 65.6   26.58 31.5
+AVSegFormer PVT-v2    83.06 90.5   61.33 73.0   37.31 42.8
+AAVS                  83.18 91.33  67.30 77.63  48.50 53.20
+LVS                   37.94 51.0   29.45 33.0
+MSSL                  44.89 66.3   26.13 36.3
+SST                   66.29 80.1   42.57 57.2
+LGVT                  74.94 87.3   40.71 59.3
+"""
+SETTINGS_OF_METHODS = {"S4": "s4", "MS3": "ms3", "AVSS": "avss"}
+NUMBER = re.compile(r"\d+\.\d+")
+# what is not the preset of every setting: model, backbone, epochs
+RECIPES = {
+    "TPAVI ResNet50": ("avs", "resnet50", {"s4": 15, "ms3": 30, "avss": 60}),
+    "TPAVI PVT-v2": ("avs", "pvt_v2_b5", {"s4": 15, "ms3": 30, "avss": 60}),
+    "AVSegFormer ResNet50": ("avsegformer", "resnet50", {"s4": 30, "ms3": 60, "avss": 30}),
+    "AVSegFormer PVT-v2": ("avsegformer", "pvt_v2_b5", {"s4": 30, "ms3": 60, "avss": 30}),
+    "AAVS": ("aavs", None, {"s4": 60, "ms3": 60, "avss": 60}),
+    "LVS": ("lvs", None, {"s4": 50, "ms3": 50}),
+    "MSSL": ("mssl", None, {"s4": 40, "ms3": 40}),
+    "SST": ("sst_reconstruction", "resnet101.tv_in1k", {"s4": 15, "ms3": 30}),
+    "LGVT": ("lgvt", None, {"s4": 30, "ms3": 30}),
+}
+
+
+def test_the_methods_with_their_published_scores():
+    experiment = read_experiment("table_methods")
+    printed_numbers = {}
+    for line in METHOD_SCORES.strip().splitlines():
+        numbers = list(map(float, NUMBER.findall(line)))
+        method = NUMBER.split(line)[0].strip()
+        for setting, j, f in zip(SETTINGS_OF_METHODS, numbers[::2], numbers[1::2], strict=False):
+            printed_numbers[f"{setting} {method}", "J", "miou"] = j
+            printed_numbers[f"{setting} {method}", "F", "fscore"] = f
+    assert experiment.numbers == printed_numbers
+    assert list(dict.fromkeys(row for row, _, _ in experiment.numbers)) == list(experiment.sweep.rows)
+    assert {source.family for source in experiment.sources.values()} == {"per-frame"}
+    assert experiment.sources.keys() == experiment.numbers.keys()
+
+
+def test_the_numbers_of_the_methods_are_those_of_the_leaderboard():
+    experiment = read_experiment("table_methods")
+    known = {(row.setting, row.j, row.f): (row.family, row.grade, row.source) for row in read_published()}
+    for row in experiment.sweep.rows:
+        source = experiment.sources[row, "J", "miou"]
+        with (experiments_folder() / "table_methods" / "published.csv").open(newline="") as file:
+            values = {line["column"]: line["value"] for line in csv.DictReader(file) if line["row"] == row}
+        key = (SETTINGS_OF_METHODS[row.split()[0]], values["J"], values["F"])
+        assert known[key] == (source.family, source.grade, source.source)
+        assert experiment.sources[row, "F", "fscore"] == source
+
+
+def test_the_jobs_of_the_methods():
+    """One job per row: three columns are scores of the same run."""
+    jobs = jobs_of("table_methods")
+    assert len({job.run_id for job in jobs.values()}) == 23
+    for (row, _), job in jobs.items():
+        setting, _, method = row.partition(" ")
+        model, backbone, epochs = RECIPES[method]
+        config = job.config
+        assert config.model.name == model
+        assert (config.backbone.name if config.backbone else None) == backbone
+        assert config.data.setting == SETTINGS_OF_METHODS[setting]
+        assert config.trainer.max_epochs == epochs[config.data.setting]
+    sizes = {row: job.config.data.image_size for (row, _), job in jobs.items()}
+    assert (sizes["MS3 AVSegFormer PVT-v2"], sizes["AVSS AVSegFormer PVT-v2"], sizes["S4 AAVS"]) == (512, 224, 384)
+
+
+def test_the_toy_methods_share_data_and_size():
+    experiment = read_experiment("toy_table_methods")
+    jobs = jobs_of("toy_table_methods")
+    assert len({job.run_id for job in jobs.values()}) == 4
+    assert experiment.sweep.seeds == (1, 2, 3)
+    assert "second" in experiment.sweep.prepare["toy_ms3"]
+    for (row, _), job in jobs.items():
+        assert (job.config.data.image_size, job.config.data.setting) == (64, "ms3")
+        assert job.config.data.root == "data/toy_methods/toy_ms3"
+        if row.startswith("TPAVI"):
+            assert job.config.fusion.scope == row.split()[1]
+    numbers = read_experiment("table_methods").numbers
+    for row, method in (
+        ("TPAVI, clip scope", "TPAVI ResNet50"),
+        ("AVSegFormer", "AVSegFormer ResNet50"),
+        ("AAVS", "AAVS"),
+    ):
+        assert experiment.numbers[row, "J", "miou"] == numbers[f"MS3 {method}", "J", "miou"]
 
 
 # the trained weights of the published model (official code, without its unused second copies of two stages)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from avseg.tables.experiment import Cell, read_experiment
+from avseg.tables.published_cells import Source
 from avseg.utils.errors import UserError
 
 SWEEP = """
@@ -19,6 +20,10 @@ columns:
   "3,4": [backbone=tiny_convnext]
 """
 PUBLISHED = 'row,column,metric,value\naudio-blind,1,miou,41.62\nTPAVI,"3,4",miou,44.84\nTPAVI,"3,4",fscore,57.8\n'
+SOURCED = """row,column,metric,value,family,grade,source,note
+audio-blind,1,miou,41.62,per-frame,B,another's README,
+TPAVI,1,miou,43.00,per-frame,A,the README,at 512 pixels
+"""
 
 
 def write(folder: Path, sweep: str = SWEEP, published: str | None = PUBLISHED) -> str:
@@ -47,6 +52,16 @@ def test_rows_times_columns(tmp_path):
     assert experiment.cells()[1].published == {}
     assert replace(experiment, name="other").overrides(last, 7)[0] == "experiment=other"
     assert experiment.sweep.pairs == {}
+
+
+def test_published_numbers_may_name_their_sources(tmp_path):
+    experiment = read_experiment(write(tmp_path / "mine", published=SOURCED))
+    assert experiment.numbers["TPAVI", "1", "miou"] == 43.0
+    assert experiment.sources == {
+        ("audio-blind", "1", "miou"): Source("per-frame", "B", "another's README", ""),
+        ("TPAVI", "1", "miou"): Source("per-frame", "A", "the README", "at 512 pixels"),
+    }
+    assert read_experiment(write(tmp_path / "plain")).sources == {}
 
 
 def test_pairs(tmp_path):
@@ -123,6 +138,8 @@ def test_mistakes_in_a_sweep(sweep, says, tmp_path):
         (PUBLISHED + "audio-blnd,1,miou,4\n", "row 'audio-blnd' is unknown"),
         (PUBLISHED + "audio-blind,3;4,miou,4\n", "column '3;4' is unknown"),
         (PUBLISHED + "audio-blind,1,miou,\n", "'' is not a number"),
+        (SOURCED.replace("per-frame", "frame"), "family 'frame' is unknown; allowed: per-frame"),
+        (SOURCED.replace(",B,", ",E,"), "grade 'E' is unknown; allowed: A, B"),
     ],
 )
 def test_mistakes_in_the_published_numbers(published, says, tmp_path):

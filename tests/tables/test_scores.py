@@ -12,16 +12,16 @@ from avseg.utils.errors import UserError
 
 
 def make_run(folder: Path, clips: dict[str, float], miou: float | None = None, **more: float) -> RunDirectory:
-    """A complete run; scores as shares, as runs write them."""
+    """A complete run; scores as shares, as runs write them, half as high with shuffled sound."""
     folder.mkdir(parents=True)
     with (folder / "per_clip.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["index", "video_id", "category", "miou", "fscore"])
-        writer.writerows([index, name, "dog", score, 0.9] for index, (name, score) in enumerate(clips.items()))
+        writer.writerow(["index", "video_id", "category", "miou", "fscore", "shuffled/miou"])
+        for index, (name, score) in enumerate(clips.items()):
+            writer.writerow([index, name, "dog", score, 0.9, score / 2])
     scores = {"miou": sum(clips.values()) / len(clips) if miou is None else miou} | more
-    (folder / "result.json").write_text(
-        json.dumps({"split": "test", "scores": {"own": scores, "silence": {"miou": 0.1}}})
-    )
+    by_sound = {"own": scores, "silence": {"miou": 0.1}, "shuffled": {"miou": scores["miou"] / 2}}
+    (folder / "result.json").write_text(json.dumps({"split": "test", "scores": by_sound}))
     return RunDirectory(folder)
 
 
@@ -39,6 +39,22 @@ def test_a_cell_over_two_seeds(tmp_path):
     other = read_scores(runs, "fscore")
     assert other.values == pytest.approx({1: 75.0, 2: 77.0})
     assert other.clips == {}
+
+
+def test_a_score_under_a_control_sound(tmp_path):
+    runs = {1: ("run", make_run(tmp_path / "1", {"a": 0.6, "b": 0.8}))}
+    scores = read_scores(runs, "shuffled/miou")
+    assert scores.values == pytest.approx({1: 35.0})
+    assert scores.clips == pytest.approx({"a": 30.0, "b": 40.0})
+    with pytest.raises(UserError, match=r"holds no 'noise/miou'"):
+        read_scores(runs, "noise/miou")
+
+
+def test_a_semantic_score_has_no_values_per_clip(tmp_path):
+    run = make_run(tmp_path / "1", {"a": 0.6, "b": 0.8})
+    run.per_clip.write_text("index,video_id,category,marked\n0,a,dog,0.1\n1,b,dog,0.2\n")
+    scores = read_scores({1: ("run", run)}, "miou")
+    assert (scores.values, scores.clips) == (pytest.approx({1: 70.0}), {})
 
 
 def test_no_complete_run(tmp_path):

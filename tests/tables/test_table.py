@@ -3,9 +3,11 @@
 import csv
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from PIL import Image
 from scipy import stats
 
@@ -13,6 +15,7 @@ from avseg.tables.files import COMPARISONS, RESULTS, write_table
 from avseg.tables.latex import escape, latex
 from avseg.tables.markdown import markdown
 from avseg.tables.plot import save_plot
+from avseg.tables.published_cells import Source
 from avseg.tables.scores import Scores
 from avseg.tables.statistics import SIGNIFICANT
 from avseg.tables.sweep_file import Plot, SweepFile
@@ -121,6 +124,17 @@ def test_markdown(table):
         assert len({line.count(" | ") for line in grid.splitlines()}) == 1
 
 
+def test_markdown_lists_the_sources_of_published_numbers(table):
+    source = Source("per-frame", "B", "another's README", "at 224 | 512 pixels")
+    sources = {(ROWS[0], COLUMNS[0], "miou"): source, (ROWS[0], COLUMNS[1], "fscore"): source}
+    text = markdown(replace(table, sources=sources))
+    scores = "scratch: J (mIoU), 50 % data: F-score"
+    line = f"| without TPAVI | {scores} | per-frame | B | another's README | at 224 \\| 512 pixels |"
+    assert line in text.splitlines()
+    assert "- grade B: another author's table" in text
+    assert "Sources" not in markdown(table)
+
+
 def test_latex_can_be_set(table):
     text = latex(table)
     assert re.sub(r"\\[{}]", "", text).count("{") == re.sub(r"\\[{}]", "", text).count("}")
@@ -181,6 +195,14 @@ def test_the_plot_shows_both_rows(joined, table, tmp_path):
     found = {tuple(map(int, pixel)) for pixel in pixels}
     assert (0, 114, 178) in found  # Okabe and Ito's blue; the second row is vermilion, unless it has a panel of its own
     assert ((213, 94, 0) in found) is not joined
+
+
+def test_the_legend_of_the_plot_has_no_entry_for_rows_without_published_numbers(table, tmp_path, monkeypatch):
+    legends = []
+    monkeypatch.setattr(Axes, "legend", lambda axis, handles, labels, **options: legends.append(labels))
+    results = [replace(result, published=math.nan) if result.key[0] == ROWS[0] else result for result in table.results]
+    save_plot(tmp_path / "p.png", replace(table, results=results), SWEEP.plot)
+    assert legends == [[f"{ROWS[0]}, ours", f"{ROWS[1]}, ours", f"{ROWS[1]}, paper"]]
 
 
 def test_a_table_without_any_run_can_be_written(tmp_path):

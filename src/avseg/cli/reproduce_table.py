@@ -32,7 +32,8 @@ def results_table(reproduction: Reproduction) -> Table:
             results.append(Result.of(cell.key, metric, published, scores))
             if metric == experiment.sweep.metric_at(cell.key):
                 shown_scores[cell.key] = scores
-    return Table(experiment.sweep, results, compare(experiment.sweep.pairs, shown_scores))
+    comparisons = compare(experiment.sweep.pairs, shown_scores)
+    return Table(experiment.sweep, results, comparisons, experiment.sources)
 
 
 def show(reproduction: Reproduction) -> None:

@@ -13,7 +13,7 @@ This module imports no torch, so that a table can be printed without loading it.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from avseg import metrics
@@ -190,5 +190,15 @@ def select_metrics(names: Sequence[str] | None = None) -> list[MetricInfo]:
 
 
 def metric_info(key: str) -> MetricInfo:
-    """Return the entry of a score; for a key of a plugin that is not loaded, an entry titled by the key."""
+    """Return the entry of a score; for a key of a plugin that is not loaded, an entry titled by the key.
+
+    `SOUND/KEY` is the score under a control sound, which is a column of per_clip.csv too.
+
+    >>> metric_info("shuffled/miou").title
+    'J (mIoU), own, shuffled in time'
+    """
+    sound, separator, score = key.partition("/")
+    if separator and sound in SOUND_TITLES:
+        info = metric_info(score)
+        return replace(info, key=key, title=f"{info.title}, {SOUND_TITLES[sound]}")
     return METRICS.get(key, MetricInfo(key, key))

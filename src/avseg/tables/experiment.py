@@ -6,7 +6,8 @@ from itertools import product, starmap
 from pathlib import Path
 
 from avseg.config.paths import experiment_folder, experiment_names
-from avseg.tables.sweep_file import CellKey, SweepFile, read_published, read_sweep_file
+from avseg.tables.published_cells import NumberKey, Source, read_published_cells
+from avseg.tables.sweep_file import CellKey, SweepFile, read_sweep_file
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 
@@ -33,7 +34,8 @@ class Experiment:
 
     name: str  # folder of its runs under the outputs
     sweep: SweepFile
-    numbers: Mapping[tuple[str, str, str], float]  # the paper's, by row, column and metric
+    numbers: Mapping[NumberKey, float]  # published, in per cent
+    sources: Mapping[NumberKey, Source]  # of published numbers, where their file names them
 
     def metrics_at(self, key: CellKey) -> list[str]:
         """Return the metric of a cell; in a table of one metric also the others that the paper prints for any cell."""
@@ -70,7 +72,8 @@ def read_experiment(name: str | Path) -> Experiment:
     """
     folder = _folder(str(name))
     sweep = read_sweep_file(folder)
-    return Experiment(folder.resolve().name, sweep, read_published(folder, sweep))
+    published = read_published_cells(folder, sweep)
+    return Experiment(folder.resolve().name, sweep, published.numbers, published.sources)
 
 
 def _folder(name: str) -> Path:

@@ -4,6 +4,8 @@ import math
 
 from avseg.metrics.registry import metric_info
 from avseg.tables.layout import caption, comparison, legend, lines, number
+from avseg.tables.published import FAMILIES, GRADES
+from avseg.tables.published_cells import Source
 from avseg.tables.table import Result, Table
 
 # an unescaped star would start emphasis
@@ -12,7 +14,7 @@ _NAMES = {"ours": "ours", "interval": "95 % interval", "paper": "paper", "differ
 
 
 def markdown(table: Table) -> str:
-    """Return the table, the explanation of its numbers, other published scores, and the list of comparisons."""
+    """Return the table, the explanation of its numbers, other published scores, comparisons, and sources."""
     sentences = caption(table)
     if table.comparisons:
         sentences.append(legend(table, MARKS))
@@ -26,6 +28,8 @@ def markdown(table: Table) -> str:
         sections += ["## Also published", _list_results(other_scores)]
     if table.comparisons:
         sections += ["## Comparisons", _list_comparisons(table)]
+    if table.sources:
+        sections += ["## Sources of the published numbers", _list_sources(table), _source_legend(table)]
     return "\n\n".join(sections) + "\n"
 
 
@@ -49,6 +53,29 @@ def _list_results(results: list[Result]) -> str:
 def _list_comparisons(table: Table) -> str:
     body = [list(map(_escape, comparison(item))) for item in table.comparisons]
     return _grid(["row", "column", "difference", "p", "p, corrected"], body, text_columns=2)
+
+
+def _list_sources(table: Table) -> str:
+    """One line per row of the table and source."""
+    titles: dict[tuple[str, Source], list[str]] = {}
+    for (row, column, metric), source in table.sources.items():
+        title = metric_info(metric).title
+        # columns that name the metric, or other settings
+        titles.setdefault((row, source), []).append(title if table.sweep.metrics else f"{column}: {title}")
+    body = []
+    for (row, source), names in titles.items():
+        cells = (row, ", ".join(names), source.family, source.grade, source.source, source.note)
+        body.append(list(map(_escape, cells)))
+    return _grid(["row", "scores", "family", "grade", "source", "note"], body, text_columns=6)
+
+
+def _source_legend(table: Table) -> str:
+    sentences = []
+    for family in sorted({source.family for source in table.sources.values()}):
+        sentences.append(f"family {family}: {FAMILIES[family].title}")
+    for grade in sorted({source.grade for source in table.sources.values()}):
+        sentences.append(f"grade {grade}: {GRADES[grade]}")
+    return "- " + "\n- ".join(sentences)
 
 
 def _ours(result: Result) -> str:

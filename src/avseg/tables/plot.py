@@ -15,11 +15,13 @@ from avseg.tables.table import Table
 
 # rows differ in both colour and marker
 _SERIES = [("blue", "o"), ("vermilion", "s"), ("green", "^"), ("purple", "D"), ("orange", "v")]
+_SERIES += [("sky", "P"), ("yellow", "<"), ("blue", ">"), ("vermilion", "X"), ("green", "*")]
 _PANEL_SIZE = (5.2, 4.2)  # inches
 _COLUMN_WIDTH = 1.45  # inches, in a plot of one panel
 # distances are fractions of the distance of two columns
-_ROW_SHIFT = 0.22
-_PAPER_SHIFT = 0.4 * _ROW_SHIFT
+_MAX_ROW_SHIFT = 0.22
+_ROWS_WIDTH = 0.8  # of all rows
+_PAPER_SHIFT = 0.4  # of the distance of two rows
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class _Style:
     colour: tuple[float, ...]
     marker: str
     shift: float
+    paper_shift: float
     joined: bool
 
 
@@ -51,12 +54,14 @@ def save_plot(path: Path, table: Table, plot: Plot) -> None:
 
 def _draw_panel(axis: Axes, table: Table, name: str, rows: tuple[str, ...], joined: bool) -> None:
     """Draw some rows; the legend omits the name of the panel from the names of its rows."""
+    row_shift = min(_MAX_ROW_SHIFT, _ROWS_WIDTH / len(rows))
     for index, row in enumerate(rows):
         colour, marker = _SERIES[index % len(_SERIES)]
         rgb = tuple(np.array(OKABE_ITO[colour]) / 255)
         # shifted so that intervals do not overlap
-        shift = _ROW_SHIFT * (index - (len(rows) - 1) / 2) * (0.4 if joined else 1)
-        _draw_row(axis, table, row, row.removeprefix(name).strip(), _Style(rgb, marker, shift, joined))
+        shift = row_shift * (index - (len(rows) - 1) / 2) * (0.4 if joined else 1)
+        style = _Style(rgb, marker, shift, 0 if joined else _PAPER_SHIFT * row_shift, joined)
+        _draw_row(axis, table, row, row.removeprefix(name).strip(), style)
     axis.set_xticks(range(len(table.sweep.columns)), [column.replace(" ", "\n") for column in table.sweep.columns])
     axis.set_xlim(-0.5, len(table.sweep.columns) - 0.5)
     axis.grid(axis="y", color="0.9", linewidth=0.8)
@@ -64,8 +69,9 @@ def _draw_panel(axis: Axes, table: Table, name: str, rows: tuple[str, ...], join
     axis.spines[["top", "right"]].set_visible(False)
     # matplotlib lists lines (the paper's) before error bars (ours); the legend fills a column with each
     handles, labels = axis.get_legend_handles_labels()
-    handles = handles[len(rows) :] + handles[: len(rows)]
-    labels = labels[len(rows) :] + labels[: len(rows)]
+    papers = len(handles) - len(rows)
+    handles = handles[papers:] + handles[:papers]
+    labels = labels[papers:] + labels[:papers]
     below = (0.5, -0.16 if joined else -0.25)
     axis.legend(handles, labels, frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=below)
 
@@ -81,6 +87,7 @@ def _draw_row(axis: Axes, table: Table, row: str, name: str, style: _Style) -> N
     solid, dashed = ("-", "--") if style.joined else ("none", "none")
     marks = {"color": style.colour, "marker": style.marker}
     axis.errorbar(x, mean, bars, ls=solid, lw=1.6, ms=6, capsize=3, label=f"{name}, ours", **marks)  # type: ignore[arg-type]
-    if not style.joined:
-        x = x + _PAPER_SHIFT
+    if np.isnan(published).all():
+        return
+    x = x + style.paper_shift
     axis.plot(x, published, ls=dashed, lw=1.1, ms=6, mfc="white", alpha=0.8, label=f"{name}, paper", **marks)  # type: ignore[arg-type]

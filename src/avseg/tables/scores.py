@@ -42,28 +42,33 @@ def read_scores(runs: Mapping[int, tuple[str, RunDirectory]], metric: str) -> Sc
                 clips[seed] = _read_clips(run, metric, values[seed])
     if not values:
         return None
-    return Scores(values, names, _mean_over_seeds(clips, names) if clips else {})
+    return Scores(values, names, _mean_over_seeds(clips, names) if any(clips.values()) else {})
 
 
 def _read_value(run: RunDirectory, metric: str) -> float:
-    scores = read_json(run.result).get("scores", {}).get("own", {})
-    if metric not in scores:
+    sound, _, key = metric.rpartition("/")
+    scores = read_json(run.result).get("scores", {}).get(sound or "own", {})
+    if key not in scores:
         raise UserError(f"{run.result} holds no '{metric}'; it holds {', '.join(scores) or 'no scores'}")
     # null: undefined
-    return math.nan if scores[metric] is None else metric_info(metric).scale * float(scores[metric])
+    return math.nan if scores[key] is None else metric_info(metric).scale * float(scores[key])
 
 
 def _read_clips(run: RunDirectory, metric: str, value: float) -> dict[str, float]:
     """Read the score of each test clip in per cent by video_id, and check that they are those of the run's value.
 
-    The value is their mean, or the mean over groups of them, which differs if the last group is shorter.
+    The value is their mean, or the mean over groups of them, which differs if the last group is shorter. Empty if the
+    file has no column of the metric: the semantic form of a score has no value per clip.
     """
     scale = metric_info(metric).scale
     advice = f"{run.path} is damaged; delete it and run again"
     clips = {}
     try:
         with run.per_clip.open(newline="") as file:
-            rows = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            rows = list(reader)
+        if reader.fieldnames and metric not in reader.fieldnames:
+            return {}
         for row in rows:
             clips[row["video_id"]] = scale * float(row[metric])
     except (OSError, KeyError, ValueError) as error:

@@ -1,9 +1,8 @@
-"""Read sweep.yaml and published.csv of an experiment; every mistake is a one-line error.
+"""Read the sweep.yaml of an experiment; every mistake is a one-line error.
 
 Rows and columns list the overrides by which they differ. A file that extends another one states only its changes.
 """
 
-import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain, pairwise, product
@@ -24,7 +23,6 @@ Pair: TypeAlias = tuple[CellKey, CellKey]
 
 _MAPPINGS = ("metrics", "rows", "columns", "replace", "compare", "panels", "picture", "prepare")
 _KEYS = ("extends", "title", "note", "metric", "seeds", "common", *_MAPPINGS)
-_PUBLISHED = ["row", "column", "metric", "value"]
 
 
 @dataclass(frozen=True)
@@ -90,36 +88,9 @@ def read_sweep_file(folder: Path) -> SweepFile:
     )
 
 
-def read_published(folder: Path, sweep: SweepFile) -> dict[tuple[str, str, str], float]:
-    """Read the paper's numbers in per cent by row, column and metric, by default those of the extended experiment.
-
-    A missing file, an unknown row or column, or a value that is not a number is a `UserError`.
-    """
-    path = folder / "published.csv"
-    # an extending experiment may extend another one itself
-    while not path.is_file():
-        extended = _load(path.parent).get("extends")
-        if not extended:
-            raise UserError(f"{path} does not exist; it holds the published numbers: {','.join(_PUBLISHED)}")
-        path = experiment_folder(str(extended)) / "published.csv"
-    numbers = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames != _PUBLISHED:
-            raise UserError(f"{path}: the columns must be {','.join(_PUBLISHED)}")
-        for line in reader:
-            check_choice("row", line["row"], sweep.rows, str(path))
-            check_choice("column", line["column"], sweep.columns, str(path))
-            try:
-                numbers[line["row"], line["column"], str(line["metric"])] = float(line["value"])
-            except (TypeError, ValueError):
-                raise UserError(f"{path}: {line['row']}, {line['column']}: '{line['value']}' is not a number") from None
-    return numbers
-
-
 def _merged(folder: Path) -> dict[str, object]:
     """Merge the entries of a file over those of the file that it extends; the overrides of `common` are appended."""
-    entries = _load(folder)
+    entries = load_entries(folder)
     if not entries.get("extends"):
         return entries
     check_choice("extends", entries["extends"], experiment_names(), f"{folder}/sweep.yaml")
@@ -131,7 +102,8 @@ def _merged(folder: Path) -> dict[str, object]:
     return base_entries | entries | {"common": common}
 
 
-def _load(folder: Path) -> dict[str, object]:
+def load_entries(folder: Path) -> dict[str, object]:
+    """Read the entries of one file, without those of the file that it extends."""
     path = folder / "sweep.yaml"
     try:
         entries: object = OmegaConf.to_container(OmegaConf.load(path), resolve=False)

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product, starmap
 from operator import attrgetter
 
+from avseg.tables.published_cells import NumberKey, Source
 from avseg.tables.scores import Scores
 from avseg.tables.statistics import SIGNIFICANT, clip_interval, holm, mean_and_sd, paired_p
 from avseg.tables.sweep_file import CellKey, Pair, SweepFile
@@ -61,6 +62,7 @@ class Table:
     sweep: SweepFile
     results: list[Result]  # of the cells in their own metric first, then in others
     comparisons: list[Comparison]  # one family of paired tests
+    sources: Mapping[NumberKey, Source] = field(default_factory=dict)  # of published numbers
 
     def result(self, row: str, column: str) -> Result:
         """Return the cell in its own metric."""
