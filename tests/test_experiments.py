@@ -172,7 +172,8 @@ def test_every_experiment_is_complete_and_told(name):
 
 
 def test_no_folder_is_left_out():
-    folders = {path.name for path in experiments_folder().iterdir() if path.is_dir()}
+    # the folder "published" holds the numbers of the leaderboard
+    folders = {path.name for path in experiments_folder().iterdir() if path.is_dir()} - {"published"}
     assert folders == set(experiment_names()) >= {*AVS, "table_2", "table_3", "toy_table_2", "toy_table_3", *METHODS}
     for name in folders - {"toy_table_methods"}:
         # a twin shows the numbers of the table that it extends
@@ -220,7 +221,7 @@ RECIPES = {
     "AAVS": ("aavs", None, {"s4": 60, "ms3": 60, "avss": 60}),
     "LVS": ("lvs", None, {"s4": 50, "ms3": 50}),
     "MSSL": ("mssl", None, {"s4": 40, "ms3": 40}),
-    "SST": ("sst_reconstruction", "resnet101.tv_in1k", {"s4": 15, "ms3": 30}),
+    "SST": ("sst_reconstruction", "resnet101.tv_in1k", {"s4": 30, "ms3": 30}),
     "LGVT": ("lgvt", None, {"s4": 30, "ms3": 30}),
 }
 
