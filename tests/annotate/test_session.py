@@ -43,7 +43,7 @@ def test_a_click_answers_with_the_mask(session):
         0.8,
         "Squares",
     )
-    assert session.document.history[-1].op == "set_mask"
+    assert session.document.history[-1].op == "draw"
 
 
 def test_what_cannot_be_clicked_is_refused_in_one_line(session):
@@ -164,7 +164,7 @@ def test_a_click_comes_before_the_rest_of_a_propagation():
     assert run.wait(60)
     doc = session.document
     assert doc.frame_info(1, 15).source == "points"  # not written over
-    assert [step.op for step in doc.history][-2:] in (["set_results", "set_mask"], ["set_mask", "set_results"])
+    assert [step.op for step in doc.history][-2:] in (["set_results", "draw"], ["draw", "set_results"])
     # the propagation did not know of it: what lies beside is stale
     assert doc.frames_to_propagate(1) == [*range(5, 15), *range(16, 22)]
     assert refusal(lambda: session.propagate(1, wait=True)) is None

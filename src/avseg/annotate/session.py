@@ -6,15 +6,18 @@ propagation.
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from avseg.annotate.document.document import Document
-from avseg.annotate.document.models import Change, Points, Segment
-from avseg.annotate.document.operations import SetMask, SetPrompts
+from avseg.annotate.document.inputs import Action, apply_action, prompts_to_inputs
+from avseg.annotate.document.models import Change, Input, Points, Segment
+from avseg.annotate.document.operations import Draw, Redraw, SetMask, SetPrompts
 from avseg.annotate.document.rle import Mask, encode
+from avseg.annotate.drawing.renderer import Renderer, Rendering
 from avseg.annotate.export import export
 from avseg.annotate.importing import Imported, import_
 from avseg.annotate.media.sound import Sound
@@ -25,14 +28,13 @@ from avseg.annotate.propagation.refine import refine
 from avseg.annotate.propagation.run import FAILED, RUNNING, WAITING, PropagationRun, spans_to_propagate
 from avseg.annotate.proposals.energy import Proposal, propose
 from avseg.annotate.proposals.segments import add_proposals
-from avseg.annotate.protocols import Candidate, Propagator, Segmenter
+from avseg.annotate.protocols import Propagator, Segmenter
 from avseg.annotate.quality.review_queue import ReviewItem, rank_worst_first
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 from avseg.utils.lru import LRUCache
 
 _CACHED_ENCODINGS = 8  # frames whose encoding by the segmenter is kept
-_CACHED_PRIORS = 64  # masks that prompts started from
 
 RawPoints = Sequence[Sequence[float]]  # (x, y, 1 on the object or 0 off it)
 
@@ -64,7 +66,49 @@ class Session:
         self._start_lock = threading.Lock()
         self._jobs = JobQueue()
         self._encodings: LRUCache[int, Any] = LRUCache(_CACHED_ENCODINGS)
-        self._priors: LRUCache[tuple[int, int], Mask | None] = LRUCache(_CACHED_PRIORS)
+        self._renderer = Renderer(segmenter, self._encode, (video.height, video.width))
+
+    def draw(
+        self, object_id: int, frame: int, actions: Sequence[Mapping[str, object]], base_version: int | None = None
+    ) -> Change:
+        """Change the inputs of an object in a frame and draw its mask from all of them; see `document.inputs`.
+
+        Each action is a step of undo. No input is lost: one that gives no mask stays, and `Change.note` says why.
+
+        Raises:
+            UserError: the object is silent there, or an input is outside the frame.
+        """
+        values = {"op": "draw", "object": object_id, "frame": frame, "actions": list(actions)}
+        checked = self.document.check(values)
+        assert isinstance(checked, Draw)
+        return self._draw(checked, base_version)
+
+    def undo(self, base_version: int | None = None) -> Change:
+        """Take back the last step, and draw the mask that it returns to if that has not been drawn yet."""
+        change = self.document.undo(base_version)
+        self.draw_pending()
+        return replace(change, version=self.document.version)
+
+    def redo(self, base_version: int | None = None) -> Change:
+        """Repeat the step that was undone last; see `undo`."""
+        change = self.document.redo(base_version)
+        self.draw_pending()
+        return replace(change, version=self.document.version)
+
+    def draw_pending(self) -> None:
+        """Draw the masks of inputs that have none yet: of a quick sequence only the last one is drawn at once."""
+        for object_id, frame in self.document.pending():
+            inputs = self.document.draft(object_id, frame).inputs
+            rendering = self._render(object_id, frame, inputs)
+            self.document.do(
+                Redraw(
+                    object_id=object_id,
+                    frame=frame,
+                    mask=None if rendering.mask is None else encode(rendering.mask),
+                    score=_clip_score(rendering.score),
+                    model=self._segmenter_name,
+                )
+            )
 
     def click(self, object_id: int, frame: int, points: RawPoints, base_version: int | None = None) -> Change:
         """Make the mask of an object in a frame from all points of that frame; `Change.masks` holds it.
@@ -195,36 +239,30 @@ class Session:
         except UserError as error:
             raise UserError(str(error).removeprefix("set_prompts: ")) from None
         assert isinstance(prompts, SetPrompts)
-        if prompts.box is None and not any(positive for *_, positive in prompts.points):
-            raise UserError(f"object {object_id}, frame {frame}: give a point on the object or a box around it")
-        candidates = self._jobs.run(Priority.CLICK, lambda: self._predict(prompts))
-        if not candidates:
-            raise UserError(
-                f"object {object_id}, frame {frame}: nothing found there; move the points or paint it (brush)"
-            )
-        op = SetMask(
-            object_id=prompts.object_id,
-            frame=prompts.frame,
-            mask=encode(candidates[0].mask),
-            source="points" if prompts.box is None else "box",
-            points=prompts.points,
-            box=prompts.box,
-            score=_clip_score(candidates[0].score),
+        inputs = prompts_to_inputs(prompts.points, prompts.box)
+        rendering = self._render(object_id, frame, inputs)
+        if rendering.note:
+            raise UserError(f"object {object_id}, frame {frame}: {rendering.note}")
+        action = Action(replacement=inputs)
+        return self._draw(Draw(object_id=object_id, frame=frame, actions=(action,)), base_version)
+
+    def _draw(self, op: Draw, base_version: int | None) -> Change:
+        inputs = self.document.draft(op.object_id, op.frame).inputs
+        for action in op.actions:
+            inputs = apply_action(inputs, action)
+        rendering = self._render(op.object_id, op.frame, inputs) if inputs else Rendering(None)
+        drawn = replace(
+            op,
+            mask=None if rendering.mask is None else encode(rendering.mask),
+            score=_clip_score(rendering.score),
             model=self._segmenter_name,
         )
-        return self.document.do(op, base_version)
+        return replace(self.document.do(drawn, base_version), note=rendering.note)
 
-    def _predict(self, prompts: SetPrompts) -> list[Candidate]:
-        prior = self._prior(prompts.object_id, prompts.frame)
-        encoded = self._encode(prompts.frame)
-        candidates = self.segmenter.predict(encoded, _to_prompts(prompts.points), prompts.box, prior)
-        return [candidate for candidate in candidates if candidate.mask.any()]
-
-    def _prior(self, object_id: int, frame: int) -> Mask | None:
-        """Return the mask that the first prompt in a frame started from: a propagated or painted one."""
-        if self.document.frame_info(object_id, frame).source not in ("points", "box"):
-            self._priors[object_id, frame] = self.document.mask(object_id, frame)
-        return self._priors.get((object_id, frame))
+    def _render(self, object_id: int, frame: int, inputs: tuple[Input, ...]) -> Rendering:
+        base = self.document.draft(object_id, frame).base
+        mask = None if base is None else self.document.decode(base)
+        return self._jobs.run(Priority.CLICK, lambda: self._renderer.render(frame, mask, inputs))
 
     def _encode(self, frame: int) -> Any:
         return self._encodings.get_or_compute(frame, lambda: self.segmenter.encode(self.video.image(frame)))
@@ -273,8 +311,8 @@ def _model_name(model: object) -> str:
     return str(getattr(inner, "name", None) or type(inner).__name__)
 
 
-def _clip_score(score: float) -> float:
-    return min(max(float(score), 0.0), 1.0)
+def _clip_score(score: float | None) -> float | None:
+    return None if score is None else min(max(float(score), 0.0), 1.0)
 
 
 def _to_prompts(points: Points) -> tuple[tuple[float, float, bool], ...]:

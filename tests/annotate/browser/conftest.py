@@ -7,7 +7,7 @@ import pytest
 from tests.annotate.browser.live_server import CHROMIUM, OPTIONS
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """A headless Chromium."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

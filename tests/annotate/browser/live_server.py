@@ -3,12 +3,10 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-
-from fastapi import FastAPI
+from typing import Any
 
 from avseg.annotate.document.document import Document
 from avseg.annotate.server import create_app
@@ -21,35 +19,53 @@ OPTIONS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute
 TOKEN = "browser-token"
 
 
-@dataclass
 class Live:
-    """A running server: its address with the token, and the application behind it."""
+    """A running server: its address with the token, and the application behind it; it can be restarted."""
 
-    address: str
-    app: FastAPI
+    def __init__(self, folder: Path, prepare: Callable[[Any], None], options: dict[str, Any]) -> None:
+        self._folder, self._prepare, self._options = folder, prepare, options
+        self._port = 0
+        self.start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._port}/?token={TOKEN}"
+
+    def start(self) -> None:
+        self.app = create_app(self._folder, TOKEN, **self._options)
+        self._prepare(self.app)
+        self._listener = socket.create_server(("127.0.0.1", self._port))
+        self._port = self._listener.getsockname()[1]
+        self._server = Server(uvicorn_config(self.app))
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            assert self._thread.is_alive()
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(30)
+        self._listener.close()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
 
     def document(self, name: str) -> Document:
-        result: Document = self.app.state.workspace.opened(video_key(name)).document
+        result: Document = self.app.state.workspace.open(video_key(name)).document
         return result
 
     def session(self, name: str) -> Session:
-        result: Session = self.app.state.workspace.opened(video_key(name)).session
+        result: Session = self.app.state.workspace.open(video_key(name)).session
         return result
 
 
 @contextmanager
-def serving(folder: Path, **options: object) -> Iterator[Live]:
-    app = create_app(folder, TOKEN, **options)  # type: ignore[arg-type]
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = Server(uvicorn_config(app))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
+def serving(folder: Path, prepare: Callable[[Any], None] = lambda _: None, **options: Any) -> Iterator[Live]:
+    """Serve a folder; `prepare` may change the application before each start."""
+    live = Live(folder, prepare, options)
     try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        yield Live(f"http://127.0.0.1:{listener.getsockname()[1]}/?token={TOKEN}", app)
+        yield live
     finally:
-        server.should_exit = True
-        thread.join(30)
-        listener.close()
+        live.stop()

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from avseg.annotate.document.document import Document
+from avseg.annotate.session import Session
 from tests.annotate.browser.live_server import Live
 
 Mask = npt.NDArray[np.bool_]
@@ -24,14 +26,21 @@ class User:
     """
 
     def __init__(self, page: Any, live: Live, name: str) -> None:
-        self.page, self.name = page, name
+        self.page, self.name, self.live = page, name, live
         page.goto(live.address)
         page.wait_for_selector("body[data-ready]")
         page.click(f".video:has-text('{name}')")
         page.wait_for_selector(f".video.chosen:has-text('{name}')")
-        self.document, self.session = live.document(name), live.session(name)
         self.size = (self.document.video.height, self.document.video.width)
         self.settle()
+
+    @property
+    def document(self) -> Document:
+        return self.live.document(self.name)
+
+    @property
+    def session(self) -> Session:
+        return self.live.session(self.name)
 
     def settle(self) -> None:
         """Wait until everything is saved."""
@@ -93,13 +102,17 @@ class User:
         self.until(lambda: self.document.version > version or "error" in self.page.get_attribute("#status", "class"))
         self.settle()
 
-    def drag(self, points: list[tuple[float, float]]) -> None:
-        version = self.document.version
+    def stroke(self, points: list[tuple[float, float]]) -> None:
+        """Drag without waiting for an answer."""
         self.page.mouse.move(*self.place(*points[0]))
         self.page.mouse.down()
         for point in points[1:]:
             self.page.mouse.move(*self.place(*point), steps=4)
         self.page.mouse.up()
+
+    def drag(self, points: list[tuple[float, float]]) -> None:
+        version = self.document.version
+        self.stroke(points)
         self.until(lambda: self.document.version > version)
         self.settle()
 

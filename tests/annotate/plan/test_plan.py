@@ -98,7 +98,7 @@ def test_a_step_that_fails_is_told_and_the_next_run_goes_on_from_it(folder):
     assert "plan.yaml, line 5, step 4 (click): object" in message
     assert "is silent in frame 1" in message
     assert follow(folder, SHORT) == 8
-    assert [step.op for step in opened(folder).history][:3] == ["add_object", "add_segment", "set_mask"]
+    assert [step.op for step in opened(folder).history][:3] == ["add_object", "add_segment", "draw"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 from avseg.annotate.document import operations as ops
+from avseg.annotate.document.drafts import Drawing, drawn, marks_after
 from avseg.annotate.document.models import Effort, Mark, Object, Segment, Span
 from avseg.annotate.document.state import Key, Patch, State
 from avseg.utils.errors import UserError
@@ -22,6 +23,7 @@ class Effect:
     segment_id: int | None = None  # of the segment that was added
     skipped: int = 0  # results that were left out
     undoable: bool = True
+    steps: list[Patch] = field(default_factory=list)  # of undo, if the operation makes several
 
 
 def compute_effect(state: State, op: ops.Edit, stamp: int) -> Effect:
@@ -145,6 +147,30 @@ def _set_prompts(op: ops.SetPrompts, state: State, stamp: int) -> Effect:
         new = None  # neither mask nor prompts are left
     patch = _patch(state, ("mark", op.object_id, op.frame), new)
     return Effect(patch, {op.object_id: (op.frame, op.frame + 1)})
+
+
+@_effect.register
+def _draw(op: ops.Draw, state: State, stamp: int) -> Effect:
+    _audible_segment(state, op.object_id, op.frame)
+    key = ("mark", op.object_id, op.frame)
+    first = old = state.mark(op.object_id, op.frame)
+    steps: list[Patch] = []
+    for new in marks_after(old, op.actions, Drawing(op.mask, op.score, op.model), stamp):
+        if new != old:
+            steps.append({key: (old, new)})
+        old = new
+    patch: Patch = {key: (first, old)} if steps else {}
+    return Effect(patch, {op.object_id: (op.frame, op.frame + 1)}, steps=steps)
+
+
+@_effect.register
+def _redraw(op: ops.Redraw, state: State, stamp: int) -> Effect:
+    mark = state.mark(op.object_id, op.frame)
+    if mark is None or mark.drawn:
+        return Effect()
+    new = drawn(mark, Drawing(op.mask, op.score, op.model))
+    patch = _patch(state, ("mark", op.object_id, op.frame), new)
+    return Effect(patch, {op.object_id: (op.frame, op.frame + 1)}, undoable=False)
 
 
 @_effect.register

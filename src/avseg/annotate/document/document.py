@@ -1,6 +1,8 @@
 """Annotation of one video: every change goes through `do`, is on disk before it is visible, and can be undone."""
 
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,6 +22,7 @@ from avseg.annotate.document.state import Patch
 from avseg.utils.errors import UserError
 
 FORMAT = 1  # of the journal
+_MAX_REQUESTS = 1000  # whose ids are remembered
 
 
 class _Group(NamedTuple):
@@ -48,6 +51,8 @@ class Document(Queries):
         self._group: _Group | None = None
         self._group_changes: list[Change] = []
         self._listeners: list[Callable[[Change], None]] = []
+        self._requests: deque[str] = deque(maxlen=_MAX_REQUESTS)  # ids of those that were carried out
+        self._request = threading.local()
         if self._journal is not None:
             self._replay(self._journal)
 
@@ -104,6 +109,19 @@ class Document(Queries):
         if changes:
             frames = union_spans(*map(attrgetter("frames"), changes))
             self._notify(Change(self.version, name or changes[0].op, frames))
+
+    @contextmanager
+    def requested(self, request: str) -> Iterator[None]:
+        """Write the id of a request with the changes of this thread, so that `was_done` knows it after a restart."""
+        self._request.id = request or None
+        try:
+            yield
+        finally:
+            del self._request.id
+
+    def was_done(self, request: str) -> bool:
+        """True if a request has been carried out, although its sender may not have got the answer."""
+        return request in self._requests
 
     def check(self, op: ops.Operation | Mapping[str, object]) -> ops.Operation:
         """Validate an operation against the current state without doing it; raise the same errors as `do`."""
@@ -168,6 +186,7 @@ class Document(Queries):
             raise UserError("set_results: this propagation was undone; start it again")
         effect = compute_effect(self._state, op, self.version + 1 if run is None else run)
         if not effect.patch:
+            self._note_request()
             return Change(self.version, op.op, {}, skipped=effect.skipped)
         # a person may draw over results they have not seen, but accept only masks they have seen
         derived_too = op.op == "accept"
@@ -193,7 +212,11 @@ class Document(Queries):
         if effect.undoable:
             first_version, name = group or (None, None)
             run = op.run if isinstance(op, ops.SetResults) else None
-            self._history.add(Step(name or op.op, self.version, timestamp, effect.patch, run, first_version, tag))
+            for patch in effect.steps or [effect.patch]:
+                self._history.add(Step(name or op.op, self.version, timestamp, patch, run, first_version, tag))
+        elif isinstance(op, ops.Redraw):
+            for key, (old, new) in effect.patch.items():
+                self._history.amend(key, old, new)
         self._history.remember(self.version, effect.patch, derived=isinstance(op, ops.SetResults))
         frames = union_spans(frames, self._dependent_spans(effect.spans))
         masks = self._mask_set_by(op)
@@ -216,6 +239,7 @@ class Document(Queries):
 
     def _write(self, op: Json, timestamp: float) -> None:
         if self._journal is None:
+            self._note_request()
             return
         if not self._journal.lines:
             self._journal.append({"journal": FORMAT, "video": asdict(self.video)})
@@ -224,8 +248,17 @@ class Document(Queries):
         for key, value in (("group", group), ("as", name), ("tag", self.tag)):
             if value is not None:
                 record[key] = value
+        request = getattr(self._request, "id", None)
+        if request is not None:
+            record["request"] = request
         record["do"] = op
         self._journal.append(record, wait=self._group is None)  # a transaction waits once, at its end
+        self._note_request()
+
+    def _note_request(self) -> None:
+        request = getattr(self._request, "id", None)
+        if request is not None and request not in self._requests:
+            self._requests.append(request)
 
     def _group_has_step(self) -> bool:
         """True if the current transaction has done something that can be undone."""
@@ -254,6 +287,8 @@ class Document(Queries):
             )
 
     def _redo_record(self, record: Json) -> None:
+        if "request" in record:
+            self._requests.append(record["request"])
         name = record["do"]["op"]
         if name in ("undo", "rollback"):
             self._step(name, self._history.step_to_undo())
@@ -292,7 +327,7 @@ class Document(Queries):
         return extended
 
     def _mask_set_by(self, op: ops.Edit) -> dict[tuple[int, int], RLE]:
-        if not isinstance(op, ops.SetMask):
+        if not isinstance(op, ops.SetMask | ops.Draw | ops.Redraw):
             return {}
         mask = self.rle(op.object_id, op.frame)
         return {} if mask is None else {(op.object_id, op.frame): mask}

@@ -9,10 +9,11 @@ import operator
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import PlainValidator, ValidationInfo
+from pydantic import PlainSerializer, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from avseg.annotate.document import rle
+from avseg.annotate.document.inputs import Action, actions_to_json, parse_actions
 from avseg.annotate.document.models import DERIVED, HAND, SEGMENT_STATUSES, STATUSES, Box, Points, VideoFacts
 from avseg.annotate.document.rle import RLE
 from avseg.utils.errors import UserError, nearest
@@ -124,6 +125,10 @@ def _box(value: object, info: ValidationInfo) -> Box:
     return x0, y0, x1, y1
 
 
+def _actions(value: object, info: ValidationInfo) -> tuple[Action, ...]:
+    return parse_actions(value, info.context)
+
+
 def _mask(value: Any, info: ValidationInfo) -> RLE:
     if info.context is None:  # decoding every mask would slow down the opening of a long journal
         return {"size": value["size"], "counts": value["counts"]}
@@ -152,6 +157,7 @@ Edge = Annotated[int, PlainValidator(_edge)]
 Text = Annotated[str, PlainValidator(_text)]
 PromptPoints = Annotated[Points, PlainValidator(_points)]
 PromptBox = Annotated[Box, PlainValidator(_box)]
+Actions = Annotated[tuple[Action, ...], PlainValidator(_actions), PlainSerializer(actions_to_json)]
 Mask = Annotated[RLE, PlainValidator(_mask)]
 SegmentIds = Annotated[tuple[int, ...], PlainValidator(_segment_ids)]
 Score = Annotated[float, PlainValidator(_between(_number, 0, 1, "0 to 1"))]

@@ -86,6 +86,13 @@ class History:
             raise UserError("nothing to redo")
         return self.steps[self.position]
 
+    def amend(self, key: Key, old: object, new: object) -> None:
+        """Replace a record in the steps that lead to it and away from it."""
+        for step in self.steps:
+            if key in step.patch:
+                before, after = step.patch[key]
+                step.patch[key] = (new if before is old else before, new if after is old else after)
+
     def remember(self, version: int, keys: Collection[Key], derived: bool = False) -> None:
         """Remember which records a version touched; `derived`: by a propagation, not by a person."""
         self._touched.append(_Touched(version, frozenset(keys), derived, self._last_step()))

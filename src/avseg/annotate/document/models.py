@@ -60,6 +60,22 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Input:
+    """Something that a person drew: a point, a box, a stroke or a polygon; see `inputs`."""
+
+    id: str  # unique among the inputs of an object in a frame
+    kind: str
+    values: tuple[float, ...]  # coordinates in pixels: x, y, x, y, ...; of a box left, top, right, bottom
+    positive: bool = True  # on the object or off it; a stroke or polygon adds or removes
+    radius: float = 0.0  # of a stroke in pixels
+
+    @property
+    def paints(self) -> bool:
+        """True if the input sets pixels, False if it is a prompt for the segmenter."""
+        return self.kind in ("stroke", "polygon")
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """Mask and prompts of one object in one frame."""
 
@@ -74,6 +90,9 @@ class Mark:
     model: str | None = None  # backend that made the mask
     from_frame: int | None = None  # frame that a derived mask was propagated from
     from_stamp: int | None = None  # stamp that the mask of that frame had
+    inputs: tuple[Input, ...] = ()  # of a person, in order; the mask was drawn from `base` and these
+    base: "Mark | None" = None  # the mark before the first input
+    drawn: bool = True  # False if the mask is still the one from before the last inputs, see `drafts.marks_after`
 
     @property
     def anchor(self) -> bool:
@@ -95,6 +114,8 @@ class FrameInfo:
     terms: dict[str, float] = field(default_factory=dict)
     from_frame: int | None = None
     model: str | None = None
+    inputs: tuple[Input, ...] = ()
+    base: bytes | None = None  # run lengths of the mask before the first input
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +136,8 @@ class Change:
     object_id: int | None = None  # of the object that was added
     segment_id: int | None = None  # of the segment that was added; after a split of the right one
     skipped: int = 0  # number of results left out: on frames that a person made or accepted, or outside all segments
-    masks: dict[tuple[int, int], RLE] = field(default_factory=dict)  # set by `set_mask`, by object id and frame
+    masks: dict[tuple[int, int], RLE] = field(default_factory=dict)  # that were set, by object id and frame
+    note: str = ""  # what to tell the user, such as why inputs gave no mask
 
 
 def extend_span(spans: dict[int, Span], object_id: int, start: int, end: int) -> None:

@@ -126,6 +126,29 @@ class SetPrompts(_Fields):
     box: types.PromptBox | None = None
 
 
+class Draw(_Fields):
+    """Change the inputs of an object in a frame, one step of undo per action, with the mask that all of them gave."""
+
+    op: Literal["draw"] = "draw"
+    object_id: types.Id
+    frame: types.Frame
+    actions: types.Actions
+    mask: types.Mask | None = None
+    score: types.Score | None = None
+    model: types.Text | None = None
+
+
+class Redraw(_Fields):
+    """Set the mask of inputs that undo or redo returned to; no step of undo."""
+
+    op: Literal["redraw"] = "redraw"
+    object_id: types.Id
+    frame: types.Frame
+    mask: types.Mask | None = None
+    score: types.Score | None = None
+    model: types.Text | None = None
+
+
 class Result(_Fields):
     """A mask that a propagation made of an object in a frame, with its provenance; see `models.Mark`."""
 
@@ -213,7 +236,7 @@ class Redo(_Fields):
 Edit = (
     AddObject | EditObject | RemoveObject
     | AddSegment | EditSegment | SplitSegment | MergeSegments | RemoveSegment | SetSegmentStatus
-    | SetPrompts | SetMask | ClearMask | SetResults | Accept | Unaccept | SetStatus | Spend
+    | SetPrompts | Draw | Redraw | SetMask | ClearMask | SetResults | Accept | Unaccept | SetStatus | Spend
 )  # fmt: skip
 Operation = Edit | Undo | Redo
 OPERATIONS: dict[str, type[_Fields]] = {operation.op: operation for operation in get_args(Operation)}

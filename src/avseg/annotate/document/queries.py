@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 
+from avseg.annotate.document.drafts import Draft, draft_of
 from avseg.annotate.document.models import Effort, FrameInfo, Mark, Object, Segment, Span, VideoFacts
 from avseg.annotate.document.rle import RLE, Mask, decode_counts
 from avseg.annotate.document.state import State
@@ -49,8 +50,7 @@ class Queries:
             mark = self._state.visible_mark(object_id, frame)
             if mark is None or mark.counts is None:
                 return None
-            counts = mark.counts  # equal counts mean equal masks: the cache key
-            return self._decoded.get_or_compute(counts, lambda: self._decode(counts))
+            return self.decode(mark.counts)  # equal counts mean equal masks: the cache key
 
     def rle(self, object_id: int, frame: int) -> RLE | None:
         """Return the same mask as run lengths, without decoding."""
@@ -77,7 +77,24 @@ class Queries:
                 terms=dict(mark.terms),
                 from_frame=mark.from_frame,
                 model=mark.model,
+                inputs=mark.inputs,
+                base=mark.base.counts if mark.base is not None else None,
             )
+
+    def draft(self, object_id: int, frame: int) -> Draft:
+        """Return what further inputs of an object in a frame continue."""
+        with self._lock:
+            return draft_of(self._state.visible_mark(object_id, frame))
+
+    def pending(self) -> list[tuple[int, int]]:
+        """List object and frame of the masks that undo or redo returned to, and that are not drawn yet."""
+        with self._lock:
+            return sorted(self._state.pending)
+
+    def decode(self, counts: bytes) -> Mask:
+        """Decode run lengths of this video's size, (H, W) bool, read-only."""
+        with self._lock:
+            return self._decoded.get_or_compute(counts, lambda: self._decode(counts))
 
     def segment_at(self, object_id: int, frame: int) -> Segment | None:
         """Find the segment in which an object sounds at a frame; None if the object is silent."""

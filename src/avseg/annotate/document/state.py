@@ -23,6 +23,7 @@ class State:
         self.marks: dict[int, dict[int, Mark]] = {}
         self.status = "open"
         self.effort: dict[int, Effort] = {}
+        self.pending: set[tuple[int, int]] = set()  # object id and frame of masks to draw
         self._sorted_segments: dict[int, list[Segment]] = {}  # cache: by object id, in time order
         self._anchors: dict[int, list[int]] = {}  # by object id: frames of anchors, ascending, hidden ones included
 
@@ -150,6 +151,10 @@ class State:
         was_anchor = old is not None and old.anchor
         is_anchor = mark is not None and mark.anchor
         _set_or_remove(marks, frame, mark)
+        if mark is None or mark.drawn:
+            self.pending.discard((object_id, frame))
+        else:
+            self.pending.add((object_id, frame))
         if is_anchor and not was_anchor:
             insort(anchors, frame)
         elif was_anchor and not is_anchor:

@@ -2,44 +2,64 @@
 
 import { at, post } from "./api.js";
 import { loadQueue, reload, applySnapshot } from "./document.js";
+import { addSent, removeSent } from "./drafts.js";
 import { forgetMasks, put } from "./masks.js";
+import { enqueue, isBusy, lastWaiting } from "./requests.js";
 import { showError, showStatus } from "./status.js";
 import { changed, infoOf, segmentAt, state } from "./store.js";
 import { countClick } from "./work_time.js";
 
-let queue = Promise.resolve();
+function take(answer) {
+  if (answer.touched?.length) forgetMasks(answer.touched);
+  if (answer.snapshot) applySnapshot(answer.snapshot);
+  answer.frames?.forEach(put);
+  changed("masks", "frame"); // masks that the answer does not contain are fetched
+}
+
+async function refresh() {
+  forgetMasks();
+  await reload().catch(showError);
+  changed("frame");
+}
 
 // queue a request with the version it is based on; false if it failed
-function send(what, body) {
-  const key = state.key;
-  if (!key) return Promise.resolve(false);
-  state.saving++;
-  changed("saved");
-  const job = queue.then(async () => {
-    try {
-      if (key !== state.key) return false;
-      const answer = await post(at(key, what), { ...body, base_version: state.version });
-      if (key !== state.key) return false;
-      if (answer.touched?.length) forgetMasks(answer.touched);
-      if (answer.snapshot) applySnapshot(answer.snapshot);
-      answer.frames?.forEach(put);
-      changed("masks", "frame"); // masks that the answer does not contain are fetched
-      return answer;
-    } catch (error) {
-      showError(error);
-      if (error.status === 409) {
-        forgetMasks();
-        await reload().catch(showError);
-        changed("frame");
-      }
-      return false;
-    } finally {
-      state.saving--;
-      changed("saved");
+function send(path, body) {
+  const onAnswer = async (answer, error) => {
+    if (answer) take(answer);
+    else if (error.status === 409) await refresh();
+    return false;
+  };
+  return enqueue(path, () => ({ ...body, base_version: state.version }), { onAnswer });
+}
+
+// Change the inputs of an object in a frame. Those that are made while an answer is awaited go in one request, in order.
+export function draw(...actions) {
+  if (!canMark()) return Promise.resolve(false);
+  const { object, frame } = state;
+  const entries = actions.map((action) => ({ object, frame, action }));
+  addSent(entries);
+  entries.forEach(countClick);
+  const last = lastWaiting();
+  if (last?.drawn?.object === object && last.drawn.frame === frame && last.key === state.key) {
+    last.drawn.entries.push(...entries);
+    return last.promise;
+  }
+  const drawn = { object, frame, entries };
+  const promise = enqueue("draw", () => {
+    drawn.closed = true;
+    return { object, frame, actions: drawn.entries.map((entry) => entry.action), base_version: state.version };
+  }, { drawn, onAnswer: async (answer, error, attempt) => {
+    // another tab has drawn here too: the inputs are added to what it has made
+    if (error?.status === 409 && attempt < 3) {
+      await refresh();
+      return true;
     }
-  });
-  queue = job.then(() => {});
-  return job;
+    if (answer) take(answer);
+    removeSent(drawn.entries);
+    if (answer?.note) showStatus(answer.note, "warn");
+    return false;
+  } });
+  return promise;
 }
 
 export async function act(...ops) {
@@ -70,6 +90,7 @@ export async function redo(steps = 1) {
 export function canMark() {
   if (!state.film) return false;
   if (state.object === null) return refuse("first add an object: T or + New");
+  if (isBusy()) return true; // what is on its way may add the segment; the server knows
   if (!segmentAt(state.object, state.frame)) {
     return refuse(`${state.objects.get(state.object).name} is silent in this frame: add a segment first (I, O, Enter)`);
   }
@@ -79,19 +100,6 @@ export function canMark() {
 function refuse(reason) {
   showStatus(reason, "warn");
   return false;
-}
-
-export function click(points, box = null) {
-  if (!canMark()) return Promise.resolve(false);
-  countClick();
-  const body = { object: state.object, frame: state.frame, points };
-  if (box) body.box = box;
-  return send(box ? "box" : "click", body);
-}
-
-export function brush(mask) {
-  countClick();
-  return send("brush", { object: state.object, frame: state.frame, mask });
 }
 
 export async function clearMask() {
@@ -186,15 +194,7 @@ export async function propagate(direction = "both", whole = false) {
 }
 
 // queue a request that does not edit the document itself
-function ask(what, body) {
-  const key = state.key;
-  const job = queue.then(() => post(at(key, what), body)).catch((error) => {
-    showError(error);
-    return false;
-  });
-  queue = job.then(() => {});
-  return job;
-}
+const ask = (path, body) => enqueue(path, () => body, { quiet: true });
 
 export async function cancel() {
   if (state.run) await post(at(state.key, "cancel")).catch(showError);

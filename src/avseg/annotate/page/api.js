@@ -11,8 +11,9 @@ export class Refused extends Error {
 // distinguishes the changes of this tab from those of others; getRandomValues works without https too
 export const CLIENT = [...crypto.getRandomValues(new Uint8Array(8))].map((n) => n.toString(16).padStart(2, "0")).join("");
 
-async function request(method, path, { body, signal } = {}) {
+async function request(method, path, { body, signal, request: id } = {}) {
   const headers = { "X-Avseg-Client": CLIENT };
+  if (id) headers["X-Avseg-Request"] = id;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer;
   try {
@@ -29,7 +30,7 @@ async function request(method, path, { body, signal } = {}) {
 export const getJson = async (path, options) => (await request("GET", path, options)).json();
 export const getBytes = async (path, options) => (await request("GET", path, options)).arrayBuffer();
 export const getBlob = async (path, options) => (await request("GET", path, options)).blob();
-export const post = async (path, body = {}) => (await request("POST", path, { body })).json();
+export const post = async (path, body = {}, options = {}) => (await request("POST", path, { ...options, body })).json();
 
 // URL of a resource of the open video
 export const at = (key, resource) => `/api/v/${key}/${resource}`;

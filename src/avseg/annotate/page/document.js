@@ -1,6 +1,7 @@
 // Load a video from the server into the state of the page.
 
 import { at, getJson, post, getBytes } from "./api.js";
+import { forgetSent } from "./drafts.js";
 import { forgetFrames } from "./frames.js";
 import { clearMasks } from "./masks.js";
 import { showStatus } from "./status.js";
@@ -30,6 +31,7 @@ export async function openVideo(key) {
 
 async function show(key, opened, times) {
   forgetFrames();
+  forgetSent();
   clearMasks();
   Object.assign(state, { key, name: opened.name, film: opened.film, times, object: null, segment: null, run: null, frame: 0 });
   state.marks = { start: null, end: null };

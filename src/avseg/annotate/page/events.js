@@ -2,6 +2,7 @@
 
 import { at, CLIENT } from "./api.js";
 import { soonQueue } from "./actions.js";
+import { reconnect } from "./connection.js";
 import { reload } from "./document.js";
 import { forgetMasks } from "./masks.js";
 import { showError, showStatus } from "./status.js";
@@ -19,18 +20,12 @@ function connect() {
   source = new EventSource(at(state.key, "events"));
   const key = state.key;
   source.onmessage = (event) => key === state.key && handleEvent(JSON.parse(event.data));
-  source.onerror = () => setOffline(true);
-  source.onopen = () => {
-    if (state.offline) refresh(null);
-    setOffline(false);
+  // the browser would try again too, but not after a restart, when the video is not open yet
+  source.onerror = () => {
+    if (key !== state.key) return;
+    source.close();
+    reconnect().then(() => key === state.key && connect());
   };
-}
-
-function setOffline(offline) {
-  if (state.offline !== offline) {
-    state.offline = offline;
-    changed("saved");
-  }
 }
 
 // combine many events into one reload

@@ -1,6 +1,7 @@
 // Details of the selected segment and of the current frame: status, cost, quality and origin of the mask.
 
-import { accept, judge, propagate, refine } from "./actions.js";
+import { accept, draw, judge, propagate, refine } from "./actions.js";
+import { inputsOf } from "./drafts.js";
 import { $, h } from "./html.js";
 import { maskOf } from "./masks.js";
 import { quality } from "./palette.js";
@@ -17,7 +18,7 @@ const FEW = 3; // worst terms that are shown before all are requested
 let all = false;
 
 export function startSegment() {
-  on("document frame masks run queue", show);
+  on("document frame masks draft run queue", show);
   setInterval(() => state.segment !== null && !state.playing && show(), 5000);
 }
 
@@ -50,7 +51,7 @@ function qualityRow(found) {
 
 function frameRows() {
   const mask = state.object === null ? null : maskOf(state.object, state.frame);
-  if (!mask) return [];
+  if (!mask) return inputRows();
   const from = mask.from_frame === null || mask.from_frame === undefined ? "" : ` from ${mask.from_frame}`;
   const terms = Object.entries(mask.terms ?? {}).sort((a, b) => a[1] - b[1]);
   const shown = all ? terms : terms.slice(0, FEW);
@@ -62,10 +63,23 @@ function frameRows() {
       bar.firstChild.style.background = quality(value);
       return h("div.term", { title: TERMS[name] ?? name }, h("span", {}, name.replaceAll("_", " ")), bar, h("em", {}, value.toFixed(2)));
     }),
+    ...inputRows(),
     terms.length > FEW ? h("button.small.quiet.more", { onclick: () => { all = !all; show(); } }, all ? "only the worst" : `all ${terms.length} terms`) : null,
     h("div.buttons", {}, h(mask.accepted ? "button.small.pressed" : "button.small", { title: "Accept the frame: propagation stops there (A)", onclick: accept }, "Accept frame"),
       h("button.small", { title: "Refine the frame from its points (R)", onclick: refine }, "Refine")),
   ].filter(Boolean);
+}
+
+const KINDS = { point: ["point", "point off the object"], box: ["box", "box"], stroke: ["stroke", "eraser"], polygon: ["polygon", "polygon removed"] };
+
+// what was drawn in this frame, each with a button that takes it back
+function inputRows() {
+  if (state.object === null) return [];
+  const inputs = inputsOf(state.object, state.frame);
+  return [h("div.inputs", {}, ...inputs.map((input) => {
+    const name = KINDS[input.kind][input.positive === 0 ? 1 : 0];
+    return h("button.small.quiet.input", { title: `Remove this ${name}`, onclick: () => draw({ remove: input.id }) }, `${name} ✕`);
+  }))];
 }
 
 const seconds = (value) => (value >= 60 ? clock(value, 1) : `${value.toFixed(1)} s`);

@@ -1,17 +1,18 @@
 // Draw the frame, its masks, points and box, and a preview of the selected tool.
 
 import { at, post } from "./api.js";
+import { promptsOf } from "./drafts.js";
 import { $ } from "./html.js";
 import { showError } from "./status.js";
 import { fetchAhead, fetchFrame, ready } from "./frames.js";
-import { fetchMasks, maskOf, masksAt, painted } from "./masks.js";
+import { fetchMasks, masksAt, painted } from "./masks.js";
 import { css } from "./palette.js";
 import { changed, on, segmentAt, state } from "./store.js";
 import { fit, toCanvas, view } from "./view.js";
 
 const canvas = $("stage");
 const context = canvas.getContext("2d");
-export const draft = { points: null, box: null, stroke: null, cursor: null }; // state of a tool while it is dragged
+export const draft = { moved: null, box: null, stroke: null, cursor: null }; // state of a tool while it is dragged
 
 let shown = -1; // the frame whose image is on the screen
 let busy = false;
@@ -89,9 +90,7 @@ function draw() {
   }
   const masks = masksAt(frame);
   if (masks) for (const mask of masks.values()) drawMask(mask);
-  drawStroke();
-  if (masks && !state.playing) for (const mask of masks.values()) if (mask.object === state.object) drawPrompts(mask);
-  if (!masks?.has(state.object)) drawPrompts({ object: state.object, points: [], box: null });
+  if (state.object !== null && frame === state.frame) drawInputs();
   drawCursor();
   canvas.dispatchEvent(new CustomEvent("painted", { detail: { frame, picture: Boolean(picture), masks: masks?.size ?? -1, version: state.version } }));
 }
@@ -132,9 +131,20 @@ function chip(text, colour, x, y) {
   context.fillText(text, x + 16, y + 9.5);
 }
 
-function drawPrompts(mask) {
-  const points = draft.points ?? mask.points ?? [];
-  const box = draft.box ?? mask.box;
+// prompts and strokes of the selected object, with those that are not answered yet
+function drawInputs() {
+  const prompts = promptsOf(state.object, state.frame);
+  for (const item of prompts.painting) drawPainting(item.values, item.radius, !item.positive, item.kind === "polygon");
+  if (draft.stroke) drawPainting(draft.stroke.path.flat(), draft.stroke.radius, draft.stroke.erase, false);
+  if (state.playing) return;
+  drawBox(draft.box ?? prompts.box?.values);
+  for (const point of prompts.points) {
+    const [x, y] = draft.moved?.id === point.id ? draft.moved.at : [point.x, point.y];
+    drawPoint(...toCanvas(x, y), point.positive, point.automatic);
+  }
+}
+
+function drawBox(box) {
   if (box) {
     const [x0, y0] = toCanvas(box[0], box[1]);
     const [x1, y1] = toCanvas(box[2], box[3]);
@@ -147,7 +157,6 @@ function drawPrompts(mask) {
     context.strokeRect(x0, y0, x1 - x0, y1 - y0);
     context.setLineDash([]);
   }
-  for (const [x, y, positive] of points) drawPoint(...toCanvas(x, y), positive, mask.by_hand === false);
 }
 
 // plus on white, minus on dark: distinguishable without colour; automatic points are smaller
@@ -170,16 +179,18 @@ function drawPoint(x, y, positive, small) {
   context.stroke();
 }
 
-function drawStroke() {
-  if (!draft.stroke) return;
+function drawPainting(values, radius, erase, filled) {
   const object = state.objects.get(state.object);
-  context.strokeStyle = context.fillStyle = draft.stroke.erase ? "rgba(20,24,29,.6)" : css(object.colour, 0.6);
-  context.lineWidth = 2 * draft.stroke.radius * view.scale;
+  context.strokeStyle = context.fillStyle = erase ? "rgba(20,24,29,.6)" : css(object.colour, 0.6);
+  context.lineWidth = 2 * radius * view.scale;
   context.lineCap = context.lineJoin = "round";
   context.beginPath();
-  draft.stroke.path.forEach(([x, y], i) => context[i ? "lineTo" : "moveTo"](...toCanvas(x, y)));
-  if (draft.stroke.path.length === 1) context.lineTo(...toCanvas(...draft.stroke.path[0]));
-  context.stroke();
+  for (let i = 0; i < values.length; i += 2) context[i ? "lineTo" : "moveTo"](...toCanvas(values[i], values[i + 1]));
+  if (filled) context.fill();
+  else {
+    if (values.length === 2) context.lineTo(...toCanvas(...values));
+    context.stroke();
+  }
 }
 
 function drawCursor() {
@@ -194,8 +205,6 @@ function drawCursor() {
   }
 }
 
-export const currentMask = () => maskOf(state.object, state.frame);
-
 export function goTo(frame) {
   if (!state.film) return;
   const target = Math.max(0, Math.min(state.film.frames - 1, Math.round(frame)));
@@ -206,6 +215,6 @@ export function goTo(frame) {
     state.segment = here.id;
     changed("document");
   }
-  Object.assign(draft, { points: null, box: null, stroke: null });
+  Object.assign(draft, { moved: null, box: null, stroke: null });
   changed("frame");
 }

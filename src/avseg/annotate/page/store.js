@@ -19,6 +19,7 @@ export const state = {
   segment: null,
   marks: { start: null, end: null },
   tool: "points",
+  minus: false, // clicks and strokes are off the object, for pens and fingers
   brush: 18,
   opacity: 0.45,
   compare: "off", // off, before: show the propagated mask instead of the refined one

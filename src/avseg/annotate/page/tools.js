@@ -1,14 +1,16 @@
 // Mouse input on the frame: points (left = on the object, right = off, drag = move, Shift = flip), box, brush, eraser.
 
-import { brush, click, canMark } from "./actions.js";
+import { canMark, draw } from "./actions.js";
+import { changePoint, newId, point, promptsOf } from "./drafts.js";
 import { $ } from "./html.js";
-import { decode, encode } from "./rle.js";
-import { currentMask, draft, goTo } from "./stage.js";
+import { draft, goTo } from "./stage.js";
 import { changed, state } from "./store.js";
 import { inPicture, pan, toCanvas, toPicture, view, zoom } from "./view.js";
 
 const canvas = $("stage");
 const NEAR = 10; // pixels on the screen
+const EDGE = 6;
+const MAX_PATH = 3000; // points of a stroke that are sent
 let drag = null;
 
 export function startTools() {
@@ -35,14 +37,24 @@ export function resizeBrush(factor) {
 }
 
 const place = (event) => [event.offsetX, event.offsetY];
-const points = () => (currentMask()?.points ?? []).map((point) => [...point]);
+const prompts = () => promptsOf(state.object, state.frame);
+const rounded = (value) => Math.round(value * 100) / 100;
 
 function pointNear(x, y) {
-  const shown = currentMask()?.points ?? [];
-  return shown.findIndex(([px, py]) => {
-    const [cx, cy] = toCanvas(px, py);
+  return prompts().points.find((point) => {
+    const [cx, cy] = toCanvas(point.x, point.y);
     return Math.hypot(cx - x, cy - y) < NEAR;
   });
+}
+
+// the sides of the box near a place on the canvas, as indices of [left, top, right, bottom]
+function sidesNear(x, y) {
+  const box = prompts().box;
+  if (!box) return [];
+  const [x0, y0] = toCanvas(box.values[0], box.values[1]);
+  const [x1, y1] = toCanvas(box.values[2], box.values[3]);
+  if (x < x0 - EDGE || x > x1 + EDGE || y < y0 - EDGE || y > y1 + EDGE) return [];
+  return [x - x0, y - y0, x - x1, y - y1].map(Math.abs).flatMap((distance, side) => (distance < EDGE ? [side] : []));
 }
 
 function down(event) {
@@ -52,44 +64,40 @@ function down(event) {
   if (event.button === 1 || event.ctrlKey || event.metaKey) return begin(event, { kind: "pan", x, y });
   const at = toPicture(x, y);
   if (state.playing || !inPicture(...at) || !canMark()) return;
-  if (state.tool === "points") downPoint(event, x, y, at);
+  const sides = ["points", "box"].includes(state.tool) && !pointNear(x, y) ? sidesNear(x, y) : [];
+  if (sides.length) downBox(event, sides);
+  else if (state.tool === "points") downPoint(event, x, y, at);
   else if (state.tool === "box" && event.button === 0) begin(event, { kind: "box", from: at });
   else if (state.tool === "brush" || state.tool === "eraser") {
-    const erase = (state.tool === "eraser") !== (event.button === 2);
+    const erase = (state.tool === "eraser") !== (event.button === 2 || minus(event));
     draft.stroke = { path: [at], radius: state.brush, erase };
     begin(event, { kind: "stroke" });
   }
 }
 
+const minus = (event) => event.altKey || state.minus;
+
 function begin(event, what) {
-  drag = what;
+  drag = { ...what, object: state.object, frame: state.frame };
   canvas.setPointerCapture(event.pointerId);
   event.preventDefault();
   changed("draft");
 }
 
+function downBox(event, sides) {
+  const box = prompts().box;
+  if (event.button === 2) return draw({ remove: box.id });
+  draft.box = [...box.values];
+  return begin(event, { kind: "side", sides, id: box.id });
+}
+
 function downPoint(event, x, y, at) {
   const near = pointNear(x, y);
-  const all = points();
-  if (near >= 0 && event.shiftKey) {
-    all[near][2] = all[near][2] ? 0 : 1;
-    return click(all);
-  }
-  if (near >= 0 && event.button === 2) {
-    all.splice(near, 1);
-    return click(all);
-  }
-  if (near >= 0) {
-    draft.points = all;
-    return begin(event, { kind: "point", index: near, moved: false });
-  }
-  all.push([...at, event.button === 2 || event.altKey ? 0 : 1]);
-  draft.points = all; // shown before the response arrives
-  changed("draft");
-  return click(all).then(() => {
-    if (!drag) draft.points = null;
-    changed("draft");
-  });
+  const { object, frame } = state;
+  if (near && event.shiftKey) return draw(changePoint(object, frame, near.id, (input) => ({ ...input, positive: input.positive ? 0 : 1 })));
+  if (near && event.button === 2) return draw(changePoint(object, frame, near.id, () => null));
+  if (near && event.button === 0) return begin(event, { kind: "point", id: near.id, moved: false });
+  return draw({ put: point(rounded(at[0]), rounded(at[1]), !(event.button === 2 || minus(event))) });
 }
 
 function move(event) {
@@ -100,62 +108,54 @@ function move(event) {
     pan(x - drag.x, y - drag.y);
     Object.assign(drag, { x, y });
   } else if (drag?.kind === "point") {
-    draft.points[drag.index].splice(0, 2, ...bounded(at));
+    draft.moved = { id: drag.id, at: bounded(at) };
     drag.moved = true;
   } else if (drag?.kind === "box") draft.box = boxOf(drag.from, bounded(at));
-  else if (drag?.kind === "stroke") draft.stroke.path.push(at);
+  else if (drag?.kind === "side") {
+    for (const side of drag.sides) draft.box[side] = bounded(at)[side % 2];
+  } else if (drag?.kind === "stroke") extend(draft.stroke.path, at);
   if (drag || state.tool === "brush" || state.tool === "eraser") changed("draft");
   canvas.style.cursor = cursor(x, y);
+}
+
+function extend(path, at) {
+  const [x, y] = path[path.length - 1];
+  if (Math.hypot(at[0] - x, at[1] - y) >= 0.5) path.push(at);
 }
 
 function cursor(x, y) {
   if (drag?.kind === "pan") return "grabbing";
   if (state.tool === "brush" || state.tool === "eraser") return "none";
-  return state.tool === "points" && pointNear(x, y) >= 0 ? "move" : "crosshair";
+  if (state.tool === "points" && pointNear(x, y)) return "move";
+  const sides = sidesNear(x, y);
+  if (sides.length === 2) return sides.includes(0) === sides.includes(1) ? "nwse-resize" : "nesw-resize";
+  return sides.length ? (sides[0] % 2 ? "ns-resize" : "ew-resize") : "crosshair";
 }
 
-const bounded = ([x, y]) => [Math.max(0, Math.min(state.film.width - 1, x)), Math.max(0, Math.min(state.film.height - 1, y))];
-const boxOf = ([ax, ay], [bx, by]) => [Math.min(ax, bx), Math.min(ay, by), Math.max(ax, bx), Math.max(ay, by)];
+const bounded = ([x, y]) => [rounded(Math.max(0, Math.min(state.film.width - 1, x))), rounded(Math.max(0, Math.min(state.film.height - 1, y)))];
+const boxOf = ([ax, ay], [bx, by]) => [Math.min(ax, bx), Math.min(ay, by), Math.max(ax, bx), Math.max(ay, by)].map(rounded);
 
-async function up(event) {
+function up() {
   const done = drag;
-  drag = null;
-  if (!done) return;
-  if (done.kind === "point" && done.moved) await click(draft.points);
-  if (done.kind === "box" && draft.box && draft.box[2] - draft.box[0] > 2 && draft.box[3] - draft.box[1] > 2) await click(points(), draft.box);
-  if (done.kind === "stroke") await finishStroke();
-  stop(event);
+  const { moved, box, stroke } = draft;
+  stop();
+  if (!done || done.frame !== state.frame || done.object !== state.object) return;
+  if (done.kind === "point" && moved) draw(changePoint(done.object, done.frame, done.id, (input) => ({ ...input, values: moved.at })));
+  else if ((done.kind === "box" || done.kind === "side") && box && Math.abs(box[2] - box[0]) > 2 && Math.abs(box[3] - box[1]) > 2) {
+    draw({ put: { id: done.id ?? newId(), kind: "box", values: boxOf(box.slice(0, 2), box.slice(2)) } });
+  } else if (done.kind === "stroke") finishStroke(stroke);
 }
 
 function stop() {
   drag = null;
-  Object.assign(draft, { points: null, box: null, stroke: null });
+  Object.assign(draft, { moved: null, box: null, stroke: null });
   changed("draft");
 }
 
-async function finishStroke() {
-  const { width, height } = state.film;
-  const old = currentMask()?.rle;
-  const mask = old ? decode(old) : new Uint8Array(width * height);
-  const { path, radius, erase } = draft.stroke;
-  const value = erase ? 0 : 1;
-  let [px, py] = path[0];
-  for (const [x, y] of path) {
-    const steps = Math.max(1, Math.ceil(Math.hypot(x - px, y - py) / Math.max(1, radius / 2)));
-    for (let i = 1; i <= steps; i++) disc(mask, px + ((x - px) * i) / steps, py + ((y - py) * i) / steps, radius, value);
-    [px, py] = [x, y];
-  }
-  await brush(encode(mask, height, width));
-}
-
-function disc(mask, x, y, radius, value) {
-  const { width, height } = state.film;
-  for (let row = Math.max(0, Math.ceil(y - radius)); row <= Math.min(height - 1, y + radius); row++) {
-    const half = Math.sqrt(Math.max(0, radius * radius - (row - y) ** 2));
-    const left = Math.max(0, Math.ceil(x - half));
-    const right = Math.min(width - 1, Math.floor(x + half));
-    if (right >= left) mask.fill(value, row * width + left, row * width + right + 1);
-  }
+function finishStroke({ path, radius, erase }) {
+  const every = Math.ceil(path.length / MAX_PATH);
+  const kept = path.filter((_, i) => i % every === 0 || i === path.length - 1);
+  draw({ put: { id: newId(), kind: "stroke", values: kept.flat().map(rounded), radius, positive: erase ? 0 : 1 } });
 }
 
 function wheel(event) {

@@ -45,6 +45,12 @@ class ObjectInFrame(Edit):
     frame: Id
 
 
+class Draw(ObjectInFrame):
+    """Actions on the inputs of an object in a frame; `avseg.annotate.document.inputs` checks each."""
+
+    actions: Annotated[list[dict[str, object]], Len(1, MAX_OPERATIONS)]
+
+
 class Click(ObjectInFrame):
     """All points of a frame, including the new one."""
 

@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from avseg.annotate.document.document import Document
+from avseg.annotate.document.inputs import input_to_json
 from avseg.annotate.document.models import HAND, Span
 from avseg.annotate.document.rle import RLE
 from avseg.annotate.document.snapshot import object_row, segment_row
 
 _MAX_STEPS = 60  # of the history that the page lists
-_STEP_NAMES = {"set_results": "propagate", "set_mask": "mask", "set_prompts": "points"}
+_STEP_NAMES = {"set_results": "propagate", "set_mask": "mask", "set_prompts": "points", "draw": "draw"}
 Json = dict[str, object]
 
 
@@ -44,11 +45,14 @@ def frame_masks(document: Document, frame: int, prior_of: Callable[[str], RLE | 
     rows = []
     for object_id in document.objects:
         info, rle = document.frame_info(object_id, frame), document.rle(object_id, frame)
-        if rle is None and not info.points and info.box is None:
+        if rle is None and not info.points and info.box is None and not info.inputs:
             continue
         row = asdict(info)
-        del row["anchor"]  # follows from `by_hand` and `accepted`
+        del row["anchor"], row["base"]
+        row["inputs"] = [input_to_json(item) for item in info.inputs]
         prior = None if rle is None else prior_of(rle["counts"])
+        if info.base is not None:
+            prior = {"size": [document.video.height, document.video.width], "counts": info.base.decode("ascii")}
         rows.append({"object": object_id, "rle": rle, "before": prior, "by_hand": info.source in HAND, **row})
     return {"frame": frame, "masks": rows}
 

@@ -112,6 +112,7 @@ class Workspace:
                 backend = self.backend["propagator"]
                 propagator = make_propagator(backend, **backend_options(backend, self.options))
                 self._videos[key] = OpenVideo(name, reader, document, self.segmenter, propagator)
+                self._videos[key].session.draw_pending()
             return self._videos[key]
 
     def opened(self, key: str) -> OpenVideo:
@@ -147,12 +148,22 @@ def _open_video(key: str, request: Request) -> OpenVideo:
 
 async def _client(request: Request) -> str:
     """Return the name of the tab, which only distinguishes it from others."""
-    name = request.headers.get("x-avseg-client", "")
+    return _short_header(request, "X-Avseg-Client")
+
+
+async def _request_id(request: Request) -> str:
+    """Return the id of an edit: one that arrives again, since its answer was lost, is not carried out twice."""
+    return _short_header(request, "X-Avseg-Request")
+
+
+def _short_header(request: Request, header: str) -> str:
+    name = request.headers.get(header, "")
     if len(name) > 40 or not name.isascii() or not name.isprintable():
-        raise UserError("X-Avseg-Client is not a short name")
+        raise UserError(f"{header} is not a short name")
     return name
 
 
 WorkspaceDep = Annotated[Workspace, Depends(_workspace)]
 VideoDep = Annotated[OpenVideo, Depends(_open_video)]
 ClientDep = Annotated[str, Depends(_client)]
+RequestDep = Annotated[str, Depends(_request_id)]

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from avseg.annotate.document.models import Change, union_spans
 from avseg.annotate.server import schemas, serialize
 from avseg.annotate.server.errors import VersionConflict
-from avseg.annotate.server.workspace import ClientDep, OpenVideo, VideoDep, WorkspaceDep
+from avseg.annotate.server.workspace import ClientDep, OpenVideo, RequestDep, VideoDep, WorkspaceDep
 from avseg.utils.errors import UserError
 
 router = APIRouter()
@@ -19,9 +19,9 @@ router = APIRouter()
 class Editor:
     """Changes a video on behalf of one tab."""
 
-    def __init__(self, video: VideoDep, workspace: WorkspaceDep, client: ClientDep) -> None:
+    def __init__(self, video: VideoDep, workspace: WorkspaceDep, client: ClientDep, request: RequestDep) -> None:
         self.video, self.session, self.document = video, video.session, video.document
-        self._pools, self._client = workspace.pools, client
+        self._pools, self._client, self._request = workspace.pools, client, request
 
     async def run(
         self,
@@ -35,15 +35,20 @@ class Editor:
         def edit() -> dict[str, object]:
             message = {} if direction is None else {"said": _message(self.video, direction)}
             version = self.document.version  # before the changes
+            if self._request and self.document.was_done(self._request):
+                # the answer was lost: the page may have missed anything
+                whole = serialize.full_snapshot(self.document)
+                return {"snapshot": whole, "touched": [[0, self.document.video.frames]], "frames": [], "added": []}
             try:
-                with self.video.edited_by(self._client):
+                with self.video.edited_by(self._client), self.document.requested(self._request):
                     changes = make_changes()
             except UserError as error:
                 # a tab that is out of date must reload before its user can judge the refusal
                 if body.base_version != version:
                     raise VersionConflict(self.document.version, str(error)) from error
                 raise
-            return {**self._describe(changes, frame), **message}
+            notes = [change.note for change in changes if change.note]
+            return {**self._describe(changes, frame), **message, "note": notes[0] if notes else ""}
 
         return JSONResponse(await self._pools.edit(edit))
 
@@ -80,12 +85,17 @@ async def _do(body: schemas.Operations, editor: EditorDep) -> JSONResponse:
 
 @router.post("/v/{key}/undo")
 async def _undo(body: schemas.Steps, editor: EditorDep) -> JSONResponse:
-    return await editor.run(body, lambda: _repeat(editor.document.undo, body), direction="undo")
+    return await editor.run(body, lambda: _repeat(editor.session.undo, body), direction="undo")
 
 
 @router.post("/v/{key}/redo")
 async def _redo(body: schemas.Steps, editor: EditorDep) -> JSONResponse:
-    return await editor.run(body, lambda: _repeat(editor.document.redo, body), direction="redo")
+    return await editor.run(body, lambda: _repeat(editor.session.redo, body), direction="redo")
+
+
+@router.post("/v/{key}/draw")
+async def _draw(body: schemas.Draw, editor: EditorDep) -> JSONResponse:
+    return await editor.run_session(body, editor.session.draw, body.actions)
 
 
 @router.post("/v/{key}/click")

@@ -1,0 +1,1 @@
+"""Draw the mask of an object in a frame from what a person did there: clicks, boxes, strokes and polygons."""
