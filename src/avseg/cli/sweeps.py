@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from omegaconf import DictConfig
 
 from avseg.config.multirun import combinations, hydra_settings, job_overrides, multirun
+from avseg.config.schema import Plain
 from avseg.sweep import Job, Outcome, plan, run_jobs
 from avseg.sweep.jobs import (
     make_pool,
@@ -50,7 +50,7 @@ def report_failures(outcomes: Sequence[Outcome]) -> int:
     return 1 if lines else 0
 
 
-def _launch(overrides: list[str], jobs: Sequence[Job], settings: dict[str, Any]) -> Sequence[Outcome]:
+def _launch(overrides: list[str], jobs: Sequence[Job], settings: dict[str, Plain]) -> Sequence[Outcome]:
     # the outcomes of a foreign launcher are read from the run directories alone
     folder = jobs[0].run.path.parents[1] / "logs"
     arguments = [f"hydra.sweep.dir={folder}", "hydra.sweep.subdir=.", *overrides]

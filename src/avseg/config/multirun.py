@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from avseg.config.compose import readable, start_hydra
+from avseg.config.schema import Plain
 from avseg.utils.errors import UserError, nearest
 
 # launchers of packages that may be missing, and how to get them
@@ -24,7 +25,7 @@ _PLUGINS = {
 }
 
 
-def hydra_settings(overrides: list[str]) -> dict[str, Any]:
+def hydra_settings(overrides: list[str]) -> dict[str, Plain]:
     """Compose `hydra.launcher` and `hydra.sweeper` of a sweep as plain values, and `name`, the option of the launcher.
 
     Raises:
@@ -44,7 +45,7 @@ def hydra_settings(overrides: list[str]) -> dict[str, Any]:
     return _compose_settings(overrides)
 
 
-def combinations(overrides: list[str], settings: dict[str, Any]) -> list[list[str]]:
+def combinations(overrides: list[str], settings: dict[str, Plain]) -> list[list[str]]:
     """Return the overrides of each job, `a=1,2 b=3` for two; `hydra.sweeper.params` come before the overrides.
 
     Raises:
@@ -55,7 +56,7 @@ def combinations(overrides: list[str], settings: dict[str, Any]) -> list[list[st
             "hydra/sweeper: only the basic sweeper knows all jobs before the first starts; leave it out, "
             "or search with the tool's own loop around `avseg train`"
         )
-    params: dict[str, Any] = settings["sweeper"]["params"] or {}
+    params: dict[str, Plain] = settings["sweeper"]["params"] or {}
     sweep = [f"{key}={value}" for key, value in params.items()] + overrides
     with start_hydra("train", overrides) as hydra:
         parser = OverridesParser.create(config_loader=hydra.config_loader)
@@ -83,17 +84,17 @@ def as_written(override: str) -> str:
     return override.removeprefix("++")
 
 
-def _compose_settings(overrides: list[str]) -> dict[str, Any]:
+def _compose_settings(overrides: list[str]) -> dict[str, Plain]:
     with start_hydra("train", overrides) as hydra:
         arguments = list(map(readable, overrides))
         config = hydra.compose_config("train", arguments, RunMode.MULTIRUN, with_log_configuration=False)
-        settings: dict[str, Any] = {"name": config.hydra.runtime.choices["hydra/launcher"]}
+        settings: dict[str, Plain] = {"name": config.hydra.runtime.choices["hydra/launcher"]}
         for key in ("launcher", "sweeper"):
             settings[key] = OmegaConf.to_container(config.hydra[key], resolve=True)
         return settings
 
 
-def _check_launcher_keys(overrides: list[str], settings: dict[str, Any]) -> None:
+def _check_launcher_keys(overrides: list[str], settings: dict[str, Plain]) -> None:
     allowed = [key for key in settings["launcher"] if key != "_target_"]
     for override in overrides:
         key = override.partition("=")[0]

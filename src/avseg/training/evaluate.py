@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from avseg.config.schema import EvaluateConfig, TrainConfig
+from avseg.config.schema import EvaluateConfig, Plain, TrainConfig
 from avseg.models.base import AVSegModule
 from avseg.models.experiment import ExperimentModule
 from avseg.runs import write_json
@@ -20,7 +20,7 @@ from avseg.weights.hub import PREFIX
 _READING = ("root", "batch_size", "num_workers", "packed", "packed_audio", "rate")
 
 
-def evaluate(config: EvaluateConfig) -> dict[str, Any]:
+def evaluate(config: EvaluateConfig) -> dict[str, Plain]:
     """Score a run or checkpoint file on a split, with the controls; returns the content of result.json.
 
     `{"split": ..., "scores": {"own": {...}, "silence": {...}, ...}, ...}`
@@ -44,7 +44,7 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     share_cores(data.num_workers)
     trainer = make_plain_trainer(config.trainer)
     run_trainer(trainer, trainer.test, model, datamodule=data, verbose=False)
-    source: dict[str, Any] = {"checkpoint": config.checkpoint, "root": used.data.root}
+    source: dict[str, Plain] = {"checkpoint": config.checkpoint, "root": used.data.root}
     if config.mask_size is not None:
         source["mask_size"] = config.mask_size
     folder = evaluation_folder(config)
@@ -53,7 +53,7 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
 
 def _evaluated_data(trained: TrainConfig, config: EvaluateConfig) -> Any:
     """Return the data of the training with the options that the evaluation changes."""
-    changes: dict[str, Any] = {}
+    changes: dict[str, Plain] = {}
     for key in _READING:
         if (value := getattr(config, key)) is not None:
             changes[key] = value
@@ -99,8 +99,8 @@ def write_scores(
     *,
     write: bool,
     split: str = "test",
-    source: dict[str, Any] | None = None,
-) -> dict[str, Any]:
+    source: dict[str, Plain] | None = None,
+) -> dict[str, Plain]:
     """Write the rows of a tested model and a panel of clips; returns the content of result.json.
 
     The folder is a run directory, or that of an evaluation: then `source` names the checkpoint and the data folder, and

@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 from lightning_utilities.core.rank_zero import rank_zero_only
 
 from avseg.config.read import plain_config
-from avseg.config.schema import TrainConfig
+from avseg.config.schema import Plain, TrainConfig
 from avseg.models.experiment import ExperimentModule
 from avseg.runs import RunDirectory, manifest, read_json, write_json
 from avseg.runs.archive import archive
@@ -130,21 +130,21 @@ def _fit(trainer: pl.Trainer, model: ExperimentModule, data: Any, run: RunDirect
     return load_model(run.best if run.best.is_file() else run.last)
 
 
-def test_run(trainer: pl.Trainer, model: ExperimentModule, data: Any, run: RunDirectory) -> dict[str, Any]:
+def test_run(trainer: pl.Trainer, model: ExperimentModule, data: Any, run: RunDirectory) -> dict[str, Plain]:
     """Score the best checkpoint on the test split; returns the content of result.json."""
     run_trainer(trainer, trainer.test, model, datamodule=data, verbose=False)
     return write_scores(model, run.path, data, write=trainer.is_global_zero)
 
 
 @rank_zero_only
-def _write_begin(run: RunDirectory, config: TrainConfig, record: dict[str, Any], inputs: Inputs | None) -> None:
+def _write_begin(run: RunDirectory, config: TrainConfig, record: dict[str, Plain], inputs: Inputs | None) -> None:
     if inputs is not None:
         write_inputs(run, inputs)
     run.write_config(plain_config(config))
     write_json(run.manifest, record)
 
 
-def _begin(run: RunDirectory, config: TrainConfig, fingerprint: str, *, rerun: bool) -> dict[str, Any]:
+def _begin(run: RunDirectory, config: TrainConfig, fingerprint: str, *, rerun: bool) -> dict[str, Plain]:
     """Begin the manifest; a run of an earlier version, which has no record of its inputs, is compared by it."""
     record = manifest.begin(config.seed, fingerprint)
     if run.manifest.is_file() and not rerun:
@@ -168,6 +168,6 @@ def _refuse_other_sizes(run: RunDirectory, config: TrainConfig, fingerprint: str
 
 
 @rank_zero_only
-def _finish(run: RunDirectory, record: dict[str, Any], result: dict[str, Any], started: float) -> None:
+def _finish(run: RunDirectory, record: dict[str, Plain], result: dict[str, Plain], started: float) -> None:
     write_json(run.manifest, manifest.finish(record, time.monotonic() - started))
     write_json(run.result, result)  # last: its presence means complete
