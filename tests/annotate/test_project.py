@@ -12,7 +12,8 @@ from avseg.annotate.document.document import Document
 from avseg.annotate.document.models import VideoFacts
 from avseg.annotate.document.rle import encode
 from avseg.annotate.project import Project
-from tests.annotate.document_helpers import refusal
+from avseg.utils.errors import UserError
+from tests.annotate.document_helpers import document, refusal
 from tests.fresh_process import FreshProcess
 from tests.media.make_video import make_video
 
@@ -144,7 +145,7 @@ def test_links_out_of_the_folder_are_left_out(folder, video, tmp_path):
     (folder / ".avseg" / "two.mp4").symlink_to(tmp_path / "elsewhere")
     with Project(folder) as project:
         assert project.names() == ["inside.mp4", "one.mp4", "two.mp4"]
-        assert "leads out of" in refusal(lambda: project.open("two.mp4"))
+        assert "is a link" in refusal(lambda: project.open("two.mp4"))
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
@@ -192,3 +193,50 @@ def test_a_long_video_takes_little_memory_and_opens_again(tmp_path):
     for frame in range(0, 15000, 300):
         assert again.mask(1, frame).sum() > 0
     assert len(again._decoded) <= 72
+
+
+@pytest.mark.parametrize("name", ["lock", "journal.jsonl", "sound.wav", "index.npz", "file.json"])
+def test_a_link_in_the_folder_of_a_video_is_never_followed(folder, tmp_path, name):
+    """A project from somebody else must not make the tool write or serve a file outside of it."""
+    victim = tmp_path / "thesis.tex"
+    victim.write_text("years of work")
+    home = folder / ".avseg" / "one.mp4"
+    home.mkdir(parents=True)
+    (home / name).symlink_to(victim)
+    with Project(folder) as project:
+        assert "is a link" in refusal(lambda: project.open("one.mp4"))
+        assert [entry.status for entry in project.videos() if entry.name == "one.mp4"] == ["broken"]
+    dangling = folder / ".avseg" / "two.mp4"
+    dangling.mkdir()
+    (dangling / name).symlink_to(tmp_path / "new")
+    with Project(folder) as project:
+        assert "is a link" in refusal(lambda: project.open("two.mp4"))
+    assert victim.read_text() == "years of work"
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_journal_is_not_opened_through_a_link(tmp_path):
+    (tmp_path / "journal.jsonl").symlink_to(tmp_path / "other")
+    with pytest.raises(UserError, match=r"cannot be (read|written)"):
+        document(tmp_path).do({"op": "add_object", "label": "dog"})
+    assert not (tmp_path / "other").exists()
+
+
+def test_the_list_tells_the_work_and_the_worst_score(folder):
+    with Project(folder) as project:
+        doc = project.open("one.mp4")
+        facts = doc.video
+        doc.do({"op": "add_object", "label": "dog"})
+        doc.do({"op": "add_segment", "object": 1, "start": 0, "end": 4})
+        empty = encode(np.zeros((facts.height, facts.width), bool))
+        rows = [
+            {"object": 1, "frame": frame, "mask": empty, "source": "propagated", "score": frame / 10}
+            for frame in (1, 2)
+        ]
+        doc.do({"op": "set_results", "segment": 1, "results": rows})
+        doc.do({"op": "spend", "segment": 1, "seconds": 90, "clicks": 3})
+        entry = next(entry for entry in project.videos() if entry.name == "one.mp4")
+        assert (entry.spent, entry.worst) == (90, 0.1)
+        doc.do({"op": "accept", "object": 1, "frames": [1]})
+    with Project(folder) as project:  # from the summary
+        assert next(entry for entry in project.videos() if entry.name == "one.mp4").worst == 0.2

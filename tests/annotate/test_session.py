@@ -113,7 +113,9 @@ def test_only_pieces_with_missing_or_stale_masks_are_done_again(session):
     session.propagate(1, frame=20, wait=True)
     assert set(session.propagator.shown) == {17, 18, 19, 20, 21}
     session.propagator.shown.clear()
-    session.propagate(1, wait=True)  # nothing wants it: everything
+    run = session.propagate(1, wait=True)
+    assert (run.state, run.total, session.propagator.shown) == ("finished", 0, [])  # all of it is up to date
+    session.propagate(1, include_up_to_date=True, wait=True)
     assert set(session.propagator.shown) == set(range(2, 22)) - {4, 10, 13, 16}
 
 

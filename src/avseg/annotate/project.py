@@ -19,7 +19,7 @@ from avseg.media.container import open_video
 from avseg.media.folder import has_video_track
 from avseg.media.video import SUFFIXES
 from avseg.utils.errors import UserError, nearest
-from avseg.utils.files import atomic_file
+from avseg.utils.files import atomic_file, write_text
 from avseg.utils.hashing import file_stamp
 from avseg.utils.locks import LockHeldError, ProcessLock
 
@@ -34,6 +34,7 @@ class Summary:
     objects: int = 0
     segments: int = 0
     spent: float = 0.0  # seconds of a person's work
+    worst: float | None = None  # lowest score of a frame that nobody has accepted, in segments that are open
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,25 @@ class Project:
         """Return the folder of all data of a video; refuse a link that leads out of the project."""
         self.path(name)
         home = self.folder / HOME / name
-        if not home.resolve().is_relative_to(self.folder):
-            raise UserError(f"{home}: is a link that leads out of {self.folder}; replace it by a folder")
+        refuse_links(home)
         return home
+
+    def settings(self) -> dict[str, object]:
+        """Return the settings of the page that are kept in the project."""
+        try:
+            content = json.loads(self._settings_file().read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def save_settings(self, values: dict[str, object]) -> None:
+        """Keep the settings of the page."""
+        write_text(self._settings_file(), json.dumps(values, indent=1) + "\n")
+
+    def _settings_file(self) -> Path:
+        folder = self.folder / HOME
+        refuse_links(folder)
+        return folder / "settings.json"
 
     def video(self, name: str) -> VideoReader:
         """Return frames and sound of a video, opened once."""
@@ -172,7 +189,7 @@ class Project:
         seconds = None
         summary = Summary("broken")
         with suppress(UserError):  # cannot be opened
-            seconds = _duration(self.folder / name)
+            seconds = _duration(self.folder / name, *file_stamp(self.folder / name))
             summary = self._stored_summary(name)
         if document is not None:
             summary = _summarise(document)
@@ -182,12 +199,14 @@ class Project:
         """Read the summary of a video if it is up to date with the journal; otherwise replay the journal."""
         home = self.folder / HOME / name
         journal = home / "journal.jsonl"
-        if not journal.is_file() or not home.resolve().is_relative_to(self.folder):
+        refuse_links(home)
+        if not journal.is_file():
             return Summary("new")
         try:
             stored = json.loads((home / "summary.json").read_text())
             if stored["journal_bytes"] == journal.stat().st_size:
-                return Summary(stored["status"], stored["objects"], stored["segments"], stored["spent"])
+                fields = ("status", "objects", "segments", "spent", "worst")
+                return Summary(*(stored[field] for field in fields))
         except (OSError, ValueError, KeyError, TypeError):
             pass  # written again when the video is closed
         try:
@@ -218,10 +237,26 @@ def _holds_video(path: Path, size: int, modified: int) -> bool:
 def _summarise(document: Document) -> Summary:
     status = document.status if document.version else "new"
     spent = sum(effort.seconds for effort in document.effort.values())
-    return Summary(status, len(document.objects), len(document.segments), spent)
+    scores: list[float] = []
+    for segment_id, segment in document.segments.items():
+        if segment.status == "open":
+            reviewed = set(document.anchors(segment_id))
+            scores += [score for frame, score in document.scores(segment_id).items() if frame not in reviewed]
+    return Summary(status, len(document.objects), len(document.segments), spent, min(scores, default=None))
 
 
-def _duration(path: Path) -> float | None:
+def refuse_links(home: Path) -> None:
+    """Refuse links in the folder of a video: a project from somebody else could make the tool write elsewhere."""
+    entries = [home.parent, home]
+    with suppress(OSError):  # does not exist yet
+        entries += list(home.iterdir())
+    for path in entries:
+        if path.is_symlink():
+            raise UserError(f"{path}: is a link; links in {HOME} are not followed, replace it by what it refers to")
+
+
+@lru_cache(maxsize=4096)
+def _duration(path: Path, size: int, modified: int) -> float | None:
     """Read the duration of a video from its header: nothing is decoded, since a list may have thousands of videos."""
     with open_video(path) as container:
         return container.duration / av.time_base if container.duration else None

@@ -178,6 +178,8 @@ class Session:
             segment = self._check_startable(segment_id, direction, frame)
             spans = spans_to_propagate(self.document, segment_id, frame, include_up_to_date)
             run = PropagationRun(self.document, segment, spans, self._propagator_name)
+            if not spans:
+                return run  # finished
             self.propagation = run
         future = self._jobs.start(Priority.PROPAGATE, lambda: self._run_propagation(run, direction, refine))
         # a closed session cancels waiting jobs, which then never run

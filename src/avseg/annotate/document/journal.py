@@ -15,6 +15,7 @@ from pathlib import Path
 from avseg.annotate.document.models import Json
 from avseg.utils.errors import UserError
 
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)  # a link in a project from somebody else could lead anywhere
 _TAIL_LENGTH = len(',"check":"01234567"}\n')
 
 
@@ -35,7 +36,13 @@ class Journal:
         self.lines = self.size = self.torn = self._checksum = 0
         if not self.path.exists():
             return
-        with self.path.open("rb") as file:
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | _NOFOLLOW)
+        except OSError as error:
+            raise UserError(
+                f"{self.path}: cannot be read ({error.strerror}); fix it, or remove it if it is a link"
+            ) from None
+        with os.fdopen(descriptor, "rb") as file:
             for line in file:
                 record = self._read(line)
                 if record is None:
@@ -107,7 +114,8 @@ class Journal:
         if self._file is None:
             is_new = not self.path.exists()
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            file = FileIO(self.path, "ab")
+            # `FileIO` closes the descriptor
+            file = FileIO(os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | _NOFOLLOW, 0o644), "ab")
             if self.torn:
                 with self.path.open("rb") as old:
                     old.seek(self.size)
@@ -123,7 +131,8 @@ class Journal:
         """Truncate the file after a failed write; if that fails too, refuse all further lines."""
         reason = error.strerror or str(error)
         try:
-            os.truncate(self.path, self.size)  # the complete lines stay
+            if self._file is not None:  # what could not be opened may be a link
+                os.truncate(self.path, self.size)  # the complete lines stay
         except OSError:
             self._broken = f"{self.path}: cannot be written ({reason}); make it writable and restart the tool"
         raise UserError(f"{self.path}: cannot be written ({reason}); nothing was changed; fix the cause and try again")

@@ -1,7 +1,7 @@
 // All edits of the video, one request at a time: each is based on the version that the previous one made.
 
 import { at, post } from "./api.js";
-import { loadQueue, reload, applySnapshot } from "./document.js";
+import { loadQueue, reload, applySnapshot, soonVideos } from "./document.js";
 import { addSent, removeSent } from "./drafts.js";
 import { forgetMasks, put } from "./masks.js";
 import { enqueue, isBusy, lastWaiting } from "./requests.js";
@@ -72,6 +72,7 @@ let timer = 0;
 export function soonQueue() {
   clearTimeout(timer);
   timer = setTimeout(() => state.key && loadQueue().catch(showError), 250);
+  soonVideos();
 }
 
 export async function undo(steps = 1) {

@@ -9,10 +9,11 @@ import { maskOf } from "./masks.js";
 import { toggle } from "./player.js";
 import { changed, infoOf, on, segmentAt, state } from "./store.js";
 import { clock } from "./timeline.js";
-import { choose } from "./tools.js";
+import { choose, switchSign } from "./tools.js";
 
 export function startBar() {
   for (const button of document.querySelectorAll("[data-tool]")) button.onclick = () => choose(button.dataset.tool);
+  $("sign").onclick = switchSign;
   $("size").oninput = (event) => {
     state.brush = Number(event.target.value);
     changed("tool");
@@ -36,6 +37,8 @@ export function startBar() {
 
 function showTools() {
   for (const button of document.querySelectorAll("[data-tool]")) button.setAttribute("aria-pressed", String(button.dataset.tool === state.tool));
+  $("sign").setAttribute("aria-pressed", String(state.minus));
+  $("sign").textContent = state.minus ? "− off" : "+ on";
   $("size").value = String(Math.round(state.brush));
   $("opacity").value = String(Math.round(100 * state.opacity));
   $("title").textContent = state.name;

@@ -127,9 +127,32 @@ export function propose() {
   }, "Propose");
 }
 
-export function showKeys(table) {
-  open("Keyboard shortcuts", [h("div.keys", {}, ...table.map(([title, rows]) => h("section", {}, h("h3", {}, title), h("dl", {}, ...rows.flatMap(([keys, text]) => [
-    h("dt", {}, ...keys.split(" ").map((key) => h("kbd", {}, key))), h("dd", {}, text)])))))]);
+// the table of shortcuts; a key of an action is a button that asks for another key
+export function showKeys(table, { keyOf, change, reset, nameOf }) {
+  const again = () => showKeys(table, { keyOf, change, reset, nameOf });
+  const ask = (button, key) => {
+    button.textContent = "press a key";
+    button.addEventListener("keydown", async (event) => {
+      if (["Shift", "Control", "Alt", "AltGraph", "Meta"].includes(event.key)) return;
+      event.preventDefault();
+      event.stopPropagation();
+      if (event.key !== "Escape") await change(key, nameOf(event));
+      dialog.close();
+      again();
+    });
+  };
+  const button = (key) => h("button.key", { type: "button", title: "choose another key", onclick: (event) => ask(event.currentTarget, key) }, shown(keyOf(key)));
+  const row = ([keys, text, actions]) => [
+    h("dt", {}, ...(actions && Object.keys(actions).length && Object.keys(actions).length <= 5 ? Object.keys(actions).map(button) : keys.split(" ").map((key) => h("kbd", {}, key)))), h("dd", {}, text)];
+  open("Keyboard shortcuts", [h("div.keys", {}, ...table.map(([title, rows]) => h("section", {}, h("h3", {}, title), h("dl", {}, ...rows.flatMap(row))))),
+    h("p.none", {}, "A click on a key, or Enter, chooses another one; it is kept in the project. ", h("button.small", { type: "button", onclick: async () => { await reset(); dialog.close(); again(); } }, "Reset all"))]);
   dialog.classList.add("wide");
   dialog.addEventListener("close", () => dialog.classList.remove("wide"), { once: true });
 }
+
+const SYMBOLS = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", " ": "Space", Escape: "Esc", Delete: "Del", Backspace: "⌫" };
+const shown = (name) => {
+  const parts = name === "+" ? ["+"] : name.split(/\+(?=.)/);
+  const key = parts.pop();
+  return [...parts, SYMBOLS[key] ?? (key.length === 1 ? key.toUpperCase() : key)].join("+");
+};

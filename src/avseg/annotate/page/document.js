@@ -21,12 +21,26 @@ export async function openVideo(key) {
   opening = key;
   try {
     showStatus("opening …");
+    leave();
     const opened = await post(at(key, "open"));
     const times = new Float64Array(await getBytes(at(key, "times")));
     if (opening === key) await show(key, opened, times);
   } finally {
     if (opening === key) opening = null;
   }
+}
+
+// keep what the list shows of the video that is left
+function leave() {
+  const row = state.videos.find((video) => video.key === state.key);
+  if (row) Object.assign(row, { status: state.version ? state.videoStatus : "new", objects: state.objects.size, segments: state.segments.size });
+}
+
+let listTimer = 0;
+// the list is read again soon: other annotators work on other videos, and scores change
+export function soonVideos() {
+  clearTimeout(listTimer);
+  listTimer = setTimeout(() => loadVideos().catch(() => {}), 1500);
 }
 
 async function show(key, opened, times) {
@@ -42,6 +56,7 @@ async function show(key, opened, times) {
   history.replaceState(null, "", `#${encodeURIComponent(opened.name)}`);
   showStatus(opened.note || `${opened.name}: ${opened.film.frames} frames, ${opened.film.width}×${opened.film.height}`);
   await loadQueue();
+  soonVideos();
 }
 
 export async function reload() {

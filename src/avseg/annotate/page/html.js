@@ -13,6 +13,18 @@ export function h(what, properties = {}, ...children) {
   return element;
 }
 
+const FOCUSABLE = "button, [tabindex], input, select";
+
+// replace the rows of a list, and leave the focus on the same one
+export function refill(container, ...rows) {
+  const at = [...container.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
+  const key = document.activeElement?.dataset?.row;
+  container.replaceChildren(...rows.filter((row) => row !== null && row !== undefined));
+  if (at < 0) return;
+  const all = [...container.querySelectorAll(FOCUSABLE)];
+  (all.find((element) => key && element.dataset.row === key) ?? all[Math.min(at, all.length - 1)])?.focus();
+}
+
 export const $ = (id) => document.getElementById(id);
 
 // a colour swatch; set through the style object, which the content security policy allows

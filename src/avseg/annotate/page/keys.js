@@ -7,8 +7,10 @@ import { neighbour, nextWorst, select } from "./panels.js";
 import { pause, toggle } from "./player.js";
 import { goTo } from "./stage.js";
 import { showStatus } from "./status.js";
-import { changed, state } from "./store.js";
-import { choose, fitView, resizeBrush, zoomBy } from "./tools.js";
+import { saveSettings, settings } from "./settings.js";
+import { isForElement, namesOf } from "./shortcuts.js";
+import { changed, on, state } from "./store.js";
+import { choose, fitView, resizeBrush, switchSign, zoomBy } from "./tools.js";
 
 const step = (by) => () => {
   pause();
@@ -61,7 +63,8 @@ const TABLE = [
   ["Mask", [
     ["P B D E", "points, box, brush, eraser", { p: () => choose("points"), b: () => choose("box"), d: () => choose("brush"), e: () => choose("eraser") }],
     ["click right", "on, off the object; paint, erase", {}],
-    ["Shift drag", "flip a point, move it (right click: remove)", {}],
+    ["Q", "left button: on, off the object", { q: switchSign }],
+    ["Shift drag", "flip a point, move it or a side of the box (right click: remove)", {}],
     ["{ }", "smaller, larger brush (or the wheel)", { "{": () => resizeBrush(0.8), "}": () => resizeBrush(1.25) }],
     ["R", "refine the frame from its points", { r: refine }],
     ["C", "compare: as propagated, as refined", { c: compare }],
@@ -79,28 +82,44 @@ const TABLE = [
     ["Z Shift+Z", "undo, redo", { z: () => undo(), "Ctrl+z": () => undo(), "Shift+Z": () => redo(), "Ctrl+Shift+Z": () => redo(), "Ctrl+y": () => redo() }],
   ]],
   ["View", [
-    ["wheel", "zoom; Ctrl+drag or middle button pans", {}],
+    ["wheel", "zoom; two fingers, Ctrl+drag, middle button pan", {}],
     ["+ _ 0", "zoom in, out, fit", { "+": () => zoomBy(1.25), _: () => zoomBy(0.8), 0: fitView }],
     ["\\ |", "timeline: the segment, everything", { "\\": zoomSegment, "|": zoomAll }],
     ["Ctrl+S", "export, import", { "Ctrl+s": exchange }],
-    ["?", "keyboard shortcuts", { "?": () => showKeys(TABLE) }],
+    ["?", "keyboard shortcuts", { "?": () => help() }],
   ]],
 ];
 
-const BOUND = new Map(TABLE.flatMap(([, rows]) => rows.flatMap(([, , keys]) => Object.entries(keys))));
-export const help = () => showKeys(TABLE);
+const DEFAULTS = TABLE.flatMap(([, rows]) => rows.flatMap(([, , keys]) => Object.entries(keys)));
+let bound = new Map();
 
-// keys by the character they type; Shift counts for letters and for keys that type none
-function nameOf(event) {
-  const shifted = event.shiftKey && (event.key.length > 1 || event.key === " " || /^\p{L}$/u.test(event.key));
-  return `${event.ctrlKey || event.metaKey ? "Ctrl+" : ""}${event.altKey ? "Alt+" : ""}${shifted ? "Shift+" : ""}${event.key}`;
+// the key that is bound now to the action of a default key
+const keyOf = (key) => settings.shortcuts[key] ?? key;
+
+function bind() {
+  bound = new Map(DEFAULTS.map(([key, action]) => [keyOf(key), action]));
 }
 
+// give the action of a default key another key; the action that had it takes the old one
+function change(key, to) {
+  const shortcuts = { ...settings.shortcuts };
+  const owner = DEFAULTS.find(([other]) => other !== key && keyOf(other) === to)?.[0];
+  if (owner) shortcuts[owner] = keyOf(key);
+  shortcuts[key] = to;
+  for (const name of Object.keys(shortcuts)) if (shortcuts[name] === name) delete shortcuts[name];
+  return saveSettings({ shortcuts });
+}
+
+export const help = () => showKeys(TABLE, { keyOf, change, reset: () => saveSettings({ shortcuts: {} }), nameOf: (event) => namesOf(event)[0] });
+
 export function startKeys() {
+  bind();
+  on("settings", bind);
+  // a click leaves the focus where it is, so that Space plays after a click on a button
+  document.addEventListener("mousedown", (event) => event.target.closest("button") && !isOpen() && event.preventDefault());
   window.addEventListener("keydown", (event) => {
-    const writing = event.target.closest?.("input:not([type=range]), textarea, select");
-    if (isOpen() || writing) return;
-    const action = BOUND.get(nameOf(event));
+    if (isOpen() || isForElement(event)) return;
+    const action = namesOf(event).map((name) => bound.get(name)).find(Boolean);
     if (!action) return;
     event.preventDefault();
     if (event.repeat && !/Arrow|[[\]{}+_=-]/.test(event.key)) return;

@@ -7,6 +7,7 @@ import { startKeys } from "./keys.js";
 import { startEvents } from "./events.js";
 import { startPanels } from "./panels.js";
 import { startPlayer } from "./player.js";
+import { loadSettings } from "./settings.js";
 import { startSegment } from "./segment.js";
 import { startWorkTimer } from "./work_time.js";
 import { startStage } from "./stage.js";
@@ -24,7 +25,7 @@ for (const start of [startBar, startPanels, startSegment, startTiles, startStage
 changed("tool", "videos", "document", "queue");
 
 try {
-  await loadVideos();
+  await Promise.all([loadVideos(), loadSettings()]);
   const named = decodeURIComponent(location.hash.slice(1));
   const first = state.videos.find((video) => video.name === named) ?? (state.videos.length === 1 ? state.videos[0] : null);
   if (first) await openVideo(first.key);
@@ -32,4 +33,5 @@ try {
 } catch (error) {
   showError(error);
 }
+setInterval(() => !document.hidden && !state.offline && loadVideos().catch(() => {}), 15_000);
 document.body.dataset.ready = "yes";

@@ -3,7 +3,7 @@
 import { redo, undo } from "./actions.js";
 import { openVideo } from "./document.js";
 import { editObject, newObject } from "./dialogs.js";
-import { $, h, swatch } from "./html.js";
+import { $, h, refill, swatch } from "./html.js";
 import { css, quality } from "./palette.js";
 import { goTo } from "./stage.js";
 import { showError } from "./status.js";
@@ -22,9 +22,9 @@ export function startPanels() {
 const STATUS = { new: "new", open: "in progress", done: "done", skipped: "skipped", broken: "cannot be opened" };
 
 function showVideos() {
-  $("videos").replaceChildren(...state.videos.map((video) => {
+  refill($("videos"), ...state.videos.map((video) => {
     const here = video.key === state.key;
-    const status = here ? state.videoStatus : video.status;
+    const status = here ? (state.version ? state.videoStatus : "new") : video.status;
     const objects = here ? state.objects.size : video.objects;
     const segments = here ? state.segments.size : video.segments;
     const counts = objects ? `${objects} obj · ${segments} seg` : "";
@@ -32,10 +32,13 @@ function showVideos() {
     return h(here ? "button.item.video.chosen" : "button.item.video", { title: video.name, onclick: () => openVideo(video.key).catch(showError) },
       h(`span.dot.${status}`, { title: STATUS[status] ?? status }),
       h("span.name", {}, video.name),
-      h("span.sub", {}, [length, counts, counts && status === "open" ? "" : STATUS[status] ?? status].filter(Boolean).join(" · ")));
+      h("span.sub", {}, [length, counts, counts && status === "open" ? "" : STATUS[status] ?? status, worked(video), worst(video)].filter(Boolean).join(" · ")));
   }));
   if (!state.videos.length) $("videos").append(h("p.none", {}, "no videos in this folder"));
 }
+
+const worked = (video) => (video.spent >= 30 ? `${Math.round(video.spent / 60) || 1} min` : "");
+const worst = (video) => (typeof video.worst === "number" ? `worst ${video.worst.toFixed(2)}` : "");
 
 function showHistory() {
   const { done, undone } = state.history;
@@ -48,14 +51,15 @@ function showHistory() {
 }
 
 function showObjects() {
-  $("objects").replaceChildren(...[...state.objects.values()].map((object, i) => {
+  refill($("objects"), ...[...state.objects.values()].map((object, i) => {
     const chosen = object.id === state.object;
     const sounding = segmentAt(object.id, state.frame);
-    return h(chosen ? "div.item.object.chosen" : "div.item.object", { onclick: () => select(object.id) },
-      h("kbd", {}, i < 9 ? String(i + 1) : ""), swatch(css(object.colour)),
-      h("span.name", {}, object.name),
-      h("span.sub", {}, sounding ? "♪ sounds" : "silent"),
-      h("button.small.quiet", { title: "Name, label, remove", onclick: (event) => { event.stopPropagation(); editObject(object); } }, "⋯"));
+    const row = h(chosen ? "div.item.object.chosen" : "div.item.object", {},
+      h("button.pick", { title: object.name, ariaPressed: String(chosen), onclick: () => select(object.id) },
+        h("kbd", {}, i < 9 ? String(i + 1) : ""), swatch(css(object.colour)), h("span.name", {}, object.name), h("span.sub", {}, sounding ? "♪ sounds" : "silent")),
+      h("button.small.quiet", { title: `Name, label, remove: ${object.name}`, ariaLabel: `Name, label, remove: ${object.name}`, onclick: () => editObject(object) }, "⋯"));
+    if (chosen) requestAnimationFrame(() => row.isConnected && row.scrollIntoView({ block: "nearest" }));
+    return row;
   }));
   if (!state.objects.size) $("objects").append(h("p.none", {}, "which objects sound in this video? ", h("kbd", {}, "T"), " adds one"));
 }
@@ -68,7 +72,7 @@ export function select(object) {
 }
 
 function showQueue() {
-  $("queue").replaceChildren(...state.queue.map((row, i) => {
+  refill($("queue"), ...state.queue.map((row, i) => {
     const object = state.objects.get(row.object);
     if (!object) return null;
     const bar = h("span.meter", {}, h("i"));

@@ -2,7 +2,7 @@
 
 import { accept, draw, judge, propagate, refine } from "./actions.js";
 import { inputsOf } from "./drafts.js";
-import { $, h } from "./html.js";
+import { $, h, refill } from "./html.js";
 import { maskOf } from "./masks.js";
 import { quality } from "./palette.js";
 import { on, segmentAt, state } from "./store.js";
@@ -24,7 +24,7 @@ export function startSegment() {
 
 function show() {
   const segment = state.segments.get(state.segment) ?? segmentAt(state.object, state.frame);
-  $("segment").replaceChildren(...(segment ? rows(segment) : [h("p.none", {}, "no segment in this frame")]), ...(state.film ? frameRows() : []));
+  refill($("segment"), ...(segment ? rows(segment) : [h("p.none", {}, "no segment in this frame")]), ...(state.film ? frameRows() : []));
 }
 
 function rows(segment) {

@@ -109,5 +109,5 @@ function wheel(event) {
   const seconds = (state.range.to - state.range.from) / width();
   if (event.offsetX < GUTTER || event.altKey) scrollLanes(event.deltaY / 2);
   else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) panTime((event.deltaX || event.deltaY) * seconds);
-  else zoomTime(event.deltaY > 0 ? 1.25 : 0.8, event.offsetX);
+  else zoomTime(Math.exp(event.deltaY * (event.deltaMode === 1 ? 40 : 1) * 0.002), event.offsetX);
 }

@@ -158,13 +158,33 @@ function finishStroke({ path, radius, erase }) {
   draw({ put: { id: newId(), kind: "stroke", values: kept.flat().map(rounded), radius, positive: erase ? 0 : 1 } });
 }
 
+// A mouse turns by whole notches; two fingers on a touchpad move by any distance, and pan. Ctrl, which a browser also
+// reports for a pinch, zooms by the distance that was moved.
+let fingers = -Infinity; // time of the last event that no mouse makes
+
+function isNotch(event) {
+  if (event.deltaMode !== 0) return true;
+  const notch = event.deltaX === 0 && Number.isInteger(event.deltaY) && Math.abs(event.deltaY) >= 100;
+  if (!notch) fingers = event.timeStamp;
+  return notch && event.timeStamp - fingers > 300;
+}
+
 function wheel(event) {
   event.preventDefault();
   if (!state.film) return;
+  const notch = isNotch(event);
+  const unit = event.deltaMode === 1 ? 40 : 1; // lines
+  if (event.ctrlKey || event.metaKey) return zoom(Math.exp(-event.deltaY * unit * (notch ? 0.0018 : 0.01)), ...place(event));
+  if (!notch) return pan(-event.deltaX, -event.deltaY);
   const up = event.deltaY < 0;
   if (event.shiftKey) return goTo(state.frame + (up ? -1 : 1));
-  if ((state.tool === "brush" || state.tool === "eraser") && !event.ctrlKey) return resizeBrush(up ? 1.15 : 1 / 1.15);
-  zoom(up ? 1.2 : 1 / 1.2, ...place(event));
+  if (state.tool === "brush" || state.tool === "eraser") return resizeBrush(up ? 1.15 : 1 / 1.15);
+  return zoom(Math.exp(-event.deltaY * unit * 0.0018), ...place(event));
+}
+
+export function switchSign() {
+  state.minus = !state.minus;
+  changed("tool");
 }
 
 export const zoomBy = (factor) => zoom(factor, canvas.clientWidth / 2, canvas.clientHeight / 2);

@@ -41,10 +41,13 @@ class PropagationRun:
         self.total = 0  # frames to fill
         for start, end in spans:
             self.total += len(set(range(start, end)) - anchors)
-        self._anchor_masks = AnchorMasks(document, segment, spans)
         self._cancelled = threading.Event()
         self._unwanted = threading.Event()
         self._ended = threading.Event()
+        if not spans:  # every frame is up to date
+            self.state = FINISHED
+            self._ended.set()
+        self._anchor_masks = AnchorMasks(document, segment, spans)
 
     def cancel(self) -> None:
         """End the run at the next frame; finished frames stay."""
@@ -179,7 +182,9 @@ class AnchorMasks(Mapping[int, Mapping[int, Mask]]):
             for object_segment in document.segments_of(object_id):
                 for frame in sorted(inside.intersection(document.anchors(object_segment.id))):
                     self._add(document, object_id, frame)
-        low, high = spans[0][0], spans[-1][1]  # the nearest anchors outside look most alike
+        low, high = (
+            (spans[0][0], spans[-1][1]) if spans else (segment.start, segment.end)
+        )  # the nearest anchors outside look most alike
         outside.sort(key=lambda frame: (max(low - frame, frame - high + 1, 0), frame))
         for frame in outside[:_MAX_REFERENCES]:
             self._add(document, segment.object_id, frame)
@@ -221,14 +226,14 @@ def spans_to_propagate(
 ) -> list[Span]:
     """Return the parts of a segment to propagate, as [start, end) with the anchors at their ends.
 
-    These are the spans with missing or stale masks (the whole segment if there are none), only the span around a frame
-    if it is given, or the whole segment to include what is up to date.
+    These are the spans with missing or stale masks, only the span around a frame if it is given, or the whole segment
+    to include what is up to date.
     """
     segment = document.segments[segment_id]
     if frame is not None:
         return [_with_anchors(document.span_around(segment_id, frame), segment)]
     missing = document.frames_to_propagate(segment_id)
-    if include_up_to_date or not missing:
+    if include_up_to_date:
         return [(segment.start, segment.end)]
     spans: list[Span] = []
     for missing_frame in missing:

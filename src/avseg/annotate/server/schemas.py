@@ -109,6 +109,13 @@ class Propose(Strict):
     options: dict[Text, float | None] = Field(default_factory=dict)
 
 
+class Settings(Strict):
+    """Settings of the page: keys by the default key of their action, and the theme."""
+
+    shortcuts: Annotated[dict[Text, Text], Len(0, 200)] = Field(default_factory=dict)
+    theme: Literal["system", "light", "dark"] = "system"
+
+
 class Export(Strict):
     """A format, and a folder inside the project."""
 

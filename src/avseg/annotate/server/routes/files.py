@@ -20,6 +20,17 @@ async def _formats() -> dict[str, list[str]]:
     return {"out": list(EXPORT_FORMATS), "in": list(IMPORT_FORMATS)}
 
 
+@router.get("/settings")
+async def _settings(workspace: WorkspaceDep) -> JSONResponse:
+    return JSONResponse(await workspace.pools.slow(workspace.project.settings))
+
+
+@router.post("/settings")
+async def _save_settings(body: schemas.Settings, workspace: WorkspaceDep) -> dict[str, object]:
+    await workspace.pools.slow(lambda: workspace.project.save_settings(body.model_dump()))
+    return {}
+
+
 @router.post("/v/{key}/export")
 async def _export(body: schemas.Export, video: VideoDep, workspace: WorkspaceDep) -> JSONResponse:
     root = workspace.project.folder

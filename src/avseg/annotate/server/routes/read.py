@@ -27,7 +27,6 @@ async def _videos(workspace: WorkspaceDep) -> JSONResponse:
     rows = []
     for entry in await workspace.pools.slow(workspace.project.videos):
         row = asdict(entry)
-        del row["spent"]
         rows.append({"key": serialize.video_key(entry.name), **row, "name": printable(entry.name)})
     return JSONResponse({"videos": rows, "backend": workspace.backend})
 
