@@ -63,6 +63,24 @@ table-methods: $(READY) ## TPAVI, AVSegFormer, AAVS and others on S4, MS3 and AV
 table-methods-toy: $(READY) ## TPAVI, AVSegFormer and AAVS on synthetic clips, with their own and with shuffled sound
 	@$(BIN)/avseg reproduce toy_table_methods
 
+table-related: $(READY) ## localisation, video segmentation, saliency and AVS on S4 and MS3 (needs AVSBench and GPUs)
+	@$(BIN)/avseg reproduce table_related
+
+table-related-toy: $(READY) ## the same cells on synthetic data (about 10 minutes on 2 cores)
+	@$(BIN)/avseg reproduce toy_table_related
+
+figure-a5: $(READY) ## Figure A5: localisation beside AVS (runs of table-related)
+	@$(BIN)/avseg reproduce figure_a5
+
+figure-a6: $(READY) ## Figure A6: methods that cannot hear beside AVS (runs of table-related)
+	@$(BIN)/avseg reproduce figure_a6
+
+figure-a5-toy: $(READY) ## what is salient and silent (runs of table-related-toy)
+	@$(BIN)/avseg reproduce toy_figure_a5
+
+figure-a6-toy: $(READY) ## what is silent for two seconds and then sounds (runs of table-related-toy)
+	@$(BIN)/avseg reproduce toy_figure_a6
+
 test: $(READY) ## the tests (no network, under 6 minutes on 2 cores)
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
 
@@ -84,4 +102,4 @@ lock: $(READY) ## pin and hash every dependency again
 clean: ## remove everything that can be generated again
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup demo check-listening data-cutouts demo-cutouts table-a1 table-a2 table-a1-toy table-a2-toy table-2 table-3 table-2-toy table-3-toy table-methods table-methods-toy dashboards test test-full lint bench lock clean
+.PHONY: help setup demo check-listening data-cutouts demo-cutouts table-a1 table-a2 table-a1-toy table-a2-toy table-2 table-3 table-2-toy table-3-toy table-methods table-methods-toy table-related table-related-toy figure-a5 figure-a6 figure-a5-toy figure-a6-toy dashboards test test-full lint bench lock clean

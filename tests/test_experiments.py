@@ -192,6 +192,26 @@ def test_a_twin_has_the_same_cells(name):
         assert len(list(csv.reader(file))) == 1 + len(real.numbers)
 
 
+@pytest.mark.parametrize("prefix", ["", "toy_"])
+@pytest.mark.parametrize("figure", ["figure_a5", "figure_a6"])
+def test_a_figure_shows_the_runs_of_the_table(prefix, figure):
+    made = {(row, job.run) for (row, column), job in jobs_of(f"{prefix}table_related").items() if column == "MS3 J"}
+    shown = {(row, job.run) for (row, _), job in jobs_of(prefix + figure).items()}
+    assert len(shown) == 3
+    assert shown <= made
+    assert read_experiment(prefix + figure).sweep.clips["MS3"]
+
+
+@pytest.mark.parametrize("prefix", ["", "toy_"])
+def test_the_columns_of_a_data_set_are_scores_of_the_same_runs(prefix):
+    jobs = jobs_of(f"{prefix}table_related")
+    assert len(jobs) == 60
+    assert len({job.run for job in jobs.values()}) == 12
+    numbers = read_experiment(f"{prefix}table_related").numbers
+    assert numbers["SST (reconstruction)", "MS3 F", "fscore"] == 57.2
+    assert len(numbers) == 20
+
+
 def test_the_twins_share_their_data():
     first, second = read_experiment("toy_table_a1").sweep, read_experiment("toy_table_a2").sweep
     assert first.prepare == second.prepare

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,13 @@ def test_the_cell_may_be_the_mean_over_groups_of_clips(tmp_path):
     scores = read_scores({1: ("run", run)}, "miou")
     assert scores.values == pytest.approx({1: 40.0})
     assert scores.clips == pytest.approx({"a": 60.0, "b": 80.0, "c": 10.0})
+
+
+def test_a_score_that_the_model_does_not_have(tmp_path):
+    run = make_run(tmp_path / "1", {"a": 0.6, "b": 0.8})
+    missing = read_scores({1: ("run", run)}, "threshold_miou")  # of LVS and MSSL
+    assert math.isnan(missing.values[1])
+    assert missing.clips == {}
 
 
 def test_seeds_on_different_clips_are_no_cell(tmp_path):

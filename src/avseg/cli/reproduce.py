@@ -1,4 +1,4 @@
-"""`avseg reproduce`: run the missing jobs of a published table, then show our numbers next to the paper's."""
+"""`avseg reproduce`: run the missing jobs of a published table or figure, then show our numbers next to the paper's."""
 
 import argparse
 from collections.abc import Sequence
@@ -36,6 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
     # no row of numbers from other data: without a run, or where the repetition of one failed
     refuse_changed_run_inputs(jobs, without_data=True)
     show(reproduction)
+    if reproduction.experiment.sweep.clips:
+        from avseg.cli.reproduce_figure import draw_figures
+
+        draw_figures(reproduction)
     code = report_failures(outcomes)
     # with --no-run nothing has failed, but cells may be empty
     return code if all(job.run.complete for job in reproduction.cells.values()) else 1

@@ -94,7 +94,10 @@ def _rename(experiment: Experiment, overrides: Sequence[str]) -> tuple[Experimen
     # the last experiment=NAME wins, as in Hydra
     if name != experiment.name and name in experiment_names():
         raise UserError(f"experiment={name} is another table, whose files this one would overwrite; choose a new name")
-    return replace(experiment, name=name), kept
+    if name == experiment.name:
+        return experiment, kept
+    # its runs may differ from those of another experiment that it shows
+    return replace(experiment, name=name, sweep=replace(experiment.sweep, runs_of=None)), kept
 
 
 def _refuse_changed_results(experiment: Experiment, jobs: Sequence[Job], overrides: Sequence[str]) -> None:
@@ -127,7 +130,7 @@ def _source_jobs(experiment: Experiment, jobs: Sequence[Job], overrides: Sequenc
                 continue
             # a run may be shared by several tables
             existing = complete_run(outputs, run_id) or next(iter(runs_of(outputs, run_id)), None)
-            name = existing.path.parents[1].relative_to(outputs).as_posix() if existing else experiment.name
+            name = existing.path.parents[1].relative_to(outputs).as_posix() if existing else experiment.runs
             commands[run_id] = [f"experiment={name}", *shlex.split(command)[2:], *logger]
             source = "Single-source" if job.config.model.trained else "a branch"
             names.append(f"{source} for {job.name}")

@@ -92,7 +92,7 @@ def _planned_jobs(
     chosen = read_seeds(seeds)
     if chosen is None:
         experiment = read_experiment(name)
-        started = map(int, map(_seed, existing.get(experiment.name, [])))
+        started = map(int, map(_seed, existing.get(experiment.runs, [])))
         chosen = sorted({*experiment.sweep.seeds, *started})
     reproduction = Reproduction.of(name, [f"paths.outputs={outputs}"], chosen)
     jobs = {job.run: job.name for job in reproduction.sources}

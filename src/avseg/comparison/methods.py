@@ -130,11 +130,13 @@ def score_run(
     with inference(device):
         for batch in data.test_dataloader():
             clip = batch.to(device)
-            logits = model.checked(model.decode(model.encode_clip(clip), clip), clip).logits
-            scorer.update(logits, clip)
+            prediction = model.checked(model.decode(model.encode_clip(clip), clip), clip)
+            logits = model.mask_logits(prediction)
+            graded = prediction.logits if prediction.graded is None else prediction.graded
+            scorer.update(logits, clip, graded)
             store.write(position, clip.index, marked(logits))
             if masks is not None:
-                _save_masks(masks, logits, clip.index.tolist(), split)
+                _save_masks(masks, prediction.logits, clip.index.tolist(), split)
             store.flush()
     return scorer.finish(run.method.name, run.method.source, soft=True, origin=_origin(run, model))
 

@@ -43,9 +43,9 @@ class MethodScorer:
         # of each clip: its labelled frames' false pixels as shares, silent frames, empty ones among them
         self._silence: dict[int, tuple[list[float], int, int]] = {}
 
-    def update(self, logits: Tensor, clip: Clip) -> None:
-        """Add a batch with logits (B, T, 1, H, W)."""
-        self._scores.update(logits, clip)
+    def update(self, logits: Tensor, clip: Clip, graded: Tensor | None = None) -> None:
+        """Add a batch with logits (B, T, 1, H, W); `graded` are those of the F-scores, if others."""
+        self._scores.update(logits, clip, graded)
         marked = (logits[:, :, 0].float().sigmoid() > 0.5).flatten(2)  # (B, T, H * W)
         sounding = (clip.masks != 0).flatten(2)
         false = (marked & ~sounding).sum(-1).cpu().double()  # (B, T)

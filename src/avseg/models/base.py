@@ -127,6 +127,10 @@ class AVSegModule(ExperimentModule):
         """Maps (B, T, h, w) in 0 to 1 by name, of frames (B, T, 3, H, W) uint8, to be drawn below a prediction."""
         return {}
 
+    def mask_logits(self, prediction: Prediction) -> Tensor:
+        """Logits (B, T, K, H, W) of the masks that `avseg compare` shows and scores."""
+        return prediction.logits
+
     def checked(self, prediction: Prediction, clip: Clip) -> Prediction:
         """Return a prediction of the right shape; raises `UserError` for another, which scores could misread.
 

@@ -32,10 +32,15 @@ class Cell:
 class Experiment:
     """A published table."""
 
-    name: str  # folder of its runs under the outputs
+    name: str  # folder of its table under the outputs
     sweep: SweepFile
     numbers: Mapping[NumberKey, float]  # published, in per cent
     sources: Mapping[NumberKey, Source]  # of published numbers, where their file names them
+
+    @property
+    def runs(self) -> str:
+        """Folder of its runs under the outputs: its own, or that of the experiment whose runs it shows."""
+        return self.sweep.runs_of or self.name
 
     def metrics_at(self, key: CellKey) -> list[str]:
         """Return the metric of a cell; in a table of one metric also the others that the paper prints for any cell."""
@@ -62,7 +67,7 @@ class Experiment:
 
     def overrides(self, cell: Cell, seed: int) -> list[str]:
         """Return the overrides of the command `avseg train OVERRIDES` for one run of a cell."""
-        return [f"experiment={self.name}", *cell.overrides, f"seed={seed}"]
+        return [f"experiment={self.runs}", *cell.overrides, f"seed={seed}"]
 
 
 def read_experiment(name: str | Path) -> Experiment:

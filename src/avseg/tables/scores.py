@@ -8,7 +8,7 @@ from operator import itemgetter
 
 import numpy as np
 
-from avseg.metrics.registry import metric_info
+from avseg.metrics.registry import METRICS, metric_info
 from avseg.runs import RunDirectory, read_json
 from avseg.utils.errors import UserError
 
@@ -20,7 +20,7 @@ _TOLERANCE = 1e-4
 class Scores:
     """Scores of the seeds of one cell in one metric, in per cent."""
 
-    values: Mapping[int, float]  # by seed
+    values: Mapping[int, float]  # by seed; NaN for a score that the model does not have
     runs: Mapping[int, str]  # names by seed
     clips: Mapping[str, float]  # means over the seeds by video_id; empty for a metric that is not a mean over clips
 
@@ -28,8 +28,11 @@ class Scores:
 def read_scores(runs: Mapping[int, tuple[str, RunDirectory]], metric: str) -> Scores | None:
     """Read one cell from name and directory of the run of each seed; None if no run is complete.
 
+    `metric` may name a control sound, "other/miou".
+
     Raises:
-        UserError: a run lacks the metric, its per_clip.csv contradicts its result, or seeds have different test clips.
+        UserError: a run lacks a metric that is not registered, its per_clip.csv contradicts its result, or seeds have
+            different test clips.
     """
     values = {}
     names = {}
@@ -38,7 +41,7 @@ def read_scores(runs: Mapping[int, tuple[str, RunDirectory]], metric: str) -> Sc
         if run.complete:
             names[seed] = name
             values[seed] = _read_value(run, metric)
-            if metric_info(metric).mean_over_clips:
+            if metric_info(metric).mean_over_clips and not math.isnan(values[seed]):
                 clips[seed] = _read_clips(run, metric, values[seed])
     if not values:
         return None
@@ -48,10 +51,11 @@ def read_scores(runs: Mapping[int, tuple[str, RunDirectory]], metric: str) -> Sc
 def _read_value(run: RunDirectory, metric: str) -> float:
     sound, _, key = metric.rpartition("/")
     scores = read_json(run.result).get("scores", {}).get(sound or "own", {})
-    if key not in scores:
+    if key not in scores and (key not in METRICS or not scores):
         raise UserError(f"{run.result} holds no '{metric}'; it holds {', '.join(scores) or 'no scores'}")
-    # null: undefined
-    return math.nan if scores[key] is None else metric_info(metric).scale * float(scores[key])
+    # null: undefined; a score that other models have is undefined too
+    value = scores.get(key)
+    return math.nan if value is None else metric_info(metric).scale * float(value)
 
 
 def _read_clips(run: RunDirectory, metric: str, value: float) -> dict[str, float]:

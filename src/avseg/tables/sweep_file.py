@@ -3,26 +3,34 @@
 Rows and columns list the overrides by which they differ. A file that extends another one states only its changes.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import chain, pairwise, product
 from pathlib import Path
-from typing import Any, TypeAlias, TypeGuard
+from typing import TypeAlias
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from avseg.config.paths import experiment_folder, experiment_names
+from avseg.tables.sweep_values import (
+    Overrides,
+    check_names,
+    is_list_of,
+    one_line,
+    override_lists,
+    read_mapping,
+    read_overrides,
+)
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 
 CellKey: TypeAlias = tuple[str, str]  # row, column
-Overrides: TypeAlias = tuple[str, ...]
 Pair: TypeAlias = tuple[CellKey, CellKey]
 
-_MAPPINGS = ("metrics", "rows", "columns", "replace", "compare", "panels", "picture", "prepare")
-_KEYS = ("extends", "title", "note", "metric", "seeds", "common", *_MAPPINGS)
+_MAPPINGS = ("metrics", "rows", "columns", "replace", "compare", "panels", "picture", "prepare", "clips")
+_KEYS = ("extends", "title", "note", "metric", "seeds", "common", "runs_of", *_MAPPINGS)
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,8 @@ class SweepFile:
     pairs: Mapping[str, list[Pair]]  # cells to compare: "columns" within a row, "rows" within a column
     plot: Plot
     prepare: Mapping[str, Overrides]  # arguments of `avseg data` by the folder of the data set that they generate
+    clips: Mapping[str, Overrides] = field(default_factory=dict)  # of a figure: what `avseg compare` shows, by column
+    runs_of: str | None = None  # the experiment whose runs these are
 
     def metric_at(self, key: CellKey) -> str:
         """Return the metric of a cell."""
@@ -61,30 +71,32 @@ def read_sweep_file(folder: Path) -> SweepFile:
     """Read `folder/sweep.yaml` and the file that it extends; every mistake in them is a `UserError`."""
     file = folder / "sweep.yaml"
     entries = _merged(folder)
-    rows = _override_lists(file, "rows", entries)
-    columns = _override_lists(file, "columns", entries)
+    rows = override_lists(file, "rows", entries)
+    columns = override_lists(file, "columns", entries)
     for key, lists in (("rows", rows), ("columns", columns)):
         if not lists:
             raise UserError(f"{file}: {key} is missing; give each a name and a list of overrides")
-    common = _overrides(file, "common", entries.get("common") or [])
-    replacements = _override_lists(file, "replace", entries)
+    common = read_overrides(file, "common", entries.get("common") or [])
+    replacements = override_lists(file, "replace", entries)
     used = list(chain(common, *rows.values(), *columns.values()))
     for override in replacements:
         check_choice("override", override, used, f"{file}: replace")
-    metrics = {name: str(metric) for name, metric in _mapping(file, "metrics", entries).items()}
-    _check_names(f"{file}: metrics", metrics, (*rows, *columns))
+    metrics = {name: str(metric) for name, metric in read_mapping(file, "metrics", entries).items()}
+    check_names(f"{file}: metrics", metrics, (*rows, *columns))
     return SweepFile(
-        title=_one_line(entries.get("title", folder.name)),
-        note=_one_line(entries.get("note") or ""),
+        title=one_line(entries.get("title", folder.name)),
+        note=one_line(entries.get("note") or ""),
         metric=str(entries.get("metric", "miou")),
         metrics=metrics,
         seeds=_seeds(file, entries.get("seeds", [123])),
         common=_replaced({"common": common}, replacements)["common"],
         rows=_replaced(rows, replacements),
         columns=_replaced(columns, replacements),
-        pairs=_pairs(file, _mapping(file, "compare", entries), list(rows), list(columns)),
+        pairs=_pairs(file, read_mapping(file, "compare", entries), list(rows), list(columns)),
         plot=_plot(file, entries, list(rows)),
-        prepare=_override_lists(file, "prepare", entries),
+        clips=_clips(file, entries, list(columns)),
+        runs_of=_runs_of(file, entries),
+        prepare=override_lists(file, "prepare", entries),
     )
 
 
@@ -110,32 +122,12 @@ def load_entries(folder: Path) -> dict[str, object]:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except (YAMLError, OmegaConfBaseException) as error:
-        raise UserError(f"{path}: {_one_line(error)}") from error
+        raise UserError(f"{path}: {one_line(error)}") from error
     if not isinstance(entries, dict):
         raise UserError(f"{path} holds no entries; it needs title, rows and columns")
     for key in entries:
         check_choice("key", key, _KEYS, str(path))
     return dict(zip(map(str, entries), entries.values(), strict=True))
-
-
-def _mapping(file: Path, key: str, entries: Mapping[str, object]) -> dict[str, object]:
-    mapping = entries.get(key, {})  # `key:` without a value is None, an error
-    if not isinstance(mapping, dict):
-        raise UserError(f"{file}: {key}: '{mapping}' is not a mapping; write NAME: VALUE lines below {key}")
-    return dict(zip(map(str, mapping), mapping.values(), strict=True))
-
-
-def _override_lists(file: Path, key: str, entries: Mapping[str, object]) -> dict[str, Overrides]:
-    lists = {}
-    for name, overrides in _mapping(file, key, entries).items():
-        lists[name] = _overrides(file, f"{key}: {name}", overrides)
-    return lists
-
-
-def _overrides(file: Path, key: str, overrides: object) -> Overrides:
-    if not _is_list_of(overrides, (str, int, float)):
-        raise UserError(f"{file}: {key}: '{overrides}' is not a list; write [KEY=VALUE, ...]")
-    return tuple(map(str, overrides))
 
 
 def _replaced(lists: Mapping[str, Overrides], replacements: Mapping[str, Overrides]) -> dict[str, Overrides]:
@@ -147,15 +139,28 @@ def _replaced(lists: Mapping[str, Overrides], replacements: Mapping[str, Overrid
     return result
 
 
+def _clips(file: Path, entries: Mapping[str, object], columns: list[str]) -> dict[str, Overrides]:
+    clips = override_lists(file, "clips", entries)
+    check_names(f"{file}: clips", clips, columns)
+    return clips
+
+
+def _runs_of(file: Path, entries: Mapping[str, object]) -> str | None:
+    name = entries.get("runs_of")
+    if name is not None:
+        check_choice("runs_of", name, experiment_names(), str(file))
+    return None if name is None else str(name)
+
+
 def _seeds(file: Path, seeds: object) -> tuple[int, ...]:
-    if not _is_list_of(seeds, int) or not seeds or min(seeds) < 0:
+    if not is_list_of(seeds, int) or not seeds or min(seeds) < 0:
         raise UserError(f"{file}: seeds: '{seeds}' is not a list of whole numbers, such as [1, 2, 3]")
     return tuple(seeds)
 
 
 def _pairs(file: Path, compare: Mapping[str, object], rows: list[str], columns: list[str]) -> dict[str, list[Pair]]:
     """Return the pairs of cells to compare: in `columns` cells of one row, in `rows` cells of one column."""
-    _check_names(f"{file}: compare", compare, ("columns", "rows"))
+    check_names(f"{file}: compare", compare, ("columns", "rows"))
     pairs: dict[str, list[Pair]] = {}
     if "columns" in compare:
         pairs["columns"] = []
@@ -178,28 +183,15 @@ def _named_pairs(file: Path, axis: str, compare: Mapping[str, object], names: li
         if not isinstance(pair, list) or len(pair) != 2:
             raise UserError(f"{where}: '{value}' is neither neighbours nor a list of pairs, [[FIRST, SECOND], ...]")
         first, second = map(str, pair)  # yaml reads the column name 1 as a number
-        _check_names(where, (first, second), names)
+        check_names(where, (first, second), names)
         pairs.append((first, second))
     return pairs
 
 
 def _plot(file: Path, entries: Mapping[str, object], rows: list[str]) -> Plot:
-    plot = _mapping(file, "picture", entries)
-    _check_names(f"{file}: picture", plot, ("name", "label", "joined"))
-    panels = _override_lists(file, "panels", entries) or {"": tuple(rows)}
-    _check_names(f"{file}: panels", chain.from_iterable(panels.values()), rows)
+    plot = read_mapping(file, "picture", entries)
+    check_names(f"{file}: picture", plot, ("name", "label", "joined"))
+    panels = override_lists(file, "panels", entries) or {"": tuple(rows)}
+    check_names(f"{file}: panels", chain.from_iterable(panels.values()), rows)
     name = str(plot.get("name", file.parent.name))
     return Plot(name, str(plot.get("label", "")), bool(plot.get("joined", False)), panels)
-
-
-def _check_names(where: str, names: Iterable[str], allowed: Iterable[str]) -> None:
-    for name in names:
-        check_choice("name", name, allowed, where)
-
-
-def _is_list_of(value: object, types: type | tuple[type, ...]) -> TypeGuard[list[Any]]:
-    return isinstance(value, list) and all(isinstance(item, types) for item in value)
-
-
-def _one_line(text: object) -> str:
-    return " ".join(str(text).split())

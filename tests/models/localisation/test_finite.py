@@ -69,6 +69,13 @@ def test_a_map_of_zeros_stays() -> None:
     assert torch.equal(divide_by_maximum(maps), torch.stack([torch.zeros(4, 4), torch.ones(4, 4)]))
 
 
+def test_a_sounding_pixel_of_negative_similarity_has_a_gradient() -> None:
+    cosine = torch.full((1, 2, 2), -0.4, requires_grad=True)
+    mssl_supervised_loss(cosine, torch.ones(1, 8, 8)).backward()
+    assert cosine.grad is not None
+    assert (cosine.grad < 0).all()
+
+
 @pytest.mark.parametrize("loss", [supervised_loss, mssl_supervised_loss])
 def test_a_batch_without_annotated_frames_has_a_gradient(loss: object) -> None:
     maps = torch.zeros(0, 2, 2, requires_grad=True)

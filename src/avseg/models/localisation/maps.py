@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from avseg.config.schema import ModelConfig, Plain
-from avseg.models.base import AVSegModule, BuildContext
+from avseg.models.base import AVSegModule, BuildContext, Prediction
 from avseg.models.experiment import Row
-from avseg.models.localisation.scores import LocalisationScores
+from avseg.models.localisation.scores import LocalisationScores, certain
 
 UNTRAINED = 0.5  # threshold of weights that no validation has seen
 
@@ -41,6 +41,10 @@ class MapModule(AVSegModule):
     @abstractmethod
     def rule(maps: Tensor) -> Tensor:
         """Compute the official masks, bool, of maps (..., H, W) in [0, 1]."""
+
+    def mask_logits(self, prediction: Prediction) -> Tensor:
+        """Those of the map above the threshold of val; half of the pixels, as by LVS's rule, would show no object."""
+        return certain(prediction.logits.float().sigmoid() > self.threshold)
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores, and keep the best threshold."""

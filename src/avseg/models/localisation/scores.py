@@ -50,8 +50,8 @@ class LocalisationScores(Scores):
         if not clip.annotated.all():
             masks = masks[clip.annotated]  # (N, H, W), as the logits
         maps = logits.float().sigmoid()
-        official = _certain(self.rule(maps))
-        chosen = official if self.threshold is None else _certain(maps > self.threshold)
+        official = certain(self.rule(maps))
+        chosen = official if self.threshold is None else certain(maps > self.threshold)
         for key, metric in self.metrics.items():
             if key in _OF_MAPS or key == "threshold":
                 values = logits
@@ -90,5 +90,6 @@ def above_half(maps: Tensor) -> Tensor:
     return maps > 0.5
 
 
-def _certain(masks: Tensor) -> Tensor:
+def certain(masks: Tensor) -> Tensor:
+    """Return logits of binary masks."""
     return torch.where(masks, _CERTAIN, -_CERTAIN)

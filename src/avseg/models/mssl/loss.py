@@ -9,6 +9,8 @@ from torch.nn import functional
 from avseg.models.mssl.localisation import THRESHOLD
 from avseg.models.mssl.network import MSSLOutput
 
+MARKED = 0.5  # of a map, from which the official rule marks a pixel
+WIDTH = 0.1  # of that threshold in the supervised form
 MARGIN = 1.4  # distance from which features of two classes are far enough apart
 _EPSILON = 1e-10  # the official one; added to every entry before the sum
 _SMALLEST_DISTANCE = 1e-12  # squared: its root has a finite gradient, and rounding makes no NaN
@@ -67,13 +69,17 @@ def total(terms: Mapping[str, Tensor]) -> Tensor:
     return torch.stack(list(terms.values())).sum()
 
 
-def supervised_loss(maps: Tensor, masks: Tensor) -> Tensor:
-    """Compute the binary cross-entropy of maps (N, h, w) in [0, 1] against masks (N, H, W), pooled to the map's size.
+def supervised_loss(cosine: Tensor, masks: Tensor) -> Tensor:
+    """Compute the binary cross-entropy of averaged similarities against the masks, pooled to their size.
 
-    N may be 0, which gives a zero with a graph.
+    The sigmoid is around the official threshold of the map. The map itself is rectified: a sounding pixel of negative
+    similarity would have no gradient.
+
+    Args:
+        cosine: (N, h, w) in [-1, 1]; N may be 0, which gives a zero with a graph.
+        masks: (N, H, W), non-zero is sounding.
     """
-    if len(maps) == 0:
-        return maps.sum()
-    share = functional.adaptive_avg_pool2d((masks != 0).float(), (maps.shape[-2], maps.shape[-1]))
-    probability = maps.float().clamp(1e-6, 1 - 1e-6)
-    return functional.binary_cross_entropy(probability, share)
+    if len(cosine) == 0:
+        return cosine.sum()
+    share = functional.adaptive_avg_pool2d((masks != 0).float(), (cosine.shape[-2], cosine.shape[-1]))
+    return functional.binary_cross_entropy_with_logits((cosine - MARKED) / WIDTH, share)

@@ -28,7 +28,7 @@ class MSSLTraining(NamedTuple):
 
     output: MSSLOutput
     labels: tuple[Tensor, Tensor] | None  # (P, K) of sounds and images
-    maps: Tensor  # (N, h, w); none in the coarse stage or if self-supervised
+    cosine: Tensor  # (N, h, w), averaged over classes; none in the coarse stage or if self-supervised
     masks: Tensor  # (N, H, W)
 
 
@@ -107,8 +107,8 @@ class MSSLModule(LocalisationModule):
             frame_sound = self.encode_sounds(clip.sound[chosen.clips, chosen.seconds])
         else:
             frame_sound = audio_map[chosen.pair_of_frame()]  # (N, C, h', w')
-        maps = self.net.average_map(image_map, frame_sound, self.config.class_filter)
-        return Prediction(no_prediction(clip), MSSLTraining(output, labels, maps, masks))
+        cosine = self.net.average_cosine(image_map, frame_sound, self.config.class_filter)
+        return Prediction(no_prediction(clip), MSSLTraining(output, labels, cosine, masks))
 
     def _labels(
         self, clip: Clip, chosen: TrainingFrames, images: Tensor, sounds: Tensor
@@ -133,7 +133,7 @@ class MSSLModule(LocalisationModule):
             values |= fine_loss(training.output)
         terms = {name: LossTerm(value, over="clips") for name, value in values.items()}
         if self.config.training == "supervised" and not self.coarse:
-            terms["mask_loss"] = LossTerm(supervised_loss(training.maps, training.masks), self.config.mask_weight)
+            terms["mask_loss"] = LossTerm(supervised_loss(training.cosine, training.masks), self.config.mask_weight)
         return Losses(terms)
 
     def on_train_epoch_start(self) -> None:

@@ -113,8 +113,12 @@ class MSSL(nn.Module):
 
     def similarity(self, image_map: Tensor, fine_audio: Tensor) -> Tensor:
         """Compute the similarity (N, K, h, w) of every pixel of (N, C, h, w) with each class of sound (N, 128, K)."""
+        return self.cosine(image_map, fine_audio).relu()
+
+    def cosine(self, image_map: Tensor, fine_audio: Tensor) -> Tensor:
+        """Compute the same with its sign, in [-1, 1]."""
         pixels = self.image_projection(image_map.flatten(2))  # (N, 128, h * w)
-        similar = torch.einsum("ndp,ndk->nkp", pixels, fine_audio).relu()
+        similar = torch.einsum("ndp,ndk->nkp", pixels, fine_audio)
         return similar.reshape(*similar.shape[:2], *image_map.shape[-2:])
 
     def classify_audio(self, audio_map: Tensor) -> Tensor:
@@ -147,6 +151,11 @@ class MSSL(nn.Module):
         """Compute the map of the sound's classes (N, h, w) at the size of the image map, not divided."""
         similarity = self.similarity(image_map, self.fine_audio(audio_map))  # (N, K, h, w)
         return weighted_average(similarity.float(), class_confidence(self.classify_audio(audio_map), class_filter))
+
+    def average_cosine(self, image_map: Tensor, audio_map: Tensor, class_filter: ClassFilter = "official") -> Tensor:
+        """Compute the same of similarities with their signs, which have a gradient everywhere."""
+        cosine = self.cosine(image_map, self.fine_audio(audio_map))  # (N, K, h, w)
+        return weighted_average(cosine.float(), class_confidence(self.classify_audio(audio_map), class_filter))
 
     @staticmethod
     def _classify(classes: nn.Module, pooled: Tensor) -> Tensor:
