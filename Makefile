@@ -87,6 +87,9 @@ test: $(READY) ## the tests (no network, under 6 minutes on 2 cores)
 test-full: $(READY) ## every test, the slow ones too
 	@$(BIN)/python -m pytest -q -n 2
 
+docs: $(READY) ## the documentation site in site/, strict; open site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build -q && echo "site/index.html"
+
 lint: $(READY) ## style, types, layers
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
@@ -100,6 +103,6 @@ lock: $(READY) ## pin and hash every dependency again
 	@$(BIN)/uv pip compile pyproject.toml --all-extras -c constraints.txt --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 -o requirements.lock -q
 
 clean: ## remove everything that can be generated again
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup demo check-listening data-cutouts demo-cutouts table-a1 table-a2 table-a1-toy table-a2-toy table-2 table-3 table-2-toy table-3-toy table-methods table-methods-toy table-related table-related-toy figure-a5 figure-a6 figure-a5-toy figure-a6-toy dashboards test test-full lint bench lock clean
+.PHONY: help setup docs demo check-listening data-cutouts demo-cutouts table-a1 table-a2 table-a1-toy table-a2-toy table-2 table-3 table-2-toy table-3-toy table-methods table-methods-toy table-related table-related-toy figure-a5 figure-a6 figure-a5-toy figure-a6-toy dashboards test test-full lint bench lock clean

