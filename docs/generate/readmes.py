@@ -5,16 +5,15 @@ from pathlib import Path, PurePosixPath
 
 from docs.generate.markdown import start
 
-MODELS = ("avs", "avsegformer", "aavs", "lvs", "mssl", "lgvt", "sst", "lu_avs")
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
 
 def pages(top: Path) -> dict[str, str]:
     """Return the pages by path."""
     texts: dict[str, str] = {}
-    for name in MODELS:
-        readme = Path("src/avseg/models") / name / "README.md"
-        texts[f"reference/models/{name}.md"] = _with_links((top / readme).read_text(encoding="utf-8"), readme, top)
+    for path in sorted((top / "src" / "avseg" / "models").glob("*/README.md")):
+        text = _with_links(path.read_text(encoding="utf-8"), path.relative_to(top), top)
+        texts[f"reference/models/{path.parent.name}.md"] = text
     texts["reference/changes.md"] = _with_links(
         (top / "CHANGELOG.md").read_text(encoding="utf-8"), Path("CHANGELOG.md"), top, folder="reference"
     )
