@@ -66,6 +66,8 @@ class OpenVideo(NamedTuple):
             notes.append(f"the sound of the overlay is {plan}")
         if video.sound is None:
             notes.append("has no sound; predicted as if it were silent")
+        if video.tracks > 1:
+            notes.append(f"has {video.tracks} video tracks; that of {video.width}x{video.height} is predicted")
         if video.missing:
             notes.append(f"is truncated; predicted without its last {video.missing:.1f} s")
         if video.height % 2 or video.width % 2:

@@ -23,6 +23,7 @@ from avseg.utils.errors import UserError
 # FFmpeg demuxers that present images and text as videos, besides those of single images, which end in "_pipe"
 NOT_A_VIDEO = frozenset(["image2", "tty", "bin", "xbin", "adf", "idf", "ico"])
 IMAGE_BRANDS = frozenset(["heic", "heix", "mif1", "avif"])  # of photographs in the container of MP4
+IMAGE_CODECS = frozenset(["mjpeg", "png", "bmp", "gif", "tiff", "webp"])  # of cover images beside a film
 
 
 @contextmanager
@@ -75,10 +76,12 @@ def _no_file(path: Path) -> str:
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
     """Select the main video track and limit its decoder threads, since each thread holds whole frames.
 
+    A track of an image codec is the main one only if there is no other: it is a cover or a title image.
+
     Raises:
         UserError: the file has no video track (a song's cover image does not count), or no decoder can read it.
     """
-    tracks = [stream for stream in container.streams.video if not stream.disposition & stream.disposition.attached_pic]
+    tracks = video_tracks(container)
     if not tracks:
         content = "sound only" if container.streams.audio else f"format {container.format.name}"
         raise UserError(f"{path}: has no video track ({content})")
@@ -91,20 +94,35 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     return stream
 
 
+def video_tracks(container: InputContainer) -> list[VideoStream]:
+    """List the video tracks without cover images; those of image codecs only if there are no others."""
+    tracks = [stream for stream in container.streams.video if not stream.disposition & stream.disposition.attached_pic]
+    films = [track for track in tracks if track.codec_context is None or track.codec_context.name not in IMAGE_CODECS]
+    return films or tracks
+
+
 def sound_stream(container: InputContainer, track: int | None = None) -> AudioStream | None:
     """Select a sound track by number, from 0 as in FFmpeg's `a:N`; None = the default one, as players choose it.
 
-    Returns None if the file has no sound that can be decoded; raises `UserError` if it has no track of that number.
+    Of a broadcast with several programs it is one of the program of the video. Returns None if the file has no sound
+    that can be decoded; raises `UserError` if it has no track of that number.
     """
     tracks = list(container.streams.audio)
     if track is None:
         usable = [stream for stream in tracks if stream.codec_context is not None]
-        return min(usable, key=_preference, default=None)
+        return min(_of_same_program(container, usable), key=_preference, default=None)
     if not 0 <= track < len(tracks) or tracks[track].codec_context is None:
         numbers = ", ".join(map(_describe_track, range(len(tracks)), tracks)) or "none"
         path = container.name.removeprefix(file_url(Path()).removesuffix("."))
         raise UserError(f"{path}: --audio-track {track}: there is no such sound track; there are {numbers}")
     return tracks[track]
+
+
+def _of_same_program(container: InputContainer, tracks: list[AudioStream]) -> list[AudioStream]:
+    """Leave out sound tracks of other programs of a broadcast, such as radio; all if there are no programs."""
+    best = container.streams.best
+    main = best("audio", related=best("video"))  # related streams are those of one program
+    return [track for track in tracks if best("audio", related=track) == main] or tracks
 
 
 def _preference(stream: AudioStream) -> tuple[bool, bool, int]:

@@ -11,6 +11,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 _REORDER_DEPTH = 32  # frames; coded order differs from display order by far fewer
+_B_FRAMES = 3  # frames stored after one that is displayed later, in usual files
 _MAX_DOUBLE = 0.05  # share of frames with the time of another; more are a broken clock
 _DEFAULT_RATE = 25.0  # frames per second where neither packets nor header give a rate
 
@@ -29,6 +30,7 @@ class Scan:
         self.frames = 0  # displayed ones
         self.sound_packets = 0
         self.timed = True  # every frame carries its own time stamp
+        self.unstamped = 0  # frames before the first one with a time stamp
         self.stamps = array("d")
         self.last_duration = 0.0  # display time of the last frame in seconds, 0 if unknown
         self.video_end = self.sound_end = -math.inf  # container times in seconds
@@ -59,6 +61,7 @@ class Scan:
         self.frames += 1
         if packet.pts is None:
             self.timed = False
+            self.unstamped += len(self.stamps) <= _B_FRAMES
             return
         stamp = float(packet.pts * packet.time_base)
         if stamp > max(self.stamps[-_REORDER_DEPTH:], default=-math.inf):
@@ -74,7 +77,8 @@ class Scan:
         if not self.timed or len(times) < (1 - _MAX_DOUBLE) * self.frames:
             self.timed = False
             rate = rate or _DEFAULT_RATE
-            return np.arange(self.frames) / rate, float(times[0]) if len(times) else 0.0, rate
+            start = float(times[0]) - self.unstamped / rate if len(times) else 0.0
+            return np.arange(self.frames) / rate, start, rate
         start = float(times[0])
         times = times - start
         return times, start, self._rate(times, rate)

@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from avseg.media.clock import PLAIN, Break, Clock
-from avseg.media.container import images, layout_of, open_video, packets, sound_stream, video_stream
+from avseg.media.container import images, layout_of, open_video, packets, sound_stream, video_stream, video_tracks
 from avseg.media.cropping import read_crop
 from avseg.media.joints import MAX_STILL, JointFinder
 from avseg.media.timestamps import Scan, is_frame
@@ -65,6 +65,7 @@ class Video:
     clock: Clock = PLAIN  # makes the container times of joined recordings continuous
     breaks: tuple[Break, ...] = ()  # joints, gaps and pauses of the recording
     pixel_aspect: float = 1.0  # width over height of a pixel as displayed
+    tracks: int = 1  # video tracks of the file, of which one is read
 
     @property
     def rotation(self) -> int:
@@ -113,6 +114,8 @@ def probe(path: Path, audio_track: int | None = None) -> Video:
     end = max(scan.video_end, scan.sound_end if header.joint else -math.inf)
     # the promise counts from the container's time 0, or from the first frame where that is earlier
     missing = header.promised - (end - min(start, 0.0))
+    if missing > 0 and header.joint and header.others:
+        missing -= max(_last_end(path) - end, 0.0)
     last_duration = _last_duration(scan.last_duration or 1 / rate, header.end - start - float(times[-1]))
     # damaged headers promise days
     last_duration = min(last_duration, max(MAX_STILL, scan.sound_end - start - float(times[-1])))
@@ -135,6 +138,7 @@ def probe(path: Path, audio_track: int | None = None) -> Video:
         audio_track=audio_track,
         clock=clock,
         pixel_aspect=1 / header.pixel_aspect if view.is_sideways else header.pixel_aspect,
+        tracks=header.tracks,
         breaks=tuple(replace(item, time=item.time - start) for item in breaks),
     )
 
@@ -148,9 +152,21 @@ def _scan(path: Path, audio_track: int | None, clock: Clock) -> tuple["_Header",
         finder = JointFinder(container.format.name, stream)
         for packet in packets(container, [stream, *([sound] if sound else [])], clock):
             if is_frame(packet, stream.codec_context.name if packet.stream.index == stream.index else ""):
-                finder.read(packet)
+                if not packet.is_discard:  # edit lists jump back to the keyframe before a cut
+                    finder.read(packet)
                 scan.read([packet])
         return _read_header(container, stream, sound if scan.sound_packets else None), scan, finder
+
+
+def _last_end(path: Path) -> float:
+    """Return the container time at which the last packet of any track ends; subtitles may outlast the film."""
+    end = -math.inf
+    with open_video(path) as container:
+        for packet in packets(container, list(container.streams)):
+            time_stamp = packet.pts if packet.pts is not None else packet.dts
+            if time_stamp is not None and packet.size:
+                end = max(end, float((time_stamp + (packet.duration or 0)) * packet.time_base))
+    return end
 
 
 def frames(video: Video) -> Iterator[Frame]:
@@ -208,6 +224,8 @@ class _Header(NamedTuple):
     rate: float  # frames per second, 0 if missing
     promised: float  # length of the video track (if `joint`, of the file), minus infinity if missing
     joint: bool
+    tracks: int  # of video
+    others: int  # tracks that are not read: subtitles, other sounds
     end: float  # container time at which the file ends, infinity if missing
     pixel_aspect: float  # width over height of a stored pixel
     sound: Sound | None
@@ -228,6 +246,8 @@ def _read_header(container: InputContainer, stream: VideoStream, sound: AudioStr
         rate=rate,
         promised=-math.inf if promised is None else promised,
         joint=not track_length,
+        tracks=len(video_tracks(container)),
+        others=len(container.streams) - 1 - (sound is not None),
         end=math.inf if file_length is None else (container.start_time or 0) / 1e6 + file_length,
         pixel_aspect=float(stream.sample_aspect_ratio or 1),
         sound=_describe(sound) if sound is not None else None,
