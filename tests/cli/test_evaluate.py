@@ -50,7 +50,7 @@ def test_another_split_goes_into_the_run(trained: Command) -> None:
     done = evaluate(f"checkpoint={trained.run}", "split=val")
     folder = trained.run / "evaluations" / "val"
     try:
-        assert files(folder) == {"result.json", "per_clip.csv", "pictures/val.png"}
+        assert files(folder) == {"result.json", "per_clip.csv", "f_curve.csv", "pictures/val.png"}
         assert result(folder)["split"] == "val"
         assert [row["video_id"] for row in rows(folder)] == ["val-0", "val-1", "val-2"]
         assert str(folder) in done.out
@@ -84,7 +84,9 @@ def test_a_file_alone_is_enough(trained: Command, tmp_path: Path) -> None:
 def test_out_names_the_folder_and_the_run_stays_as_it_is(trained: Command, tmp_path: Path) -> None:
     before = {name: (trained.run / name).stat().st_mtime_ns for name in files(trained.run)}
     evaluate(f"checkpoint={trained.run}", f"out={tmp_path}/scores")
-    assert files(tmp_path) == {"scores/result.json", "scores/per_clip.csv", "scores/pictures/test.png"}
+    assert files(tmp_path) == {
+        f"scores/{name}" for name in ("result.json", "per_clip.csv", "f_curve.csv", "pictures/test.png")
+    }
     assert {name: (trained.run / name).stat().st_mtime_ns for name in files(trained.run)} == before
 
 

@@ -18,6 +18,7 @@ def test_a_run_leaves_all_its_files(trained):
     names = {path.relative_to(trained.run).as_posix() for path in trained.run.rglob("*") if path.is_file()}
     assert names == {
         "config.yaml",
+        "f_curve.csv",
         "inputs.json.gz",
         "manifest.json",
         "metrics.csv",

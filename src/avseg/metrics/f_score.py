@@ -135,6 +135,16 @@ class FScore(FrameMetric):
         scores = self._groups(clips, histograms, 1)
         return dict(zip(torch.unique_consecutive(clips).tolist(), scores.tolist(), strict=True))
 
+    def mean_curve(self) -> Tensor:
+        """Compute F at each of the 255 thresholds, averaged over all frames that sound, (255,) float32.
+
+        Its maximum is the score of the whole set as one group. With several processes all of them must call it.
+        """
+        with self.sync_context():
+            _, histograms = self._frames()
+        curves, sounding = _curves(histograms)
+        return curves[sounding].mean(0).float() if sounding.any() else torch.zeros(len(THRESHOLDS))
+
     def _groups(self, clips: Tensor, histograms: Tensor, videos: int | None) -> Tensor:
         """Compute the score of each group of `videos` clips, (groups,) float64."""
         if not len(clips):

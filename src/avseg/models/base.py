@@ -19,6 +19,7 @@ from avseg.audio.frontend import NoSound, clip_sound
 from avseg.config.schema import ModelConfig, Plain
 from avseg.data.avsbench.avss_names import AVSS_NAMES
 from avseg.data.clip import Clip
+from avseg.metrics.f_score import THRESHOLDS
 from avseg.models.distributed_loss import SharedBatch
 from avseg.models.experiment import BuildContext, ExperimentModule, Row
 from avseg.models.scores import Scores, summarise
@@ -229,6 +230,16 @@ class AVSegModule(ExperimentModule):
             prefix = "" if sound == "own" else f"{sound}/"
             for row in rows:
                 row |= {prefix + name: value for name, value in by_index[row["index"]].items()}
+        return rows
+
+    def f_curves(self) -> list[Row]:
+        """A row per threshold with F under every sound, empty for several classes; call it on every process."""
+        curves = {sound: scores.f_curve() for sound, scores in self.test_scores.items()}  # type: ignore[operator]
+        if not all(curves.values()):
+            return []
+        rows: list[Row] = []
+        for number, threshold in enumerate(THRESHOLDS.tolist()):
+            rows.append({"threshold": threshold, **{sound: curve[number] for sound, curve in curves.items()}})
         return rows
 
     def result(self, rows: list[Row]) -> dict[str, Plain]:

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from torchmetrics import Metric
 
 from avseg.data.clip import Clip
-from avseg.metrics import g_miou
+from avseg.metrics import FScore, g_miou
 from avseg.metrics.registry import METRICS, MetricSettings, PerClipMetric, select_metrics
 
 # scores that try many thresholds
@@ -78,6 +78,11 @@ class Scores(nn.Module):
         for index in sorted(set().union(*columns.values())):
             rows[index] = {key: column.get(index, math.nan) for key, column in columns.items()}
         return rows
+
+    def f_curve(self) -> list[float]:
+        """Compute F at each of the official thresholds (over all processes); empty for masks of several classes."""
+        metric = self.metrics["fscore"]
+        return metric.mean_curve().tolist() if isinstance(metric, FScore) else []
 
 
 def _resized(logits: Tensor, size: tuple[int, int]) -> Tensor:

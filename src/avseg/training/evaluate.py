@@ -1,4 +1,4 @@
-"""Score a checkpoint on a split and write result, a row per test item, and a panel of clips."""
+"""Score a checkpoint on a split and write result, a row per test item, the curve of F, and a panel of clips."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from avseg.utils.csv_files import write_rows
 from avseg.utils.errors import UserError
 from avseg.weights.hub import PREFIX
 
+CURVE_FILE = "f_curve.csv"  # F by threshold under every sound
 # how the data is read, unless it is as in training
 _READING = ("root", "batch_size", "num_workers", "packed", "packed_audio", "rate")
 
@@ -107,9 +108,12 @@ def write_scores(
     result.json is written too. `write` is True in the first process alone.
     """
     rows = model.rows()
+    curves = model.f_curves() if isinstance(model, AVSegModule) else []
     result = {"split": split, **model.result(rows), **(source or {})}
     if write:
         write_rows(folder / model.rows_file, rows)
+        if curves:
+            write_rows(folder / CURVE_FILE, curves)
         if isinstance(model, AVSegModule) and model.config.data_kind == "clips":
             draw_panels(folder / "pictures" / f"{split}.png", model, data.dataset(split), clips=8)
         # in a run directory result.json is the mark of completion, written last

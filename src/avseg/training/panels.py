@@ -17,11 +17,12 @@ def draw_panels(path: Path, model: AVSegModule, dataset: Any, clips: int) -> Non
     indices = evenly_spaced(range(len(dataset)), clips)
     was_training = model.training
     model.eval()
-    save_panel(path, [_panel(model, dataset[index]) for index in indices])
+    save_panel(path, [panel_clip(model, dataset[index]) for index in indices])
     model.train(was_training)
 
 
-def _panel(model: AVSegModule, clip: Clip) -> PanelClip:
+def panel_clip(model: AVSegModule, clip: Clip) -> PanelClip:
+    """Predict a clip (a batch of one) and return what a panel shows of it."""
     moved = clip.to(model.device)
     valid = clip.valid[0]  # AVSS pads short clips with black frames
     probability = model.predict_batch(moved.frames, moved.sound)[0].float().cpu()[valid]  # (T, H, W)

@@ -60,6 +60,15 @@ grades: A the method's own repository or paper, B another author's table, C seco
 U from memory or a user's result; C and U are marked as not verified.
 Runs on the published test set are ranked among the others, runs on other data come last and are marked.
 """
+_REPORT_EPILOG = """\
+examples:
+  avseg report outputs/demo/RUN/seed=123
+  avseg report outputs/demo/RUN/seed=123 --clips 20 --out report_of_my_run
+
+report.html is one file that needs no network; its pictures are next to it: training.png, categories.png (J by
+category), f_curve.png (F by threshold under every sound), controls.png (J lost under each control, with intervals and
+tests), failures/ (the clips with the lowest J). Only the last ones need the weights and the data.
+"""
 _DASHBOARDS_EPILOG = """\
 examples:
   avseg dashboards                                          writes dashboards/workspace.json, needs no login
@@ -137,6 +146,16 @@ def _add_leaderboard(commands: Commands) -> None:
     add("--out", type=Path, metavar="FILE", help="write a .md or .csv file instead")
 
 
+def _add_report(commands: Commands) -> None:
+    summary = "a run as one HTML file: curves, categories, controls, worst clips"
+    description = "Write a run as one HTML file that opens from disk, with its pictures next to it."
+    add = add_verb(commands, "report", summary, description, _REPORT_EPILOG).add_argument
+    add("run_directory", type=Path, metavar="RUN", help="a run directory, complete or not")
+    add("--out", type=Path, metavar="DIR", help="folder to write; default: report, in the run directory")
+    add("--clips", type=int, default=8, metavar="N", help="worst clips to show; default: 8")
+    add("--device", default="auto", help="for the worst clips: cpu, cuda, ...; default: a GPU if there is one")
+
+
 def _add_dashboards(commands: Commands) -> None:
     summary = "the wandb workspace as code, and published tables as wandb sweeps"
     description = "Write the wandb workspace from code, or a published table as wandb sweeps."
@@ -185,6 +204,7 @@ VERBS: dict[str, Callable[[Commands], None]] = {
     "reproduce": _add_reproduce,
     "status": _add_status,
     "leaderboard": _add_leaderboard,
+    "report": _add_report,
     "dashboards": _add_dashboards,
     "evaluate": _add_evaluate,
     "predict": predict.add_parser,
