@@ -28,6 +28,7 @@ TITLES = {
     "models": "Models",
     "nn": "Backbones and their weights",
     "prediction": "Predict",
+    "report": "Report of a run",
     "runs": "Runs",
     "sharing": "Sharing a run",
     "sweep": "Sweeps",
