@@ -14,7 +14,13 @@ EXAMPLE = TOP / "tests" / "plugin_example"
 PAGES = sorted((TOP / "docs" / "extending").glob("*.md"))
 BLOCK = re.compile(r'^```\w+ title="([^"]+)"\n(.*?)^```$', flags=re.MULTILINE | re.DOTALL)
 
-BLOCKS = [(page.name, name, code) for page in PAGES for name, code in BLOCK.findall(page.read_text(encoding="utf-8"))]
+FILES = ("src/", "tests/", "pyproject.toml")
+BLOCKS = [
+    (page.name, name, code)
+    for page in PAGES
+    for name, code in BLOCK.findall(page.read_text(encoding="utf-8"))
+    if name.startswith(FILES)
+]
 
 
 def test_the_four_pages_exist() -> None:
