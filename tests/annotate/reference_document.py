@@ -178,6 +178,8 @@ class Model:
         origin, stamp = mark["origin"]
         if origin is not None:
             source = self.now["marks"].get((name, origin))
-            if source is None or source["stamp"] != stamp or self.at(name, origin) != self.at(name, frame):
+            if source is None or source["stamp"] != stamp:
+                return True
+            if self.at(name, origin) != self.at(name, frame) and self.beside(name, frame):
                 return True
         return any(self.now["marks"][name, each]["stamp"] > mark["stamp"] for each in self.beside(name, frame))

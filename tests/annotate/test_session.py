@@ -11,7 +11,7 @@ from avseg.annotate.propagation.jobs import JobQueue, Priority
 from avseg.annotate.proposals.energy import Proposal
 from avseg.annotate.session import Session
 from avseg.utils.errors import UserError
-from tests.annotate.document_helpers import document, killed, refusal, state_of
+from tests.annotate.document_helpers import document, killed, refusal, rle, state_of
 from tests.annotate.fake_models import FakeVideo, Gate, Squares, Still
 
 
@@ -213,17 +213,40 @@ def test_an_edge_that_moves_while_it_runs_cuts_the_results():
     session.close()
 
 
-def test_one_propagation_at_a_time_and_events():
+def test_propagations_wait_in_line_and_events():
     gate, message = Gate(3), []
-    session = begin(gate, message=lambda kind, **values: message.append((kind, values["segment"], values["done"])))
+    session = begin(gate, message=lambda kind, **values: message.append((kind, values)))
+    session.document.do({"op": "add_segment", "object": 1, "start": 22, "end": 24})
+    session.document.do({"op": "add_object", "label": "cat"})
+    session.document.do({"op": "add_segment", "object": 2, "start": 0, "end": 4})
+    session.document.do({"op": "set_mask", "object": 2, "frame": 1, "mask": rle(1), "source": "hand"})
     run = session.propagate(1)
     assert gate.reached.wait(60)
-    assert "is being propagated; cancel that first" in refusal(lambda: session.propagate(1))
+    later = session.fill()
+    assert [each.segment.id for each in later] == [1, 3, 2]  # those with a mask first; 1 is not finished yet
+    assert session.propagate(2) is later[2]  # waits already
+    assert [row["state"] for row in session.queue.rows()] == ["running", "waiting", "waiting", "waiting"]
+    session.run_first(later[2].id)
+    assert [row["segment"] for row in message[-1][1]["runs"]] == [1, 2, 1, 3]
+    session.cancel(later[1].id)
+    assert later[1].state == "cancelled"
     gate.open()
     assert run.wait(60)
+    assert later[0].wait(60)
+    assert later[2].wait(60)
+    doc = session.document
+    assert [doc.frames_to_propagate(segment) for segment in (1, 2)] == [[], []]
+    assert {doc.frame_info(1, frame).from_frame for frame in (22, 23)} == {4}  # a mask of the other segment
+    assert doc.masked_frames(3) == [1]
+    assert session.fill(1) == []  # all of it is up to date
+    doc.do({"op": "set_mask", "object": 1, "frame": 22, "mask": rle(3), "source": "hand"})
+    assert doc.frames_to_propagate(2) == [23]  # now the segment has its own
     session.close()
-    assert message[-1] == ("finished", 1, 19)
-    assert {kind for kind, *_ in message[:-1]} == {"progress"}
+    kinds = [kind for kind, _ in message]
+    assert kinds[0] == "queued"
+    assert {*kinds} == {"queued", "progress", "finished"}
+    assert message[-1][1]["runs"] == []
+    assert all(row["left"] >= 0 for row in message[kinds.index("finished") - 1][1]["runs"] if row["speed"])
 
 
 def test_a_model_that_fails_is_told_and_the_session_lives(session):

@@ -4,7 +4,6 @@ The models run in one thread, the most urgent job first, so that a click never w
 propagation.
 """
 
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +18,15 @@ from avseg.annotate.document.operations import Draw, Redraw, SetMask, SetPrompts
 from avseg.annotate.document.rle import Mask, encode
 from avseg.annotate.drawing.renderer import Renderer, Rendering
 from avseg.annotate.export import export
+from avseg.annotate.export.source import REJECTED
 from avseg.annotate.importing import Imported, import_
 from avseg.annotate.media.sound import Sound
 from avseg.annotate.media.video import VideoReader
 from avseg.annotate.propagation.jobs import JobQueue, Priority
 from avseg.annotate.propagation.propagate import DIRECTIONS
 from avseg.annotate.propagation.refine import refine
-from avseg.annotate.propagation.run import FAILED, RUNNING, WAITING, PropagationRun, spans_to_propagate
+from avseg.annotate.propagation.run import FAILED, FINISHED, RUNNING, WAITING, PropagationRun, Request
+from avseg.annotate.propagation.run_queue import RunQueue
 from avseg.annotate.proposals.energy import Proposal, propose
 from avseg.annotate.proposals.segments import add_proposals
 from avseg.annotate.protocols import Propagator, Segmenter
@@ -42,8 +43,8 @@ RawPoints = Sequence[Sequence[float]]  # (x, y, 1 on the object or 0 off it)
 class Session:
     """Runs the models on a document; safe to use from any thread.
 
-    `on_event` is called with "progress", "finished", "cancelled" or "failed" and details, in any thread. `model` is the
-    name of the backends for the provenance; by default the names of their classes.
+    `on_event` is called with "queued", "progress", "finished", "cancelled" or "failed" and details, in any thread.
+    `model` is the name of the backends for the provenance; by default the names of their classes.
     """
 
     def __init__(
@@ -63,8 +64,8 @@ class Session:
         self._on_event = on_event
         self._segmenter_name = model or _model_name(segmenter)
         self._propagator_name = model or f"{_model_name(propagator)}+{_model_name(segmenter)}"
-        self._start_lock = threading.Lock()
         self._jobs = JobQueue()
+        self.queue = RunQueue(self._jobs, self._run_propagation)
         self._encodings: LRUCache[int, Any] = LRUCache(_CACHED_ENCODINGS)
         self._renderer = Renderer(segmenter, self._encode, (video.height, video.width))
 
@@ -169,31 +170,58 @@ class Session:
         include_up_to_date: bool = False,  # by default only spans with missing or stale masks
         wait: bool = False,
     ) -> PropagationRun:
-        """Propagate the masks of accepted and hand-made frames through a segment, in the background.
+        """Propagate the masks of accepted and hand-made frames through a segment, in the background, in line.
+
+        A segment without such a frame starts from the nearest ones in the object's other segments.
 
         Raises:
-            UserError: no such segment, no mask to start from, or another propagation is running.
+            UserError: no such segment, or no mask to start from.
         """
-        with self._start_lock:  # two tabs must not start two propagations
-            segment = self._check_startable(segment_id, direction, frame)
-            spans = spans_to_propagate(self.document, segment_id, frame, include_up_to_date)
-            run = PropagationRun(self.document, segment, spans, self._propagator_name)
-            if not spans:
-                return run  # finished
-            self.propagation = run
-        future = self._jobs.start(Priority.PROPAGATE, lambda: self._run_propagation(run, direction, refine))
-        # a closed session cancels waiting jobs, which then never run
-        future.add_done_callback(lambda done: run.abandon() if done.cancelled() else None)
+        segment = self._check_startable(segment_id, direction, frame)
+        run = self._enqueue(Request(segment.id, direction, refine, frame, include_up_to_date))
         if wait:
             run.wait()
             if run.state == FAILED:
                 raise UserError(run.error)
         return run
 
-    def cancel(self) -> None:
-        """End the propagation at the next frame; finished frames stay."""
-        if self.propagation is not None:
-            self.propagation.cancel()
+    def fill(
+        self,
+        object_id: int | None = None,  # all objects by default
+        first: int | None = None,  # the segment to begin with
+        refine: bool = True,
+        include_up_to_date: bool = False,
+    ) -> list[PropagationRun]:
+        """Propagate in all segments of an object that have missing or stale masks; return the runs that were added.
+
+        Raises:
+            UserError: no such object, or no object with a mask to start from.
+        """
+        if object_id is not None and object_id not in self.document.objects:
+            raise UserError(f"propagate: no object {object_id}")
+        objects = list(self.document.objects) if object_id is None else [object_id]
+        runs = []
+        startable = False
+        for segment in self._segments_to_fill(objects, first):
+            if segment.status == REJECTED or not self._has_start(segment.object_id):
+                continue
+            startable = True
+            run = self._enqueue(Request(segment.id, refine=refine, include_up_to_date=include_up_to_date))
+            if run.state != FINISHED:
+                runs.append(run)
+        if not startable:
+            raise UserError("propagate: no mask to start from; click on the object in one frame, or accept a mask")
+        return runs
+
+    def cancel(self, run_id: int | None = None) -> None:
+        """End a propagation at the next frame, or all of them; finished frames stay."""
+        self.queue.cancel(run_id)
+        self._report("queued")
+
+    def run_first(self, run_id: int) -> None:
+        """Let a waiting propagation be the next one."""
+        self.queue.move_first(run_id)
+        self._report("queued")
 
     def review_queue(self) -> list[ReviewItem]:
         """Rank the open segments with masks that nobody has accepted, the worst first."""
@@ -229,7 +257,7 @@ class Session:
 
     def close(self) -> None:
         """Cancel running jobs, keeping finished frames. The document stays open."""
-        self.cancel()
+        self.queue.cancel()
         self._jobs.close()
 
     def _prompt(
@@ -269,6 +297,25 @@ class Session:
     def _encode(self, frame: int) -> Any:
         return self._encodings.get_or_compute(frame, lambda: self.segmenter.encode(self.video.image(frame)))
 
+    def _enqueue(self, request: Request) -> PropagationRun:
+        run = PropagationRun(self.document, request, self._propagator_name)
+        if run.state == WAITING:
+            run = self.queue.add(run)
+            self.propagation = run
+            self._report("queued", run)
+        return run
+
+    def _segments_to_fill(self, objects: Sequence[int], first: int | None) -> list[Segment]:
+        """List segments: the first one, then those with a mask of a person, then the others, by object and time."""
+        segments: list[Segment] = []
+        for object_id in objects:
+            segments += self.document.segments_of(object_id)
+        marked = {segment.id for segment in segments if self.document.anchors(segment.id)}
+        return sorted(segments, key=lambda segment: (segment.id != first, segment.id not in marked))
+
+    def _has_start(self, object_id: int) -> bool:
+        return any(self.document.anchors(segment.id) for segment in self.document.segments_of(object_id))
+
     def _check_startable(self, segment_id: int, direction: str, frame: int | None) -> Segment:
         segment = self.document.segments.get(segment_id)
         if segment is None:
@@ -276,36 +323,38 @@ class Session:
         check_choice("direction", direction, DIRECTIONS, where="propagate")
         if frame is not None and frame not in segment:
             raise UserError(f"propagate: frame is {frame}; allowed: {segment.start} to {segment.end - 1}")
-        if not self.document.anchors(segment_id):
+        if not self._has_start(segment.object_id):
             raise UserError(
                 f"propagate: segment {segment_id} ({segment.start}-{segment.end}) has no mask to start from; "
                 "click on the object in one of its frames, or accept a mask"
             )
-        if self.propagation is not None and self.propagation.state in (WAITING, RUNNING):
-            raise UserError(f"propagate: segment {self.propagation.segment.id} is being propagated; cancel that first")
         return segment
 
-    def _run_propagation(self, run: PropagationRun, direction: str, refine: bool) -> None:
-        models = (self.segmenter, self.propagator)
+    def _run_propagation(self, run: PropagationRun) -> None:
         run.run(
-            self.video, *models, direction, refine,
+            self.video, self.segmenter, self.propagator,
             yield_to_urgent=lambda: self._jobs.yield_to_urgent(Priority.PROPAGATE),
-            on_progress=self._report_progress,
+            on_progress=lambda run: self._report("progress" if run.state == RUNNING else run.state, run),
         )  # fmt: skip
 
-    def _report_progress(self, run: PropagationRun) -> None:
+    def _report(self, kind: str, run: PropagationRun | None = None) -> None:
+        """Send the state of a run, if it is about one, and of the queue."""
         if self._on_event is None:
             return
-        self._on_event(
-            "progress" if run.state == RUNNING else run.state,
-            segment=run.segment.id,
-            object=run.segment.object_id,
-            run=run.start_version,
-            error=run.error,
-            done=run.done,
-            total=run.total,
-            share=run.fraction,
-        )
+        details: dict[str, Any] = {}
+        if run is not None:
+            details = {
+                "segment": run.segment.id,
+                "object": run.segment.object_id,
+                "run": run.start_version,
+                "error": run.error,
+                "done": run.done,
+                "total": run.total,
+                "share": run.fraction,
+            }
+        ended = run is not None and run.state not in (WAITING, RUNNING)
+        rows = [row for row in self.queue.rows() if run is None or not ended or row["id"] != run.id]
+        self._on_event(kind, **details, runs=rows)
 
 
 def _model_name(model: object) -> str:

@@ -77,9 +77,16 @@ def test_barriers_hold(segment: tuple[int, int], accepted: set[int], direction: 
     start, end = segment[0], segment[0] + segment[1]
     inside = sorted(frame for frame in accepted if start <= frame < end)
     film = Numbered()
-    if not inside:
-        with pytest.raises(UserError, match="no accepted mask"):
-            list(run(sorted(accepted), (start, end), film=film))
+    if not inside:  # the nearest ones outside are where it starts
+        ways = {"forward": [max([frame for frame in accepted if frame < start], default=None)]}
+        ways["backward"] = [min([frame for frame in accepted if frame >= end], default=None)]
+        ways["both"] = ways["forward"] + ways["backward"]
+        results = list(run(sorted(accepted), (start, end), direction=direction, film=film))
+        starts = set(ways[direction]) - {None}
+        assert [result.frame for result in sorted(results, key=lambda result: result.frame)] == (
+            list(range(start, end)) if starts else []
+        )
+        assert {result.from_frame for result in results} <= starts
         return
     results = list(run(sorted(accepted), (start, end), direction=direction, film=film))
     frames = [result.frame for result in results]
@@ -186,10 +193,12 @@ def test_what_cannot_be_done_is_told() -> None:
     with pytest.raises(UserError, match="segment: 7-7 contains no frame"):
         list(run([5], (7, 7)))
     with pytest.raises(UserError, match="segment 6-9: object 1 has no accepted mask"):
-        list(run([5], (6, 9)))
+        list(run([], (6, 9)))
 
 
 def test_gaps() -> None:
     accepted = {frame: {1: mask_at(0)} for frame in (3, 6, 7, 9)}
     assert find_gaps((2, 12), accepted, 1) == [(2, 3, None, 3), (4, 6, 3, 6), (8, 9, 7, 9), (10, 12, 9, None)]
+    assert find_gaps((10, 12), accepted, 1) == [(10, 12, 9, None)]
+    assert find_gaps((4, 6), accepted, 1) == [(4, 6, 3, 6)]
     assert find_gaps((2, 12), accepted, 2) == []

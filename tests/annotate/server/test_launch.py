@@ -11,6 +11,7 @@ import pytest
 
 from avseg.annotate.server import serve
 from avseg.annotate.server.events import EventHub
+from avseg.annotate.server.identity import Identity, load_identity, save_identity
 from avseg.annotate.server.launch import page_address
 from avseg.utils.errors import UserError
 from tests.annotate.browser.live_server import TOKEN, Live, serving
@@ -146,3 +147,32 @@ def test_errors_before_the_server_starts(folder: Path, tmp_path: Path) -> None:
         serve(folder, host="203.0.113.7")
     with pytest.raises(UserError, match=r"one\.mp4"):
         serve(folder, video="won.mp4")
+
+
+def test_token_and_port_are_kept_for_the_next_start_in_a_private_file(tmp_path: Path) -> None:
+    first = load_identity(tmp_path)
+    save_identity(tmp_path, Identity(first.token, 8400))
+    path = tmp_path / ".avseg" / "server.json"
+    assert path.stat().st_mode & 0o077 == 0
+    assert load_identity(tmp_path) == (first.token, 8400)
+    path.chmod(0o644)  # somebody else may have read it
+    assert load_identity(tmp_path).token != first.token
+    path.unlink()
+    path.symlink_to(tmp_path / "elsewhere.json")
+    assert load_identity(tmp_path).port == 0
+
+
+def test_the_address_is_not_in_the_arguments_of_the_browser(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    monkeypatch.setattr("avseg.annotate.server.launch.webbrowser.open", opened.append)
+    monkeypatch.setattr("avseg.annotate.server.launch.Server.run", lambda self, sockets: opened.append(page(opened[0])))
+
+    def page(address: str) -> str:
+        path = Path(address.removeprefix("file://"))
+        assert path.parent.stat().st_mode & 0o077 == 0
+        return path.read_text()
+
+    serve(folder, port=0, open_browser=True)
+    address, content = opened
+    assert "token" not in address
+    assert load_identity(folder).token in content

@@ -158,7 +158,8 @@ class Document(Queries):
             for index, step in enumerate(self._history.steps):
                 frames = sum(key[0] == "mark" for key in step.patch)
                 undone = index >= self._history.position
-                entries.append(HistoryEntry(step.op, step.version, step.time, undone, step.tag, frames))
+                about = _subject(step.patch)
+                entries.append(HistoryEntry(step.op, step.version, step.time, undone, step.tag, frames, *about))
         return entries
 
     def was_undone(self, run: int) -> bool:
@@ -331,6 +332,16 @@ class Document(Queries):
             return {}
         mask = self.rle(op.object_id, op.frame)
         return {} if mask is None else {(op.object_id, op.frame): mask}
+
+
+def _subject(patch: Patch) -> tuple[int | None, Span | None]:
+    """Return the object that a patch is about and its frames; None for several objects or none."""
+    spans = _patch_spans(patch)
+    objects = set(spans) | {key[1] for key in patch if key[0] == "object"}
+    if len(objects) != 1:
+        return None, None
+    (object_id,) = objects
+    return object_id, spans.get(object_id)
 
 
 def _patch_spans(patch: Patch) -> dict[int, Span]:

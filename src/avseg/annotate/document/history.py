@@ -38,6 +38,8 @@ class HistoryEntry:
     undone: bool
     tag: str | None
     frames: int
+    object_id: int | None = None  # that the step is about; None for several or none
+    span: tuple[int, int] | None = None  # frames [start, end)
 
 
 @dataclass

@@ -116,17 +116,21 @@ class State:
     def is_outdated(self, segment: Segment, frame: int, mark: Mark) -> bool:
         """True if a new propagation of this frame would start from another mask than its mask came from.
 
-        That is: the frame that it was propagated from has another mask or none, or has left the segment; or one of the
-        neighbouring anchors is younger. The flag is derived, never stored, so undo restores it.
+        That is: the frame that it was propagated from has another mask or none, or is not in the segment, which has
+        others to start from; or one of the neighbouring anchors is younger. The flag is derived, never stored, so undo
+        restores it.
         """
         if mark.counts is None or mark.accepted or mark.source not in DERIVED:
             return False  # made or signed by a person
         marks = self.marks[segment.object_id]
+        neighbours = self.neighbouring_anchors(segment, frame)
         if mark.from_frame is not None:
             origin = marks.get(mark.from_frame)
-            if origin is None or origin.stamp != mark.from_stamp or mark.from_frame not in segment:
+            if origin is None or origin.stamp != mark.from_stamp:
                 return True
-        neighbours = self.neighbouring_anchors(segment, frame)
+            # a mask of another segment is a start only as long as this one has none
+            if mark.from_frame not in segment and any(anchor is not None for anchor in neighbours):
+                return True
         return any(marks[anchor].stamp > mark.stamp for anchor in neighbours if anchor is not None)
 
     def span_around(self, segment: Segment, frame: int) -> Span:

@@ -5,6 +5,7 @@ import { loadQueue, reload, applySnapshot, soonVideos } from "./document.js";
 import { addSent, removeSent } from "./drafts.js";
 import { forgetMasks, put } from "./masks.js";
 import { enqueue, isBusy, lastWaiting } from "./requests.js";
+import { settings } from "./settings.js";
 import { showError, showStatus } from "./status.js";
 import { changed, infoOf, segmentAt, state } from "./store.js";
 import { countClick } from "./work_time.js";
@@ -181,25 +182,54 @@ export async function finishVideo() {
   if (await act({ op: "set_status", status })) showStatus(status === "done" ? `${state.name} is done` : `${state.name} is open again`);
 }
 
+// one segment: what is missing or stale, or all of it again
 export async function propagate(direction = "both", whole = false) {
   const segment = segmentAt(state.object, state.frame) ?? state.segments.get(state.segment);
   if (!segment) return refuse("select a segment first (, and .)");
-  const answer = await ask("propagate", { segment: segment.id, direction, whole });
+  const answer = await ask("propagate", { segment: segment.id, direction, whole, refine: settings.refine });
   if (answer && !answer.total) showStatus("every frame is up to date; Alt+F propagates all of them again");
   else if (answer) {
     state.segment = segment.id;
-    showStatus(direction === "both" ? "propagating from the marked frames in both directions" : `propagating ${direction}`);
+    showStatus(`${nameOf(segment.object)}: propagating ${whole ? "all frames again" : direction === "both" ? "in both directions" : direction}`);
     changed("document");
   }
   return answer;
 }
 
+// all segments of the selected object, or of all objects, from the nearest accepted masks of any of its segments
+export async function fill(everything = false) {
+  if (!state.film) return false;
+  if (!everything && state.object === null) return refuse("first add an object: T or + New");
+  if (!state.segments.size) return refuse("mark when it sounds first (I, O, Enter)");
+  const here = segmentAt(state.object, state.frame)?.id ?? null;
+  const answer = await ask("fill", { object: everything ? null : state.object, first: here, refine: settings.refine });
+  if (!answer) return answer;
+  const whose = everything ? "all objects" : nameOf(state.object);
+  if (!answer.segments) showStatus(`${whose}: every frame is up to date; Alt+F propagates a segment again`);
+  else {
+    setRuns(answer.runs);
+    showStatus(`${whose}: ${answer.total} frames in ${answer.segments} segment${answer.segments > 1 ? "s" : ""} are propagated; go on meanwhile`);
+  }
+  return answer;
+}
+
+const nameOf = (object) => state.objects.get(object)?.name ?? "?";
+
+export function setRuns(runs) {
+  state.runs = runs;
+  state.run = runs.find((run) => run.state === "running") ?? runs[0] ?? null;
+  changed("run", "timeline");
+}
+
 // queue a request that does not edit the document itself
 const ask = (path, body) => enqueue(path, () => body, { quiet: true });
 
-export async function cancel() {
-  if (state.run) await post(at(state.key, "cancel")).catch(showError);
+// end one propagation, or all of them
+export async function cancel(run = null) {
+  if (state.runs.length) await post(at(state.key, "cancel"), { run }).catch(showError);
 }
+
+export const runFirst = (run) => post(at(state.key, `runs/${run}/first`)).catch(showError);
 
 export async function refine() {
   if (!canMark()) return;

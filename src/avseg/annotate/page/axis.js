@@ -36,6 +36,20 @@ export function scrollLanes(by) {
   changed("timeline");
 }
 
+// keep the lane of the selected object visible
+let seen = null;
+export function followLane() {
+  on("document film", () => {
+    const row = lanes().indexOf(state.object);
+    const visible = canvas.clientHeight - TOP;
+    if (row < 0 || seen === state.object) return;
+    seen = state.object;
+    const low = (row + 1) * LANE - visible;
+    scroll.top = Math.max(0, Math.min(row * LANE, Math.max(scroll.top, low)));
+    changed("timeline");
+  });
+}
+
 export function zoomTime(factor, x) {
   const middle = timeOf(x);
   const { from, to } = state.range;

@@ -1,11 +1,12 @@
 // Toolbars: tools, sliders, clock, saving status and progress of a propagation.
 
-import { cancel, merge, removeSegment, split } from "./actions.js";
+import { cancel, merge, removeSegment, runFirst, split } from "./actions.js";
 import { zoomAll, zoomSegment } from "./axis.js";
 import { exchange, propose } from "./dialogs.js";
-import { $ } from "./html.js";
+import { $, h, refill, swatch } from "./html.js";
 import { help, setOpacity } from "./keys.js";
 import { maskOf } from "./masks.js";
+import { css } from "./palette.js";
 import { toggle } from "./player.js";
 import { changed, infoOf, on, segmentAt, state } from "./store.js";
 import { clock } from "./timeline.js";
@@ -22,7 +23,7 @@ export function startBar() {
   $("export").onclick = exchange;
   $("help").onclick = help;
   $("play").onclick = (event) => toggle(event.shiftKey);
-  $("cancel").onclick = cancel;
+  $("cancel").onclick = () => cancel();
   $("propose").onclick = propose;
   $("split").onclick = split;
   $("merge").onclick = merge;
@@ -31,7 +32,7 @@ export function startBar() {
   $("zoom-segment").onclick = zoomSegment;
   on("tool film", showTools);
   on("saved", showSaved);
-  on("run film", showRun);
+  on("run film document", showRun);
   on("film frame document masks tool marks play", showFrame);
 }
 
@@ -54,14 +55,38 @@ function showSaved() {
 
 function showRun() {
   $("run").hidden = !state.run;
-  if (!state.run) return;
-  $("bar").value = state.run.share ?? 0;
-  $("run-text").textContent = `propagating ${state.run.done} / ${state.run.total}`;
+  $("runs-panel").hidden = !state.runs.length;
+  if (state.run) {
+    $("bar").value = state.run.share ?? 0;
+    const waiting = state.runs.length - 1;
+    $("run-text").textContent = [runText(state.run), waiting ? `${waiting} waiting, ${time(state.runs.at(-1).left)} for all` : ""].filter(Boolean).join(" · ");
+  }
+  refill($("runs"), ...state.runs.map(runRow));
+}
+
+const time = (seconds) => (seconds === null || seconds === undefined ? "" : `${clock(seconds, 1)} left`);
+const nameOf = (run) => state.objects.get(run.object)?.name ?? "?";
+
+function runText(run) {
+  const name = `${nameOf(run)}, frames ${run.start}–${run.end - 1}`;
+  if (run.state === "waiting") return `${name}: waiting`;
+  if (!run.speed) return `${name}: starting …`;
+  const speed = run.speed >= 10 ? run.speed.toFixed(0) : run.speed.toFixed(1);
+  return `${name}: ${Math.round(run.share * run.total)} / ${run.total} · ${speed} frames/s · ${time(run.left)}`;
+}
+
+function runRow(run, i) {
+  const bar = h("span.meter", {}, h("i"));
+  bar.firstChild.style.width = `${Math.round(100 * (run.share ?? 0))}%`;
+  return h("div.item.queued.running", { title: runText(run) }, swatch(css(state.objects.get(run.object)?.colour)),
+    h("span.name", {}, `${nameOf(run)} ${run.start}–${run.end - 1}`), h("span.sub", {}, time(run.left)),
+    h("span", {}, i > 1 ? h("button.small.quiet", { title: "next in line", ariaLabel: `propagate ${nameOf(run)} next`, onclick: () => runFirst(run.id) }, "↑") : null,
+      h("button.small.quiet", { title: "end it; finished frames are kept", ariaLabel: `end the propagation of ${nameOf(run)}`, onclick: () => cancel(run.id) }, "✕")), bar);
 }
 
 function showFrame() {
   if (!state.film) return;
-  $("clock").textContent = `${clock(state.times[state.frame])} · frame ${state.frame} of ${state.film.frames}`;
+  $("clock").textContent = `${clock(state.times[state.frame])} · frame ${state.frame} of 0–${state.film.frames - 1}`;
   $("play").textContent = state.playing ? "❚❚" : "▶";
   $("marks").textContent = marks();
   $("hud").textContent = hud();

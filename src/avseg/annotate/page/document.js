@@ -47,7 +47,7 @@ async function show(key, opened, times) {
   forgetFrames();
   forgetSent();
   clearMasks();
-  Object.assign(state, { key, name: opened.name, film: opened.film, times, object: null, segment: null, run: null, frame: 0 });
+  Object.assign(state, { key, name: opened.name, film: opened.film, times, object: null, segment: null, runs: [], run: null, frame: 0 });
   state.marks = { start: null, end: null };
   state.range = { from: 0, to: times[times.length - 1] || 1 };
   applySnapshot(opened.snapshot);
@@ -56,6 +56,12 @@ async function show(key, opened, times) {
   history.replaceState(null, "", `#${encodeURIComponent(opened.name)}`);
   showStatus(opened.note || `${opened.name}: ${opened.film.frames} frames, ${opened.film.width}×${opened.film.height}`);
   await loadQueue();
+  const { runs } = await getJson(at(key, "runs")); // of before a reload of the page
+  if (key === state.key && runs.length) {
+    state.runs = runs;
+    state.run = runs[0];
+    changed("run");
+  }
   soonVideos();
 }
 

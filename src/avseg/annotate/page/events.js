@@ -1,7 +1,7 @@
 // Server-sent events: changes of other tabs and the progress of a propagation.
 
 import { at, CLIENT } from "./api.js";
-import { soonQueue } from "./actions.js";
+import { setRuns, soonQueue } from "./actions.js";
 import { reconnect } from "./connection.js";
 import { reload } from "./document.js";
 import { forgetMasks } from "./masks.js";
@@ -46,19 +46,17 @@ function handleEvent(message) {
       showStatus("another tab has changed this video");
       soonQueue();
     }
-  } else if (message.kind === "progress") {
-    state.run = message;
-    changed("run", "timeline");
-  } else if (message.kind === "version") {
+  } else if (message.kind === "progress" || message.kind === "queued") setRuns(message.runs);
+  else if (message.kind === "version") {
     if (message.version > state.version) refresh(null); // changed before this tab was connected
   } else if (message.kind === "lost") refresh(null);
   else ended(message);
 }
 
-function ended({ kind, done, error }) {
-  state.run = null;
-  changed("run", "timeline");
+function ended({ kind, done, error, object, runs }) {
+  setRuns(runs);
   soonQueue();
-  if (kind === "failed") showStatus(error, "error");
-  else showStatus(kind === "cancelled" ? `stopped; ${done} finished frames are kept` : `propagated: ${done} frames`);
+  const name = state.objects.get(object)?.name ?? "";
+  if (kind === "failed") showStatus(`${name}: ${error}`, "error");
+  else showStatus(kind === "cancelled" ? `stopped; ${done} finished frames of ${name} are kept` : `propagated: ${done} frames of ${name}`);
 }

@@ -1,6 +1,6 @@
 // Keyboard shortcuts; `?` shows the same table that binds the keys.
 
-import { accept, addSegment, cancel, clearMask, finishVideo, judge, merge, nudge, propagate, redo, refine, removeSegment, split, undo } from "./actions.js";
+import { accept, addSegment, cancel, clearMask, fill, finishVideo, judge, merge, nudge, propagate, redo, refine, removeSegment, split, undo } from "./actions.js";
 import { zoomAll, zoomSegment } from "./axis.js";
 import { exchange, isOpen, newObject, propose, showKeys } from "./dialogs.js";
 import { neighbour, nextWorst, select } from "./panels.js";
@@ -35,7 +35,7 @@ export function compare() {
 }
 
 const escape = () => {
-  if (state.run) return cancel();
+  if (state.runs.length) return cancel();
   state.marks = { start: null, end: null };
   return changed("timeline", "marks");
 };
@@ -72,9 +72,10 @@ const TABLE = [
     ["Del", "clear the mask of this frame", { Delete: clearMask, Backspace: clearMask }],
   ]],
   ["Propagate and review", [
-    ["F", "propagate what is missing or stale", { f: () => propagate("both") }],
-    ["Alt+F", "propagate the whole segment again", { "Alt+f": () => propagate("both", true) }],
-    ["Shift+F Shift+B", "forward only, backward only", { "Shift+F": () => propagate("forward"), "Shift+B": () => propagate("backward") }],
+    ["F", "fill all segments of the object", { f: () => fill() }],
+    ["Shift+F", "fill all segments of all objects", { "Shift+F": () => fill(true) }],
+    ["Alt+F", "propagate this segment again", { "Alt+f": () => propagate("both", true) }],
+    ["> <", "this segment: forward only, backward only", { ">": () => propagate("forward"), "<": () => propagate("backward") }],
     ["Esc", "stop; finished frames are kept", { Escape: escape }],
     ["A", "accept the frame: a barrier", { a: accept }],
     ["Shift+A X", "accept, reject the segment", { "Shift+A": () => judge("accepted"), x: () => judge("rejected") }],

@@ -1,6 +1,6 @@
 // Start the page.
 
-import { followPlayhead } from "./axis.js";
+import { followLane, followPlayhead } from "./axis.js";
 import { startBar } from "./bar.js";
 import { loadVideos, openVideo } from "./document.js";
 import { startKeys } from "./keys.js";
@@ -21,7 +21,7 @@ import { startTools } from "./tools.js";
 // the token of the address is in a cookie now: keep it out of the history
 history.replaceState(null, "", location.pathname + location.hash);
 for (const start of [startBar, startPanels, startSegment, startTiles, startStage, startTools, startTimeline, startTimelineMouse,
-  followPlayhead, startPlayer, startKeys, startEvents, startWorkTimer]) start();
+  followPlayhead, followLane, startPlayer, startKeys, startEvents, startWorkTimer]) start();
 changed("tool", "videos", "document", "queue");
 
 try {

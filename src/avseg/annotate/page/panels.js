@@ -50,6 +50,8 @@ function showHistory() {
   if (!rows.length) $("history").append(h("p.none", {}, "no steps yet"));
 }
 
+let inSight = null; // object whose row was scrolled into view
+
 function showObjects() {
   refill($("objects"), ...[...state.objects.values()].map((object, i) => {
     const chosen = object.id === state.object;
@@ -58,9 +60,10 @@ function showObjects() {
       h("button.pick", { title: object.name, ariaPressed: String(chosen), onclick: () => select(object.id) },
         h("kbd", {}, i < 9 ? String(i + 1) : ""), swatch(css(object.colour)), h("span.name", {}, object.name), h("span.sub", {}, sounding ? "♪ sounds" : "silent")),
       h("button.small.quiet", { title: `Name, label, remove: ${object.name}`, ariaLabel: `Name, label, remove: ${object.name}`, onclick: () => editObject(object) }, "⋯"));
-    if (chosen) requestAnimationFrame(() => row.isConnected && row.scrollIntoView({ block: "nearest" }));
+    if (chosen && inSight !== object.id) requestAnimationFrame(() => row.isConnected && row.scrollIntoView({ block: "nearest" }));
     return row;
   }));
+  inSight = state.object;
   if (!state.objects.size) $("objects").append(h("p.none", {}, "which objects sound in this video? ", h("kbd", {}, "T"), " adds one"));
 }
 

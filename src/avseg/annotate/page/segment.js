@@ -34,7 +34,7 @@ function rows(segment) {
     h("div.pair", {}, h("b", {}, `${state.objects.get(segment.object)?.name ?? "?"}`), h("span.sub", {}, `frames ${segment.start}–${segment.end - 1} · ${seconds(state.times[segment.end] - state.times[segment.start])}`)),
     h("div.pair", {}, h(`span.badge.${segment.status}`, {}, segment.status), h("span.sub", {}, `${seconds(segment.seconds ?? 0)} of work · ${segment.clicks ?? 0} click${segment.clicks === 1 ? "" : "s"}`)),
     found && found.minimum !== null ? qualityRow(found) : h("p.none", {}, "no quality scores yet: propagate"),
-    h("div.buttons", {}, button("Propagate", "In both directions from the marked frames (F)", () => propagate("both")), button("Accept", "Accept the segment (Shift+A)", () => judge("accepted"), segment.status === "accepted"),
+    h("div.buttons", {}, button("Propagate", "This segment, from the marked frames (F: all segments of the object)", () => propagate("both")), button("Accept", "Accept the segment (Shift+A)", () => judge("accepted"), segment.status === "accepted"),
       button("Reject", "Reject the segment (X)", () => judge("rejected"), segment.status === "rejected")),
   ];
 }

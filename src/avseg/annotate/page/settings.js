@@ -4,7 +4,7 @@ import { getJson, post } from "./api.js";
 import { showError } from "./status.js";
 import { changed } from "./store.js";
 
-export const settings = { shortcuts: {}, theme: "system" };
+export const settings = { shortcuts: {}, theme: "system", refine: true };
 
 export async function loadSettings() {
   Object.assign(settings, await getJson("/api/settings"));

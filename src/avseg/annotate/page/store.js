@@ -26,7 +26,8 @@ export const state = {
   lit: false, // dim everything but the masks while playing
   playing: false,
   range: { from: 0, to: 1 }, // visible part of the timeline, in seconds
-  run: null, // {segment, done, total}
+  runs: [], // propagations: {id, segment, object, start, end, state, done, total, share, speed, left}, the running one first
+  run: null, // the running one
   saving: 0,
   offline: false,
 };

@@ -1,7 +1,7 @@
 // Draw the timeline: ruler, waveform, spectrogram, and a lane per object with its segments and frames.
 
 import { $ } from "./html.js";
-import { GUTTER, HEAT, LANE, laneTop, lanes, RULER, TOP, WAVE, width, xOf, xOfFrame } from "./axis.js";
+import { GUTTER, HEAT, LANE, laneTop, lanes, RULER, scroll, TOP, WAVE, width, xOf, xOfFrame } from "./axis.js";
 import { css, quality } from "./palette.js";
 import { on, segmentsOf, state } from "./store.js";
 import { covering } from "./tiles.js";
@@ -33,11 +33,22 @@ function draw() {
   context.rect(0, TOP - 2, w, h - TOP + 2);
   context.clip();
   lanes().forEach(drawLane);
+  drawMore(h);
   if (!state.objects.size) hint("T adds an object, I and O mark when it sounds, Enter adds the segment");
   context.restore();
   drawRuler(h);
   drawMarks(h);
   drawPlayhead(h);
+}
+
+// arrows where lanes are hidden above or below
+function drawMore(h) {
+  const hidden = [scroll.top > 0, lanes().length * LANE - scroll.top > h - TOP + 2];
+  context.font = "700 11px system-ui, sans-serif";
+  context.fillStyle = "#ffd65c";
+  context.textBaseline = "middle";
+  if (hidden[0]) context.fillText("▲ more", canvas.clientWidth - 58, TOP + 8);
+  if (hidden[1]) context.fillText("▼ more", canvas.clientWidth - 58, h - 9);
 }
 
 function hint(text) {
@@ -56,7 +67,9 @@ function drawSound() {
   context.beginPath();
   context.rect(GUTTER, RULER, width(), WAVE + HEAT + 3);
   context.clip();
-  for (const tile of covering("peaks", from, to, width())) place(tile, RULER + 1, WAVE - 2);
+  const waves = covering("peaks", from, to, width());
+  if (!waves.length) hintAt("reading the sound …", RULER + WAVE / 2);
+  for (const tile of waves) place(tile, RULER + 1, WAVE - 2);
   for (const tile of covering("spectrogram", from, to, width())) place(tile, RULER + WAVE + 3, HEAT);
   const segment = state.segments.get(state.segment);
   if (segment) {

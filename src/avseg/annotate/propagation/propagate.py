@@ -27,7 +27,7 @@ MAX_REFERENCES = 3  # accepted masks per object that show its appearance
 def propagate(
     frames: Frames,
     segment: tuple[int, int],  # frames [start, end)
-    accepted: AcceptedMasks,  # outside of the segment not barriers, but references of the objects' appearance
+    accepted: AcceptedMasks,  # outside of the segment references of the appearance; a start if the segment has none
     objects: Sequence[int],  # ids to propagate; others with a mask in a barrier are tracked too, as rivals
     segmenter: Segmenter,
     propagator: Propagator,
@@ -42,7 +42,7 @@ def propagate(
     are kept compressed until the backward pass reaches them.
 
     Raises:
-        UserError: unknown direction, empty segment, or an object without an accepted mask in the segment.
+        UserError: unknown direction, empty segment, or an object without any accepted mask.
     """
     _check(segment, accepted, objects, direction)
     tasks = _plan(segment, accepted, objects, direction)
@@ -166,8 +166,8 @@ def _check(segment: tuple[int, int], accepted: AcceptedMasks, objects: Sequence[
     if not 0 <= start < end:
         raise UserError(f"segment: {start}-{end} contains no frame; give the first frame and the one after the last")
     for object_id in objects:
-        if not any(start <= frame < end and object_id in masks for frame, masks in accepted.items()):
+        if not any(object_id in masks for masks in accepted.values()):
             raise UserError(
-                f"segment {start}-{end}: object {object_id} has no accepted mask in it; "
+                f"segment {start}-{end}: object {object_id} has no accepted mask, here or in another segment; "
                 "mark one frame and accept it first"
             )

@@ -5,6 +5,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from avseg.annotate.document.document import Document
@@ -24,30 +25,58 @@ _LOG = logging.getLogger(__name__)
 WAITING, RUNNING, FINISHED, CANCELLED, FAILED = "waiting", "running", "finished", "cancelled", "failed"
 
 
+@dataclass(frozen=True)
+class Request:
+    """What to propagate, and how."""
+
+    segment_id: int
+    direction: str = "both"  # or "forward", "backward"
+    refine: bool = True  # redraw each frame by the segmenter
+    frame: int | None = None  # only between the anchors around this frame
+    include_up_to_date: bool = False
+
+
 class PropagationRun:
     """Fills spans of a segment, which include the anchors at both ends; the results are one step of undo."""
 
-    def __init__(self, document: Document, segment: Segment, spans: Sequence[Span], model: str) -> None:
+    def __init__(self, document: Document, request: Request, model: str) -> None:
         self.document = document
-        self.segment = segment
-        self.spans = spans
+        self.request = request
+        self.segment = document.segments[request.segment_id]
         self.model = model
-        self.start_version = document.version
+        self.id = 0  # in the queue
         self.state = WAITING
         self.done = 0  # frames in the document
         self.fraction = 0.0  # of the work that is done
         self.error = ""  # reason of a failure
-        anchors = set(document.anchors(segment.id))
-        self.total = 0  # frames to fill
-        for start, end in spans:
-            self.total += len(set(range(start, end)) - anchors)
+        self._started: float | None = None
         self._cancelled = threading.Event()
         self._unwanted = threading.Event()
         self._ended = threading.Event()
-        if not spans:  # every frame is up to date
+        self._plan()
+        if not self.spans:  # every frame is up to date
             self.state = FINISHED
             self._ended.set()
-        self._anchor_masks = AnchorMasks(document, segment, spans)
+
+    @property
+    def speed(self) -> float | None:
+        """Frames per second so far; None before the first one."""
+        if self._started is None or not self.fraction:
+            return None
+        return self.total * self.fraction / max(time.monotonic() - self._started, 1e-3)
+
+    def _plan(self) -> None:
+        """Determine what to fill from the document as it is now."""
+        self.start_version = self.document.version
+        self.segment = self.document.segments[self.request.segment_id]
+        self.spans = spans_to_propagate(
+            self.document, self.segment.id, self.request.frame, self.request.include_up_to_date
+        )
+        anchors = set(self.document.anchors(self.segment.id))
+        self.total = 0  # frames to fill
+        for start, end in self.spans:
+            self.total += len(set(range(start, end)) - anchors)
+        self._anchor_masks = AnchorMasks(self.document, self.segment, self.spans)
 
     def cancel(self) -> None:
         """End the run at the next frame; finished frames stay."""
@@ -62,8 +91,6 @@ class PropagationRun:
         frames: Frames,
         segmenter: Segmenter,
         propagator: Propagator,
-        direction: str,
-        refine: bool,
         *,
         yield_to_urgent: Callable[[], None],  # called before each frame; runs more urgent jobs
         on_progress: Callable[["PropagationRun"], None],  # called after each frame and at the end
@@ -79,8 +106,13 @@ class PropagationRun:
             on_progress(self)
 
         self.state = RUNNING
+        self._started = time.monotonic()
         unsubscribe = self.document.subscribe(self._cancel_if_unwanted)
         try:
+            self._cancel_if_unwanted()
+            if not self._cancelled.is_set() and self.document.version != self.start_version:
+                self._plan()  # it has waited, and the annotator has gone on
+            direction, refine = self.request.direction, self.request.refine
             for index, span in enumerate(self.spans):
                 if cancelled():
                     break
@@ -99,8 +131,11 @@ class PropagationRun:
                 _LOG.exception("the propagation of segment %d failed", self.segment.id)
         finally:
             unsubscribe()
-            self._ended.set()
             on_progress(self)
+
+    def end(self) -> None:
+        """Release those who wait for the end; the queue calls it."""
+        self._ended.set()
 
     def abandon(self) -> None:
         """Mark a run that was removed from the queue before it began."""

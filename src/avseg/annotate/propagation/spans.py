@@ -10,7 +10,10 @@ AcceptedMasks = Mapping[int, Mapping[int, Mask]]  # by frame, then by object id
 
 
 class Gap(NamedTuple):
-    """Frames [start, end) without an accepted mask, and the accepted frames next to them (None at a segment edge)."""
+    """Frames [start, end) without an accepted mask, and the accepted frames to start from.
+
+    These are the frames next to them (None at a segment edge), or the nearest ones outside of a segment without any.
+    """
 
     start: int
     end: int
@@ -19,11 +22,14 @@ class Gap(NamedTuple):
 
 
 def find_gaps(segment: tuple[int, int], accepted: AcceptedMasks, object_id: int) -> list[Gap]:
-    """List the gaps of one object in a segment [start, end), in order; empty without an accepted mask in it."""
+    """List the gaps of one object in a segment [start, end), in order; empty without an accepted mask of the object."""
     start, end = segment
-    barriers = sorted(frame for frame, masks in accepted.items() if start <= frame < end and object_id in masks)
+    known = sorted(frame for frame, masks in accepted.items() if object_id in masks)
+    barriers = [frame for frame in known if start <= frame < end]
     if not barriers:
-        return []
+        before = [frame for frame in known if frame < start]
+        after = [frame for frame in known if frame >= end]
+        return [Gap(start, end, max(before, default=None), min(after, default=None))] if known else []
     gaps = [Gap(start, barriers[0], None, barriers[0])]
     for left, right in itertools.pairwise(barriers):
         gaps.append(Gap(left + 1, right, left, right))

@@ -1,14 +1,16 @@
 """Run the server: find a free port, print an address with the token, and stop without waiting for open pages."""
 
 import errno
+import html
 import ipaddress
 import logging
 import os
-import secrets
 import socket
 import sys
+import tempfile
 import webbrowser
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +20,7 @@ from fastapi import FastAPI
 
 from avseg.annotate.project import Project
 from avseg.annotate.server.app import create_app
+from avseg.annotate.server.identity import Identity, load_identity, save_identity
 from avseg.annotate.server.security import LOOPBACK
 from avseg.utils.errors import UserError
 
@@ -45,18 +48,23 @@ def serve(
     project = project if isinstance(project, Project) else Project(Path(project))
     if video is not None:
         project.path(video)  # raises for an unknown one
-    token = secrets.token_urlsafe(24)  # 192 random bits
+    last = load_identity(project.folder)
+    token = last.token
     app = create_app(project, token, backend, propagator, [] if host in LOOPBACK else [host], **options)
-    with _listen(host, port) as listener:
-        address = page_address(host, listener.getsockname()[1], token, video)
+    with _listen(host, port, last.port) as listener:
+        bound = listener.getsockname()[1]
+        address = page_address(host, bound, token, video)
+        with suppress(OSError):  # a read-only folder: its pages end with the server
+            save_identity(project.folder, Identity(token, bound))
         sys.stdout.write(f"annotate {project.folder} at {address}\n")
         if host not in LOOPBACK:
             sys.stdout.write(f"{host} can be reached from the network: everybody who knows the address can annotate\n")
         sys.stdout.write("Ctrl+C stops it; every step is already saved\n")
         sys.stdout.flush()
-        if open_browser:
-            webbrowser.open(address)
-        Server(uvicorn_config(app)).run(sockets=[listener])
+        with _redirect_file(address) if open_browser else nullcontext() as page:
+            if page is not None:
+                webbrowser.open(page.as_uri())
+            Server(uvicorn_config(app)).run(sockets=[listener])
 
 
 class Server(uvicorn.Server):
@@ -83,9 +91,24 @@ def page_address(host: str, port: int, token: str, video: str | None = None) -> 
     return f"http://{name}:{port}/?token={token}" + (f"#{quote(video)}" if video else "")
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """Open a socket on the port, or on the next free one."""
-    for candidate in [port] if port == 0 else range(port, min(port + _MAX_PORTS, 65536)):
+@contextmanager
+def _redirect_file(address: str) -> Iterator[Path]:
+    """Write a private page that leads to an address: the arguments of the browser are visible to every user."""
+    with tempfile.TemporaryDirectory(prefix="avseg-") as folder:  # mode 0700
+        page = Path(folder) / "open.html"
+        link = html.escape(address, quote=True)
+        page.write_text(
+            f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={link}">'
+            f'<title>avseg annotate</title><a href="{link}">open the annotation tool</a>\n',
+            encoding="utf-8",
+        )
+        yield page
+
+
+def _listen(host: str, port: int, last: int = 0) -> socket.socket:
+    """Open a socket on the port or on the next free one; for port 0 on the last one if that is free."""
+    ports = range(port, min(port + _MAX_PORTS, 65536)) if port else [last, 0] if last else [0]
+    for candidate in ports:
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             return socket.create_server((host, candidate), family=family)

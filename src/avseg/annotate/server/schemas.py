@@ -88,6 +88,20 @@ class Propagate(Strict):
     include_current: bool = Field(default=False, alias="whole")  # also frames that are up to date
 
 
+class Fill(Strict):
+    """The segments of an object, or of all objects; the segment to begin with."""
+
+    object: Id | None = None
+    first: Id | None = None
+    refine: bool = True
+
+
+class Cancel(Strict):
+    """A propagation of the queue, or all of them."""
+
+    run: Id | None = None
+
+
 class Prefetch(Strict):
     """Frames to encode ahead of time."""
 
@@ -110,10 +124,11 @@ class Propose(Strict):
 
 
 class Settings(Strict):
-    """Settings of the page: keys by the default key of their action, and the theme."""
+    """Settings of the page: keys by the default key of their action, the theme, whether propagations are refined."""
 
     shortcuts: Annotated[dict[Text, Text], Len(0, 200)] = Field(default_factory=dict)
     theme: Literal["system", "light", "dark"] = "system"
+    refine: bool = True
 
 
 class Export(Strict):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from avseg.annotate.document.document import Document
+from avseg.annotate.document.history import HistoryEntry
 from avseg.annotate.document.inputs import input_to_json
 from avseg.annotate.document.models import HAND, Span
 from avseg.annotate.document.rle import RLE
@@ -72,12 +73,24 @@ def _history(document: Document) -> dict[str, list[str]]:
     """List the steps that were done, latest first, and those that were undone, next to redo first."""
     done: list[str] = []
     undone: list[str] = []
+    names = {object_id: item.name for object_id, item in document.objects.items()}
     for step in document.history:
-        name = _STEP_NAMES.get(step.op, step.op.replace("_", " "))
-        title = f"{name}, {step.frames} frames" if step.frames > 1 else name
-        (undone if step.undone else done).append(title)
+        (undone if step.undone else done).append(step_title(step, names))
     # history is oldest first
     return {"done": done[: -_MAX_STEPS - 1 : -1], "undone": undone[:_MAX_STEPS]}
+
+
+def step_title(step: HistoryEntry, names: Mapping[int, str]) -> str:
+    """Name a step with its object and its frames: "draw · dog, frame 12"."""
+    title = _STEP_NAMES.get(step.op, step.op.replace("_", " "))
+    if step.object_id is None:
+        return title
+    name = names.get(step.object_id, f"object {step.object_id}")
+    if step.span is None:
+        return f"{title} · {name}"
+    start, end = step.span
+    where = f"frame {start}" if end - start == 1 else f"frames {start}–{end - 1}"
+    return f"{title} · {name}, {where}"
 
 
 def _columns(document: Document, object_id: int, start: int, end: int) -> dict[str, list[object]]:

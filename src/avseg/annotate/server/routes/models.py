@@ -27,9 +27,31 @@ async def _propagate(body: schemas.Propagate, video: VideoDep, workspace: Worksp
     return JSONResponse(await workspace.pools.edit(start))
 
 
+@router.post("/v/{key}/fill")
+async def _fill(body: schemas.Fill, video: VideoDep, workspace: WorkspaceDep) -> JSONResponse:
+    """Propagate in all segments of an object, or of all objects."""
+
+    def start() -> dict[str, object]:
+        runs = video.session.fill(body.object, body.first, body.refine)
+        return {"total": sum(run.total for run in runs), "segments": len(runs), "runs": video.session.queue.rows()}
+
+    return JSONResponse(await workspace.pools.edit(start))
+
+
+@router.get("/v/{key}/runs")
+async def _runs(video: VideoDep) -> JSONResponse:
+    return JSONResponse({"runs": video.session.queue.rows()})
+
+
+@router.post("/v/{key}/runs/{run_id}/first")
+async def _run_first(video: VideoDep, run_id: int) -> dict[str, object]:
+    video.session.run_first(run_id)
+    return {}
+
+
 @router.post("/v/{key}/cancel")
-async def _cancel(video: VideoDep) -> dict[str, object]:
-    video.session.cancel()  # not in the edit thread: it must not wait
+async def _cancel(body: schemas.Cancel, video: VideoDep) -> dict[str, object]:
+    video.session.cancel(body.run)  # not in the edit thread: it must not wait
     return {}
 
 
