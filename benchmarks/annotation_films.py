@@ -14,8 +14,8 @@ from avseg.data.synthetic.renderer import Motion, SceneObject, draw_objects, ren
 
 RATE = 10  # frames per second
 SIZES = (0.25, 0.45)  # mean longer side of an object, as share of the width
-MIN_VISIBLE = 0.35  # of the object, in every frame
-MAX_TRIES = 40
+MIN_VISIBLE = 0.5  # of the object or its part, in every frame
+MAX_TRIES = 60
 PART = 0.35  # of the height of the cut-out, from the top
 
 
@@ -61,18 +61,19 @@ class Studio:
         side = self.height * 3 // 2
         times = [frame / RATE for frame in range(frames)]
         background = self._background(rng, 2 * side if pan else side)
+        top = (side - self.height) // 2
+        rows = slice(top, top + self.height)
         for _ in range(MAX_TRIES):
             objects = self._objects(rng, name)
             scenery = [_moving(rng, background)] if pan else []
             rendering = render_scene([*objects, *scenery], background[:side, :side], times)
-            area = np.count_nonzero(rendering.visible[:, 0], axis=(1, 2))
-            if (area >= MIN_VISIBLE * rendering.full_area[:, 0]).all():
+            masks = rendering.visible[:, 0]  # (T, side, side)
+            area = rendering.full_area[:, 0]  # (T,)
+            if part:
+                alone = render_scene([_upper_part(objects[0])], background[:side, :side], times)
+                masks, area = masks & alone.visible[:, 0], alone.full_area[:, 0]
+            if (np.count_nonzero(masks[:, rows], axis=(1, 2)) >= MIN_VISIBLE * area).all():
                 break
-        masks = rendering.visible[:, 0]
-        if part:
-            masks = masks & render_scene([_upper_part(objects[0])], background[:side, :side], times).visible[:, 0]
-        top = (side - self.height) // 2
-        rows = slice(top, top + self.height)
         return Film(name, rendering.frames[:, rows].copy(), masks[:, rows].copy())
 
     def _background(self, rng: np.random.Generator, side: int) -> Image:

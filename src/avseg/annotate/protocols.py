@@ -62,6 +62,8 @@ class Affinity:
     entropy: npt.NDArray[np.float32]  # (h, w), 0 to 1: of the affinity over the prototypes, 1 if all are equally near
     rival: npt.NDArray[np.int64]  # (h, w) int: id of the object that the nearest prototype belongs to, 0 for background
     centres: npt.NDArray[np.float32]  # (h, w, 2): x and y of the cell centres, in pixels of the video
+    # IoU, 0 to 1, of the accepted mask with the one that is read back from this frame; None if it is not known
+    returned: float | None = None
 
 
 class Step(NamedTuple):

@@ -15,6 +15,7 @@ __all__ = ["PROPAGATORS", "SEGMENTERS", "backend_options", "make_propagator", "m
 SEGMENTERS = {"default": "grabcut.segmenter:GrabCut", "sam": "sam:Sam", "sam2": "sam:Sam2", "tiny": "tiny:tiny_sam"}
 PROPAGATORS = {
     "default": "flow.propagator:FlowAffinity",
+    "light": "light.propagator:LightAffinity",
     "xmem": "xmem:load_xmem_propagator",
     "tiny": "tiny:tiny_propagator",
 }
