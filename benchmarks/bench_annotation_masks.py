@@ -11,17 +11,19 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
 from avseg.annotate.backends import make_propagator, make_segmenter
+from avseg.annotate.backends.crop import padded_box
 from avseg.annotate.document import rle
+from avseg.annotate.document.models import Input
+from avseg.annotate.drawing.renderer import Renderer
 from avseg.annotate.media.video import open_reader
 from avseg.annotate.propagation.propagate import propagate
-from avseg.annotate.propagation.refine import padded_box
 from avseg.annotate.protocols import Mask, Point, Propagator, Segmenter
 from benchmarks.annotation_films import Film, Studio, iou, mean
 
@@ -83,13 +85,14 @@ def measure_prompts(segmenter: Segmenter, films: Sequence[Film], title: str) -> 
     for film in films:
         truth = film.mask(0)
         encoded = segmenter.encode(film.image(0))
-        series, first = click_series(segmenter, encoded, truth, times)
-        clicks.append(series)
-        best.append(max(iou(mask, truth) for mask in first))
+        renderer = Renderer(segmenter, partial(_constant, encoded), (truth.shape[0], truth.shape[1]))
+        clicks.append(click_series(renderer, truth, times))
+        point = Point(*deepest(truth))
+        best.append(max(iou(candidate.mask, truth) for candidate in segmenter.predict(encoded, [point])))
         for values, margin in ((boxes, 0.0), (loose_boxes, 0.1)):
             values.append(iou(segmenter.predict(encoded, box=padded_box(truth, margin))[0].mask, truth))
-        point = Point(*deepest(truth))
-        exact.append(iou(segmenter.predict(encoded, [point], mask=truth)[0].mask, truth))
+        mask = renderer.render(0, truth, [_input(point)]).mask
+        exact.append(0.0 if mask is None else iou(mask, truth))
     table = np.array(clicks)  # (frames, CLICKS)
     results = {f"{title}: {n} clicks": float(table[:, n - 1].mean()) for n in (1, 2, 3, 5, 8)}
     results |= {
@@ -105,22 +108,28 @@ def measure_prompts(segmenter: Segmenter, films: Sequence[Film], title: str) -> 
     return results
 
 
-def click_series(segmenter: Segmenter, encoded: Any, truth: Mask, times: list[float]) -> tuple[list[float], list[Mask]]:
-    """Click ideally, again and again; return the IoU after each click, and all candidates of the first one."""
-    points: list[Point] = []
+def click_series(renderer: Renderer, truth: Mask, times: list[float]) -> list[float]:
+    """Click ideally, again and again, as the page sends the clicks; return the IoU after each click."""
+    inputs: list[Input] = []
     mask = np.zeros_like(truth)
     series: list[float] = []
-    first: list[Mask] = []
     for _ in range(CLICKS):
-        points.append(ideal_click(mask, truth))
+        inputs.append(_input(ideal_click(mask, truth)))
         start = time.process_time()
-        candidates = segmenter.predict(encoded, points)
-        if not first:
+        rendered = renderer.render(0, None, inputs).mask
+        if len(inputs) == 1:
             times.append(time.process_time() - start)
-            first = [candidate.mask for candidate in candidates]
-        mask = candidates[0].mask
+        mask = np.zeros_like(truth) if rendered is None else rendered
         series.append(iou(mask, truth))
-    return series, first
+    return series
+
+
+def _constant(encoded: object, _: int) -> object:
+    return encoded
+
+
+def _input(point: Point) -> Input:
+    return Input(f"{point.x},{point.y}", "point", (point.x, point.y), point.positive)
 
 
 def ideal_click(mask: Mask, truth: Mask) -> Point:

@@ -27,6 +27,8 @@ class FakeVideo:
 class Squares:
     """Marks 3 x 3 pixels around each positive point, the box, or the prior; counts what it is asked."""
 
+    learned = True
+
     def __init__(self):
         self.encoded, self.priors = [], []
 

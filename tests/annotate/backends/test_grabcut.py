@@ -3,8 +3,8 @@ import pytest
 from scipy import ndimage
 
 from avseg.annotate.backends import make_segmenter
+from avseg.annotate.backends.crop import padded_box
 from avseg.annotate.backends.grabcut.segmenter import GrabCut, keep_components
-from avseg.annotate.propagation.refine import padded_box
 from avseg.annotate.protocols import Mask
 from avseg.annotate.quality.scores import iou
 from avseg.utils.errors import UserError

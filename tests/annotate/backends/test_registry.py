@@ -11,17 +11,15 @@ from tests.fresh_process import FreshProcess
 
 def test_unknown_names_and_options_are_refused_in_one_line() -> None:
     with pytest.raises(
-        UserError, match=r"segmenter 'sam3' is unknown; allowed: default, sam, sam2, tiny; did you mean"
+        UserError, match=r"segmenter 'sam3' is unknown; allowed: default, light, sam, sam2, tiny; did you mean"
     ):
         make_segmenter("sam3")
-    with pytest.raises(
-        UserError, match=r"propagator 'mem' is unknown; allowed: default, xmem, tiny; did you mean 'xmem'\?"
-    ):
+    with pytest.raises(UserError, match=r"'mem' is unknown; allowed: default, light, flow, xmem, tiny; did"):
         make_propagator("mem")
     with pytest.raises(UserError, match=r"segmenter 'default': .*unexpected keyword argument 'weights'"):
         make_segmenter("default", weights="x")
     with pytest.raises(UserError, match="side: 3 pixels"):
-        make_propagator("default", side=3)
+        make_propagator("flow", side=3)
 
 
 @pytest.mark.parametrize(
@@ -37,8 +35,16 @@ def test_missing_weights_are_reported(make: object, name: str, tmp_path: Path) -
 
 
 def test_all_names_are_listed() -> None:
-    assert list(SEGMENTERS) == ["default", "sam", "sam2", "tiny"]
-    assert list(PROPAGATORS) == ["default", "xmem", "tiny"]
+    assert list(SEGMENTERS) == ["default", "light", "sam", "sam2", "tiny"]
+    assert list(PROPAGATORS) == ["default", "light", "flow", "xmem", "tiny"]
+
+
+def test_the_default_propagator_is_flow_where_the_weights_of_the_extra_are_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert make_propagator().name == "light"
+    monkeypatch.setattr("avseg.annotate.backends._LIGHT_WEIGHTS", "no_such_package")
+    assert make_propagator().name == "flow"
 
 
 def test_without_opencv_the_extra_is_named() -> None:

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from avseg.annotate.backends import make_segmenter
+from avseg.annotate.backends.crop import padded_box
 from avseg.annotate.backends.sam import Sam
-from avseg.annotate.propagation.refine import padded_box
 from avseg.annotate.protocols import Segmenter
 from avseg.utils.errors import UserError
 from tests.annotate.synthetic_videos import toy_film

@@ -2,7 +2,8 @@ from typing import Any
 
 import numpy as np
 
-from avseg.annotate.propagation.refine import padded_box, refine
+from avseg.annotate.backends.crop import padded_box
+from avseg.annotate.propagation.refine import refine
 from avseg.annotate.protocols import Candidate, Image, Mask
 from avseg.annotate.quality.scores import iou
 
@@ -17,6 +18,8 @@ def box(top: int, left: int, bottom: int, right: int) -> Mask:
 
 class Given:
     """Answers with what it was given, and notes what it was asked."""
+
+    learned = True
 
     def __init__(self, *candidates: Candidate) -> None:
         self.candidates, self.asked, self.encoded = list(candidates), [], 0
@@ -71,3 +74,16 @@ def test_boxes_stay_in_the_picture() -> None:
 def test_iou() -> None:
     assert iou(box(0, 0, 10, 10), box(0, 5, 10, 15)) == 50 / 150
     assert iou(box(0, 0, 0, 0), box(0, 0, 0, 0)) == 1
+
+
+def test_without_weights_only_a_clearer_border_is_kept() -> None:
+    image = np.full((40, 60, 3), 100, np.uint8)
+    on_the_edge, beside_it = box(10, 10, 30, 30), box(10, 10, 30, 40)
+    image[on_the_edge] = (130, 90, 85)
+    segmenter = Given(Candidate(on_the_edge, 0.9))
+    segmenter.learned = False
+    assert (refine(segmenter, image, ((20, 20, True),), beside_it).mask == on_the_edge).all()
+    segmenter.candidates = [Candidate(beside_it, 0.9)]
+    kept = refine(segmenter, image, ((20, 20, True),), on_the_edge)
+    assert kept.source == "propagated"
+    assert (kept.mask == on_the_edge).all()

@@ -55,7 +55,7 @@ def run(place: Place, way: str | None = None, both_ends: bool = False) -> Case:
         masks = {place.object: masks[place.rival], place.rival: masks[place.object]}
     outside = end - 1 if both_ends else end + 5
     accepted = {start: masks, outside: {place.object: film.truth(place.object, outside)}}
-    propagator = Spoiled(way, 8, place.rival) if way and way != "start of another" else make_propagator()
+    propagator = Spoiled(way, 8, place.rival) if way and way != "start of another" else make_propagator("flow")
     results = list(propagate(film, (start, end), accepted, [place.object], make_segmenter(), propagator))
     overlap = np.mean([iou(result.mask, film.truth(place.object, result.frame)) for result in results])
     return Case(f"{way}: {place}", sorted(results, key=lambda result: result.frame), float(overlap))

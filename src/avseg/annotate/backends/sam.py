@@ -31,6 +31,7 @@ class Sam:
     """SAM; `weights` is a folder, or a hub name such as `facebook/sam-vit-base`."""
 
     backend, model_name = "sam", "SamModel"
+    learned = True
 
     def __init__(self, weights: str | Path | None = None, device: str | None = None) -> None:
         self._set_model(*load_model(self.backend, self.model_name, weights, device))

@@ -18,6 +18,7 @@ class PriorRecorder:
 
     def __init__(self, segmenter: Segmenter) -> None:
         self.segmenter = segmenter
+        self.learned = getattr(segmenter, "learned", False)
         self._priors: LRUCache[str, rle.RLE] = LRUCache(_MAX_PRIORS)
         self._lock = threading.Lock()  # read by the threads that answer requests
 

@@ -25,6 +25,8 @@ CELLS = 40  # along the longer side
 class FlowAffinity:
     """Propagator at a working size of `side` pixels (longer side); frames of less than half of it are enlarged."""
 
+    name = "flow"
+
     def __init__(self, side: int = 320) -> None:
         if side < 16:
             raise UserError(f"side: {side} pixels are too few; give 16 or more")

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from avseg.annotate.backends.crop import Crop, crop_image
+from avseg.annotate.backends.border_contrast import border_contrast
+from avseg.annotate.backends.crop import Crop, crop_image, padded_box
 from avseg.annotate.backends.grabcut.region_growing import box_foreground, grow_regions
 from avseg.annotate.backends.grabcut.superpixels import Superpixels, split_superpixels
 from avseg.annotate.backends.guided_filter import guided_upsample
 from avseg.annotate.backends.opencv import cv
-from avseg.annotate.propagation.refine import padded_box
 from avseg.annotate.protocols import Box, Candidate, Image, Mask, Probability
 from avseg.utils.errors import UserError
 
@@ -143,20 +143,6 @@ class GrabCut:
             cv.grabCut(crop.image, trimap, None, background, foreground, iterations, cv.GC_INIT_WITH_MASK)
             inside = (trimap == cv.GC_FGD) | (trimap == cv.GC_PR_FGD)
         return _to_full_size(image, crop, keep_components(inside, seeds))
-
-
-def border_contrast(crop: Crop, mask: Mask) -> float:
-    """Score a mask (H, W) by the mean colour difference across its border, 0 to 1."""
-    inside = crop.shrink(mask) > 0.5
-    lab = cv.cvtColor(cv.GaussianBlur(crop.image, (0, 0), 0.7), cv.COLOR_RGB2LAB).astype(np.float32)
-    steps = []
-    for axis in (0, 1):
-        last = inside.shape[axis] - 1
-        crossing = np.take(inside, range(last), axis) != np.take(inside, range(1, last + 1), axis)
-        difference = np.take(lab, range(1, last + 1), axis) - np.take(lab, range(last), axis)
-        steps.append(np.sqrt((difference**2).sum(-1))[crossing])
-    across = np.concatenate(steps)
-    return float(1 - np.exp(-across.mean() / 10)) if len(across) else 0.0
 
 
 def keep_components(mask: Mask, seeds: Sequence[tuple[int, int]]) -> Mask:

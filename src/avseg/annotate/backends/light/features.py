@@ -39,4 +39,5 @@ class CellFeatures:
         for level in maps:
             aligned = F.interpolate(level, cells, mode="bilinear", align_corners=False)
             units.append(F.normalize(aligned, dim=1))
-        return torch.cat(units, 1)[0].contiguous() / len(units) ** 0.5
+        features: Tensor = torch.cat(units, 1)[0].contiguous() / len(units) ** 0.5
+        return features

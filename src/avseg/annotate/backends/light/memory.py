@@ -50,9 +50,8 @@ def read_memory(features: Tensor, memory: Sequence[MemoryFrame], probable: Map) 
     weight = torch.softmax(nearest / TEMPERATURE, 2)
     evidence = (weight * label.gather(2, index)).sum(2)
     entropy = -(weight * (weight + 1e-12).log()).sum(2) / np.log(NEAREST)
-    return Readout(
-        _assemble(evidence, blocks, 0), _assemble(nearest[..., 0].clamp_min(0), blocks, 0), _assemble(entropy, blocks, 1)
-    )
+    strongest = nearest[..., 0].clamp_min(0)
+    return Readout(_assemble(evidence, blocks, 0), _assemble(strongest, blocks, 0), _assemble(entropy, blocks, 1))
 
 
 def _blocks_to_read(probable: Map) -> Tensor:

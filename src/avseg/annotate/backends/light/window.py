@@ -1,8 +1,9 @@
 """A square window of the image that follows an object, and its cells."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from avseg.annotate.backends.guided_filter import guided_upsample
 from avseg.annotate.backends.light.features import CELL
@@ -10,6 +11,7 @@ from avseg.annotate.backends.opencv import cv
 from avseg.annotate.protocols import Image, Map, Mask, Probability
 
 CELLS = 72  # along a side
+P = TypeVar("P", np.uint8, np.float32)
 MARGIN = 0.5  # around an object in its first window, as a share of its longer side
 
 
@@ -29,7 +31,7 @@ class Window(NamedTuple):
         """Return the window of the same size with another centre."""
         return Window(round(x - self.side / 2), round(y - self.side / 2), self.cell)
 
-    def cut(self, values: Image | Map) -> Image | Map:
+    def cut(self, values: npt.NDArray[P]) -> npt.NDArray[P]:
         """Cut the window (side, side, ...) out of an image (H, W, ...), whose border continues outside."""
         height, width = values.shape[:2]
         top, left = max(self.top, 0), max(self.left, 0)
@@ -42,7 +44,8 @@ class Window(NamedTuple):
             max(self.side - inside.shape[1] - max(-self.left, 0), 0),
         )
         padded = cv.copyMakeBorder(inside, *margins, cv.BORDER_REPLICATE)
-        return np.asarray(padded[: self.side, : self.side])
+        window: npt.NDArray[P] = padded[: self.side, : self.side]
+        return window
 
     def picture(self, image: Image) -> Image:
         """Return the window at the size that the features are computed at."""
@@ -89,9 +92,10 @@ def window_around(mask: Mask) -> Window:
     return Window(0, 0, cell).moved_to((columns[0] + columns[-1] + 1) / 2, (rows[0] + rows[-1] + 1) / 2)
 
 
-def _resize(values: Image | Map, side: int) -> Image | Map:
+def _resize(values: npt.NDArray[P], side: int) -> npt.NDArray[P]:
     interpolation = cv.INTER_AREA if side < len(values) else cv.INTER_LINEAR
-    return np.asarray(cv.resize(values, (side, side), interpolation=interpolation))
+    resized: npt.NDArray[P] = cv.resize(values, (side, side), interpolation=interpolation)
+    return resized
 
 
 def _paste(full: Map, part: Map, top: int, left: int) -> None:

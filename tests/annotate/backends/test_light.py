@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+import torch
+
+from avseg.annotate.backends.light.memory import BLOCK, NEAREST, REACH, TEMPERATURE, MemoryFrame, read_memory
+from avseg.annotate.backends.light.propagator import LightAffinity
+from avseg.annotate.backends.light.window import CELLS, Window, window_around
+from avseg.annotate.protocols import Image, Mask
+from avseg.annotate.quality.scores import iou
+from avseg.utils.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def propagator() -> LightAffinity:
+    return LightAffinity()
+
+
+def wall() -> Image:
+    noise = np.random.default_rng(0).integers(60, 200, (20, 30, 3))
+    return np.kron(noise, np.ones((8, 8, 1))).astype(np.uint8)
+
+
+def disk(x: float, y: float, radius: float = 18) -> tuple[Image, Mask]:
+    rows, columns = np.mgrid[:160, :240]
+    mask = (rows - y) ** 2 + (columns - x) ** 2 < radius**2
+    stripes = np.where((columns - round(x)) % 8 < 4, 230, 30)
+    image = wall()
+    image[mask] = np.stack([stripes, 255 - stripes, stripes // 2], -1)[mask]
+    return image, mask
+
+
+def test_an_object_is_followed_and_reads_itself_back(propagator: LightAffinity) -> None:
+    propagator.reset([3])
+    propagator.step(disk(60, 70)[0], {3: disk(60, 70)[1]})
+    for x in (64, 70, 77, 85):
+        image, truth = disk(x, 70)
+        step = propagator.step(image)
+        assert iou(step.probabilities[3] > 0.5, truth) > 0.85
+        assert step.affinity is not None
+        assert step.affinity[3].returned is not None
+        assert step.affinity[3].returned > 0.6
+
+
+def test_what_is_no_longer_there_does_not_read_itself_back(propagator: LightAffinity) -> None:
+    propagator.reset([1])
+    propagator.step(disk(60, 70)[0], {1: disk(60, 70)[1]})
+    seen = propagator.step(disk(62, 70)[0]).affinity
+    gone = propagator.step(wall()).affinity
+    assert seen is not None
+    assert gone is not None
+    assert seen[1].returned is not None
+    assert gone[1].returned is not None
+    assert gone[1].returned < seen[1].returned - 0.15
+
+
+def test_each_pixel_belongs_to_one_object(propagator: LightAffinity) -> None:
+    propagator.reset([1, 2])
+    image, left = disk(60, 70)
+    right = np.roll(left, 40, axis=1)
+    image[right] = (250, 240, 20)
+    propagator.step(image, {1: left, 2: right})
+    probabilities = propagator.step(image).probabilities
+    assert not ((probabilities[1] > 0.5) & (probabilities[2] > 0.5)).any()
+    assert iou(probabilities[2] > 0.5, right) > 0.8
+
+
+def test_unknown_objects_and_other_sizes_are_refused(propagator: LightAffinity) -> None:
+    propagator.reset([1])
+    image, mask = disk(60, 70)
+    with pytest.raises(UserError, match="5 was not passed to reset"):
+        propagator.step(image, {5: mask})
+    propagator.step(image, {1: mask})
+    with pytest.raises(UserError, match="reset for another video"):
+        propagator.step(image[:100])
+
+
+def test_a_block_reads_what_a_search_over_all_cells_reads() -> None:
+    generator = torch.Generator().manual_seed(1)
+    query, key = torch.rand(2, 5, CELLS, CELLS, generator=generator)
+    shares = torch.rand(CELLS, CELLS, generator=generator).numpy()
+    shares[:, :20] = -1  # outside of the image
+    evidence = read_memory(query, [MemoryFrame(key, shares)], np.ones((CELLS, CELLS), np.float32)).evidence
+    for row, column in ((0, 40), (37, 30), (71, 71)):
+        low_row, low_column = (BLOCK * (index // BLOCK) - REACH for index in (row, column))
+        candidates = []
+        for i in range(max(low_row, 0), min(low_row + BLOCK + 2 * REACH, CELLS)):
+            for j in range(max(low_column, 20), min(low_column + BLOCK + 2 * REACH, CELLS)):
+                candidates.append((float(query[:, row, column] @ key[:, i, j]), float(shares[i, j])))
+        candidates.sort(reverse=True)
+        values = np.array(candidates[:NEAREST])
+        weights = np.exp((values[:, 0] - values[0, 0]) / TEMPERATURE)
+        assert evidence[row, column] == pytest.approx((weights * values[:, 1]).sum() / weights.sum(), abs=1e-4)
+
+
+@pytest.mark.parametrize("window", [Window(-30, -20, 1), Window(100, 50, 3), Window(-400, 900, 2), Window(3, 2, 1)])
+def test_a_window_cut_out_and_put_back_is_the_image_where_it_lies_in_it(window: Window) -> None:
+    values = np.random.default_rng(0).random((90, 140)).astype(np.float32)
+    cut = window.cut(values)
+    assert cut.shape == (window.side, window.side)
+    for row, column in ((0, 0), (10, 60), (window.side - 1, window.side - 1)):
+        y, x = min(max(window.top + row, 0), 89), min(max(window.left + column, 0), 139)
+        assert cut[row, column] == values[y, x]
+
+
+def test_the_first_window_is_twice_as_large_as_the_object() -> None:
+    mask = np.zeros((400, 600), np.bool_)
+    mask[100:200, 250:394] = True
+    window = window_around(mask)
+    assert (window.side, window.left, window.top) == (288, 322 - 144, 150 - 144)
+    assert not window_around(np.zeros((40, 60), np.bool_)).inside((40, 60)).all()
