@@ -14,6 +14,7 @@ from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.metrics import mask_iou
 from avseg.training.load import load_clip_model
 from tests.data.fake import make_avss, make_ms3, make_s4
+from tests.data.localisation.test_dataset import vgg_ss, write_files
 from tests.runs_for_tests import SMALL, Command, avseg
 
 QUIET = ["trainer=cpu", "trainer.enable_progress_bar=false"]
@@ -44,6 +45,20 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 def files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_another_data_set(trained: Command, tmp_path: Path) -> None:
+    vgg_ss(tmp_path, "a", "b")
+    write_files(tmp_path, "a")
+    write_files(tmp_path, "b")
+    out = tmp_path / "out"
+    evaluate(f"checkpoint={trained.run}", "dataset=vgg_ss", f"root={tmp_path}", f"out={out}")
+    assert [row["video_id"] for row in rows(out)] == ["a", "b"]
+    assert 0 <= result(out)["scores"]["own"]["miou"] <= 1
+    message = error_of(f"checkpoint={trained.run}", "dataset=avss", f"root={tmp_path}", f"out={out}")
+    assert "dataset=avss has 71 classes, the model 1" in message
+    assert "data=lu_avs" in error_of(f"checkpoint={trained.run}", "dataset=lu_avs")
+    assert "did you mean 'vgg_ss'" in error_of(f"checkpoint={trained.run}", "dataset=vgg_s")
 
 
 def test_another_split_goes_into_the_run(trained: Command) -> None:

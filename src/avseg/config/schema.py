@@ -353,6 +353,7 @@ class EvaluateConfig(Config):
         checkpoint: a run, a checkpoint, official weights, a published name or hf:owner/name.
         split: "train", "val" or "test".
         out: folder of the scores; null for RUN/evaluations/SPLIT.
+        dataset: name of another data set of short clips, such as vgg_ss; null for that of the training.
         root: another folder of the data set.
         batch_size: clips per step; it does not change the scores.
         num_workers: reading processes.
@@ -369,6 +370,7 @@ class EvaluateConfig(Config):
     trainer: TrainerConfig
     split: Literal["train", "val", "test"] = "test"
     out: str | None = None
+    dataset: str | None = None
     root: str | None = None
     batch_size: AtLeastOne | None = None
     num_workers: Annotated[int, Ge(0)] | None = None

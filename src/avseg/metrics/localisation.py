@@ -11,6 +11,7 @@ from torch import Tensor
 
 from avseg.metrics.frames import FrameMetric, check_shapes
 
+HALF = 2  # in masks: half as many annotators agree as are needed
 SUCCESS = 0.5  # cIoU from which a source counts as localised
 CURVE = torch.tensor([0.05 * step for step in range(21)], dtype=torch.float64, device="cpu")
 THRESHOLDS = torch.linspace(0.05, 0.95, 19, device="cpu")  # candidates for the threshold of a map
@@ -61,9 +62,10 @@ def _quotient(correct: Tensor, total: Tensor) -> Tensor:
 
 
 class SuccessRate(FrameMetric):
-    """The share of frames whose cIoU with a binary mask is at least 0.5; NaN without any frame.
+    """The share of frames whose cIoU with a mask is at least 0.5; NaN without any frame.
 
-    A pixel is marked where sigmoid(logit) > 0.5.
+    A pixel is marked where sigmoid(logit) > 0.5. In the mask 0 is silent, 2 a pixel on which half as many annotators
+    agree as are needed, everything else sounds.
 
     Example:
         >>> import torch
@@ -80,9 +82,11 @@ class SuccessRate(FrameMetric):
     def _count(self, logits: Tensor, target: Tensor) -> Tensor:
         check_shapes(logits, target)
         marked = (logits.float().sigmoid() > 0.5).flatten(0, -3).flatten(1)  # (N, H * W)
-        sounding = (target != 0).flatten(0, -3).flatten(1)
-        # with a binary truth the sum of cIoU's denominator is the union
-        return torch.stack([(marked & sounding).sum(1), (marked | sounding).sum(1)], dim=1)
+        labels = target.flatten(0, -3).flatten(1)
+        # in halves of a pixel, so that counts are whole numbers
+        agreement = 2 * (labels != 0).long() - (labels == HALF).long()
+        false_positive = 2 * (marked & (labels == 0)).sum(1)
+        return torch.stack([(marked * agreement).sum(1), agreement.sum(1) + false_positive], dim=1)
 
     def scores(self) -> Tensor:
         """Compute the cIoU of every frame, (N,) float64."""

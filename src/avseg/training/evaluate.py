@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from avseg.config.compose import compose_train
 from avseg.config.schema import EvaluateConfig, Plain, TrainConfig
 from avseg.models.base import AVSegModule
 from avseg.models.experiment import ExperimentModule
@@ -37,6 +38,11 @@ def evaluate(config: EvaluateConfig) -> dict[str, Plain]:
         model.videos_per_group = config.videos_per_group or None  # 0 is the whole split
     used = replace(trained, data=_evaluated_data(trained, config))
     data = build_data(used)
+    if config.dataset is not None and data.setting.num_classes != model.setting.num_classes:
+        raise UserError(
+            f"dataset={config.dataset} has {data.setting.num_classes} classes, the model {model.setting.num_classes}; "
+            "evaluate it on data of its kind"
+        )
     data.test_split = config.split
     if config.mask_size is not None:
         if not hasattr(data, "mask_size"):
@@ -54,13 +60,23 @@ def evaluate(config: EvaluateConfig) -> dict[str, Plain]:
 
 def _evaluated_data(trained: TrainConfig, config: EvaluateConfig) -> Any:
     """Return the data of the training with the options that the evaluation changes."""
+    used = trained.data if config.dataset is None else _other_data(trained, config.dataset)
     changes: dict[str, Plain] = {}
     for key in _READING:
         if (value := getattr(config, key)) is not None:
             changes[key] = value
-            if not hasattr(trained.data, key):
-                raise UserError(f"{key}={value} is not read by data={trained.data.name}; leave it out")
-    return replace(trained.data, **changes)
+            if not hasattr(used, key):
+                raise UserError(f"{key}={value} is not read by data={used.name}; leave it out")
+    return replace(used, **changes)
+
+
+def _other_data(trained: TrainConfig, name: str) -> Any:
+    """Return another data set of short clips, read at the size and in the batches of the training."""
+    if trained.data.data_kind != "clips":
+        raise UserError(f"dataset={name}: the model was trained on {trained.data.name}, long videos; leave it out")
+    data = compose_train([f"data={name}"]).data  # with the default model, of short clips
+    same: dict[str, Any] = {key: getattr(trained.data, key) for key in ("image_size", "batch_size", "num_workers")}
+    return replace(data, **same)
 
 
 def _check_out(out: str | None) -> None:
@@ -82,7 +98,8 @@ def evaluation_folder(config: EvaluateConfig) -> Path:
         source = Path("outputs") / "evaluations" / config.checkpoint.removeprefix(PREFIX).replace("/", "--")
     elif not source.is_dir():
         source = source.parents[1] if source.parent.name == "checkpoints" else source.parent
-    name = config.split + (f"-{Path(config.root).name}" if config.root else "")
+    name = config.split + (f"-{config.dataset}" if config.dataset else "")
+    name += f"-{Path(config.root).name}" if config.root else ""
     for group in sorted(config.model):
         for key, value in config.model[group].items():
             name += f"-{group}.{key}={value}"
