@@ -251,7 +251,7 @@ def test_groups_that_the_model_does_not_read_are_not_part_of_its_configuration()
 
 
 def test_a_key_of_another_verb_names_those_that_exist():
-    with pytest.raises(UserError, match="allowed: checkpoint, trainer, split, out, root, batch_size"):
+    with pytest.raises(UserError, match="allowed: checkpoint, trainer, split, out, dataset, root, batch_size"):
         compose_evaluate(["checkpoint=x", "bogus=1"])
 
 
