@@ -12,6 +12,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
 from avseg.media.container import decode, open_video, packets, sound_stream
+from avseg.media.sound_copy import plan_sound
 from avseg.media.sound_reader import sound_seconds
 from avseg.media.video import probe
 from avseg.media.video_writer import repaint
@@ -174,3 +175,34 @@ def test_what_browsers_do_not_play_is_re_encoded(tmp_path: Path, codec: str) -> 
     source = probe(_make(tmp_path / "v.mov", "stereo", _noise(2), codec))
     repaint(source, tmp_path / "overlay.mp4", lambda image, frame: image)
     assert probe(tmp_path / "overlay.mp4").sound.codec == "aac"
+
+
+@pytest.mark.parametrize("channels", [3, 24])
+def test_channels_without_a_layout_are_the_usual_ones(tmp_path: Path, channels: int) -> None:
+    path = _make(tmp_path / "v.mkv", f"{channels} channels", _noise(channels), "pcm_s16le")
+    assert _decibels(_sound(path), _reference(path)) == pytest.approx(0, abs=0.1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_floating_point_above_full_scale_is_clipped(tmp_path: Path) -> None:
+    wave = tone(1.0, 48000, 2, pitch=100, level=4.0)
+    wave[:, 1000], wave[:, 2000] = np.inf, np.nan
+    path = _make(tmp_path / "v.mkv", "stereo", wave, "pcm_f32le")
+    sound = _sound(path)
+    assert np.abs(sound).max() <= 1
+    assert np.mean(np.abs(sound) > 0.9) > 0.7  # a sine of four times full scale, clipped
+    repaint(probe(path), tmp_path / "overlay.mp4", lambda image, frame: image)
+    assert _decibels(_sound(tmp_path / "overlay.mp4"), sound) == pytest.approx(0, abs=1)  # AAC at its usual bit rate
+
+
+@pytest.mark.parametrize(("layout", "copied"), [("4.0", False), ("6.1(front)", False), ("quad", True), ("5.1", True)])
+def test_flac_in_mp4_has_no_layout(tmp_path: Path, layout: str, copied: bool) -> None:
+    wave = _noise({"4.0": 4, "quad": 4, "5.1": 6}.get(layout, 7))
+    wave[-1] *= 3
+    path = _make(tmp_path / "v.mkv", layout, wave, "flac")
+    video = probe(path)
+    plan = plan_sound(video)
+    assert plan is not None
+    assert (not plan.obstacle) == copied
+    repaint(video, tmp_path / "overlay.mp4", lambda image, frame: image, plan)
+    assert _decibels(_reference(tmp_path / "overlay.mp4"), _reference(path)) == pytest.approx(0, abs=0.3)

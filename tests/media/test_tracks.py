@@ -91,5 +91,5 @@ def test_frames_before_the_first_time_stamp(tmp_path: Path) -> None:
                 packet.stream = tracks[packet.stream.index]
                 target.mux(packet)
     video = probe(early)
-    assert video.start == pytest.approx(-1.5, abs=0.05)  # Matroska reads no negative times of frames
+    assert video.start == pytest.approx(-1.5, abs=0.1)  # FFmpeg reads no negative times of Matroska frames
     assert drawn(video) == list(range(50))

@@ -5,43 +5,40 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
 
-_USUAL = (5, 6, 7, 8)  # channels, which are 5.0, 5.1, 6.1 and 7.1 without a word; 4, 9 and 16 may be ambisonics
+_AMBISONIC = (4, 9, 16, 25, 36)  # channels of ambisonics of order 1 to 5
 
 
 class Downmix:
     """Converts frames of any sample format and layout to (channels, n) float32; channels is 1 or 2.
 
     Mono and stereo keep their level: mono is the mean of stereo. Layouts of more channels are mixed to stereo by
-    FFmpeg's matrix, the standard one (ITU-R BS.775: centre and surround channels 3 dB lower, no LFE); where the sum
-    exceeds full scale it is clipped. Of 5 to 8 channels without a layout the usual one is assumed, as players do; other
-    channels without a layout, such as ambisonics, get no place in the room: see `_without_places`.
+    FFmpeg's matrix, the standard one (ITU-R BS.775: centre and surround channels 3 dB lower, no LFE). What exceeds full
+    scale, a sum or sound stored as floating point, is clipped, as players do. Channels without a layout get FFmpeg's
+    usual one for their number (3 are 2.1, 6 are 5.1, 24 are 22.2); where there is none, or where they may be
+    ambisonics, they get no place in the room: see `_without_places`.
     """
 
     def __init__(self, channels: int) -> None:
         self.channels = channels
-        self.mixes = False  # True once there were more than two channels: resampling may then exceed full scale
         self.resampler: AudioResampler | None = None
         self.setup: tuple[object, ...] = ()  # of the resampler
 
     def __call__(self, frame: AudioFrame) -> np.ndarray:
         """Return the samples of a frame, (channels, n); NaN becomes 0."""
-        if frame.layout.nb_channels > 2:
-            self.mixes = True
-            samples = np.clip(np.nan_to_num(self._mix(frame)), -1, 1)
-        else:
-            samples = planes(frame)
+        samples = self._mix(frame) if frame.layout.nb_channels > 2 else planes(frame)
+        samples = np.clip(np.nan_to_num(samples), -1, 1)
         if self.channels == 1:
             samples = samples.mean(0, keepdims=True)
         elif len(samples) == 1:
             samples = np.repeat(samples, 2, 0)
-        mixed: np.ndarray = np.nan_to_num(samples).astype(np.float32)
+        mixed: np.ndarray = samples.astype(np.float32)
         return mixed
 
     def _mix(self, frame: AudioFrame) -> np.ndarray:
         """Return more than two channels as (2, n) or (1, n) float64."""
         names = [channel.name for channel in frame.layout.channels]
         is_ambisonic = any(name.startswith("AMBI") for name in names)
-        if not is_ambisonic and ("NONE" not in names or len(names) in _USUAL):
+        if not is_ambisonic and ("NONE" not in names or len(names) not in _AMBISONIC):
             try:
                 return self._convert(frame, "stereo")
             except FFmpegError:  # FFmpeg has no matrix for this layout

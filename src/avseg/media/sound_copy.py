@@ -20,6 +20,8 @@ from avseg.media.video import Video
 
 PLAYABLE = frozenset({"aac", "mp3", "flac"})  # in MP4, browsers and QuickTime play these; QuickTime has no Opus there
 AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
+# MP4 does not store the layout of FLAC: players take these for its numbers of channels
+FLAC_LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.0(side)", "5.1", "5.1(side)", "6.1", "7.1")
 AAC_LAYOUTS = {1: "mono", 2: "stereo"}
 SURROUND = ("5.1", "5.1(side)", "6 channels")  # layouts whose channels are those of 5.1; others are mixed to stereo
 
@@ -48,6 +50,9 @@ def plan_sound(video: Video) -> SoundPlan | None:
         name = codec.codec.canonical_name
         if name not in PLAYABLE:
             return SoundPlan(f"MP4 players do not read {name}")
+        layout = layout_of(codec)
+        if name == "flac" and layout.nb_channels > 2 and layout.name not in FLAC_LAYOUTS:
+            return SoundPlan(f"MP4 does not hold FLAC of layout {layout.name}")
         # AAC in MPEG-TS describes itself in each packet; MP4 needs that description once, in its header
         if name == "aac" and not codec.extradata:
             return SoundPlan("its AAC is that of a stream")
@@ -141,9 +146,8 @@ class _EncodedTrack:
 
     def _encode(self, chunks: Iterable[np.ndarray]) -> None:
         for samples in chunks:
-            if self.downmix.mixes:  # resampling exceeds full scale
-                samples = np.clip(samples, -1, 1)
-            frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=self.layout)
+            samples = np.ascontiguousarray(np.clip(samples, -1, 1))  # resampling exceeds full scale
+            frame = AudioFrame.from_ndarray(samples, format="fltp", layout=self.layout)
             frame.sample_rate = self.rate
             frame.time_base = Fraction(1, self.rate)
             frame.pts = self.written
@@ -155,7 +159,7 @@ class _EncodedTrack:
         if self.channels <= 2:
             return self.downmix(frame)
         if frame.layout.name in SURROUND:
-            return planes(frame).astype(np.float32)
+            return np.clip(np.nan_to_num(planes(frame)), -1, 1).astype(np.float32)
         samples = self.downmix(frame)
         # the other channels of 5.1 follow front left and right
         return np.pad(samples, ((0, self.channels - 2), (0, 0)))

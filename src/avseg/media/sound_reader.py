@@ -39,8 +39,7 @@ def sound_seconds(video: Video) -> Iterator[np.ndarray]:
 
 def _samples(video: Video) -> Iterator[np.ndarray]:
     """Yield 16 kHz samples (n,) from the time of the first frame on, at most about a second at a time."""
-    downmix = Downmix(1)
-    timeline = SoundTimeline(video.start, video.start + video.seconds, RATE, "mono", downmix)
+    timeline = SoundTimeline(video.start, video.start + video.seconds, RATE, "mono", Downmix(1))
     with open_video(video.path) as container:
         stream = sound_stream(container, video.audio_track)
         assert stream is not None
@@ -48,15 +47,10 @@ def _samples(video: Video) -> Iterator[np.ndarray]:
             for frame in decode(packet):
                 if isinstance(frame, AudioFrame):
                     for samples in timeline.align(frame):
-                        yield _limited(samples[0], downmix)
+                        yield np.clip(samples[0], -1, 1)  # resampling rounds off the corners of clipped sound
         for samples in timeline.flush():
-            yield _limited(samples[0], downmix)
+            yield np.clip(samples[0], -1, 1)
     if not timeline.decoded:
         raise UserError(
             f"{video.path}: its sound ({stream.codec_context.name}) cannot be decoded; --silence predicts without"
         )
-
-
-def _limited(samples: np.ndarray, downmix: Downmix) -> np.ndarray:
-    # resampling rounds off the corners of clipped sound and exceeds full scale
-    return np.clip(samples, -1, 1) if downmix.mixes else samples

@@ -11,7 +11,6 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 _REORDER_DEPTH = 32  # frames; coded order differs from display order by far fewer
-_B_FRAMES = 3  # frames stored after one that is displayed later, in usual files
 _MAX_DOUBLE = 0.05  # share of frames with the time of another; more are a broken clock
 _DEFAULT_RATE = 25.0  # frames per second where neither packets nor header give a rate
 
@@ -61,7 +60,7 @@ class Scan:
         self.frames += 1
         if packet.pts is None:
             self.timed = False
-            self.unstamped += len(self.stamps) <= _B_FRAMES
+            self.unstamped += not self.stamps
             return
         stamp = float(packet.pts * packet.time_base)
         if stamp > max(self.stamps[-_REORDER_DEPTH:], default=-math.inf):
