@@ -197,8 +197,8 @@ def test_floating_point_above_full_scale_is_clipped(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("layout", "copied"), [("4.0", False), ("6.1(front)", False), ("quad", True), ("5.1", True)])
 def test_flac_in_mp4_has_no_layout(tmp_path: Path, layout: str, copied: bool) -> None:
-    wave = _noise({"4.0": 4, "quad": 4, "5.1": 6}.get(layout, 7))
-    wave[-1] *= 3
+    channels = {"4.0": 4, "quad": 4, "5.1": 6}.get(layout, 7)
+    wave = np.concatenate([tone(1.0, 48000, 1, pitch=200 + 90 * n, level=0.05 + 0.02 * n) for n in range(channels)])
     path = _make(tmp_path / "v.mkv", layout, wave, "flac")
     video = probe(path)
     plan = plan_sound(video)

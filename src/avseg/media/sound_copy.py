@@ -159,7 +159,8 @@ class _EncodedTrack:
         if self.channels <= 2:
             return self.downmix(frame)
         if frame.layout.name in SURROUND:
-            return np.clip(np.nan_to_num(planes(frame)), -1, 1).astype(np.float32)
-        samples = self.downmix(frame)
+            samples: np.ndarray = np.clip(np.nan_to_num(planes(frame)), -1, 1).astype(np.float32)
+            return samples
+        front = self.downmix(frame)
         # the other channels of 5.1 follow front left and right
-        return np.pad(samples, ((0, self.channels - 2), (0, 0)))
+        return np.pad(front, ((0, self.channels - 2), (0, 0)))
