@@ -64,14 +64,13 @@ def open_folders(request: Request, split: Split) -> dict[str, MaskFolder]:
     Raises:
         UserError: masks are missing or unreadable, and the request does not allow it.
     """
-    methods = [method for method in request.methods if method.is_folder]
-    if not methods:
+    if not request.folders:
         return {}
-    frames = [split.labelled(clip) for clip in range(len(split.entries))]
+    frames = list(map(split.labelled, range(len(split.entries))))
     size = split.size()
     folders: dict[str, MaskFolder] = {}
     refused = []
-    for method in methods:
+    for method in request.folders:
         root = Path(method.source).expanduser()
         folder = open_folder(root, split.entries, split.name, frames, size, method.pattern)
         folders[method.name] = folder
@@ -95,14 +94,13 @@ def score_folders(
 ) -> list[MethodScores]:
     """Score all folders of masks in one pass over the split."""
     scorers = {name: MethodScorer(split.length, videos_per_group) for name in folders}
-    positions = {method.name: index for index, method in enumerate(request.methods)}
     for clip in split.batches(request.batch) if folders else ():
         height, width = clip.masks.shape[-2:]
         for name, folder in folders.items():
             maps = np.stack([folder.read(index, height, width, split.length) for index in clip.index.tolist()])
             logits = exact_logits(torch.from_numpy(maps))[:, :, None]  # (B, T, 1, H, W)
             scorers[name].update(logits, clip)
-            store.write(positions[name], clip.index, marked(logits))
+            store.write(request.names.index(name), clip.index, marked(logits))
         store.flush()
     results = []
     for name, folder in folders.items():
@@ -126,7 +124,7 @@ def score_run(
     data.setup("test")
     _check_entries(run, data.dataset(split.name).entries, split)
     scorer = MethodScorer(split.length, videos_per_group, device)
-    position = [method.name for method in request.methods].index(run.method.name)
+    position = request.names.index(run.method.name)
     with inference(device):
         for batch in data.test_dataloader():
             clip = batch.to(device)

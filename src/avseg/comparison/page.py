@@ -4,7 +4,7 @@ import base64
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -63,8 +63,7 @@ def page_meta(table: ComparisonTable, disagreements: Sequence[float]) -> dict[st
             cells += [_number(info(key).scale * method.clips[index][key]) for method in table.methods]
         rows.append({"index": index, "cells": [*cells, _number(100 * disagreements[index])]})
     title = f"{table.data}, {table.split} split: {len(rows)} clips"
-    methods = [method.name for method in table.methods]
-    return {"title": title, "columns": columns, "rows": rows, "methods": methods}
+    return {"title": title, "columns": columns, "rows": rows, "methods": table.names}
 
 
 def _number(value: float) -> float | None:
@@ -74,15 +73,14 @@ def _number(value: float) -> float | None:
 def _clip_record(clip: ShownClip) -> dict[str, Any]:
     methods = []
     for name, masks in clip.masks.items():
-        notes = ["" if math.isnan(value) else f"{100 * value:.0f}" for value in clip.frame_iou(name)]
-        images = [_mask_image(mask, SOUNDING) for mask in masks]
-        methods.append({"score": f"{100 * clip.scores[name]:.1f}", "masks": images, "notes": notes})
+        images = _mask_images(masks, SOUNDING)
+        methods.append({"score": f"{100 * clip.scores[name]:.1f}", "masks": images, "notes": clip.iou_texts(name)})
     return {
         "name": clip.name,
         "category": clip.category,
-        "frames": [_frame_image(frame) for frame in clip.frames],
-        "truth": [_mask_image(mask, TRUTH) for mask in clip.truth],
-        "labels": ["" if labelled else "no label" for labelled in clip.labelled],
+        "frames": list(map(_frame_image, clip.frames)),
+        "truth": _mask_images(clip.truth, TRUTH),
+        "labels": clip.label_texts(),
         "methods": methods,
     }
 
@@ -91,6 +89,10 @@ def _frame_image(frame: np.ndarray) -> str:
     image = Image.fromarray(frame)
     image.thumbnail((_SIDE, _SIDE))
     return _data_url(image, "jpeg", quality=_QUALITY)
+
+
+def _mask_images(masks: Iterable[np.ndarray], colour: Colour) -> list[str]:
+    return [_mask_image(mask, colour) for mask in masks]
 
 
 def _mask_image(mask: np.ndarray, colour: Colour) -> str:

@@ -1,6 +1,5 @@
 """Panels like Figures A4 to A6 of the AVS paper's supplementary, and videos with all methods side by side."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,10 +34,9 @@ def panel_rows(clip: ShownClip) -> list[Row]:
     seconds = [f"{second + 1} s" for second in range(len(clip.frames))]
     rows = [Row("frames", clip.frames, notes=seconds), Row("sound track", wave=clip.wave)]
     for name, masks in clip.masks.items():
-        notes = ["" if math.isnan(value) else f"J {100 * value:.0f}" for value in clip.frame_iou(name)]
+        notes = clip.iou_texts(name, prefix="J ")
         rows.append(Row(name, tint_frames(clip.frames, masks, SOUNDING), notes=notes))
-    labels = ["" if labelled else "no label" for labelled in clip.labelled]
-    return [*rows, Row("truth", tint_frames(clip.frames, clip.truth, TRUTH), notes=labels)]
+    return [*rows, Row("truth", tint_frames(clip.frames, clip.truth, TRUTH), notes=clip.label_texts())]
 
 
 def save_video(path: Path, clip: ShownClip) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from avseg.utils.errors import UserError
@@ -48,6 +49,16 @@ class Request:
     page: bool = True
     pictures: bool = True
     published: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the methods."""
+        return list(map(attrgetter("name"), self.methods))
+
+    @property
+    def folders(self) -> list[Method]:
+        """The methods that are folders of masks."""
+        return list(filter(attrgetter("is_folder"), self.methods))
 
 
 def parse_methods(texts: Sequence[str], patterns: Sequence[str]) -> list[Method]:

@@ -1,5 +1,6 @@
 """One clip under all methods, as panels, video and page show it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,6 +39,14 @@ class ShownClip:
             union = int((a | b).sum())
             values.append(int((a & b).sum()) / union if labelled and union else float("nan"))
         return values
+
+    def iou_texts(self, method: str, prefix: str = "") -> list[str]:
+        """Write J of each frame in per cent, with no text where there is no label."""
+        return ["" if math.isnan(value) else f"{prefix}{100 * value:.0f}" for value in self.frame_iou(method)]
+
+    def label_texts(self) -> list[str]:
+        """Mark the frames without a label."""
+        return ["" if labelled else "no label" for labelled in self.labelled]
 
     @property
     def wave(self) -> Wave | None:

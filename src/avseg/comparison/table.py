@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from operator import attrgetter
 
 import numpy as np
 
@@ -42,6 +43,11 @@ class ComparisonTable:
     intervals: dict[tuple[str, str], tuple[float, float]]  # by method and metric
     tests: tuple[PairTest, ...]
     categories: dict[str, tuple[int, dict[str, float]]]  # clips, and J by method
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the methods."""
+        return list(map(attrgetter("name"), self.methods))
 
     def value(self, method: MethodScores, metric: str) -> float:
         """Return a score as it is shown; NaN where it is not defined."""
@@ -84,7 +90,7 @@ def _tests(metric: str, methods: Sequence[MethodScores], indices: Sequence[int])
         difference = float((b - a)[scored].mean()) if scored.any() else math.nan
         p = paired_p(a[scored], b[scored])
         tests.append(PairTest(metric, first.name, second.name, difference, int(scored.sum()), p, math.nan))
-    corrected = holm([test.p for test in tests])
+    corrected = holm(list(map(attrgetter("p"), tests)))
     return [replace(test, corrected=p) for test, p in zip(tests, corrected, strict=True)]
 
 

@@ -92,7 +92,7 @@ def _save_plot(path: Path, table: ComparisonTable) -> None:
     from matplotlib.figure import Figure
 
     metrics = table.metrics
-    names = [method.name for method in table.methods]
+    names = table.names
     figure = Figure(figsize=(1.2 + 1.9 * len(metrics), 1.3 + 0.34 * len(names)), layout="constrained")
     axes = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     for axis, key in zip(axes, metrics, strict=True):

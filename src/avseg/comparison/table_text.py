@@ -36,7 +36,7 @@ def category_table(table: ComparisonTable) -> TextTable:
     rows = []
     for category, (clips, means) in table.categories.items():
         rows.append([category, str(clips), *(number(means[method.name]) for method in table.methods)])
-    header = ["category", "clips", *(method.name for method in table.methods)]
+    header = ["category", "clips", *table.names]
     return TextTable("J (mIoU) by category", header, rows)
 
 

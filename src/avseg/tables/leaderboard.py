@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from operator import itemgetter
 
 from avseg.tables.own_runs import OwnRun
 from avseg.tables.published import (
@@ -74,12 +75,15 @@ def _table(
     ranked = [((False, *row.rank), _published_line(row, links)) for row in rows]
     for run in runs:
         ranked.append(((bool(run.difference), False, -run.mean(FAMILIES[family].j)), _own_line(run, family)))
-    ranked.sort(key=lambda item: item[0])
-    lines = [line for _, line in ranked]
-    filled = [column for column in range(len(_HEADER)) if any(line[column] for line in lines)]
-    header = [_HEADER[column] for column in filled]
-    cells = [[line[column] for column in filled] for line in lines]
-    return TextTable(f"{SETTINGS[setting]}: {FAMILIES[family].title}", header, cells, _notes(header, rows, runs))
+    ranked.sort(key=itemgetter(0))
+    columns = list(zip(_HEADER, *map(itemgetter(1), ranked), strict=True))
+    header, *lines = zip(*filter(_filled, columns), strict=True)
+    return TextTable(f"{SETTINGS[setting]}: {FAMILIES[family].title}", header, lines, _notes(header, rows, runs))
+
+
+def _filled(column: Sequence[str]) -> bool:
+    """Return True if a cell below the heading has a text."""
+    return any(column[1:])
 
 
 def _published_line(row: PublishedNumber, links: bool) -> list[str]:

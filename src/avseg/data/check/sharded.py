@@ -17,6 +17,7 @@ from avseg.data.check.video_files import VideoRecord, existing_videos, read_vide
 from avseg.data.lu_avs.paths import find_paths
 from avseg.data.setting import SETTINGS
 from avseg.utils.errors import UserError
+from avseg.utils.iteration import batched
 from avseg.utils.processes import ProcessDied, map_in_order, usable_cores
 from avseg.utils.ray_jobs import RAY_TRIES, run_ray_jobs
 from avseg.utils.shards import Shard, ShardReport, Work, merge_reports
@@ -53,13 +54,15 @@ def check_shard(
     reading = _plan(root, setting, expected, min_pixels)
     report = ShardReport(reports, reading.work, shard, reading.kind)
     with report.open(overwrite=True) as earlier:
-        items = {key: item for key, item in zip(reading.work.keys, reading.items, strict=True) if key in report.keys}
-        pending = [key for key in items if key not in earlier]
+        pending: dict[str, Any] = {}
+        for key, item in zip(reading.work.keys, reading.items, strict=True):
+            if key in report.keys and key not in earlier:
+                pending[key] = item
         records = dict(earlier)
-        for key, record in _read(reading, {key: items[key] for key in pending}, jobs, ray):
+        for key, record in _read(reading, pending, jobs, ray):
             records[key] = record
             report.add({key: record})
-            progress(len(records), len(items))
+            progress(len(records), len(report.keys))
     return len(records), sum(len(record.findings) for record in records.values())
 
 
@@ -100,9 +103,7 @@ def _read(reading: Reading, items: Mapping[str, Any], jobs: int | None, ray: str
     if ray is None or not items:
         yield from zip(items, map_in_order(reading.function, list(items.values()), jobs or usable_cores()), strict=True)
         return
-    keys = list(items)
-    chunks = [keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK)]
-    groups = [[(key, items[key]) for key in chunk] for chunk in chunks]
+    groups = list(batched(items.items(), _CHUNK))
     for group, records in run_ray_jobs(partial(_read_group, reading.function), groups, ray):
         if isinstance(records, ProcessDied):
             raise UserError(f"--ray {ray}: a worker died {RAY_TRIES} times near {group[0][0]} (out of memory?)")

@@ -5,7 +5,7 @@ without an area adds nothing.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -72,7 +72,7 @@ def read_flickr(file: Path) -> list[Box]:
     for element in root.findall("./*/bbox"):
         texts = [child.text or "" for child in element][1:5]
         try:
-            boxes.append(_box([int(text) for text in texts]))
+            boxes.append(_box(list(map(int, texts))))
         except ValueError as error:
             raise UserError(
                 f"{file}: bbox with {texts} is not a label and 4 whole numbers ({error}); correct it"
@@ -81,31 +81,29 @@ def read_flickr(file: Path) -> list[Box]:
 
 
 def _box(values: Sequence[Any]) -> Box:
-    left, top, right, bottom = (float(value) for value in values)
+    left, top, right, bottom = map(float, values)
     return Box(left, top, right, bottom)
 
 
 def vgg_ss_truth(boxes: Iterable[Box], size: int = SIZE) -> NDArray[np.float32]:
     """Draw boxes in fractions, some of them below 0 or above 1: their union, (size, size) of 0 and 1."""
-    corners = [[int(size * max(value, 0)) for value in box] for box in boxes]
-    return np.minimum(_layers(corners, size), 1)
+    return np.minimum(_layers(boxes, size, lambda value: int(size * max(value, 0))), 1)
 
 
 def flickr_truth(boxes: Iterable[Box], size: int = SIZE) -> NDArray[np.float32]:
     """Draw boxes in pixels of 256: half for each annotator, 1 where two or more agree, (size, size)."""
-    corners = [[int(size * value / FLICKR_SIZE) for value in box] for box in boxes]
-    return np.minimum(_layers(corners, size) / CONSENSUS, 1)
+    return np.minimum(_layers(boxes, size, lambda value: int(size * value / FLICKR_SIZE)) / CONSENSUS, 1)
 
 
 def mssl_flickr_truth(boxes: Iterable[Box]) -> NDArray[np.float32]:
     """Draw the same as the authors of MSSL do, (256, 256): boxes are moved by one pixel to the left and upwards."""
-    corners = [[int(value) - 1 for value in box] for box in boxes]
-    return np.minimum(_layers(corners, FLICKR_SIZE) / CONSENSUS, 1)
+    return np.minimum(_layers(boxes, FLICKR_SIZE, lambda value: int(value) - 1) / CONSENSUS, 1)
 
 
-def _layers(corners: Sequence[Sequence[int]], size: int) -> NDArray[np.float32]:
-    """Count the boxes over each pixel."""
+def _layers(boxes: Iterable[Box], size: int, pixel: Callable[[float], int]) -> NDArray[np.float32]:
+    """Count the boxes over each pixel; `pixel` makes a coordinate a row or column."""
     layers = np.zeros((size, size), np.float32)
-    for left, top, right, bottom in corners:
+    for box in boxes:
+        left, top, right, bottom = map(pixel, box)
         layers[top:bottom, left:right] += 1
     return layers
