@@ -118,8 +118,9 @@ def test_two_training_steps(monkeypatch: pytest.MonkeyPatch) -> None:
         norm = nn.utils.clip_grad_norm_(trained, 0.01)
         optimizer.step()
         assert [loss.item(), norm.item()] == pytest.approx(expected["losses_and_norms"][step].tolist(), rel=0.05)
-    # Other points of the loss are drawn, so small gradients differ in sign, and with them AdamW's first steps: the
-    # cosine is 0.17 here, and would be near 0 for unrelated gradients.
+    # Why the direction of this gradient differs is not known. It is not the points: with other seeds ours agrees with
+    # itself to a cosine of 0.999, and the norm of the class predictor's gradient stays at 38.78 (nearest official
+    # value: 39.12). Neither near ties of the matching nor a detached similarity nor other sounds give it.
     change = projection.weight.detach()[::8, ::16] - before
     official_change = expected["audio_proj_after"] - before
     assert torch.nn.functional.cosine_similarity(change.flatten(), official_change.flatten(), 0) > 0.1

@@ -22,7 +22,15 @@ from tests.data.fake import make_avss, make_ms3
 from tests.runs_for_tests import Command, avseg
 from tests.training.test_processes import command, compare
 
-WORDS = ["model=toy_aavs", "model.network=tiny", "model.queries=4", "data.image_size=32", "data.batch_size=3"]
+WORDS = [
+    "model=toy_aavs",
+    "model.network=tiny",
+    "model.warmup_share=0.5",
+    "optimizer.lr=3.0e-4",
+    "model.queries=4",
+    "data.image_size=32",
+    "data.batch_size=3",
+]
 QUIET = ["data.num_workers=0", "trainer.enable_progress_bar=false", "callbacks=none"]
 
 

@@ -5,6 +5,7 @@ import torch
 from benchmarks.bench_avsegformer import as_published
 
 from avseg.models.avsegformer import AVSegFormer
+from avseg.models.avsegformer.head import MaskHead
 from avseg.utils.errors import UserError
 
 
@@ -85,3 +86,11 @@ def test_every_weight_gets_a_gradient() -> None:
 def test_an_unknown_generator_is_one_line() -> None:
     with pytest.raises(UserError, match="query_generator 'repeated' is unknown; allowed: attention, repeat"):
         small(query_generator="repeated")
+
+
+def test_a_narrow_network_has_enough_units_before_its_logits() -> None:
+    """With the 4 units of an eighth of 32 channels all died within an epoch, and the mask stayed empty."""
+    units = {}
+    for channels in (32, 256):
+        units[channels] = MaskHead(channels, queries=4, num_classes=1, hidden=8).classify.in_channels
+    assert units == {32: 16, 256: 32}

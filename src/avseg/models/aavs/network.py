@@ -73,6 +73,9 @@ class AAVS(nn.Module):
         del net.criterion  # the loss would add its class weights to every checkpoint
         net.model.pixel_level_module.encoder.swin.layernorm = nn.Identity()  # its output is never read
         insert_adapters(net, semantic=self.semantic)
+        if pretrained is False:
+            # from random weights: at the usual deviation of 1 the content of the queries drowns the sound
+            nn.init.normal_(net.model.transformer_module.queries_features.weight, std=0.1)
         self.net = net
         width = config.hidden_dim
         self.audio_proj = nn.Sequential(nn.Linear(audio_channels, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))

@@ -7,6 +7,9 @@ from torch.nn import functional as F
 from avseg.nn.cpu_kernels import linear
 from avseg.nn.upsampled_conv import conv_of_upsampled
 
+# of the last ReLU, for narrow networks: all of a handful of units die early in training, and the mask stays empty
+_MIN_UNITS = 16
+
 
 class Mixer(nn.Module):
     """The sound attends to the pixels of its frame; the result is one gate in 0 to 1 per channel."""
@@ -47,8 +50,9 @@ class MaskHead(nn.Module):
         self.mix_hidden = nn.Linear(hidden, hidden)
         self.mix_out = nn.Linear(hidden, channels)
         self.wide = nn.Conv2d(channels, channels // 2, 3, padding=1)
-        self.narrow = nn.Conv2d(channels // 2, channels // 8, 3, padding=1)
-        self.classify = nn.Conv2d(channels // 8, num_classes, 1, bias=False)
+        units = max(channels // 8, _MIN_UNITS)
+        self.narrow = nn.Conv2d(channels // 2, units, 3, padding=1)
+        self.classify = nn.Conv2d(units, num_classes, 1, bias=False)
 
     def forward(self, decoded: Tensor, pixels: Tensor, size: tuple[int, int]) -> Tensor:
         """Compute logits (N, K, 4h, 4w) of queries (N, Q, C) and a mask feature (N, h * w, C) of `size` (h, w)."""
@@ -57,7 +61,7 @@ class MaskHead(nn.Module):
         mixed = [self._mix(frame, weight) for frame, weight in zip(pixels, weights, strict=True)]
         x = pixels + (torch.stack(mixed) if mixed else pixels)  # (N, P, C)
         x = self.wide(x.transpose(1, 2).reshape(len(x), x.shape[-1], *size))  # (N, C / 2, h, w)
-        x = conv_of_upsampled(x, self.narrow.weight, self.narrow.bias)  # (N, C / 8, 4h, 4w)
+        x = conv_of_upsampled(x, self.narrow.weight, self.narrow.bias)  # (N, units, 4h, 4w), C / 8 as published
         logits: Tensor = self.classify(F.relu(x))  # (N, K, 4h, 4w)
         return logits
 
