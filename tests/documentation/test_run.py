@@ -91,7 +91,7 @@ def run_block(block: Block) -> None:
 def run_page(page: Path, folder: Path, *, also: str = "") -> None:
     """Run the blocks of a page in order; `also` is the beginning of titles whose blocks are run as well."""
     for block in blocks(page):
-        if block.language == "yaml" and block.is_file:
+        if block.language in ("yaml", "csv") and block.is_file:
             (folder / block.title).parent.mkdir(parents=True, exist_ok=True)
             (folder / block.title).write_text(block.code)
         elif block.language in ("bash", "python") and (block.is_run or (also and block.title.startswith(also))):
