@@ -33,7 +33,7 @@ SHARED: Mapping[str, type[schema.Config]] = {
     "silent": lu_avs.SilentConfig,
 }
 SETTINGS = ("s4", "ms3", "avss")
-HEADING = ("key", "type", "default", "meaning")
+HEADING = ("key", "meaning", "default", "type")  # on a phone the first two are seen
 
 
 def pages() -> dict[str, str]:
@@ -132,7 +132,7 @@ def _callbacks() -> str:
     texts = {"clips": "validation clips in the image", "every_n_epochs": "how often it is drawn"}
     rows = []
     for key, text in texts.items():
-        rows.append((f"`callbacks.panels.{key}`", "integer, at least 1", code(default_text(values[key])), text))
+        rows.append((f"`callbacks.panels.{key}`", text, code(default_text(values[key])), "integer, at least 1"))
     further = "\nA further Lightning callback: `+callbacks.NAME._target_=package.Class` and its arguments.\n"
     return table(HEADING, rows) + further
 
@@ -153,7 +153,7 @@ def _rows(cls: type[Any], prefix: str, values: Mapping[str, Any]) -> list[tuple[
             continue
         mark = " ⚙" if item.metadata.get("infrastructure") else ""
         meaning = plain(texts.get(item.name, ""))
-        rows.append((f"`{key}`", plain(type_text(cls, item.name)), code(default_text(value)) + mark, meaning))
+        rows.append((f"`{key}`", meaning, code(default_text(value)) + mark, plain(type_text(cls, item.name))))
     return rows
 
 

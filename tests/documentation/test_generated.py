@@ -45,9 +45,9 @@ def test_every_option_of_a_group_is_described() -> None:
 
 
 def test_defaults_are_those_of_the_yaml_files() -> None:
-    assert "| `optimizer.lr` | number, at least 0, at most 1000000000000000000000000000000 | `0.0001` |" in CONFIG
-    assert "| `trainer.max_epochs` | integer, at least 1 or null | `auto` |" in CONFIG
-    assert "| `model.warmup_lr` | number, at least 0 | `0.001` |" in CONFIG  # 1.0e-3 in aavs.yaml
+    assert "| `optimizer.lr` | learning rate. | `0.0001` | number, at least 0, at most" in CONFIG
+    assert re.search(r"`trainer.max_epochs` \| [^|]+ \| `auto` \| integer, at least 1 or null", CONFIG)
+    assert re.search(r"`model.warmup_lr` \| [^|]+ \| `0.001` \| number, at least 0", CONFIG)  # 1.0e-3 in aavs.yaml
 
 
 def test_texts_of_fields_come_from_docstring_or_comment() -> None:

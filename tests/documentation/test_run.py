@@ -20,9 +20,7 @@ from tests.runs_for_tests import avseg
 RUNS = {"RUN": "*", "NONE": "*-none-*", "STAGE_4": "*-s4-*"}
 BAR = "trainer.enable_progress_bar=false"
 # pages of a plugin: tests/test_extending_docs.py
-RUN_PAGES = [
-    page for page in PAGES[1:] if any(block.is_run for block in [*blocks(page, "bash"), *blocks(page, "python")])
-]
+RUN_PAGES = [page for page in PAGES if any(block.is_run for block in [*blocks(page, "bash"), *blocks(page, "python")])]
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +108,7 @@ def marked(page: Path) -> object:
 def test_a_page_runs(page: Path, reader: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "reader"
     shutil.copytree(reader, folder)
-    if page.name == "toy.md":  # it makes the data itself
+    if page.name in ("toy.md", "README.md"):  # they make the data themselves
         shutil.rmtree(folder / "data")
         shutil.rmtree(folder / "outputs")
     monkeypatch.chdir(folder)
