@@ -1,6 +1,8 @@
 """A folder of videos: their annotation status, and one document per video; all data is kept in `.avseg`."""
 
 import json
+import re
+import shutil
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +15,7 @@ import av.error
 from avseg.annotate.document.document import Document
 from avseg.annotate.document.journal import Journal
 from avseg.annotate.document.models import VideoFacts
-from avseg.annotate.media.identity import check_same_video
+from avseg.annotate.media.identity import check_same_video, is_same_video
 from avseg.annotate.media.video import VideoReader, open_reader
 from avseg.media.container import open_video
 from avseg.media.folder import has_video_track
@@ -21,9 +23,11 @@ from avseg.media.video import SUFFIXES
 from avseg.utils.errors import UserError, nearest
 from avseg.utils.files import atomic_file, write_text
 from avseg.utils.hashing import file_stamp
-from avseg.utils.locks import LockHeldError, ProcessLock
+from avseg.utils.locks import LockHeldError, ProcessLock, read_holder
 
 HOME = ".avseg"
+ANNOTATORS = "annotators"  # folder in it with annotations that are not shared
+_ANNOTATOR = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,15 @@ class Project:
         folder: Path,
         only: tuple[str, ...] = (),  # names; all videos if empty
         open_reader: Callable[[Path], VideoReader] = open_reader,
+        annotator: str | None = None,  # has annotations of their own, next to the shared ones
     ) -> None:
         if not folder.is_dir():
             problem = "is a file; name a folder of videos" if folder.exists() else "no such folder"
             raise UserError(f"{folder}: {problem}")
         self.folder = folder.resolve()
+        self.annotator = annotator
+        if annotator is not None and not _ANNOTATOR.fullmatch(annotator):
+            raise UserError(f"annotator '{annotator:.60}': give a name of 1 to 40 letters, digits, '-' and '_'")
         self._open_reader = open_reader
         self._mutex = threading.RLock()
         self._videos: dict[str, VideoReader] = {}
@@ -73,6 +81,7 @@ class Project:
         for name in only:
             self.path(name)
         self._only = tuple(dict.fromkeys(only))
+        self._adopt_renamed()
 
     def names(self) -> list[str]:
         """List the names of the videos alphabetically."""
@@ -81,6 +90,7 @@ class Project:
 
     def videos(self) -> list[VideoEntry]:
         """List all videos with their status; that of videos that are not open is read from their summaries."""
+        self._adopt_renamed()
         return [self._entry(name) for name in self.names()]
 
     def path(self, name: str) -> Path:
@@ -94,9 +104,31 @@ class Project:
     def home(self, name: str) -> Path:
         """Return the folder of all data of a video; refuse a link that leads out of the project."""
         self.path(name)
-        home = self.folder / HOME / name
+        home = self._homes / name
         refuse_links(home)
         return home
+
+    @property
+    def _homes(self) -> Path:
+        """The folder with one folder per video."""
+        return homes(self.folder, self.annotator)
+
+    def annotators(self) -> list[str]:
+        """List the annotators who have annotations of their own."""
+        folder = self.folder / HOME / ANNOTATORS
+        with suppress(OSError):
+            return sorted(path.name for path in folder.iterdir() if path.is_dir() and _ANNOTATOR.fullmatch(path.name))
+        return []
+
+    def read(self, name: str, annotator: str | None) -> Document | None:
+        """Return the annotation of a video by somebody else as it is now, only to read; None if there is none."""
+        home = homes(self.folder, annotator) / name
+        refuse_links(home)
+        journal = home / "journal.jsonl"
+        if annotator == self.annotator and name in self._documents:
+            return self._documents[name]
+        header = next(Journal(journal).records(), None) if journal.is_file() else None
+        return None if header is None else Document(VideoFacts(**header["video"]), home)
 
     def settings(self) -> dict[str, object]:
         """Return the settings of the page that are kept in the project."""
@@ -153,6 +185,23 @@ class Project:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _adopt_renamed(self) -> None:
+        """Give the annotation of a video that is missing to a video without one that has the same content."""
+        with suppress(OSError):
+            homeless = [name for name in self.names() if not (self._homes / name / "journal.jsonl").exists()]
+            for home in sorted(self._homes.iterdir()) if homeless else ():
+                missing = home.is_dir() and not home.is_symlink() and not (self.folder / home.name).exists()
+                if not missing or not (home / "journal.jsonl").is_file():
+                    continue
+                for name in homeless:
+                    target = self._homes / name
+                    if is_same_video(self.folder / name, home) and read_holder(home / "lock") is None:
+                        refuse_links(home)
+                        shutil.rmtree(target, ignore_errors=True)  # at most an index
+                        home.rename(target)
+                        homeless.remove(name)
+                        break
+
     def _is_video(self, path: Path) -> bool:
         if path.name.startswith(".") or not path.is_file() or not path.resolve().is_relative_to(self.folder):
             return False
@@ -176,6 +225,7 @@ class Project:
             ) from None
         try:
             document = Document(facts, home)
+            document.annotator = self.annotator or ""
             check_same_video(self.path(name), home, has_annotation=document.version > 0)
         except BaseException:
             lock.release()
@@ -197,7 +247,7 @@ class Project:
 
     def _stored_summary(self, name: str) -> Summary:
         """Read the summary of a video if it is up to date with the journal; otherwise replay the journal."""
-        home = self.folder / HOME / name
+        home = self._homes / name
         journal = home / "journal.jsonl"
         refuse_links(home)
         if not journal.is_file():
@@ -218,7 +268,7 @@ class Project:
             return Summary("broken")
 
     def _write_summary(self, name: str, document: Document) -> None:
-        journal = self.folder / HOME / name / "journal.jsonl"
+        journal = self._homes / name / "journal.jsonl"
         if journal.exists():
             summary = asdict(_summarise(document)) | {"journal_bytes": journal.stat().st_size}
             with atomic_file(journal.with_name("summary.json")) as path:
@@ -243,6 +293,11 @@ def _summarise(document: Document) -> Summary:
             reviewed = set(document.anchors(segment_id))
             scores += [score for frame, score in document.scores(segment_id).items() if frame not in reviewed]
     return Summary(status, len(document.objects), len(document.segments), spent, min(scores, default=None))
+
+
+def homes(folder: Path, annotator: str | None) -> Path:
+    """Return the folder with the annotations of all videos, shared or of one annotator."""
+    return folder / HOME if annotator is None else folder / HOME / ANNOTATORS / annotator
 
 
 def refuse_links(home: Path) -> None:

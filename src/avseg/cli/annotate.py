@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from avseg.annotate.backends import backend_options, make_propagator, make_segmenter
+from avseg.annotate.dataset.tables import agreement_rows, agreement_table, cost_table, summary_line, to_csv
 from avseg.annotate.export import FORMATS as EXPORT_FORMATS
 from avseg.annotate.export import export, missing_masks
 from avseg.annotate.importing import FORMATS as IMPORT_FORMATS
@@ -18,6 +19,7 @@ from avseg.cli.arguments.annotate import BACKENDS, PROPAGATORS, SEGMENTERS
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 
+MERGED_FORMATS = ("lu_avs", "avsbench", "coco")
 # packages of the extra `annotate`, by the name to import
 _EXTRA = ("cv2", "fastapi", "pycocotools", "uvicorn")
 
@@ -25,7 +27,9 @@ _EXTRA = ("cv2", "fastapi", "pycocotools", "uvicorn")
 def run(arguments: argparse.Namespace) -> int:
     """Import, run a plan and export as requested; without any of them serve the page until it is interrupted."""
     _check(arguments)
-    with Project(arguments.folder, tuple(arguments.videos)) as project:
+    with Project(arguments.folder, tuple(arguments.videos), annotator=arguments.annotator) as project:
+        if arguments.cost or arguments.agreement:
+            return _print_table(project, arguments)
         if not (arguments.source or arguments.headless or arguments.export):
             return _serve(project, arguments)
         if arguments.source:
@@ -33,7 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.headless:
             done = run_plan(arguments.headless, project, lambda name: _session(project, name, arguments), print)
             print(f"{arguments.headless}: {done} steps done")
-        if arguments.export:
+        if arguments.export and arguments.merge:
+            _export_merged(project, arguments)
+        elif arguments.export:
             _for_each_video(project, lambda name: _export(project, name, arguments))
     return 0
 
@@ -53,6 +59,8 @@ def _check(arguments: argparse.Namespace) -> None:
     # checked here, so that a wrong format is reported once and not for each video
     if arguments.export is not None:
         check_choice("--export", arguments.export, EXPORT_FORMATS)
+    if arguments.merge:
+        check_choice("--export with --merge", arguments.export or "", MERGED_FORMATS)
     if arguments.source is not None:
         check_choice("--import", arguments.source[0], IMPORT_FORMATS)
 
@@ -139,6 +147,29 @@ def _export(project: Project, name: str, arguments: argparse.Namespace) -> str:
     path = export(document, project.video(name), arguments.export, out, overwrite=arguments.overwrite)
     remark = missing_masks(document, arguments.export)
     return f"{arguments.export} in {path}" + (f" ({remark})" if remark else "")
+
+
+def _export_merged(project: Project, arguments: argparse.Namespace) -> None:
+    """Name what is missing or stale, then write one data set of all videos."""
+    dataset = import_module("avseg.annotate.dataset.project_export")  # imports torch
+    for check in dataset.check_project(project, arguments.export):
+        if check.remark:
+            print(f"{check.name}: {check.remark}")
+    result = dataset.export_project(project, arguments.export, arguments.out, overwrite=arguments.overwrite)
+    for split, names in result.videos.items():
+        print(f"{split}: {len(names)} videos")
+    for name, reason in result.left_out.items():
+        print(f"left out: {name} ({reason})")
+    print(f"{arguments.export} in {result.path}")
+
+
+def _print_table(project: Project, arguments: argparse.Namespace) -> int:
+    if arguments.cost:
+        print(to_csv(cost_table(project)), end="")
+    if arguments.agreement:
+        rows = agreement_table(project, *arguments.agreement)
+        print(to_csv(agreement_rows(rows)) + summary_line(rows))
+    return 0
 
 
 def _for_each_video(project: Project, work: Callable[[str], str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from avseg.annotate.document.document import Document
+from avseg.annotate.project import Project
 from avseg.annotate.server import create_app
 from avseg.annotate.server.launch import Server, uvicorn_config
 from avseg.annotate.server.serialize import video_key
@@ -32,7 +33,9 @@ class Live:
         return f"http://127.0.0.1:{self._port}/?token={TOKEN}"
 
     def start(self) -> None:
-        self.app = create_app(self._folder, TOKEN, **self._options)
+        options = dict(self._options)
+        project = Project(self._folder, annotator=options.pop("annotator", None))
+        self.app = create_app(project, TOKEN, **options)
         self._prepare(self.app)
         self._listener = socket.create_server(("127.0.0.1", self._port))
         self._port = self._listener.getsockname()[1]

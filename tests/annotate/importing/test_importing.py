@@ -91,8 +91,8 @@ def test_what_is_there_stays(tmp_path):
     set_mask(document, add_object(document, "dog", (0, 10)), 3, rectangle(1, 2, 3, 4))
     out = export(document, reader, "lu_avs", tmp_path / "out")
     import_(document, reader, "lu_avs", out)
-    assert spans(document) == [("dog", 0, 10)] * 2
-    assert document.mask(1, 3).sum() == document.mask(2, 3).sum() == 12
+    assert spans(document) == [("dog", 0, 10)]  # the same again is not added twice
+    assert document.mask(1, 3).sum() == 12
     reader.close()
 
 

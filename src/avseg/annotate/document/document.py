@@ -19,6 +19,7 @@ from avseg.annotate.document.queries import Queries
 from avseg.annotate.document.rle import RLE
 from avseg.annotate.document.snapshot import take_snapshot
 from avseg.annotate.document.state import Patch
+from avseg.annotate.document.work import Work
 from avseg.utils.errors import UserError
 
 FORMAT = 1  # of the journal
@@ -53,6 +54,8 @@ class Document(Queries):
         self._listeners: list[Callable[[Change], None]] = []
         self._requests: deque[str] = deque(maxlen=_MAX_REQUESTS)  # ids of those that were carried out
         self._request = threading.local()
+        self._work: dict[str, Work] = {}
+        self.annotator = ""  # of changes that do not name another one
         if self._journal is not None:
             self._replay(self._journal)
 
@@ -111,13 +114,22 @@ class Document(Queries):
             self._notify(Change(self.version, name or changes[0].op, frames))
 
     @contextmanager
-    def requested(self, request: str) -> Iterator[None]:
-        """Write the id of a request with the changes of this thread, so that `was_done` knows it after a restart."""
-        self._request.id = request or None
+    def requested(self, request: str, annotator: str = "") -> Iterator[None]:
+        """Write the id of a request with the changes of this thread, and who made it.
+
+        `was_done` knows the request after a restart, too.
+        """
+        self._request.id, self._request.annotator = request or None, annotator
         try:
             yield
         finally:
-            del self._request.id
+            del self._request.id, self._request.annotator
+
+    @property
+    def work(self) -> dict[str, Work]:
+        """What each annotator has done, undone steps included; "" stands for changes without a name."""
+        with self._lock:
+            return dict(self._work)
 
     def was_done(self, request: str) -> bool:
         """True if a request has been carried out, although its sender may not have got the answer."""
@@ -195,6 +207,7 @@ class Document(Queries):
             raise Conflict(f"{op.op}: refused, another tab has changed the same since version {base}; look again")
         timestamp = round(time.time(), 3)
         self._write(ops.operation_to_json(op), timestamp)  # raises before anything has changed
+        self._note_work(op, self._annotator())
         return self._advance(op, effect, timestamp, self._group, self.tag)
 
     def _move(self, direction: str, base: int | None) -> Change:
@@ -252,9 +265,18 @@ class Document(Queries):
         request = getattr(self._request, "id", None)
         if request is not None:
             record["request"] = request
+        if annotator := self._annotator():
+            record["by"] = annotator
         record["do"] = op
         self._journal.append(record, wait=self._group is None)  # a transaction waits once, at its end
         self._note_request()
+
+    def _annotator(self) -> str:
+        return getattr(self._request, "annotator", "") or self.annotator
+
+    def _note_work(self, op: ops.Edit, annotator: str) -> None:
+        work = self._work.get(annotator, Work())
+        self._work[annotator] = work.after(op)
 
     def _note_request(self) -> None:
         request = getattr(self._request, "id", None)
@@ -297,6 +319,7 @@ class Document(Queries):
             self._step("redo", self._history.step_to_redo())
         else:
             op = ops.load_operation(record["do"])
+            self._note_work(op, record.get("by", ""))
             # masks of a propagation are as old as its start, so that later anchors make them stale
             run = op.run if isinstance(op, ops.SetResults) else None
             effect = compute_effect(self._state, op, self.version + 1 if run is None else run)

@@ -26,15 +26,21 @@ __all__ = ["FORMATS", "export", "missing_masks"]
 
 
 def missing_masks(document: Document, format: str) -> str:
-    """Report sounding frames without a mask, as "39 of 117 frames have no mask yet"; "" for formats without masks."""
-    frames, masks = 0, 0
+    """Report sounding frames without a mask and stale masks; "" without any, and for formats without masks."""
+    frames, masks, stale = 0, 0, 0
     for segment in document.snapshot()["segments"]:
         if segment["status"] != REJECTED:
             frames += segment["end"] - segment["start"]
             masks += segment["masks"]
-    if masks == frames or format in _WITHOUT_MASKS:
+            stale += segment["stale"]
+    if format in _WITHOUT_MASKS:
         return ""
-    return f"{frames - masks} of {frames} frames have no mask yet"
+    remarks = []
+    if masks < frames:
+        remarks.append(f"{frames - masks} of {frames} frames have no mask yet")
+    if stale:
+        remarks.append(f"{stale} mask{'s are' if stale > 1 else ' is'} stale")
+    return ", ".join(remarks)
 
 
 def export(

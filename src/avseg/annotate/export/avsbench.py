@@ -33,6 +33,11 @@ def write(folder: Path, source: ExportSource, *, setting: str = "ms3", split: st
     check_choice("setting", setting, SETTINGS)
     check_choice("split", split, SPLITS)
     layout = layout_for(setting, folder)
+    write_index(layout, write_video(layout, source, split), source.labels)
+
+
+def write_video(layout: Layout, source: ExportSource, split: str) -> list[ClipEntry]:
+    """Write frames, masks and sound of the clips of a video; return their entries in the index."""
     frame_of_second = official_frames(source.video.index.video)
     seconds = len(frame_of_second)
     # v2 clips of AVSS have 10 seconds, v1m clips 5
@@ -48,10 +53,15 @@ def write(folder: Path, source: ExportSource, *, setting: str = "ms3", split: st
         _write_images(layout, entry, source, frames, values)
         write_wav(layout.wav(entry), sound.read(start * sound.rate, length * sound.rate), sound.rate)
         entries.append(entry)
+    return entries
+
+
+def write_index(layout: Layout, entries: Sequence[ClipEntry], labels: Sequence[str]) -> None:
+    """Write the index of all clips, and the names of the classes if the setting has some."""
     layout.write_index(entries)
     if layout.label_file is not None:
-        labels = ["background", *source.labels]
-        classes = dict(zip(labels, range(len(labels)), strict=True))
+        names = ["background", *labels]
+        classes = dict(zip(names, range(len(names)), strict=True))
         layout.label_file.write_text(json.dumps(classes, indent=2) + "\n", encoding="utf-8")
 
 

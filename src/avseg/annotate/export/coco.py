@@ -1,7 +1,8 @@
 """Export COCO run lengths: `instances.json` (one image per frame) and `youtube_vis.json` (one track per object)."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,31 +23,57 @@ def write(folder: Path, source: ExportSource, *, pictures: bool = False) -> None
     mask. `youtube_vis.json` has an annotation for each object, whose `segmentations`, `bboxes` and `areas` run over all
     frames, None without a mask; `segments` lists when it sounds.
     """
-    categories = [{"id": index, "name": label} for index, label in enumerate(source.labels, 1)]
-    with (folder / "instances.json").open("w", encoding="utf-8") as file:
-        _write_json(file, {"categories": categories}, {"images": _images(source), "annotations": _annotations(source)})
-    with (folder / "youtube_vis.json").open("w", encoding="utf-8") as file:
-        _write_json(file, {"videos": [_video(source)], "categories": categories}, {"annotations": _tracks(source)})
+    write_sources(folder, [source], source.labels)
     if pictures:
-        for frame in range(source.video.frames):
-            write_frame(folder, source, frame)
+        write_pictures(folder, source)
 
 
-def _images(source: ExportSource) -> Iterator[Row]:
+def write_sources(folder: Path, sources: Sequence[ExportSource], labels: Sequence[str], suffix: str = "") -> None:
+    """Write both files for several videos; a class has the id that it has in `labels`, from 1."""
+    categories = [{"id": index, "name": label} for index, label in enumerate(labels, 1)]
+    images = chain.from_iterable(_images(source, first) for source, first in _with_first_image(sources))
+    annotations = chain.from_iterable(_annotations(source, first) for source, first in _with_first_image(sources))
+    with (folder / f"instances{suffix}.json").open("w", encoding="utf-8") as file:
+        lists = {"images": images, "annotations": _numbered(annotations)}
+        _write_json(file, {"categories": categories}, lists)
+    videos = [_video(source, index) for index, source in enumerate(sources, 1)]
+    tracks = chain.from_iterable(_tracks(source, index) for index, source in enumerate(sources, 1))
+    with (folder / f"youtube_vis{suffix}.json").open("w", encoding="utf-8") as file:
+        _write_json(file, {"videos": videos, "categories": categories}, {"annotations": _numbered(tracks)})
+
+
+def write_pictures(folder: Path, source: ExportSource) -> None:
+    """Write the frames that the files name."""
+    for frame in range(source.video.frames):
+        write_frame(folder, source, frame)
+
+
+def _with_first_image(sources: Sequence[ExportSource]) -> Iterator[tuple[ExportSource, int]]:
+    """Yield the sources with the id of their first image."""
+    first = 1
+    for source in sources:
+        yield source, first
+        first += source.video.frames
+
+
+def _numbered(rows: Iterable[Row]) -> Iterator[Row]:
+    for index, row in enumerate(rows, 1):
+        yield {"id": index, **row}
+
+
+def _images(source: ExportSource, first: int) -> Iterator[Row]:
     height, width = source.size
     for frame in range(source.video.frames):
         name = frame_name(source, frame)
-        yield {"id": frame + 1, "frame": frame, "file_name": name, "height": height, "width": width}
+        row = {"id": first + frame, "frame": frame, "video": source.video_id, "file_name": name}
+        yield {**row, "height": height, "width": width}
 
 
-def _annotations(source: ExportSource) -> Iterator[Row]:
-    annotation_id = 0
+def _annotations(source: ExportSource, first: int) -> Iterator[Row]:
     for frame in source.sounding_frames():
         for object_id, mask in source.masks(frame).items():
-            annotation_id += 1
             yield {
-                "id": annotation_id,
-                "image_id": frame + 1,
+                "image_id": first + frame,
                 "category_id": source.class_index(object_id),
                 "iscrowd": 0,
                 "object": object_id,
@@ -54,10 +81,10 @@ def _annotations(source: ExportSource) -> Iterator[Row]:
             }
 
 
-def _video(source: ExportSource) -> Row:
+def _video(source: ExportSource, video_id: int) -> Row:
     height, width = source.size
     return {
-        "id": 1,
+        "id": video_id,
         "name": source.video_id,
         "width": width,
         "height": height,
@@ -67,10 +94,10 @@ def _video(source: ExportSource) -> Row:
     }
 
 
-def _tracks(source: ExportSource) -> Iterator[Row]:
+def _tracks(source: ExportSource, video_id: int) -> Iterator[Row]:
     """Yield the track of each object; the run lengths of one object at a time are in memory."""
     height, width = source.size
-    for track_id, (object_id, item) in enumerate(source.objects.items(), 1):
+    for object_id, item in source.objects.items():
         spans = []  # [start, end) of each segment
         shapes: dict[str, list[object]] = {}
         for name in _TRACK_COLUMNS.values():
@@ -85,8 +112,7 @@ def _tracks(source: ExportSource) -> Iterator[Row]:
                     for key, value in _shape(mask).items():
                         shapes[_TRACK_COLUMNS[key]][frame] = value
         yield {
-            "id": track_id,
-            "video_id": 1,
+            "video_id": video_id,
             "category_id": source.class_index(object_id),
             "iscrowd": 0,
             "object": object_id,
@@ -106,7 +132,7 @@ def _shape(mask: Mask) -> Row:
     return {"segmentation": rle, "bbox": coco.toBbox(rle).tolist(), "area": int(coco.area(rle))}
 
 
-def _write_json(file: TextIO, head: Row, lists: dict[str, Iterable[Row]]) -> None:
+def _write_json(file: TextIO, head: Row, lists: Mapping[str, Iterable[Row]]) -> None:
     """Write an object of plain values and of long lists; the lists are written row by row."""
     file.write(json.dumps(head)[:-1])  # without the closing brace
     for name, rows in lists.items():

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from avseg.annotate.document.models import Segment
+from avseg.annotate.document.models import Json, Segment
 from avseg.annotate.export.source import ExportSource
 from avseg.annotate.protocols import Mask
 from avseg.data.lu_avs.ground_truth import MASKS
@@ -32,7 +32,12 @@ def write(
     In addition to the official fields, each annotation lists its `objects`, so that an import restores them.
     """
     check_choice("split", split, SPLITS)
-    names, ids = _folder_labels(source), label_ids or {}
+    write_entries(folder, split, {source.video_id: write_video(folder, source, split, label_ids or {})})
+
+
+def write_video(folder: Path, source: ExportSource, split: str, ids: Mapping[str, int]) -> Json:
+    """Write the masks and the video; return its entry in the annotation file."""
+    names = _folder_labels(source)
     groups: dict[tuple[str, int, int], list[Segment]] = {}
     for segment in source.segments:
         label = names[source.objects[segment.object_id].label]
@@ -50,14 +55,22 @@ def write(
                 "objects": [_object_row(source, segment) for segment in segments],
             }
         )
+    (folder / "videos").mkdir(exist_ok=True)
     video = source.video
-    entry = {"duration": round(video.duration, 2), "fps": round(video.fps, 2), "subset": split}
-    content = {source.video_id: {**entry, "annotations": annotations}}
-    (folder / f"seg_{split}.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    (folder / "videos").mkdir()
     # readers go by the content of a file, not by its suffix
     suffix = video.path.suffix if video.path.suffix.lower() in SUFFIXES else ".mkv"
     shutil.copyfile(video.path, folder / "videos" / f"{source.video_id}{suffix}")
+    return {
+        "duration": round(video.duration, 2),
+        "fps": round(video.fps, 2),
+        "subset": split,
+        "annotations": annotations,
+    }
+
+
+def write_entries(folder: Path, split: str, entries: Mapping[str, Json]) -> None:
+    """Write the annotation file of a split: the entries of its videos by id."""
+    (folder / f"seg_{split}.json").write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
 
 
 def label_id(label: str) -> int:

@@ -1,6 +1,6 @@
 """The annotations that an export writes, read from the document frame by frame."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,12 @@ _MAX_ID = 150  # bytes; class and frames are appended
 
 
 class ExportSource:
-    """The annotations of all segments but the rejected ones; a video without any is refused."""
+    """The annotations of all segments but the rejected ones; a video without any is refused.
 
-    def __init__(self, document: Document, video: VideoReader) -> None:
+    `labels` are the classes of a whole project, in the order of their ids; by default those of the video.
+    """
+
+    def __init__(self, document: Document, video: VideoReader, labels: Sequence[str] | None = None) -> None:
         self.document, self.video = document, video
         # names the files of the export, and stands in them
         self.video_id = short_name(printable(video.path.stem), _MAX_ID)
@@ -39,7 +42,8 @@ class ExportSource:
         self.objects: dict[int, Object] = {}  # those with a segment, by id in ascending order
         for segment in sorted(self.segments, key=lambda span: span.object_id):
             self.objects[segment.object_id] = document.objects[segment.object_id]
-        self.labels = sorted({item.label for item in self.objects.values()})
+        own = sorted({item.label for item in self.objects.values()})
+        self.labels = own if labels is None else list(labels)
         self._has_pixels: dict[tuple[int, int], bool] = {}  # by object and frame, of the masks read so far
 
     def class_index(self, object_id: int) -> int:

@@ -36,9 +36,10 @@ def read(writer: DocumentWriter, root: Path) -> None:
                 masks_of_label.setdefault(label, {})[second] = mask
     # sorted, so that ids of objects do not depend on the order of the clips
     for label, masks in sorted(masks_of_label.items()):
-        object_id = writer.add_object(label)
-        for first, last in _runs(sorted(masks)):
-            writer.add_segment(object_id, *video.frame_span(first, min(last, video.duration)))
+        spans = [video.frame_span(first, min(last, video.duration)) for first, last in _runs(sorted(masks))]
+        object_id = writer.object_with(label, "", spans)
+        for start, end in spans:
+            writer.add_segment(object_id, start, end)
         for second, mask in sorted(masks.items()):
             writer.set_mask(object_id, frame_of_second[second], mask)
 

@@ -56,11 +56,14 @@ def read(writer: DocumentWriter, root: Path) -> None:
             f"{reader.path} has {reader.frames} of {reader.height}x{reader.width}; it is another video"
         )
     check_video(video, index)  # shapes of the masks
-    object_ids: dict[object, int] = {}
+    items: dict[object, list[ObjectSegment]] = {}  # by object
     for item in _object_segments(video, release.labels, _annotations(root, video)):
-        if item.key not in object_ids:
-            object_ids[item.key] = writer.add_object(item.label, item.name)
-        _add_segment(writer, object_ids[item.key], item, video.has_masks)
+        items.setdefault(item.key, []).append(item)
+    for segments in items.values():
+        spans = [(item.segment.start, min(item.segment.end, reader.frames)) for item in segments]
+        object_id = writer.object_with(segments[0].label, segments[0].name, spans)
+        for item in segments:
+            _add_segment(writer, object_id, item, video.has_masks)
 
 
 def _add_segment(writer: DocumentWriter, object_id: int, item: ObjectSegment, has_masks: bool) -> None:

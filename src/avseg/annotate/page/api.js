@@ -1,5 +1,7 @@
 // Requests to the server: JSON and binary data; errors carry the one-line message of the server.
 
+import { identity } from "./identity.js";
+
 export class Refused extends Error {
   constructor(status, message, body) {
     super(message);
@@ -14,6 +16,7 @@ export const CLIENT = [...crypto.getRandomValues(new Uint8Array(8))].map((n) => 
 async function request(method, path, { body, signal, request: id } = {}) {
   const headers = { "X-Avseg-Client": CLIENT };
   if (id) headers["X-Avseg-Request"] = id;
+  if (identity.annotator) headers["X-Avseg-Annotator"] = encodeURIComponent(identity.annotator).slice(0, 200);
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer;
   try {

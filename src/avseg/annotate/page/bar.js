@@ -2,6 +2,7 @@
 
 import { cancel, merge, removeSegment, runFirst, split } from "./actions.js";
 import { zoomAll, zoomSegment } from "./axis.js";
+import { showBoard } from "./board.js";
 import { exchange, propose } from "./dialogs.js";
 import { $, h, refill, swatch } from "./html.js";
 import { help, setOpacity } from "./keys.js";
@@ -21,6 +22,7 @@ export function startBar() {
   };
   $("opacity").oninput = (event) => setOpacity(event.target.value / 100);
   $("export").onclick = exchange;
+  $("board").onclick = showBoard;
   $("help").onclick = help;
   $("play").onclick = (event) => toggle(event.shiftKey);
   $("cancel").onclick = () => cancel();

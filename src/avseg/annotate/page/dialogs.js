@@ -18,26 +18,35 @@ function open(title, content, done = null, yes = "OK") {
   } }, h("h2", {}, title), ...content, h("div.buttons", {},
     h("button.small", { type: "button", onclick: () => dialog.close() }, "Close"), done ? h("button.small.main", { type: "submit" }, yes) : null));
   dialog.replaceChildren(form);
+  dialog.classList.remove("wide");
   for (const list of form.querySelectorAll("select")) list.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
     event.preventDefault(); // the browser would open the list, whose value the arrow keys change
     form.requestSubmit();
   });
-  dialog.showModal();
+  if (!dialog.open) dialog.showModal();
   (form.querySelector("input, select") ?? form.querySelector(".main") ?? form.querySelector("button")).focus(); // Enter submits
 }
 
-const field = (name, label, value = "", more = {}) => h("label.field", {}, h("span", {}, label), h("input", { name, value, maxLength: 200, autocomplete: "off", ...more }));
+export const openDialog = (title, content, { done = null, yes = "OK", wide = false } = {}) => {
+  open(title, content, done, yes);
+  dialog.classList.toggle("wide", wide);
+};
+
+export const field = (name, label, value = "", more = {}) => h("label.field", {}, h("span", {}, label), h("input", { name, value, maxLength: 200, autocomplete: "off", ...more }));
 
 export const isOpen = () => dialog.open;
 
 export function newObject() {
   if (!state.film) return;
-  const labels = [...new Set(state.videos.flatMap((video) => video.labels ?? []).concat([...state.objects.values()].map((object) => object.label)))];
+  const labels = [...new Set([...state.classes.map((item) => item.name), ...[...state.objects.values()].map((object) => object.label)])];
+  const choices = h("datalist", { id: "labels" }, ...labels.map((value) => h("option", { value })));
+  const label = field("label", "Class", "", { required: true, placeholder: "guitar, man singing, dog …" });
+  label.querySelector("input").setAttribute("list", "labels");
   open("What sounds?", [
-    field("label", "Class", "", { required: true, placeholder: "guitar, man singing, dog …", list: undefined }),
+    label, choices,
     field("name", "Name", "", { placeholder: "to distinguish several of one class" }),
-    labels.length ? h("p.none", {}, `already used: ${labels.join(", ")}`) : null,
+    state.classes.length ? h("p.none", {}, `${state.classes.length} classes in the project's list (Y)`) : labels.length ? h("p.none", {}, `already used: ${labels.join(", ")}`) : null,
   ], async (form) => {
     const label = form.get("label").trim();
     const before = new Set(state.objects.keys());

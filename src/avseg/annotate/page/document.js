@@ -76,6 +76,7 @@ export async function reload() {
 export function applySnapshot(snapshot) {
   state.version = snapshot.version;
   state.objects = new Map(snapshot.objects.map((object) => [object.id, object]));
+  colourObjects();
   state.segments = new Map(snapshot.segments.map((segment) => [segment.id, segment]));
   state.history = snapshot.history;
   state.videoStatus = snapshot.status;
@@ -95,6 +96,17 @@ export function applySnapshot(snapshot) {
   if (state.segment !== null && !state.segments.has(state.segment)) state.segment = null;
   if (state.segment === null && state.object !== null) state.segment = segmentAt(state.object, state.frame)?.id ?? null;
   changed("document");
+}
+
+// the first object of a class has the colour of the class, further ones their own
+export function colourObjects() {
+  const seen = new Set();
+  for (const object of state.objects.values()) {
+    object.own ??= object.colour;
+    const listed = state.classes.find((item) => item.name === object.label);
+    object.colour = listed && !seen.has(object.label) ? listed.colour : object.own;
+    seen.add(object.label);
+  }
 }
 
 function fill(object, columns) {

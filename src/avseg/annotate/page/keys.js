@@ -2,6 +2,7 @@
 
 import { accept, addSegment, cancel, clearMask, fill, finishVideo, judge, merge, nudge, propagate, redo, refine, removeSegment, split, undo } from "./actions.js";
 import { zoomAll, zoomSegment } from "./axis.js";
+import { showBoard } from "./board.js";
 import { exchange, isOpen, newObject, propose, showKeys } from "./dialogs.js";
 import { neighbour, nextWorst, select } from "./panels.js";
 import { pause, toggle } from "./player.js";
@@ -87,6 +88,7 @@ const TABLE = [
     ["+ _ 0", "zoom in, out, fit", { "+": () => zoomBy(1.25), _: () => zoomBy(0.8), 0: fitView }],
     ["\\ |", "timeline: the segment, everything", { "\\": zoomSegment, "|": zoomAll }],
     ["Ctrl+S", "export, import", { "Ctrl+s": exchange }],
+    ["Y", "all videos: board, classes, export, cost", { y: showBoard }],
     ["?", "keyboard shortcuts", { "?": () => help() }],
   ]],
 ];

@@ -2,6 +2,7 @@
 
 import { followLane, followPlayhead } from "./axis.js";
 import { startBar } from "./bar.js";
+import { loadClasses } from "./board.js";
 import { loadVideos, openVideo } from "./document.js";
 import { startKeys } from "./keys.js";
 import { startEvents } from "./events.js";
@@ -25,7 +26,7 @@ for (const start of [startBar, startPanels, startSegment, startTiles, startStage
 changed("tool", "videos", "document", "queue");
 
 try {
-  await Promise.all([loadVideos(), loadSettings()]);
+  await Promise.all([loadVideos(), loadSettings(), loadClasses()]);
   const named = decodeURIComponent(location.hash.slice(1));
   const first = state.videos.find((video) => video.name === named) ?? (state.videos.length === 1 ? state.videos[0] : null);
   if (first) await openVideo(first.key);

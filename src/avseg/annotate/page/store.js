@@ -2,6 +2,7 @@
 
 export const state = {
   videos: [],
+  classes: [], // of the project: {name, colour}
   formats: { out: [], in: [] },
   key: null, // of the open video
   name: "",

@@ -11,7 +11,7 @@ from starlette.responses import FileResponse
 
 from avseg.annotate.project import Project
 from avseg.annotate.server.errors import add_handlers
-from avseg.annotate.server.routes import edit, files, models, read
+from avseg.annotate.server.routes import dataset, edit, files, models, read
 from avseg.annotate.server.security import SecurityMiddleware
 from avseg.annotate.server.workspace import Workspace
 
@@ -44,7 +44,7 @@ def create_app(
     app = FastAPI(title="avseg annotate", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.workspace = workspace
     add_handlers(app)
-    for routes in (read, edit, models, files):
+    for routes in (read, edit, models, files, dataset):
         app.include_router(routes.router, prefix="/api")
     _add_page(app)
     # outermost: nothing else sees a request before it

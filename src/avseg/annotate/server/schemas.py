@@ -138,6 +138,35 @@ class Export(Strict):
     out: Text = "exports"
 
 
+class ProjectExport(Strict):
+    """One data set of all videos."""
+
+    format: Text
+    out: Text = "exports/project"
+    setting: Literal["ms3", "avss"] = "ms3"
+    pictures: bool = False
+
+
+class LabelClass(Strict):
+    """A class of the project."""
+
+    name: Text
+    colour: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")] | None = None
+
+
+class Classes(Strict):
+    """The classes of the project, or a preset to add."""
+
+    classes: Annotated[list[LabelClass], Len(0, 1000)] = Field(default_factory=list)
+    preset: Literal["lu_avs", "avsbench"] | None = None
+
+
+class Splits(Strict):
+    """Splits by the name of the video."""
+
+    splits: Annotated[dict[Text, Literal["train", "val", "test"]], Len(1, 100_000)]
+
+
 class Import(Edit):
     """A format, and a folder inside the project."""
 

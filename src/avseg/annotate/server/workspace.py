@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
@@ -156,9 +157,14 @@ async def _request_id(request: Request) -> str:
     return _short_header(request, "X-Avseg-Request")
 
 
-def _short_header(request: Request, header: str) -> str:
+async def _annotator(request: Request) -> str:
+    """Return who makes a change, for the journal and the cost table."""
+    return unquote(_short_header(request, "X-Avseg-Annotator", 200))
+
+
+def _short_header(request: Request, header: str, limit: int = 40) -> str:
     name = request.headers.get(header, "")
-    if len(name) > 40 or not name.isascii() or not name.isprintable():
+    if len(name) > limit or not name.isascii() or not name.isprintable():
         raise UserError(f"{header} is not a short name")
     return name
 
@@ -167,3 +173,4 @@ WorkspaceDep = Annotated[Workspace, Depends(_workspace)]
 VideoDep = Annotated[OpenVideo, Depends(_open_video)]
 ClientDep = Annotated[str, Depends(_client)]
 RequestDep = Annotated[str, Depends(_request_id)]
+AnnotatorDep = Annotated[str, Depends(_annotator)]

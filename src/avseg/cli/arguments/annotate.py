@@ -24,6 +24,8 @@ examples:
   avseg annotate videos --headless plan.yaml
   avseg annotate videos dog.mp4 --export lu_avs --out exports/dog
   avseg annotate videos --import lu_avs data/lu_avs
+  avseg annotate videos --export lu_avs --merge --out data/ours
+  avseg annotate videos --agreement ann bob
 
 a plan, each step an operation; steps that are done are skipped when it is run again:
   - video: dog.mp4
@@ -54,4 +56,10 @@ def add_parser(commands: Commands) -> None:
     add("--import", nargs=2, dest="source", metavar=("FORMAT", "SOURCE"), help="add the annotations of a data set")
     add("--export", metavar="FORMAT", help="lu_avs, avsbench, coco, png, csv or eaf; needs --out")
     add("--out", type=Path, metavar="DIR", help="folder of the export; several videos get a folder each")
+    merge = "with --export lu_avs, avsbench or coco: one data set of all videos (splits.yaml, classes.yaml)"
+    add("--merge", action="store_true", help=merge)
+    add("--annotator", metavar="NAME", help="annotate apart from the others; by default all share one annotation")
+    add("--cost", action="store_true", help="print objects, segments, clicks and seconds by video and annotator (csv)")
+    agreement = "print tIoU and IoU of two annotators by segment (csv); 'shared' is the annotation without a name"
+    add("--agreement", nargs=2, metavar=("NAME", "NAME"), help=agreement)
     add("--overwrite", action="store_true", help="replace an earlier export in --out")

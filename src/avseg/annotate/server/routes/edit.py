@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from avseg.annotate.document.models import Change, union_spans
 from avseg.annotate.server import schemas, serialize
 from avseg.annotate.server.errors import VersionConflict
-from avseg.annotate.server.workspace import ClientDep, OpenVideo, RequestDep, VideoDep, WorkspaceDep
+from avseg.annotate.server.workspace import AnnotatorDep, ClientDep, OpenVideo, RequestDep, VideoDep, WorkspaceDep
 from avseg.utils.errors import UserError
 
 router = APIRouter()
@@ -19,9 +19,17 @@ router = APIRouter()
 class Editor:
     """Changes a video on behalf of one tab."""
 
-    def __init__(self, video: VideoDep, workspace: WorkspaceDep, client: ClientDep, request: RequestDep) -> None:
+    def __init__(
+        self,
+        video: VideoDep,
+        workspace: WorkspaceDep,
+        client: ClientDep,
+        request: RequestDep,
+        annotator: AnnotatorDep,
+    ) -> None:
         self.video, self.session, self.document = video, video.session, video.document
-        self._pools, self._client, self._request = workspace.pools, client, request
+        self._pools, self._client = workspace.pools, client
+        self._request, self._annotator = request, annotator
 
     async def run(
         self,
@@ -40,7 +48,7 @@ class Editor:
                 whole = serialize.full_snapshot(self.document)
                 return {"snapshot": whole, "touched": [[0, self.document.video.frames]], "frames": [], "added": []}
             try:
-                with self.video.edited_by(self._client), self.document.requested(self._request):
+                with self.video.edited_by(self._client), self.document.requested(self._request, self._annotator):
                     changes = make_changes()
             except UserError as error:
                 # a tab that is out of date must reload before its user can judge the refusal
@@ -119,9 +127,16 @@ async def _refine(body: schemas.ObjectInFrame, editor: EditorDep) -> JSONRespons
 
 
 @router.post("/v/{key}/spend")
-async def _spend(body: schemas.TimeSpent, video: VideoDep, workspace: WorkspaceDep) -> dict[str, object]:
+async def _spend(
+    body: schemas.TimeSpent, video: VideoDep, workspace: WorkspaceDep, annotator: AnnotatorDep
+) -> dict[str, object]:
     op = {"op": "spend", "segment": body.segment, "seconds": body.seconds, "clicks": body.clicks}
-    await workspace.pools.edit(lambda: video.document.do(op))  # without a version: it cannot conflict
+
+    def spend() -> None:
+        with video.document.requested("", annotator):
+            video.document.do(op)  # without a version: it cannot conflict
+
+    await workspace.pools.edit(spend)
     return {}
 
 
