@@ -63,18 +63,16 @@ class Studio:
         background = self._background(rng, 2 * side if pan else side)
         top = (side - self.height) // 2
         rows = slice(top, top + self.height)
+        probed = times[:: max(len(times) // 4, 1)]
         for _ in range(MAX_TRIES):
             objects = self._objects(rng, name)
             scenery = [_moving(rng, background)] if pan else []
-            rendering = render_scene([*objects, *scenery], background[:side, :side], times)
-            masks = rendering.visible[:, 0]  # (T, side, side)
-            area = rendering.full_area[:, 0]  # (T,)
-            if part:
-                alone = render_scene([_upper_part(objects[0])], background[:side, :side], times)
-                masks, area = masks & alone.visible[:, 0], alone.full_area[:, 0]
-            if (np.count_nonzero(masks[:, rows], axis=(1, 2)) >= MIN_VISIBLE * area).all():
+            scene = _Scene([*objects, *scenery], background[:side, :side], rows, part)
+            _, masks, area = scene.render(probed)
+            if (np.count_nonzero(masks, axis=(1, 2)) >= MIN_VISIBLE * area).all():
                 break
-        return Film(name, rendering.frames[:, rows].copy(), masks[:, rows].copy())
+        pictures, masks, _ = scene.render(times)
+        return Film(name, pictures, masks)
 
     def _background(self, rng: np.random.Generator, side: int) -> Image:
         draw = draw_background if self.backgrounds is None else photo_background(self.backgrounds)
@@ -87,6 +85,27 @@ class Studio:
             sprite = read_sprite(self.cutouts / f"{stem}.png")
             sprites.append(sprite[:, ::-1].copy() if rng.uniform() < 0.5 else sprite)
         return draw_objects(rng, sprites, SIZES)
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """Objects in front of a square background; the first one has the masks, or its upper part."""
+
+    objects: Sequence[SceneObject]
+    background: Image
+    rows: slice  # of the square that the film shows
+    part: bool
+
+    def render(
+        self, times: Sequence[float]
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+        """Return frames (T, H, W, 3), masks (T, H, W), and the area of each mask without occlusion, (T,)."""
+        rendering = render_scene(self.objects, self.background, times)
+        masks, area = rendering.visible[:, 0], rendering.full_area[:, 0]
+        if self.part:
+            alone = render_scene([_upper_part(self.objects[0])], self.background, times)
+            masks, area = masks & alone.visible[:, 0], alone.full_area[:, 0]
+        return rendering.frames[:, self.rows].copy(), masks[:, self.rows].copy(), area
 
 
 def iou(a: Mask, b: Mask) -> float:

@@ -74,6 +74,8 @@ def test_help_has_the_backends_and_an_example(capsys):
         (["videos", "oen.mp4"], "did you mean 'one.mp4'"),
         (["videos", "--backend", "sma"], "did you mean 'sam'"),
         (["videos", "--backend", "sam"], "needs weights, as --backend sam=PATH"),
+        (["videos", "--backend", "light=x"], "light takes no weights"),
+        (["videos", "--backend", "flow", "--backend", "xmem=a"], "both propagate masks"),
         (["videos", "--weights", "x"], "the default backend has none"),
         (["videos", "--backend", "sam=a", "--backend", "sam2=b"], "sam and sam2: both draw masks; choose one"),
         (["videos", "--backend", "sam", "--backend", "xmem", "--weights", "a"], "--weights a: name its backend"),

@@ -5,8 +5,10 @@ import importlib.util
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from avseg.annotate.backends import backend_options, make_propagator, make_segmenter
+from avseg.annotate.backends.offers import automatic_weights, is_fetched
 from avseg.annotate.dataset.tables import agreement_rows, agreement_table, cost_table, summary_line, to_csv
 from avseg.annotate.export import FORMATS as EXPORT_FORMATS
 from avseg.annotate.export import export, missing_masks
@@ -15,7 +17,7 @@ from avseg.annotate.importing import import_
 from avseg.annotate.plan.run import run_plan
 from avseg.annotate.project import Project
 from avseg.annotate.session import Session
-from avseg.cli.arguments.annotate import BACKENDS, PROPAGATORS, SEGMENTERS
+from avseg.cli.arguments.annotate import BACKENDS, PROPAGATORS, SEGMENTERS, WITHOUT_WEIGHTS
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 
@@ -48,7 +50,10 @@ def _check(arguments: argparse.Namespace) -> None:
     missing = [name for name in _EXTRA if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(f"the annotation tool needs {', '.join(missing)}: pip install 'avseg[annotate]'")
-    arguments.weights = _parse_backends(arguments.backend or ["default"], arguments.weights)
+    if arguments.backend or arguments.weights:
+        arguments.weights = _parse_backends(arguments.backend or [], arguments.weights)
+    else:
+        arguments.weights = automatic_weights(_has_gpu)
     if arguments.device is not None:
         # imports torch, which takes seconds and which the default backends do not need
         arguments.device = str(import_module("avseg.prediction.device").find_device(arguments.device))
@@ -71,20 +76,24 @@ def _parse_backends(backends: list[str], single: str | None) -> dict[str, str]:
     for value in backends:
         name, _, path = value.partition("=")
         check_choice("--backend", name, BACKENDS)
-        if name != "default":
+        if path and name in WITHOUT_WEIGHTS:
+            raise UserError(f"--backend {value}: {name} takes no weights; give --backend {name}")
+        if name not in ("default", "light"):
             weights[name] = path
     for group, task in ((SEGMENTERS, "draw masks"), (PROPAGATORS, "propagate masks")):
         rivals = [name for name in weights if name in group]
         if len(rivals) > 1:
             raise UserError(f"--backend {' and '.join(rivals)}: both {task}; choose one")
-    if single and len(weights) != 1:
-        reason = "name its backend:" if weights else "the default backend has none; choose"
+    with_weights = [name for name in weights if name not in WITHOUT_WEIGHTS]
+    if single and len(with_weights) != 1:
+        reason = "name its backend:" if with_weights else "the default backend has none; choose"
         raise UserError(f"--weights {single}: {reason} --backend sam=..., sam2=... or xmem=...")
-    for name, path in weights.items():
-        weights[name] = path or single or ""
+    for name in with_weights:
+        weights[name] = weights[name] or single or (name if is_fetched(name) else "")
         if not weights[name]:
-            published = f" or --backend {name}={name}, which fetches them" if name in ("sam", "xmem") else ""
-            raise UserError(f"--backend {name}: needs weights, as --backend {name}=PATH{published}")
+            raise UserError(
+                f"--backend {name}: needs weights, as --backend {name}=PATH, or fetch them: avseg weights fetch {name}"
+            )
     return weights
 
 
@@ -94,6 +103,11 @@ def _backend(arguments: argparse.Namespace, names: tuple[str, ...]) -> str:
         if name in names:
             return str(name)
     return "default"
+
+
+def _has_gpu() -> bool:
+    torch: Any = import_module("torch")
+    return bool(torch.cuda.is_available())
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, object]:

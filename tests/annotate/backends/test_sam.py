@@ -54,10 +54,39 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ),
     )
     Sam2Model(config).save_pretrained(root / "sam2")
-    return {"sam": root / "sam", "sam2": root / "sam2"}
+    save_edgetam(root / "edgetam")
+    return {"sam": root / "sam", "sam2": root / "sam2", "edgetam": root / "edgetam"}
 
 
-@pytest.mark.parametrize("name", ["sam", "sam2"])
+def save_edgetam(folder: Path) -> None:
+    from transformers import (
+        EdgeTamConfig,
+        EdgeTamMaskDecoderConfig,
+        EdgeTamModel,
+        EdgeTamPromptEncoderConfig,
+        EdgeTamVisionConfig,
+        TimmWrapperConfig,
+    )
+
+    backbone = TimmWrapperConfig(
+        architecture="test_efficientnet",
+        model_args={"in_chans": 3, "features_only": True, "out_indices": [1, 2, 3, 4]},
+    )
+    vision = EdgeTamVisionConfig(
+        backbone_config=backbone, backbone_channel_list=[64, 48, 32, 24],
+        backbone_feature_sizes=[[32, 32], [16, 16], [8, 8]], fpn_hidden_size=128,
+    )  # fmt: skip
+    config = EdgeTamConfig(
+        vision_config=vision,
+        prompt_encoder_config=EdgeTamPromptEncoderConfig(hidden_size=128, image_size=128),
+        mask_decoder_config=EdgeTamMaskDecoderConfig(
+            hidden_size=128, mlp_dim=64, num_attention_heads=4, iou_head_hidden_dim=32
+        ),
+    )
+    EdgeTamModel(config).save_pretrained(folder)
+
+
+@pytest.mark.parametrize("name", ["sam", "sam2", "edgetam"])
 @pytest.mark.parametrize("kind", PROMPTS)
 def test_all_kinds_of_prompts_for_several_objects(folders: dict[str, Path], name: str, kind: str) -> None:
     film, segmenter = toy_film(2), make_segmenter(name, weights=str(folders[name]))
@@ -105,7 +134,7 @@ def library_masks(segmenter: Sam, name: str, image: np.ndarray, prompts: dict[st
     return [masks[i] for i in output.iou_scores[0, 0].argsort(descending=True)]
 
 
-@pytest.mark.parametrize("name", ["sam", "sam2"])
+@pytest.mark.parametrize("name", ["sam", "sam2", "edgetam"])
 def test_masks_are_those_of_the_library(folders: dict[str, Path], name: str) -> None:
     film, segmenter = toy_film(2), make_segmenter(name, weights=folders[name])
     prompts = {key: prompt("all", film.truth(1, 0))[key] for key in ("points", "box")}

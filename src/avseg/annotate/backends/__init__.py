@@ -18,6 +18,7 @@ SEGMENTERS = {
     "light": "grabcut.segmenter:GrabCut",
     "sam": "sam:Sam",
     "sam2": "sam:Sam2",
+    "edgetam": "sam:EdgeTam",
     "tiny": "tiny:tiny_sam",
 }
 PROPAGATORS = {
@@ -41,10 +42,10 @@ def backend_options(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def make_segmenter(name: str = "default", **options: Any) -> Segmenter:
-    """Build a segmenter: "default" or "light" (GrabCut: no weights, about 30 ms per click), "sam", "sam2" or "tiny".
+    """Build a segmenter: "default" or "light" (GrabCut, 30 ms per click), "sam", "sam2", "edgetam" or "tiny".
 
-    The options are those of the constructor: `weights` (a folder, a hub name, or "sam", which is fetched) and `device`
-    for "sam" and "sam2".
+    The options are those of the constructor: `weights` (a folder, a hub name, or the name, which is fetched) and
+    `device` for the models with weights.
 
     Raises:
         UserError: unknown name or option, missing package or weights.

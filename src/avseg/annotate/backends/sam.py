@@ -1,4 +1,4 @@
-"""SAM (Kirillov et al., ICCV 2023) and SAM 2 through `transformers`; each click only runs the mask decoder."""
+"""SAM (Kirillov et al., ICCV 2023), SAM 2 and EdgeTAM through `transformers`; each click only runs the mask decoder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -141,3 +141,9 @@ class Sam2(Sam):
 
     def _embeddings(self, encoded: Encoded) -> Any:
         return list(encoded.embeddings)  # the model may modify the list
+
+
+class EdgeTam(Sam2):
+    """EdgeTAM (Zhou et al., CVPR 2025) for single frames: SAM 2 with a small encoder."""
+
+    backend, model_name = "edgetam", "EdgeTamModel"

@@ -3,6 +3,7 @@
 import { at, getJson, post, getBytes } from "./api.js";
 import { forgetSent } from "./drafts.js";
 import { forgetFrames } from "./frames.js";
+import { $ } from "./html.js";
 import { clearMasks } from "./masks.js";
 import { showStatus } from "./status.js";
 import { changed, segmentAt, state } from "./store.js";
@@ -11,7 +12,14 @@ export async function loadVideos() {
   const answer = await getJson("/api/videos");
   state.videos = answer.videos;
   state.backend = answer.backend;
+  showBackends(answer.backends);
   changed("videos");
+}
+
+// what draws and propagates, and what else there is
+function showBackends(rows) {
+  $("backend").textContent = rows.filter((row) => row.state === "in use").map((row) => row.title.split(":")[0]).join(" · ");
+  $("backend").title = rows.map((row) => `${row.name}: ${row.title} (${row.state}${row.command ? `; ${row.command}` : ""})`).join("\n");
 }
 
 let opening = null; // key of the video that is being loaded, the last selected one

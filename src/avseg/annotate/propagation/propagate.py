@@ -35,6 +35,7 @@ def propagate(
     refine: bool = True,  # redraw each frame by the segmenter, from the points of the prototypes
     cancelled: Callable[[], bool] = lambda: False,  # called before each frame; finished frames are yielded
     progress: Callable[[float], None] = lambda _: None,  # called with the fraction that is done, 0 to 1
+    second: Propagator | None = None,  # tracks the same for comparison: where the two differ, one is wrong
 ) -> Iterator[FrameResult]:
     """Fill a segment from its accepted frames; yield each frame and object once, when done, in a deterministic order.
 
@@ -47,7 +48,7 @@ def propagate(
     _check(segment, accepted, objects, direction)
     tasks = _plan(segment, accepted, objects, direction)
     appearance = _reference_appearance(frames, segment, accepted, objects)
-    tracker = Tracker(frames, propagator, segmenter if refine else None, appearance)
+    tracker = Tracker(frames, propagator, segmenter if refine else None, appearance, second)
     total = 0  # frames, twice where both directions are tracked
     for task in tasks:
         total += (task.gap.end - task.gap.start) * len(task.barriers)

@@ -1,7 +1,7 @@
 """Track objects from an accepted frame, frame by frame: propagate, prompt with prototypes, refine, score."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +10,7 @@ from avseg.annotate.propagation.appearance import Appearance
 from avseg.annotate.propagation.prompt_points import prototype_points
 from avseg.annotate.propagation.refine import Refined, refine
 from avseg.annotate.protocols import Image, Mask, Point, Probability, Propagator, Segmenter, Step
-from avseg.annotate.quality.scores import affinity_terms, combine_terms, mask_terms
+from avseg.annotate.quality.scores import affinity_terms, combine_terms, iou, mask_terms
 
 
 class Frames(Protocol):
@@ -42,6 +42,7 @@ class Tracker:
     propagator: Propagator  # carries masks; reset for each pass
     segmenter: Segmenter | None  # refines each frame; None for no refinement
     appearance: Appearance
+    second: Propagator | None = None  # tracks the same objects for comparison only; reset for each pass
 
     def track(
         self, start: int, masks: Mapping[int, Mask], frames: Sequence[int], objects: Sequence[int]
@@ -49,15 +50,21 @@ class Tracker:
         """Track from an accepted frame through consecutive ones; objects other than those requested are rivals."""
         self.propagator.reset(sorted(masks))
         self.propagator.step(self.frames.image(start), masks)
+        if self.second is not None:
+            self.second.reset(sorted(masks))
+            self.second.step(self.frames.image(start), masks)
         previous = dict(masks)  # by object id, (H, W)
         for frame in frames:
             image = self.frames.image(frame)  # (H, W, 3)
             step = self.propagator.step(image)
             encoded = None if self.segmenter is None else self.segmenter.encode(image)
+            second = None if self.second is None else self.second.step(image)
             results = []
             for object_id in objects:
                 mask = previous[object_id]
                 result = self._track_object(object_id, frame, start, image, encoded, step, mask)
+                if second is not None:
+                    result = _compared(result, second.probabilities[object_id])
                 previous[object_id] = result.mask
                 results.append(result)
             yield results
@@ -81,6 +88,12 @@ class Tracker:
             terms |= {"segmenter": refined.score, "refined_iou": refined.iou}
         score = combine_terms(terms)
         return FrameResult(frame, object_id, refined.mask, refined.source, points, terms, score, start)
+
+
+def _compared(result: FrameResult, second: Probability) -> FrameResult:
+    """Add the agreement with another propagator as a term."""
+    terms = result.terms | {"second": iou(result.mask, second > 0.5)}
+    return replace(result, terms=terms, score=combine_terms(terms))
 
 
 def rival_mask(probabilities: Mapping[int, Probability], object_id: int) -> Mask | None:

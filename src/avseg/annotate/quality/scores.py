@@ -125,7 +125,9 @@ def affinity_terms(affinity: Affinity | None, mask: Mask) -> dict[str, float]:
     nearby = _neighbourhood(mask, affinity.centres)  # (h, w) bool
     intersection = np.minimum(affinity.evidence, covered)[nearby].sum()
     union = np.maximum(affinity.evidence, covered)[nearby].sum()
+    returned = {} if affinity.returned is None else {"returned": affinity.returned}
     return {
+        **returned,
         "evidence": float(intersection / union) if union > 0 else 0.0,
         "nearness": float(np.average(affinity.strongest, weights=weights)),
         "focus": 1 - float(np.average(affinity.entropy, weights=weights)),

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
 from avseg.annotate.backends import PROPAGATORS, SEGMENTERS, backend_options, make_propagator, make_segmenter
+from avseg.annotate.backends.offers import describe_backends
 from avseg.annotate.document.document import Document
 from avseg.annotate.document.models import Change
 from avseg.annotate.media.sound import Sound
@@ -96,6 +97,11 @@ class Workspace:
         self.segmenter = make_segmenter(segmenter, **backend_options(segmenter, self.options))
         self._videos: dict[str, OpenVideo] = {}
         self._lock = threading.RLock()  # two tabs may open a video at once
+
+    def describe_backends(self) -> list[dict[str, str]]:
+        """List the backends with what they can do, and how to get those without weights."""
+        names = {role: "light" if name == "default" else name for role, name in self.backend.items()}
+        return describe_backends(names["segmenter"], names["propagator"])
 
     def video_name(self, key: str) -> str:
         """Return the name of the video with a key, or respond with 404."""

@@ -4,23 +4,24 @@ from pathlib import Path
 
 from avseg.cli.arguments.parser import Commands, add_verb
 
-SEGMENTERS = ("sam", "sam2")
-PROPAGATORS = ("xmem",)
-BACKENDS = ("default", *SEGMENTERS, *PROPAGATORS)
+SEGMENTERS = ("sam2", "edgetam", "sam")
+PROPAGATORS = ("flow", "xmem")
+WITHOUT_WEIGHTS = ("default", "light", "flow")
+BACKENDS = ("default", "light", *SEGMENTERS, *PROPAGATORS)
 
 _EPILOG = """\
 Opens a page on this machine: the waveform, the audible segments of each object and its masks on one time line. Points,
 boxes and a brush make the mask of a frame, a propagation fills the rest of the segment, and the frames that look worst
 are listed first for review. Every step is saved at once, in FOLDER/.avseg; undo reaches back to the beginning.
 
-backends: default needs no weights; sam and sam2 draw masks with Segment Anything (weights: a folder or a hub name),
-xmem propagates them with XMem (weights: XMem.pth). The paper's tool is one of each. sam=sam and xmem=xmem fetch the
-published weights (`avseg weights`).
+backends: light draws rough masks and propagates them on a CPU; sam2, edgetam and sam draw masks (weights: a folder or a
+hub name), xmem propagates them (weights: XMem.pth), flow is a propagator without weights. The paper's tool is sam and
+xmem. After `avseg weights fetch NAME` a name needs no weights; by default fetched ones are used on a GPU, else light.
 
 examples:
   avseg annotate videos
   avseg annotate videos dog.mp4 --backend sam=models/sam-vit-base --backend xmem=XMem.pth
-  avseg annotate videos dog.mp4 --backend sam=sam --backend xmem=xmem
+  avseg annotate videos dog.mp4 --backend sam --backend xmem
   avseg annotate videos --headless plan.yaml
   avseg annotate videos dog.mp4 --export lu_avs --out exports/dog
   avseg annotate videos --import lu_avs data/lu_avs

@@ -28,7 +28,7 @@ async def _videos(workspace: WorkspaceDep) -> JSONResponse:
     for entry in await workspace.pools.slow(workspace.project.videos):
         row = asdict(entry)
         rows.append({"key": serialize.video_key(entry.name), **row, "name": printable(entry.name)})
-    return JSONResponse({"videos": rows, "backend": workspace.backend})
+    return JSONResponse({"videos": rows, "backend": workspace.backend, "backends": workspace.describe_backends()})
 
 
 @router.post("/v/{key}/open")
