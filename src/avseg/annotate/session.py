@@ -235,7 +235,7 @@ class Session:
 
     def propose(self, method: str | Path = "energy", **options: Any) -> list[Proposal]:
         """Propose audible segments from the sound; see `proposals.energy.propose`."""
-        return propose(Sound(self.video.path), self.video, method, **options)
+        return propose(Sound(self.video.path, audio_track=self.video.audio_track), self.video, method, **options)
 
     def add_proposals(self, proposals: Iterable[Proposal], object_id: int | None = None) -> list[int]:
         """Add proposals as segments, in one step; see `proposals.segments.add_proposals`."""
@@ -254,6 +254,10 @@ class Session:
         """Let the segmenter encode frames that are likely to be clicked next, when it has nothing else to do."""
         for frame in tuple(frames)[:_CACHED_ENCODINGS]:
             self._jobs.start(Priority.AHEAD, lambda frame=frame: self._encode(frame))  # type: ignore[misc]
+
+    def prepare(self) -> None:
+        """Load the propagator when there is nothing else to do: the first propagation then begins at once."""
+        self._jobs.start(Priority.AHEAD, lambda: self.propagator.reset([1]))
 
     def close(self) -> None:
         """Cancel running jobs, keeping finished frames. The document stays open."""

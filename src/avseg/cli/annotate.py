@@ -3,6 +3,7 @@
 import argparse
 import importlib.util
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from avseg.annotate.export import FORMATS as EXPORT_FORMATS
 from avseg.annotate.export import export, missing_masks
 from avseg.annotate.importing import FORMATS as IMPORT_FORMATS
 from avseg.annotate.importing import import_
+from avseg.annotate.media.video import open_reader
 from avseg.annotate.plan.run import run_plan
 from avseg.annotate.project import Project
 from avseg.annotate.session import Session
@@ -29,7 +31,8 @@ _EXTRA = ("cv2", "fastapi", "pycocotools", "uvicorn")
 def run(arguments: argparse.Namespace) -> int:
     """Import, run a plan and export as requested; without any of them serve the page until it is interrupted."""
     _check(arguments)
-    with Project(arguments.folder, tuple(arguments.videos), annotator=arguments.annotator) as project:
+    reader = partial(open_reader, audio_track=arguments.audio_track)
+    with Project(arguments.folder, tuple(arguments.videos), reader, arguments.annotator) as project:
         if arguments.cost or arguments.agreement:
             return _print_table(project, arguments)
         if not (arguments.source or arguments.headless or arguments.export):

@@ -7,7 +7,8 @@ import pytest
 from tests.annotate.browser.live_server import CHROMIUM, OPTIONS
 
 
-@pytest.fixture(scope="session")
+# until the last browser test: the loop of playwright keeps others from calling asyncio.run
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     """A headless Chromium."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

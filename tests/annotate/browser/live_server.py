@@ -33,7 +33,7 @@ class Live:
         return f"http://127.0.0.1:{self._port}/?token={TOKEN}"
 
     def start(self) -> None:
-        options = dict(self._options)
+        options = {"propagator": "flow", **self._options}  # the default one imports torch
         project = Project(self._folder, annotator=options.pop("annotator", None))
         self.app = create_app(project, TOKEN, **options)
         self._prepare(self.app)

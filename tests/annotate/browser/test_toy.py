@@ -36,7 +36,7 @@ def test_from_an_empty_project_to_the_export(page: Any, toy_release: Path, tmp_p
     name, truth = truth_of(toy_release)
     assert len(truth) == 3
     shutil.copy(toy_release / "videos" / f"{name}.mp4", tmp_path)
-    with serving(tmp_path) as live:
+    with serving(tmp_path, propagator="default") as live:
         user = User(page, live, f"{name}.mp4")
         objects = annotate(user, truth)
         corrupt_and_repair(user, truth, objects)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from avseg.annotate.server import serve
 from avseg.annotate.server.events import EventHub
 from avseg.annotate.server.identity import Identity, load_identity, save_identity
 from avseg.annotate.server.launch import page_address
+from avseg.annotate.server.timed_protocol import TimedProtocol
 from avseg.utils.errors import UserError
 from tests.annotate.browser.live_server import TOKEN, Live, serving
 
@@ -176,3 +178,20 @@ def test_the_address_is_not_in_the_arguments_of_the_browser(folder: Path, monkey
     address, content = opened
     assert "token" not in address
     assert load_identity(folder).token in content
+
+
+@pytest.mark.parametrize(
+    "part", [b"", b"GET / HTTP/1.1\r\nHost: 127", b"POST /api/v/0/do" + HEAD + b"Content-Length: 100\r\n\r\nabc"]
+)
+def test_a_request_that_does_not_arrive_is_ended(folder: Path, monkeypatch: pytest.MonkeyPatch, part: bytes) -> None:
+    monkeypatch.setattr(TimedProtocol, "arrival", 0.4)
+    with serving(folder) as live:
+        port = int(live.address.split(":")[2].split("/")[0])
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+            connection.sendall(part.replace(b"PORT", str(port).encode()).replace(b"TOKEN", TOKEN.encode()))
+            while connection.recv(65536):  # until it is closed
+                pass
+        with httpx.Client(headers={"x-avseg-token": TOKEN}) as client:  # a slow answer or a pause is no such request
+            for _ in range(2):
+                assert client.get(live.address.split("/?")[0] + "/api/videos").status_code == 200
+                time.sleep(0.2)

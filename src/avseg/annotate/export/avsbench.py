@@ -45,7 +45,7 @@ def write_video(layout: Layout, source: ExportSource, split: str) -> list[ClipEn
     if seconds < length:
         raise UserError(f"{source.video.path.name} has {seconds} seconds; a clip of AVSBench needs {length}")
     values = _mask_values(layout, source)
-    sound = Sound(source.video.path)
+    sound = Sound(source.video.path, audio_track=source.video.audio_track)
     entries = []
     for start in clip_starts(seconds, length):
         frames = frame_of_second[start : start + length]

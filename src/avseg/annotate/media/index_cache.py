@@ -50,13 +50,13 @@ def fingerprint(path: Path) -> list[int]:
         raise UserError(f"{path}: cannot be read ({error.strerror}); give a video file") from None
 
 
-def open_index(path: Path, folder: Path) -> FrameIndex:
+def open_index(path: Path, folder: Path, audio_track: int | None = None) -> FrameIndex:
     """Load the index of a video from a folder if it fits the file; otherwise compute it, and store it if possible."""
     with _WRITING:
         stored = _load(path, folder / "index.npz")
-        if stored is not None:
+        if stored is not None and stored.video.audio_track == audio_track:
             return stored
-        index = frame_index(path)
+        index = frame_index(path, audio_track)
         with suppress(OSError):  # a read-only disk
             _save(index, folder / "index.npz")
         return index

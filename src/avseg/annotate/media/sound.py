@@ -43,10 +43,10 @@ class Sound:
         UserError: the video is missing or damaged.
     """
 
-    def __init__(self, path: Path | str, cache: Path | None = None) -> None:
+    def __init__(self, path: Path | str, cache: Path | None = None, audio_track: int | None = None) -> None:
         self.path = Path(path)
         self.folder = cache or cache_folder(self.path)
-        self.index: FrameIndex = open_index(self.path, self.folder)
+        self.index: FrameIndex = open_index(self.path, self.folder, audio_track)
         self.rate = RATE  # Hz, that of the models
         self.exists = self.index.video.sound is not None  # without a sound track there is silence
 
@@ -109,7 +109,9 @@ class Sound:
 
     def _ensure(self, files: _Files) -> None:
         """Write the files unless they exist and belong to this very video."""
-        state = {"fingerprint": fingerprint(self.path), "samples": self.samples}
+        state: dict[str, object] = {"fingerprint": fingerprint(self.path), "samples": self.samples}
+        if self.index.video.audio_track is not None:
+            state["audio_track"] = self.index.video.audio_track
         with suppress(OSError, ValueError):
             if json.loads(files.state.read_text(encoding="utf-8")) == state and files.wav.is_file():
                 return
@@ -117,9 +119,10 @@ class Sound:
             self._write(files)
             with atomic_file(files.state) as temporary:
                 temporary.write_text(json.dumps(state), encoding="utf-8")
-        except OSError as error:
+        except (OSError, soundfile.LibsndfileError) as error:  # a full disk may be either
+            reason = getattr(error, "strerror", None) or error
             raise UserError(
-                f"{files.wav}: cannot be written ({error.strerror}); free disk space or fix the permissions"
+                f"{files.wav}: cannot be written ({reason}); free disk space or fix the permissions"
             ) from None
 
     def _write(self, files: _Files) -> None:

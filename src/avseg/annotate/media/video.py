@@ -24,14 +24,16 @@ _JPEG_BYTES = 48 << 20
 _MIN_IMAGES, _MAX_IMAGES = 8, 64  # decoded frames kept per reader
 
 
-def open_reader(path: Path | str, cache: Path | None = None) -> "VideoReader":
+def open_reader(path: Path | str, cache: Path | None = None, audio_track: int | None = None) -> "VideoReader":
     """Open a video for annotation; its frame index is kept in a folder (`.avseg/<video name>` by default).
+
+    `audio_track` is the number of the sound track from 0; None = the default one.
 
     Raises:
         UserError: missing, empty, not a video, or without a frame that can be decoded.
     """
     path = Path(path)
-    return VideoReader(open_index(path, cache or cache_folder(path)))
+    return VideoReader(open_index(path, cache or cache_folder(path), audio_track))
 
 
 class VideoReader:
@@ -46,6 +48,8 @@ class VideoReader:
         self.times = video.times  # (n,) seconds from the first frame
         self.height = video.height  # as displayed
         self.width = video.width
+        self.pixel_aspect = video.pixel_aspect  # width over height of a pixel
+        self.audio_track = video.audio_track  # None = the default one
         self.has_sound = video.sound is not None
         self._lock = threading.Lock()
         self._readers: list[_Reader] = []  # the most recently used one last

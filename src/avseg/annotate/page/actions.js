@@ -3,11 +3,11 @@
 import { at, post } from "./api.js";
 import { loadQueue, reload, applySnapshot, soonVideos } from "./document.js";
 import { addSent, removeSent } from "./drafts.js";
-import { forgetMasks, put } from "./masks.js";
+import { forgetMasks, maskOf, put } from "./masks.js";
 import { enqueue, isBusy, lastWaiting } from "./requests.js";
 import { settings } from "./settings.js";
 import { showError, showStatus } from "./status.js";
-import { changed, infoOf, segmentAt, state } from "./store.js";
+import { changed, infoOf, look, segmentAt, state } from "./store.js";
 import { countClick } from "./work_time.js";
 
 function take(answer) {
@@ -92,6 +92,7 @@ export async function redo(steps = 1) {
 export function canMark() {
   if (!state.film) return false;
   if (state.object === null) return refuse("first add an object: T or + New");
+  if (look.locked.has(state.object)) return refuse(`${nameOf(state.object)} is locked (Shift+L unlocks it)`);
   if (isBusy()) return true; // what is on its way may add the segment; the server knows
   if (!segmentAt(state.object, state.frame)) {
     return refuse(`${state.objects.get(state.object).name} is silent in this frame: add a segment first (I, O, Enter)`);
@@ -102,6 +103,28 @@ export function canMark() {
 function refuse(reason) {
   showStatus(reason, "warn");
   return false;
+}
+
+let copied = null; // {mask, from}
+
+export function copyMask() {
+  const mask = state.object === null ? null : maskOf(state.object, state.frame)?.rle;
+  if (!mask) return refuse("this frame has no mask to copy");
+  copied = { mask, from: state.frame };
+  showStatus(`mask of frame ${state.frame} copied: Ctrl+V puts it into another frame`);
+  return true;
+}
+
+// the copied mask becomes the painted mask of the selected object in this frame
+export async function pasteMask() {
+  if (!copied) return refuse("copy a mask first (Ctrl+C)");
+  const [height, width] = copied.mask.size;
+  if (height !== state.film?.height || width !== state.film.width) return refuse("the copied mask is of a video of another size");
+  if (!canMark()) return false;
+  countClick();
+  const answer = await send("brush", { object: state.object, frame: state.frame, mask: copied.mask });
+  if (answer) showStatus(`mask of frame ${copied.from} put into frame ${state.frame}`);
+  return answer;
 }
 
 export async function clearMask() {

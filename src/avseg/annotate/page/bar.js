@@ -3,12 +3,13 @@
 import { cancel, merge, removeSegment, runFirst, split } from "./actions.js";
 import { zoomAll, zoomSegment } from "./axis.js";
 import { showBoard } from "./board.js";
-import { exchange, propose } from "./dialogs.js";
+import { askFrame, exchange, propose } from "./dialogs.js";
 import { $, h, refill, swatch } from "./html.js";
 import { help, setOpacity } from "./keys.js";
 import { maskOf } from "./masks.js";
 import { css } from "./palette.js";
-import { toggle } from "./player.js";
+import { setRate, setVolume, toggle } from "./player.js";
+import { nextTheme } from "./settings.js";
 import { changed, infoOf, on, segmentAt, state } from "./store.js";
 import { clock } from "./timeline.js";
 import { choose, switchSign } from "./tools.js";
@@ -24,6 +25,11 @@ export function startBar() {
   $("export").onclick = exchange;
   $("board").onclick = showBoard;
   $("help").onclick = help;
+  $("theme").onclick = nextTheme;
+  $("clock").onclick = askFrame;
+  $("rate").onchange = (event) => setRate(Number(event.target.value));
+  $("volume").oninput = (event) => setVolume(event.target.value / 100);
+  on("play film", () => ($("rate").value = String(state.rate)));
   $("play").onclick = (event) => toggle(event.shiftKey);
   $("cancel").onclick = () => cancel();
   $("propose").onclick = propose;

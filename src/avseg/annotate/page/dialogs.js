@@ -6,7 +6,8 @@ import { reload } from "./document.js";
 import { $, h } from "./html.js";
 import { forgetMasks } from "./masks.js";
 import { showError, showStatus } from "./status.js";
-import { changed, state } from "./store.js";
+import { goTo } from "./stage.js";
+import { changed, frameAt, state } from "./store.js";
 
 const dialog = $("dialog");
 
@@ -68,6 +69,23 @@ export function editObject(object) {
     } }, "Remove with all segments")], async (form) => {
     await act({ op: "edit_object", object: object.id, label: form.get("label").trim(), name: form.get("name").trim() });
   }, "Save");
+}
+
+// "120" is a frame, "0:12.5" or "12.5s" a time
+export function frameOfText(text) {
+  const value = text.trim();
+  if (/^\d+$/.test(value)) return Number(value);
+  const time = /^(?:(\d+):)?(\d+(?:\.\d+)?)\s*s?$/.exec(value);
+  return time && (time[1] !== undefined || /[.s]/.test(value)) ? frameAt(60 * Number(time[1] ?? 0) + Number(time[2])) : null;
+}
+
+export function askFrame() {
+  if (!state.film) return;
+  open("Go to", [field("to", "Frame or time", "", { required: true, placeholder: `0–${state.film.frames - 1}, or 0:12.5` })], async (form) => {
+    const frame = frameOfText(form.get("to"));
+    if (frame === null) showStatus(`"${form.get("to")}" is neither a frame nor a time like 0:12.5`, "warn");
+    else goTo(frame);
+  }, "Go");
 }
 
 const FORMATS = {

@@ -6,7 +6,7 @@ import { forgetFrames } from "./frames.js";
 import { $ } from "./html.js";
 import { clearMasks } from "./masks.js";
 import { showStatus } from "./status.js";
-import { changed, segmentAt, state } from "./store.js";
+import { changed, look, segmentAt, state } from "./store.js";
 
 export async function loadVideos() {
   const answer = await getJson("/api/videos");
@@ -52,6 +52,9 @@ export function soonVideos() {
 }
 
 async function show(key, opened, times) {
+  look.hidden.clear();
+  look.locked.clear();
+  look.solo = null;
   forgetFrames();
   forgetSent();
   clearMasks();

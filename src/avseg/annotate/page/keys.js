@@ -1,17 +1,18 @@
 // Keyboard shortcuts; `?` shows the same table that binds the keys.
 
-import { accept, addSegment, cancel, clearMask, fill, finishVideo, judge, merge, nudge, propagate, redo, refine, removeSegment, split, undo } from "./actions.js";
+import { accept, addSegment, cancel, clearMask, copyMask, fill, finishVideo, judge, merge, nudge, pasteMask, propagate, redo, refine, removeSegment, split, undo } from "./actions.js";
 import { zoomAll, zoomSegment } from "./axis.js";
 import { showBoard } from "./board.js";
-import { exchange, isOpen, newObject, propose, showKeys } from "./dialogs.js";
-import { neighbour, nextWorst, select } from "./panels.js";
-import { pause, toggle } from "./player.js";
+import { askFrame, exchange, isOpen, newObject, propose, showKeys } from "./dialogs.js";
+import { snapEdge } from "./onset.js";
+import { hide, lock, neighbour, nextWorst, select, solo } from "./panels.js";
+import { nextRate, pause, playEdge, toggle } from "./player.js";
 import { goTo } from "./stage.js";
 import { showStatus } from "./status.js";
 import { saveSettings, settings } from "./settings.js";
 import { isForElement, namesOf } from "./shortcuts.js";
 import { changed, on, state } from "./store.js";
-import { choose, fitView, resizeBrush, switchSign, zoomBy } from "./tools.js";
+import { choose, closePolygon, dropCorner, fitView, resizeBrush, switchSign, zoomBy } from "./tools.js";
 
 const step = (by) => () => {
   pause();
@@ -36,6 +37,7 @@ export function compare() {
 }
 
 const escape = () => {
+  if (dropCorner(true)) return undefined;
   if (state.runs.length) return cancel();
   state.marks = { start: null, end: null };
   return changed("timeline", "marks");
@@ -47,22 +49,25 @@ const TABLE = [
     ["Shift+← Shift+→", "10 frames", { "Shift+ArrowLeft": step(-10), "Shift+ArrowRight": step(10) }],
     ["Alt+← Alt+→", "first, last frame", { "Alt+ArrowLeft": step(-Infinity), "Alt+ArrowRight": step(Infinity) }],
     [", .", "previous, next segment", { ",": () => neighbour(-1), ".": () => neighbour(1) }],
+    ["J", "go to a frame or time", { j: askFrame }],
     ["N", "next worst frame", { n: nextWorst }],
-    ["Space", "play the segment in a loop", { " ": () => toggle() }],
-    ["Shift+Space", "play everything", { "Shift+ ": () => toggle(true) }],
+    ["Space Shift+Space", "play the segment, everything", { " ": () => toggle(), "Shift+ ": () => toggle(true) }],
+    ["L", "play around the nearer edge", { l: playEdge }],
+    ["U", "speed: 1, ½, ¼", { u: nextRate }],
   ]],
   ["Segments", [
     ["T", "new object", { t: newObject }],
     ["1…9", "select an object", Object.fromEntries([..."123456789"].map((n) => [n, () => select([...state.objects.keys()][n - 1])]))],
     ["I O", "start, end at this frame", { i: () => mark("start"), o: () => mark("end") }],
-    ["Enter", "add the segment", { Enter: addSegment }],
+    ["Enter", "add the segment; close the polygon", { Enter: () => closePolygon() || addSegment() }],
     ["[ ]", "move the nearer edge by a frame", { "[": () => nudge(-1), "]": () => nudge(1) }],
+    ["'", "snap the nearer edge to the sound", { "'": snapEdge }],
     ["S M", "split here, merge with the next", { s: split, m: merge }],
     ["Shift+Del", "remove the segment", { "Shift+Delete": removeSegment }],
     ["G", "propose segments from the sound", { g: propose }],
   ]],
   ["Mask", [
-    ["P B D E", "points, box, brush, eraser", { p: () => choose("points"), b: () => choose("box"), d: () => choose("brush"), e: () => choose("eraser") }],
+    ["P B W D E", "points, box, polygon, brush, eraser", { p: () => choose("points"), b: () => choose("box"), w: () => choose("polygon"), d: () => choose("brush"), e: () => choose("eraser") }],
     ["click right", "on, off the object; paint, erase", {}],
     ["Q", "left button: on, off the object", { q: switchSign }],
     ["Shift drag", "flip a point, move it or a side of the box (right click: remove)", {}],
@@ -70,7 +75,10 @@ const TABLE = [
     ["R", "refine the frame from its points", { r: refine }],
     ["C", "compare: as propagated, as refined", { c: compare }],
     ["- =", "opacity of the masks", { "-": () => setOpacity(state.opacity - 0.1), "=": () => setOpacity(state.opacity + 0.1) }],
-    ["Del", "clear the mask of this frame", { Delete: clearMask, Backspace: clearMask }],
+    ["Del", "clear the mask of this frame", { Delete: clearMask, Backspace: () => dropCorner() || clearMask() }],
+    ["Ctrl+C Ctrl+V", "copy the mask, put it into a frame", { "Ctrl+c": copyMask, "Ctrl+v": pasteMask }],
+    ["H Shift+H", "hide the object, show it alone", { h: () => hide(), "Shift+H": () => solo() }],
+    ["Shift+L", "lock the object", { "Shift+L": () => lock() }],
   ]],
   ["Propagate and review", [
     ["F", "fill all segments of the object", { f: () => fill() }],

@@ -26,3 +26,11 @@ export const heat = Array.from({ length: 256 }, (_, i) => {
   const at = Math.min(HEAT.length - 2, Math.floor(place));
   return HEAT[at].map((value, c) => Math.round(value + (HEAT[at + 1][c] - value) * (place - at)));
 });
+
+// colours of the theme that the style sheet defines, by the name of the variable
+let inks = new Map();
+export const forgetInks = () => (inks = new Map());
+export function ink(name) {
+  if (!inks.has(name)) inks.set(name, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
+  return inks.get(name);
+}

@@ -7,7 +7,7 @@ import { $, h, refill, swatch } from "./html.js";
 import { css, quality } from "./palette.js";
 import { goTo } from "./stage.js";
 import { showError } from "./status.js";
-import { changed, on, segmentAt, segmentsOf, state } from "./store.js";
+import { changed, isShown, look, on, segmentAt, segmentsOf, state } from "./store.js";
 import { clock } from "./timeline.js";
 
 export function startPanels() {
@@ -50,6 +50,24 @@ function showHistory() {
   if (!rows.length) $("history").append(h("p.none", {}, "no steps yet"));
 }
 
+export function hide(object = state.object) {
+  if (object === null) return;
+  look.solo = null;
+  if (!look.hidden.delete(object)) look.hidden.add(object);
+  changed("document", "masks");
+}
+
+export function solo(object = state.object) {
+  look.solo = look.solo === object ? null : object;
+  changed("document", "masks");
+}
+
+export function lock(object = state.object) {
+  if (object === null) return;
+  if (!look.locked.delete(object)) look.locked.add(object);
+  changed("document");
+}
+
 let inSight = null; // object whose row was scrolled into view
 
 function showObjects() {
@@ -59,6 +77,8 @@ function showObjects() {
     const row = h(chosen ? "div.item.object.chosen" : "div.item.object", {},
       h("button.pick", { title: object.name, ariaPressed: String(chosen), onclick: () => select(object.id) },
         h("kbd", {}, i < 9 ? String(i + 1) : ""), swatch(css(object.colour)), h("span.name", {}, object.name), h("span.sub", {}, sounding ? "♪ sounds" : "silent")),
+      h("button.small.quiet", { title: `Show or hide ${object.name} (H; Shift+H: alone)`, ariaLabel: `Hide ${object.name}`, ariaPressed: String(!isShown(object.id)), onclick: () => hide(object.id) }, isShown(object.id) ? "◉" : "○"),
+      h("button.small.quiet", { title: `Lock ${object.name} against changes (Shift+L)`, ariaLabel: `Lock ${object.name}`, ariaPressed: String(look.locked.has(object.id)), onclick: () => lock(object.id) }, look.locked.has(object.id) ? "🔒" : "🔓"),
       h("button.small.quiet", { title: `Name, label, remove: ${object.name}`, ariaLabel: `Name, label, remove: ${object.name}`, onclick: () => editObject(object) }, "⋯"));
     if (chosen && inSight !== object.id) requestAnimationFrame(() => row.isConnected && row.scrollIntoView({ block: "nearest" }));
     return row;

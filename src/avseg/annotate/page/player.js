@@ -22,16 +22,46 @@ export function startPlayer() {
   sound.addEventListener("error", () => sound.hasAttribute("src") && showStatus("the sound cannot be played", "error"));
 }
 
+export function setRate(rate) {
+  if (!state.film?.has_sound && silent) silent = { since: performance.now(), from: now() };
+  state.rate = rate;
+  sound.playbackRate = rate;
+  sound.preservesPitch = true;
+  changed("play");
+}
+
+export const nextRate = () => setRate({ 1: 0.5, 0.5: 0.25, 0.25: 1 }[state.rate]);
+export const setVolume = (volume) => (sound.volume = volume);
+
+const AROUND = 0.3; // seconds on both sides of an edge
+
+// play around the nearer edge of the segment, in a loop
+export function playEdge() {
+  if (!state.film) return;
+  if (state.playing) return pause();
+  const segment = segmentAt(state.object, state.frame) ?? state.segments.get(state.segment);
+  if (!segment) return showStatus("select a segment first (, and .)", "warn");
+  const edge = Math.abs(state.frame - segment.start) <= Math.abs(state.frame - segment.end) ? segment.start : segment.end;
+  const time = state.times[edge];
+  const first = frameAt(Math.max(0, time - AROUND));
+  const last = frameAt(Math.min(state.times[state.times.length - 1], time + AROUND));
+  play(first, last, first);
+}
+
 export function toggle(everything = false) {
   if (!state.film) return;
   if (state.playing) return pause();
   const segment = everything ? null : segmentAt(state.object, state.frame) ?? state.segments.get(state.segment);
   const [first, last] = segment ? [segment.start, segment.end - 1] : [0, state.film.frames - 1];
+  play(first, last, first <= state.frame && state.frame < last ? state.frame : first, Boolean(segment));
+}
+
+function play(first, last, from, lit = false) {
   span = { first, last, start: state.times[first], end: state.times[last + 1] };
-  const inside = first <= state.frame && state.frame < last;
-  seek(inside ? state.times[state.frame] : span.start);
+  sound.playbackRate = state.rate;
+  seek(state.times[from]);
   state.playing = true;
-  state.lit = Boolean(segment);
+  state.lit = lit;
   if (state.film.has_sound) sound.play().catch((error) => error.name !== "AbortError" && stopped(error));
   changed("play");
   requestAnimationFrame(tick);
@@ -54,7 +84,7 @@ function seek(time) {
   else silent = { since: performance.now(), from: time };
 }
 
-const now = () => (state.film.has_sound ? sound.currentTime : silent.from + (performance.now() - silent.since) / 1000);
+const now = () => (state.film.has_sound ? sound.currentTime : silent.from + (state.rate * (performance.now() - silent.since)) / 1000);
 
 function tick() {
   if (!state.playing) return;

@@ -1,6 +1,7 @@
 // Settings of the annotator: own shortcuts and the theme, kept by the server in the project.
 
 import { getJson, post } from "./api.js";
+import { forgetInks } from "./palette.js";
 import { showError } from "./status.js";
 import { changed } from "./store.js";
 
@@ -8,11 +9,23 @@ export const settings = { shortcuts: {}, theme: "system", refine: true };
 
 export async function loadSettings() {
   Object.assign(settings, await getJson("/api/settings"));
-  changed("settings");
+  applyTheme();
 }
 
 export async function saveSettings(values) {
   Object.assign(settings, values);
-  changed("settings");
+  applyTheme();
   await post("/api/settings", settings).catch(showError);
 }
+
+const light = matchMedia("(prefers-color-scheme: light)");
+light.addEventListener("change", applyTheme);
+
+function applyTheme() {
+  const theme = settings.theme === "system" ? (light.matches ? "light" : "dark") : settings.theme;
+  document.documentElement.dataset.theme = theme;
+  forgetInks();
+  changed("settings");
+}
+
+export const nextTheme = () => saveSettings({ theme: { system: "light", light: "dark", dark: "system" }[settings.theme] });

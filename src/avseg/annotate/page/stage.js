@@ -7,12 +7,12 @@ import { showError } from "./status.js";
 import { fetchAhead, fetchFrame, ready } from "./frames.js";
 import { fetchMasks, masksAt, painted } from "./masks.js";
 import { css } from "./palette.js";
-import { changed, on, segmentAt, state } from "./store.js";
+import { changed, isShown, on, segmentAt, state } from "./store.js";
 import { fit, toCanvas, view } from "./view.js";
 
 const canvas = $("stage");
 const context = canvas.getContext("2d");
-export const draft = { moved: null, box: null, stroke: null, cursor: null }; // state of a tool while it is dragged
+export const draft = { moved: null, box: null, stroke: null, polygon: null, cursor: null }; // state of a tool while it is dragged
 
 let shown = -1; // the frame whose image is on the screen
 let busy = false;
@@ -22,7 +22,7 @@ export function startStage() {
   new ResizeObserver(resize).observe(canvas.parentElement);
   on("film", () => fit(canvas.clientWidth, canvas.clientHeight));
   on("frame film", load);
-  on("film frame masks document view tool draft play", draw);
+  on("film frame masks document view tool draft play settings", draw);
 }
 
 function resize() {
@@ -81,7 +81,7 @@ function draw() {
   const image = picture ?? ready(shown);
   if (!image) return;
   shown = frame;
-  const [width, height] = [state.film.width * view.scale, state.film.height * view.scale];
+  const [width, height] = [state.film.width * view.scale * view.aspect, state.film.height * view.scale];
   context.imageSmoothingEnabled = view.scale < 4;
   context.drawImage(image, view.left, view.top, width, height);
   if (state.lit && state.playing) {
@@ -89,7 +89,7 @@ function draw() {
     context.fillRect(view.left, view.top, width, height);
   }
   const masks = masksAt(frame);
-  if (masks) for (const mask of masks.values()) drawMask(mask);
+  if (masks) for (const mask of masks.values()) if (isShown(mask.object)) drawMask(mask);
   if (state.object !== null && frame === state.frame) drawInputs();
   drawCursor();
   canvas.dispatchEvent(new CustomEvent("painted", { detail: { frame, picture: Boolean(picture), masks: masks?.size ?? -1, version: state.version } }));
@@ -107,7 +107,7 @@ function drawMask(mask) {
   if (!picture) return;
   const [x, y] = toCanvas(picture.left, picture.top);
   context.globalAlpha = state.object === null || mask.object === state.object ? 1 : 0.75;
-  context.drawImage(picture.canvas, x, y, picture.canvas.width * view.scale, picture.canvas.height * view.scale);
+  context.drawImage(picture.canvas, x, y, picture.canvas.width * view.scale * view.aspect, picture.canvas.height * view.scale);
   context.globalAlpha = 1;
   const object = state.objects.get(mask.object);
   chip(object.name, css(object.colour), x, y - 20);
@@ -135,6 +135,7 @@ function chip(text, colour, x, y) {
 function drawInputs() {
   const prompts = promptsOf(state.object, state.frame);
   for (const item of prompts.painting) drawPainting(item.values, item.radius, !item.positive, item.kind === "polygon");
+  if (draft.polygon) drawCorners(draft.polygon);
   if (draft.stroke) drawPainting(draft.stroke.path.flat(), draft.stroke.radius, draft.stroke.erase, false);
   if (state.playing) return;
   drawBox(draft.box ?? prompts.box?.values);
@@ -182,15 +183,33 @@ function drawPoint(x, y, positive, small) {
 function drawPainting(values, radius, erase, filled) {
   const object = state.objects.get(state.object);
   context.strokeStyle = context.fillStyle = erase ? "rgba(20,24,29,.6)" : css(object.colour, 0.6);
-  context.lineWidth = 2 * radius * view.scale;
   context.lineCap = context.lineJoin = "round";
+  context.save();
+  context.translate(view.left, view.top);
+  context.scale(view.scale * view.aspect, view.scale); // in pixels of the video, which need not be square
+  context.lineWidth = 2 * radius;
   context.beginPath();
-  for (let i = 0; i < values.length; i += 2) context[i ? "lineTo" : "moveTo"](...toCanvas(values[i], values[i + 1]));
+  for (let i = 0; i < values.length; i += 2) context[i ? "lineTo" : "moveTo"](values[i], values[i + 1]);
   if (filled) context.fill();
   else {
-    if (values.length === 2) context.lineTo(...toCanvas(...values));
+    if (values.length === 2) context.lineTo(...values);
     context.stroke();
   }
+  context.restore();
+}
+
+// corners of a polygon that is not closed yet
+function drawCorners({ corners, erase }) {
+  const cursor = draft.cursor ? [draft.cursor] : [];
+  if (corners.length + cursor.length > 2) drawPainting([...corners, ...cursor].flat(), 1, erase, true);
+  context.lineWidth = 1.5;
+  context.strokeStyle = "#fff";
+  context.setLineDash(erase ? [3, 3] : []);
+  context.beginPath();
+  [...corners, ...cursor].forEach((corner, i) => context[i ? "lineTo" : "moveTo"](...toCanvas(...corner)));
+  context.stroke();
+  context.setLineDash([]);
+  for (const corner of corners) drawPoint(...toCanvas(...corner), !erase, true);
 }
 
 function drawCursor() {
@@ -198,7 +217,7 @@ function drawCursor() {
   const [x, y] = toCanvas(...draft.cursor);
   for (const [width, colour] of [[3, "rgba(0,0,0,.6)"], [1.5, "#fff"]]) {
     context.beginPath();
-    context.arc(x, y, state.brush * view.scale, 0, 7);
+    context.ellipse(x, y, state.brush * view.scale * view.aspect, state.brush * view.scale, 0, 0, 7);
     context.lineWidth = width;
     context.strokeStyle = colour;
     context.stroke();
@@ -215,6 +234,6 @@ export function goTo(frame) {
     state.segment = here.id;
     changed("document");
   }
-  Object.assign(draft, { moved: null, box: null, stroke: null });
+  Object.assign(draft, { moved: null, box: null, stroke: null, polygon: null });
   changed("frame");
 }

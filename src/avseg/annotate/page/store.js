@@ -26,12 +26,17 @@ export const state = {
   compare: "off", // off, before: show the propagated mask instead of the refined one
   lit: false, // dim everything but the masks while playing
   playing: false,
+  rate: 1, // of playback
   range: { from: 0, to: 1 }, // visible part of the timeline, in seconds
   runs: [], // propagations: {id, segment, object, start, end, state, done, total, share, speed, left}, the running one first
   run: null, // the running one
   saving: 0,
   offline: false,
 };
+
+// objects that are hidden, shown alone, or locked against changes, by this tab
+export const look = { hidden: new Set(), solo: null, locked: new Set() };
+export const isShown = (object) => (look.solo === null ? !look.hidden.has(object) : look.solo === object);
 
 const listeners = new Map();
 let pendingTopics = null;

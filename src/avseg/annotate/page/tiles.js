@@ -1,7 +1,7 @@
 // Waveform and spectrogram as tiles of 512 columns at power-of-two zoom levels, fetched once and scaled in between.
 
 import { at, getBytes } from "./api.js";
-import { heat } from "./palette.js";
+import { heat, ink } from "./palette.js";
 import { changed, on, state } from "./store.js";
 
 const COLUMNS = 512;
@@ -11,6 +11,7 @@ let tiles = new Map();
 let gain = 1; // normalises quiet recordings
 
 export function startTiles() {
+  on("settings", () => tiles.clear()); // drawn in the colours of the theme
   on("film", async () => {
     tiles = new Map();
     gain = 1;
@@ -56,7 +57,7 @@ function wave(peaks) {
   const canvas = sheet(ROWS.peaks);
   const context = canvas.getContext("2d");
   const middle = ROWS.peaks / 2;
-  context.fillStyle = "#7f95ab";
+  context.fillStyle = ink("wave");
   for (let column = 0; column < COLUMNS; column++) {
     const top = middle * (1 - Math.max(0, tall(peaks[2 * column + 1])));
     const bottom = middle * (1 - Math.min(0, tall(peaks[2 * column])));

@@ -2,7 +2,7 @@
 
 import { $ } from "./html.js";
 import { GUTTER, HEAT, LANE, laneTop, lanes, RULER, scroll, TOP, WAVE, width, xOf, xOfFrame } from "./axis.js";
-import { css, quality } from "./palette.js";
+import { css, ink, quality } from "./palette.js";
 import { on, segmentsOf, state } from "./store.js";
 import { covering } from "./tiles.js";
 
@@ -17,14 +17,14 @@ export function startTimeline() {
     canvas.height = Math.round(canvas.clientHeight * ratio);
     draw();
   }).observe(canvas);
-  on("film document frame timeline queue run", draw);
+  on("film document frame timeline queue run settings", draw);
 }
 
 function draw() {
   const ratio = window.devicePixelRatio || 1;
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   const [w, h] = [canvas.clientWidth, canvas.clientHeight];
-  context.fillStyle = "#10151b";
+  context.fillStyle = ink("lane-ground");
   context.fillRect(0, 0, w, h);
   if (!state.film) return;
   drawSound();
@@ -45,7 +45,7 @@ function draw() {
 function drawMore(h) {
   const hidden = [scroll.top > 0, lanes().length * LANE - scroll.top > h - TOP + 2];
   context.font = "700 11px system-ui, sans-serif";
-  context.fillStyle = "#ffd65c";
+  context.fillStyle = ink("ink-more");
   context.textBaseline = "middle";
   if (hidden[0]) context.fillText("▲ more", canvas.clientWidth - 58, TOP + 8);
   if (hidden[1]) context.fillText("▼ more", canvas.clientWidth - 58, h - 9);
@@ -53,7 +53,7 @@ function drawMore(h) {
 
 function hint(text) {
   context.font = "12px system-ui, sans-serif";
-  context.fillStyle = "#74828f";
+  context.fillStyle = ink("ink-hint");
   context.textBaseline = "middle";
   context.fillText(text, GUTTER + 12, TOP + LANE / 2);
 }
@@ -74,7 +74,7 @@ function drawSound() {
   const segment = state.segments.get(state.segment);
   if (segment) {
     const [x0, x1] = [xOfFrame(segment.start), xOfFrame(segment.end)];
-    context.fillStyle = "rgba(8,11,15,.5)";
+    context.fillStyle = ink("ink-shade");
     context.fillRect(GUTTER, RULER, x0 - GUTTER, WAVE + HEAT + 3);
     context.fillRect(x1, RULER, GUTTER + width() - x1, WAVE + HEAT + 3);
   }
@@ -83,7 +83,7 @@ function drawSound() {
 
 function hintAt(text, y) {
   context.font = "12px system-ui, sans-serif";
-  context.fillStyle = "#74828f";
+  context.fillStyle = ink("ink-hint");
   context.textBaseline = "middle";
   context.fillText(text, GUTTER + 12, y);
 }
@@ -95,7 +95,7 @@ function place(tile, top, height) {
 
 function label(text, y, strong = false) {
   context.font = `${strong ? 600 : 400} 12px system-ui, sans-serif`;
-  context.fillStyle = strong ? "#e8edf2" : "#8a97a4";
+  context.fillStyle = strong ? ink("ink-strong") : ink("ink-label");
   context.textBaseline = "middle";
   context.fillText(text, 26, y, GUTTER - 32);
 }
@@ -104,13 +104,13 @@ function drawLane(object, row) {
   const top = laneTop(row);
   const item = state.objects.get(object);
   const current = object === state.object;
-  context.fillStyle = current ? "#18202a" : "#131920";
+  context.fillStyle = current ? ink("lane-chosen") : ink("lane");
   context.fillRect(0, top, canvas.clientWidth, LANE - 3);
   context.fillStyle = css(item.colour);
   context.fillRect(0, top, 4, LANE - 3);
   label(item.name, top + (LANE - 3) / 2, current);
   if (row < 9) {
-    context.fillStyle = "#5d6a77";
+    context.fillStyle = ink("ink-number");
     context.font = "10px system-ui, sans-serif";
     context.fillText(String(row + 1), 12, top + (LANE - 3) / 2);
   }
@@ -119,7 +119,7 @@ function drawLane(object, row) {
   context.rect(GUTTER, top, width(), LANE - 3);
   context.clip();
   for (const segment of segmentsOf(object)) drawSegment(segment, item, top + 3, LANE - 9);
-  if (hover.preview?.object === object) outline(hover.preview.start, hover.preview.end, top + 3, LANE - 9, "#fff", [4, 3]);
+  if (hover.preview?.object === object) outline(hover.preview.start, hover.preview.end, top + 3, LANE - 9, ink("ink-line"), [4, 3]);
   context.restore();
 }
 
@@ -133,7 +133,7 @@ function drawSegment(segment, object, top, height) {
   context.fill();
   drawFrames(segment, top, height);
   context.lineWidth = chosen ? 2 : 1;
-  outline(segment.start, segment.end, top, height, chosen ? "#fff" : css(object.colour, 0.75), []);
+  outline(segment.start, segment.end, top, height, chosen ? ink("ink-line") : css(object.colour, 0.75), []);
   drawStatus(segment, x0, x1, top, height);
 }
 
@@ -170,11 +170,11 @@ function drawFrames(segment, top, height) {
     context.fillStyle = quality(score, info.stale ? 0.35 : 0.95);
     context.fillRect(x0, y, Math.max(1, x1 - x0 + 0.3), deep);
     if (info.stale) {
-      context.fillStyle = "rgba(12,16,21,.75)";
+      context.fillStyle = ink("ink-stale");
       for (let x = Math.ceil(x0 / 4) * 4; x < x1; x += 4) context.fillRect(x, y, 1.5, deep);
     }
     if (info.source !== "propagated" && info.source !== "refined" && x1 - x0 > 3) {
-      context.fillStyle = "#fff"; // a manual mask
+      context.fillStyle = ink("ink-line"); // a manual mask
       context.fillRect((x0 + x1) / 2 - 1, y - 4, 2, 3);
     }
   }
@@ -200,16 +200,16 @@ function drawStatus(segment, x0, x1, top, height) {
   const left = Math.max(x0, GUTTER) + 6;
   context.font = "600 11px system-ui, sans-serif";
   context.textBaseline = "middle";
-  context.fillStyle = "#f2f5f8";
+  context.fillStyle = ink("ink-segment");
   const text = `${symbol} ${segment.end - segment.start} frames`.trim();
   if (x1 - left > context.measureText(text).width + 6) context.fillText(text, left, top + 10);
   else if (symbol && x1 - left > 10) context.fillText(symbol, left, top + 10);
   if (segment.status === "rejected") {
-    context.fillStyle = "rgba(16,21,27,.55)";
+    context.fillStyle = ink("ink-rejected");
     context.fillRect(x0, top, x1 - x0, height);
   }
   if (state.run?.segment === segment.id) {
-    context.fillStyle = "rgba(255,255,255,.85)";
+    context.fillStyle = ink("ink-progress");
     context.fillRect(x0, top, (x1 - x0) * (state.run.share ?? 0), 2);
   }
 }
@@ -217,7 +217,7 @@ function drawStatus(segment, x0, x1, top, height) {
 const STEPS = [0.04, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600];
 
 function drawRuler() {
-  context.fillStyle = "#161c24";
+  context.fillStyle = ink("ruler");
   context.fillRect(0, 0, canvas.clientWidth, RULER);
   const { from, to } = state.range;
   const step = STEPS.find((candidate) => (candidate / (to - from)) * width() > 92) ?? 7200;
@@ -226,16 +226,16 @@ function drawRuler() {
   for (let index = Math.ceil(from / step); index * step <= to; index++) {
     const time = index * step;
     const x = xOf(time);
-    context.fillStyle = "#3a4551";
+    context.fillStyle = ink("tick");
     context.fillRect(x, RULER - 6, 1, 6);
-    context.fillStyle = "#aab6c2";
+    context.fillStyle = ink("ink-time");
     const seconds = clock(time, step);
     context.fillText(seconds, x + 4, 9);
-    context.fillStyle = "#667380";
+    context.fillStyle = ink("ink-frame");
     if ((step / (to - from)) * width() > 60 + seconds.length * 6) context.fillText(`f ${frameLabel(time)}`, x + 9 + context.measureText(seconds).width, 9);
     if (step < 60) for (let tick = 1; tick < 5; tick++) context.fillRect(xOf(time + (tick * step) / 5), RULER - 3, 1, 3);
   }
-  context.fillStyle = "#161c24";
+  context.fillStyle = ink("ruler");
   context.fillRect(0, 0, GUTTER - 1, RULER);
   label("time", RULER / 2);
 }
@@ -262,7 +262,7 @@ function drawMarks(h) {
   if (start === null && end === null) return;
   const x0 = xOfFrame(start ?? end - 1);
   const x1 = xOfFrame(end ?? start + 1);
-  context.fillStyle = "rgba(255,255,255,.09)";
+  context.fillStyle = ink("ink-mark");
   context.fillRect(Math.max(GUTTER, x0), 0, Math.max(1, x1 - Math.max(GUTTER, x0)), h);
   context.fillStyle = "#fff";
   context.font = "700 11px system-ui, sans-serif";
@@ -283,9 +283,9 @@ function flag(text, x, side) {
 function drawPlayhead(h) {
   const [x0, x1] = [xOfFrame(state.frame), xOfFrame(state.frame + 1)];
   if (x1 < GUTTER || x0 > canvas.clientWidth) return;
-  context.fillStyle = "rgba(255,214,92,.16)";
+  context.fillStyle = ink("playhead-shade");
   context.fillRect(Math.max(x0, GUTTER), RULER, Math.max(1, x1 - Math.max(x0, GUTTER)), h);
-  context.fillStyle = "#ffd65c";
+  context.fillStyle = ink("playhead");
   context.fillRect(x0 - 0.5, 0, 1.5, h);
   const text = String(state.frame);
   context.font = "700 11px system-ui, sans-serif";
@@ -294,7 +294,7 @@ function drawPlayhead(h) {
   context.beginPath();
   context.roundRect(left, 13, wide, 15, 3);
   context.fill();
-  context.fillStyle = "#14181d";
+  context.fillStyle = ink("playhead-text");
   context.textBaseline = "middle";
   context.fillText(text, left + 5, 21);
 }

@@ -27,8 +27,9 @@ export function startTools() {
 }
 
 export function choose(tool) {
+  if (tool !== "polygon") draft.polygon = null;
   state.tool = tool;
-  changed("tool");
+  changed("tool", "draft");
 }
 
 export function resizeBrush(factor) {
@@ -68,6 +69,7 @@ function down(event) {
   if (sides.length) downBox(event, sides);
   else if (state.tool === "points") downPoint(event, x, y, at);
   else if (state.tool === "box" && event.button === 0) begin(event, { kind: "box", from: at });
+  else if (state.tool === "polygon") downCorner(event, at);
   else if (state.tool === "brush" || state.tool === "eraser") {
     const erase = (state.tool === "eraser") !== (event.button === 2 || minus(event));
     draft.stroke = { path: [at], radius: state.brush, erase };
@@ -82,6 +84,37 @@ function begin(event, what) {
   canvas.setPointerCapture(event.pointerId);
   event.preventDefault();
   changed("draft");
+}
+
+function downCorner(event, at) {
+  event.preventDefault();
+  const erase = draft.polygon?.erase ?? (event.button === 2 || minus(event));
+  const corners = [...(draft.polygon?.corners ?? []), at.map(rounded)];
+  const first = toCanvas(...corners[0]);
+  const closes = corners.length > 3 && Math.hypot(place(event)[0] - first[0], place(event)[1] - first[1]) < NEAR;
+  draft.polygon = { corners: closes ? corners.slice(0, -1) : corners, erase };
+  if (closes || event.detail > 1) closePolygon();
+  changed("draft");
+}
+
+// true if there was a polygon to close
+export function closePolygon() {
+  const { corners, erase } = draft.polygon ?? { corners: [] };
+  if (!corners.length) return false;
+  const distinct = corners.filter(([x, y], i) => !i || Math.hypot(x - corners[i - 1][0], y - corners[i - 1][1]) > 0.5);
+  draft.polygon = null;
+  if (distinct.length > 2) draw({ put: { id: newId(), kind: "polygon", values: distinct.flat(), positive: erase ? 0 : 1 } });
+  changed("draft");
+  return true;
+}
+
+// take back the last corner, or all of them; true if there was one
+export function dropCorner(all = false) {
+  if (!draft.polygon) return false;
+  const corners = all ? [] : draft.polygon.corners.slice(0, -1);
+  draft.polygon = corners.length ? { ...draft.polygon, corners } : null;
+  changed("draft");
+  return true;
 }
 
 function downBox(event, sides) {
@@ -114,7 +147,7 @@ function move(event) {
   else if (drag?.kind === "side") {
     for (const side of drag.sides) draft.box[side] = bounded(at)[side % 2];
   } else if (drag?.kind === "stroke") extend(draft.stroke.path, at);
-  if (drag || state.tool === "brush" || state.tool === "eraser") changed("draft");
+  if (drag || ["brush", "eraser", "polygon"].includes(state.tool)) changed("draft");
   canvas.style.cursor = cursor(x, y);
 }
 

@@ -3,12 +3,13 @@
 import { changed, state } from "./store.js";
 
 const MARGIN = 14;
-export const view = { scale: 1, left: 0, top: 0, fitted: true };
+export const view = { scale: 1, left: 0, top: 0, fitted: true, aspect: 1 }; // aspect: width of a pixel over its height
 
 export function fit(width, height) {
   if (!state.film) return;
-  view.scale = Math.min((width - 2 * MARGIN) / state.film.width, (height - 2 * MARGIN) / state.film.height);
-  view.left = (width - state.film.width * view.scale) / 2;
+  view.aspect = state.film.pixel_aspect ?? 1;
+  view.scale = Math.min((width - 2 * MARGIN) / (state.film.width * view.aspect), (height - 2 * MARGIN) / state.film.height);
+  view.left = (width - state.film.width * view.scale * view.aspect) / 2;
   view.top = (height - state.film.height * view.scale) / 2;
   view.fitted = true;
 }
@@ -29,6 +30,6 @@ export function pan(dx, dy) {
   changed("view");
 }
 
-export const toPicture = (x, y) => [(x - view.left) / view.scale, (y - view.top) / view.scale];
-export const toCanvas = (x, y) => [x * view.scale + view.left, y * view.scale + view.top];
+export const toPicture = (x, y) => [(x - view.left) / (view.scale * view.aspect), (y - view.top) / view.scale];
+export const toCanvas = (x, y) => [x * view.scale * view.aspect + view.left, y * view.scale + view.top];
 export const inPicture = (x, y) => x >= 0 && y >= 0 && x < state.film.width && y < state.film.height;

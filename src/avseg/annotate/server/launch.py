@@ -22,10 +22,12 @@ from avseg.annotate.project import Project
 from avseg.annotate.server.app import create_app
 from avseg.annotate.server.identity import Identity, load_identity, save_identity
 from avseg.annotate.server.security import LOOPBACK
+from avseg.annotate.server.timed_protocol import TimedProtocol
 from avseg.utils.errors import UserError
 
 HOST = "127.0.0.1"
 PORT = 8321
+_PREPARE_AFTER = 3.0  # seconds after a video was opened, when its page is shown
 _MAX_PORTS = 20  # tried from the requested one on
 
 
@@ -51,6 +53,7 @@ def serve(
     last = load_identity(project.folder)
     token = last.token
     app = create_app(project, token, backend, propagator, [] if host in LOOPBACK else [host], **options)
+    app.state.workspace.prepare_after = _PREPARE_AFTER
     with _listen(host, port, last.port) as listener:
         bound = listener.getsockname()[1]
         address = page_address(host, bound, token, video)
@@ -79,7 +82,12 @@ class Server(uvicorn.Server):
 def uvicorn_config(app: FastAPI) -> uvicorn.Config:
     """Configure the server without an access log, since the first request of each page contains the token."""
     return uvicorn.Config(
-        app, log_level=logging.WARNING, access_log=False, timeout_graceful_shutdown=2, server_header=False
+        app,
+        http=TimedProtocol,
+        log_level=logging.WARNING,
+        access_log=False,
+        timeout_graceful_shutdown=2,
+        server_header=False,
     )
 
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import unquote
@@ -34,7 +34,7 @@ class OpenVideo:
         self, name: str, reader: VideoReader, document: Document, segmenter: Segmenter, propagator: Propagator
     ) -> None:
         self.name, self.reader, self.document = name, reader, document
-        self.sound = Sound(reader.path)
+        self.sound = Sound(reader.path, audio_track=reader.audio_track)
         self.recorder = PriorRecorder(segmenter)  # remembers what refined masks were drawn from
         self.hub = EventHub()
         size, modified = file_stamp(reader.path)
@@ -78,7 +78,7 @@ class OpenVideo:
 
     def properties(self) -> dict[str, object]:
         """Describe the video for the page."""
-        names = ("frames", "fps", "height", "width", "has_sound", "duration")
+        names = ("frames", "fps", "height", "width", "pixel_aspect", "has_sound", "duration")
         return {**{name: getattr(self.reader, name) for name in names}, "tag": self.tag}
 
 
@@ -93,6 +93,7 @@ class Workspace:
         self.project, self.options = project, dict(options)
         self.backend = {"segmenter": segmenter, "propagator": propagator}
         self.pools = ThreadPools()
+        self.prepare_after: float | None = None  # seconds after a video was opened, to load the propagator
         # shared by all videos, since it has no state; a propagator has, so each video gets its own
         self.segmenter = make_segmenter(segmenter, **backend_options(segmenter, self.options))
         self._videos: dict[str, OpenVideo] = {}
@@ -120,7 +121,15 @@ class Workspace:
                 propagator = make_propagator(backend, **backend_options(backend, self.options))
                 self._videos[key] = OpenVideo(name, reader, document, self.segmenter, propagator)
                 self._videos[key].session.draw_pending()
+                if self.prepare_after is not None:
+                    timer = threading.Timer(self.prepare_after, self._prepare, [key])
+                    timer.daemon = True
+                    timer.start()
             return self._videos[key]
+
+    def _prepare(self, key: str) -> None:
+        with suppress(UserError):  # closed meanwhile, or the propagation itself will say what is missing
+            self._videos[key].session.prepare()
 
     def opened(self, key: str) -> OpenVideo:
         """Return a video that is open, or respond with 404 (unknown) or 409 (not open)."""

@@ -57,6 +57,7 @@ def add_parser(commands: Commands) -> None:
     add("--import", nargs=2, dest="source", metavar=("FORMAT", "SOURCE"), help="add the annotations of a data set")
     add("--export", metavar="FORMAT", help="lu_avs, avsbench, coco, png, csv or eaf; needs --out")
     add("--out", type=Path, metavar="DIR", help="folder of the export; several videos get a folder each")
+    add("--audio-track", type=int, metavar="N", help="number of the sound track, from 0 (default: that of the file)")
     merge = "with --export lu_avs, avsbench or coco: one data set of all videos (splits.yaml, classes.yaml)"
     add("--merge", action="store_true", help=merge)
     add("--annotator", metavar="NAME", help="annotate apart from the others; by default all share one annotation")
