@@ -309,6 +309,24 @@ def test_the_toy_methods_share_data_and_size():
         assert experiment.numbers[row, "J", "miou"] == numbers[f"MS3 {method}", "J", "miou"]
 
 
+@pytest.mark.parametrize("prefix", ["", "toy_"])
+def test_models_of_short_clips_are_rows_of_table_2(prefix):
+    jobs = jobs_of(f"{prefix}table_2")
+    assert len({job.run_id for job in jobs.values()}) == 5
+    models = {row: job.config.model.name for (row, column), job in jobs.items() if column == "m_vIoU"}
+    assert models == {
+        "TPAVI (mask)": "avs_long",
+        "AAVS (mask)": "aavs_long",
+        "ours (mask)": "lu_avs_strong_mask",
+        "ours (box)": "lu_avs_strong_box",
+        "AVSegFormer (mask)": "avsegformer_long",
+    }
+    # one recipe of silence, frames and regions for the three models of short clips
+    configs = [jobs[row, "m_vIoU"].config for row in ("TPAVI (mask)", "AAVS (mask)", "AVSegFormer (mask)")]
+    assert len({(config.data.per_video, config.data.silent_share) for config in configs}) == 1
+    assert all(config.model.score.merge_classes for config in configs)
+
+
 # the trained weights of the published model (official code, without its unused second copies of two stages)
 WEIGHTS = {("resnet50", True): 69_337_857, ("resnet50", False): 68_674_817, ("pvt_v2_b5", True): 101_320_577}
 
