@@ -18,6 +18,8 @@ _SERIES = [("blue", "o"), ("vermilion", "s"), ("green", "^"), ("purple", "D"), (
 _SERIES += [("sky", "P"), ("yellow", "<"), ("blue", ">"), ("vermilion", "X"), ("green", "*")]
 _PANEL_SIZE = (5.2, 4.2)  # inches
 _COLUMN_WIDTH = 1.45  # inches, in a plot of one panel
+_MANY_ROWS = 5
+_LEGEND_LINE = 0.26  # inches of height for each further row
 # distances are fractions of the distance of two columns
 _MAX_ROW_SHIFT = 0.22
 _ROWS_WIDTH = 0.8  # of all rows
@@ -38,6 +40,8 @@ def save_plot(path: Path, table: Table, plot: Plot) -> None:
     width, height = _PANEL_SIZE
     if len(plot.panels) == 1:
         width = max(width, _COLUMN_WIDTH * len(table.sweep.columns))
+    longest = max(map(len, plot.panels.values()))
+    height += _LEGEND_LINE * max(0, longest - _MANY_ROWS)
     # not pyplot, whose global state is not thread-safe
     figure = Figure(figsize=(width * len(plot.panels), height), layout="constrained")
     axes = figure.subplots(1, len(plot.panels), squeeze=False)[0]
