@@ -174,6 +174,22 @@ def test_an_empty_folder_does_not_stop_the_others(videos: Path, tmp_path: Path) 
     assert [folder.name for folder in Path("out").iterdir()] == ["capture"]
 
 
+def test_links_and_playlists_do_not_predict_a_video_twice(videos: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "linked"
+    folder.mkdir()
+    (folder / "film.mov").write_bytes((videos / "FILM.MOV").read_bytes())
+    (folder / "a.mov").symlink_to("film.mov")
+    (folder / "list.m3u8").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfilm.mov\n#EXT-X-ENDLIST\n")
+    (folder / "list").write_text("ffconcat version 1.0\nfile film.mov\n")
+    (folder / "zero.mov").symlink_to("/dev/zero")
+    (folder / "text").write_text("text")
+    command = avseg(["predict", str(folder), "--out", "out", "--model", "model.ckpt"])
+    assert sorted(path.name for path in Path("out").iterdir()) == ["film"]
+    assert "not videos: list, list.m3u8, text" in command.out
+    assert "zero.mov: is not a regular file (a device or a pipe)" in command.err
+    assert avseg(["predict", str(folder / "list"), "--out", "list", "--model", "model.ckpt"]).code == 0
+
+
 def test_photographs_are_no_videos(videos: Path, tmp_path: Path) -> None:
     """A photograph of a phone is in the container of MP4."""
     (tmp_path / "photos").mkdir()

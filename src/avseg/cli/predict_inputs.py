@@ -32,7 +32,7 @@ def find_videos(paths: Sequence[Path], out: Path) -> Inputs:
         files = [path]
         if path.is_dir():
             content = search_folder(path, out)
-            files = content.videos
+            files = sorted(content.videos, key=Path.is_symlink)  # a file comes before the links to it
             inputs.failures.update({item: f"{item}: {reason}" for item, reason in content.unusable.items()})
             inputs.others.extend(content.others)
             if not files and not content.unusable:

@@ -22,6 +22,7 @@ from avseg.utils.errors import UserError
 
 # FFmpeg demuxers that present images and text as videos, besides those of single images, which end in "_pipe"
 NOT_A_VIDEO = frozenset(["image2", "tty", "bin", "xbin", "adf", "idf", "ico"])
+PLAYLISTS = frozenset(["hls", "dash", "concat", "imf"])  # name other files to play; named by themselves they are read
 IMAGE_BRANDS = frozenset(["heic", "heix", "mif1", "avif"])  # of photographs in the container of MP4
 IMAGE_CODECS = frozenset(["mjpeg", "png", "bmp", "gif", "tiff", "webp"])  # of cover images beside a film
 
@@ -68,7 +69,7 @@ def _still_format(container: InputContainer) -> str:
 def _no_file(path: Path) -> str:
     if path.is_dir():
         return "is a folder, not a video"
-    if path.is_symlink():
+    if path.is_symlink() and not path.exists():
         return f"is a link to {path.readlink()}, which does not exist"
     return "is not a regular file (a device or a pipe)" if path.exists() else "no such file"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from avseg.media.container import open_video, video_stream
+from avseg.media.container import PLAYLISTS, open_video, video_stream
 from avseg.media.video import SUFFIXES
 from avseg.utils.errors import UserError
 
@@ -66,16 +66,19 @@ def _look_inside(path: Path, content: FolderContent) -> None:
 
 
 def has_video_track(path: Path) -> bool:
-    """True if a file holds a video, whatever its name; raises `OSError` if it cannot be read."""
+    """True if a file holds a video, whatever its name; raises `OSError` if it cannot be read.
+
+    A playlist holds none: the files that it names are searched by themselves.
+    """
     if not path.is_file():  # a pipe would wait for a writer
         return False
     path.open("rb").close()
     try:
         with open_video(path) as container:
             video_stream(container, path)
+            return PLAYLISTS.isdisjoint(container.format.name.split(","))
     except UserError:
         return False
-    return True
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

@@ -110,7 +110,10 @@ def test_class_names_counted_from_one_as_released(root: Path) -> None:
     assert torch.equal(dataset[1].masks, masks)
 
 
-@pytest.mark.parametrize(("index", "seconds", "sounding"), [(0, 4.7, 4), (2, 9.4, 9), (2, 4.7, 4), (0, 9.4, 5)])
+@pytest.mark.parametrize(
+    ("index", "seconds", "sounding"),
+    [(0, 4.7, 4), (2, 9.4, 9), (2, 4.7, 4), (0, 9.4, 5), (0, 10.2, 5), (2, 10.2, 10), (2, 0.99, 1), (2, 0.3, 1)],
+)
 def test_a_short_sound_is_filled_with_zero_patches(root: Path, index: int, seconds: float, sounding: int) -> None:
     dataset = AVSBenchDataset(root, "avss", "val", image_size=32)
     path = dataset.layout.wav(dataset.entries[index])
@@ -119,6 +122,22 @@ def test_a_short_sound_is_filled_with_zero_patches(root: Path, index: int, secon
     assert sound.shape == (10, 1, 96, 64)
     assert torch.equal(sound[:sounding], log_mel_patches(*read_wav(path))[:sounding])
     assert not sound[sounding:].any()
+
+
+@pytest.mark.parametrize("seconds", [4.7, 9.4, 10.2, 0.3])
+def test_a_sound_of_44100_hz_in_stereo(root: Path, seconds: float) -> None:
+    dataset = AVSBenchDataset(root, "avss", "val", image_size=32)
+    path = dataset.layout.wav(dataset.entries[2])
+    time = np.arange(round(seconds * 44_100)) / 44_100
+    left = 0.3 * np.sin(2 * np.pi * 300 * time) * (1 + time)
+    right = 0.2 * np.sin(2 * np.pi * 700 * time)
+    soundfile.write(path, np.stack([left, right], 1) / 4, 44_100, subtype="PCM_24")
+    sound = dataset[2].sound[0]
+    mono = torch.from_numpy((left + right) / 8).float()
+    items = log_mel_patches(mono, 44_100)[:10]
+    assert len(items) == min(max(int(seconds + 0.025), 1), 10)
+    torch.testing.assert_close(sound[: len(items)], items, atol=1e-3, rtol=0)  # of 24 bits
+    assert not sound[len(items) :].any()
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '{"background": 0, "cat": 2}', '{"background": 0}', '{"a": "x", "b": 1}'])
