@@ -67,7 +67,7 @@ function showRun() {
   if (state.run) {
     $("bar").value = state.run.share ?? 0;
     const waiting = state.runs.length - 1;
-    $("run-text").textContent = [runText(state.run), waiting ? `${waiting} waiting, ${time(state.runs.at(-1).left)} for all` : ""].filter(Boolean).join(" · ");
+    $("run-text").textContent = [runText(state.run), waiting ? `${waiting} waiting${state.runs.at(-1).left ? `, ${time(state.runs.at(-1).left)} for all` : ""}` : ""].filter(Boolean).join(" · ");
   }
   refill($("runs"), ...state.runs.map(runRow));
 }

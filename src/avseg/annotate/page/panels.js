@@ -43,8 +43,8 @@ const worst = (video) => (typeof video.worst === "number" ? `worst ${video.worst
 function showHistory() {
   const { done, undone } = state.history;
   const rows = [
-    ...undone.slice(0, 6).reverse().map((text, i, all) => h("button.item.undone", { title: "redo up to this step", onclick: () => redo(all.length - i) }, text)),
-    ...done.slice(0, 40).map((text, i) => h(i ? "button.item" : "button.item.chosen", { title: i ? "undo all later steps" : "the last step", onclick: () => i && undo(i) }, text)),
+    ...undone.slice(0, 6).reverse().map((text, i, all) => h("button.item.undone", { title: `${text}: redo up to this step`, onclick: () => redo(all.length - i) }, text)),
+    ...done.slice(0, 40).map((text, i) => h(i ? "button.item" : "button.item.chosen", { title: `${text}${i ? ": undo all later steps" : ", the last step"}`, onclick: () => i && undo(i) }, text)),
   ];
   $("history").replaceChildren(...rows);
   if (!rows.length) $("history").append(h("p.none", {}, "no steps yet"));
@@ -78,7 +78,7 @@ function showObjects() {
       h("button.pick", { title: object.name, ariaPressed: String(chosen), onclick: () => select(object.id) },
         h("kbd", {}, i < 9 ? String(i + 1) : ""), swatch(css(object.colour)), h("span.name", {}, object.name), h("span.sub", {}, sounding ? "♪ sounds" : "silent")),
       h("button.small.quiet", { title: `Show or hide ${object.name} (H; Shift+H: alone)`, ariaLabel: `Hide ${object.name}`, ariaPressed: String(!isShown(object.id)), onclick: () => hide(object.id) }, isShown(object.id) ? "◉" : "○"),
-      h("button.small.quiet", { title: `Lock ${object.name} against changes (Shift+L)`, ariaLabel: `Lock ${object.name}`, ariaPressed: String(look.locked.has(object.id)), onclick: () => lock(object.id) }, look.locked.has(object.id) ? "🔒" : "🔓"),
+      h("button.small.quiet", { title: `Lock ${object.name} against changes (Shift+L)`, ariaLabel: `Lock ${object.name}`, ariaPressed: String(look.locked.has(object.id)), onclick: () => lock(object.id) }, look.locked.has(object.id) ? "▣" : "□"),
       h("button.small.quiet", { title: `Name, label, remove: ${object.name}`, ariaLabel: `Name, label, remove: ${object.name}`, onclick: () => editObject(object) }, "⋯"));
     if (chosen && inSight !== object.id) requestAnimationFrame(() => row.isConnected && row.scrollIntoView({ block: "nearest" }));
     return row;

@@ -44,8 +44,8 @@ function qualityRow(found) {
   const shown = (value) => (value === null ? "–" : value.toFixed(2));
   const row = h("div.cells", { title: "quality of the frames: the worst, the tenth percentile, and the longest run of bad ones" },
     cell(shown(found.minimum), "worst"), cell(shown(found.p10), "10 %"), cell(String(found.longest_bad_run), "bad run"));
-  row.firstChild.firstChild.style.color = quality(found.minimum);
-  row.children[1].firstChild.style.color = quality(found.p10);
+  row.firstChild.style.boxShadow = `inset 3px 0 ${quality(found.minimum)}`;
+  row.children[1].style.boxShadow = `inset 3px 0 ${quality(found.p10)}`;
   return row;
 }
 
