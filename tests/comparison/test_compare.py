@@ -53,6 +53,23 @@ def test_a_run_scores_as_in_its_evaluation_and_its_maps_as_it(trained: Command, 
         assert float(row["maps/miou"]) == by_clip[row["video_id"]]
 
 
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ("avss", "data=avss has 71 classes and clips of 5 or 10 frames; compare takes sounding or not"),
+        ("lu_avs", "data=lu_avs has long videos; compare takes short clips"),
+    ],
+)
+def test_data_that_cannot_be_compared_names_another_way(data: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    words = ["compare", f"masks={tmp_path / 'masks'}", "--data", f"data={data}", "--out", str(tmp_path / "out")]
+    done = avseg([*words, "--data", "model=lu_avs_mask"] if data == "lu_avs" else words)
+    assert done.code == 2
+    assert says in done.err
+    assert "avseg evaluate" in done.err
+    assert "avseg reproduce table_" in done.err
+
+
 def test_a_run_and_masks_of_another_program(trained: Command, ms3_root: Path, tmp_path: Path) -> None:
     layout = layout_for("ms3", ms3_root)
     theirs = tmp_path / "theirs"

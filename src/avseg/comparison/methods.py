@@ -24,6 +24,7 @@ from avseg.training.load import load_clip_model, saved_config
 from avseg.training.source import WeightsSource, find_source
 from avseg.training.trainer import configure_logging, share_cores
 from avseg.utils.errors import UserError
+from avseg.utils.memory import return_free_memory
 
 log = logging.getLogger("avseg")
 OFFICIAL_GROUP = 4  # videos per group of F in AVSBench
@@ -44,7 +45,10 @@ def load_run(method: Method) -> LoadedRun:
     source = find_source(method.source)
     model = load_clip_model(source)
     if model.num_classes > 1:
-        raise UserError(f"{method.name}={method.source} has {model.num_classes} classes; compare takes sounding or not")
+        raise UserError(
+            f"{method.name}={method.source} has {model.num_classes} classes; compare takes sounding or not: score the "
+            "run with avseg evaluate"
+        )
     return LoadedRun(method, source, saved_config(model.record), model.videos_per_group)
 
 
@@ -102,6 +106,7 @@ def score_folders(
             scorers[name].update(logits, clip)
             store.write(request.names.index(name), clip.index, marked(logits))
         store.flush()
+        return_free_memory()
     results = []
     for name, folder in folders.items():
         scorer = scorers.pop(name)  # its counts are freed
@@ -136,6 +141,7 @@ def score_run(
             if masks is not None:
                 _save_masks(masks, prediction.logits, clip.index.tolist(), split)
             store.flush()
+            return_free_memory()
     return scorer.finish(run.method.name, run.method.source, soft=True, origin=_origin(run, model))
 
 

@@ -10,7 +10,7 @@ from avseg.config.compose import compose_train
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.clip import Clip, collate_clips
 from avseg.data.dataset import ClipDataset
-from avseg.data.setting import ClipEntry
+from avseg.data.setting import ClipEntry, ClipSetting
 from avseg.utils.errors import UserError
 
 
@@ -66,14 +66,22 @@ def data_config(request: Request, of_run: Any = None) -> Any:
             "no data: add --data data=avsbench_ms3 (or data=toy_ms3), as no method is a run that names its own"
         )
     if config.data_kind != "clips":
-        raise UserError(f"data={config.name} has long videos; compare works on short clips (S4, MS3, your own)")
+        raise UserError(
+            f"data={config.name} has long videos; compare takes short clips (S4, MS3, your own): score each run with "
+            "avseg evaluate, or put the runs into one table with avseg reproduce table_2"
+        )
     return replace(config, root=request.root) if request.root is not None else config
 
 
 def open_split(config: Any, name: str) -> Split:
     """Open the clips of a split; raises `UserError` for missing data, or masks of several classes."""
     data = built_class(config)(config, frontend=None)
-    dataset = data.dataset(name)
-    if dataset.setting.semantic:
-        raise UserError(f"data={config.name} has {dataset.setting.num_classes} classes; compare takes sounding or not")
-    return Split(config, dataset, name)
+    setting: ClipSetting = data.setting
+    if setting.semantic:
+        lengths = " or ".join(map(str, setting.clip_lengths))
+        raise UserError(
+            f"data={config.name} has {setting.num_classes} classes and clips of {lengths} frames; compare takes "
+            "sounding or not in clips of one length (S4, MS3, your own): score each run with avseg evaluate, or put "
+            "the runs into one table with avseg reproduce table_methods"
+        )
+    return Split(config, data.dataset(name), name)

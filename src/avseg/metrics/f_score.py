@@ -120,6 +120,8 @@ class FScore(FrameMetric):
         super().__init__(counts=2 * _BINS, state="histograms", frames_per_video=frames_per_video, **kwargs)
         self.videos_per_group = videos_per_group
 
+    table_type = torch.int32  # half of the memory of 514 columns per frame
+
     _count = staticmethod(_histograms)
 
     def compute(self) -> Tensor:
@@ -151,6 +153,5 @@ class FScore(FrameMetric):
             return torch.empty(0, dtype=torch.float64)
         # clips are sorted, so the frames of a group are consecutive
         sizes = group_sizes(clips, videos)
-        curves, sounding = _curves(histograms)  # (N, 255), (N,)
-        grouped = zip(torch.split(curves, sizes), torch.split(sounding, sizes), strict=True)
-        return torch.stack([_best(group_curves, group_sounding) for group_curves, group_sounding in grouped])
+        # curves of one group at a time: those of all frames need several times the memory of the table
+        return torch.stack([_best(*_curves(group)) for group in torch.split(histograms, sizes)])

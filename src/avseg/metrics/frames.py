@@ -28,6 +28,7 @@ class FrameMetric(Metric):
     is_differentiable = False
     higher_is_better = True
     full_state_update = False
+    table_type = torch.int64
 
     def __init__(self, counts: int, state: str, frames_per_video: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -62,7 +63,7 @@ class FrameMetric(Metric):
 
     def _start_table(self) -> None:
         # ranks without data must contribute an empty table of the right width and type to all_gather
-        getattr(self, self._state).append(torch.empty(0, self._columns, dtype=torch.int64, device=self.device))
+        getattr(self, self._state).append(torch.empty(0, self._columns, dtype=self.table_type, device=self.device))
 
     def _add(self, counts: Tensor, leading: Sequence[int], index: Tensor | None, keep: Tensor | None = None) -> None:
         """Append the counts (N, counts) of frames shaped `leading`, (N,) or (B, T), where `keep` (N,) is true."""
@@ -70,7 +71,7 @@ class FrameMetric(Metric):
         rows = torch.cat([keys, counts], dim=1)  # (N, 2 + counts)
         if keep is not None:
             rows = rows[keep.flatten()]
-        getattr(self, self._state).append(rows.to(self.device))
+        getattr(self, self._state).append(rows.to(self.device, self.table_type))
 
     def _frames(self) -> tuple[Tensor, Tensor]:
         """Return the clip of every frame (N,) and its counts (N, counts), sorted, each frame once, on the CPU."""
@@ -157,8 +158,8 @@ def in_order(rows: Tensor, frames_per_video: int = 1) -> tuple[Tensor, Tensor]:
     """
     if not len(rows):
         return rows[:, 0], rows[:, 2:]
-    clip = rows[:, 0].clone()
-    frame = rows[:, 1].clone()
+    clip = rows[:, 0].to(torch.int64, copy=True)
+    frame = rows[:, 1].to(torch.int64, copy=True)
     unknown = clip < 0  # clips without an index
     stream = frame[unknown] < 0  # frames that did not come as clips
     frame[unknown] = torch.where(stream, (stream.cumsum(0) - 1) % frames_per_video, frame[unknown])

@@ -86,7 +86,7 @@ def test_masks_do_not_reach_the_self_supervised_form(model: str) -> None:
 
 
 def test_the_supervised_form_sees_each_annotated_frame_with_its_own_sound() -> None:
-    module = build("lvs", "model.training=supervised").eval()
+    module = build("lvs", "model.training=supervised", "model.sound_scope=clip").eval()
     clip = clip_for(module)
     training = module.forward_training(clip).extra
     frames = training_frames(clip, labelled=True)
@@ -181,10 +181,10 @@ def test_the_coarse_stage_has_neither_maps_nor_scores() -> None:
 
 
 def test_labels_of_ms3_are_predictions_of_an_s4_run(tmp_path: Path) -> None:
-    source = build("mssl")
+    source = build("mssl", "model.sound_scope=clip")
     file = tmp_path / "best.ckpt"
     torch.save({"state_dict": source.state_dict()}, file)
-    words = [f"model.labels_from={file}", "model.coarse_epochs=0"]
+    words = [f"model.labels_from={file}", "model.coarse_epochs=0", "model.sound_scope=clip"]
     module = build("mssl", *words, setting="ms3")
     assert isinstance(module, MSSLModule)
     module.prepare_fit()

@@ -1,59 +1,27 @@
 """Options of LVS and its recipe (CVPR 2021, section 4; epochs are not published)."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar
 
-from annotated_types import Ge, Gt
-
-from avseg.config.schema import AtLeastOne, ModelConfig, Preset, TrainConfig
-from avseg.models.localisation.checks import check_binary, refuse_processes
+from avseg.config.schema import Preset
+from avseg.models.localisation.config import LocalisationConfig
 
 
 @dataclass(frozen=True)
-class LVSConfig(ModelConfig):
-    """LVS.
+class LVSConfig(LocalisationConfig):
+    """LVS; shorter sounds are repeated, and frames are cropped and flipped in training.
 
     Attributes:
-        training: "self_supervised", the authors' loss on pairs of a frame and a sound, no masks; "supervised", a
-            protocol of ours, adds the cross-entropy of the map with the masks.
-        width: channels of the encoders' first stage.
-        pretrained: ImageNet weights of the image encoder: true, false or a file.
-        trimap, hard_negatives: see `avseg.models.lvs.network.LVS`.
-        sound_scope: "clip", all frames get the sound of the whole clip, or "second", each its own second.
-        sound_seconds: length of the spectrogram; shorter sounds are repeated.
-        input_size: side of the images in the network; null: as they are.
-        augment: random crops and flips in training.
-        mask_weight: of the supervised term.
+        trimap: leave pixels between both thresholds out; without, what is not positive is negative.
+        hard_negatives: count the background of an image as a negative of its own sound.
     """
 
     builds: ClassVar[str] = "avseg.models.lvs.module:LVSModule"
-    reads: ClassVar[tuple[str, ...]] = ("init", "optimizer")
 
     name: str = "lvs"
-    training: Literal["self_supervised", "supervised"] = "self_supervised"
-    width: AtLeastOne = 64
-    pretrained: bool | str = True
     trimap: bool = True
     hard_negatives: bool = True
-    sound_scope: Literal["clip", "second"] = "clip"
-    sound_seconds: Annotated[float, Gt(0.1)] = 10.0
-    input_size: AtLeastOne | None = None
-    augment: bool = True
-    mask_weight: Annotated[float, Ge(0)] = 1.0
 
     def preset(self, setting: str) -> Preset:
         """Batches of 256 pairs as published; 32 clips where masks are learned; 50 epochs, which are ours."""
-        return Preset(max_epochs=50, batch_size=256 if self.training == "self_supervised" else 32)
-
-    def label(self, config: TrainConfig) -> str:
-        """Model, training form and initialization, such as "lvs-self_supervised-scratch"."""
-        scope = "" if self.sound_scope == "clip" else "-second"
-        return f"{self.name}-{self.training}{scope}-{config.init.name}"
-
-    def check_run(self, config: TrainConfig) -> None:
-        """Check that the data has one class."""
-        check_binary(config)
-
-    def check_processes(self) -> None:
-        """Refuse several processes."""
-        refuse_processes(self.name)
+        return Preset(max_epochs=50, batch_size=32 if self.supervised else 256)

@@ -11,7 +11,6 @@ from avseg.config.schema import AudioConfig, ModelConfig
 from avseg.data.clip import Clip
 from avseg.models.base import BuildContext, Losses, LossTerm, Prediction
 from avseg.models.localisation.base import LocalisationModule, no_prediction
-from avseg.models.localisation.frames import augment, sounds_of, training_frames
 from avseg.models.localisation.scores import map_logits, stretch, upper_half
 from avseg.models.lvs.config import LVSConfig
 from avseg.models.lvs.frontend import Spectrogram
@@ -34,6 +33,7 @@ class LVSModule(LocalisationModule):
     """Trains an `LVS` by its own loss, or with masks too (`supervised`)."""
 
     config: LVSConfig
+    net: LVS
     rule_name = "upper half of the pixels"
 
     def __init__(self, config: LVSConfig, context: BuildContext) -> None:
@@ -53,44 +53,26 @@ class LVSModule(LocalisationModule):
         assert isinstance(config, LVSConfig)
         return Spectrogram(config.sound_scope, config.sound_seconds)
 
-    def encode_images(self, images: Tensor) -> Tensor:
-        """Encode normalised images (N, 3, H, W)."""
-        features: Tensor = self.net.image_encoder(images)
-        return features
-
-    def encode_sounds(self, sounds: Tensor) -> Tensor:
-        """Encode spectrograms (N, 1, 257, frames)."""
-        features: Tensor = self.net.audio_encoder(sounds)
-        return features
-
     def localise(self, image_map: Tensor, audio_map: Tensor, size: tuple[int, int]) -> Tensor:
         """Compute logits (N, H, W) of heat maps."""
         return map_logits(heat_map(self.net.localise(image_map, audio_map), size))
 
     def forward_training(self, clip: Clip) -> Prediction:
         """Encode the frames that the losses read, and compare one of each clip with all sounds."""
-        assert self.frontend is not None
-        supervised = self.config.training == "supervised"
-        chosen = training_frames(clip, labelled=supervised)
-        frames, masks = chosen.frames, chosen.masks
-        if self.config.augment:
-            frames, masks = augment(frames, masks, ENLARGE)
-        image_map = self.encode_images(self.images(frames))  # (N, C, h, w)
-        audio_map = self.encode_sounds(sounds_of(clip, chosen, per_frame=self.frontend.per_frame))  # (P, C, h', w')
-        logits = self.net.compare(image_map[chosen.paired], audio_map).logits
-        if not supervised:
-            return Prediction(no_prediction(clip), LVSTraining(logits, image_map[:0, 0], masks[:0]))
-        if self.frontend.per_frame:
-            frame_sound = self.encode_sounds(clip.sound[chosen.clips, chosen.seconds])
+        encoded = self.encode_training(clip, ENLARGE)
+        image_map, masks = encoded.image_map, encoded.masks
+        logits = self.net.compare(image_map[encoded.chosen.paired], encoded.audio_map).logits
+        if self.config.supervised:
+            similarity = self.net.localise(image_map, self.sound_of_frames(clip, encoded))  # (N, h, w)
         else:
-            frame_sound = audio_map[chosen.pair_of_frame()]  # (N, C, h', w')
-        return Prediction(no_prediction(clip), LVSTraining(logits, self.net.localise(image_map, frame_sound), masks))
+            similarity, masks = image_map[:0, 0], masks[:0]
+        return Prediction(no_prediction(clip), LVSTraining(logits, similarity, masks))
 
     def loss(self, prediction: Prediction, clip: Clip) -> Losses:
         """The contrastive loss, and the supervised one."""
         training = prediction.extra or self.forward_training(clip).extra
         terms = {"contrastive_loss": LossTerm(contrastive_loss(training.logits), over="clips")}
-        if self.config.training == "supervised":
+        if self.config.supervised:
             value = supervised_loss(training.similarity, training.masks)
             terms["mask_loss"] = LossTerm(value, self.config.mask_weight)
         return Losses(terms)

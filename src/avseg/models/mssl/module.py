@@ -11,8 +11,8 @@ from avseg.audio.frontend import FrontEnd
 from avseg.config.schema import AudioConfig, ModelConfig
 from avseg.data.clip import Clip
 from avseg.models.base import BuildContext, Losses, LossTerm, Prediction
-from avseg.models.localisation.base import LocalisationModule, no_prediction
-from avseg.models.localisation.frames import TrainingFrames, augment, sounds_of, training_frames
+from avseg.models.localisation.base import EncodedFrames, LocalisationModule, no_prediction
+from avseg.models.localisation.frames import sounds_of
 from avseg.models.localisation.scores import above_half, map_logits
 from avseg.models.mssl.config import MSSLConfig
 from avseg.models.mssl.frontend import WideLogMel
@@ -36,6 +36,7 @@ class MSSLModule(LocalisationModule):
     """Trains an `MSSL` in two stages by its own losses, or with masks too (`supervised`)."""
 
     config: MSSLConfig
+    net: MSSL
     rule_name = "map above 0.5"
 
     def __init__(self, config: MSSLConfig, context: BuildContext) -> None:
@@ -67,16 +68,6 @@ class MSSLModule(LocalisationModule):
         """True in the epochs of the first stage."""
         return self.current_epoch < self.config.coarse_epochs
 
-    def encode_images(self, images: Tensor) -> Tensor:
-        """Encode normalised images (N, 3, H, W)."""
-        features: Tensor = self.net.image_encoder(images)
-        return features
-
-    def encode_sounds(self, sounds: Tensor) -> Tensor:
-        """Encode log-mel spectrograms (N, 1, frames, 64)."""
-        features: Tensor = self.net.audio_encoder(sounds)
-        return features
-
     def localise(self, image_map: Tensor, audio_map: Tensor, size: tuple[int, int]) -> Tensor:
         """Compute logits (N, H, W) of the maps, at the network's size first as in the official test."""
         inner = self.config.input_size
@@ -89,35 +80,24 @@ class MSSLModule(LocalisationModule):
 
     def forward_training(self, clip: Clip) -> Prediction:
         """Encode the frames that the losses read, and compare one of each clip with all sounds."""
-        assert self.frontend is not None
-        per_frame = self.frontend.per_frame
-        supervised = self.config.training == "supervised"
-        chosen = training_frames(clip, labelled=supervised)
-        frames, masks = chosen.frames, chosen.masks
-        if self.config.augment:
-            frames, masks = augment(frames, masks, 1.0)
-        images, sounds = self.images(frames), sounds_of(clip, chosen, per_frame=per_frame)
-        image_map = self.encode_images(images)  # (N, C, h, w)
-        audio_map = self.encode_sounds(sounds)  # (P, C, h', w')
-        output = self.net.compare(image_map[chosen.paired], audio_map, fine=not self.coarse)
-        labels = self._labels(clip, chosen, images, sounds)
-        if not supervised or self.coarse:
-            return Prediction(no_prediction(clip), MSSLTraining(output, labels, image_map[:0, 0], masks[:0]))
-        if per_frame:
-            frame_sound = self.encode_sounds(clip.sound[chosen.clips, chosen.seconds])
+        encoded = self.encode_training(clip, 1.0)
+        image_map, masks = encoded.image_map, encoded.masks
+        output = self.net.compare(image_map[encoded.chosen.paired], encoded.audio_map, fine=not self.coarse)
+        labels = self._labels(clip, encoded)
+        if self.config.supervised and not self.coarse:
+            frame_sound = self.sound_of_frames(clip, encoded)
+            cosine = self.net.average_cosine(image_map, frame_sound, self.config.class_filter)  # (N, h, w)
         else:
-            frame_sound = audio_map[chosen.pair_of_frame()]  # (N, C, h', w')
-        cosine = self.net.average_cosine(image_map, frame_sound, self.config.class_filter)
+            cosine, masks = image_map[:0, 0], masks[:0]
         return Prediction(no_prediction(clip), MSSLTraining(output, labels, cosine, masks))
 
-    def _labels(
-        self, clip: Clip, chosen: TrainingFrames, images: Tensor, sounds: Tensor
-    ) -> tuple[Tensor, Tensor] | None:
+    def _labels(self, clip: Clip, encoded: EncodedFrames) -> tuple[Tensor, Tensor] | None:
+        chosen, images = encoded.chosen, encoded.images
         if self._labeller:
-            return self._labeller[0](images[chosen.paired], sounds)
+            return self._labeller[0](images[chosen.paired], sounds_of(clip, chosen, per_frame=self.per_frame))
         categories = [clip.category[index] for index in chosen.clips[chosen.paired].tolist()]
         # only the supervised form is trained without labels
-        if self.config.training == "supervised" and not any(categories):
+        if self.config.supervised and not any(categories):
             return None
         labels = category_labels(categories, self.config.categories, images.device)
         return labels, labels
@@ -132,7 +112,7 @@ class MSSLModule(LocalisationModule):
         if training.output.audio_fine is not None:
             values |= fine_loss(training.output)
         terms = {name: LossTerm(value, over="clips") for name, value in values.items()}
-        if self.config.training == "supervised" and not self.coarse:
+        if self.config.supervised and not self.coarse:
             terms["mask_loss"] = LossTerm(supervised_loss(training.cosine, training.masks), self.config.mask_weight)
         return Losses(terms)
 
