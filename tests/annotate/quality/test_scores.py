@@ -118,3 +118,8 @@ def test_a_rival_far_away_does_not_count() -> None:
     evidence = cell_coverage(mask, cells(np.zeros((12, 16))).centres)
     evidence[10:, 14:] = 1
     assert affinity_terms(cells(evidence), mask)["evidence"] == pytest.approx(1, abs=0.15)
+
+
+def test_a_segment_says_how_many_of_its_frames_to_look_at() -> None:
+    quality = segment_quality([0.9, 0.49, 0.1, 0.5])
+    assert (quality.to_check, quality.total) == (2, 4)

@@ -99,12 +99,14 @@ function showQueue() {
     const object = state.objects.get(row.object);
     if (!object) return null;
     const bar = h("span.meter", {}, h("i"));
-    bar.firstChild.style.width = `${Math.round(100 * (row.score ?? 0))}%`;
-    bar.firstChild.style.background = quality(row.score);
+    // the share of frames to look at, never a score that looks good for a wrong mask
+    const check = state.quality?.[row.segment] ?? { to_check: 0, total: 1 };
+    bar.firstChild.style.width = `${Math.round((100 * check.to_check) / Math.max(check.total, 1))}%`;
+    bar.firstChild.style.background = quality(0);
     return h(row.segment === state.segment ? "button.item.queued.chosen" : "button.item.queued", { title: row.reason, onclick: () => visit(row) },
       h("span.rank", {}, String(i + 1)), swatch(css(object.colour)),
-      h("span.name", {}, `${object.name}, frame ${row.frame}`), h("span.score", {}, row.score === null ? "–" : row.score.toFixed(2)),
-      bar, row.bad ? h("span.sub", {}, row.reason) : null);
+      h("span.name", {}, `${object.name}, frame ${row.frame}`), h("span.score", {}, `${check.to_check} of ${check.total}`),
+      bar, h("span.sub", {}, check.to_check ? row.reason : "nothing looks wrong"));
   }).filter(Boolean));
   if (!$("queue").childElementCount) $("queue").append(h("p.none", {}, "nothing to check: propagate a segment (F)"));
 }

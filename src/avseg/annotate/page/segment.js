@@ -9,6 +9,7 @@ import { on, segmentAt, state } from "./store.js";
 import { clock } from "./timeline.js";
 
 const TERMS = {
+  returned: "the accepted mask as read back from this frame", second: "compared with another propagator",
   agreement: "forward compared with backward propagation", evidence: "evidence of the memory inside the mask",
   refined_iou: "refined compared with propagated mask", likeness: "colour similarity to the accepted masks", segmenter: "score of the segmenter",
   nearness: "similarity to the nearest prototype in memory", focus: "concentration on few prototypes", certainty: "certainty of each pixel",
@@ -42,10 +43,9 @@ function rows(segment) {
 function qualityRow(found) {
   const cell = (value, name) => h("div.cell", {}, h("b", {}, value), h("span", {}, name));
   const shown = (value) => (value === null ? "–" : value.toFixed(2));
-  const row = h("div.cells", { title: "quality of the frames: the worst, the tenth percentile, and the longest run of bad ones" },
-    cell(shown(found.minimum), "worst"), cell(shown(found.p10), "10 %"), cell(String(found.longest_bad_run), "bad run"));
-  row.firstChild.style.boxShadow = `inset 3px 0 ${quality(found.minimum)}`;
-  row.children[1].style.boxShadow = `inset 3px 0 ${quality(found.p10)}`;
+  const row = h("div.cells", { title: "frames to look at, the worst one's probability to be right, and the longest run of frames to look at" },
+    cell(`${found.to_check} of ${found.total}`, "to look at"), cell(shown(found.minimum), "worst"), cell(String(found.longest_bad_run), "in a row"));
+  row.firstChild.style.boxShadow = `inset 3px 0 ${quality(found.to_check ? 0 : 1)}`;
   return row;
 }
 

@@ -16,7 +16,8 @@ from avseg.annotate.propagation.appearance import Appearance, Histogram, histogr
 from avseg.annotate.propagation.spans import AcceptedMasks, Gap, find_gaps
 from avseg.annotate.propagation.tracker import FrameResult, Frames, Tracker
 from avseg.annotate.protocols import Propagator, Segmenter
-from avseg.annotate.quality.scores import combine_terms, iou
+from avseg.annotate.quality.calibration import frame_score
+from avseg.annotate.quality.scores import iou
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 
@@ -132,7 +133,7 @@ def _join(forward: FrameResult, backward: FrameResult) -> FrameResult:
     # `position` is 0 at the left barrier and 1 at the right one
     better = forward if (1 - position) * forward.score >= position * backward.score else backward
     terms = better.terms | {"agreement": iou(forward.mask, backward.mask)}
-    return replace(better, terms=terms, score=combine_terms(terms))
+    return replace(better, terms=terms, score=frame_score(terms))
 
 
 def _compressed(result: FrameResult) -> FrameResult:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from avseg.annotate.backends import make_propagator
 from avseg.annotate.document.document import Document
 from avseg.annotate.document.models import Change, Segment, Span
 from avseg.annotate.document.operations import Result, SetResults
@@ -107,6 +108,8 @@ class PropagationRun:
 
         self.state = RUNNING
         self._started = time.monotonic()
+        # the quality of the default propagator is calibrated with a second opinion
+        second = make_propagator("flow") if getattr(propagator, "name", "") == "light" else None
         unsubscribe = self.document.subscribe(self._cancel_if_unwanted)
         try:
             self._cancel_if_unwanted()
@@ -120,7 +123,17 @@ class PropagationRun:
                 masks, objects = self._anchor_masks, [self.segment.object_id]
                 self._save_all(
                     propagate(
-                        frames, span, masks, objects, segmenter, propagator, direction, refine, cancelled, report_span
+                        frames,
+                        span,
+                        masks,
+                        objects,
+                        segmenter,
+                        propagator,
+                        direction,
+                        refine,
+                        cancelled,
+                        report_span,
+                        second,
                     )
                 )
             self.state = CANCELLED if self._cancelled.is_set() else FINISHED

@@ -10,7 +10,8 @@ from avseg.annotate.propagation.appearance import Appearance
 from avseg.annotate.propagation.prompt_points import prototype_points
 from avseg.annotate.propagation.refine import Refined, refine
 from avseg.annotate.protocols import Image, Mask, Point, Probability, Propagator, Segmenter, Step
-from avseg.annotate.quality.scores import affinity_terms, combine_terms, iou, mask_terms
+from avseg.annotate.quality.calibration import frame_score
+from avseg.annotate.quality.scores import affinity_terms, iou, mask_terms
 
 
 class Frames(Protocol):
@@ -86,14 +87,14 @@ class Tracker:
         }
         if self.segmenter is not None:
             terms |= {"segmenter": refined.score, "refined_iou": refined.iou}
-        score = combine_terms(terms)
+        score = frame_score(terms)
         return FrameResult(frame, object_id, refined.mask, refined.source, points, terms, score, start)
 
 
 def _compared(result: FrameResult, second: Probability) -> FrameResult:
     """Add the agreement with another propagator as a term."""
     terms = result.terms | {"second": iou(result.mask, second > 0.5)}
-    return replace(result, terms=terms, score=combine_terms(terms))
+    return replace(result, terms=terms, score=frame_score(terms))
 
 
 def rival_mask(probabilities: Mapping[int, Probability], object_id: int) -> Mask | None:

@@ -65,6 +65,8 @@ class SegmentQuality:
     minimum: float
     p10: float  # 10th percentile
     longest_bad_run: int  # consecutive frames with a score below `BAD`
+    to_check: int = 0  # frames with a score below `BAD`
+    total: int = 0
 
 
 def combine_terms(terms: Mapping[str, float]) -> float:
@@ -86,7 +88,9 @@ def segment_quality(scores: Sequence[float]) -> SegmentQuality:
     if not len(scores):
         return SegmentQuality(1.0, 1.0, 0)
     start, end = longest_bad_run(scores)
-    return SegmentQuality(float(min(scores)), float(np.percentile(np.asarray(scores), 10)), end - start)
+    values = np.asarray(scores)
+    bad = int(np.count_nonzero(values < BAD))
+    return SegmentQuality(float(values.min()), float(np.percentile(values, 10)), end - start, bad, len(values))
 
 
 def longest_bad_run(scores: Sequence[float]) -> tuple[int, int]:

@@ -71,7 +71,7 @@ class OpenVideo:
                     "frame": check.frame,
                     "score": check.quality.minimum,
                     "bad": check.bad,
-                    "reason": f"{check.bad} of {check.frames + 1} frames look bad",
+                    "reason": f"{check.quality.to_check} of {check.quality.total} frames to look at",
                 }
             )
         return {"queue": rows, "quality": quality}
