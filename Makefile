@@ -84,6 +84,17 @@ figure-a6-toy: $(READY) ## what is silent for two seconds and then sounds (runs 
 test: $(READY) ## the tests (no network, under 6 minutes on 2 cores)
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
 
+# what depends on the versions of libraries: configuration, media, numbers, pictures, a run from the command
+MINIMUM_TESTS := tests/config/test_compose.py tests/metrics/test_f_score.py tests/metrics/test_iou.py tests/tables \
+	tests/draw/test_data_figures.py tests/media/test_video.py tests/media/test_video_writer.py tests/audio/test_log_mel.py \
+	tests/nn/test_backbone.py tests/training/test_training.py tests/cli/test_leaderboard.py
+
+test-minimum: $(READY) ## a fast part of the tests with the lowest versions that pyproject.toml allows
+	@$(BIN)/uv venv -q --clear --python $(BIN)/python $(VENV)-minimum
+	@$(BIN)/uv pip install -q --python $(VENV)-minimum/bin/python --require-hashes -r requirements-minimum.lock
+	@$(BIN)/uv pip install -q --python $(VENV)-minimum/bin/python --no-deps --no-build-isolation -e .
+	@$(VENV)-minimum/bin/python -m pytest -q -n 2 -m "not slow" -W default --disable-warnings $(MINIMUM_TESTS)
+
 test-full: $(READY) ## every test, the slow ones too
 	@$(BIN)/python -m pytest -q -n 2
 
@@ -99,10 +110,22 @@ dashboards: $(READY) ## the wandb workspace from code, as dashboards/workspace.j
 bench: $(READY) ## speed and memory relative to the published implementations
 	@$(BIN)/avseg bench
 
+build: $(READY) ## the wheel and the sdist in dist/
+	@$(BIN)/uv build -q --no-build-isolation --python $(BIN)/python -o dist && ls dist
+
+# what a user gets: the wheel with its dependencies, as the lock pins them, without the tools of the checkout
+sbom: build ## bill of materials and licences of the dependencies in dist/
+	@$(BIN)/uv venv -q --clear --python $(BIN)/python dist/.environment
+	@$(BIN)/uv pip install -q --python dist/.environment/bin/python -c requirements.lock dist/*.whl
+	@$(BIN)/uv tool run -q --from cyclonedx-bom==7.5.0 cyclonedx-py environment --pyproject pyproject.toml --of JSON -o dist/avseg.cdx.json dist/.environment/bin/python
+	@$(BIN)/uv tool run -q --from pip-licenses==5.5.5 pip-licenses --python dist/.environment/bin/python --format markdown --order license --output-file dist/licences.md
+	@rm -rf dist/.environment && ls dist
+
 lock: $(READY) ## pin and hash every dependency again
 	@$(BIN)/uv pip compile pyproject.toml --all-extras -c constraints.txt --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 -o requirements.lock -q
+	@$(BIN)/uv pip compile pyproject.toml --extra test --resolution lowest-direct -c constraints.txt --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 -o requirements-minimum.lock -q
 
 clean: ## remove everything that can be generated again
-	rm -rf $(VENV) dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-minimum dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup docs demo check-listening data-cutouts demo-cutouts table-a1 table-a2 table-a1-toy table-a2-toy table-2 table-3 table-2-toy table-3-toy table-methods table-methods-toy table-related table-related-toy figure-a5 figure-a6 figure-a5-toy figure-a6-toy dashboards test test-full lint bench lock clean
+.PHONY: help setup docs demo check-listening data-cutouts demo-cutouts table-a1 table-a2 table-a1-toy table-a2-toy table-2 table-3 table-2-toy table-3-toy table-methods table-methods-toy table-related table-related-toy figure-a5 figure-a6 figure-a5-toy figure-a6-toy dashboards test test-minimum test-full lint bench build sbom lock clean
