@@ -12,11 +12,11 @@ PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
 
 def names(requirements):
     """Name and first lower bound or pin of each requirement."""
-    found = {}
+    bounds = {}
     for requirement in requirements:
         name, bound = re.fullmatch(r"([\w.-]+)(?:\[.*\])?(?:[>=]=([\d.]+))?.*", requirement).groups()
-        found[name.lower().replace("_", "-")] = bound
-    return found
+        bounds[name.lower().replace("_", "-")] = bound
+    return bounds
 
 
 def test_the_version_is_in_one_place():
@@ -42,12 +42,12 @@ def test_the_lock_of_minimum_versions_holds_the_lower_bounds():
     for name, bound in lower.items():
         # 1.26 is 1.26.0; without a file of that version for Python 3.11 a later one of the same series
         assert f"{lock[name]}.".startswith(f"{bound}."), (name, bound, lock[name])
-    assert "http" not in (TOP / "requirements-minimum.lock").read_text().replace("httpcore", "").replace("httpx", "").replace(
-        "aiohttp", ""
-    ).replace("opentelemetry-exporter-http-transport", "").replace("opentelemetry-exporter-otlp-proto-http", "")
+    assert "://" not in (TOP / "requirements-minimum.lock").read_text()  # no address of an index
 
 
 def test_every_dependency_has_a_licence_on_the_page():
     page = (TOP / "docs/reference/licences.md").read_text()
-    listed = {line.split("|")[1].strip().lower().replace("_", "-") for line in page.splitlines() if line.startswith("| ")}
+    listed = {
+        line.split("|")[1].strip().lower().replace("_", "-") for line in page.splitlines() if line.startswith("| ")
+    }
     assert set(names(PROJECT["dependencies"])) <= listed
