@@ -255,10 +255,6 @@ class Session:
         for frame in tuple(frames)[:_CACHED_ENCODINGS]:
             self._jobs.start(Priority.AHEAD, lambda frame=frame: self._encode(frame))  # type: ignore[misc]
 
-    def prepare(self) -> None:
-        """Load the propagator when there is nothing else to do: the first propagation then begins at once."""
-        self._jobs.start(Priority.AHEAD, lambda: self.propagator.reset([1]))
-
     def close(self) -> None:
         """Cancel running jobs, keeping finished frames. The document stays open."""
         self.queue.cancel()

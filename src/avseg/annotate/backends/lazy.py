@@ -22,6 +22,10 @@ class LazyPropagator:
         """See `Propagator.step`."""
         return self._propagator().step(image, masks)
 
+    def load(self) -> None:
+        """Build it now, in any thread."""
+        self._propagator()
+
     def _propagator(self) -> Propagator:
         if self._built is None:
             build: Callable[[], Propagator] = getattr(import_module(self._module), self._factory)

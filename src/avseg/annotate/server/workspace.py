@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
 from avseg.annotate.backends import PROPAGATORS, SEGMENTERS, backend_options, make_propagator, make_segmenter
+from avseg.annotate.backends.lazy import LazyPropagator
 from avseg.annotate.backends.offers import describe_backends
 from avseg.annotate.document.document import Document
 from avseg.annotate.document.models import Change
@@ -128,8 +129,11 @@ class Workspace:
             return self._videos[key]
 
     def _prepare(self, key: str) -> None:
-        with suppress(UserError):  # closed meanwhile, or the propagation itself will say what is missing
-            self._videos[key].session.prepare()
+        """Load the propagator, so that the first propagation begins at once; the server may end meanwhile."""
+        propagator = self._videos[key].session.propagator
+        if isinstance(propagator, LazyPropagator):
+            with suppress(UserError):  # the propagation itself will say what is missing
+                propagator.load()
 
     def opened(self, key: str) -> OpenVideo:
         """Return a video that is open, or respond with 404 (unknown) or 409 (not open)."""
