@@ -11,8 +11,9 @@ import pytest
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
+from avseg.cli.predict_video import OpenVideo, VideoJob
 from avseg.media.video import probe
-from tests.media.joined import clicks, drawn
+from tests.media.joined import clicks, drawn, join, make_part
 from tests.media.make_video import make_video, numbered, tone
 
 
@@ -93,3 +94,19 @@ def test_frames_before_the_first_time_stamp(tmp_path: Path) -> None:
     video = probe(early)
     assert video.start == pytest.approx(-1.5, abs=0.1)  # FFmpeg reads no negative times of Matroska frames
     assert drawn(video) == list(range(50))
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="needs FFmpeg")
+def test_a_part_with_other_tracks_is_reported(tmp_path: Path) -> None:
+    first = make_part(tmp_path / "first.ts", 0)
+    second = make_part(tmp_path / "second.ts", 50)
+    moved = tmp_path / "moved.ts"
+    words = f"-v error -i {second} -map 0 -c copy -mpegts_start_pid 0x300 {moved}"
+    subprocess.run(["ffmpeg", *words.split()], check=True)
+    video = probe(join(tmp_path / "joined.ts", [first, moved]))
+    assert drawn(video) == list(range(50))
+    assert 0.3 < video.unread < 0.7
+    notes = OpenVideo(VideoJob(video.path, tmp_path), video, None).notes()
+    assert any("of the file belong to other tracks" in note for note in notes)
+    assert probe(join(tmp_path / "same.ts", [first, second])).unread == 0
+    assert probe(first).unread == 0

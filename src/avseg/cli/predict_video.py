@@ -68,6 +68,11 @@ class OpenVideo(NamedTuple):
             notes.append("has no sound; predicted as if it were silent")
         if video.tracks > 1:
             notes.append(f"has {video.tracks} video tracks; that of {video.width}x{video.height} is predicted")
+        if video.unread:
+            notes.append(
+                f"the last {video.unread:.0%} of the file belong to other tracks, which are not predicted; if it was "
+                "joined of parts, predict the parts"
+            )
         if video.missing:
             notes.append(f"is truncated; predicted without its last {video.missing:.1f} s")
         if video.height % 2 or video.width % 2:

@@ -25,6 +25,7 @@ _FILLED = 1.0  # seconds that one packet fills; MP4 gives the frame before a pau
 _SOUND_STEP = 1.0  # seconds; sound that goes back less is trimmed, without a joint
 _STEP, _STEP_FRAMES = 0.5, 8  # a step back of pictures in other containers, whose coding times may be guessed
 _STALE = 3  # first packets of sound after a joint, which Ogg may give a time of the old clock
+_UNREAD, _FEW_PACKETS = 0.1, 20  # share of a file that may follow the last packet; the last of few may be larger
 _NEAR = 5.0  # seconds between the first packets of two streams after a joint
 
 
@@ -78,6 +79,7 @@ class _Track:
     time: float = -math.inf  # latest coding time in the part
     begin: float = 0.0  # first coding time in the part
     count: int = 0  # packets in the part
+    total: int = 0  # packets
 
 
 class JointFinder:
@@ -93,6 +95,7 @@ class JointFinder:
     def read(self, packet: "Packet[Stream]") -> None:
         """Add a packet in file order."""
         track = self.tracks.setdefault(packet.stream.index, _Track())
+        track.total += 1
         if packet.pos is not None:
             track.position = packet.pos
         time_stamp = packet.pts if packet.pts is not None else packet.dts
@@ -104,6 +107,13 @@ class JointFinder:
         segment = self._part(track, float(coded * base), duration, is_picture=packet.stream.index == self.picture)
         start = unwrap(float(time_stamp * base), segment.first, self.wrap)
         segment.add(start, start + min(duration, _FILLED), is_picture=packet.stream.index == self.picture)
+
+    def unread(self, size: int) -> float:
+        """Return the share of a broadcast file of so many bytes that follows the last packet; 0 if it is small."""
+        last = max((track.position for track in self.tracks.values()), default=0)
+        packets = sum(track.total for track in self.tracks.values())
+        share = 1 - last / size if self.broadcast and packets >= _FEW_PACKETS else 0.0
+        return share if share > _UNREAD else 0.0
 
     def _part(self, track: _Track, time: float, duration: float, *, is_picture: bool) -> _Part:
         """Return the part that a packet belongs to; a new one if the clock went back."""

@@ -66,6 +66,7 @@ class Video:
     breaks: tuple[Break, ...] = ()  # joints, gaps and pauses of the recording
     pixel_aspect: float = 1.0  # width over height of a pixel as displayed
     tracks: int = 1  # video tracks of the file, of which one is read
+    unread: float = 0.0  # share of a broadcast file after the last packet of its tracks: parts with other tracks follow
 
     @property
     def rotation(self) -> int:
@@ -139,6 +140,7 @@ def probe(path: Path, audio_track: int | None = None) -> Video:
         clock=clock,
         pixel_aspect=1 / header.pixel_aspect if view.is_sideways else header.pixel_aspect,
         tracks=header.tracks,
+        unread=finder.unread(path.stat().st_size),
         breaks=tuple(replace(item, time=item.time - start) for item in breaks),
     )
 
