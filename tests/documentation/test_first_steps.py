@@ -25,7 +25,7 @@ def command(page: str, verb: str, *holding: str) -> list[str]:
 def test_toy_train_evaluate_predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     make_video(tmp_path / "video.mp4", frames=24, rate=8, size=(48, 64))
-    for words in (command("toy.md", "data", "toy"), command("toy.md", "train", "data=toy_ms3")):
+    for words in (command("toy.md", "data", "toy"), command("toy.md", "train", "recipe=toy")):
         done = avseg(small(words))
         assert done.code == 0, done.err
     (run,) = tmp_path.glob("outputs/default/*/seed=123")

@@ -36,7 +36,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         for words in (
             ["data", "toy", "--setting", "ms3", "--out", "data/toy_ms3"],
-            ["train", "data=toy_ms3", "backbone=tiny", "audio=mel"],
+            ["train", "recipe=toy"],
         ):
             done = avseg(small(words))
             assert done.code == 0, done.err

@@ -57,7 +57,7 @@ def load_predictor(options: Options) -> LoadedModel:
     """Load the model; raises `UserError` if there is none, or for options that it does not have."""
     if options.checkpoint is None:
         raise UserError(
-            "no complete run under outputs/: `make demo` makes one in minutes, `avseg train ...` a real one; "
+            "no complete run under outputs/: `avseg demo` makes one in minutes, `avseg train ...` a real one; "
             "or name one with --model: a run, a file, published weights (`avseg weights` lists them), hf:owner/name"
         )
     device = find_device(options.device)
