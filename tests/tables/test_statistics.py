@@ -47,7 +47,13 @@ def test_the_interval_is_scipy_s():
     scores = 100 * rng.beta(5, 2, 90)
     ours = clip_interval(scores)
     theirs = stats.bootstrap(
-        (scores,), np.mean, n_resamples=9999, method="BCa", confidence_level=0.95, batch=1000, random_state=0
+        (scores,),
+        np.mean,
+        n_resamples=9999,
+        method="BCa",
+        confidence_level=0.95,
+        batch=1000,
+        random_state=np.random.default_rng(0),
     ).confidence_interval
     assert ours == pytest.approx((theirs.low, theirs.high), abs=1e-9)
     # many clips: nearly the interval of the normal distribution

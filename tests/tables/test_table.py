@@ -69,7 +69,9 @@ def test_cells_by_hand(table):
     cell = table.result(ROWS[0], COLUMNS[0])
     assert (cell.mean, cell.difference) == (47.5, -2.5)
     assert cell.sd == pytest.approx(math.sqrt(0.5))  # 47 and 48
-    interval = stats.bootstrap((BASE,), np.mean, method="BCa", batch=1000, random_state=0).confidence_interval
+    generator = np.random.default_rng(0)
+    drawn = stats.bootstrap((BASE,), np.mean, method="BCa", batch=1000, random_state=generator)
+    interval = drawn.confidence_interval
     assert (cell.low, cell.high) == pytest.approx((interval.low, interval.high))
     one = table.result(ROWS[1], COLUMNS[1])
     assert (one.mean, one.difference) == (54.5, 0.5)
