@@ -24,7 +24,7 @@ function connect() {
   source.onerror = () => {
     if (key !== state.key) return;
     source.close();
-    reconnect().then(() => key === state.key && connect());
+    reconnect().then(() => setTimeout(() => key === state.key && connect(), 500));
   };
 }
 
