@@ -28,7 +28,13 @@ def needed(group, option):
     return []
 
 
-CLIP_OPTIONS = [(group, option) for group, option in OPTIONS if group != "model" and not option.endswith("lu_avs")]
+# boxes of sound sources: to evaluate on, not to train on
+BOXES = [("data", "vgg_ss"), ("data", "flickr_soundnet")]
+CLIP_OPTIONS = [
+    (group, option)
+    for group, option in OPTIONS
+    if group != "model" and not option.endswith("lu_avs") and (group, option) not in BOXES
+]
 # its modules alone take seconds
 BIG = {("backbone", "pvt_v2_b5")}
 
