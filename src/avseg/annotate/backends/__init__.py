@@ -8,7 +8,6 @@ from typing import Any
 from avseg.annotate.protocols import Propagator, Segmenter
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
-from avseg.weights.fetch import local_weights
 
 __all__ = ["PROPAGATORS", "SEGMENTERS", "backend_options", "make_propagator", "make_segmenter"]
 
@@ -74,6 +73,8 @@ def _make(role: str, registry: Mapping[str, str], name: str, options: Mapping[st
     module, _, factory = registry[name].partition(":")
     make: Callable[..., Any] = getattr(import_module(f"{__name__}.{module}"), factory)
     if options.get("weights"):
+        # imports torch, which the page and the light segmenter do without
+        local_weights: Callable[[Any], Any] = import_module("avseg.weights.fetch").local_weights
         options = {**options, "weights": local_weights(options["weights"])}
     try:
         return make(**options)

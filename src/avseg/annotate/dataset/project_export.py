@@ -9,7 +9,7 @@ from avseg import __version__
 from avseg.annotate.dataset.classes import add_classes
 from avseg.annotate.dataset.splits import assign_splits
 from avseg.annotate.document.document import Document
-from avseg.annotate.export import avsbench, coco, lu_avs, missing_masks
+from avseg.annotate.export import coco, missing_masks
 from avseg.annotate.export.folder import export_folder
 from avseg.annotate.export.provenance import write_provenance
 from avseg.annotate.export.source import REJECTED, ExportSource
@@ -132,6 +132,8 @@ _Options = dict[str, object]
 def _write_lu_avs(
     folder: Path, sources: _Sources, labels: Sequence[str], _: _Options, result: ProjectExport, advance: _Advance
 ) -> None:
+    from avseg.annotate.export import lu_avs  # imports torch
+
     ids = {label: index for index, label in enumerate(labels)}
     for split, videos in sources.items():
         entries = {}
@@ -146,6 +148,8 @@ def _write_lu_avs(
 def _write_avsbench(
     folder: Path, sources: _Sources, labels: Sequence[str], options: _Options, result: ProjectExport, advance: _Advance
 ) -> None:
+    from avseg.annotate.export import avsbench  # imports torch
+
     check_choice("setting", str(options["setting"]), avsbench.SETTINGS)
     layout = layout_for(str(options["setting"]), folder)
     entries = []
