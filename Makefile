@@ -93,7 +93,7 @@ test-minimum: $(READY) ## a fast part of the tests with the lowest versions that
 	@$(BIN)/uv venv -q --clear --python $(BIN)/python $(VENV)-minimum
 	@$(BIN)/uv pip install -q --python $(VENV)-minimum/bin/python --require-hashes -r requirements-minimum.lock
 	@$(BIN)/uv pip install -q --python $(VENV)-minimum/bin/python --no-deps --no-build-isolation -e .
-	@$(VENV)-minimum/bin/python -m pytest -q -n 2 -m "not slow" -W default --disable-warnings $(MINIMUM_TESTS)
+	@$(VENV)-minimum/bin/python -m pytest -q -m "not slow" -W default --disable-warnings $(MINIMUM_TESTS)
 
 test-full: $(READY) ## every test, the slow ones too
 	@$(BIN)/python -m pytest -q -n 2
