@@ -91,7 +91,7 @@ class Project:
     def videos(self) -> list[VideoEntry]:
         """List all videos with their status; that of videos that are not open is read from their summaries."""
         self._adopt_renamed()
-        return [self._entry(name) for name in self.names()]
+        return list(map(self._entry, self.names()))
 
     def path(self, name: str) -> Path:
         """Return the file of a video; refuse a name that the folder does not have."""

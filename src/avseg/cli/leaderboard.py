@@ -26,21 +26,21 @@ def run(arguments: argparse.Namespace) -> int:
     families = [arguments.family] if arguments.family else list(FAMILIES)
     grades = arguments.grade or list(GRADES)
     runs = _own_runs(arguments.runs)
-    kind = _format(arguments)
-    if kind == "csv":
+    file_format = _format(arguments)
+    if file_format == "csv":
         text = io.StringIO()
         writer = csv.DictWriter(text, [field.name for field in fields(PublishedNumber)], lineterminator="\n")
         writer.writeheader()
         writer.writerows(csv_rows(settings, families, grades, runs))
         _write(text.getvalue(), arguments.out)
         return 0
-    tables = leaderboard(settings, families, grades, runs, links=kind == "md")
+    tables = leaderboard(settings, families, grades, runs, links=file_format == "md")
     if not tables:
         raise UserError(
             f"no numbers of setting {arguments.setting or 'any'}, family {arguments.family or 'any'}, "
             f"grade {' '.join(grades)}; `avseg leaderboard` prints all"
         )
-    if kind == "md":
+    if file_format == "md":
         _write(markdown(tables, left=TEXT_COLUMNS.__contains__), arguments.out)
     else:
         for table in tables:
@@ -52,11 +52,11 @@ def _format(arguments: argparse.Namespace) -> str:
     out: Path | None = arguments.out
     if out is None:
         return arguments.format or "table"
-    kind = out.suffix.removeprefix(".")
-    if kind not in ("md", "csv") or arguments.format not in (None, kind):
+    suffix = out.suffix.removeprefix(".")
+    if suffix not in ("md", "csv") or arguments.format not in (None, suffix):
         raise UserError(f"--out {out}: name a file that ends in .md or .csv; its ending is the format")
     check_not_folder("--out", out, "md or csv file")
-    return kind
+    return suffix
 
 
 def _write(text: str, out: Path | None) -> None:
@@ -77,10 +77,10 @@ def _own_runs(folder: Path | None) -> list[OwnRun]:
 
 def _print(table: TextTable) -> None:
     # the sources would leave no room for the other columns
-    shown = [index for index, name in enumerate(table.header) if name != "source"]
-    console = new_table(table.title, [table.header[index] for index in shown], TEXT_COLUMNS, overflow="fold")
+    columns = [index for index, name in enumerate(table.header) if name != "source"]
+    console = new_table(table.title, [table.header[index] for index in columns], TEXT_COLUMNS, overflow="fold")
     for row in table.rows:
-        console.add_row(*(escape(row[index]) for index in shown))
+        console.add_row(*(escape(row[index]) for index in columns))
     print_table(console, _LOG_WIDTH)
     for note in (*table.notes, "sources: --format md or csv"):
         print(note)

@@ -69,7 +69,7 @@ def raise_failures(reports: Sequence[VideoReport]) -> None:
 
 def write_json(path: Path, reports: Sequence[VideoReport]) -> None:
     """Write the reports of all videos."""
-    write_text(path, json.dumps({"videos": [asdict(report) for report in reports]}, indent=2) + "\n")
+    write_text(path, json.dumps({"videos": list(map(asdict, reports))}, indent=2) + "\n")
 
 
 def _cells(summary: Mapping[str, float]) -> list[str]:

@@ -59,7 +59,7 @@ class OpenVideo(NamedTuple):
     def notes(self) -> list[str]:
         """Return what is not as in usual videos."""
         video, plan = self.video, self.plan
-        notes = [str(item) for item in video.breaks[:_MAX_BREAKS]]
+        notes = list(map(str, video.breaks[:_MAX_BREAKS]))
         if len(video.breaks) > _MAX_BREAKS:
             notes.append(f"has {len(video.breaks) - _MAX_BREAKS} more joints, gaps or pauses; scores.json lists them")
         if plan and plan.obstacle:
@@ -77,7 +77,7 @@ class OpenVideo(NamedTuple):
             notes.append(f"is truncated; predicted without its last {video.missing:.1f} s")
         if video.height % 2 or video.width % 2:
             notes.append(f"{video.width}x{video.height} is odd; overlay.mp4 repeats an edge, the masks do not")
-        return [printable(note) for note in notes]
+        return list(map(printable, notes))
 
 
 def open_video(job: VideoJob, options: Options) -> OpenVideo | VideoReport:

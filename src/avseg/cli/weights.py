@@ -53,7 +53,7 @@ def fetch(arguments: argparse.Namespace) -> None:
     # torch, which the checks of the files need
     from avseg.weights.fetch import fetch as fetch_file
 
-    for record in [find(name) for name in arguments.names]:
+    for record in list(map(find, arguments.names)):
         print(f"{record.name}: {fetch_file(record, again=arguments.again)}")
 
 

@@ -25,7 +25,7 @@ def write_tables(folder: Path, table: ComparisonTable, published: Sequence[TextT
     write_text(folder / "table.md", markdown(tables))
     write_text(folder / "table.tex", latex(tables))
     write_rows(folder / "scores.csv", _score_rows(table))
-    write_rows(folder / "tests.csv", [vars(test) for test in table.tests])
+    write_rows(folder / "tests.csv", list(map(vars, table.tests)))
     if table.categories:
         rows = [{"category": name, "clips": clips, **means} for name, (clips, means) in table.categories.items()]
         write_rows(folder / "categories.csv", rows)
@@ -69,7 +69,7 @@ def _record(table: ComparisonTable) -> dict[str, Any]:
             **method.origin,
             "f_of": "soft maps" if method.soft else "hard masks",
             "scores": {key: None if math.isnan(value) else value for key, value in method.scores.items()},
-            "findings": [vars(finding) for finding in method.findings],
+            "findings": list(map(vars, method.findings)),
         }
     return {
         "data": table.data,
@@ -78,7 +78,7 @@ def _record(table: ComparisonTable) -> dict[str, Any]:
         "videos_per_group": table.videos_per_group,
         "silent_frames": table.methods[0].silent_frames,
         "methods": methods,
-        "tests": [vars(test) for test in table.tests],
+        "tests": list(map(vars, table.tests)),
         "categories": {name: {"clips": clips, "miou": means} for name, (clips, means) in table.categories.items()},
     }
 

@@ -388,5 +388,5 @@ def _plain_value(value: Any) -> Plain:
     if isinstance(value, Mapping):
         return {str(key): _plain_value(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain_value(entry) for entry in value]
+        return list(map(_plain_value, value))
     return value

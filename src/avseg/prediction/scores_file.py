@@ -54,7 +54,7 @@ def describe(video: Video) -> dict[str, object]:
         "seconds": video.seconds,
         "missing_seconds": video.missing,
         "audio_track": video.audio_track,
-        "breaks": [asdict(item) for item in video.breaks],
+        "breaks": list(map(asdict, video.breaks)),
         "sound": asdict(video.sound) if video.sound else None,
     }
 

@@ -40,7 +40,7 @@ class SemanticPredictor(ClipPredictor):
         """Predict the maps of B clips of T frames, B times T dictionaries of (h, w) by class."""
         with inference(self.device):
             probabilities = self.model.predict_classes(images.to(self.device), sound.to(self.device)).cpu()
-        return [[_winning_maps(frame) for frame in clip] for clip in probabilities]
+        return [list(map(_winning_maps, clip)) for clip in probabilities]
 
 
 def _winning_maps(probabilities: Tensor) -> dict[int, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Whether the model uses the sound, and how sure that is: paired differences to the controls over the test clips."""
+"""Evidence that the model uses the sound: paired differences to the controls over the test clips."""
 
 import math
 from dataclasses import dataclass
@@ -64,16 +64,16 @@ def control_section(files: RunFiles, folder: Path) -> Section:
 
 
 def _differences(files: RunFiles) -> list[Difference]:
-    own = np.array(files.column(_KEY))
+    own_scores = np.array(files.column(_KEY))
     rows = []
     for sound in files.sounds[1:]:
         control = np.array(files.column(f"{sound}/{_KEY}"))
-        if not len(own) or len(control) != len(own):
+        if not len(own_scores) or len(control) != len(own_scores):
             continue
-        scored = ~(np.isnan(own) | np.isnan(control))
-        values = 100 * (own - control)[scored]
+        scored = ~(np.isnan(own_scores) | np.isnan(control))
+        values = 100 * (own_scores - control)[scored]
         low, high = clip_interval(values)
-        rows.append((sound, values, low, high, paired_p(control[scored], own[scored])))
+        rows.append((sound, values, low, high, paired_p(control[scored], own_scores[scored])))
     corrected = holm([row[4] for row in rows])
     return [
         Difference(sound, values, float(values.mean()), low, high, p)

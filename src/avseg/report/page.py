@@ -15,7 +15,7 @@ def write_page(path: Path, title: str, subtitle: str, sections: Sequence[Section
     """Write the page; texts are escaped, so that any name can be shown."""
     template = files("avseg.report").joinpath("page.html").read_text(encoding="utf-8")
     links = [f'<a href="#s{number}">{escape(section.title)}</a>' for number, section in enumerate(sections)]
-    parts = {
+    texts = {
         "TITLE": escape(title),
         "SUBTITLE": escape(subtitle),
         "NAV": "\n".join(links),
@@ -24,8 +24,8 @@ def write_page(path: Path, title: str, subtitle: str, sections: Sequence[Section
     # split first: a text of a run may contain a mark of the template
     page = []
     for piece in template.split("/*"):
-        name, end, rest = piece.partition("*/")
-        page += [parts[name], rest] if end and name in parts else [piece]
+        name, end, following = piece.partition("*/")
+        page += [texts[name], following] if end and name in texts else [piece]
     write_text(path, "".join(page))
 
 
@@ -34,8 +34,8 @@ def _section(number: int, section: Section) -> str:
     if section.text:
         lines.append(f"<p>{escape(section.text)}</p>")
     if section.pictures:
-        many = " many" if len(section.pictures) > 1 else ""
-        lines += [f'<div class="pictures{many}">', *map(_picture, section.pictures), "</div>"]
+        columns = " many" if len(section.pictures) > 1 else ""
+        lines += [f'<div class="pictures{columns}">', *map(_picture, section.pictures), "</div>"]
     if section.tables:
         lines += ['<div class="tables">', *map(_table, section.tables), "</div>"]
     for title, text in section.details:

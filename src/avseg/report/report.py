@@ -59,11 +59,11 @@ def _subtitle(files: RunFiles) -> str:
     model = files.config.get("model") or {}
     data = files.config.get("data") or {}
     backbone = (files.config.get("backbone") or {}).get("name")
-    parts = [
+    texts = [
         f"experiment {files.config.get('experiment', '')}",
         f"model {model.get('name', '')}",
         f"backbone {backbone}" if backbone else "",
         f"data {data.get('name', '')}",
         "" if files.run.complete else "NOT COMPLETE",
     ]
-    return ", ".join(filter(None, parts))
+    return ", ".join(filter(None, texts))

@@ -15,7 +15,7 @@ _CURVE = "f_curve.csv"
 
 @dataclass(frozen=True)
 class RunFiles:
-    """What a report reads."""
+    """The files of a run that a report reads."""
 
     run: RunDirectory
     config: Mapping[str, Any]

@@ -44,9 +44,9 @@ def _draw(path: Path, files: RunFiles) -> tuple[float, float]:
         values = [100 * float(row[sound]) for row in files.curve]
         width = 2.4 if sound == "own" else 1.2
         axis.plot(thresholds, values, color=colour, lw=width, label=SOUND_TITLES.get(sound, sound))
-    own = [float(row["own"]) for row in files.curve]
-    best = max(own)
-    at = thresholds[own.index(best)]
+    scores = [float(row["own"]) for row in files.curve]
+    best = max(scores)
+    at = thresholds[scores.index(best)]
     axis.plot([at], [100 * best], "o", color=COLOURS[0])
     axis.axvline(0.5, color="0.6", lw=1, ls=":")
     axis.set_xlim(0, 1)

@@ -14,8 +14,8 @@ from avseg.report.section import Picture, Section
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS = [tuple(channel / 255 for channel in OKABE_ITO[name]) for name in ("blue", "vermilion", "green", "purple")]
-COLOURS += [tuple(channel / 255 for channel in OKABE_ITO[name]) for name in ("orange", "sky", "yellow")]
+_COLOUR_NAMES = ("blue", "vermilion", "green", "purple", "orange", "sky", "yellow")
+COLOURS = [tuple(channel / 255 for channel in OKABE_ITO[name]) for name in _COLOUR_NAMES]
 _LINES = 7  # the first ones of each kind
 _TITLE = "Training"
 
@@ -65,11 +65,11 @@ def _draw(
         left.plot(numbers, values, "o-", ms=3, lw=2.2 if name == "loss" else 1.2, color=colour, label=name)
     best = None
     for (name, values), colour in zip(list(scores.items())[:_LINES], COLOURS, strict=False):
-        shown = [metric_info(name).scale * value for value in values]
-        right.plot(numbers, shown, "o-", ms=3, lw=1.6, color=colour, label=_title(name))
-        if best is None and not all(map(math.isnan, shown)):
-            value = max(value for value in shown if not math.isnan(value))
-            best = (name, numbers[shown.index(value)], value)
+        percents = [metric_info(name).scale * value for value in values]
+        right.plot(numbers, percents, "o-", ms=3, lw=1.6, color=colour, label=_title(name))
+        if best is None and not all(map(math.isnan, percents)):
+            value = max(value for value in percents if not math.isnan(value))
+            best = (name, numbers[percents.index(value)], value)
             right.axvline(best[1], color="0.6", lw=1, ls=":")
     _style(left, "training loss", numbers)
     _style(right, "validation, per cent; dotted: best epoch", numbers)

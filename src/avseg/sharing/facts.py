@@ -68,7 +68,7 @@ def without_paths(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: without_paths(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [without_paths(entry) for entry in value]
+        return list(map(without_paths, value))
     if isinstance(value, str):
         return _PATH.sub(r"\g<before>\g<name>", value)
     return value

@@ -38,9 +38,9 @@ def leaderboard(
     for setting in settings:
         for family in families:
             rows = select(numbers, setting, family, grades)
-            own = _of_family(runs, setting, family)
-            if rows or own:
-                tables.append(_table(setting, family, rows, own, links))
+            own_runs = _of_family(runs, setting, family)
+            if rows or own_runs:
+                tables.append(_table(setting, family, rows, own_runs, links))
     return tables
 
 
@@ -53,7 +53,7 @@ def csv_rows(
     result: list[dict[str, str]] = []
     for setting in settings:
         for family in families:
-            result += [asdict(row) for row in select(numbers, setting, family, grades)]
+            result += list(map(asdict, select(numbers, setting, family, grades)))
             for run in _of_family(runs, setting, family):
                 row = {"method": run.name, "backbone": run.backbone, "input": run.image_size, "setting": setting}
                 row |= {"family": family, "videos_per_group": _group(run, family), "selection": "val"}

@@ -30,7 +30,7 @@ class OwnRun:
 
     @property
     def difference(self) -> str:
-        """Why published numbers are of another test set; empty if they are of the same."""
+        """The reason why published numbers are of another test set; empty if they are of the same."""
         official = "lu_avs" if self.setting == "lu_avs" else f"avsbench_{self.setting}"
         if self.data != official:
             return f"data is {self.data}, not {official}"

@@ -16,7 +16,7 @@ from avseg.utils.errors import UserError
 
 @dataclass(frozen=True)
 class Family:
-    """How a score is averaged, and the keys of J and F of a run in the registry of metrics; "" for none."""
+    """The averaging of a score, and the keys of J and F of a run in the registry of metrics; "" for none."""
 
     title: str
     j: str = ""

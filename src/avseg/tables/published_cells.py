@@ -20,7 +20,7 @@ _SOURCE_COLUMNS = ["family", "grade", "source", "note"]
 
 @dataclass(frozen=True)
 class Source:
-    """Where a number was read; `family` and `grade` are keys of `FAMILIES` and `GRADES`."""
+    """The origin of a number; `family` and `grade` are keys of `FAMILIES` and `GRADES`."""
 
     family: str
     grade: str

@@ -121,4 +121,4 @@ def _library(module: str) -> Any:
 def _without_names(node: Any) -> Any:
     if isinstance(node, dict):
         return {key: _without_names(value) for key, value in node.items() if key != _RANDOM}
-    return [_without_names(value) for value in node] if isinstance(node, list) else node
+    return list(map(_without_names, node)) if isinstance(node, list) else node

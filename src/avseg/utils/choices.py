@@ -14,7 +14,7 @@ def check_choice(key: str, value: object, allowed: Iterable[object], where: str 
     # compare types too: True == 1, but `packed=1` is not one of auto, true, false
     if any(value == choice and isinstance(value, type(choice)) for choice in choices):
         return
-    names = [_spelled(choice) for choice in choices]
+    names = list(map(_spelled, choices))
     hint = nearest(_spelled(value), names)
     prefix = f"{where}: " if where else ""
     raise UserError(f"{prefix}{key} '{_spelled(value)}' is unknown; allowed: {', '.join(names)}{hint}")

@@ -46,7 +46,7 @@ class FileTable:
     @classmethod
     def load(cls, values: dict[str, list[object]]) -> "FileTable":
         """Build the table from what `asdict` made of it."""
-        return cls(values["paths"], [tuple(stamp) for stamp in values["stamps"]], values["digests"])  # type: ignore
+        return cls(values["paths"], list(map(tuple, values["stamps"])), values["digests"])  # type: ignore
 
     @property
     def content(self) -> str:

@@ -95,7 +95,7 @@ def map_in_order(
 
 
 def _run_chunk(function: Callable[[Job], Result], chunk: tuple[int, Sequence[Job]]) -> list[Result]:
-    return [function(item) for item in chunk[1]]
+    return list(map(function, chunk[1]))
 
 
 def _new_process(begin: Callable[[], None] | None) -> ProcessPoolExecutor:

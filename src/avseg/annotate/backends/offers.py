@@ -1,4 +1,4 @@
-"""What each backend can do, which ones have their weights, and which are used when none is named."""
+"""The abilities of the backends, those whose weights are present, and the defaults."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -48,7 +48,7 @@ def agreement(video: str, first: Document, second: Document) -> list[SegmentAgre
             matched.add(partner.id)
         rows += _compare(video, first, second, item, partner)
     for item in second.objects.values():
-        partners = [first.objects[own] for own, other in pairs.items() if other.id == item.id]
+        partners = [first.objects[first_id] for first_id, match in pairs.items() if match.id == item.id]
         rows += _only_second(video, first, second, item, partners[0] if partners else None)
     return rows
 
@@ -61,7 +61,10 @@ def _match(first: Document, second: Document) -> dict[int, Object]:
         theirs = [item for item in second.objects.values() if item.label == label]
         if not theirs:
             continue
-        overlaps = np.array([[_tiou(_frames(first, a.id), _frames(second, b.id)) for b in theirs] for a in mine])
+        overlaps = np.zeros((len(mine), len(theirs)))
+        for row, item in enumerate(mine):
+            for column, partner in enumerate(theirs):
+                overlaps[row, column] = _tiou(_frames(first, item.id), _frames(second, partner.id))
         rows, columns = linear_sum_assignment(-overlaps)
         for row, column in zip(rows, columns, strict=True):
             if overlaps[row, column] > 0:
@@ -75,12 +78,12 @@ def _compare(
     rows = []
     for start, end in _spans(first, item.id):
         frames = set(range(start, end))
-        other: set[int] = set()
+        second_frames: set[int] = set()
         for low, high in _spans(second, partner.id) if partner is not None else ():
             if low < end and start < high:
-                other |= set(range(low, high))
+                second_frames |= set(range(low, high))
         overlaps: dict[int, float] = {}
-        for frame in sorted(frames & other):
+        for frame in sorted(frames & second_frames):
             assert partner is not None
             mine, theirs = first.mask(item.id, frame), second.mask(partner.id, frame)
             if mine is not None and theirs is not None and mine.shape == theirs.shape:
@@ -88,7 +91,9 @@ def _compare(
         mean = float(np.mean(list(overlaps.values()))) if overlaps else None
         worst = min(overlaps, key=overlaps.__getitem__) if overlaps else None
         name = partner.name if partner is not None else ""
-        row = SegmentAgreement(video, item.label, item.name, name, start, end, _tiou(frames, other), mean, worst)
+        row = SegmentAgreement(
+            video, item.label, item.name, name, start, end, _tiou(frames, second_frames), mean, worst
+        )
         rows.append(row)
     return rows
 
@@ -97,10 +102,10 @@ def _only_second(
     video: str, first: Document, second: Document, item: Object, partner: Object | None
 ) -> list[SegmentAgreement]:
     """List the segments of the second annotator that overlap no segment of the first."""
-    known = _frames(first, partner.id) if partner is not None else set()
+    first_frames = _frames(first, partner.id) if partner is not None else set()
     rows = []
     for start, end in _spans(second, item.id):
-        if not known & set(range(start, end)):
+        if not first_frames & set(range(start, end)):
             name = partner.name if partner is not None else ""
             rows.append(SegmentAgreement(video, item.label, name, item.name, start, end, 0.0, None, None))
     return rows
@@ -118,6 +123,6 @@ def _frames(document: Document, object_id: int) -> set[int]:
     return frames
 
 
-def _tiou(one: set[int], other: set[int]) -> float:
-    union = len(one | other)
-    return len(one & other) / union if union else 1.0
+def _tiou(first: set[int], second: set[int]) -> float:
+    union = len(first | second)
+    return len(first & second) / union if union else 1.0

@@ -82,8 +82,8 @@ def make_classes(names: Iterable[str]) -> list[LabelClass]:
 def add_classes(folder: Path, labels: Iterable[str]) -> list[LabelClass]:
     """Append the labels that are missing in the list, and return all of it."""
     classes = load_classes(folder)
-    known = {item.name for item in classes}
-    missing = sorted(set(labels) - known)
+    listed = {item.name for item in classes}
+    missing = sorted(set(labels) - listed)
     if missing:
         for name in missing:
             classes.append(LabelClass(name, _default_colour(len(classes))))

@@ -26,7 +26,7 @@ FORMATS = ("lu_avs", "avsbench", "coco")
 
 @dataclass(frozen=True)
 class VideoCheck:
-    """What there is to know of a video before an export."""
+    """The state of a video before an export."""
 
     name: str
     status: str
@@ -38,7 +38,7 @@ class VideoCheck:
 
 @dataclass
 class ProjectExport:
-    """What an export has written."""
+    """The result of an export."""
 
     path: Path
     videos: dict[str, list[str]] = field(default_factory=dict)  # names by split
@@ -93,16 +93,16 @@ def export_project(
 
 
 def _check_video(project: Project, name: str, split: str, format: str) -> VideoCheck:
-    shown = printable(name)
+    printed = printable(name)
     try:
         document: Document = project.open(name)
     except UserError as error:
-        return VideoCheck(shown, "broken", split, 0, str(error), False)
+        return VideoCheck(printed, "broken", split, 0, str(error), False)
     segments = sum(segment.status != REJECTED for segment in document.segments.values())
     if document.status == "skipped":
-        return VideoCheck(shown, document.status, split, segments, "left out: the video is skipped", False)
+        return VideoCheck(printed, document.status, split, segments, "left out: the video is skipped", False)
     if not segments:
-        return VideoCheck(shown, document.status, split, 0, "left out: no audible segment", False)
+        return VideoCheck(printed, document.status, split, 0, "left out: no audible segment", False)
     remark = missing_masks(document, format)
     return VideoCheck(name, document.status, split, segments, remark, True)
 

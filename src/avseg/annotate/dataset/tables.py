@@ -37,10 +37,10 @@ def agreement_table(project: Project, first: str, second: str) -> list[SegmentAg
     Raises:
         UserError: an unknown annotator, or no video of both.
     """
-    known = [SHARED, *project.annotators()]
+    annotators = [SHARED, *project.annotators()]
     for name in (first, second):
-        if name not in known:
-            raise UserError(f"annotator '{name}' has no annotation here; there are {', '.join(known)}")
+        if name not in annotators:
+            raise UserError(f"annotator '{name}' has no annotation here; there are {', '.join(annotators)}")
     rows: list[SegmentAgreement] = []
     for name in project.names():
         documents = [_read(project, name, None if person == SHARED else person) for person in (first, second)]

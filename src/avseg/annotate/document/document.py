@@ -127,7 +127,7 @@ class Document(Queries):
 
     @property
     def work(self) -> dict[str, Work]:
-        """What each annotator has done, undone steps included; "" stands for changes without a name."""
+        """The work of each annotator, undone steps included; "" stands for changes without a name."""
         with self._lock:
             return dict(self._work)
 
@@ -170,8 +170,8 @@ class Document(Queries):
             for index, step in enumerate(self._history.steps):
                 frames = sum(key[0] == "mark" for key in step.patch)
                 undone = index >= self._history.position
-                about = _subject(step.patch)
-                entries.append(HistoryEntry(step.op, step.version, step.time, undone, step.tag, frames, *about))
+                subject = _subject(step.patch)
+                entries.append(HistoryEntry(step.op, step.version, step.time, undone, step.tag, frames, *subject))
         return entries
 
     def was_undone(self, run: int) -> bool:

@@ -11,7 +11,7 @@ from avseg.annotate.document.rle import RLE
 
 
 class Draft(NamedTuple):
-    """What a mask is drawn from; together they determine it."""
+    """The inputs of a mask, which determine it."""
 
     base: bytes | None  # run lengths of the mask before the first input: painted, propagated or imported; None = none
     inputs: tuple[Input, ...]

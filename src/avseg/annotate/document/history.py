@@ -92,8 +92,8 @@ class History:
         """Replace a record in the steps that lead to it and away from it."""
         for step in self.steps:
             if key in step.patch:
-                before, after = step.patch[key]
-                step.patch[key] = (new if before is old else before, new if after is old else after)
+                undone, done = step.patch[key]
+                step.patch[key] = (new if undone is old else undone, new if done is old else done)
 
     def remember(self, version: int, keys: Collection[Key], derived: bool = False) -> None:
         """Remember which records a version touched; `derived`: by a propagation, not by a person."""

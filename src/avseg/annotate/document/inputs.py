@@ -43,7 +43,7 @@ def actions_to_json(actions: Sequence[Action]) -> list[Json]:
         elif action.remove is not None:
             rows.append({"remove": action.remove})
         else:
-            rows.append({"set": [input_to_json(item) for item in action.replacement or ()]})
+            rows.append({"set": list(map(input_to_json, action.replacement or ()))})
     return rows
 
 

@@ -27,7 +27,7 @@ class RLE(TypedDict):
 
 def encode(mask: Mask) -> RLE:
     """Encode a mask, (H, W) bool."""
-    return {"size": [int(side) for side in mask.shape], "counts": encode_counts(mask).decode("ascii")}
+    return {"size": list(map(int, mask.shape)), "counts": encode_counts(mask).decode("ascii")}
 
 
 def decode(rle: RLE) -> Mask:

@@ -1,4 +1,4 @@
-"""What an annotator has done to a video: the figures of a cost table."""
+"""The work of an annotator on a video: the figures of a cost table."""
 
 from dataclasses import dataclass, replace
 

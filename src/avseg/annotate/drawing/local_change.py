@@ -24,8 +24,8 @@ def change_locally(mask: Mask, candidate: Mask, points: Clicks) -> Mask:
         row, column = pixel(mask, x, y)
         if bool(mask[row, column]) is bool(positive):
             continue
-        part = _part_at(candidate & ~mask if positive else mask & ~candidate, row, column, margin)
-        result = result | part if positive else result & ~part
+        region = _part_at(candidate & ~mask if positive else mask & ~candidate, row, column, margin)
+        result = result | region if positive else result & ~region
     return obey(result, points)
 
 
@@ -65,8 +65,8 @@ def _part_at(change: Mask, row: int, column: int, margin: int) -> Mask:
         if distance[row, column] <= 3 * margin:
             source = np.zeros(int(nearest.max()) + 1, np.int32)
             source[nearest[core > 0]] = label[core > 0]
-            part = (label == source[nearest[row, column]]).astype(np.uint8)
-            return np.asarray(cv.dilate(part, kernel).astype(np.bool_) & change)
+            region = (label == source[nearest[row, column]]).astype(np.uint8)
+            return np.asarray(cv.dilate(region, kernel).astype(np.bool_) & change)
     disc = np.zeros(change.shape, np.uint8)
     cv.circle(disc, (column, row), 3 * margin, 1, -1)
     return np.asarray(disc.astype(np.bool_) & change)

@@ -92,7 +92,7 @@ def _contains(box: Box, x: float, y: float) -> bool:
 
 def _replace_inside(mask: Mask, new: Mask | None, box: Box) -> Mask:
     """Return a mask (H, W) with the part inside a box replaced."""
-    left, top, right, bottom = (round(side) for side in box)
+    left, top, right, bottom = map(round, box)
     result = mask.copy()
     result[top:bottom, left:right] = False if new is None else new[top:bottom, left:right]
     return result

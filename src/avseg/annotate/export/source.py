@@ -42,8 +42,8 @@ class ExportSource:
         self.objects: dict[int, Object] = {}  # those with a segment, by id in ascending order
         for segment in sorted(self.segments, key=lambda span: span.object_id):
             self.objects[segment.object_id] = document.objects[segment.object_id]
-        own = sorted({item.label for item in self.objects.values()})
-        self.labels = own if labels is None else list(labels)
+        labels_used = sorted({item.label for item in self.objects.values()})
+        self.labels = labels_used if labels is None else list(labels)
         self._has_pixels: dict[tuple[int, int], bool] = {}  # by object and frame, of the masks read so far
 
     def class_index(self, object_id: int) -> int:

@@ -39,8 +39,8 @@ class DocumentWriter:
         candidates = []
         for item in self.document.objects.values():
             if item.label == label and item.id not in self._written and (not name or item.name == name):
-                own = [(segment.start, segment.end) for segment in self.document.segments_of(item.id)]
-                candidates.append((_overlap(own, spans), item.id))
+                item_spans = [(segment.start, segment.end) for segment in self.document.segments_of(item.id)]
+                candidates.append((_overlap(item_spans, spans), item.id))
         overlap, object_id = max(candidates, default=(0.0, 0), key=lambda pair: pair[0])
         if overlap < _SAME:
             added = self.document.do(AddObject(label=label, name=name or None)).object_id
@@ -52,7 +52,7 @@ class DocumentWriter:
 
     def add_segment(self, object_id: int, start: int, end: int, status: str = "open") -> None:
         """Add an audible segment unless the object has one there."""
-        if any(own.start < end and start < own.end for own in self.document.segments_of(object_id)):
+        if any(segment.start < end and start < segment.end for segment in self.document.segments_of(object_id)):
             return
         segment_id = self.document.do(AddSegment(object_id=object_id, start=start, end=end)).segment_id
         assert segment_id is not None
@@ -69,8 +69,8 @@ class DocumentWriter:
         self.imported.masks += 1
 
 
-def _overlap(one: Sequence[Span], other: Sequence[Span]) -> float:
+def _overlap(first_spans: Sequence[Span], second_spans: Sequence[Span]) -> float:
     """Return the share of the frames of two lists of spans that both have."""
-    first = {frame for start, end in one for frame in range(start, end)}
-    second = {frame for start, end in other for frame in range(start, end)}
+    first = {frame for start, end in first_spans for frame in range(start, end)}
+    second = {frame for start, end in second_spans for frame in range(start, end)}
     return len(first & second) / len(first | second) if first | second else 0.0

@@ -210,7 +210,7 @@ def _chained_hashes(steps: list[Step]) -> Iterator[str]:
 def _read_progress(path: Path) -> _Progress:
     try:
         content = json.loads(path.read_text())
-        return _Progress([str(step_hash) for step_hash in content["done"]], content["begun"])
+        return _Progress(list(map(str, content["done"])), content["begun"])
     except FileNotFoundError:
         return _Progress([], None)
     except (ValueError, KeyError, TypeError):

@@ -24,12 +24,12 @@ class Gap(NamedTuple):
 def find_gaps(segment: tuple[int, int], accepted: AcceptedMasks, object_id: int) -> list[Gap]:
     """List the gaps of one object in a segment [start, end), in order; empty without an accepted mask of the object."""
     start, end = segment
-    known = sorted(frame for frame, masks in accepted.items() if object_id in masks)
-    barriers = [frame for frame in known if start <= frame < end]
+    frames = sorted(frame for frame, masks in accepted.items() if object_id in masks)
+    barriers = [frame for frame in frames if start <= frame < end]
     if not barriers:
-        before = [frame for frame in known if frame < start]
-        after = [frame for frame in known if frame >= end]
-        return [Gap(start, end, max(before, default=None), min(after, default=None))] if known else []
+        earlier = [frame for frame in frames if frame < start]
+        later = [frame for frame in frames if frame >= end]
+        return [Gap(start, end, max(earlier, default=None), min(later, default=None))] if frames else []
     gaps = [Gap(start, barriers[0], None, barriers[0])]
     for left, right in itertools.pairwise(barriers):
         gaps.append(Gap(left + 1, right, left, right))

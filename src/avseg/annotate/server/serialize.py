@@ -50,7 +50,7 @@ def frame_masks(document: Document, frame: int, prior_of: Callable[[str], RLE | 
             continue
         row = asdict(info)
         del row["anchor"], row["base"]
-        row["inputs"] = [input_to_json(item) for item in info.inputs]
+        row["inputs"] = list(map(input_to_json, info.inputs))
         prior = None if rle is None else prior_of(rle["counts"])
         if info.base is not None:
             prior = {"size": [document.video.height, document.video.width], "counts": info.base.decode("ascii")}

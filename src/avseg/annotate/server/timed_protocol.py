@@ -1,4 +1,4 @@
-"""End connections whose request does not arrive completely: a half-open one would occupy the server for ever."""
+"""End connections whose request does not arrive completely: a half-open one would occupy the server without end."""
 
 import asyncio
 from typing import Any

@@ -70,7 +70,7 @@ class Layout(ABC):
         with atomic_file(self.index_file) as path, path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(self.header)
-            writer.writerows(self._row(entry) for entry in entries)
+            writer.writerows(map(self._row, entries))
 
     def data_folders(self) -> list[Path]:
         """Return the folders that hold only files of clips in the index."""

@@ -45,7 +45,7 @@ def read_vgg_ss(file: Path) -> dict[str, list[Box]]:
     for number, entry in enumerate(entries):
         try:
             name = str(entry["file"])
-            clip_boxes = [_box(values) for values in entry["bbox"]]
+            clip_boxes = list(map(_box, entry["bbox"]))
         except (TypeError, KeyError, ValueError) as error:
             raise UserError(
                 f"{file}, entry {number}: expected 'file' and 'bbox', boxes of 4 numbers ({error}); correct it"

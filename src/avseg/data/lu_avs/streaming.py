@@ -86,4 +86,4 @@ def add_ground_truth(chunk: Chunk, video: LUVideo, size: tuple[int, int]) -> Non
                 boxes[label][i].append(box)
     for label, boxes_of_frames in boxes.items():
         arrays = [np.array(frame_boxes, np.float32).reshape(-1, 4) for frame_boxes in boxes_of_frames]
-        chunk.boxes[label] = [torch.from_numpy(array) for array in arrays]
+        chunk.boxes[label] = list(map(torch.from_numpy, arrays))

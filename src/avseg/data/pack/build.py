@@ -46,7 +46,7 @@ def build_pack(
         index = PackIndex(
             **asdict(identity_of(dataset)),
             audio=dataset.audio,
-            seconds=[dataset.seconds(index) for index in range(len(dataset))],
+            seconds=list(map(dataset.seconds, range(len(dataset)))),
             labelled=[count_masks(dataset, index) for index in range(len(dataset))],
             fingerprint=fingerprint,
             vggish=embedder.weights if embedder else None,

@@ -55,7 +55,7 @@ class AVSConfig(ModelConfig):
         assert config.backbone is not None
         assert config.fusion is not None
         fusion = config.fusion
-        name = "s" + "".join(str(stage) for stage in sorted(fusion.stages)) if fusion.stages else "none"
+        name = "s" + "".join(map(str, sorted(fusion.stages))) if fusion.stages else "none"
         if fusion.stages and fusion.scope != "clip":
             name += f"_{fusion.scope}"
         if fusion.stages and fusion.scope == "clip" and fusion.window != _WINDOW.get(config.data.setting):

@@ -171,7 +171,7 @@ class Propagator:
         combined = masks.new_zeros(len(self.objects), *masks.shape[1:])  # (all objects, H', W')
         # annotated pixels belong to no other object
         combined[: len(predicted)] = predicted * (masks.sum(0) <= 0.5)
-        combined[[self.objects.index(object_id) for object_id in ids]] = masks
+        combined[list(map(self.objects.index, ids))] = masks
         return soft_aggregation(combined)
 
     def _memorise(self, canvas: Canvas, image: Tensor, features: FrameFeatures, probabilities: Tensor) -> None:

@@ -20,8 +20,8 @@ class CellFeatures:
 
     def __init__(self) -> None:
         self.net: Any = create_encoder(BACKBONE, "package").eval()
-        config = self.net.pretrained_cfg
-        self.mean, self.deviation = torch.tensor(config["mean"]), torch.tensor(config["std"])
+        statistics = self.net.pretrained_cfg
+        self.mean, self.deviation = torch.tensor(statistics["mean"]), torch.tensor(statistics["std"])
 
     @torch.inference_mode()
     def __call__(self, image: Image) -> Tensor:

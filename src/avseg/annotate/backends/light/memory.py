@@ -55,9 +55,9 @@ def read_memory(features: Tensor, memory: Sequence[MemoryFrame], probable: Map) 
 
 
 def _blocks_to_read(probable: Map) -> Tensor:
-    here = F.max_pool2d(torch.from_numpy(probable)[None, None], BLOCK)
-    near = F.max_pool2d(here, 3, 1, 1).flatten() > 0.3
-    return near.nonzero()[:, 0] if near.any() else torch.arange(_BLOCKS**2)
+    probability = F.max_pool2d(torch.from_numpy(probable)[None, None], BLOCK)
+    is_near = F.max_pool2d(probability, 3, 1, 1).flatten() > 0.3
+    return is_near.nonzero()[:, 0] if is_near.any() else torch.arange(_BLOCKS**2)
 
 
 def _tiles(cells: Tensor, reach: int, outside: float = 0.0) -> Tensor:

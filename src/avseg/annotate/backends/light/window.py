@@ -56,7 +56,7 @@ class Window(NamedTuple):
         return np.asarray(_resize(self.cut(probability.astype(np.float32)), CELLS), np.float32)
 
     def inside(self, size: tuple[int, int]) -> Mask:
-        """Select the cells whose centre lies in an image of this size (height, width)."""
+        """Select the cells whose centre is inside an image of this size (height, width)."""
         offsets = (np.arange(CELLS) + 0.5) * self.cell
         rows, columns = self.top + offsets, self.left + offsets
         return np.outer((rows >= 0) & (rows < size[0]), (columns >= 0) & (columns < size[1]))
@@ -99,7 +99,7 @@ def _resize(values: npt.NDArray[P], side: int) -> npt.NDArray[P]:
 
 
 def _paste(full: Map, part: Map, top: int, left: int) -> None:
-    """Write what lies in the image of a part whose upper left corner is given."""
+    """Write the values that are inside the image; their upper left corner is given."""
     y0, x0 = max(top, 0), max(left, 0)
     y1, x1 = min(top + part.shape[0], full.shape[0]), min(left + part.shape[1], full.shape[1])
     if y1 > y0 and x1 > x0:

@@ -30,7 +30,7 @@ Name = Annotated[str, Query(min_length=1, max_length=60)]
 @router.get("/classes")
 async def _classes(workspace: WorkspaceDep) -> JSONResponse:
     classes = await workspace.pools.slow(lambda: load_classes(workspace.project.folder))
-    return JSONResponse({"classes": [asdict(item) for item in classes], "presets": PRESETS})
+    return JSONResponse({"classes": list(map(asdict, classes)), "presets": PRESETS})
 
 
 @router.post("/classes")
@@ -51,7 +51,7 @@ async def _save_classes(body: schemas.Classes, workspace: WorkspaceDep) -> JSONR
         return load_classes(folder)  # as they are read
 
     classes = await workspace.pools.slow(save)
-    return JSONResponse({"classes": [asdict(item) for item in classes], "presets": PRESETS})
+    return JSONResponse({"classes": list(map(asdict, classes)), "presets": PRESETS})
 
 
 @router.get("/board")

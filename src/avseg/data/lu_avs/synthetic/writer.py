@@ -152,7 +152,7 @@ def _write_splits(
 
 def _draw_label_ids(config: SyntheticVideoConfig) -> dict[str, int]:
     """Draw an id for each label; as in the release, ids are not alphabetical and have gaps."""
-    labels = [_label(category) for category in sorted(config.cast.categories)]
+    labels = list(map(_label, sorted(config.cast.categories)))
     order = np.random.default_rng(config.seed).permutation(len(labels))
     return {label: 2 * int(rank) + 1 for label, rank in zip(labels, order, strict=True)}
 
