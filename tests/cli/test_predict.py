@@ -204,7 +204,7 @@ def test_wrong_options(tmp_path: Path, words: list[str], reason: str) -> None:
 
 def test_without_a_run_it_says_how_to_get_one(tmp_path: Path) -> None:
     _write_half_loud(tmp_path / "film.mov", size=(32, 32))
-    with pytest.raises(UserError, match=r"no complete run under outputs/: `make demo`"):
+    with pytest.raises(UserError, match=r"no complete run under outputs/: `avseg demo`"):
         run("film.mov", "--out", "out", checkpoint=False)
 
 

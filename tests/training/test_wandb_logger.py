@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,14 @@ def words(ms3_root: Path, outputs: Path, *more: str) -> list[str]:
 
 
 def only_run(run: Path) -> OfflineRun:
+    """Read the run that has ended; a process of wandb writes its file, on a busy machine a little later."""
     (folder,) = folders(run)
-    return read_offline_run(folder)
+    deadline = time.monotonic() + 5
+    offline = read_offline_run(folder)
+    while offline.exit_code is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+        offline = read_offline_run(folder)
+    return offline
 
 
 def rows(run: Path) -> list[dict[str, str]]:
