@@ -83,3 +83,23 @@ def test_values_that_json_changes_are_not_stored(tmp_path: Path, monkeypatch: py
     assert composition.read() is None
     composition.write({"a": {"1": None}, "b": [0.1, 1e-300, float("inf")]})
     assert composition.read() == {"a": {"1": None}, "b": [0.1, 1e-300, float("inf")]}
+
+
+def test_what_reads_the_environment_is_composed_each_time(calls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("/one", "/two"):
+        monkeypatch.setenv("DATA_OF_TEST", value)
+        paths = compose_plain("train", ["paths.data=${oc.env:DATA_OF_TEST}"])["paths"]
+        assert paths["data"] == value
+    assert calls == ["train", "train"]
+
+
+def test_yaml_that_reads_the_environment_is_not_stored(
+    calls: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "conf"
+    folder.mkdir()
+    (folder / "x.yaml").write_text("root: ${oc.env:HOME}")
+    monkeypatch.setattr(stored, "conf_folders", lambda: [folder])
+    for _ in range(2):
+        compose_plain("train", ["seed=1"])
+    assert calls == ["train", "train"]
