@@ -1,5 +1,7 @@
 """Inputs in the journal: each is a step, and a mask follows from the draft alone."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from avseg.annotate.document.document import Document
 from avseg.annotate.document.models import Input
 from avseg.annotate.drawing.local_change import change_locally
 from avseg.annotate.drawing.paint import paint
+from avseg.annotate.protocols import Candidate
 from avseg.annotate.session import Session
 from tests.annotate.document_helpers import FACTS, document, refusal, state_of
 from tests.annotate.fake_models import FakeVideo, Squares, Still
@@ -37,10 +40,11 @@ def box(name: str, *values: float) -> dict:
 _spots = st.tuples(st.integers(0, 7), st.integers(0, 5))
 _positive = st.integers(0, 1)
 _actions = st.one_of(
+    st.sampled_from([0, 1, 2]).map(lambda index: {"put": {"id": "h", "kind": "choice", "values": [index, 3]}}),
     st.tuples(st.sampled_from("abc"), _spots, _positive).map(lambda value: put(value[0], *value[1], value[2])),
     st.tuples(st.sampled_from("def"), _spots, _positive).map(lambda value: stroke(value[0], *value[1], value[2])),
     st.just(box("g", 1, 1, 6, 4)),
-    st.builds(lambda name: {"remove": name}, st.sampled_from("abcdefg")),
+    st.builds(lambda name: {"remove": name}, st.sampled_from("abcdefgh")),
 )
 _steps = st.lists(st.one_of(_actions, st.sampled_from(["undo", "redo", "restart"])), min_size=1, max_size=12)
 
@@ -50,7 +54,7 @@ _steps = st.lists(st.one_of(_actions, st.sampled_from(["undo", "redo", "restart"
 def test_requests_of_several_actions_are_the_same_as_one_by_one(tmp_path_factory, steps, data):
     """Whatever is sent together, whenever the process restarts: the masks after each undo are the same."""
     folder = tmp_path_factory.mktemp("draft")
-    slow, fast = begin(), begin(folder)
+    slow, fast = begin(None, ThreeSizes()), begin(folder, ThreeSizes())
     waiting: list[dict] = []
 
     def send() -> None:
@@ -63,7 +67,7 @@ def test_requests_of_several_actions_are_the_same_as_one_by_one(tmp_path_factory
             send()
             fast.close()
             fast.document.close()
-            fast = begin(folder)
+            fast = begin(folder, ThreeSizes())
         elif step in ("undo", "redo"):
             send()
             assert refusal(getattr(slow, step)) == refusal(getattr(fast, step))
@@ -182,3 +186,83 @@ def test_a_polygon_is_its_inside():
     assert not mask[3:12, 3:12].any()
     assert mask[14:, :].all()
     assert mask[:, 14:].all()
+
+
+class ThreeSizes:
+    """Three discs around the first point, and what a prior has; or the box and two smaller ones."""
+
+    learned = True
+
+    def encode(self, image):
+        return image.shape[:2]
+
+    def predict(self, encoded, points=(), box=None, mask=None):
+        y, x = np.mgrid[: encoded[0], : encoded[1]]
+        start = np.zeros(encoded, bool) if mask is None else np.asarray(mask > 0.5)
+        candidates = []
+        for size, score in ((0, 0.9), (1, 0.6), (2, 0.3)):
+            found = start.copy()
+            for px, py, positive in points:
+                found[(abs(x - int(px)) <= size) & (abs(y - int(py)) <= size)] = positive
+            if box is not None:
+                left, top, right, bottom = map(int, box)
+                found[top + size : bottom - size, left + size : right - size] = True
+            candidates.append(Candidate(found, score))
+        return candidates
+
+
+def test_each_candidate_can_be_chosen_and_later_clicks_change_the_chosen_one(tmp_path):
+    session = begin(tmp_path, ThreeSizes())
+    assert "click on the object" in session.next_candidate(1, 4).note
+    session.draw(1, 4, [put("a", 4, 3)])
+    assert session.document.mask(1, 4).sum() == 1
+    assert session.next_candidate(1, 4).note == "mask 2 of 3, score 0.60"
+    assert (session.document.mask(1, 4).sum(), session.document.frame_info(1, 4).score) == (9, 0.6)
+    assert session.next_candidate(1, 4).note == "mask 3 of 3, score 0.30"
+    assert session.next_candidate(1, 4).note == "mask 1 of 3, score 0.90"
+    session.undo()
+    session.undo()
+    assert session.document.mask(1, 4).sum() == 9
+    session.draw(1, 4, [put("b", 4, 2, 0)])
+    mask = session.document.mask(1, 4)
+    assert (mask.sum(), mask[2, 4]) == (8, False)
+    session.close()
+    session.document.close()
+    again = begin(tmp_path, ThreeSizes())  # the choice is in the journal
+    np.testing.assert_array_equal(again.document.mask(1, 4), mask)
+    assert [item.kind for item in again.document.frame_info(1, 4).inputs] == ["point", "choice", "point"]
+    again.draw(1, 4, [{"remove": "a"}])  # the choice goes with its prompt
+    assert [item.kind for item in again.document.frame_info(1, 4).inputs] == ["point"]
+    again.close()
+
+
+def test_a_box_has_candidates_and_one_mask_is_no_choice():
+    session = begin(segmenter=ThreeSizes())
+    session.draw(1, 4, [box("a", 0, 0, 8, 6)])
+    assert "mask 2 of 3" in session.next_candidate(1, 4).note
+    assert session.document.mask(1, 4).sum() == 24
+    assert "mask 1 of 3" in session.next_candidate(1, 4, -1).note
+    single = begin()
+    single.draw(1, 4, [put("a", 2, 2)])
+    version = single.document.version
+    assert single.next_candidate(1, 4).note == "there is one mask only for these inputs"
+    assert single.document.version == version
+
+
+def test_a_preview_is_the_mask_of_the_click_and_changes_nothing():
+    session = begin(segmenter=ThreeSizes())
+    assert session.preview(1, 4, 4, 3) is None  # not encoded yet
+    for _ in range(200):
+        if 4 in session._encodings:
+            break
+        time.sleep(0.01)
+    version = session.document.version
+    shown = session.preview(1, 4, 4, 3).mask
+    assert session.preview(1, 12, 4, 3) is None  # silent
+    assert session.document.version == version
+    session.draw(1, 4, [put("a", 4, 3)])
+    np.testing.assert_array_equal(shown, session.document.mask(1, 4))
+    session._renderer._seconds.extend([0.3] * 9)
+    assert session.is_slow
+    assert session.preview(1, 4, 2, 2) is None
+    session.close()

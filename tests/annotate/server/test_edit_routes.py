@@ -150,3 +150,21 @@ def test_proposals(client: TestClient, video: str) -> None:
     assert result
     assert all(0 <= row["start"] < row["end"] <= FRAMES for row in result)
     assert "option" in client.post(f"{video}/propose", json={"options": {"minlength": 0.1}}).json()["error"]
+
+
+def test_another_candidate_and_a_preview(client: TestClient, video: str, app: FastAPI) -> None:
+    base = ask(client, f"{video}/do", 0, ops=SOUNDS)["snapshot"]["version"]
+    spot = {"object": 1, "frame": 4, "x": 48.0, "y": 32.0}
+    unknown = client.post(f"{video}/preview", json={**spot, "frame": 20})  # silent there
+    assert (unknown.status_code, unknown.json()) == (200, {"mask": None, "slow": False})
+    for _ in range(200):  # until the frame is encoded
+        shown = client.post(f"{video}/preview", json=spot).json()
+        if shown["mask"]:
+            break
+    assert document(app).version == base
+    click = {"put": {"id": "a", "kind": "point", "values": [48.0, 32.0], "positive": 1}}
+    content = ask(client, f"{video}/draw", base, object=1, frame=4, actions=[click])
+    assert content["frames"][0]["masks"][0]["rle"] == shown["mask"]
+    content = ask(client, f"{video}/candidate", content["snapshot"]["version"], object=1, frame=4)
+    assert content["note"].startswith("mask 2 of") or "one mask only" in content["note"]
+    assert client.post(f"{video}/preview", json={**spot, "x": "1"}).status_code == 422

@@ -1,4 +1,4 @@
-"""Inputs of a person on one object in one frame: points, a box, strokes and polygons, in the order they were made.
+"""Inputs of a person on one object in one frame, in order: points, a box, strokes, polygons, choices among masks.
 
 The page sends actions on them ("put", "remove", "set"), each with the identifier of an input. An action that arrives
 twice therefore has no further effect, and actions that wait for a slow answer stay valid.
@@ -6,11 +6,12 @@ twice therefore has no further effect, and actions that wait for a slow answer s
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from avseg.annotate.document.models import Box, Input, Json, Points, VideoFacts
 
-KINDS = ("point", "box", "stroke", "polygon")
+PROMPTS = ("point", "box")
+KINDS = (*PROMPTS, "stroke", "polygon", "choice")  # a choice: which of several masks that fit the prompts before it
 MAX_INPUTS = 1000
 _MAX_NUMBERS = 8000  # of the path of a stroke or polygon
 _MAX_ID = 40  # characters
@@ -59,6 +60,10 @@ def input_to_json(item: Input) -> Json:
 
 def apply_action(inputs: tuple[Input, ...], action: Action) -> tuple[Input, ...]:
     """Return the inputs after an action; a new box replaces the old one, a moved input keeps its position."""
+    return _without_empty_choices(_applied(inputs, action))
+
+
+def _applied(inputs: tuple[Input, ...], action: Action) -> tuple[Input, ...]:
     if action.replacement is not None:
         return action.replacement
     if action.put is None:
@@ -68,6 +73,28 @@ def apply_action(inputs: tuple[Input, ...], action: Action) -> tuple[Input, ...]
         return tuple(new if item.id == new.id else item for item in inputs)
     kept = tuple(item for item in inputs if new.kind != "box" or item.kind != "box")
     return (*kept, new)
+
+
+def _without_empty_choices(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
+    """Leave out choices whose prompts were removed."""
+    kept: list[Input] = []
+    for item in inputs:
+        if item.kind != "choice" or (kept and kept[-1].kind in PROMPTS):
+            kept.append(item)
+    return tuple(kept)
+
+
+def next_choice(inputs: Sequence[Input], count: int, step: int) -> Input | None:
+    """Return the input that chooses the next of `count` candidates; None if the last input is no prompt or choice."""
+    if not inputs or inputs[-1].paints:
+        return None
+    last = inputs[-1]
+    if last.kind == "choice":
+        return replace(last, values=((int(last.values[0]) + step) % count, count))
+    number = sum(item.kind == "choice" for item in inputs) + 1
+    while any(item.id == f"choice-{number}" for item in inputs):
+        number += 1
+    return Input(f"choice-{number}", "choice", (step % count, count))
 
 
 def points_of(inputs: Iterable[Input]) -> Points:
@@ -160,7 +187,9 @@ def _check_geometry(kind: str, numbers: tuple[float, ...], video: VideoFacts | N
         raise ValueError("strokes [x0, y0, x1, y1, ...]")
     if kind == "polygon" and (len(numbers) < 6 or len(numbers) % 2):
         raise ValueError("polygons of three or more corners [x0, y0, x1, y1, ...]")
-    if video is None or kind in ("stroke", "polygon"):
+    if kind == "choice" and (len(numbers) != 2 or not 0 <= numbers[0] < numbers[1] or any(n % 1 for n in numbers)):
+        raise ValueError("choices [index, number of candidates]")
+    if video is None or kind not in PROMPTS:
         return
     outside = min(numbers) < 0 or max(numbers[::2]) > video.width or max(numbers[1::2]) > video.height
     if outside:

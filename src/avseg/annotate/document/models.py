@@ -65,7 +65,8 @@ class Input:
 
     id: str  # unique among the inputs of an object in a frame
     kind: str
-    values: tuple[float, ...]  # coordinates in pixels: x, y, x, y, ...; of a box left, top, right, bottom
+    # coordinates in pixels: x, y, x, y, ...; of a box left, top, right, bottom; of a choice index and number
+    values: tuple[float, ...]
     positive: bool = True  # on the object or off it; a stroke or polygon adds or removes
     radius: float = 0.0  # of a stroke in pixels
 

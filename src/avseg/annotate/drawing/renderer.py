@@ -1,7 +1,10 @@
 """Draw masks from drafts: the result depends on the draft alone, not on how fast or in how many requests it came."""
 
 import hashlib
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +18,11 @@ from avseg.utils.lru import LRUCache
 
 NO_PROMPT = "give a point on the object or a box around it"
 NOTHING_THERE = "nothing found there; move the points or paint it (brush)"
-_CACHED = 24  # masks after a group of prompts
+MAX_CANDIDATES = 5
+_CACHED = 24  # candidates of a group of prompts
+_MIN_TIMES, _TIMES = 3, 15  # calls of the segmenter whose time is measured
+
+Clicks = Sequence[tuple[float, float, bool]]
 
 
 class Rendering(NamedTuple):
@@ -29,61 +36,111 @@ class Rendering(NamedTuple):
 class Renderer:
     """Applies inputs in their order: prompts between two strokes go to the segmenter together.
 
-    Painting fixes what it leaves: the prompts after it start from the painted mask, as the first prompts start
-    from the mask before the first input. Such a mask changes only around the clicks, or inside a box.
+    Painting fixes what it leaves, and so does the choice of a candidate: the prompts after it start from that mask, as
+    the first prompts start from the mask before the first input. Such a mask changes only around the clicks, or inside
+    a box.
     """
 
     def __init__(self, segmenter: Segmenter, encode: Callable[[int], Any], size: tuple[int, int]) -> None:
-        self._segmenter, self._encode, self._size = segmenter, encode, size
-        self._cache: LRUCache[tuple[object, ...], Rendering] = LRUCache(_CACHED)
+        self._segmenter, self._encoded, self._size = segmenter, encode, size
+        self._cache: LRUCache[tuple[object, ...], tuple[Rendering, ...]] = LRUCache(_CACHED)
+        self._seconds: deque[float] = deque(maxlen=_TIMES)
+
+    @property
+    def median_seconds(self) -> float:
+        """The median time of the last calls of the segmenter, 0 before there are a few."""
+        recent = list(self._seconds)  # a copy: the thread of the models adds to it
+        return median(recent) if len(recent) >= _MIN_TIMES else 0.0
 
     def render(self, frame: int, base: Mask | None, inputs: Sequence[Input]) -> Rendering:
         """Draw the mask of a draft; calls the segmenter in the calling thread."""
-        rendering = Rendering(base)
-        prompts: list[Input] = []
-        for item in inputs:
-            if not item.paints:
-                prompts.append(item)
-                continue
-            rendering = self._prompt(frame, rendering, prompts)
-            prompts = []
-            canvas = np.zeros(self._size, np.bool_) if rendering.mask is None else rendering.mask
-            rendering = Rendering(paint(canvas, item), rendering.score)
-        return self._prompt(frame, rendering, prompts)
+        start, prompts, choice = self._last_prompts(frame, base, inputs)
+        return _chosen(self._prompt(frame, start, prompts), choice)
 
-    def _prompt(self, frame: int, start: Rendering, prompts: Sequence[Input]) -> Rendering:
+    def candidates(self, frame: int, base: Mask | None, inputs: Sequence[Input]) -> tuple[Rendering, ...]:
+        """Draw the masks that fit the last prompts of a draft, the best one first, without the choice among them."""
+        start, prompts, _ = self._last_prompts(frame, base, inputs)
+        return self._prompt(frame, start, prompts)
+
+    def _last_prompts(
+        self, frame: int, base: Mask | None, inputs: Sequence[Input]
+    ) -> tuple[Rendering, list[Input], int]:
+        """Draw all but the last group of prompts; return the mask that it starts from, the group, and the choice."""
+        start = Rendering(base)
+        prompts: list[Input] = []
+        choice: int | None = None
+        for item in inputs:
+            if item.kind == "choice":
+                choice = int(item.values[0])
+                continue
+            if choice is not None or item.paints:
+                start = _chosen(self._prompt(frame, start, prompts), choice or 0)
+                prompts, choice = [], None
+            if item.paints:
+                canvas = np.zeros(self._size, np.bool_) if start.mask is None else start.mask
+                start = Rendering(paint(canvas, item), start.score)
+            else:
+                prompts.append(item)
+        return start, prompts, choice or 0
+
+    def _prompt(self, frame: int, start: Rendering, prompts: Sequence[Input]) -> tuple[Rendering, ...]:
         if not prompts:
-            return start
+            return (start,)
         points, box = points_of(prompts), box_of(prompts)
         digest = None if start.mask is None else hashlib.blake2b(np.packbits(start.mask).tobytes()).digest()
         return self._cache.get_or_compute(
-            (frame, digest, points, box), lambda: self._predict(frame, start.mask, points, box)
+            (frame, digest, points, box), lambda: self._measured(frame, start.mask, points, box)
         )
 
-    def _predict(
+    def _measured(
         self, frame: int, start: Mask | None, points: Sequence[tuple[float, float, int]], box: Box | None
-    ) -> Rendering:
+    ) -> tuple[Rendering, ...]:
+        self._encoded(frame)  # not counted: it is done ahead
+        begin = time.perf_counter()
         clicks = [(x, y, bool(positive)) for x, y, positive in points]
+        renderings = _distinct(self._predict(frame, start, clicks, box))
+        self._seconds.append(time.perf_counter() - begin)
+        return renderings
+
+    def _predict(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> list[Rendering]:
         if start is None or (box is None and not start.any()):
             return self._from_nothing(frame, clicks, box)
-        mask, score = start, None
+        renderings = [Rendering(start)]
         if box is not None:
             inside = self._from_nothing(frame, [click for click in clicks if _contains(box, *click[:2])], box)
-            mask, score = _replace_inside(start, inside.mask, box), inside.score
+            renderings = [Rendering(_replace_inside(start, item.mask, box), item.score) for item in inside]
         if clicks:
-            candidates = self._segmenter.predict(self._encode(frame), clicks, None, mask)
-            candidate, score = candidates[0] if candidates else (mask, None)
-            mask = change_locally(mask, np.asarray(candidate, np.bool_), clicks)
-        return Rendering(mask, score)
+            mask = renderings[0].mask
+            assert mask is not None
+            candidates = self._segmenter.predict(self._encoded(frame), clicks, None, mask)
+            renderings = [
+                Rendering(change_locally(mask, np.asarray(candidate.mask, np.bool_), clicks), candidate.score)
+                for candidate in candidates
+            ] or [Rendering(change_locally(mask, mask, clicks))]
+        return renderings
 
-    def _from_nothing(self, frame: int, clicks: list[tuple[float, float, bool]], box: Box | None) -> Rendering:
+    def _from_nothing(self, frame: int, clicks: Clicks, box: Box | None) -> list[Rendering]:
         if box is None and not any(positive for *_, positive in clicks):
-            return Rendering(None, None, NO_PROMPT)
-        candidates = self._segmenter.predict(self._encode(frame), clicks, box, None)
+            return [Rendering(None, None, NO_PROMPT)]
+        candidates = self._segmenter.predict(self._encoded(frame), clicks, box, None)
         usable = [candidate for candidate in candidates if candidate.mask.any()]
         if not usable:
-            return Rendering(None, None, NOTHING_THERE)
-        return Rendering(obey(usable[0].mask, clicks), usable[0].score)
+            return [Rendering(None, None, NOTHING_THERE)]
+        return [Rendering(obey(candidate.mask, clicks), candidate.score) for candidate in usable]
+
+
+def _chosen(renderings: Sequence[Rendering], choice: int) -> Rendering:
+    return renderings[min(choice, len(renderings) - 1)]
+
+
+def _distinct(renderings: Sequence[Rendering]) -> tuple[Rendering, ...]:
+    """Leave out masks that repeat an earlier one, and keep a few."""
+    distinct: list[Rendering] = []
+    for item in renderings:
+        masks = [other.mask for other in distinct if other.mask is not None]
+        if item.mask is None or not any(np.array_equal(item.mask, mask) for mask in masks):
+            distinct.append(item)
+    return tuple(distinct[:MAX_CANDIDATES])
 
 
 def _contains(box: Box, x: float, y: float) -> bool:

@@ -63,6 +63,15 @@ export function draw(...actions) {
   return promise;
 }
 
+// another of the masks that fit the last points or box
+export async function nextCandidate(step = 1) {
+  if (!canMark()) return false;
+  countClick();
+  const answer = await send("candidate", { object: state.object, frame: state.frame, step });
+  if (answer?.note) showStatus(answer.note);
+  return answer;
+}
+
 export async function act(...ops) {
   const answer = await send("do", { ops });
   if (answer) soonQueue();

@@ -6,8 +6,10 @@ import { showBoard } from "./board.js";
 import { askFrame, exchange, propose } from "./dialogs.js";
 import { $, h, refill, swatch } from "./html.js";
 import { help, setOpacity } from "./keys.js";
+import { inputsOf } from "./drafts.js";
 import { maskOf } from "./masks.js";
 import { css } from "./palette.js";
+import { showPreferences } from "./preferences.js";
 import { setRate, setVolume, toggle } from "./player.js";
 import { nextTheme } from "./settings.js";
 import { changed, infoOf, on, segmentAt, state } from "./store.js";
@@ -26,6 +28,7 @@ export function startBar() {
   $("board").onclick = showBoard;
   $("help").onclick = help;
   $("theme").onclick = nextTheme;
+  $("settings").onclick = showPreferences;
   $("clock").onclick = askFrame;
   $("rate").onchange = (event) => setRate(Number(event.target.value));
   $("volume").oninput = (event) => setVolume(event.target.value / 100);
@@ -121,5 +124,13 @@ function hud() {
   if (!segmentAt(state.object, state.frame)) return `${object.name} is silent here`;
   const info = infoOf(state.object, state.frame);
   if (!info) return `${object.name} sounds here: click on the object`;
-  return `${object.name} · ${info.source}${info.accepted ? " · accepted" : ""}${info.stale ? " · stale: propagate again (F)" : ""}`;
+  return `${object.name} · ${info.source}${chosenMask()}${info.accepted ? " · accepted" : ""}${info.stale ? " · stale: propagate again (F)" : ""}`;
+}
+
+// which of several masks was chosen last
+function chosenMask() {
+  const last = inputsOf(state.object, state.frame).at(-1);
+  if (last?.kind !== "choice") return "";
+  const score = maskOf(state.object, state.frame)?.score;
+  return ` · mask ${last.values[0] + 1} of ${last.values[1]}${typeof score === "number" ? `, score ${score.toFixed(2)}` : ""}`;
 }

@@ -1,6 +1,6 @@
 // Keyboard shortcuts; `?` shows the same table that binds the keys.
 
-import { accept, addSegment, cancel, clearMask, copyMask, fill, finishVideo, judge, merge, nudge, pasteMask, propagate, redo, refine, removeSegment, split, undo } from "./actions.js";
+import { accept, addSegment, cancel, clearMask, copyMask, fill, finishVideo, judge, merge, nextCandidate, nudge, pasteMask, propagate, redo, refine, removeSegment, split, undo } from "./actions.js";
 import { zoomAll, zoomSegment } from "./axis.js";
 import { showBoard } from "./board.js";
 import { askFrame, exchange, isOpen, newObject, propose, showKeys } from "./dialogs.js";
@@ -9,7 +9,8 @@ import { hide, lock, neighbour, nextWorst, select, solo } from "./panels.js";
 import { nextRate, pause, playEdge, toggle } from "./player.js";
 import { goTo } from "./stage.js";
 import { showStatus } from "./status.js";
-import { saveSettings, settings } from "./settings.js";
+import { saveSettings, settings, toggleSetting } from "./settings.js";
+import { inputsOf } from "./drafts.js";
 import { isForElement, namesOf } from "./shortcuts.js";
 import { changed, on, state } from "./store.js";
 import { choose, closePolygon, dropCorner, fitView, resizeBrush, switchSign, zoomBy } from "./tools.js";
@@ -72,6 +73,8 @@ const TABLE = [
     ["Q", "left button: on, off the object", { q: switchSign }],
     ["Shift drag", "flip a point, move it or a side of the box (right click: remove)", {}],
     ["{ }", "smaller, larger brush (or the wheel)", { "{": () => resizeBrush(0.8), "}": () => resizeBrush(1.25) }],
+    ["Tab", "another mask for the points or the box (Shift+Tab: focus)", { Tab: () => nextCandidate() }],
+    ["Shift+P", "show the mask that a click would give", { "Shift+P": () => toggleSetting("preview") }],
     ["R", "refine the frame from its points", { r: refine }],
     ["C", "compare: as propagated, as refined", { c: compare }],
     ["- =", "opacity of the masks", { "-": () => setOpacity(state.opacity - 0.1), "=": () => setOpacity(state.opacity + 0.1) }],
@@ -85,6 +88,7 @@ const TABLE = [
     ["Shift+F", "fill all segments of all objects", { "Shift+F": () => fill(true) }],
     ["Alt+F", "propagate this segment again", { "Alt+f": () => propagate("both", true) }],
     ["> <", "this segment: forward only, backward only", { ">": () => propagate("forward"), "<": () => propagate("backward") }],
+    ["Shift+R", "refine propagated frames, or not", { "Shift+R": () => toggleSetting("refine") }],
     ["Esc", "stop; finished frames are kept", { Escape: escape }],
     ["A", "accept the frame: a barrier", { a: accept }],
     ["Shift+A X", "accept, reject the segment", { "Shift+A": () => judge("accepted"), x: () => judge("rejected") }],
@@ -123,6 +127,12 @@ function change(key, to) {
 
 export const help = () => showKeys(TABLE, { keyOf, change, reset: () => saveSettings({ shortcuts: {} }), nameOf: (event) => namesOf(event)[0] });
 
+// Tab moves the focus, except on the frame where there may be other masks to choose from
+function isChoosing(target) {
+  if (target !== document.body && target.id !== "stage") return false;
+  return ["point", "box", "choice"].includes(inputsOf(state.object, state.frame).at(-1)?.kind);
+}
+
 export function startKeys() {
   bind();
   on("settings", bind);
@@ -131,7 +141,7 @@ export function startKeys() {
   window.addEventListener("keydown", (event) => {
     if (isOpen() || isForElement(event)) return;
     const action = namesOf(event).map((name) => bound.get(name)).find(Boolean);
-    if (!action) return;
+    if (!action || (event.key === "Tab" && !isChoosing(event.target))) return;
     event.preventDefault();
     if (event.repeat && !/Arrow|[[\]{}+_=-]/.test(event.key)) return;
     document.activeElement?.blur?.();

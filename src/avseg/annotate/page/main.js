@@ -6,6 +6,7 @@ import { loadClasses } from "./board.js";
 import { loadVideos, openVideo } from "./document.js";
 import { startKeys } from "./keys.js";
 import { startEvents } from "./events.js";
+import { startPreview } from "./preview.js";
 import { startPanels } from "./panels.js";
 import { startPlayer } from "./player.js";
 import { loadSettings } from "./settings.js";
@@ -21,7 +22,7 @@ import { startTools } from "./tools.js";
 
 // the token of the address is in a cookie now: keep it out of the history
 history.replaceState(null, "", location.pathname + location.hash);
-for (const start of [startBar, startPanels, startSegment, startTiles, startStage, startTools, startTimeline, startTimelineMouse,
+for (const start of [startBar, startPanels, startSegment, startTiles, startStage, startTools, startPreview, startTimeline, startTimelineMouse,
   followPlayhead, followLane, startPlayer, startKeys, startEvents, startWorkTimer]) start();
 changed("tool", "videos", "document", "queue");
 

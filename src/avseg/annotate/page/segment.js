@@ -71,13 +71,14 @@ function frameRows() {
 }
 
 const KINDS = { point: ["point", "point off the object"], box: ["box", "box"], stroke: ["stroke", "eraser"], polygon: ["polygon", "polygon removed"] };
+const nameOf = (input) => (input.kind === "choice" ? `mask ${input.values[0] + 1} of ${input.values[1]}` : KINDS[input.kind][input.positive === 0 ? 1 : 0]);
 
 // what was drawn in this frame, each with a button that takes it back
 function inputRows() {
   if (state.object === null) return [];
   const inputs = inputsOf(state.object, state.frame);
   return [h("div.inputs", {}, ...inputs.map((input) => {
-    const name = KINDS[input.kind][input.positive === 0 ? 1 : 0];
+    const name = nameOf(input);
     return h("button.small.quiet.input", { title: `Remove this ${name}`, onclick: () => draw({ remove: input.id }) }, `${name} ✕`);
   }))];
 }

@@ -2,10 +2,10 @@
 
 import { getJson, post } from "./api.js";
 import { forgetInks } from "./palette.js";
-import { showError } from "./status.js";
+import { showError, showStatus } from "./status.js";
 import { changed } from "./store.js";
 
-export const settings = { shortcuts: {}, theme: "system", refine: true };
+export const settings = { shortcuts: {}, theme: "system", refine: true, preview: true };
 
 export async function loadSettings() {
   Object.assign(settings, await getJson("/api/settings"));
@@ -16,6 +16,16 @@ export async function saveSettings(values) {
   Object.assign(settings, values);
   applyTheme();
   await post("/api/settings", settings).catch(showError);
+}
+
+const SWITCHES = {
+  refine: ["propagated frames are refined where that is better", "propagated frames are not refined"],
+  preview: ["the mask that a click would give is shown under the pointer", "no masks under the pointer"],
+};
+
+export function toggleSetting(name) {
+  showStatus(SWITCHES[name][settings[name] ? 1 : 0]);
+  return saveSettings({ [name]: !settings[name] });
 }
 
 const light = matchMedia("(prefers-color-scheme: light)");

@@ -7,6 +7,7 @@ import { showError } from "./status.js";
 import { fetchAhead, fetchFrame, ready } from "./frames.js";
 import { fetchMasks, masksAt, painted } from "./masks.js";
 import { css } from "./palette.js";
+import { previewed } from "./preview.js";
 import { changed, isShown, on, segmentAt, state } from "./store.js";
 import { fit, toCanvas, view } from "./view.js";
 
@@ -90,6 +91,7 @@ function draw() {
   }
   const masks = masksAt(frame);
   if (masks) for (const mask of masks.values()) if (isShown(mask.object)) drawMask(mask);
+  if (frame === state.frame) drawPreview();
   if (state.object !== null && frame === state.frame) drawInputs();
   drawCursor();
   canvas.dispatchEvent(new CustomEvent("painted", { detail: { frame, picture: Boolean(picture), masks: masks?.size ?? -1, version: state.version } }));
@@ -111,6 +113,13 @@ function drawMask(mask) {
   context.globalAlpha = 1;
   const object = state.objects.get(mask.object);
   chip(object.name, css(object.colour), x, y - 20);
+}
+
+function drawPreview() {
+  const picture = previewed();
+  if (!picture) return;
+  const [x, y] = toCanvas(picture.left, picture.top);
+  context.drawImage(picture.canvas, x, y, picture.canvas.width * view.scale * view.aspect, picture.canvas.height * view.scale);
 }
 
 function chip(text, colour, x, y) {

@@ -3,6 +3,7 @@
 import { canMark, draw } from "./actions.js";
 import { changePoint, newId, point, promptsOf } from "./drafts.js";
 import { $ } from "./html.js";
+import { askPreview, clearPreview } from "./preview.js";
 import { draft, goTo } from "./stage.js";
 import { changed, state } from "./store.js";
 import { inPicture, pan, toCanvas, toPicture, view, zoom } from "./view.js";
@@ -20,6 +21,7 @@ export function startTools() {
   canvas.addEventListener("pointercancel", stop);
   canvas.addEventListener("pointerleave", () => {
     draft.cursor = null;
+    clearPreview();
     changed("draft");
   });
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
@@ -80,6 +82,7 @@ function down(event) {
 const minus = (event) => event.altKey || state.minus;
 
 function begin(event, what) {
+  clearPreview();
   drag = { ...what, object: state.object, frame: state.frame };
   canvas.setPointerCapture(event.pointerId);
   event.preventDefault();
@@ -149,6 +152,8 @@ function move(event) {
   } else if (drag?.kind === "stroke") extend(draft.stroke.path, at);
   if (drag || ["brush", "eraser", "polygon"].includes(state.tool)) changed("draft");
   canvas.style.cursor = cursor(x, y);
+  if (!drag && !event.buttons && state.film && state.tool === "points" && inPicture(...at) && !pointNear(x, y)) askPreview(at, !minus(event));
+  else clearPreview();
 }
 
 function extend(path, at) {

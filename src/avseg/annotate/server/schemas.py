@@ -51,6 +51,22 @@ class Draw(ObjectInFrame):
     actions: Annotated[list[dict[str, object]], Len(1, MAX_OPERATIONS)]
 
 
+class NextCandidate(ObjectInFrame):
+    """Another of the masks that fit the prompts."""
+
+    step: Literal[-1, 1] = 1
+
+
+class Preview(Strict):
+    """A point that has not been clicked."""
+
+    object: Id
+    frame: Id
+    x: Finite
+    y: Finite
+    positive: bool = True
+
+
 class Click(ObjectInFrame):
     """All points of a frame, including the new one."""
 
@@ -124,11 +140,12 @@ class Propose(Strict):
 
 
 class Settings(Strict):
-    """Settings of the page: keys by the default key of their action, the theme, whether propagations are refined."""
+    """Settings of the page: own keys by the default ones, the theme, refinement, the mask under the pointer."""
 
     shortcuts: Annotated[dict[Text, Text], Len(0, 200)] = Field(default_factory=dict)
     theme: Literal["system", "light", "dark"] = "system"
     refine: bool = True
+    preview: bool = True
 
 
 class Export(Strict):

@@ -106,6 +106,11 @@ async def _draw(body: schemas.Draw, editor: EditorDep) -> JSONResponse:
     return await editor.run_session(body, editor.session.draw, body.actions)
 
 
+@router.post("/v/{key}/candidate")
+async def _next_candidate(body: schemas.NextCandidate, editor: EditorDep) -> JSONResponse:
+    return await editor.run_session(body, editor.session.next_candidate, body.step)
+
+
 @router.post("/v/{key}/click")
 async def _click(body: schemas.Click, editor: EditorDep) -> JSONResponse:
     return await editor.run_session(body, editor.session.click, body.points)

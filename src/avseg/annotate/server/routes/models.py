@@ -5,6 +5,7 @@ from dataclasses import asdict
 from fastapi import APIRouter
 from starlette.responses import JSONResponse
 
+from avseg.annotate.document.rle import encode
 from avseg.annotate.server import schemas
 from avseg.annotate.server.workspace import VideoDep, WorkspaceDep
 
@@ -60,6 +61,18 @@ async def _prefetch(body: schemas.Prefetch, video: VideoDep) -> dict[str, object
     """Encode frames that are likely to be clicked in as soon as the models are idle."""
     video.session.encode_ahead(frame for frame in body.frames if frame < video.reader.frames)
     return {}
+
+
+@router.post("/v/{key}/preview")
+async def _preview(body: schemas.Preview, video: VideoDep, workspace: WorkspaceDep) -> JSONResponse:
+    """Draw the mask that a click would give; `mask` is null if that takes too long, `slow` if it always does."""
+
+    def draw() -> dict[str, object]:
+        drawing = video.session.preview(body.object, body.frame, body.x, body.y, body.positive)
+        mask = None if drawing is None or drawing.mask is None else encode(drawing.mask)
+        return {"mask": mask, "slow": video.session.is_slow}
+
+    return JSONResponse(await workspace.pools.decode(draw))
 
 
 @router.post("/v/{key}/propose")

@@ -1,0 +1,109 @@
+"""Several masks fit the same points: Tab goes through them, and the pointer shows the mask of the next click."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from avseg.annotate.protocols import Candidate
+from tests.annotate.browser.live_server import Live, serving
+from tests.annotate.browser.page_driver import User
+from tests.media.make_video import make_video
+
+HEIGHT, WIDTH = 120, 160
+PREVIEW = """import('/preview.js').then(m => { const p = m.previewed(); return p && [p.left, p.top, p.area]; })"""
+
+
+class ThreeDiscs:
+    """Discs of three sizes around each point on the object."""
+
+    def encode(self, image: np.ndarray) -> tuple[int, int]:
+        return image.shape[0], image.shape[1]
+
+    def predict(self, encoded: tuple[int, int], points: Any = (), box: Any = None, mask: Any = None) -> list[Candidate]:
+        y, x = np.mgrid[: encoded[0], : encoded[1]]
+        candidates = []
+        for radius, score in ((8, 0.9), (16, 0.7), (30, 0.4)):
+            found = np.zeros(encoded, bool) if mask is None else np.asarray(mask > 0.5).copy()
+            for px, py, positive in points:
+                found[(x - px) ** 2 + (y - py) ** 2 < radius**2] = positive
+            candidates.append(Candidate(found, score))
+        return candidates
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    folder = tmp_path_factory.mktemp("candidates")
+    make_video(folder / "film.mp4", frames=10, size=(HEIGHT, WIDTH))
+
+    def prepare(app: Any) -> None:
+        app.state.workspace.segmenter = ThreeDiscs()
+
+    with serving(folder, prepare) as server:
+        yield server
+
+
+def area(user: User) -> int:
+    mask = user.document.mask(1, user.frame)
+    return 0 if mask is None else int(mask.sum())
+
+
+def test_tab_goes_through_the_masks_and_the_pointer_previews(page: Any, live: Live) -> None:
+    user = User(page, live, "film.mp4")
+    user.add_object("disc")
+    user.press("i", "Alt+ArrowRight", "o", "Enter", "Alt+ArrowLeft")
+    user.until(lambda: user.document.segments)
+    user.settle()
+    # without anything drawn Tab moves the focus
+    user.press("Tab")
+    assert page.evaluate("document.activeElement !== document.body")
+    page.mouse.move(*user.place(50, 50))
+    user.until(lambda: page.evaluate(PREVIEW) is not None)
+    left, top, pixels = page.evaluate(PREVIEW)
+    assert user.document.mask(1, 0) is None
+    user.click(50, 50)
+    small = user.document.mask(1, 0)
+    assert small is not None
+    rows, columns = np.nonzero(small)
+    assert (left, top, pixels) == (columns.min(), rows.min(), small.sum())
+    user.press("Tab")
+    user.until(lambda: "mask 2 of 3, score 0.70" in user.status_text)
+    assert area(user) > 3 * small.sum()
+    page.wait_for_selector("#hud:has-text('mask 2 of 3, score 0.70')")
+    user.press("Tab")
+    user.until(lambda: "mask 3 of 3, score 0.40" in user.status_text)
+    user.press("z")
+    user.until(lambda: "mask 2 of 3" in page.inner_text("#hud"))
+    assert page.locator("#segment .input").all_inner_texts() == ["point ✕", "mask 2 of 3 ✕"]
+    live.restart()
+    user.click(110, 80)
+    assert user.document.mask(1, 0)[50, 60]  # type: ignore[index]  # the chosen mask stays
+    page.locator("#segment .input:has-text('mask 2')").click()
+    user.until(lambda: [item.kind for item in user.document.frame_info(1, 0).inputs] == ["point", "point"])
+    user.press("Shift+P")  # no previews any more
+    page.mouse.move(*user.place(30, 90))
+    page.wait_for_timeout(300)
+    assert page.evaluate(PREVIEW) is None
+
+
+def test_refinement_is_switched_off_and_stays_off(page: Any, live: Live) -> None:
+    user = User(page, live, "film.mp4")
+    page.click("#settings")
+    page.uncheck("dialog [name=refine]")
+    user.press("Escape")
+    page.reload()
+    page.wait_for_selector("body[data-ready]")
+    page.click("#settings")
+    assert not page.is_checked("dialog [name=refine]")
+    user.press("Escape")
+    if user.document.mask(1, 0) is None:
+        user.click(50, 50)
+    user.press("f")
+    user.until(lambda: not user.document.frames_to_propagate(1), 60)
+    assert {user.document.frame_info(1, frame).source for frame in range(1, 10)} == {"propagated"}
+    assert all("segmenter" not in user.document.frame_info(1, frame).terms for frame in range(1, 10))
+    user.press("Shift+R")
+    user.until(lambda: "are refined where" in user.status_text)
+    page.click("#settings")
+    assert page.is_checked("dialog [name=refine]")
