@@ -197,6 +197,31 @@ def test_the_window_of_the_codec_is_the_decoders(tmp_path: Path) -> None:
         assert (video.height, video.width) == (50, 90)
 
 
+@pytest.mark.parametrize("name", ["as stored", "transpose"])
+@pytest.mark.parametrize(("codec", "encoder"), [("h264", "libx264"), ("hevc", "libx265")])
+def test_columns_at_the_left_are_removed_exactly(tmp_path: Path, codec: str, encoder: str, name: str) -> None:
+    options = {"x265-params": "log-level=none"} if codec == "hevc" else {}
+    source = make_video(tmp_path / "whole.mp4", frames=3, sound=None, codec=encoder, options=options)
+    whole = _last(probe(source))
+    matrix = MATRICES[name]
+    with av.open(str(source)) as reading, av.open(str(tmp_path / "v.mp4"), "w") as writing:
+        stream = reading.streams.video[0]
+        track = writing.add_stream_from_template(stream)
+        a, b, c, d = (value * ONE for value in matrix)
+        track.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
+        crop = BitStreamFilterContext(f"{codec}_metadata=crop_left=6:crop_top=4:crop_right=24", stream, track)
+        for packet in reading.demux(stream):
+            for filtered in crop.filter(packet if packet.dts is not None else None):
+                filtered.stream = track
+                writing.mux(filtered)
+    kept = whole[4:, 6:72]
+    expected = kept if name == "as stored" else kept.transpose(1, 0, 2)
+    for verb, image in every_view(tmp_path / "v.mp4", tmp_path).items():
+        if verb != "prepare":
+            assert image.shape == expected.shape, verb
+            assert np.abs(image.astype(int) - expected).mean() < 3, verb
+
+
 def test_alpha_is_shown_on_black(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "v.mov"), "w") as output:
         stream = output.add_stream("qtrle", rate=5)

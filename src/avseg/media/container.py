@@ -11,6 +11,7 @@ from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
+from av.codec.context import Flags
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
@@ -92,6 +93,8 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     if stream.codec_context is None or not stream.codec_context.width:
         raise UserError(f"{path}: its video track cannot be decoded; convert it to H.264 first")
     stream.codec_context.thread_count = 2
+    # otherwise FFmpeg rounds cropping at the left down to a multiple of 32 pixels
+    stream.codec_context.flags |= Flags.unaligned
     return stream
 
 
