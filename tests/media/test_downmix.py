@@ -73,6 +73,18 @@ def test_each_channel_of_surround_sound_has_its_standard_level(
     assert np.std(sound) == pytest.approx(0.3 * factor / np.sqrt(2), rel=0.01, abs=1e-4)
 
 
+def test_speech_of_a_dvd_has_the_level_of_players(tmp_path: Path) -> None:
+    # the mean of six channels, of which five are silent, is 13 dB lower than players' downmix
+    wave = np.zeros((6, 48000), np.float32)
+    wave[2] = tone(1.0, 48000, 1, level=0.4)  # front centre
+    path = _make(tmp_path / "v.vob", "5.1", wave, "ac3", codec="mpeg2video")
+    assert probe(path).container == "mpeg"
+    assert _decibels(_sound(path), _reference(path)) == pytest.approx(0, abs=0.2)
+    assert np.std(_sound(path)[4000:12000]) == pytest.approx(0.4 / 2, rel=0.02)  # 3 dB below the centre channel
+    repaint(probe(path), tmp_path / "overlay.mp4", lambda image, frame: image)
+    assert _decibels(_reference(tmp_path / "overlay.mp4"), _reference(path)) == pytest.approx(0, abs=0.3)
+
+
 @pytest.mark.parametrize("layout", ["5.1", "7.1", "quad"])
 def test_never_louder_than_full_scale(tmp_path: Path, layout: str) -> None:
     wave = np.sign(tone(1.0, 48000, CHANNELS[layout], pitch=1000)) * 0.98
