@@ -170,6 +170,13 @@ export async function nudge(step) {
   return act({ op: "edit_segment", segment: segment.id, ...edge });
 }
 
+// move the start or the end of the selected segment to the current frame
+export async function moveEdge(edge) {
+  const segment = state.segments.get(state.segment);
+  if (!segment) return refuse("select a segment first (, and .)");
+  return act({ op: "edit_segment", segment: segment.id, [edge]: state.frame + (edge === "end" ? 1 : 0) });
+}
+
 export const split = () => {
   const segment = segmentAt(state.object, state.frame);
   if (!segment) return refuse("this object has no segment to split here");

@@ -1,8 +1,9 @@
 // Keyboard shortcuts; `?` shows the same table that binds the keys.
 
-import { accept, addSegment, cancel, clearMask, copyMask, fill, finishVideo, judge, merge, nextCandidate, nudge, pasteMask, propagate, redo, refine, removeSegment, split, undo } from "./actions.js";
+import { accept, addSegment, cancel, clearMask, copyMask, fill, finishVideo, judge, merge, moveEdge, nextCandidate, nudge, pasteMask, propagate, redo, refine, removeSegment, split, undo } from "./actions.js";
 import { zoomAll, zoomSegment } from "./axis.js";
 import { showBoard } from "./board.js";
+import { moveCrosshair, pressCrosshair, releaseCrosshair, removeAtCrosshair } from "./crosshair.js";
 import { askFrame, exchange, isOpen, newObject, propose, showKeys } from "./dialogs.js";
 import { snapEdge } from "./onset.js";
 import { hide, lock, neighbour, nextWorst, select, solo } from "./panels.js";
@@ -38,11 +39,16 @@ export function compare() {
 }
 
 const escape = () => {
+  if (releaseCrosshair()) return undefined;
   if (dropCorner(true)) return undefined;
   if (state.runs.length) return cancel();
   state.marks = { start: null, end: null };
   return changed("timeline", "marks");
 };
+
+const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const crosshairKeys = (modifiers, pixels) => Object.fromEntries(Object.entries(WAYS).map(([key, [dx, dy]]) => [
+  `${modifiers}${key}`, () => moveCrosshair(pixels * dx, pixels * dy)]));
 
 const TABLE = [
   ["Move", [
@@ -62,6 +68,7 @@ const TABLE = [
     ["I O", "start, end at this frame", { i: () => mark("start"), o: () => mark("end") }],
     ["Enter", "add the segment; close the polygon", { Enter: () => closePolygon() || addSegment() }],
     ["[ ]", "move the nearer edge by a frame", { "[": () => nudge(-1), "]": () => nudge(1) }],
+    ["Shift+I Shift+O", "move start, end of the segment to this frame", { "Shift+I": () => moveEdge("start"), "Shift+O": () => moveEdge("end") }],
     ["'", "snap the nearer edge to the sound", { "'": snapEdge }],
     ["S M", "split here, merge with the next", { s: split, m: merge }],
     ["Shift+Del", "remove the segment", { "Shift+Delete": removeSegment }],
@@ -70,6 +77,10 @@ const TABLE = [
   ["Mask", [
     ["P B W D E", "points, box, polygon, brush, eraser", { p: () => choose("points"), b: () => choose("box"), w: () => choose("polygon"), d: () => choose("brush"), e: () => choose("eraser") }],
     ["click right", "on, off the object; paint, erase", {}],
+    ["Ctrl+arrows", "move the crosshair on the frame", crosshairKeys("Ctrl+", 12)],
+    ["Ctrl+Shift+arrows", "move it by a pixel of the screen", crosshairKeys("Ctrl+Shift+", 1)],
+    ["Ctrl+Enter Ctrl+Shift+Enter", "at the crosshair: on, off the object; begin and end a box or stroke, move a point", { "Ctrl+Enter": () => pressCrosshair(), "Ctrl+Shift+Enter": () => pressCrosshair(true) }],
+    ["Ctrl+Del", "remove the point or box at the crosshair", { "Ctrl+Delete": removeAtCrosshair, "Ctrl+Backspace": removeAtCrosshair }],
     ["Q", "left button: on, off the object", { q: switchSign }],
     ["Shift drag", "flip a point, move it or a side of the box (right click: remove)", {}],
     ["{ }", "smaller, larger brush (or the wheel)", { "{": () => resizeBrush(0.8), "}": () => resizeBrush(1.25) }],

@@ -3,6 +3,7 @@
 import { followLane, followPlayhead } from "./axis.js";
 import { startBar } from "./bar.js";
 import { loadClasses } from "./board.js";
+import { startCrosshair } from "./crosshair.js";
 import { loadVideos, openVideo } from "./document.js";
 import { startKeys } from "./keys.js";
 import { startEvents } from "./events.js";
@@ -22,7 +23,7 @@ import { startTools } from "./tools.js";
 
 // the token of the address is in a cookie now: keep it out of the history
 history.replaceState(null, "", location.pathname + location.hash);
-for (const start of [startBar, startPanels, startSegment, startTiles, startStage, startTools, startPreview, startTimeline, startTimelineMouse,
+for (const start of [startBar, startPanels, startSegment, startTiles, startStage, startTools, startCrosshair, startPreview, startTimeline, startTimelineMouse,
   followPlayhead, followLane, startPlayer, startKeys, startEvents, startWorkTimer]) start();
 changed("tool", "videos", "document", "queue");
 

@@ -13,7 +13,7 @@ import { fit, toCanvas, view } from "./view.js";
 
 const canvas = $("stage");
 const context = canvas.getContext("2d");
-export const draft = { moved: null, box: null, stroke: null, polygon: null, cursor: null }; // state of a tool while it is dragged
+export const draft = { moved: null, box: null, stroke: null, polygon: null, cursor: null, cross: null }; // state of a tool while it is dragged
 
 let shown = -1; // the frame whose image is on the screen
 let busy = false;
@@ -94,6 +94,7 @@ function draw() {
   if (frame === state.frame) drawPreview();
   if (state.object !== null && frame === state.frame) drawInputs();
   drawCursor();
+  if (draft.cross && !state.playing) drawCross(...toCanvas(...draft.cross));
   canvas.dispatchEvent(new CustomEvent("painted", { detail: { frame, picture: Boolean(picture), masks: masks?.size ?? -1, version: state.version } }));
 }
 
@@ -227,6 +228,20 @@ function drawCursor() {
   for (const [width, colour] of [[3, "rgba(0,0,0,.6)"], [1.5, "#fff"]]) {
     context.beginPath();
     context.ellipse(x, y, state.brush * view.scale * view.aspect, state.brush * view.scale, 0, 0, 7);
+    context.lineWidth = width;
+    context.strokeStyle = colour;
+    context.stroke();
+  }
+}
+
+// the pointer of the keyboard: white on black, so that it is visible on any picture
+function drawCross(x, y) {
+  for (const [width, colour] of [[4, "rgba(0,0,0,.75)"], [1.5, "#fff"]]) {
+    context.beginPath();
+    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+      context.moveTo(x + 4 * dx, y + 4 * dy);
+      context.lineTo(x + 16 * dx, y + 16 * dy);
+    }
     context.lineWidth = width;
     context.strokeStyle = colour;
     context.stroke();

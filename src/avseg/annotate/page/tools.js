@@ -1,4 +1,4 @@
-// Mouse input on the frame: points (left = on the object, right = off, drag = move, Shift = flip), box, brush, eraser.
+// Input on the frame by a mouse, a pen or the crosshair of the keyboard: points (left = on the object, right = off, drag = move, Shift = flip), box, brush, eraser.
 
 import { canMark, draw } from "./actions.js";
 import { changePoint, newId, point, promptsOf } from "./drafts.js";
@@ -15,10 +15,10 @@ const MAX_PATH = 3000; // points of a stroke that are sent
 let drag = null;
 
 export function startTools() {
-  canvas.addEventListener("pointerdown", down);
+  canvas.addEventListener("pointerdown", (event) => down(event));
   canvas.addEventListener("pointermove", move);
   canvas.addEventListener("pointerup", up);
-  canvas.addEventListener("pointercancel", stop);
+  canvas.addEventListener("pointercancel", cancelDrag);
   canvas.addEventListener("pointerleave", () => {
     draft.cursor = null;
     clearPreview();
@@ -60,13 +60,17 @@ function sidesNear(x, y) {
   return [x - x0, y - y0, x - x1, y - y1].map(Math.abs).flatMap((distance, side) => (distance < EDGE ? [side] : []));
 }
 
-function down(event) {
-  if (!state.film) return;
-  canvas.focus();
+export const isDragging = () => drag !== null;
+
+// `onlyRemove`: of the points and the box that are there
+export function down(event, onlyRemove = false) {
+  if (!state.film) return undefined;
+  if (event.pointerId !== null) canvas.focus();
   const [x, y] = place(event);
   if (event.button === 1 || event.ctrlKey || event.metaKey) return begin(event, { kind: "pan", x, y });
   const at = toPicture(x, y);
-  if (state.playing || !inPicture(...at) || !canMark()) return;
+  if (state.playing || !inPicture(...at) || !canMark()) return undefined;
+  if (onlyRemove && !pointNear(x, y) && !sidesNear(x, y).length) return undefined;
   const sides = ["points", "box"].includes(state.tool) && !pointNear(x, y) ? sidesNear(x, y) : [];
   if (sides.length) downBox(event, sides);
   else if (state.tool === "points") downPoint(event, x, y, at);
@@ -77,6 +81,7 @@ function down(event) {
     draft.stroke = { path: [at], radius: state.brush, erase };
     begin(event, { kind: "stroke" });
   }
+  return undefined;
 }
 
 const minus = (event) => event.altKey || state.minus;
@@ -84,7 +89,7 @@ const minus = (event) => event.altKey || state.minus;
 function begin(event, what) {
   clearPreview();
   drag = { ...what, object: state.object, frame: state.frame };
-  canvas.setPointerCapture(event.pointerId);
+  if (event.pointerId !== null) canvas.setPointerCapture(event.pointerId);
   event.preventDefault();
   changed("draft");
 }
@@ -136,7 +141,7 @@ function downPoint(event, x, y, at) {
   return draw({ put: point(rounded(at[0]), rounded(at[1]), !(event.button === 2 || minus(event))) });
 }
 
-function move(event) {
+export function move(event) {
   const [x, y] = place(event);
   const at = state.film ? toPicture(x, y) : [0, 0];
   draft.cursor = at;
@@ -173,10 +178,10 @@ function cursor(x, y) {
 const bounded = ([x, y]) => [rounded(Math.max(0, Math.min(state.film.width - 1, x))), rounded(Math.max(0, Math.min(state.film.height - 1, y)))];
 const boxOf = ([ax, ay], [bx, by]) => [Math.min(ax, bx), Math.min(ay, by), Math.max(ax, bx), Math.max(ay, by)].map(rounded);
 
-function up() {
+export function up() {
   const done = drag;
   const { moved, box, stroke } = draft;
-  stop();
+  cancelDrag();
   if (!done || done.frame !== state.frame || done.object !== state.object) return;
   if (done.kind === "point" && moved) draw(changePoint(done.object, done.frame, done.id, (input) => ({ ...input, values: moved.at })));
   else if ((done.kind === "box" || done.kind === "side") && box && Math.abs(box[2] - box[0]) > 2 && Math.abs(box[3] - box[1]) > 2) {
@@ -184,7 +189,7 @@ function up() {
   } else if (done.kind === "stroke") finishStroke(stroke);
 }
 
-function stop() {
+export function cancelDrag() {
   drag = null;
   Object.assign(draft, { moved: null, box: null, stroke: null });
   changed("draft");
