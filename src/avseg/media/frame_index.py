@@ -19,7 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from avseg.media.container import images, open_video, packets, video_stream
-from avseg.media.timestamps import Scan
+from avseg.media.timestamps import Scan, displaced
 from avseg.media.video import CLOCK_ERROR, Frame, Video, frames, probe
 from avseg.utils.errors import UserError
 
@@ -111,9 +111,10 @@ def _read_stamps(video: Video) -> FrameIndex:
                 is_key.append(packet.is_keyframe)
                 positions.append(-1 if packet.pos is None else packet.pos)
     # in display order; of two frames at one time only one is shown
-    ordered, order = np.unique(np.array(stamps, np.int64), return_index=True)
-    starts = np.array(positions, np.int64)[order]
-    keyframes = np.flatnonzero(np.array(is_key, np.bool_)[order])
+    shown = ~displaced(np.asarray(scan.stamps))
+    ordered, order = np.unique(np.array(stamps, np.int64)[shown], return_index=True)
+    starts = np.array(positions, np.int64)[shown][order]
+    keyframes = np.flatnonzero(np.array(is_key, np.bool_)[shown][order])
     if not video.clock:
         return FrameIndex(video, ordered, keyframes)
     if video.container not in SEEKS_BYTES:

@@ -15,8 +15,9 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from avseg.media.clock import WRAP, Break, Clock, Piece, unwrap
+from avseg.media.timestamps import FAR, REORDER_DEPTH
 
-PAUSE = 5.0  # seconds; a shorter pause is not reported
+PAUSE = FAR  # seconds; a shorter pause is not reported
 MAX_PAUSE = 60.0  # seconds; longer pauses of broadcast streams, whose clocks may jump, are left out
 MAX_STILL = 600.0  # seconds; the same for other containers
 OVERLAP = 0.5  # seconds of sound that may be trimmed at a joint so that the pictures follow one another
@@ -45,6 +46,12 @@ class _Run(_Span):
 
     picture: _Span = field(default_factory=_Span)
     sound: _Span = field(default_factory=_Span)
+    frames: _Span = field(default_factory=_Span)  # the numbers of its first and last frame in coded order
+
+    @property
+    def is_frame(self) -> bool:
+        """True if it is a single frame without sound."""
+        return self.frames.start == self.frames.end and self.sound.end == -math.inf
 
 
 @dataclass
@@ -55,19 +62,38 @@ class _Part:
     first: float
     runs: list[_Run] = field(default_factory=list)  # ascending
 
-    def add(self, start: float, end: float, *, is_picture: bool) -> None:
+    def add(self, start: float, end: float, frame: int | None) -> None:
+        """Add a packet of sound, or of the picture with a number in coded order."""
         number = bisect_right(self.runs, start + PAUSE, key=lambda run: run.start) - 1
         if number < 0 or self.runs[number].end + PAUSE < start:
             number += 1
             self.runs.insert(number, _Run())
         run = self.runs[number]
         run.add(start, end)
-        (run.picture if is_picture else run.sound).add(start, end)
+        (run.sound if frame is None else run.picture).add(start, end)
+        if frame is not None:
+            run.frames.add(frame, frame)
         while number + 1 < len(self.runs) and self.runs[number + 1].start <= run.end + PAUSE:
             following = self.runs.pop(number + 1)
             run.add(following.start, following.end)
             run.picture.add(following.picture.start, following.picture.end)
             run.sound.add(following.sound.start, following.sound.end)
+            run.frames.add(following.frames.start, following.frames.end)
+
+    def remove_displaced(self) -> None:
+        """Remove single frames with damaged time stamps: runs before them go on afterwards, or later ones began before.
+
+        The order is that of coding, in which frames are at most `REORDER_DEPTH` from their order in time.
+        """
+        last, first = -math.inf, math.inf
+        for run in list(self.runs):
+            if run.is_frame and run.frames.end < last - REORDER_DEPTH:
+                self.runs.remove(run)
+            last = max(last, run.frames.end)
+        for run in self.runs[::-1]:
+            if run.is_frame and run.frames.start > first + REORDER_DEPTH:
+                self.runs.remove(run)
+            first = min(first, run.frames.start)
 
 
 @dataclass
@@ -106,7 +132,8 @@ class JointFinder:
         duration = float((packet.duration or 0) * base)
         segment = self._part(track, float(coded * base), duration, is_picture=packet.stream.index == self.picture)
         start = unwrap(float(time_stamp * base), segment.first, self.wrap)
-        segment.add(start, start + min(duration, _FILLED), is_picture=packet.stream.index == self.picture)
+        number = track.total if packet.stream.index == self.picture else None
+        segment.add(start, start + min(duration, _FILLED), number)
 
     def unread(self, size: int) -> float:
         """Return the share of a broadcast file of so many bytes that follows the last packet; 0 if it is small."""
@@ -162,6 +189,7 @@ class JointFinder:
         offset = 0.0
         picture, sound = _Span(), _Span()  # what was joined so far, in continuous times
         for segment in self.parts:
+            segment.remove_displaced()
             offsets: list[float] = []
             for run in segment.runs:
                 end = max(picture.end, sound.end)

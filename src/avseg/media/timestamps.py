@@ -5,12 +5,14 @@ from array import array
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-_REORDER_DEPTH = 32  # frames; coded order differs from display order by far fewer
+REORDER_DEPTH = 32  # frames; coded order differs from display order by far fewer
+FAR = 5.0  # seconds from every other frame; farther frames outside of their order have a damaged time stamp
 _MAX_DOUBLE = 0.05  # share of frames with the time of another; more are a broken clock
 _DEFAULT_RATE = 25.0  # frames per second where neither packets nor header give a rate
 
@@ -18,6 +20,17 @@ _DEFAULT_RATE = 25.0  # frames per second where neither packets nor header give 
 def is_frame(packet: "Packet[Stream]", codec: str) -> bool:
     """False for a packet without content, and for the headers that chained Ogg files repeat between frames."""
     return packet.size > 0 and not (codec == "theora" and bytes(packet)[0] & 0x80)
+
+
+def displaced(stamps: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Find the time stamps, (n,) seconds in coded order, that damage moved far away from those coded around them."""
+    order = np.argsort(stamps, kind="stable")
+    gaps = np.diff(stamps[order], prepend=-np.inf, append=np.inf)  # (n + 1,)
+    alone = np.minimum(gaps[:-1], gaps[1:]) > FAR
+    moved = np.abs(order - np.arange(len(stamps))) > REORDER_DEPTH
+    mask = np.zeros(len(stamps), np.bool_)
+    mask[order[alone & moved]] = True
+    return mask
 
 
 class Scan:
@@ -63,7 +76,7 @@ class Scan:
             self.unstamped += not self.stamps
             return
         stamp = float(packet.pts * packet.time_base)
-        if stamp > max(self.stamps[-_REORDER_DEPTH:], default=-math.inf):
+        if stamp > max(self.stamps[-REORDER_DEPTH:], default=-math.inf):
             self.last_duration = float((packet.duration or 0) * packet.time_base)
         self.stamps.append(stamp)
 
@@ -72,7 +85,8 @@ class Scan:
 
         Returns (N,) seconds from the first frame, the first frame's container time, and frames per second.
         """
-        times = np.unique(np.asarray(self.stamps, dtype=np.float64))  # sorted; of two at one time one is shown
+        stamps = np.asarray(self.stamps, dtype=np.float64)
+        times = np.unique(stamps[~displaced(stamps)])  # sorted; of two at one time one is shown
         if not self.timed or len(times) < (1 - _MAX_DOUBLE) * self.frames:
             self.timed = False
             rate = rate or _DEFAULT_RATE

@@ -21,7 +21,7 @@ from avseg.media.clock import PLAIN, Break, Clock
 from avseg.media.container import images, layout_of, open_video, packets, sound_stream, video_stream, video_tracks
 from avseg.media.cropping import read_crop
 from avseg.media.joints import MAX_STILL, JointFinder
-from avseg.media.timestamps import Scan, is_frame
+from avseg.media.timestamps import FAR, Scan, is_frame
 from avseg.media.upright import UprightRGB as UprightRGB
 from avseg.media.upright import View, view_of
 from avseg.utils.errors import UserError
@@ -207,14 +207,19 @@ class FrameClock:
     def __init__(self, video: Video) -> None:
         self.video = video
         self.count = 0
+        self.last = 0  # number of the last frame
 
     def frame(self, image: VideoFrame) -> Frame:
         """Wrap the next decoded image in display order."""
         number = min(self.count, len(self.video.times) - 1)
         if self.video.timed and image.time is not None:
             # decoders may drop frames (of a damaged start, say), so the time identifies the frame
-            number = _nearest(self.video.times, image.time - self.video.start)
+            time = image.time - self.video.start
+            number = _nearest(self.video.times, time)
+            if abs(self.video.times[number] - time) > FAR:  # its time stamp is damaged
+                number = self.last
         self.count += 1
+        self.last = number
         return Frame(number, float(self.video.times[number]), image)
 
 
