@@ -21,6 +21,14 @@ from tests.models.aavs.official import (
 
 PARAMETERS = {"binary": 114_551_675}
 PHASE_1, PHASE_2 = 709_827, 7_719_491
+# in the order of the golden values; found by their norms
+GRADIENTS = (
+    "audio_proj.0.weight",
+    "net.model.transformer_module.queries_embedder.weight",
+    "net.class_predictor.weight",
+    "net.model.pixel_level_module.decoder.encoder.layers.0.self_attn.output_proj.adapter.0.weight",
+    "net.model.transformer_module.decoder.layers.8.self_attn.out_proj.adapter.2.weight",
+)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +97,7 @@ def test_everything_equals_the_authors_values(form: str, frames: int) -> None:
     assert max(errors.values()) < 1e-5, errors
     torch.manual_seed(0)
     loss = weighted_sum(QueryMaskLoss(network.net.config.num_labels)(layers, labels(form, frames)))
-    assert float(loss) == pytest.approx(float(expected["loss"]), rel=0.01)
+    assert float(loss) == pytest.approx(float(expected["loss"]), rel=1e-6)
 
 
 @pytest.mark.slow
@@ -115,12 +123,14 @@ def test_two_training_steps(monkeypatch: pytest.MonkeyPatch) -> None:
         loss = weighted_sum(loss_function(layers, labels("binary", 2, 31 + step)))
         optimizer.zero_grad()
         loss.backward()
+        if step == 0:
+            norms = [network.get_parameter(name).grad.norm() for name in GRADIENTS]  # type: ignore[union-attr]
+            assert relative_error(torch.stack(norms), expected["grad_norms_0"]) < 1e-4
         norm = nn.utils.clip_grad_norm_(trained, 0.01)
         optimizer.step()
-        assert [loss.item(), norm.item()] == pytest.approx(expected["losses_and_norms"][step].tolist(), rel=0.05)
-    # Why the direction of this gradient differs is not known. It is not the points: with other seeds ours agrees with
-    # itself to a cosine of 0.999, and the norm of the class predictor's gradient stays at 38.78 (nearest official
-    # value: 39.12). Neither near ties of the matching nor a detached similarity nor other sounds give it.
+        values = torch.stack([loss.detach(), norm])
+        assert relative_error(values, expected["losses_and_norms"][step]) < (1e-5, 1e-4)[step]
     change = projection.weight.detach()[::8, ::16] - before
     official_change = expected["audio_proj_after"] - before
-    assert torch.nn.functional.cosine_similarity(change.flatten(), official_change.flatten(), 0) > 0.1
+    cosine = torch.nn.functional.cosine_similarity(change.flatten(), official_change.flatten(), 0)
+    assert cosine > 0.999

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from avseg.models.aavs.decoder import QueryLayer
 
 WEIGHTS = {"class": 2.0, "mask": 5.0, "dice": 5.0}
+MATCHING_CLASS_COST = 1.0
 NAMES = {"class": "loss_cross_entropy", "mask": "loss_mask", "dice": "loss_dice"}  # of the library
 
 
@@ -17,6 +18,8 @@ class QueryMaskLoss(nn.Module):
 
     The loss is that of `transformers`, with its defaults: a query without a target is "no object" (weight 0.1), three
     quarters of the points are the most uncertain ones of three times as many. Points come from torch's generator.
+    The authors use transformers 4.35, which matches with a class cost of 1; later versions take the weight 2 of the
+    class loss.
     """
 
     def __init__(self, num_labels: int, points: int = 12544) -> None:
@@ -26,6 +29,7 @@ class QueryMaskLoss(nn.Module):
 
         config = Mask2FormerConfig(num_labels=num_labels, train_num_points=points)
         self.criterion = Mask2FormerLoss(config, weight_dict={})
+        self.criterion.matcher.cost_class = MATCHING_CLASS_COST
         # constant: no part of checkpoints
         self.criterion.register_buffer("empty_weight", self.criterion.empty_weight, persistent=False)
 
