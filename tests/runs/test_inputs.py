@@ -17,6 +17,7 @@ from avseg.data.avsbench.datamodule import AVSBenchDataModule
 from avseg.data.avsbench.dataset import AVSBenchDataset
 from avseg.data.lu_avs.paths import DATA_NAMES
 from avseg.data.pack import build_pack
+from avseg.metrics import registry
 from avseg.runs import RunDirectory
 from avseg.runs.archive import archive
 from avseg.runs.inputs import Inputs, difference_of, read_inputs, record_inputs, write_inputs
@@ -25,8 +26,9 @@ from avseg.utils.file_table import NOT_HIDDEN, FileTable
 from tests.data.fake import make_ms3
 
 
-def config(root: Path, **values: Any) -> Any:
-    return SimpleNamespace(data=SimpleNamespace(root=str(root)), plain=lambda: values)
+def config(root: Path, *, metrics: tuple[str, ...] | None = None, **values: Any) -> Any:
+    data = SimpleNamespace(root=str(root))
+    return SimpleNamespace(data=data, metrics=SimpleNamespace(names=metrics), plain=lambda: values)
 
 
 def walked(root: Path, names: str = NOT_HIDDEN) -> Any:
@@ -133,6 +135,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(sys, "path", list(sys.path))
     load([str(package)])
     yield package
+    sys.modules.pop(package.name, None)
     os.environ["AVSEG_PLUGINS"] = ""
     plugins.cache_clear()
 
@@ -152,6 +155,24 @@ def test_a_plugin(plugin: Path, tmp_path: Path) -> None:
     plugins.cache_clear()
     os.environ["AVSEG_PLUGINS"] = ""
     assert "which is not loaded now" in difference_of(inputs, uses)
+
+
+def test_a_plugin_that_adds_a_metric(plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "METRICS", dict(registry.METRICS))
+    (plugin / "__init__.py").write_text(
+        "from avseg.metrics.registry import register_metric\n"
+        "register_metric('of_inputs', 'of inputs', lambda settings: None)\n"
+    )
+    root = tmp_path / "data"
+    root.mkdir()
+    inputs = stored(record_inputs(config(root), walked(root), ()), tmp_path)
+    assert difference_of(inputs, config(root)) == ""
+    assert record_inputs(config(root, metrics=()), walked(root), ()).plugins == {}
+    (plugin / "__init__.py").write_text("# a version with another metric\n")
+    assert f"with another code of the plugin {plugin.name}" in difference_of(inputs, config(root))
+    plugins.cache_clear()
+    os.environ["AVSEG_PLUGINS"] = ""
+    assert difference_of(inputs, config(root)) == ""  # the other scores are the same
 
 
 def test_a_large_file_is_sampled_at_both_ends_and_between(tmp_path: Path) -> None:

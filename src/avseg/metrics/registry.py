@@ -167,9 +167,10 @@ def register_metric(
     return info
 
 
-def registered_metrics() -> list[MetricInfo]:
-    """Return the scores added by `register_metric`, in the order of their registration."""
-    return list(METRICS.values())[len(_BUILT_IN) :]
+def registered_metrics(names: Sequence[str] | None = None) -> list[MetricInfo]:
+    """Return the scores added by `register_metric`, or those of `names`, in the order of their registration."""
+    added = list(METRICS.values())[len(_BUILT_IN) :]
+    return [info for info in added if names is None or info.key in names]
 
 
 def select_metrics(names: Sequence[str] | None = None) -> list[MetricInfo]:
@@ -185,8 +186,7 @@ def select_metrics(names: Sequence[str] | None = None) -> list[MetricInfo]:
                 f"metrics: '{name}' is not registered{nearest(name, allowed)}; use {', '.join(allowed)}, "
                 "or load the package that registers it with --plugin"
             )
-    registered = registered_metrics()
-    return [*_BUILT_IN, *(info for info in registered if names is None or info.key in names)]
+    return [*_BUILT_IN, *registered_metrics(names)]
 
 
 def metric_info(key: str) -> MetricInfo:

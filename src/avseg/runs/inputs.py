@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from avseg.config.plugins import Plugin, plugins
+from avseg.config.plugins import Plugin, import_plugins, plugins
 from avseg.config.schema import Plain, TrainConfig
+from avseg.metrics.registry import registered_metrics
 from avseg.runs.directory import RunDirectory
 from avseg.utils.cache import cache_folder
 from avseg.utils.errors import UserError
@@ -22,6 +23,7 @@ from avseg.utils.files import atomic_file
 
 _CACHE = "$AVSEG_CACHE"  # stands for the folder of downloaded weights, which may move
 _CODE = r".*\.(py|ya?ml)"
+_CLASSES, _METRICS = "classes", "metrics"  # uses of a plugin
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Inputs:
 
     `root` is the data folder, with its files in `data`; where `names` is a pattern, a new file below `root` whose name
     matches is a change, too. `packs` were read instead of the files; they may be absent later. `weights` are paths as
-    they were given; `plugins` maps the plugins that the configuration names to their package, version and code.
+    they were given; `plugins` maps the plugins that the run uses to their package, version, code and use.
     """
 
     root: str
@@ -96,7 +98,7 @@ def difference_of(inputs: Inputs, config: TrainConfig, *, fully: bool = False) -
         # the numbers of a finished run stay those of its data where these were deleted
         same = str(configured.resolve()) == inputs.root or inputs.root.startswith(str(configured.resolve()) + os.sep)
         return "" if same or not inputs.data.paths else f"on other data: data.root={configured} does not exist"
-    return _other_files(inputs, root, fully) or _other_plugins(inputs, config)
+    return _other_files(inputs, root, fully) or _other_plugins(inputs)
 
 
 def refuse_changed_source(run: RunDirectory) -> None:
@@ -184,12 +186,14 @@ def _other_weights(inputs: Inputs, fully: bool) -> str:
     return f"with other weights: {text}" if (text := changes.describe()) else ""
 
 
-def _other_plugins(inputs: Inputs, config: TrainConfig) -> str:
-    current = _plugin_records(config)
+def _other_plugins(inputs: Inputs) -> str:
+    current = {plugin.name: plugin for plugin in plugins()}
     for name, old in inputs.plugins.items():
-        new = current.get(name)
-        if new is None:
+        if name not in current:
+            if old.get("use") == _METRICS:  # without it the other scores are the same
+                continue
             return f"with the plugin {name}, which is not loaded now"
+        new = _plugin_record(current[name])
         if new["version"] != old["version"]:
             versions = f"{new['version'] or 'unknown'} now and was {old['version'] or 'unknown'}"
             return f"with another version of the plugin {name}: it is {versions}"
@@ -199,11 +203,15 @@ def _other_plugins(inputs: Inputs, config: TrainConfig) -> str:
 
 
 def _plugin_records(config: TrainConfig) -> dict[str, dict[str, str]]:
-    packages = {target.partition(".")[0] for target in _targets(config.plain())}
+    """Describe the plugins that the configuration names, and those whose metrics the run has."""
+    import_plugins()
+    uses = {info.factory.__module__: _METRICS for info in registered_metrics(config.metrics.names) if info.factory}
+    uses |= dict.fromkeys(_targets(config.plain()), _CLASSES)
+    packages = {module.partition(".")[0]: use for module, use in uses.items()}
     records: dict[str, dict[str, str]] = {}
     for plugin in plugins():
-        if plugin.package.partition(".")[0] in packages:
-            records[plugin.name] = _plugin_record(plugin)
+        if use := packages.get(plugin.package.partition(".")[0]):
+            records[plugin.name] = {**_plugin_record(plugin), "use": use}
     return records
 
 
