@@ -69,6 +69,32 @@ def test_the_truth_of_mssl_is_the_authors() -> None:
     assert truth.mean() == pytest.approx(float(reference("mssl")["frontend.gtmap_mean"]))
 
 
+def brute_force(boxes: list[Box], size: int, extent: float, share: float) -> np.ndarray:
+    """A loop over pixels: the pixel's column is at or behind the left side, rounded to zero, and before the right one."""
+    truth = np.zeros((size, size), np.float32)
+    for row in range(size):
+        for column in range(size):
+            for left, top, right, bottom in boxes:
+                inside = int(size * left / extent) <= column < int(size * right / extent)
+                if inside and int(size * top / extent) <= row < int(size * bottom / extent):
+                    truth[row, column] += share
+    return np.minimum(truth, 1)
+
+
+def test_boxes_over_every_border_equal_a_loop_over_pixels() -> None:
+    rng = np.random.default_rng(0)
+    for count in (0, 1, 2, 4):
+        # a quarter of the sides is outside of the image; some boxes are empty or inside out
+        corners = rng.uniform(-0.3, 1.3, (count, 4))
+        fractions = [Box(*row) for row in corners.tolist()]
+        assert np.array_equal(vgg_ss_truth(fractions, 32), brute_force(fractions, 32, 1, 1))
+        pixels = [Box(*row) for row in np.round(256 * corners).tolist()]
+        assert np.array_equal(flickr_truth(pixels, 32), brute_force(pixels, 32, 256, 0.5))
+    # over the left and upper border
+    assert flickr_truth([Box(-16, -16, 128, 128)] * 2, 32).sum() == 16 * 16
+    assert mssl_flickr_truth([Box(0, 0, 11, 11)] * 2).sum() == 10 * 10
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

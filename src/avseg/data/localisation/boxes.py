@@ -87,7 +87,7 @@ def _box(values: Sequence[Any]) -> Box:
 
 def vgg_ss_truth(boxes: Iterable[Box], size: int = SIZE) -> NDArray[np.float32]:
     """Draw boxes in fractions, some of them below 0 or above 1: their union, (size, size) of 0 and 1."""
-    return np.minimum(_layers(boxes, size, lambda value: int(size * max(value, 0))), 1)
+    return np.minimum(_layers(boxes, size, lambda value: int(size * value)), 1)
 
 
 def flickr_truth(boxes: Iterable[Box], size: int = SIZE) -> NDArray[np.float32]:
@@ -101,9 +101,10 @@ def mssl_flickr_truth(boxes: Iterable[Box]) -> NDArray[np.float32]:
 
 
 def _layers(boxes: Iterable[Box], size: int, pixel: Callable[[float], int]) -> NDArray[np.float32]:
-    """Count the boxes over each pixel; `pixel` makes a coordinate a row or column."""
+    """Count the boxes over each pixel; `pixel` makes a coordinate a row or column, cut off at the border."""
     layers = np.zeros((size, size), np.float32)
     for box in boxes:
-        left, top, right, bottom = map(pixel, box)
+        # a negative index of a slice would count from the other border
+        left, top, right, bottom = (max(pixel(value), 0) for value in box)
         layers[top:bottom, left:right] += 1
     return layers
