@@ -100,9 +100,9 @@ def test_one_object_over_three_segments(page: Any, live: Live) -> None:
     print(f"{len(keys) - 4} keys besides the label, 3 drags, {clicks} clicks, 1 wait; IoU {np.round(ious, 3)}")
     assert len(keys) - 4 <= 12
     assert min(ious) >= 0.85
-    history = page.locator("#history .item")
-    user.until(lambda: any(text.startswith("propagate · disc, frames 42–59") for text in history.all_inner_texts()))
-    assert "draw · disc, frame 0" in history.all_inner_texts()
+    page.wait_for_selector("#history .item[title^='propagate · disc, frames 42–59']")
+    row = page.locator("#history .item[title^='draw · disc, frame 0:']")
+    assert row.locator(".name span").all_inner_texts() == ["draw · disc", " f 0"]
 
 
 def test_runs_wait_in_line_and_progress_is_shown_at_once(page: Any, live: Live) -> None:

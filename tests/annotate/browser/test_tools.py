@@ -79,7 +79,7 @@ def test_polygon_copy_hide_and_lock(page: Any, live: Live) -> None:
     np.testing.assert_array_equal(user.document.mask(1, 20), user.document.mask(1, 12))
     user.settle()
     user.press("Shift+L", "p")  # locked
-    version = user.document.version
+    steps = len(user.document.history)  # the version also counts the time of work
     page.mouse.click(*user.place(110, 90))
     user.until(lambda: "is locked" in user.status_text)
     user.press("Shift+L", "h")
@@ -88,7 +88,7 @@ def test_polygon_copy_hide_and_lock(page: Any, live: Live) -> None:
     user.press("Shift+H")
     assert page.evaluate("import('/store.js').then(m => m.isShown(1))") is True
     user.press("Shift+H", "h")
-    assert user.document.version == version
+    assert len(user.document.history) == steps
 
 
 def test_go_to_listening_and_snap(page: Any, live: Live) -> None:
@@ -170,3 +170,28 @@ def test_another_sound_track(folder: Path, tmp_path: Path) -> None:
         with open_reader(path, audio_track=number) as reader:
             peaks = Sound(path, audio_track=reader.audio_track).peaks(0.2, 0.8, 4)
         np.testing.assert_allclose(peaks[:, 1], level, atol=0.01)
+
+
+WIDER = """() => [".bar", ".transport", ".foot", ".left", ".right", "#objects", "#queue", "#history", "#runs", "#segment"]
+  .filter(name => { const e = document.querySelector(name); return e.scrollWidth > e.clientWidth + 1; })"""
+OVERLAPS = """() => {
+  const boxes = [...document.querySelectorAll(".bar > *, .transport > *, .foot > *")]
+    .filter(e => e.offsetWidth).map(e => [e, e.getBoundingClientRect()]);
+  return boxes.flatMap(([one, a]) => boxes.filter(([other, b]) => one !== other && one.parentElement === other.parentElement
+    && a.left + 1 < b.right && b.left + 1 < a.right && a.top < b.bottom && b.top < a.bottom).map(([other]) => `${one.id} ${other.id}`));
+}"""
+
+
+def test_nothing_is_cut_off_in_a_small_window(page: Any, live: Live) -> None:
+    user = begin(page, live)
+    user.add_object("a violin with a very long name in the middle of the orchestra")
+    user.press("i", "ArrowRight", "o")
+    page.set_viewport_size({"width": 1024, "height": 700})
+    for text in ("", "a status that is much longer than there is room for, because it names a file and what to do " * 2):
+        page.evaluate("text => import('/status.js').then(m => m.showStatus(text))", text)
+        page.wait_for_timeout(100)
+        assert page.evaluate(WIDER) == []
+        assert page.evaluate(OVERLAPS) == []
+    row = page.locator("#history .item").first
+    assert row.locator(".name span").count() == 2
+    page.keyboard.press("Escape")

@@ -116,7 +116,7 @@ def shown(user: User, object: int, frame: int) -> np.ndarray:
 
 def live_queue(user: User) -> list[int]:
     """Segments in the order of the review queue on the page."""
-    rows = user.page.locator("#queue .item .name").all_inner_texts()
+    rows = user.page.locator("#queue .item .name").all_text_contents()
     result = []
     for row in rows:
         name, frame = row.rsplit(", frame ", 1)

@@ -4,7 +4,7 @@ import { cancel, merge, removeSegment, runFirst, split } from "./actions.js";
 import { zoomAll, zoomSegment } from "./axis.js";
 import { showBoard } from "./board.js";
 import { askFrame, exchange, propose } from "./dialogs.js";
-import { $, h, refill, swatch } from "./html.js";
+import { $, h, named, refill, swatch } from "./html.js";
 import { help, setOpacity } from "./keys.js";
 import { inputsOf } from "./drafts.js";
 import { maskOf } from "./masks.js";
@@ -90,9 +90,9 @@ function runRow(run, i) {
   const bar = h("span.meter", {}, h("i"));
   bar.firstChild.style.width = `${Math.round(100 * (run.share ?? 0))}%`;
   return h("div.item.queued.running", { title: runText(run) }, swatch(css(state.objects.get(run.object)?.colour)),
-    h("span.name", {}, `${nameOf(run)} ${run.start}–${run.end - 1}`), h("span.sub", {}, time(run.left)),
+    named(nameOf(run), ` ${run.start}–${run.end - 1}`),
     h("span", {}, i > 1 ? h("button.small.quiet", { title: "next in line", ariaLabel: `propagate ${nameOf(run)} next`, onclick: () => runFirst(run.id) }, "↑") : null,
-      h("button.small.quiet", { title: "end it; finished frames are kept", ariaLabel: `end the propagation of ${nameOf(run)}`, onclick: () => cancel(run.id) }, "✕")), bar);
+      h("button.small.quiet", { title: "end it; finished frames are kept", ariaLabel: `end the propagation of ${nameOf(run)}`, onclick: () => cancel(run.id) }, "✕")), bar, h("span.sub", {}, time(run.left)));
 }
 
 function showFrame() {

@@ -5,7 +5,7 @@ import { draft } from "./stage.js";
 import { showStatus } from "./status.js";
 import { changed, on, state } from "./store.js";
 import { cancelDrag, down, isDragging, move, up } from "./tools.js";
-import { pan, toCanvas, toPicture } from "./view.js";
+import { pan, toCanvas, toPicture, view } from "./view.js";
 
 const canvas = $("stage");
 const MARGIN = 24; // pixels on the screen that stay visible around the crosshair
@@ -49,6 +49,7 @@ export function moveCrosshair(dx, dy) {
 }
 
 function keepInSight() {
+  if (view.fitted) return; // all of the picture is in sight
   const [x, y] = toCanvas(...draft.cross);
   const beyond = (value, size) => Math.min(0, size - MARGIN - value) + Math.max(0, MARGIN - value);
   const [dx, dy] = [beyond(x, canvas.clientWidth), beyond(y, canvas.clientHeight)];

@@ -25,6 +25,9 @@ export function refill(container, ...rows) {
   (all.find((element) => key && element.dataset.row === key) ?? all[Math.min(at, all.length - 1)])?.focus();
 }
 
+// a name that is shortened where there is no room, and an end that is not
+export const named = (name, end) => h("span.name.ended", {}, h("span", {}, name), h("span", {}, end));
+
 export const $ = (id) => document.getElementById(id);
 
 // a colour swatch; set through the style object, which the content security policy allows

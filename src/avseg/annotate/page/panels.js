@@ -3,7 +3,7 @@
 import { redo, undo } from "./actions.js";
 import { openVideo } from "./document.js";
 import { editObject, newObject } from "./dialogs.js";
-import { $, h, refill, swatch } from "./html.js";
+import { $, h, named, refill, swatch } from "./html.js";
 import { css, quality } from "./palette.js";
 import { goTo } from "./stage.js";
 import { showError } from "./status.js";
@@ -40,11 +40,17 @@ function showVideos() {
 const worked = (video) => (video.spent >= 30 ? `${Math.round(video.spent / 60) || 1} min` : "");
 const worst = (video) => (typeof video.worst === "number" ? `worst ${video.worst.toFixed(2)}` : "");
 
+// "propagate · dog, frames 3–9": the frames stay in sight
+function step(text) {
+  const [, name, frames] = /^(.*), frames? ([^,]*)$/.exec(text) ?? [null, text, ""];
+  return named(name, frames ? ` f ${frames}` : "");
+}
+
 function showHistory() {
   const { done, undone } = state.history;
   const rows = [
-    ...undone.slice(0, 6).reverse().map((text, i, all) => h("button.item.undone", { title: `${text}: redo up to this step`, onclick: () => redo(all.length - i) }, text)),
-    ...done.slice(0, 40).map((text, i) => h(i ? "button.item" : "button.item.chosen", { title: `${text}${i ? ": undo all later steps" : ", the last step"}`, onclick: () => i && undo(i) }, text)),
+    ...undone.slice(0, 6).reverse().map((text, i, all) => h("button.item.undone", { title: `${text}: redo up to this step`, onclick: () => redo(all.length - i) }, step(text))),
+    ...done.slice(0, 40).map((text, i) => h(i ? "button.item" : "button.item.chosen", { title: `${text}${i ? ": undo all later steps" : ", the last step"}`, onclick: () => i && undo(i) }, step(text))),
   ];
   $("history").replaceChildren(...rows);
   if (!rows.length) $("history").append(h("p.none", {}, "no steps yet"));
@@ -76,7 +82,7 @@ function showObjects() {
     const sounding = segmentAt(object.id, state.frame);
     const row = h(chosen ? "div.item.object.chosen" : "div.item.object", {},
       h("button.pick", { title: object.name, ariaPressed: String(chosen), onclick: () => select(object.id) },
-        h("kbd", {}, i < 9 ? String(i + 1) : ""), swatch(css(object.colour)), h("span.name", {}, object.name), h("span.sub", {}, sounding ? "♪ sounds" : "silent")),
+        h("kbd", {}, i < 9 ? String(i + 1) : ""), swatch(css(object.colour)), h("span.name", {}, object.name), h("span.sub", { title: sounding ? "sounds in this frame" : "silent in this frame" }, sounding ? "♪" : "silent")),
       h("button.small.quiet", { title: `Show or hide ${object.name} (H; Shift+H: alone)`, ariaLabel: `Hide ${object.name}`, ariaPressed: String(!isShown(object.id)), onclick: () => hide(object.id) }, isShown(object.id) ? "◉" : "○"),
       h("button.small.quiet", { title: `Lock ${object.name} against changes (Shift+L)`, ariaLabel: `Lock ${object.name}`, ariaPressed: String(look.locked.has(object.id)), onclick: () => lock(object.id) }, look.locked.has(object.id) ? "▣" : "□"),
       h("button.small.quiet", { title: `Name, label, remove: ${object.name}`, ariaLabel: `Name, label, remove: ${object.name}`, onclick: () => editObject(object) }, "⋯"));
@@ -105,7 +111,7 @@ function showQueue() {
     bar.firstChild.style.background = quality(0);
     return h(row.segment === state.segment ? "button.item.queued.chosen" : "button.item.queued", { title: row.reason, onclick: () => visit(row) },
       h("span.rank", {}, String(i + 1)), swatch(css(object.colour)),
-      h("span.name", {}, `${object.name}, frame ${row.frame}`), h("span.score", {}, `${check.to_check} of ${check.total}`),
+      named(object.name, `, frame ${row.frame}`), h("span.score", {}, `${check.to_check} of ${check.total}`),
       bar, h("span.sub", {}, check.to_check ? row.reason : "nothing looks wrong"));
   }).filter(Boolean));
   if (!$("queue").childElementCount) $("queue").append(h("p.none", {}, "nothing to check: propagate a segment (F)"));
