@@ -1,7 +1,7 @@
 """Pictures of the annotation page in all its states: `python -m benchmarks.annotation_screens VIDEOS OUT [--axe FILE]`.
 
-VIDEOS is a folder of real videos, whose alphabetically first one is annotated; it is copied first. Each state is shown at
-1024, 1440 and 1920 pixels, light and dark, and in forced colours. With axe-core's `axe.min.js` (npm) each state is
+VIDEOS is a folder of real videos, whose alphabetically last one is annotated; it is copied first. Each state is shown
+at 1024, 1440 and 1920 pixels, light and dark, and in forced colours. With axe-core's `axe.min.js` (npm) each state is
 checked, and the violations are printed.
 """
 
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
-
 from tests.annotate.browser.live_server import CHROMIUM, OPTIONS, Live, serving
 from tests.annotate.browser.page_driver import User
 from tests.media.make_video import make_video
@@ -24,9 +23,13 @@ SIZES = ((1024, 700), (1440, 900), (1920, 1080))
 THEMES = ("dark", "light")
 LONG = "a rehearsal with a very long name, second take, camera on the left, 2024-05-17.mp4"
 _THEME = "theme => import('/settings.js').then(m => m.saveSettings({theme}))"
-# without its iframes and the page's shadow trees, of which there are none
-_AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.map(
-  v => `${v.id} (${v.impact}): ${v.nodes.length} x ${v.nodes[0].html.slice(0, 110)} | ${v.nodes[0].any.map(a => a.message).join(" ").slice(0, 160)}`)"""
+_AXE = """async () => {
+  const { violations } = await axe.run(document, {resultTypes: ["violations"]});
+  return violations.map(({ id, impact, nodes }) => {
+    const reason = nodes[0].any.map(check => check.message).join(" ");
+    return `${id} (${impact}): ${nodes.length} x ${nodes[0].html.slice(0, 110)} | ${reason.slice(0, 160)}`;
+  });
+}"""
 
 
 class Slowly:
