@@ -97,6 +97,9 @@ def _run(command_line: list[str]) -> int:
     if plugins:
         load_plugins(plugins)  # before parsing: they add options to the help
     arguments = build_parser().parse_args(command_line)
+    if verb == "annotate":
+        # read when NumPy is imported; its products of small matrices are slower with threads that wait for each other
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # imported only now, so that --help and mistakes answer at once
     module, _, function = arguments.run.partition(":")
     run = getattr(importlib.import_module(module), function)

@@ -138,5 +138,6 @@ def test_invalid_calls_are_refused() -> None:
         propagator.step(image, {2: np.ones((64, 96), np.bool_)})
     with pytest.raises(UserError, match="mask: \\(3, 3\\) does not fit"):
         propagator.step(image, {1: np.ones((3, 3), np.bool_)})
+    propagator.step(image)
     with pytest.raises(UserError, match="reset for another video"):
         propagator.step(image[:50])

@@ -1,12 +1,19 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
+from avseg.annotate.backends.light.features import CELL, CellFeatures
 from avseg.annotate.backends.light.memory import BLOCK, NEAREST, REACH, TEMPERATURE, MemoryFrame, read_memory
 from avseg.annotate.backends.light.propagator import LightAffinity
+from avseg.annotate.backends.light.torch_file import read_weights
 from avseg.annotate.backends.light.window import CELLS, Window, window_around
 from avseg.annotate.protocols import Image, Mask
 from avseg.annotate.quality.scores import iou
+from avseg.nn.efficientnet_lite import BACKBONE, package_file
+from avseg.nn.pretrained import create_encoder
 from avseg.utils.errors import UserError
 
 
@@ -75,9 +82,8 @@ def test_unknown_objects_and_other_sizes_are_refused(propagator: LightAffinity) 
 
 
 def test_a_block_reads_what_a_search_over_all_cells_reads() -> None:
-    generator = torch.Generator().manual_seed(1)
-    query, key = torch.rand(2, 5, CELLS, CELLS, generator=generator)
-    shares = torch.rand(CELLS, CELLS, generator=generator).numpy()
+    query, key = np.random.default_rng(1).random((2, CELLS, CELLS, 5), np.float32)
+    shares = np.random.default_rng(2).random((CELLS, CELLS), np.float32)
     shares[:, :20] = -1  # outside of the image
     evidence = read_memory(query, [MemoryFrame(key, shares)], np.ones((CELLS, CELLS), np.float32)).evidence
     for row, column in ((0, 40), (37, 30), (71, 71)):
@@ -85,7 +91,7 @@ def test_a_block_reads_what_a_search_over_all_cells_reads() -> None:
         candidates = []
         for i in range(max(low_row, 0), min(low_row + BLOCK + 2 * REACH, CELLS)):
             for j in range(max(low_column, 20), min(low_column + BLOCK + 2 * REACH, CELLS)):
-                candidates.append((float(query[:, row, column] @ key[:, i, j]), float(shares[i, j])))
+                candidates.append((float(query[row, column] @ key[i, j]), float(shares[i, j])))
         candidates.sort(reverse=True)
         values = np.array(candidates[:NEAREST])
         weights = np.exp((values[:, 0] - values[0, 0]) / TEMPERATURE)
@@ -108,3 +114,36 @@ def test_the_first_window_is_twice_as_large_as_the_object() -> None:
     window = window_around(mask)
     assert (window.side, window.left, window.top) == (288, 322 - 144, 150 - 144)
     assert not window_around(np.zeros((40, 60), np.bool_)).inside((40, 60)).all()
+
+
+def test_the_features_are_those_of_timm() -> None:
+    image = np.random.default_rng(3).integers(0, 256, (64, 96, 3)).astype(np.uint8)
+    network = create_encoder(BACKBONE, "package").eval()
+    with torch.inference_mode():
+        x = torch.from_numpy(image / 127.5 - 1).float().permute(2, 0, 1)[None]
+        levels = network(x)[1:4]  # strides 4, 8 and 16
+        units = []
+        for level in levels:
+            aligned = F.interpolate(level, (64 // CELL, 96 // CELL), mode="bilinear", align_corners=False)
+            units.append(F.normalize(aligned, dim=1))
+        expected = torch.cat(units, 1)[0].permute(1, 2, 0).numpy() / 3**0.5
+    np.testing.assert_allclose(CellFeatures(64, 96)(image), expected, atol=1e-4)
+
+
+def test_weights_are_read_as_torch_reads_them() -> None:
+    expected = torch.load(package_file(BACKBONE), weights_only=True)
+    weights = read_weights(package_file(BACKBONE))
+    assert list(weights) == list(expected)
+    for name, tensor in expected.items():
+        np.testing.assert_array_equal(weights[name], tensor.numpy())
+
+
+@pytest.mark.parametrize("content", ["code", "other", "short"])
+def test_a_file_with_anything_but_weights_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "weights.pth"
+    value = {"code": {"a": Path("x")}, "other": [1, 2], "short": {"a": torch.zeros(50)}}[content]
+    torch.save(value, path, _use_new_zipfile_serialization=False)
+    if content == "short":
+        path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(UserError, match=r"weights.pth: not a file of weights"):
+        read_weights(path)

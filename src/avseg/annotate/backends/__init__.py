@@ -21,8 +21,8 @@ SEGMENTERS = {
     "tiny": "tiny:tiny_sam",
 }
 PROPAGATORS = {
-    "default": "lazy:lazy_light",
-    "light": "lazy:lazy_light",
+    "default": "light.propagator:LightAffinity",
+    "light": "light.propagator:LightAffinity",
     "flow": "flow.propagator:FlowAffinity",
     "xmem": "xmem:load_xmem_propagator",
     "tiny": "tiny:tiny_propagator",
@@ -54,7 +54,7 @@ def make_segmenter(name: str = "default", **options: Any) -> Segmenter:
 
 
 def make_propagator(name: str = "default", **options: Any) -> Propagator:
-    """Build a propagator: "light" (features of EfficientNet-Lite0, 0.15 to 0.3 s per frame), "flow", "xmem" or "tiny".
+    """Build a propagator: "light" (features of EfficientNet-Lite0, 0.1 s per frame), "flow", "xmem" or "tiny".
 
     "default" is "light" where the weights of the extra `light` are installed, else "flow" (optical flow and colours,
     about 40 ms per frame).

@@ -2,9 +2,9 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
-from avseg.annotate.protocols import Affinity, Mask, Point, Probability
+from avseg.annotate.backends.opencv import cv
+from avseg.annotate.protocols import Affinity, Map, Mask, Point, Probability
 
 MAX_POSITIVE, MAX_NEGATIVE = 3, 4
 MIN_VALUE = 0.5  # of a point: evidence (for the background) times nearness, relative to the best cell
@@ -27,7 +27,7 @@ def prototype_points(
     if not mask.any():
         return ()
     # depth of each pixel inside the mask; outside of the image counts as outside of the mask
-    depth = np.asarray(ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1])
+    depth = _distance(np.pad(mask, 1))[1:-1, 1:-1]
     centres, evidence, nearness = _cells(affinity, mask)
     # (n,) pixel of each cell centre
     columns = np.clip(centres[:, 0].astype(np.int64), 0, mask.shape[1] - 1)
@@ -73,9 +73,14 @@ def _select_spaced(
 
 def _ring(mask: Mask, rivals: Mask | None, width: float) -> Mask:
     """Return the region around a mask, at a small distance from it, and nearby rivals, (H, W)."""
-    distance = ndimage.distance_transform_edt(~mask)
+    distance = _distance(~mask)
     margin = max(width / 4, 2)
     ring = (distance > margin) & (distance < margin + 2 * width)
     if rivals is not None:
         ring |= rivals & ~mask & (distance < 4 * width) & (distance > 2)
     return np.asarray(ring)
+
+
+def _distance(mask: Mask) -> Map:
+    """Compute the distance of each pixel of a mask (H, W) to the nearest one that is not in it."""
+    return np.asarray(cv.distanceTransform(mask.astype(np.uint8), cv.DIST_L2, cv.DIST_MASK_PRECISE))

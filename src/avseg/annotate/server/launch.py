@@ -27,7 +27,6 @@ from avseg.utils.errors import UserError
 
 HOST = "127.0.0.1"
 PORT = 8321
-_PREPARE_AFTER = 3.0  # seconds after a video was opened, when its page is shown
 _MAX_PORTS = 20  # tried from the requested one on
 
 
@@ -53,7 +52,6 @@ def serve(
     last = load_identity(project.folder)
     token = last.token
     app = create_app(project, token, backend, propagator, [] if host in LOOPBACK else [host], **options)
-    app.state.workspace.prepare_after = _PREPARE_AFTER
     with _listen(host, port, last.port) as listener:
         bound = listener.getsockname()[1]
         address = page_address(host, bound, token, video)

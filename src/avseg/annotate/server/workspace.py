@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import unquote
@@ -11,7 +11,6 @@ from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
 from avseg.annotate.backends import PROPAGATORS, SEGMENTERS, backend_options, make_propagator, make_segmenter
-from avseg.annotate.backends.lazy import LazyPropagator
 from avseg.annotate.backends.offers import describe_backends
 from avseg.annotate.document.document import Document
 from avseg.annotate.document.models import Change
@@ -94,7 +93,6 @@ class Workspace:
         self.project, self.options = project, dict(options)
         self.backend = {"segmenter": segmenter, "propagator": propagator}
         self.pools = ThreadPools()
-        self.prepare_after: float | None = None  # seconds after a video was opened, to load the propagator
         # shared by all videos, since it has no state; a propagator has, so each video gets its own
         self.segmenter = make_segmenter(segmenter, **backend_options(segmenter, self.options))
         self._videos: dict[str, OpenVideo] = {}
@@ -122,18 +120,7 @@ class Workspace:
                 propagator = make_propagator(backend, **backend_options(backend, self.options))
                 self._videos[key] = OpenVideo(name, reader, document, self.segmenter, propagator)
                 self._videos[key].session.draw_pending()
-                if self.prepare_after is not None:
-                    timer = threading.Timer(self.prepare_after, self._prepare, [key])
-                    timer.daemon = True
-                    timer.start()
             return self._videos[key]
-
-    def _prepare(self, key: str) -> None:
-        """Load the propagator, so that the first propagation begins at once; the server may end meanwhile."""
-        propagator = self._videos[key].session.propagator
-        if isinstance(propagator, LazyPropagator):
-            with suppress(UserError):  # the propagation itself will say what is missing
-                propagator.load()
 
     def opened(self, key: str) -> OpenVideo:
         """Return a video that is open, or respond with 404 (unknown) or 409 (not open)."""

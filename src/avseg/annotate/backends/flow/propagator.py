@@ -16,6 +16,7 @@ from avseg.annotate.backends.flow.memory import Readout, describe_cells
 from avseg.annotate.backends.flow.tracked_object import TrackedObject, cell_shares
 from avseg.annotate.backends.guided_filter import guided_upsample
 from avseg.annotate.backends.opencv import cv
+from avseg.annotate.backends.step_inputs import check_step
 from avseg.annotate.protocols import Affinity, Image, Map, Mask, Probability, Step
 from avseg.utils.errors import UserError
 
@@ -44,7 +45,7 @@ class FlowAffinity:
     def step(self, image: Image, masks: Mapping[int, Mask] | None = None) -> Step:
         """See `Propagator.step`."""
         masks = masks or {}
-        self._check(image, masks)
+        self._size = check_step(image, masks, self._object_ids, self._size)
         crop = crop_image(image, self.side, min_side=self.side // 2)
         descriptors, bins = describe_cells(crop.image, _grid(crop.shape)), colour_bins(crop.image)
         readouts = self._propagate(crop, descriptors, bins)
@@ -101,17 +102,6 @@ class FlowAffinity:
                 full = guided_upsample(crop.image, obj.probability, image)
             probabilities[object_id] = full
         return probabilities
-
-    def _check(self, image: Image, masks: Mapping[int, Mask]) -> None:
-        size = (image.shape[0], image.shape[1])
-        if self._size not in (None, size):
-            raise UserError(f"image: {size} (height, width) in a video of {self._size}; reset for another video")
-        self._size = size
-        for object_id, mask in masks.items():
-            if object_id not in self._object_ids:
-                raise UserError(f"objects: {object_id} was not passed to reset; known are {list(self._object_ids)}")
-            if mask.shape != size:
-                raise UserError(f"mask: {mask.shape} does not fit an image of {size} (height, width)")
 
 
 def _grid(shape: tuple[int, int]) -> tuple[int, int]:

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from avseg.annotate.backends.light.features import CellFeatures
+from avseg.annotate.backends.light.features import CELL, CellFeatures
 from avseg.annotate.backends.light.memory import Readout
 from avseg.annotate.backends.light.tracked_object import TrackedObject
-from avseg.annotate.backends.light.window import Window
+from avseg.annotate.backends.light.window import CELLS, Window
+from avseg.annotate.backends.step_inputs import check_step
 from avseg.annotate.protocols import Affinity, Image, Mask, Probability, Step
-from avseg.utils.errors import UserError
 
 
 class LightAffinity:
@@ -22,7 +22,7 @@ class LightAffinity:
     name = "light"
 
     def __init__(self) -> None:
-        self._features = CellFeatures()
+        self._features = CellFeatures(CELLS * CELL, CELLS * CELL)
         self.reset(())
 
     def reset(self, objects: Sequence[int]) -> None:
@@ -34,7 +34,7 @@ class LightAffinity:
     def step(self, image: Image, masks: Mapping[int, Mask] | None = None) -> Step:
         """See `Propagator.step`."""
         masks = masks or {}
-        self._check(image, masks)
+        self._size = check_step(image, masks, self._object_ids, self._size)
         probabilities: dict[int, Probability] = {}
         affinity: dict[int, Affinity] = {}
         for object_id, tracked in self._tracked.items():
@@ -50,17 +50,6 @@ class LightAffinity:
                 self._tracked[object_id] = TrackedObject(self._features, image, mask)
             probabilities[object_id] = mask.astype(np.float32)
         return Step(probabilities, affinity or None)
-
-    def _check(self, image: Image, masks: Mapping[int, Mask]) -> None:
-        size = (image.shape[0], image.shape[1])
-        if self._size not in (None, size):
-            raise UserError(f"image: {size} (height, width) in a video of {self._size}; reset for another video")
-        self._size = size
-        for object_id, mask in masks.items():
-            if object_id not in self._object_ids:
-                raise UserError(f"objects: {object_id} was not passed to reset; known are {list(self._object_ids)}")
-            if mask.shape != size:
-                raise UserError(f"mask: {mask.shape} does not fit an image of {size} (height, width)")
 
 
 def _compete(probabilities: dict[int, Probability]) -> None:

@@ -1,0 +1,84 @@
+"""Write convolutional networks as ONNX, the format that OpenCV runs: a model is a protobuf message of a few types."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_FLOAT, _INT, _INTS = 1, 2, 7  # types of values and of attributes
+_OPSET = 13
+
+
+class GraphWriter:
+    """Collects the nodes of a network with one input (1, channels, height, width) float32."""
+
+    def __init__(self) -> None:
+        self._nodes: list[bytes] = []
+        self._tensors: list[bytes] = []
+
+    def conv(
+        self, source: str, name: str, weight: npt.NDArray[Any], bias: npt.NDArray[Any], stride: int = 1, groups: int = 1
+    ) -> str:
+        """Add a convolution with a square kernel and TensorFlow's "same" padding for sides divisible by the stride."""
+        kernel = weight.shape[-1]
+        total = max(kernel - stride, 0)
+        pads = [total // 2, total // 2, total - total // 2, total - total // 2]
+        attributes = _ints("kernel_shape", [kernel, kernel]) + _ints("strides", [stride, stride]) + _ints("pads", pads)
+        attributes += _field(5, _field(1, b"group") + _number(3, groups) + _number(20, _INT))
+        inputs = [source, self._constant(f"{name}.weight", weight), self._constant(f"{name}.bias", bias)]
+        return self._node("Conv", inputs, name, attributes)
+
+    def clip(self, source: str, name: str, low: float, high: float) -> str:
+        """Add a limit on both sides; the activation ReLU6 is one."""
+        limits = [self._constant(f"{name}.low", np.array(low)), self._constant(f"{name}.high", np.array(high))]
+        return self._node("Clip", [source, *limits], name)
+
+    def add(self, first: str, second: str, name: str) -> str:
+        """Add a sum of two maps."""
+        return self._node("Add", [first, second], name)
+
+    def model(self, source: str, size: tuple[int, int, int, int], outputs: Sequence[str]) -> npt.NDArray[np.uint8]:
+        """Return the content of the file."""
+        graph = b"".join(self._nodes) + _field(2, b"network") + b"".join(self._tensors)
+        graph += _field(11, _value(source, [_number(1, side) for side in size]))
+        for output in outputs:
+            graph += _field(12, _value(output, [b""] * 4))  # of any size
+        content = _number(1, 8) + _field(7, graph) + _field(8, _number(2, _OPSET))
+        return np.frombuffer(content, np.uint8)
+
+    def _node(self, operator: str, inputs: Sequence[str], name: str, attributes: bytes = b"") -> str:
+        node = b"".join(_field(1, source.encode()) for source in inputs) + _field(2, name.encode())
+        self._nodes.append(_field(1, node + _field(3, name.encode()) + _field(4, operator.encode()) + attributes))
+        return name
+
+    def _constant(self, name: str, values: npt.NDArray[Any]) -> str:
+        tensor = b"".join(_number(1, side) for side in values.shape) + _number(2, _FLOAT) + _field(8, name.encode())
+        self._tensors.append(_field(5, tensor + _field(9, values.astype("<f4").tobytes())))
+        return name
+
+
+def _value(name: str, dimensions: Sequence[bytes]) -> bytes:
+    shape = _field(2, b"".join(_field(1, dimension) for dimension in dimensions))
+    return _field(1, name.encode()) + _field(2, _field(1, _number(1, _FLOAT) + shape))
+
+
+def _varint(number: int) -> bytes:
+    """Encode a number in groups of 7 bits, the lowest first."""
+    groups = bytearray()
+    while number > 127:
+        groups.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*groups, number])
+
+
+def _field(tag: int, content: bytes) -> bytes:
+    return _varint(tag << 3 | 2) + _varint(len(content)) + content
+
+
+def _number(tag: int, number: int) -> bytes:
+    return _varint(tag << 3) + _varint(number)
+
+
+def _ints(name: str, values: Sequence[int]) -> bytes:
+    return _field(5, _field(1, name.encode()) + b"".join(_number(8, value) for value in values) + _number(20, _INTS))
