@@ -61,6 +61,21 @@ def test_the_complete_workflow(tmp_path: Path) -> None:
     assert '"resumed"' not in (done.run / "manifest.json").read_text()
 
 
+def test_the_short_form_takes_few_clips_and_one_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+
+    def stop_after_training(command: list[str]) -> int:
+        commands.append(command)
+        return 130 if command[0] == "train" else 0
+
+    monkeypatch.setattr(demos, "avseg", stop_after_training)
+    assert demo(tmp_path, "short").code == 130
+    data, train = commands
+    assert data[data.index("--train") + 1] == "40"
+    assert data[data.index("--out") + 1] == str(tmp_path / "data" / "demo_short")
+    assert "trainer.max_epochs=1" in train
+
+
 @pytest.mark.usefixtures("small")
 def test_data_of_another_recipe_are_not_used(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "demo"
@@ -87,7 +102,7 @@ def test_a_step_that_fails_ends_the_demo(tmp_path: Path, monkeypatch: pytest.Mon
 def test_cutouts_must_be_obtained_first(tmp_path: Path) -> None:
     done = demo(tmp_path, "cutouts")
     assert done.code == 2
-    assert "make data-cutouts" in done.err
+    assert "avseg data cutouts --out" in done.err
     assert not list(tmp_path.iterdir())
 
 

@@ -47,7 +47,7 @@ def test_a_checkpoint_is_found_by_run_folder_or_file(tmp_path):
 
 
 def test_no_checkpoint_says_how_to_get_one(tmp_path):
-    with pytest.raises(UserError, match="make demo"):
+    with pytest.raises(UserError, match="avseg demo"):
         checkpoint_of(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"holds no checkpoints/best\.ckpt"):
         checkpoint_of(tmp_path)

@@ -15,6 +15,7 @@ from avseg.config.paths import options
 from avseg.models.avs.network import AVSModel
 from avseg.models.avs.weights import to_official
 from avseg.nn.xmem import XMem
+from avseg.training.source import find_source
 from avseg.utils.errors import UserError
 from avseg.weights.registry import PublishedFile, find, published
 from tests.runs_for_tests import avseg
@@ -50,6 +51,20 @@ def test_the_configuration_of_a_model_composes(record: PublishedFile) -> None:
     config = compose_train(record.overrides)
     assert config.data.setting == record.setting
     assert config.data.image_size == record.input_size
+
+
+@pytest.mark.parametrize("name", ["avsegformer_pvt_ms3", "aavs_s4"])
+def test_a_missing_extra_is_reported_before_the_download(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda package: None)
+    monkeypatch.setattr("avseg.training.source.fetch", lambda record: pytest.fail("it was fetched"))
+    with pytest.raises(UserError, match=rf"{name} needs the package transformers; .*avseg\[{name.split('_')[0]}\]"):
+        find_source(name)
+
+
+@pytest.mark.parametrize("record", MODELS, ids=[record.name for record in MODELS])
+def test_a_model_on_transformers_names_its_extra(record: PublishedFile) -> None:
+    method = record.name.partition("_")[0]
+    assert record.extra == ("" if method == "tpavi" else method)
 
 
 def test_the_key_list_of_tpavi_is_what_we_export() -> None:

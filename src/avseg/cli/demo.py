@@ -18,6 +18,7 @@ from avseg.training.load import load_model, saved_config
 from avseg.utils.errors import UserError
 
 _TOY = ("--setting", "ms3", "--size", "64", "--val", "40", "--test", "80")
+_FEW = ("--train", "40", "--setting", "ms3", "--size", "64", "--val", "4", "--test", "8")
 # all 73 classes need more clips than two cores can train on in minutes
 _CUTOUT_CLASSES: tuple[str, ...] = ("dog", "cow", "duck", "rooster", "sheep", "lion", "elephant", "owl")
 _CUTOUT_CLASSES += ("violin", "drumkit", "firetruck", "frog")
@@ -26,31 +27,40 @@ _SHORT = ("trainer.max_epochs=12", "callbacks.panels.every_n_epochs=4")
 
 def run(arguments: argparse.Namespace) -> int:
     """Run a demonstration."""
-    demonstrations = {"main": run_main, "listening": run_listening, "cutouts": run_cutouts}
+    demonstrations = {"main": run_main, "short": run_short, "listening": run_listening, "cutouts": run_cutouts}
     demonstrations[arguments.which](arguments.data, arguments.out)
     return 0
 
 
 def run_main(data: Path, outputs: Path) -> None:
     """Train on toy data, evaluate with the sound controls, draw an image, predict on a video with sound."""
-    data_root = data / "demo"
-    out = outputs / "demo"
-    make_data(data_root, ["toy", "--train", "400", *_TOY])
-    trained = _train(data_root, outputs, "demo", "trainer.max_epochs=8", "callbacks.panels.every_n_epochs=4")
+    make_data(data / "demo", ["toy", "--train", "400", *_TOY])
+    _run_workflow(data / "demo", outputs, "demo", "trainer.max_epochs=8", "callbacks.panels.every_n_epochs=4")
+    print(f"next: avseg predict YOUR_VIDEO --out {outputs}/mine; or avseg demo listening")
+
+
+def run_short(data: Path, outputs: Path) -> None:
+    """Run the same steps with few clips and one epoch: whether an installation works, not what a model learns."""
+    make_data(data / "demo_short", ["toy", *_FEW])
+    _run_workflow(data / "demo_short", outputs, "demo_short", "trainer.max_epochs=1")
+
+
+def _run_workflow(data_root: Path, outputs: Path, experiment: str, *overrides: str) -> None:
+    out = outputs / experiment
+    trained = _train(data_root, outputs, experiment, *overrides)
     video = out / "clip.mp4"
     _write_test_clip(trained, video)
     _run_command(["predict", video, "--out", out / "prediction", "--checkpoint", trained.path, "--overwrite"])
     _show_result(trained, data_root)
     print(f"image: {trained.pictures / 'test.png'}")
     print(f"video with sound: {out / 'prediction' / 'clip' / 'overlay.mp4'}")
-    print(f"next: avseg predict YOUR_VIDEO --out {outputs}/mine; or make check-listening")
 
 
 def run_cutouts(data: Path, outputs: Path) -> None:
     """Train and evaluate on real cut-outs with real sounds; a `UserError` if the cut-outs are missing."""
     source = data / "cutouts"
     if not source.is_dir():
-        raise UserError(f"{source} does not exist; `make data-cutouts` (avseg data cutouts --out {source}) obtains it")
+        raise UserError(f"{source} does not exist; `avseg data cutouts --out {source}` obtains it")
     data_root = data / "cutouts_ms3"
     counts = ["--train", "1000", "--val", "40", "--test", "100"]
     options = ["compose", "--cutouts", source, "--setting", "ms3", "--size", "96", "--classes", *_CUTOUT_CLASSES]

@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import importlib.util
 import os
 import socket
 from collections.abc import Iterator, Mapping
@@ -16,12 +15,6 @@ import torch
 from avseg.utils.cache import cache_folder
 from avseg.utils.errors import UserError
 from avseg.utils.used_files import note_file
-
-
-def require_transformers(subject: str, extra: str) -> None:
-    """Check that `transformers` is installed; otherwise a `UserError` names the extra of avseg that installs it."""
-    if importlib.util.find_spec("transformers") is None:
-        raise UserError(f"{subject} needs the package transformers; install it with: pip install 'avseg[{extra}]'")
 
 
 @contextlib.contextmanager

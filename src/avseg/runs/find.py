@@ -7,7 +7,7 @@ from pathlib import Path
 from avseg.runs.directory import RunDirectory
 from avseg.utils.errors import UserError
 
-_HOW = "`make demo` makes a small one in minutes, `avseg train` a real one"
+_HOW = "`avseg demo` makes a small one in minutes, `avseg train` a real one"
 
 
 def newest_complete_run(root: Path) -> Path | None:

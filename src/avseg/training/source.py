@@ -5,6 +5,7 @@ from pathlib import Path
 
 from avseg.runs.find import checkpoint_of
 from avseg.utils.errors import UserError, nearest
+from avseg.utils.extras import require_transformers
 from avseg.utils.hashing import file_digest
 from avseg.weights.fetch import fetch
 from avseg.weights.hub import PREFIX, WEIGHTS_FILE, fetch_from_hub
@@ -38,7 +39,7 @@ def find_source(source: str | Path | WeightsSource) -> WeightsSource:
         source: a path; "hf:owner/name"; or a name that `avseg weights` lists.
 
     Raises:
-        UserError: none of these; or it cannot be fetched.
+        UserError: none of these; it cannot be fetched; or its model needs a package that is not installed.
     """
     if isinstance(source, WeightsSource):
         return source
@@ -52,9 +53,11 @@ def find_source(source: str | Path | WeightsSource) -> WeightsSource:
     if record is None:
         raise UserError(
             f"checkpoint {name} does not exist; give a run directory, a checkpoint file, hf:owner/name, or a name that "
-            f"`avseg weights` lists{nearest(name, published())} (`make demo` makes a small run in minutes)"
+            f"`avseg weights` lists{nearest(name, published())} (`avseg demo` makes a small run in minutes)"
         )
     if not record.overrides:
         raise UserError(f"{name}: {record.title} is not a model; it is used as {record.use}")
+    if record.extra:  # before hundreds of megabytes are fetched
+        require_transformers(name, record.extra)
     fetch(record)
     return WeightsSource(name, record.weights, record)

@@ -53,6 +53,7 @@ class PublishedFile(Config):
         sha256: all or the first digits; empty where it is unknown.
         pattern: of a Google Drive folder: a regular expression for the name of the file in it.
         overrides: the model and data set of the weights, as for `avseg train`; empty for a part of a model.
+        extra: the extra of avseg that its model needs, for the package transformers; empty for none.
         use: for a part of a model, where its name is used.
         setting: the data set that it was trained and scored on: s4, ms3 or avss.
         input_size: side of its input frames in pixels.
@@ -73,6 +74,7 @@ class PublishedFile(Config):
     hub_files: tuple[str, ...] = ()
     key_list: KeyList | None = None
     overrides: tuple[str, ...] = ()
+    extra: str = ""
     use: str = ""
     setting: str = ""
     input_size: int | None = None

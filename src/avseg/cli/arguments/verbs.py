@@ -11,6 +11,7 @@ from avseg.tables.published import FAMILIES, GRADES, SETTINGS
 _DEMO_EPILOG = """\
 examples:
   avseg demo                  create a toy MS3 set, train, evaluate with the controls, predict on a video
+  avseg demo short            the same steps with few clips, in a minute: does everything run?
   avseg demo listening        show that TPAVI uses the sound, and that the frame scope resolves it in time
   avseg demo cutouts          the same workflow on real cut-outs with real sounds (after `avseg data cutouts`)
 """
@@ -99,7 +100,7 @@ def _add_demo(commands: Commands) -> None:
     summary = "the complete workflow on synthetic data, in minutes"
     description = "Run the complete workflow on synthetic data, up to a score table and a video with sound."
     add = add_verb(commands, "demo", summary, description, _DEMO_EPILOG).add_argument
-    add("which", nargs="?", choices=("main", "listening", "cutouts"), default="main", help="default: main")
+    add("which", nargs="?", choices=("main", "short", "listening", "cutouts"), default="main", help="default: main")
     add("--out", type=Path, default=Path("outputs"), help="folder of runs; default: outputs")
     add("--data", type=Path, default=Path("data"), help="folder of data sets; default: data")
 

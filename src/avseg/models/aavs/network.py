@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from avseg.models.aavs.adapters import insert_adapters
 from avseg.models.aavs.decoder import Keys, PixelFeatures, QueryLayer, decode_queries, level_keys
-from avseg.nn.huggingface import load_pretrained, network_config, require_transformers
+from avseg.nn.huggingface import load_pretrained, network_config
 from avseg.utils.choices import check_choice
+from avseg.utils.extras import require_transformers
 
 PRESETS: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("presets.yaml").read_text())
 ADE_WEIGHTS = {"swin_base": "facebook/mask2former-swin-base-ade-semantic"}

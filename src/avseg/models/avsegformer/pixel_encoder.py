@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from avseg.nn.sampled_attention import SampledAttention
-from avseg.utils.errors import UserError
+from avseg.utils.extras import require_transformers
 
 LEVELS = 3
 POINTS = 4
@@ -88,13 +88,10 @@ def _waves(angles: Tensor) -> Tensor:
 
 
 def _layer(channels: int, heads: int, feedforward: int, dropout: float) -> Any:
-    try:
-        from transformers import DeformableDetrConfig
-        from transformers.models.deformable_detr.modeling_deformable_detr import DeformableDetrEncoderLayer
-    except ImportError as error:
-        raise UserError(
-            "model=avsegformer needs the package transformers; install it with: pip install 'avseg[avsegformer]'"
-        ) from error
+    require_transformers("model=avsegformer", "avsegformer")
+    from transformers import DeformableDetrConfig
+    from transformers.models.deformable_detr.modeling_deformable_detr import DeformableDetrEncoderLayer
+
     config = DeformableDetrConfig(
         d_model=channels,
         encoder_attention_heads=heads,

@@ -10,9 +10,10 @@ from typing import Any
 
 import yaml
 
-from avseg.nn.huggingface import network_config, require_transformers, silence_transformers
+from avseg.nn.huggingface import network_config, silence_transformers
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
+from avseg.utils.extras import require_transformers
 
 # from the number of classes K to a configuration of `transformers`
 ConfigBuilder = Callable[[int], Any]
