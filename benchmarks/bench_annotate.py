@@ -22,6 +22,8 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
+from avseg.utils.files import write_text
+
 CHROMIUM = Path("/usr/bin/chromium")
 OPTIONS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
 _SERVE = "import sys; from avseg.annotate.server import serve; serve(sys.argv[1], port=0)"
@@ -62,8 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, value in results.items():
         print(f"{name:44} {value:10.1f}")
     if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(results, indent=2) + "\n")
+        write_text(options.out, json.dumps(results, indent=2) + "\n")
     return 0
 
 

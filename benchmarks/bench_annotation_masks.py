@@ -25,6 +25,7 @@ from avseg.annotate.drawing.renderer import Renderer
 from avseg.annotate.media.video import open_reader
 from avseg.annotate.propagation.propagate import propagate
 from avseg.annotate.protocols import Mask, Point, Propagator, Segmenter
+from avseg.utils.files import write_text
 from benchmarks.annotation_films import Film, Studio, iou, mean
 
 CLICKS = 8
@@ -69,8 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, value in results.items():
         print(f"{name:52} {value:8.3f}")
     if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(results, indent=2) + "\n")
+        write_text(options.out, json.dumps(results, indent=2) + "\n")
     return 0
 
 

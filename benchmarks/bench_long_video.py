@@ -27,7 +27,7 @@ from avseg.models.lu_avs.base import LongVideoModule
 from avseg.runs.configure import training_config
 from avseg.training.build import DataFacts, build_data, build_model
 from avseg.utils.errors import UserError
-from avseg.utils.files import atomic_file
+from avseg.utils.files import write_text
 from avseg.utils.memory import return_free_memory
 from benchmarks.bench_predict import write_video
 
@@ -154,8 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         table.add_row(speed_of_branch.name, f"{speed_of_branch.wall:.2f}", f"{speed_of_branch.processor:.2f}")
     Console().print(table)
     if options.out:
-        with atomic_file(options.out) as path:
-            path.write_text(json.dumps([asdict(speed_of_branch) for speed_of_branch in speeds], indent=2) + "\n")
+        write_text(options.out, json.dumps([asdict(speed) for speed in speeds], indent=2) + "\n")
     return 0
 
 

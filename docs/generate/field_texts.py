@@ -7,6 +7,7 @@ import textwrap
 import types
 import typing
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import annotated_types
@@ -100,7 +101,9 @@ def _words(annotation: Any) -> str:
         limits = [_limit(limit) for limit in annotation.__metadata__]
         return ", ".join([_words(annotation.__origin__), *limits])
     if origin in (types.UnionType, typing.Union):
-        return " or ".join(_words(part) for part in arguments)
+        parts = [_words(part) for part in arguments]
+        # limits of a number end with a comma
+        return "".join([parts[0], *(f", or {b}" if "," in a else f" or {b}" for a, b in pairwise(parts))])
     if origin is typing.Literal:
         return " or ".join(f"`{default_text(value)}`" for value in arguments)
     if origin is tuple:
@@ -116,7 +119,7 @@ def _limit(limit: object) -> str:
     if isinstance(limit, annotated_types.Gt):
         return f"above {limit.gt}"
     if isinstance(limit, annotated_types.Le):
-        return f"at most {limit.le}"
+        return f"at most {limit.le if limit.le < 10**12 else float(limit.le)}"
     if isinstance(limit, annotated_types.Lt):
         return f"below {limit.lt}"
     return str(limit)

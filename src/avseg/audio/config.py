@@ -12,7 +12,8 @@ from avseg.config.schema import AudioConfig
 class VGGishConfig(AudioConfig):
     """The frozen VGGish.
 
-    `weights` is the path of vggish-10086976.pth; "download" fetches it, "random" leaves it untrained.
+    Attributes:
+        weights: path of vggish-10086976.pth; "download" fetches it, "random" leaves the network untrained.
     """
 
     builds: ClassVar[str] = "avseg.audio.encoders:VGGishEncoder"
@@ -23,7 +24,11 @@ class VGGishConfig(AudioConfig):
 
 @dataclass(frozen=True)
 class MelConfig(AudioConfig):
-    """Statistics of the mel bands, without weights; `hidden` is the width of a small trainable network behind them."""
+    """Statistics of the mel bands, without pretrained weights.
+
+    Attributes:
+        hidden: width of a small trainable network behind the statistics; 0 for none.
+    """
 
     builds: ClassVar[str] = "avseg.audio.encoders:MelEncoder"
 

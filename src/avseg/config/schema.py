@@ -180,7 +180,7 @@ class FusionConfig(Config):
     """TPAVI: where it is, and what attends to what.
 
     Attributes:
-        stages: that carry TPAVI, from 1 (stride 4) to 4 (stride 32); empty for no fusion.
+        stages: encoder stages that carry TPAVI, from 1 (stride 4) to 4 (stride 32); empty for no fusion.
         mode: what the frames attend to: the "audio" as in the paper, the frames themselves ("visual"), or "both".
         scope: "clip", as published: each frame attends to the sound of all frames; "frame": to its own second.
         window: frames that see each other in the scope "clip"; null is the whole clip, "auto" the model's preset (the
@@ -214,9 +214,9 @@ class InitConfig(Config):
         name: "scratch", "checkpoint" or "single_source".
         checkpoint: a run or file, for init=checkpoint.
         source: overrides that turn this command into that of the source run, for init=single_source.
-        seed: of the source run; null for the same seed.
-        run: id of the source run, filled in by `avseg.runs.configure`.
-        command: the command that makes it.
+        seed: seed of the source run; null for that of this run.
+        run: id of the source run; filled in, not set by hand.
+        command: the command that trains the source run; filled in.
     """
 
     name: Literal["scratch", "checkpoint", "single_source"] = "scratch"
@@ -232,9 +232,9 @@ class OptimizerConfig(Config):
     """A torch optimizer.
 
     Attributes:
-        target: its class, of torch.optim or timm.optim; `_target_` on the command line.
-        lr: learning rate.
-        weight_decay: the optimizer's own; AdamW decays weights apart from the gradient.
+        target: class of the optimizer, from torch.optim or timm.optim; `_target_` on the command line.
+        lr: learning rate; the recipes of models set their own, which `--cfg job` prints.
+        weight_decay: weight decay; decoupled from the gradient in AdamW.
         options: further arguments of the class, such as {betas: [0.5, 0.999]}.
     """
 
@@ -251,7 +251,7 @@ class TrainerConfig(Config):
     Attributes:
         max_epochs: epochs of the training; "auto" takes the model's recipe.
         accelerator: "cpu", "gpu", or "auto" for a GPU if there is one.
-        devices: their number, or their indices.
+        devices: number of devices, or a list of their indices.
         num_nodes: machines of a run under SLURM or torchrun.
         strategy: "ddp" for several processes, "auto" for one.
         sync_batchnorm: batch norms see the batch of all processes, as in one.
@@ -259,13 +259,13 @@ class TrainerConfig(Config):
         gradient_clip_val: largest norm of the gradient; null for no limit.
         accumulate_grad_batches: batches per optimizer step.
         limit_train_batches: an integer is a number of batches per epoch, a fraction a share of them; null for all.
-        limit_val_batches: likewise of the validation.
-        limit_test_batches: likewise of the test; its scores are then those of a part.
-        overfit_batches: trains on these batches alone, for debug=overfit.
+        limit_val_batches: the same for the validation.
+        limit_test_batches: the same for the test, whose scores are then those of a part of the split.
+        overfit_batches: number or share of the training batches to train on alone, as in debug=overfit; 0 for all.
         num_sanity_val_steps: validation batches before the training.
         log_every_n_steps: optimizer steps between rows of the loss.
         deterministic: "warn" asks for deterministic kernels and names those that are not; true refuses them.
-        benchmark: let cuDNN search the fastest kernels, which may differ from run to run.
+        benchmark: let cuDNN search for the fastest kernels, which may differ from run to run.
         detect_anomaly: find the operation whose gradient is NaN; slow.
         profiler: "simple" or "advanced" reports the time of each part.
         enable_progress_bar: show the progress bar.
@@ -299,7 +299,7 @@ class TrainerConfig(Config):
 class LoggerConfig(Config):
     """The wandb dashboard of a run, see `avseg.training.wandb_logger.RunLogger`."""
 
-    project: str = "avseg"  # at wandb
+    project: str = "avseg"  # project at wandb
     entity: str | None = None  # user or team at wandb; null for your own
     offline: bool = False  # write to ./wandb without a network; `wandb sync` uploads it later
     clips: int = 6  # validation clips shown with both masks
@@ -333,7 +333,7 @@ class TrainConfig(Config):
     data: DataConfig
     trainer: TrainerConfig
     experiment: str = "default"  # folder of the runs below `paths.outputs`
-    seed: Annotated[int, Ge(0), Le(LARGEST_SEED)] = 123  # of weights, order of clips, augmentation
+    seed: Annotated[int, Ge(0), Le(LARGEST_SEED)] = 123  # seed of initial weights, order of clips and augmentation
     paths: PathsConfig = field(default_factory=PathsConfig)
     backbone: BackboneConfig | None = None
     audio: AudioConfig | None = None
@@ -363,7 +363,8 @@ class EvaluateConfig(Config):
         rate: frames per second of long videos.
         mask_size: side of the masks in pixels, to which predictions are brought, such as 224 for AVSBench's own masks
             with a model that sees frames of 512 pixels; null for the size of the frames.
-        model: options of the model that an evaluation may change, see `ModelConfig` of LU-AVS.
+        model: options of the model that an evaluation may change: `model.aggregation`, `model.smoothing` and
+            `model.score` of models of long videos.
     """
 
     checkpoint: str

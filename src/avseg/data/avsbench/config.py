@@ -20,16 +20,15 @@ class AVSBenchConfig(DataConfig):
 
     name: str = ""
     setting: str = "ms3"  # "s4", "ms3" or "avss"
-    audio: AudioFiles = (
-        "auto"  # "log_mel": the released files; "auto": the wav where there is one, else the log-mel file
-    )
-    # "auto": the pack of a split (`avseg.data.pack`) where there is one, otherwise the files; True: packs only; False:
-    # files only. A pack that is damaged or older than the files is refused.
+    # "wav": the sound files; "log_mel": the released log-mel files; "auto": the wav if it exists, else the log-mel file
+    audio: AudioFiles = "auto"
+    # "auto": the pack of a split (`avseg data pack`) if it exists, otherwise the files; true: packs only; false: files
+    # only. A pack that is damaged or older than the files is refused.
     packed: Packed = infrastructure("auto")
-    packed_audio: PackedAudio = infrastructure(
-        "patches"
-    )  # "embeddings": packed ones of VGGish (B, T, 128); needs packs
-    stray: Stray = "background"  # AVSS: treatment of colours of no class, see `avseg.data.palette.class_indices`
+    # "patches": log-mel patches, encoded in each step; "embeddings": the outputs of VGGish (B, T, 128), from packs only
+    packed_audio: PackedAudio = infrastructure("patches")
+    # AVSS: pixels whose colour is of no class count as "background" or as the "nearest" class, or are an "error"
+    stray: Stray = "background"
 
     @property
     def side(self) -> int:

@@ -24,14 +24,14 @@ class AAVSConfig(ModelConfig):
     reads: ClassVar[tuple[str, ...]] = ("audio", "init", "optimizer")
 
     name: str = "aavs"
-    network: Literal["swin_base", "toy", "tiny"] = "swin_base"  # a preset of presets.yaml
+    network: Literal["swin_base", "toy", "tiny"] = "swin_base"  # "swin_base" as published; "toy", "tiny"
     pretrained: bool | str = False  # false, true (ADE20k weights from the hub), or a folder with them
-    trains: Literal["adapters", "all"] = "adapters"  # the published choice, or all weights
-    queries: AtLeastOne | None = None  # null: the published number, 30, for AVSS 100
-    warmup_share: Share | None = None  # null: the published share, a half, for AVSS a third
-    warmup_lr: Annotated[float, Ge(0)] = 1.0e-3
-    # AVSS: run or checkpoint of a finished model of sounding or not, whose masks are the stage-1 masks; it becomes part
-    # of this model's checkpoints
+    trains: Literal["adapters", "all"] = "adapters"  # the adapters (as published), or all weights
+    queries: AtLeastOne | None = None  # number of queries; null: as published, 30, for AVSS 100
+    warmup_share: Share | None = None  # share of the epochs in the first phase; null: 1/2, for AVSS 1/3
+    warmup_lr: Annotated[float, Ge(0)] = 1.0e-3  # learning rate of the first phase
+    # AVSS: run or checkpoint of a finished binary model (S4, MS3), whose masks are those of stage 1; it becomes part of
+    # this model's checkpoints
     stage1: str | None = None
 
     def preset(self, setting: str) -> Preset:

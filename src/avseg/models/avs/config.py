@@ -19,17 +19,20 @@ _EPOCHS: Mapping[str, int] = {"s4": 15, "ms3": 30, "avss": 60}
 class AVSLossConfig(Config):
     """Mask loss plus `mapping_weight` times L_AVM."""
 
-    mapping_weight: Annotated[float, Ge(0)] | None = None  # null: the paper's, 0 for S4, 0.5 for MS3 and AVSS
-    mapping_form: Literal["kl", "euclidean"] = "kl"  # the published code, or the paper's text
-    mapping_pairing: Literal["own", "closest"] = "own"  # each frame's sound, or the nearest of the batch
-    mapping_stages: tuple[Literal[1, 2, 3, 4], ...] | None = None  # null: every stage that carries TPAVI
+    mapping_weight: Annotated[float, Ge(0)] | None = None  # weight of L_AVM; null: 0 for S4, 0.5 for MS3 and AVSS
+    mapping_form: Literal["kl", "euclidean"] = "kl"  # "kl", the published code, or "euclidean", the paper's text
+    mapping_pairing: Literal["own", "closest"] = "own"  # the frame's "own" sound, or the "closest" of the batch
+    # encoder stages whose maps enter L_AVM; null: every stage that carries TPAVI
+    mapping_stages: tuple[Literal[1, 2, 3, 4], ...] | None = None
 
 
 @dataclass(frozen=True)
 class AVSConfig(ModelConfig):
-    """The AVS model; `channels` is the width of neck, TPAVI and decoder, 256 in the paper.
+    """The AVS model.
 
-    `channels_last` is a memory format: depthwise convolutions take about half as long on a CPU with it.
+    Attributes:
+        channels: width of neck, TPAVI and decoder, 256 in the paper.
+        channels_last: use this memory format; depthwise convolutions take about half as long on a CPU with it.
     """
 
     builds: ClassVar[str] = "avseg.models.avs.module:AVSModule"

@@ -24,7 +24,7 @@ class AVSegFormerLossConfig(Config):
     Attributes:
         form: "dice" as published, to which silent frames teach nothing; "bce", the other choice of the published code;
             "dice_bce", their sum, which also learns from silent frames. AVSS has cross-entropy as its mask loss.
-        mix_weight: 0 for no mix loss.
+        mix_weight: weight of the mix loss; 0 for none.
     """
 
     form: Literal["dice", "bce", "dice_bce"] = "dice"
@@ -38,10 +38,10 @@ class AVSegFormerConfig(ModelConfig):
     Attributes:
         query_generator: "attention", the files of 2023-08, or "repeat", those of 2023-05.
         channels: width of everything behind the backbone.
-        queries: per frame.
-        heads: of every attention; `channels` is a multiple of it.
-        layers: of pixel encoder, query generator and decoder.
-        dropout: in pixel encoder and decoder.
+        queries: queries per frame.
+        heads: heads of every attention; `channels` is a multiple of it.
+        layers: layers of pixel encoder, query generator and decoder, in each of them.
+        dropout: dropout rate of pixel encoder and decoder.
         frozen_epochs: epochs in which the backbone is not trained (its batch norms still count); null: as published,
             5 for S4, 10 for MS3, 0 for AVSS.
     """

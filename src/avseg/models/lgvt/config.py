@@ -19,12 +19,12 @@ class LGVTConfig(ModelConfig):
         inner_size: side in pixels of the images that the network sees; frames are resized to it, logits back.
         dim: channels of the encoder's first stage.
         depths: blocks of its four stages.
-        heads: of its four stages.
-        window: of its attention, in cells of 4 to 32 pixels.
-        width: of the decoder, and numbers of a noise vector.
+        heads: attention heads of its four stages.
+        window: side of the attention windows, in cells of 4 to 32 pixels.
+        width: width of the decoder, and length of a noise vector.
         drop_path: largest rate of stochastic depth.
         pretrained: ImageNet weights of the encoder: true (timm's hub or the cache folder), false, or a file.
-        samples: noise vectors per prediction, whose mean probability is taken; 1 as published.
+        samples: noise vectors per prediction; the prediction is their mean probability; 1 as published.
         full_rate_epochs: epochs before the learning rate falls; null for never.
     """
 

@@ -21,8 +21,8 @@ class LocalisationConfig(ModelConfig):
         sound_scope: "clip", all frames get the sound of the whole clip, or "second", each its own second.
         sound_seconds: length of the spectrogram.
         input_size: side of the images in the network; null: as they are.
-        augment: random changes of the frames in training.
-        mask_weight: of the supervised term.
+        augment: change the frames at random in training.
+        mask_weight: weight of the supervised term.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("init", "optimizer")

@@ -24,8 +24,8 @@ EVALUATION_CHOICES = ("aggregation", "smoothing", "score")
 class SilentConfig(Config):
     """The silent-object-aware loss, see `avseg.models.lu_avs.silent_loss`."""
 
-    # how much an unmatched query learns "no object": "soft" less, the more certain its object is; "ignore" nothing
-    # above `tau`; "teacher" nothing where a frozen detector sees an object; "off" always fully
+    # how much an unmatched query learns "no object": "soft": the less, the more certain its object is; "ignore": not
+    # above `tau`; "teacher": not where a frozen detector sees an object; "off": always fully
     mode: Literal["soft", "ignore", "teacher", "off"] = "soft"
     no_object_weight: float = 0.1  # weight of "no object", that of MaskFormer and DETR
     duplicate_iou: float = 0.5  # IoU with an annotated object from which a query is a duplicate of it
@@ -45,7 +45,7 @@ class AggregationConfig(Config):
     # "argmax": a query's most probable class must sound; "product": probability times that of the sound; "group": with
     # the probabilities of classes that look alike summed up
     mode: Literal["argmax", "product", "group"] = "product"
-    keep: Literal["best", "all"] = "best"  # of "product" and "group": queries of each class
+    keep: Literal["best", "all"] = "best"  # "product", "group": the "best" query of each class, or "all"
     threshold: float = 0.0  # score from which a region is kept
 
 
@@ -61,19 +61,18 @@ class SmoothingConfig(Config):
 
 @dataclass(frozen=True)
 class ScoreConfig(Config):
-    """Definitions of the four scores, see `avseg.metrics.LongVideoScore` and docs/metrics_lu_avs.md.
-
-    `predicted_range` null means "first_to_last" for a visual branch alone (as in the paper), else "regions".
-    """
+    """Definitions of the four scores, see `avseg.metrics.LongVideoScore` and docs/metrics_lu_avs.md."""
 
     unit: Literal["video_class", "segment", "video"] = "video_class"  # what is averaged
-    fp_policy: Literal["zero", "ignore"] = "zero"  # score of a predicted class that is not in the ground truth
-    beta2: float = 0.3  # of the F-score, as in AVSBench
+    fp_policy: Literal["zero", "ignore"] = "zero"  # a predicted class that is not in the ground truth: score 0, or none
+    beta2: float = 0.3  # beta squared of the F-score, as in AVSBench
     drop_empty_gt: bool = True  # annotated frames with an empty mask do not count; false: with J = 0
     gate_only_counts: bool = False  # frames where a class is heard without a region count as predicted, with J = 0
     merge_classes: bool = False  # one region for all classes, for methods without labels
-    empty_video: Literal["skip", "one"] = "skip"  # a video in which nothing is annotated or predicted: none, or a 1
+    empty_video: Literal["skip", "one"] = "skip"  # a video with nothing annotated or predicted: no score, or 1
     m_tIoU: Literal["gt_range", "temporal_iou"] = "gt_range"  # the name's reading: ours, or that of VidSTG
+    # time in which a class counts as predicted; null: "first_to_last" for a visual branch alone (as in the paper), else
+    # "regions"
     predicted_range: Literal["regions", "first_to_last"] | None = None
 
 
@@ -101,7 +100,8 @@ class VisualBranchConfig(BranchConfig):
     builds: ClassVar[str] = "avseg.models.lu_avs.frame_module:FrameModule"
     region: ClassVar[str] = "mask"
 
-    network: str = ""  # a preset of `avseg.models.lu_avs.presets`
+    # mask branch: "swin_base" (published), "toy", "tiny"; box branch: "resnet101_dc5" (published), "resnet50_dc5", ...
+    network: str = ""
     pretrained: bool | str = False  # false, true (COCO weights from the hub), or a folder or file with them
     backbone_lr: Annotated[float, Ge(0)] | None = None  # learning rate of the backbone; null for the optimizer's
     silent: SilentConfig = field(default_factory=SilentConfig)  # the silent-object-aware loss
@@ -175,8 +175,11 @@ class AudioBranchConfig(BranchConfig):
 class StrongConfig(BranchConfig):
     """The strong baseline: a finished visual branch and a finished audio branch; nothing is trained.
 
-    `visual` and `audio` are overrides that turn this command into that of a branch; `avseg.runs.configure` fills in the
-    runs that follow from them.
+    `avseg.runs.configure` fills in the runs that follow from the overrides.
+
+    Attributes:
+        visual: overrides that turn this command into that of the visual branch.
+        audio: overrides that turn this command into that of the audio branch.
     """
 
     builds: ClassVar[str] = "avseg.models.lu_avs.composition:StrongModule"
@@ -254,16 +257,21 @@ class StrongBoxConfig(StrongConfig):
 
 
 @dataclass(frozen=True)
-class LongAVSConfig(AVSConfig):
+class ClipModelConfig(LongVideoConfig):
+    """A model of short clips on long videos: it knows no classes, so all regions of a frame are one."""
+
+    reading: ClassVar[str] = "avs"
+
+    score: ScoreConfig = field(default_factory=lambda: ScoreConfig(merge_classes=True))
+
+
+@dataclass(frozen=True)
+class LongAVSConfig(ClipModelConfig, AVSConfig):
     """The AVS model as the paper adapts it (Table 2, TPAVI): one second of sound, five frames of it, no classes."""
 
     builds: ClassVar[str] = "avseg.models.lu_avs.tpavi_module:LongAVSModule"
-    data_kind: ClassVar[str] = "long_videos"
-    reading: ClassVar[str] = "avs"
 
     name: str = "avs_long"
-    # the model knows no classes, so all regions of a frame are one
-    score: ScoreConfig = field(default_factory=lambda: ScoreConfig(merge_classes=True))
 
     def preset(self, setting: str) -> Preset:
         """As in MS3, with the sound of exact seconds."""
@@ -271,16 +279,12 @@ class LongAVSConfig(AVSConfig):
 
 
 @dataclass(frozen=True)
-class LongAVSegFormerConfig(AVSegFormerConfig):
+class LongAVSegFormerConfig(ClipModelConfig, AVSegFormerConfig):
     """AVSegFormer on long videos: the frames of a second with the sound of that second, no classes."""
 
     builds: ClassVar[str] = "avseg.models.lu_avs.tpavi_module:LongAVSegFormerModule"
-    data_kind: ClassVar[str] = "long_videos"
-    reading: ClassVar[str] = "avs"
 
     name: str = "avsegformer_long"
-    # the model knows no classes, so all regions of a frame are one
-    score: ScoreConfig = field(default_factory=lambda: ScoreConfig(merge_classes=True))
 
     def preset(self, setting: str) -> Preset:
         """As for short clips at 224 pixels, with the sound of exact seconds."""
@@ -288,16 +292,12 @@ class LongAVSegFormerConfig(AVSegFormerConfig):
 
 
 @dataclass(frozen=True)
-class LongAAVSConfig(AAVSConfig):
+class LongAAVSConfig(ClipModelConfig, AAVSConfig):
     """AAVS on long videos: the frames of a second with the sound of that second, no classes."""
 
     builds: ClassVar[str] = "avseg.models.lu_avs.tpavi_module:LongAAVSModule"
-    data_kind: ClassVar[str] = "long_videos"
-    reading: ClassVar[str] = "avs"
 
     name: str = "aavs_long"
-    # the model knows no classes, so all regions of a frame are one
-    score: ScoreConfig = field(default_factory=lambda: ScoreConfig(merge_classes=True))
 
     def preset(self, setting: str) -> Preset:
         """As for short clips, with the sound of exact seconds."""

@@ -42,12 +42,12 @@ class MSSLConfig(LocalisationConfig):
     """MSSL; frames are flipped in training.
 
     Attributes:
-        categories: names of the classes, those of the clips.
-        num_classes: null for as many as `categories`; the authors have 7 without names.
+        categories: names of the classes: the categories of the clips.
+        num_classes: number of classes; null for as many as `categories`; the authors have 7 without names.
         labels_from: checkpoint of an MSSL run on S4 that labels clips without categories (MS3).
         class_filter: "official", where a second sigmoid lets every class pass, or "single", the intended one.
         coarse_epochs: epochs of the first stage; nothing is localised in them, so their validation scores are 0.
-        fine_lr_factor: from the learning rate of the first stage to that of the second.
+        fine_lr_factor: learning rate of the second stage divided by that of the first.
         peak: divide the sound by its peak, as the authors do in their test.
     """
 

@@ -15,13 +15,13 @@ class SSTConfig(ModelConfig):
 
     Attributes:
         channels: width of the transformer, a multiple of `heads`.
-        width: narrow width of the decoder.
+        width: channels of the decoder.
         features: width of the features behind the backbone.
-        heads: of the attention.
-        layers: of the transformer.
+        heads: attention heads.
+        layers: layers of the transformer.
         hard_share: share of the training after which only the hardest 15 % of the pixels count.
         warm_up: share of the training in which the learning rate rises.
-        power: of the polynomial by which it falls.
+        power: power of the polynomial by which the learning rate falls.
     """
 
     builds: ClassVar[str] = "avseg.models.sst.module:SSTModule"
