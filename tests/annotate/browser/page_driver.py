@@ -14,6 +14,9 @@ from tests.annotate.browser.live_server import Live
 
 Mask = npt.NDArray[np.bool_]
 _MARGIN = 14  # pixels around the fitted image, as on the page
+# the label is drawn in the next animation frame, so it may still be that of before the last input
+_SAVED = """() => import("/store.js").then(({ state }) =>
+  state.requests === 0 && document.querySelector("#saved").className === "saved fine")"""
 
 
 class User:
@@ -43,8 +46,8 @@ class User:
         return self.live.session(self.name)
 
     def settle(self) -> None:
-        """Wait until everything is saved."""
-        self.page.wait_for_selector(".saved.fine")
+        """Wait until everything that was done before is saved."""
+        self.until(lambda: self.page.evaluate(_SAVED))
 
     def until(self, condition: Callable[[], object], seconds: float = 30) -> None:
         end = time.monotonic() + seconds

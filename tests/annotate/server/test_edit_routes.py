@@ -41,6 +41,7 @@ def test_operations_undo_and_redo(client: TestClient, video: str, app: FastAPI) 
     undone = ask(client, f"{video}/undo", version, steps=5)  # both were one step
     assert undone["snapshot"]["objects"] == []
     assert len(undone["snapshot"]["history"]["undone"]) == 1
+    assert undone["snapshot"]["history"]["position"] == len(undone["snapshot"]["history"]["done"])
     ask(client, f"{video}/redo", undone["snapshot"]["version"])
     assert list(document(app).segments) == [1]
 

@@ -23,14 +23,19 @@ async function refresh() {
   changed("frame");
 }
 
-// queue a request with the version it is based on; false if it failed
+// Queue a request with the version it is based on; false if it failed. A body that depends on what the requests before
+// it do is a function.
 function send(path, body) {
   const onAnswer = async (answer, error) => {
     if (answer) take(answer);
     else if (error.status === 409) await refresh();
     return false;
   };
-  return enqueue(path, () => ({ ...body, base_version: state.version }), { onAnswer });
+  const complete = () => {
+    const content = typeof body === "function" ? body() : body;
+    return content && { ...content, base_version: state.version };
+  };
+  return enqueue(path, complete, { onAnswer });
 }
 
 // Change the inputs of an object in a frame. Those that are made while an answer is awaited go in one request, in order.
@@ -72,8 +77,12 @@ export async function nextCandidate(step = 1) {
   return answer;
 }
 
+// carry out operations as one step; one that depends on what the requests before it do is a function
 export async function act(...ops) {
-  const answer = await send("do", { ops });
+  const answer = await send("do", () => {
+    const all = ops.map((op) => (typeof op === "function" ? op() : op));
+    return all.includes(null) ? null : { ops: all };
+  });
   if (answer) soonQueue();
   return answer;
 }
@@ -85,17 +94,18 @@ export function soonQueue() {
   soonVideos();
 }
 
-export async function undo(steps = 1) {
-  const answer = await send("undo", { steps });
+async function moveInHistory(path, steps) {
+  const answer = await send(path, () => (steps() > 0 ? { steps: steps() } : null));
   if (answer) showStatus(answer.said);
   soonQueue();
 }
 
-export async function redo(steps = 1) {
-  const answer = await send("redo", { steps });
-  if (answer) showStatus(answer.said);
-  soonQueue();
-}
+export const undo = () => moveInHistory("undo", () => 1);
+export const redo = () => moveInHistory("redo", () => 1);
+
+// undo, or redo, until a number of steps is in effect
+export const undoTo = (count) => moveInHistory("undo", () => state.history.position - count);
+export const redoTo = (count) => moveInHistory("redo", () => count - state.history.position);
 
 // true if the selected object can have a mask in this frame; reports the reason otherwise
 export function canMark() {
@@ -166,8 +176,11 @@ export async function nudge(step) {
   const segment = state.segments.get(state.segment);
   if (!segment) return refuse("select a segment first (, and .)");
   const first = Math.abs(state.frame - segment.start) <= Math.abs(state.frame - (segment.end - 1));
-  const edge = first ? { start: segment.start + step } : { end: segment.end + step };
-  return act({ op: "edit_segment", segment: segment.id, ...edge });
+  const edge = first ? "start" : "end";
+  return act(() => {
+    const current = state.segments.get(segment.id);
+    return current ? { op: "edit_segment", segment: current.id, [edge]: current[edge] + step } : null;
+  });
 }
 
 // move the start or the end of the selected segment to the current frame

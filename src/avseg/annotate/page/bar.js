@@ -89,10 +89,10 @@ function runText(run) {
 function runRow(run, i) {
   const bar = h("span.meter", {}, h("i"));
   bar.firstChild.style.width = `${Math.round(100 * (run.share ?? 0))}%`;
-  return h("div.item.queued.running", { title: runText(run) }, swatch(css(state.objects.get(run.object)?.colour)),
+  return h("div.item.queued.running", { "data-key": run.id, title: runText(run) }, swatch(css(state.objects.get(run.object)?.colour)),
     named(nameOf(run), ` ${run.start}–${run.end - 1}`),
-    h("span", {}, i > 1 ? h("button.small.quiet", { title: "next in line", ariaLabel: `propagate ${nameOf(run)} next`, onclick: () => runFirst(run.id) }, "↑") : null,
-      h("button.small.quiet", { title: "end it; finished frames are kept", ariaLabel: `end the propagation of ${nameOf(run)}`, onclick: () => cancel(run.id) }, "✕")), bar, h("span.sub", {}, time(run.left)));
+    h("span", {}, i > 1 ? h("button.small.quiet", { "data-key": "first", title: "next in line", ariaLabel: `propagate ${nameOf(run)} next`, onclick: () => runFirst(run.id) }, "↑") : null,
+      h("button.small.quiet", { "data-key": "end", title: "end it; finished frames are kept", ariaLabel: `end the propagation of ${nameOf(run)}`, onclick: () => cancel(run.id) }, "✕")), bar, h("span.sub", {}, time(run.left)));
 }
 
 function showFrame() {

@@ -29,10 +29,12 @@ export async function openVideo(key) {
   opening = key;
   try {
     showStatus("opening …");
-    leave();
     const opened = await post(at(key, "open"));
     const times = new Float64Array(await getBytes(at(key, "times")));
-    if (opening === key) await show(key, opened, times);
+    while (state.requests) await new Promise((done) => setTimeout(done, 20)); // what was done in the video that is left
+    if (opening !== key) return;
+    leave();
+    await show(key, opened, times);
   } finally {
     if (opening === key) opening = null;
   }

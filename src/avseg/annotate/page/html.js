@@ -15,14 +15,51 @@ export function h(what, properties = {}, ...children) {
 
 const FOCUSABLE = "button, [tabindex], input, select";
 
-// replace the rows of a list, and leave the focus on the same one
+// Show new rows in a list. An element that was there before stays in the page, so that a button that is pressed while
+// the list changes is clicked, and the focus remains. Rows of things that come and go have a key: {"data-key": id}.
 export function refill(container, ...rows) {
-  const at = [...container.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
-  const key = document.activeElement?.dataset?.row;
-  container.replaceChildren(...rows.filter((row) => row !== null && row !== undefined));
-  if (at < 0) return;
+  const focused = document.activeElement;
+  const at = [...container.querySelectorAll(FOCUSABLE)].indexOf(focused);
+  updateChildren(container, rows.filter((row) => row !== null && row !== undefined));
+  if (at < 0 || focused === document.activeElement) return;
   const all = [...container.querySelectorAll(FOCUSABLE)];
-  (all.find((element) => key && element.dataset.row === key) ?? all[Math.min(at, all.length - 1)])?.focus();
+  (focused.isConnected ? focused : all[Math.min(at, all.length - 1)])?.focus();
+}
+
+function updateChildren(parent, fresh) {
+  const present = namedChildren(parent.childNodes);
+  const kept = [...namedChildren(fresh)].map(([name, node]) => updated(present.get(name), node));
+  for (const node of [...parent.childNodes]) if (!kept.includes(node)) node.remove();
+  kept.forEach((node, i) => parent.childNodes[i] !== node && parent.insertBefore(node, parent.childNodes[i] ?? null));
+}
+
+// nodes by their key, or by tag, first class and number
+function namedChildren(nodes) {
+  const named = new Map();
+  for (const node of nodes) {
+    const kind = `${node.nodeName} ${node.dataset?.key ?? `.${node.classList?.[0] ?? ""}`}`;
+    let count = 0;
+    while (named.has(`${kind} ${count}`)) count++;
+    named.set(`${kind} ${count}`, node);
+  }
+  return named;
+}
+
+const HANDLERS = ["onclick", "onchange"];
+
+// the old node with the content, the attributes and the handlers of the fresh one; the fresh one if there is no old one
+function updated(old, fresh) {
+  if (!old) return fresh;
+  if (old.nodeType === Node.TEXT_NODE) {
+    if (old.data !== fresh.data) old.data = fresh.data;
+    return old;
+  }
+  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) if (name !== "style" && old.getAttribute(name) !== value) old.setAttribute(name, value);
+  if (old.style.cssText !== fresh.style.cssText) old.style.cssText = fresh.style.cssText; // the attribute itself is forbidden by the policy
+  for (const name of HANDLERS) old[name] = fresh[name];
+  updateChildren(old, [...fresh.childNodes]);
+  return old;
 }
 
 // a name that is shortened where there is no room, and an end that is not

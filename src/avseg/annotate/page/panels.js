@@ -1,6 +1,6 @@
 // Side panels: videos, history, objects and the review queue ("check this first").
 
-import { redo, undo } from "./actions.js";
+import { redoTo, undoTo } from "./actions.js";
 import { openVideo } from "./document.js";
 import { editObject, newObject } from "./dialogs.js";
 import { $, h, named, refill, swatch } from "./html.js";
@@ -22,19 +22,19 @@ export function startPanels() {
 const STATUS = { new: "new", open: "in progress", done: "done", skipped: "skipped", broken: "cannot be opened" };
 
 function showVideos() {
-  refill($("videos"), ...state.videos.map((video) => {
+  const rows = state.videos.map((video) => {
     const here = video.key === state.key;
     const status = here ? (state.version ? state.videoStatus : "new") : video.status;
     const objects = here ? state.objects.size : video.objects;
     const segments = here ? state.segments.size : video.segments;
     const counts = objects ? `${objects} obj · ${segments} seg` : "";
     const length = video.seconds ? clock(video.seconds, 1) : "";
-    return h(here ? "button.item.video.chosen" : "button.item.video", { title: video.name, onclick: () => openVideo(video.key).catch(showError) },
+    return h(here ? "button.item.video.chosen" : "button.item.video", { "data-key": video.key, title: video.name, onclick: () => openVideo(video.key).catch(showError) },
       h(`span.dot.${status}`, { title: STATUS[status] ?? status }),
       h("span.name", {}, video.name),
       h("span.sub", {}, [length, counts, counts && status === "open" ? "" : STATUS[status] ?? status, worked(video), worst(video)].filter(Boolean).join(" · ")));
-  }));
-  if (!state.videos.length) $("videos").append(h("p.none", {}, "no videos in this folder"));
+  });
+  refill($("videos"), ...(rows.length ? rows : [h("p.none", {}, "no videos in this folder")]));
 }
 
 const worked = (video) => (video.spent >= 30 ? `${Math.round(video.spent / 60) || 1} min` : "");
@@ -47,13 +47,15 @@ function step(text) {
 }
 
 function showHistory() {
-  const { done, undone } = state.history;
+  const { done, undone, position } = state.history;
+  // a step is identified by the number of steps that are in effect after it
   const rows = [
-    ...undone.slice(0, 6).reverse().map((text, i, all) => h("button.item.undone", { title: `${text}: redo up to this step`, onclick: () => redo(all.length - i) }, step(text))),
-    ...done.slice(0, 40).map((text, i) => h(i ? "button.item" : "button.item.chosen", { title: `${text}${i ? ": undo all later steps" : ", the last step"}`, onclick: () => i && undo(i) }, step(text))),
+    ...undone.slice(0, 6).map((text, i) => [text, position + 1 + i]).reverse()
+      .map(([text, count]) => h("button.item.undone", { "data-key": count, title: `${text}: redo up to this step`, onclick: () => redoTo(count) }, step(text))),
+    ...done.slice(0, 40).map((text, i) => [text, position - i])
+      .map(([text, count], i) => h(i ? "button.item" : "button.item.chosen", { "data-key": count, title: `${text}${i ? ": undo all later steps" : ", the last step"}`, onclick: () => undoTo(count) }, step(text))),
   ];
-  $("history").replaceChildren(...rows);
-  if (!rows.length) $("history").append(h("p.none", {}, "no steps yet"));
+  refill($("history"), ...(rows.length ? rows : [h("p.none", {}, "no steps yet")]));
 }
 
 export function hide(object = state.object) {
@@ -77,20 +79,19 @@ export function lock(object = state.object) {
 let inSight = null; // object whose row was scrolled into view
 
 function showObjects() {
-  refill($("objects"), ...[...state.objects.values()].map((object, i) => {
+  const rows = [...state.objects.values()].map((object, i) => {
     const chosen = object.id === state.object;
     const sounding = segmentAt(object.id, state.frame);
-    const row = h(chosen ? "div.item.object.chosen" : "div.item.object", {},
+    return h(chosen ? "div.item.object.chosen" : "div.item.object", { "data-key": object.id },
       h("button.pick", { title: object.name, ariaPressed: String(chosen), onclick: () => select(object.id) },
         h("kbd", {}, i < 9 ? String(i + 1) : ""), swatch(css(object.colour)), h("span.name", {}, object.name), h("span.sub", { title: sounding ? "sounds in this frame" : "silent in this frame" }, sounding ? "♪" : "silent")),
       h("button.small.quiet", { title: `Show or hide ${object.name} (H; Shift+H: alone)`, ariaLabel: `Hide ${object.name}`, ariaPressed: String(!isShown(object.id)), onclick: () => hide(object.id) }, isShown(object.id) ? "◉" : "○"),
       h("button.small.quiet", { title: `Lock ${object.name} against changes (Shift+L)`, ariaLabel: `Lock ${object.name}`, ariaPressed: String(look.locked.has(object.id)), onclick: () => lock(object.id) }, look.locked.has(object.id) ? "▣" : "□"),
       h("button.small.quiet", { title: `Name, label, remove: ${object.name}`, ariaLabel: `Name, label, remove: ${object.name}`, onclick: () => editObject(object) }, "⋯"));
-    if (chosen && inSight !== object.id) requestAnimationFrame(() => row.isConnected && row.scrollIntoView({ block: "nearest" }));
-    return row;
-  }));
+  });
+  refill($("objects"), ...(rows.length ? rows : [h("p.none", {}, "which objects sound in this video? ", h("kbd", {}, "T"), " adds one")]));
+  if (inSight !== state.object) requestAnimationFrame(() => $("objects").querySelector(".chosen")?.scrollIntoView({ block: "nearest" }));
   inSight = state.object;
-  if (!state.objects.size) $("objects").append(h("p.none", {}, "which objects sound in this video? ", h("kbd", {}, "T"), " adds one"));
 }
 
 export function select(object) {
@@ -101,7 +102,7 @@ export function select(object) {
 }
 
 function showQueue() {
-  refill($("queue"), ...state.queue.map((row, i) => {
+  const rows = state.queue.map((row, i) => {
     const object = state.objects.get(row.object);
     if (!object) return null;
     const bar = h("span.meter", {}, h("i"));
@@ -109,12 +110,12 @@ function showQueue() {
     const check = state.quality?.[row.segment] ?? { to_check: 0, total: 1 };
     bar.firstChild.style.width = `${Math.round((100 * check.to_check) / Math.max(check.total, 1))}%`;
     bar.firstChild.style.background = quality(0);
-    return h(row.segment === state.segment ? "button.item.queued.chosen" : "button.item.queued", { title: row.reason, onclick: () => visit(row) },
+    return h(row.segment === state.segment ? "button.item.queued.chosen" : "button.item.queued", { "data-key": `${row.segment} ${row.frame}`, title: row.reason, onclick: () => visit(row) },
       h("span.rank", {}, String(i + 1)), swatch(css(object.colour)),
       named(object.name, `, frame ${row.frame}`), h("span.score", {}, `${check.to_check} of ${check.total}`),
       bar, h("span.sub", {}, check.to_check ? row.reason : "nothing looks wrong"));
-  }).filter(Boolean));
-  if (!$("queue").childElementCount) $("queue").append(h("p.none", {}, "nothing to check: propagate a segment (F)"));
+  }).filter(Boolean);
+  refill($("queue"), ...(rows.length ? rows : [h("p.none", {}, "nothing to check: propagate a segment (F)")]));
 }
 
 function visit(row) {

@@ -10,15 +10,17 @@ const waiting = []; // {key, path, body(), id, onAnswer, drawn, quiet}
 let running = null;
 let count = 0;
 
-export const isBusy = () => running !== null || waiting.length > 0;
+export const isBusy = () => state.requests > 0;
 export const lastWaiting = () => waiting[waiting.length - 1];
 
-// queue a request to the open video; `body` is called when it is sent. Resolves to the answer, false if it was refused.
+// queue a request to the open video; `body` is called when it is sent, and returns null if there is nothing to do by
+// then. Resolves to the answer, false if it was refused.
 export function enqueue(path, body, { onAnswer, drawn, quiet = false } = {}) {
   const id = `${CLIENT}-${++count}`;
   const job = { key: state.key, path, body, id, onAnswer, drawn, quiet };
   job.promise = new Promise((resolve) => (job.resolve = resolve));
   waiting.push(job);
+  state.requests++;
   if (!quiet) state.saving++;
   changed("saved");
   pump();
@@ -33,6 +35,7 @@ async function pump() {
     if (!running.quiet) state.saving--;
     running.resolve(answer);
     running = null;
+    state.requests--;
   }
   changed("saved");
 }
@@ -41,7 +44,9 @@ async function run(job) {
   for (let attempt = 0; ; attempt++) {
     if (job.key !== state.key) return false;
     try {
-      const answer = await post(at(job.key, job.path), job.body(), { request: job.id });
+      const body = job.body();
+      if (body === null) return false;
+      const answer = await post(at(job.key, job.path), body, { request: job.id });
       if (job.key !== state.key) return false;
       await job.onAnswer?.(answer, null);
       return answer;

@@ -35,7 +35,7 @@ function rows(segment) {
     h("div.pair", {}, h("b", {}, `${state.objects.get(segment.object)?.name ?? "?"}`), h("span.sub", {}, `frames ${segment.start}–${segment.end - 1} · ${seconds(state.times[segment.end] - state.times[segment.start])}`)),
     h("div.pair", {}, h(`span.badge.${segment.status}`, {}, segment.status), h("span.sub", {}, `${seconds(segment.seconds ?? 0)} of work · ${segment.clicks ?? 0} click${segment.clicks === 1 ? "" : "s"}`)),
     found && found.minimum !== null ? qualityRow(found) : h("p.none", {}, "no quality scores yet: propagate"),
-    h("div.buttons", {}, button("Propagate", "This segment, from the marked frames (F: all segments of the object)", () => propagate("both")), button("Accept", "Accept the segment (Shift+A)", () => judge("accepted"), segment.status === "accepted"),
+    h("div.buttons", { "data-key": `segment ${segment.id}` }, button("Propagate", "This segment, from the marked frames (F: all segments of the object)", () => propagate("both")), button("Accept", "Accept the segment (Shift+A)", () => judge("accepted"), segment.status === "accepted"),
       button("Reject", "Reject the segment (X)", () => judge("rejected"), segment.status === "rejected")),
   ];
 }
@@ -65,7 +65,7 @@ function frameRows() {
     }),
     ...inputRows(),
     terms.length > FEW ? h("button.small.quiet.more", { onclick: () => { all = !all; show(); } }, all ? "only the worst" : `all ${terms.length} terms`) : null,
-    h("div.buttons", {}, h(mask.accepted ? "button.small.pressed" : "button.small", { title: "Accept the frame: propagation stops there (A)", onclick: accept }, "Accept frame"),
+    h("div.buttons", { "data-key": `frame ${state.frame} of ${state.object}` }, h(mask.accepted ? "button.small.pressed" : "button.small", { title: "Accept the frame: propagation stops there (A)", onclick: accept }, "Accept frame"),
       h("button.small", { title: "Refine the frame from its points (R)", onclick: refine }, "Refine")),
   ].filter(Boolean);
 }
@@ -73,13 +73,17 @@ function frameRows() {
 const KINDS = { point: ["point", "point off the object"], box: ["box", "box"], stroke: ["stroke", "eraser"], polygon: ["polygon", "polygon removed"] };
 const nameOf = (input) => (input.kind === "choice" ? `mask ${input.values[0] + 1} of ${input.values[1]}` : KINDS[input.kind][input.positive === 0 ? 1 : 0]);
 
-// what was drawn in this frame, each with a button that takes it back
+// what was drawn in this frame, each with a button that takes it back and vanishes at once
 function inputRows() {
   if (state.object === null) return [];
   const inputs = inputsOf(state.object, state.frame);
   return [h("div.inputs", {}, ...inputs.map((input) => {
     const name = nameOf(input);
-    return h("button.small.quiet.input", { title: `Remove this ${name}`, onclick: () => draw({ remove: input.id }) }, `${name} ✕`);
+    const remove = () => {
+      draw({ remove: input.id });
+      show();
+    };
+    return h("button.small.quiet.input", { "data-key": input.id, title: `Remove this ${name}`, onclick: remove }, `${name} ✕`);
   }))];
 }
 

@@ -13,7 +13,7 @@ export const state = {
   segments: new Map(), // id -> {id, object, start, end, status, seconds, clicks, quality}
   info: new Map(), // object -> Map(frame -> {source, accepted, stale, score})
   videoStatus: "",
-  history: { done: [], undone: [] },
+  history: { done: [], undone: [], position: 0 }, // position: number of steps in effect
   queue: [],
   frame: 0,
   object: null,
@@ -30,7 +30,8 @@ export const state = {
   range: { from: 0, to: 1 }, // visible part of the timeline, in seconds
   runs: [], // propagations: {id, segment, object, start, end, state, done, total, share, speed, left}, the running one first
   run: null, // the running one
-  saving: 0,
+  requests: 0, // that wait or are not answered yet
+  saving: 0, // those of them that change the document
   offline: false,
 };
 

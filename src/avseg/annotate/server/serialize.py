@@ -69,15 +69,15 @@ def _tables(document: Document) -> Json:
     }
 
 
-def _history(document: Document) -> dict[str, list[str]]:
-    """List the steps that were done, latest first, and those that were undone, next to redo first."""
+def _history(document: Document) -> Json:
+    """List the steps in effect, latest first, with their number, and those that were undone, next to redo first."""
     done: list[str] = []
     undone: list[str] = []
     names = {object_id: item.name for object_id, item in document.objects.items()}
     for step in document.history:
         (undone if step.undone else done).append(step_title(step, names))
     # history is oldest first
-    return {"done": done[: -_MAX_STEPS - 1 : -1], "undone": undone[:_MAX_STEPS]}
+    return {"done": done[: -_MAX_STEPS - 1 : -1], "undone": undone[:_MAX_STEPS], "position": len(done)}
 
 
 def step_title(step: HistoryEntry, names: Mapping[int, str]) -> str:
