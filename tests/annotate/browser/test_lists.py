@@ -3,7 +3,6 @@
 import shutil
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,14 +25,15 @@ FILL = """async () => {
   const { changed, state } = await import("/store.js");
   const segment = [...state.segments.values()][0];
   state.queue = [{ object: segment.object, segment: segment.id, frame: 3, reason: "small" }];
-  state.runs = [1, 2, 3].map((id) => ({ id, segment: segment.id, object: segment.object, start: 0, end: 9, total: 9, share: 0, left: id, state: id > 1 ? "waiting" : "running" }));
+  const run = { segment: segment.id, object: segment.object, start: 0, end: 9, total: 9, share: 0, state: "waiting" };
+  state.runs = [1, 2, 3].map((id) => ({ ...run, id, left: id }));
   state.run = state.runs[0];
   changed("queue", "run");
   for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
 }"""
 LISTS = ["videos", "history", "objects", "queue", "runs", "segment"]
-ELEMENTS = """lists => Object.fromEntries(lists.map((name) => [name, [...document.querySelectorAll(`#${name} button`)]]))"""
-KEPT = """before => Object.entries(before).map(([name, rows]) => [name, rows.length > 0 && rows.every((row) => row.isConnected)])"""
+ELEMENTS = "lists => lists.map((name) => [name, [...document.querySelectorAll(`#${name} button`)]])"
+KEPT = "before => before.map(([name, rows]) => [name, rows.length > 0 && rows.every((row) => row.isConnected)])"
 
 
 @pytest.fixture(scope="module")
