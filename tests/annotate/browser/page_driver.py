@@ -16,7 +16,7 @@ Mask = npt.NDArray[np.bool_]
 _MARGIN = 14  # pixels around the fitted image, as on the page
 # the label is drawn in the next animation frame, so it may still be that of before the last input
 _SAVED = """() => import("/store.js").then(({ state }) =>
-  state.requests === 0 && document.querySelector("#saved").className === "saved fine")"""
+  state.requests + state.saving === 0 && document.querySelector("#saved").className === "saved fine")"""
 
 
 class User:

@@ -91,6 +91,7 @@ def test_refinement_is_switched_off_and_stays_off(page: Any, live: Live) -> None
     user = User(page, live, "film.mp4")
     page.click("#settings")
     page.uncheck("dialog [name=refine]")
+    user.settle()
     user.press("Escape")
     page.reload()
     page.wait_for_selector("body[data-ready]")

@@ -121,9 +121,10 @@ def test_go_to_listening_and_snap(page: Any, live: Live) -> None:
 
 
 def test_theme(page: Any, live: Live) -> None:
-    begin(page, live)
+    user = begin(page, live)
     page.click("#theme")
     page.wait_for_selector("html[data-theme=light]")
+    user.settle()
     page.reload()
     page.wait_for_selector("body[data-ready]")
     assert page.get_attribute("html", "data-theme") == "light"

@@ -35,14 +35,14 @@ function updateChildren(parent, fresh) {
 
 // nodes by their key, or by tag, first class and number
 function namedChildren(nodes) {
-  const named = new Map();
+  const byName = new Map();
   for (const node of nodes) {
     const kind = `${node.nodeName} ${node.dataset?.key ?? `.${node.classList?.[0] ?? ""}`}`;
     let count = 0;
-    while (named.has(`${kind} ${count}`)) count++;
-    named.set(`${kind} ${count}`, node);
+    while (byName.has(`${kind} ${count}`)) count++;
+    byName.set(`${kind} ${count}`, node);
   }
-  return named;
+  return byName;
 }
 
 const HANDLERS = ["onclick", "onchange"];

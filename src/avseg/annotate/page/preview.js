@@ -17,7 +17,7 @@ let busy = false;
 let slowUntil = 0;
 
 export function startPreview() {
-  on("frame film document tool play settings run", () => matches(shown) || clearPreview());
+  on("frame film document tool play settings run", () => shown && !matches(shown) && clearPreview());
 }
 
 const matches = (preview) => preview && preview.object === state.object && preview.frame === state.frame && preview.version === state.version && isUseful();

@@ -3,7 +3,7 @@
 import { getJson, post } from "./api.js";
 import { forgetInks } from "./palette.js";
 import { showError, showStatus } from "./status.js";
-import { changed } from "./store.js";
+import { changed, state } from "./store.js";
 
 export const settings = { shortcuts: {}, theme: "system", refine: true, preview: true };
 
@@ -15,7 +15,11 @@ export async function loadSettings() {
 export async function saveSettings(values) {
   Object.assign(settings, values);
   applyTheme();
+  state.saving++;
+  changed("saved");
   await post("/api/settings", settings).catch(showError);
+  state.saving--;
+  changed("saved");
 }
 
 const SWITCHES = {
