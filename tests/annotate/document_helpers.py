@@ -101,6 +101,7 @@ operations = st.one_of(
     _op("split_segment", segment=_names, at=_frames),
     _op("merge_segments", segments=st.lists(_names, min_size=2, max_size=2, unique=True)),
     _op("remove_segment", segment=_names),
+    _op("move_segment", segment=_names, object=_names),
     _op("set_segment_status", segment=_names, status=st.sampled_from(["open", "accepted", "rejected"])),
     _op("set_prompts", object=_names, frame=_frames, points=_points),
     _op("set_mask", object=_names, frame=_frames, mask=_masks, source=st.sampled_from(["points", "brush", "import"])),

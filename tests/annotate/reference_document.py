@@ -95,6 +95,20 @@ class Model:
             del self.now["segments"][each]
         self.now["segments"][first] = (parts[0][0], start, end, status)
 
+    def move_segment(self, segment, object):
+        if segment not in self.now["segments"] or object not in self.now["objects"]:
+            return False
+        name, start, end, status = self.now["segments"][segment]
+        if name == object:
+            return
+        if not self.fits(object, start, end):
+            return False
+        self.now["segments"][segment] = (object, start, end, status)
+        for frame in range(start, end):
+            self.now["marks"].pop((object, frame), None)
+            if (name, frame) in self.now["marks"]:
+                self.now["marks"][object, frame] = self.now["marks"].pop((name, frame))
+
     def remove_segment(self, segment):
         if segment not in self.now["segments"]:
             return False

@@ -198,3 +198,52 @@ def test_nothing_is_cut_off_in_a_small_window(page: Any, live: Live) -> None:
     row = page.locator("#history .item").first
     assert row.locator(".name span").count() == 2
     page.keyboard.press("Escape")
+
+
+def test_objects_are_cut_out_split_and_joined(page: Any, live: Live) -> None:
+    user = User(page, live, "wide.mp4")
+    for operation in (
+        {"op": "add_object", "label": "front"},
+        {"op": "add_object", "label": "back"},
+        {"op": "add_object", "label": "locked"},
+        *({"op": "add_segment", "object": number, "start": 6, "end": 10} for number in (-3, -2, -1)),
+    ):
+        added = sorted(user.document.objects)
+        if operation["op"] == "add_segment":
+            operation = {**operation, "object": added[operation["object"]]}
+        user.document.do(operation)
+    front, back, locked = sorted(user.document.objects)[-3:]
+    masks = {number: np.zeros((HEIGHT, WIDTH), bool) for number in (front, back, locked)}
+    masks[front][40:60, 40:60] = True
+    masks[back][50:80, 50:80] = masks[locked][50:80, 50:80] = True
+    for number, mask in masks.items():
+        user.session.brush(number, 7, mask)
+    page.reload()
+    page.wait_for_selector(".object:has-text('locked')")
+    user.press(str(sorted(user.document.objects).index(locked) + 1), "Shift+L")
+    user.press(str(sorted(user.document.objects).index(front) + 1))
+    user.go(7)
+    user.press("Shift+E")
+    user.until(lambda: "front cut out of 1 other mask" in user.status_text)
+    np.testing.assert_array_equal(user.document.mask(back, 7), masks[back] & ~masks[front])
+    np.testing.assert_array_equal(user.document.mask(locked, 7), masks[locked])
+    user.press("z")
+    user.until(lambda: user.document.mask(back, 7)[55, 55])  # type: ignore[index]
+    user.settle()
+    # split: the second half becomes an object of its own
+    user.press("s")
+    user.until(lambda: len(user.document.segments_of(front)) == 2)
+    user.settle()
+    user.press("ArrowRight", "ArrowLeft", "Shift+M", "Enter")
+    user.until(lambda: "moved to front 2" in user.status_text)
+    second = max(user.document.objects)
+    assert user.document.objects[second].label == "front"
+    np.testing.assert_array_equal(user.document.mask(second, 7), masks[front])
+    assert [(item.start, item.end) for item in user.document.segments_of(front)] == [(6, 7)]
+    # join them again
+    page.click(".object:has-text('front 2') button[aria-label^='Name, label']")
+    page.select_option("dialog [name=into]", str(front))
+    user.press("Enter")
+    user.until(lambda: second not in user.document.objects)
+    assert [(item.start, item.end) for item in user.document.segments_of(front)] == [(6, 7), (7, 10)]
+    np.testing.assert_array_equal(user.document.mask(front, 7), masks[front])

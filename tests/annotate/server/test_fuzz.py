@@ -51,8 +51,9 @@ def test_any_json(client: TestClient, video: str) -> None:
 
 def test_nearly_right_operations(client: TestClient, video: str) -> None:
     names = st.sampled_from(
-        ["add_object", "edit_object", "add_segment", "edit_segment", "split_segment", "merge_segments", "set_prompts",
-         "set_mask", "clear_mask", "set_results", "accept", "set_status", "spend", "undo", "redo", "nothing"]
+        ["add_object", "edit_object", "add_segment", "edit_segment", "split_segment", "merge_segments", "move_segment",
+         "set_prompts", "set_mask", "clear_mask", "set_results", "accept", "set_status", "spend", "undo",
+         "redo", "none"]
     )  # fmt: skip
     ops = st.builds(lambda name, values: {**values, "op": name}, names, st.dictionaries(WORDS, JSON, max_size=5))
 

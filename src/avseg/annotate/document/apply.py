@@ -116,6 +116,22 @@ def _merge_segments(op: ops.MergeSegments, state: State, stamp: int) -> Effect:
 
 
 @_effect.register
+def _move_segment(op: ops.MoveSegment, state: State, stamp: int) -> Effect:
+    old = state.segment(op.segment_id)
+    new = replace(old, object_id=state.object(op.object_id).id)
+    if new == old:
+        return Effect()
+    _check_edges(state, new)
+    patch = _patch(state, ("segment", old.id), new)
+    for frame in range(old.start, old.end):
+        # a mark of the new object there is hidden: it is silent in these frames
+        patch |= _patch(state, ("mark", new.object_id, frame), state.mark(old.object_id, frame))
+        patch |= _patch(state, ("mark", old.object_id, frame), None)
+    span = (old.start, old.end)
+    return Effect(patch, {old.object_id: span, new.object_id: span})
+
+
+@_effect.register
 def _remove_segment(op: ops.RemoveSegment, state: State, stamp: int) -> Effect:
     """Remove a segment and its marks, also those hidden in the silence around it by moved edges."""
     old = state.segment(op.segment_id)

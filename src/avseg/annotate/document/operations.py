@@ -101,6 +101,14 @@ class MergeSegments(_Fields):
     segment_ids: types.SegmentIds
 
 
+class MoveSegment(_Fields):
+    """Give a segment with its masks to another object."""
+
+    op: Literal["move_segment"] = "move_segment"
+    segment_id: types.Id
+    object_id: types.Id
+
+
 class RemoveSegment(_Fields):
     """Remove a segment with its masks."""
 
@@ -235,7 +243,7 @@ class Redo(_Fields):
 
 Edit = (
     AddObject | EditObject | RemoveObject
-    | AddSegment | EditSegment | SplitSegment | MergeSegments | RemoveSegment | SetSegmentStatus
+    | AddSegment | EditSegment | SplitSegment | MergeSegments | MoveSegment | RemoveSegment | SetSegmentStatus
     | SetPrompts | Draw | Redraw | SetMask | ClearMask | SetResults | Accept | Unaccept | SetStatus | Spend
 )  # fmt: skip
 Operation = Edit | Undo | Redo

@@ -1,6 +1,6 @@
 """Draw the masks of a document from the inputs of a person: points, boxes, strokes and the choice among candidates."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -144,6 +144,26 @@ class DrawingSession:
         rle = encode(mask) if isinstance(mask, np.ndarray) else mask
         op = {"op": "set_mask", "object": object_id, "frame": frame, "mask": rle, "source": "brush"}
         return self.document.do(op, base_version)
+
+    def cut_out(
+        self, object_id: int, frame: int, keep: Collection[int] = (), base_version: int | None = None
+    ) -> list[Change]:
+        """Remove the pixels of a mask from those of all other objects in the frame, except for those to `keep`.
+
+        Raises:
+            UserError: the object has no mask there.
+        """
+        mask = self.document.mask(object_id, frame)
+        if mask is None:
+            raise UserError(f"object {object_id} has no mask in frame {frame}; draw it first")
+        changes = []
+        with self.document.transaction("remove_underlying"):
+            for other_id in self.document.objects:
+                other = self.document.mask(other_id, frame)
+                if other_id == object_id or other_id in keep or other is None or not (other & mask).any():
+                    continue
+                changes.append(self.brush(other_id, frame, other & ~mask, None if changes else base_version))
+        return changes
 
     def refine(
         self, object_id: int, frame: int, points: RawPoints | None = None, base_version: int | None = None

@@ -7,7 +7,7 @@ import { forgetMasks, maskOf, put } from "./masks.js";
 import { enqueue, isBusy, lastWaiting } from "./requests.js";
 import { settings } from "./settings.js";
 import { showError, showStatus } from "./status.js";
-import { changed, infoOf, look, segmentAt, state } from "./store.js";
+import { changed, infoOf, look, segmentAt, segmentsOf, state } from "./store.js";
 import { countClick } from "./work_time.js";
 
 function take(answer) {
@@ -146,6 +146,15 @@ export async function pasteMask() {
   return answer;
 }
 
+// remove the pixels of the mask from the other objects in this frame
+export async function cutOut() {
+  if (state.object === null || !maskOf(state.object, state.frame)?.rle) return refuse("this frame has no mask to cut out of the others");
+  countClick();
+  const answer = await send("cut_out", { object: state.object, frame: state.frame, keep: [...look.locked] });
+  if (answer) showStatus(answer.added.length ? `${nameOf(state.object)} cut out of ${answer.added.length} other mask${answer.added.length > 1 ? "s" : ""}` : "no other mask lies under it");
+  return answer;
+}
+
 export async function clearMask() {
   if (state.object !== null && segmentAt(state.object, state.frame)) await act({ op: "clear_mask", object: state.object, frame: state.frame });
 }
@@ -204,6 +213,12 @@ export const merge = () => {
   if (!next) return refuse("this object has no later segment to merge with");
   return act({ op: "merge_segments", segments: [segment.id, next.id] });
 };
+
+export const moveSegment = (segment, object) => act({ op: "move_segment", segment, object });
+
+// all segments of an object become segments of another one of the same or another class
+export const joinObjects = (object, into) => act(
+  ...segmentsOf(object).map((segment) => ({ op: "move_segment", segment: segment.id, object: into })), { op: "remove_object", object });
 
 export async function removeSegment() {
   if (state.segment === null) return refuse("select a segment first (, and .)");

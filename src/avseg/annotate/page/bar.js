@@ -3,7 +3,7 @@
 import { cancel, merge, removeSegment, runFirst, split } from "./actions.js";
 import { zoomAll, zoomSegment } from "./axis.js";
 import { showBoard } from "./board.js";
-import { askFrame, exchange, propose } from "./dialogs.js";
+import { askFrame, askObject, exchange, propose } from "./dialogs.js";
 import { $, h, named, refill, swatch } from "./html.js";
 import { help, setOpacity } from "./keys.js";
 import { inputsOf } from "./drafts.js";
@@ -38,6 +38,7 @@ export function startBar() {
   $("propose").onclick = propose;
   $("split").onclick = split;
   $("merge").onclick = merge;
+  $("move").onclick = askObject;
   $("remove").onclick = removeSegment;
   $("zoom-all").onclick = zoomAll;
   $("zoom-segment").onclick = zoomSegment;

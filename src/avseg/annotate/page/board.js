@@ -119,8 +119,8 @@ async function showAgreement(board, first = board.annotators[0], second = board.
   try {
     const { rows, summary } = await getJson(`/api/agreement?first=${encodeURIComponent(first)}&second=${encodeURIComponent(second)}`);
     const number = (value) => (value === null ? "–" : value.toFixed(2));
-    content = [h("p", {}, summary), h("div.scroll", {}, table(["video", "class", first, second, "frames", "tIoU", "IoU", "most different", ""], rows.map((row) =>
-      cells(row.video, row.label, row.first || "–", row.second || "–", `${row.start}–${row.end - 1}`, number(row.tiou), number(row.iou), row.worst === null ? "" : `frame ${row.worst}`, row.third_look ? h("b.warn", {}, "third look") : ""))))];
+    content = [h("p", {}, summary), h("div.scroll", {}, table(["video", "class", first, second, "frames", "tIoU", "IoU", "most different", "result"], rows.map((row) =>
+      cells(row.video, row.label, row.first || "–", row.second || "–", `${row.start}–${row.end - 1}`, number(row.tiou), number(row.iou), row.worst === null ? "" : `frame ${row.worst}`, row.third_look ? h("b.warn", {}, "third look") : "agreed"))))];
   } catch (error) {
     content = [h("p.none", {}, error.message)];
   }

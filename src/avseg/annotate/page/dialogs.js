@@ -1,6 +1,6 @@
 // Dialogs: new object, edit object, export and import, proposals, keyboard shortcuts.
 
-import { act } from "./actions.js";
+import { act, joinObjects, moveSegment } from "./actions.js";
 import { at, getJson, post } from "./api.js";
 import { reload } from "./document.js";
 import { $, h } from "./html.js";
@@ -16,7 +16,7 @@ function open(title, content, done = null, yes = "OK") {
     event.preventDefault();
     dialog.close();
     if (done) await done(new FormData(form));
-  } }, h("h2", {}, title), ...content, h("div.buttons", {},
+  } }, h("h2", {}, title), ...content.filter(Boolean), h("div.buttons", {},
     h("button.small", { type: "button", onclick: () => dialog.close() }, "Close"), done ? h("button.small.main", { type: "submit" }, yes) : null));
   dialog.replaceChildren(form);
   dialog.classList.remove("wide");
@@ -61,12 +61,44 @@ export function newObject() {
   }, "Add");
 }
 
+const objectChoice = (name, label, objects, ...more) => h("label.field", {}, h("span", {}, label),
+  h("select", { name }, ...more, ...objects.map((object) => h("option", { value: object.id }, object.name))));
+
+// move the selected segment to another object, also a new one: what was one object becomes two
+export function askObject() {
+  const segment = state.segments.get(state.segment);
+  if (!segment) return showStatus("select a segment first (, and .)", "warn");
+  const others = [...state.objects.values()].filter((object) => object.id !== segment.object);
+  return open(`Move frames ${segment.start}–${segment.end - 1} of ${state.objects.get(segment.object).name}`, [
+    objectChoice("object", "To", others, h("option", { value: "" }, "a new object of the same class")),
+  ], async (form) => {
+    let object = Number(form.get("object"));
+    if (!object) {
+      const answer = await act({ op: "add_object", label: state.objects.get(segment.object).label });
+      if (!answer) return;
+      [object] = answer.added;
+    }
+    if (!(await moveSegment(segment.id, object))) return;
+    state.object = object;
+    state.segment = segment.id;
+    changed("document");
+    showStatus(`moved to ${state.objects.get(object).name}`);
+  }, "Move");
+}
+
 export function editObject(object) {
+  const others = [...state.objects.values()].filter((item) => item.id !== object.id);
   open(`Object ${object.id}`, [field("label", "Class", object.label, { required: true }), field("name", "Name", object.name),
+    others.length ? objectChoice("into", "Join with", others, h("option", { value: "" }, "–")) : null,
     h("button.small", { type: "button", onclick: async () => {
       dialog.close();
       await act({ op: "remove_object", object: object.id });
     } }, "Remove with all segments")], async (form) => {
+    if (form.get("into")) {
+      const into = Number(form.get("into"));
+      if (await joinObjects(object.id, into)) showStatus(`${object.name} is now part of ${state.objects.get(into)?.name}`);
+      return;
+    }
     await act({ op: "edit_object", object: object.id, label: form.get("label").trim(), name: form.get("name").trim() });
   }, "Save");
 }

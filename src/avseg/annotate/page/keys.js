@@ -1,10 +1,10 @@
 // Keyboard shortcuts; `?` shows the same table that binds the keys.
 
-import { accept, addSegment, cancel, clearMask, copyMask, fill, finishVideo, judge, merge, moveEdge, nextCandidate, nudge, pasteMask, propagate, redo, refine, removeSegment, split, undo } from "./actions.js";
+import { accept, addSegment, cancel, clearMask, copyMask, cutOut, fill, finishVideo, judge, merge, moveEdge, nextCandidate, nudge, pasteMask, propagate, redo, refine, removeSegment, split, undo } from "./actions.js";
 import { zoomAll, zoomSegment } from "./axis.js";
 import { showBoard } from "./board.js";
 import { moveCrosshair, pressCrosshair, releaseCrosshair, removeAtCrosshair } from "./crosshair.js";
-import { askFrame, exchange, isOpen, newObject, propose, showKeys } from "./dialogs.js";
+import { askFrame, askObject, exchange, isOpen, newObject, propose, showKeys } from "./dialogs.js";
 import { snapEdge } from "./onset.js";
 import { hide, lock, neighbour, nextWorst, select, solo } from "./panels.js";
 import { nextRate, pause, playEdge, toggle } from "./player.js";
@@ -71,6 +71,7 @@ const TABLE = [
     ["Shift+I Shift+O", "move start, end of the segment to this frame", { "Shift+I": () => moveEdge("start"), "Shift+O": () => moveEdge("end") }],
     ["'", "snap the nearer edge to the sound", { "'": snapEdge }],
     ["S M", "split here, merge with the next", { s: split, m: merge }],
+    ["Shift+M", "move the segment to another object", { "Shift+M": askObject }],
     ["Shift+Del", "remove the segment", { "Shift+Delete": removeSegment }],
     ["G", "propose segments from the sound", { g: propose }],
   ]],
@@ -91,6 +92,7 @@ const TABLE = [
     ["- =", "opacity of the masks", { "-": () => setOpacity(state.opacity - 0.1), "=": () => setOpacity(state.opacity + 0.1) }],
     ["Del", "clear the mask of this frame", { Delete: clearMask, Backspace: () => dropCorner() || clearMask() }],
     ["Ctrl+C Ctrl+V", "copy the mask, put it into a frame", { "Ctrl+c": copyMask, "Ctrl+v": pasteMask }],
+    ["Shift+E", "remove what lies under the mask from other objects", { "Shift+E": cutOut }],
     ["H Shift+H", "hide the object, show it alone", { h: () => hide(), "Shift+H": () => solo() }],
     ["Shift+L", "lock the object", { "Shift+L": () => lock() }],
   ]],

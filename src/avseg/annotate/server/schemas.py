@@ -57,6 +57,12 @@ class NextCandidate(ObjectInFrame):
     step: Literal[-1, 1] = 1
 
 
+class CutOut(ObjectInFrame):
+    """An object whose pixels are removed from the others, except for those that are locked."""
+
+    keep: Annotated[list[Id], Len(0, 1000)] = Field(default_factory=list)
+
+
 class Preview(Strict):
     """A point that has not been clicked."""
 

@@ -126,6 +126,14 @@ async def _brush(body: schemas.Brush, editor: EditorDep) -> JSONResponse:
     return await editor.run_session(body, editor.session.brush, body.mask.model_dump())
 
 
+@router.post("/v/{key}/cut_out")
+async def _cut_out(body: schemas.CutOut, editor: EditorDep) -> JSONResponse:
+    def cut() -> list[Change]:
+        return editor.session.cut_out(body.object, body.frame, body.keep, body.base_version)
+
+    return await editor.run(body, cut, body.frame)
+
+
 @router.post("/v/{key}/refine")
 async def _refine(body: schemas.ObjectInFrame, editor: EditorDep) -> JSONResponse:
     return await editor.run_session(body, editor.session.refine)
