@@ -156,7 +156,7 @@ class DrawingSession:
         mask = self.document.mask(object_id, frame)
         if mask is None:
             raise UserError(f"object {object_id} has no mask in frame {frame}; draw it first")
-        changes = []
+        changes: list[Change] = []
         with self.document.transaction("remove_underlying"):
             for other_id in self.document.objects:
                 other = self.document.mask(other_id, frame)
