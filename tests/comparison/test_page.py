@@ -93,6 +93,16 @@ def test_clips_are_flipped_and_sorted_by_keys_and_clicks(page: Any) -> None:
     assert "(6 of 6)" in shown(page)
 
 
+def test_the_selected_clip_is_below_the_head_of_the_list(page: Any) -> None:
+    page.set_viewport_size({"width": 1024, "height": 170})
+    for key in ("End", "Home"):
+        page.keyboard.press(key)
+        row = page.locator("tbody tr[aria-selected=true]").bounding_box()
+        head = page.locator("thead th").first.bounding_box()
+        assert head["y"] + head["height"] <= row["y"] + 1
+        assert row["y"] + row["height"] <= 170 + 1
+
+
 def test_the_same_frames_are_under_every_method(page: Any) -> None:
     strips = page.evaluate(
         "[...document.querySelectorAll('.strip')].map(s => [...s.querySelectorAll('img:first-child')].map(i => i.src))"
