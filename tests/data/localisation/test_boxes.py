@@ -70,7 +70,7 @@ def test_the_truth_of_mssl_is_the_authors() -> None:
 
 
 def brute_force(boxes: list[Box], size: int, extent: float, share: float) -> np.ndarray:
-    """A loop over pixels: the pixel's column is at or behind the left side, rounded to zero, and before the right one."""
+    """Loop over pixels: a pixel's column is at or behind the left side, rounded to zero, and before the right one."""
     truth = np.zeros((size, size), np.float32)
     for row in range(size):
         for column in range(size):
