@@ -17,6 +17,8 @@ from avseg.annotate.importing import import_
 from avseg.annotate.project import Project
 from avseg.data.avsbench.avss import class_names
 from avseg.data.avsbench.layout import layout_for
+from avseg.data.check.inspect import inspect_set
+from avseg.data.check.published import CUSTOM
 from avseg.data.lu_avs import LUAVSConfig, LUAVSDataModule, read_release
 from tests.annotate.document_helpers import refusal
 from tests.data.modules import avsbench_module
@@ -98,6 +100,30 @@ def test_one_set_of_avsbench(folder: Path, tmp_path: Path) -> None:
     used = set(np.unique(clip.masks.numpy()))
     assert used <= {0, 1, 2, 3}
     assert len(used) > 1
+
+
+@pytest.mark.parametrize(
+    ("format", "setting", "clips"), [("lu_avs", "lu_avs", 6), ("avsbench", "ms3", 12), ("avsbench", "avss", 12)]
+)
+def test_the_check_of_data_sets_finds_nothing(tmp_path: Path, format: str, setting: str, clips: int) -> None:
+    """The same as `avseg data check OUT --own`, which also compares the videos of the splits with each other."""
+    folder = tmp_path / "films"
+    folder.mkdir()
+    for number, name in enumerate(NAMES):
+        make_video(folder / name, frames=26, rate=5, size=SIZE, first=40 * number)
+    options = {} if format == "lu_avs" else {"setting": setting}
+    with Project(folder) as project:
+        for index, name in enumerate(NAMES):
+            annotate(project, name, [LABELS[index % 3], *(LABELS[:1] if index % 3 else [])], 26)
+        out = export_project(project, format, tmp_path / "out", **options).path  # type: ignore[arg-type]
+    report = inspect_set(out, setting, CUSTOM, jobs=1)
+    assert [str(finding) for finding in report.findings] == []
+    assert sum(report.counts.values()) == clips
+    if format == "avsbench":
+        data = avsbench_module(out, setting, batch_size=1, controls=False)
+        for stage, loader, count in (("fit", "train_dataloader", 8), ("test", "test_dataloader", 2)):
+            data.setup(stage)
+            assert len(getattr(data, loader)()) == count
 
 
 def test_one_coco_file_per_split_with_stable_ids(folder: Path, tmp_path: Path) -> None:

@@ -30,9 +30,15 @@ export function laneAt(y) {
   return lanes()[Math.floor((y - TOP + scroll.top) / LANE)] ?? null;
 }
 
-export function scrollLanes(by) {
+// no further than to the last lane: there may be fewer of them now, or more room
+export function boundScroll() {
   const most = Math.max(0, lanes().length * LANE - (canvas.clientHeight - TOP));
-  scroll.top = Math.max(0, Math.min(most, scroll.top + by));
+  scroll.top = Math.max(0, Math.min(most, scroll.top));
+}
+
+export function scrollLanes(by) {
+  scroll.top += by;
+  boundScroll();
   changed("timeline");
 }
 

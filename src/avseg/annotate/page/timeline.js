@@ -1,7 +1,7 @@
 // Draw the timeline: ruler, waveform, spectrogram, and a lane per object with its segments and frames.
 
 import { $ } from "./html.js";
-import { GUTTER, HEAT, LANE, laneTop, lanes, RULER, scroll, TOP, WAVE, width, xOf, xOfFrame } from "./axis.js";
+import { GUTTER, HEAT, LANE, RULER, TOP, WAVE, boundScroll, laneTop, lanes, scroll, width, xOf, xOfFrame } from "./axis.js";
 import { css, ink, quality } from "./palette.js";
 import { on, segmentsOf, state } from "./store.js";
 import { covering } from "./tiles.js";
@@ -27,6 +27,7 @@ function draw() {
   context.fillStyle = ink("lane-ground");
   context.fillRect(0, 0, w, h);
   if (!state.film) return;
+  boundScroll();
   drawSound();
   context.save();
   context.beginPath();
@@ -97,7 +98,15 @@ function label(text, y, strong = false) {
   context.font = `${strong ? 600 : 400} 12px system-ui, sans-serif`;
   context.fillStyle = strong ? ink("ink-strong") : ink("ink-label");
   context.textBaseline = "middle";
-  context.fillText(text, 26, y, GUTTER - 32);
+  context.fillText(shortened(text, GUTTER - 32), 26, y);
+}
+
+// a text that fits into a width: cut off rather than squeezed
+function shortened(text, most) {
+  if (context.measureText(text).width <= most) return text;
+  let length = text.length - 1;
+  while (length > 1 && context.measureText(`${text.slice(0, length)}…`).width > most) length--;
+  return `${text.slice(0, length)}…`;
 }
 
 function drawLane(object, row) {
