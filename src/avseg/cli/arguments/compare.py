@@ -18,7 +18,7 @@ fields: {name}, {category}, {split}, {subset}, {number} (of the frame, from 1), 
 writes to DIR: table.md, .tex, .png, .pdf; scores.csv, tests.csv, categories.csv, per_clip.csv; comparison.json;
 panels/CLIP.png and .pdf, panels/figure.png and .pdf with all of them; videos/CLIP.mp4 with all methods and the sound;
 page.html, one file to flip through all clips and sort them by any column
-Masks that are missing or unreadable are refused unless --allow-missing counts them as empty; others sizes are resized.
+Masks that are missing or unreadable are refused unless --allow-missing counts them as empty; other sizes are resized.
 """
 
 
