@@ -22,9 +22,9 @@ import numpy as np
 from tests.media.make_video import make_video
 
 from avseg.media.frame_index import FrameReader, frame_index
+from avseg.media.frames import official_frames
 from avseg.media.sound_reader import sound_seconds
 from avseg.media.upright import UprightRGB
-from avseg.media.video import official_frames
 from avseg.media.video_writer import repaint
 from avseg.utils.errors import UserError
 

@@ -14,7 +14,8 @@ from avseg.cli.arguments import predict
 from avseg.cli.arguments.parser import Parser
 from avseg.cli.predict import run as run_predict
 from avseg.draw.palette import SOUNDING
-from avseg.media.video import UprightRGB, frames, probe
+from avseg.media.frames import frames
+from avseg.media.video import UprightRGB, probe
 from avseg.utils.errors import UserError
 from tests.media.make_video import make_video, tone
 from tests.prediction.fake_model import FakeModel

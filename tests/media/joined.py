@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from avseg.media.frames import frames
 from avseg.media.sound_reader import RATE, sound_seconds
-from avseg.media.video import UprightRGB, Video, frames
+from avseg.media.video import UprightRGB, Video
 from tests.media.make_video import FLASH, SHADE, make_video, read_number
 
 FPS = 25

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from avseg.media.frame_index import frame_index
-from avseg.media.video import UprightRGB, frames, probe
+from avseg.media.frames import frames
+from avseg.media.video import UprightRGB, probe
 from avseg.media.video_writer import repaint
 from benchmarks import fuzz_media
 from tests.media.make_video import make_video, read_number

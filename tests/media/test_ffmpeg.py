@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from avseg.media.video import UprightRGB, frames, probe
+from avseg.media.frames import frames
+from avseg.media.video import UprightRGB, probe
 from tests.media.make_video import make_video
 from tests.media.test_joined import make_joined
 from tests.media.test_upright import MATRICES, write_corners

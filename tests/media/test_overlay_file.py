@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from av.video.frame import PictureType, VideoFrame
 
-from avseg.media.video import frames, probe
+from avseg.media.frames import frames
+from avseg.media.video import probe
 from avseg.media.video_writer import ImageTrack, repaint
 from tests.media.make_video import make_video
 

@@ -14,8 +14,9 @@ from avseg.data.lu_avs.resize import Fit
 from avseg.data.lu_avs.streaming import read_frames
 from avseg.data.prepare.images import FrameDecoder, write_frames
 from avseg.media.frame_index import frame_index
+from avseg.media.frames import frames
 from avseg.media.images import open_image
-from avseg.media.video import UprightRGB, Video, frames, probe
+from avseg.media.video import UprightRGB, Video, probe
 from avseg.media.video_writer import repaint
 from tests.media.make_video import make_video
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from avseg.media.frames import frames, official_frames
 from avseg.media.sound_reader import sound_seconds
-from avseg.media.video import UprightRGB, frames, official_frames, probe
+from avseg.media.video import UprightRGB, probe
 from avseg.utils.errors import UserError
 from tests.media.make_video import make_video, read_number, tone
 

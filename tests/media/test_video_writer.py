@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from avseg.media.frames import frames
 from avseg.media.sound_reader import sound_seconds
-from avseg.media.video import UprightRGB, frames, probe
+from avseg.media.video import UprightRGB, probe
 from avseg.media.video_writer import make_clip_video, repaint
 from tests.media.make_video import make_video, read_number, tone
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avseg.audio.frontend import LogMel
-from avseg.media.video import Video, official_frames, probe
+from avseg.media.frames import official_frames
+from avseg.media.video import Video, probe
 from avseg.prediction import clip_predictor as module
 from avseg.prediction.api import make_predictor, predict
 from avseg.prediction.clip_predictor import ClipPredictor

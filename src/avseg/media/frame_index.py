@@ -19,8 +19,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from avseg.media.container import images, open_video, packets, video_stream
+from avseg.media.frames import frames
 from avseg.media.timestamps import Scan, displaced
-from avseg.media.video import CLOCK_ERROR, Frame, Video, frames, probe
+from avseg.media.video import CLOCK_ERROR, Frame, Video, probe
 from avseg.utils.errors import UserError
 
 SEEKS_BYTES = ("mpegts", "mpeg")  # containers that can be read from any byte

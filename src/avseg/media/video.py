@@ -1,11 +1,10 @@
-"""Probe any video and decode its frames one by one.
+"""Probe any video.
 
-Everything streams: of a video of any length one frame is held at a time, and eight bytes per frame for its time.
-Second 0 begins with the first frame, whatever the container's clock says.
+Of a video of any length eight bytes per frame are held, for its time. Second 0 begins with the first frame, whatever
+the container's clock says.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +20,7 @@ from avseg.media.clock import PLAIN, Break, Clock
 from avseg.media.container import images, layout_of, open_video, packets, sound_stream, video_stream, video_tracks
 from avseg.media.cropping import read_crop
 from avseg.media.joints import MAX_STILL, JointFinder
-from avseg.media.timestamps import FAR, Scan, is_frame
+from avseg.media.timestamps import Scan, is_frame
 from avseg.media.upright import UprightRGB as UprightRGB
 from avseg.media.upright import View, view_of
 from avseg.utils.errors import UserError
@@ -171,58 +170,6 @@ def _last_end(path: Path) -> float:
     return end
 
 
-def frames(video: Video) -> Iterator[Frame]:
-    """Decode the frames in display order, without damaged packets; a video without any frame is a `UserError`."""
-    with open_video(video.path) as container:
-        stream = video_stream(container, video.path)
-        clock = FrameClock(video)
-        for image in images(container, stream, video.clock):
-            yield clock.frame(image)
-    if clock.count == 0:
-        raise UserError(f"{video.path}: none of its frames can be decoded; the file is damaged")
-
-
-def official_frames(video: Video) -> list[int]:
-    """Select the frame that represents each second, by AVSBench's rule.
-
-    With r = round(frame rate) it is frame int(l r + 15 r / 16) of second l, clamped to the last one. On a long video
-    with a fractional rate that rule drifts against the sound (29.97: one frame in 33 s); where it has left its own
-    second, and where the frame rate varies, the frame nearest to l + 15/16 s is used.
-    """
-    last = len(video.times) - 1
-    rounded = round(video.frame_rate)
-    numbers = []
-    for second in range(video.seconds):
-        number = min(int(second * rounded + 15 * rounded / 16), last)
-        drifted = second_of(float(video.times[number])) != second
-        if not video.constant_rate or drifted:
-            number = _nearest(video.times, second + 15 / 16)
-        numbers.append(number)
-    return numbers
-
-
-class FrameClock:
-    """Assign numbers and times to the decoded frames of a video."""
-
-    def __init__(self, video: Video) -> None:
-        self.video = video
-        self.count = 0
-        self.last = 0  # number of the last frame
-
-    def frame(self, image: VideoFrame) -> Frame:
-        """Wrap the next decoded image in display order."""
-        number = min(self.count, len(self.video.times) - 1)
-        if self.video.timed and image.time is not None:
-            # decoders may drop frames (of a damaged start, say), so the time identifies the frame
-            time = image.time - self.video.start
-            number = _nearest(self.video.times, time)
-            if abs(self.video.times[number] - time) > FAR:  # its time stamp is damaged
-                number = self.last
-        self.count += 1
-        self.last = number
-        return Frame(number, float(self.video.times[number]), image)
-
-
 class _Header(NamedTuple):
     """Properties from the container's header; times in seconds."""
 
@@ -288,13 +235,3 @@ def _first_image(path: Path) -> tuple[int, int, View]:
             view = view_of(image, crop)
             return (*view.shown_size(image.height, image.width), view)
     raise UserError(f"{path}: none of its frames can be decoded; the file is damaged or its codec unknown")
-
-
-def _nearest(times: np.ndarray, time: float) -> int:
-    """Return the index of the entry of the sorted `times` that is nearest to `time`."""
-    right = int(np.searchsorted(times, time))
-    if right == 0:
-        return 0
-    if right == len(times):
-        return len(times) - 1
-    return right if times[right] - time < time - times[right - 1] else right - 1

@@ -17,9 +17,10 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
 from avseg.media.container import decode, file_url, open_video, packets, sound_stream, video_stream
+from avseg.media.frames import FrameClock
 from avseg.media.sound_copy import SoundPlan, plan_sound, sound_track
 from avseg.media.tone_mapping import HDR
-from avseg.media.video import Frame, FrameClock, UprightRGB, Video
+from avseg.media.video import Frame, UprightRGB, Video
 from avseg.utils.files import atomic_file
 
 Paint = Callable[[np.ndarray, Frame], np.ndarray]  # (H, W, 3) uint8 -> the painted frame of the same size

@@ -19,8 +19,9 @@ from torch import Tensor
 from avseg.audio.frontend import FrontEnd, clip_sound
 from avseg.data.lu_avs.streaming import read_frames
 from avseg.media.frame_index import FrameIndex, FrameReader, frame_index
+from avseg.media.frames import official_frames
 from avseg.media.sound_reader import RATE, sound_seconds
-from avseg.media.video import CLOCK_ERROR, Video, official_frames
+from avseg.media.video import CLOCK_ERROR, Video
 from avseg.prediction.device import inference
 from avseg.prediction.prediction import FramePrediction, Sound, VideoPrediction, sound_level
 from avseg.utils.iteration import batched

@@ -113,7 +113,7 @@ def test_official_label_numbers(document, reader, tmp_path):
 @pytest.mark.parametrize("setting", ["ms3", "avss"])
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_the_avsbench_data_module(document, reader, tmp_path, setting, split):
-    from avseg.media.video import official_frames
+    from avseg.media.frames import official_frames
 
     out = export(document, reader, "avsbench", tmp_path / "out", setting=setting, split=split)
     data = avsbench_module(out, setting, image_size=64, batch_size=1, controls=False)

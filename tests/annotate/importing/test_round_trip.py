@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from avseg.annotate.export import export
 from avseg.annotate.importing import import_
-from avseg.media.video import official_frames
+from avseg.media.frames import official_frames
 from tests.annotate.export.numbered_videos import GAPS, add_object, annotations_of, blank, open_numbered_video, set_mask
 
 SIZE, FRAMES = (24, 32), 40

@@ -18,7 +18,8 @@ from avseg.data.lu_avs import LUVideo, Release, read_chunks, read_release
 from avseg.draw.boxes import MarkedFrame
 from avseg.draw.labels import class_colour
 from avseg.media.frame_index import frame_index
-from avseg.media.video import UprightRGB, frames, probe
+from avseg.media.frames import frames
+from avseg.media.video import UprightRGB, probe
 from avseg.prediction.long_predictor import LongPredictor
 from avseg.prediction.prediction import FramePrediction
 from avseg.prediction.tracks import Tracks

@@ -1,7 +1,7 @@
 """Export the layout of AVSBench: clips with one frame and mask per second, in the settings MS3 or AVSS.
 
 The frame of second l is int(l r + 15 r / 16) at the rounded frame rate r, as in the official preparation; see
-`avseg.media.video.official_frames`.
+`avseg.media.frames.official_frames`.
 """
 
 import json
@@ -16,7 +16,7 @@ from avseg.data.avsbench.layout import Layout, layout_for
 from avseg.data.avsbench.writer import write_wav
 from avseg.data.palette import voc_palette
 from avseg.data.setting import SPLITS, ClipEntry
-from avseg.media.video import official_frames
+from avseg.media.frames import official_frames
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 

@@ -16,7 +16,7 @@ from avseg.data.avsbench.avss import read_class_names
 from avseg.data.avsbench.layout import Layout, layout_for
 from avseg.data.palette import class_indices
 from avseg.data.setting import SETTINGS, ClipEntry
-from avseg.media.video import official_frames
+from avseg.media.frames import official_frames
 from avseg.utils.errors import UserError
 
 UNNAMED = "sounding"

@@ -15,7 +15,8 @@ from PIL import Image
 from torch.nn.functional import interpolate
 
 from avseg.media.container import open_video, packets, video_stream
-from avseg.media.video import Frame, FrameClock, UprightRGB, Video
+from avseg.media.frames import FrameClock
+from avseg.media.video import Frame, UprightRGB, Video
 from avseg.utils.errors import UserError
 
 _PNG_LEVEL = 3  # of zlib
