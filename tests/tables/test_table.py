@@ -207,6 +207,17 @@ def test_the_legend_of_the_plot_has_no_entry_for_rows_without_published_numbers(
     assert legends == [[f"{ROWS[0]}, ours", f"{ROWS[1]}, ours", f"{ROWS[1]}, paper"]]
 
 
+def test_a_panel_leaves_out_columns_without_numbers_and_bars_without_an_interval(table, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(Axes, "errorbar", lambda axis, x, mean, bars, **options: drawn.append((len(x), bars)))
+    panels = {"one": (ROWS[0],), "both": tuple(ROWS)}
+    monkeypatch.setattr(Axes, "legend", lambda *arguments, **options: None)
+    results = [replace(result, low=math.nan, high=math.nan) for result in table.results]
+    save_plot(tmp_path / "p.png", replace(table, results=results), Plot("p", "columns", False, panels))
+    assert [columns for columns, _ in drawn] == [1, 2, 2]  # the first row has no number in the second column
+    assert all(np.isnan(bars).all() for _, bars in drawn)
+
+
 def test_a_table_without_any_run_can_be_written(tmp_path):
     results = [Result.of(key, "miou", 50.0, None) for key in CELLS]
     empty = Table(SWEEP, results, compare(PAIRS, dict.fromkeys(CELLS)))

@@ -1,5 +1,6 @@
 """Plot a table: ours with intervals next to the paper's numbers, in colours that are safe for colour blindness."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,7 @@ def save_plot(path: Path, table: Table, plot: Plot) -> None:
 
 def _draw_panel(axis: Axes, table: Table, name: str, rows: tuple[str, ...], joined: bool) -> None:
     """Draw some rows; the legend omits the name of the panel from the names of its rows."""
+    columns = _columns(table, rows)
     row_shift = min(_MAX_ROW_SHIFT, _ROWS_WIDTH / len(rows))
     for index, row in enumerate(rows):
         colour, marker = _SERIES[index % len(_SERIES)]
@@ -65,9 +67,9 @@ def _draw_panel(axis: Axes, table: Table, name: str, rows: tuple[str, ...], join
         # shifted so that intervals do not overlap
         shift = row_shift * (index - (len(rows) - 1) / 2) * (0.4 if joined else 1)
         style = _Style(rgb, marker, shift, 0 if joined else _PAPER_SHIFT * row_shift, joined)
-        _draw_row(axis, table, row, row.removeprefix(name).strip(), style)
-    axis.set_xticks(range(len(table.sweep.columns)), [column.replace(" ", "\n") for column in table.sweep.columns])
-    axis.set_xlim(-0.5, len(table.sweep.columns) - 0.5)
+        _draw_row(axis, table, row, columns, row.removeprefix(name).strip(), style)
+    axis.set_xticks(range(len(columns)), [column.replace(" ", "\n") for column in columns])
+    axis.set_xlim(-0.5, len(columns) - 0.5)
     axis.grid(axis="y", color="0.9", linewidth=0.8)
     axis.set_axisbelow(True)  # the grid behind the markers
     axis.spines[["top", "right"]].set_visible(False)
@@ -80,14 +82,24 @@ def _draw_panel(axis: Axes, table: Table, name: str, rows: tuple[str, ...], join
     axis.legend(handles, labels, frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=below)
 
 
-def _draw_row(axis: Axes, table: Table, row: str, name: str, style: _Style) -> None:
-    numbers = []
+def _columns(table: Table, rows: tuple[str, ...]) -> list[str]:
+    """Return the columns in which any of the rows has a number; all before there is one."""
+    columns = []
     for column in table.sweep.columns:
+        results = [table.result(row, column) for row in rows]
+        if not all(np.isnan(result.mean) and np.isnan(result.published) for result in results):
+            columns.append(column)
+    return columns or list(table.sweep.columns)
+
+
+def _draw_row(axis: Axes, table: Table, row: str, columns: Sequence[str], name: str, style: _Style) -> None:
+    numbers = []
+    for column in columns:
         result = table.result(row, column)
         numbers.append((result.mean, result.low, result.high, result.published))
     mean, low, high, published = np.array(numbers).T  # (columns,) each
     x = np.arange(len(numbers)) + style.shift
-    bars = np.nan_to_num(np.maximum([mean - low, high - mean], 0))  # (2, columns); 0 without an interval
+    bars = np.maximum([mean - low, high - mean], 0)  # (2, columns); NaN, which draws none, without an interval
     solid, dashed = ("-", "--") if style.joined else ("none", "none")
     marks = {"color": style.colour, "marker": style.marker}
     axis.errorbar(x, mean, bars, ls=solid, lw=1.6, ms=6, capsize=3, label=f"{name}, ours", **marks)  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from avseg.models.lgvt.encoder import SWIN_WEIGHTS, SwinSize, SwinTaps, to_tap_name
 from avseg.models.lgvt.langevin import sample_posterior, sample_prior
+from avseg.models.lgvt.loss import energy_loss
 from avseg.models.lgvt.network import LGVT
 from avseg.nn.pretrained import create_encoder
 
@@ -73,3 +74,7 @@ def test_posterior_steps_in_closed_form():
     for noise in noises:
         z = z - 0.08 * (slope + z) + 0.4 * noise
     torch.testing.assert_close(sample_prior(lambda point: (point @ slope)[:, None], start, noises), z)
+
+
+def test_the_energy_of_the_posterior_is_lowered():
+    assert energy_loss(torch.tensor([[1.0], [3.0]]), torch.tensor([[5.0], [6.0]])) == -3.5

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from avseg.models.mssl import MSSL
 from avseg.models.mssl.frontend import WideLogMel
 from avseg.models.mssl.localisation import class_confidence, divide_by_maximum, weighted_average
-from avseg.models.mssl.loss import coarse_loss, counted_pairs, fine_distance, fine_loss, total
+from avseg.models.mssl.loss import coarse_loss, counted_pairs, fine_distance, fine_loss, pair_loss, total
 from avseg.models.mssl.weights import PREFIXES, load_official, to_official
 from avseg.nn.normalise import normalise
 from avseg.nn.resnet18_weights import renamed
@@ -199,6 +199,14 @@ def test_evaluation_of_the_coarse_stage() -> None:
         output = net(images("mssl_image", 4, 256, SEED), spectrograms("mssl_spec"), fine=False)
     values = {"avc": output.pair_logits, "cls_a": output.audio_logits, "cls_v": output.image_logits}
     check(values, "mssl", "one_eval")
+
+
+def test_matched_and_mismatched_pairs_weigh_the_same() -> None:
+    logits = arr("pairs", (4, 4, 2), SEED)
+    entropy = torch.stack([torch.logsumexp(logits, 2) - logits[..., number] for number in (0, 1)])
+    matched = torch.stack([entropy[1, pair, pair] for pair in range(4)])
+    mismatched = torch.stack([entropy[0, row, column] for row in range(4) for column in range(4) if row != column])
+    torch.testing.assert_close(pair_loss(logits), (matched.mean() + mismatched.mean()) / 2)
 
 
 def test_the_confidence_of_the_two_filters() -> None:
