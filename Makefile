@@ -66,7 +66,7 @@ table-methods-toy: $(READY) ## TPAVI, AVSegFormer and AAVS on synthetic clips, w
 table-related: $(READY) ## localisation, video segmentation, saliency and AVS on S4 and MS3 (needs AVSBench and GPUs)
 	@$(BIN)/avseg reproduce table_related
 
-table-related-toy: $(READY) ## the same cells on synthetic data (about 10 minutes on 2 cores)
+table-related-toy: $(READY) ## the same cells on synthetic data (about 12 minutes on 2 cores)
 	@$(BIN)/avseg reproduce toy_table_related
 
 figure-a5: $(READY) ## Figure A5: localisation beside AVS (runs of table-related)
