@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from avseg.annotate.dataset.agreement import SegmentAgreement, agreement
 from avseg.annotate.document.document import Document
+from avseg.annotate.document.work import Work
 from avseg.annotate.project import Project
 from avseg.utils.errors import UserError
 from avseg.utils.names import printable
@@ -25,9 +26,12 @@ def cost_table(project: Project) -> list[Row]:
             if document is None:
                 continue
             for person, work in sorted(document.work.items()):
+                if work == Work():  # results of propagations have no person
+                    continue
                 row = {"video": printable(name), "annotation": annotator or SHARED, "annotator": person or "-"}
                 segments = max(work.segments, 1)
-                rows.append({**row, **asdict(work), "seconds_per_segment": round(work.seconds / segments, 1)})
+                seconds = {"seconds": round(work.seconds, 1), "seconds_per_segment": round(work.seconds / segments, 1)}
+                rows.append({**row, **asdict(work), **seconds})
     return rows
 
 

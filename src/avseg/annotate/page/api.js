@@ -13,14 +13,14 @@ export class Refused extends Error {
 // distinguishes the changes of this tab from those of others; getRandomValues works without https too
 export const CLIENT = [...crypto.getRandomValues(new Uint8Array(8))].map((n) => n.toString(16).padStart(2, "0")).join("");
 
-async function request(method, path, { body, signal, request: id } = {}) {
+async function request(method, path, { body, signal, keepalive, request: id } = {}) {
   const headers = { "X-Avseg-Client": CLIENT };
   if (id) headers["X-Avseg-Request"] = id;
   if (identity.annotator) headers["X-Avseg-Annotator"] = encodeURIComponent(identity.annotator).slice(0, 200);
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer;
   try {
-    answer = await fetch(path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+    answer = await fetch(path, { method, headers, signal, keepalive, body: body === undefined ? undefined : JSON.stringify(body) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refused(0, "the server does not respond; is it still running?");

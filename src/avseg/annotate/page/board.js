@@ -1,7 +1,7 @@
 // The board of all videos, the classes of the project, the merged export, cost and agreement.
 
 import { getJson, post } from "./api.js";
-import { openDialog, field } from "./dialogs.js";
+import { field, isOpen, openDialog } from "./dialogs.js";
 import { colourObjects, loadVideos, openVideo } from "./document.js";
 import { h } from "./html.js";
 import { identity, setAnnotator } from "./identity.js";
@@ -78,15 +78,16 @@ export async function showClasses() {
   } });
 }
 
-export async function showExport(format = "lu_avs") {
+export async function showExport(format = "lu_avs", again = false) {
   let check;
   try {
     check = await getJson(`/api/export?format=${format}`);
   } catch (error) {
     return showError(error);
   }
+  if (again && !isOpen()) return undefined; // closed or sent meanwhile
   const names = { lu_avs: "LU-AVS", avsbench: "AVSBench MS3", coco: "COCO and YouTube-VIS" };
-  const select = h("select", { name: "format", onchange: (event) => showExport(event.target.value) }, ...check.formats.map((name) => h("option", { value: name, selected: name === format }, names[name] ?? name)));
+  const select = h("select", { name: "format", onchange: (event) => showExport(event.target.value, true) }, ...check.formats.map((name) => h("option", { value: name, selected: name === format }, names[name] ?? name)));
   const remarks = check.videos.filter((video) => video.remark).map((video) => cells(video.name, video.remark));
   const exported = check.videos.filter((video) => video.exported);
   openDialog("Export all videos as one data set", [

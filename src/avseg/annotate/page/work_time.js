@@ -1,14 +1,15 @@
 // Measure time and clicks per segment while the user is active: the cost of an annotation.
 
 import { at, post } from "./api.js";
-import { state } from "./store.js";
+import { on, state } from "./store.js";
 
 const IDLE = 20_000; // ms without keyboard or mouse input
 const EVERY = 5_000;
 let active = 0;
 let spent = 0;
 let clicks = 0;
-let segment = null;
+let video = null; // key
+let segment = null; // of that video
 
 export const countClick = () => clicks++;
 
@@ -21,18 +22,25 @@ export function startWorkTimer() {
     const now = performance.now();
     if (now - active < IDLE && !document.hidden) spent += (now - last) / 1000;
     last = now;
-    if (segment !== state.segment || spent * 1000 >= EVERY) send();
+    if (video !== state.key || segment !== state.segment || spent * 1000 >= EVERY) send();
   }, 1000);
+  on("film", () => video !== state.key && send());
+  window.addEventListener("pagehide", send);
 }
 
 function send() {
-  const [segmentId, seconds, count] = [segment, spent, clicks];
+  const [key, segmentId, seconds, count] = [video, segment, spent, clicks];
+  video = state.key;
   segment = state.segment;
+  // the last seconds before there is a segment are those of the first one
+  if (segmentId === null && key === video && segment !== null) return;
   spent = 0;
   clicks = 0;
-  if (segmentId === null || !state.segments.has(segmentId) || (seconds < 0.5 && !count)) return;
-  const segmentRow = state.segments.get(segmentId);
-  segmentRow.seconds = (segmentRow.seconds ?? 0) + seconds;
-  segmentRow.clicks = (segmentRow.clicks ?? 0) + count;
-  post(at(state.key, "spend"), { segment: segmentId, seconds, clicks: count }).catch(() => {});
+  if (segmentId === null || (seconds < 0.5 && !count)) return;
+  const segmentRow = key === video ? state.segments.get(segmentId) : null;
+  if (segmentRow) {
+    segmentRow.seconds = (segmentRow.seconds ?? 0) + seconds;
+    segmentRow.clicks = (segmentRow.clicks ?? 0) + count;
+  }
+  post(at(key, "spend"), { segment: segmentId, seconds: Math.round(seconds * 100) / 100, clicks: count }, { keepalive: true }).catch(() => {});
 }
