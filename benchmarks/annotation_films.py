@@ -16,6 +16,7 @@ RATE = 10  # frames per second
 SIZES = (0.25, 0.45)  # mean longer side of an object, as share of the width
 MIN_VISIBLE = 0.5  # of the object or its part, in every frame
 MAX_TRIES = 60
+HALVES = 2026  # seed of the division of the cut-outs into halves
 PART = 0.35  # of the height of the cut-out, from the top
 
 
@@ -46,11 +47,16 @@ class Studio:
     cutouts: Path
     backgrounds: Path | None = None  # a folder of photos; None draws the backgrounds
     height: int = 360  # pixels; the width is 1.5 times the height
+    sizes: tuple[float, float] = SIZES  # of the objects
+    half: int | None = None  # 0 or 1: only one half of the cut-outs; 0 is what the segmenter `light` was fitted to
 
     @property
     def names(self) -> list[str]:
         """Names of the cut-outs, in alphabetical order."""
-        return sorted(path.stem for path in self.cutouts.glob("*.png"))
+        names = sorted(path.stem for path in self.cutouts.glob("*.png"))
+        if self.half is None:
+            return names
+        return sorted(np.array_split(np.random.default_rng(HALVES).permutation(names), 2)[self.half].tolist())
 
     def film(self, name: str, seed: int, frames: int, part: bool = False, pan: bool = False) -> Film:
         """Compose a film of one to three further objects around the named one.
@@ -84,7 +90,7 @@ class Studio:
         for stem in (name, *others):
             sprite = read_sprite(self.cutouts / f"{stem}.png")
             sprites.append(sprite[:, ::-1].copy() if rng.uniform() < 0.5 else sprite)
-        return draw_objects(rng, sprites, SIZES)
+        return draw_objects(rng, sprites, self.sizes)
 
 
 @dataclass(frozen=True)

@@ -49,13 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--frames", type=int, default=50, help="composed frames (default 50)")
     parser.add_argument("--film-frames", type=int, default=50, help="frames of each composed film (default 50)")
     parser.add_argument("--height", type=int, default=360, help="of composed frames in pixels (default 360)")
+    parser.add_argument(
+        "--half", type=int, choices=(0, 1), help="one half of the cut-outs; `light` was fitted to half 0"
+    )
     parser.add_argument("--films", nargs="*", default=list(FILMS), help="cut-outs that films are composed of")
     parser.add_argument("--seed", type=int, default=SEED, help="films of different seeds have nothing in common")
     parser.add_argument("--video", type=Path, help="a video with known masks in --masks")
     parser.add_argument("--masks", type=Path, help="json: run lengths by frame of --video")
     parser.add_argument("--out", type=Path, help="a json file to write")
     options = parser.parse_args(arguments)
-    studio = Studio(options.cutouts, options.backgrounds, options.height)
+    studio = Studio(options.cutouts, options.backgrounds, options.height, half=options.half)
     segmenter = make_segmenter(options.segmenter)
     results: Numbers = {}
     if options.frames:

@@ -21,7 +21,7 @@ def deepest(mask: Mask) -> tuple[int, int]:
 @pytest.mark.parametrize(("index", "number"), OBJECTS)
 def test_every_prompt_type_finds_the_object(index: int, number: int) -> None:
     film = toy_film(index, 128)
-    truth, segmenter = film.truth(number, 0), make_segmenter()
+    truth, segmenter = film.truth(number, 0), make_segmenter("grabcut")
     encoded = segmenter.encode(film.image(0))
     by_click = segmenter.predict(encoded, [(*deepest(truth), True)])
     assert iou(by_click[0].mask, truth) > 0.9

@@ -13,8 +13,9 @@ __all__ = ["PROPAGATORS", "SEGMENTERS", "backend_options", "make_propagator", "m
 
 # "module:factory" below this package; imported on demand because OpenCV and transformers are extras
 SEGMENTERS = {
-    "default": "grabcut.segmenter:GrabCut",
-    "light": "grabcut.segmenter:GrabCut",
+    "default": "light.segmenter:LightSegmenter",
+    "light": "light.segmenter:LightSegmenter",
+    "grabcut": "grabcut.segmenter:GrabCut",
     "sam": "sam:Sam",
     "sam2": "sam:Sam2",
     "edgetam": "sam:EdgeTam",
@@ -41,7 +42,9 @@ def backend_options(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def make_segmenter(name: str = "default", **options: Any) -> Segmenter:
-    """Build a segmenter: "default" or "light" (GrabCut, 30 ms per click), "sam", "sam2", "edgetam" or "tiny".
+    """Build a segmenter: "light" (30 ms per click), "grabcut", "sam", "sam2", "edgetam" or "tiny".
+
+    "default" is "light" where the weights of the extra `light` are installed, else "grabcut" (regions by colour alone).
 
     The options are those of the constructor: `weights` (a folder, a hub name, or the name, which is fetched) and
     `device` for the models with weights.
@@ -49,6 +52,8 @@ def make_segmenter(name: str = "default", **options: Any) -> Segmenter:
     Raises:
         UserError: unknown name or option, missing package or weights.
     """
+    if name == "default" and find_spec(_LIGHT_WEIGHTS) is None:
+        name = "grabcut"
     segmenter: Segmenter = _make("segmenter", SEGMENTERS, name, options)
     return segmenter
 

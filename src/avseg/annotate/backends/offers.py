@@ -15,8 +15,8 @@ class Offer(NamedTuple):
 
 
 OFFERS = (
-    Offer("light", True, "GrabCut, no weights: rough masks, 30 ms per click"),
-    Offer("light", False, "affinity of EfficientNet-Lite0 features: 3 to 6 frames per second on one core"),
+    Offer("light", True, "EfficientNet-Lite0 features and GrabCut: 30 ms per click on one core"),
+    Offer("light", False, "affinity of EfficientNet-Lite0 features: 4 to 6 frames per second on one core"),
     Offer("flow", False, "optical flow and colours, no weights: 20 frames per second, loses small parts"),
     Offer("sam2", True, "SAM 2: masks of real things with 1 to 3 clicks; a GPU"),
     Offer("edgetam", True, "EdgeTAM, a small SAM 2; a GPU, or seconds per frame"),

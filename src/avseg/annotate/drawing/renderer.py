@@ -22,7 +22,7 @@ MAX_CANDIDATES = 5
 _CACHED = 24  # candidates of a group of prompts
 _MIN_TIMES, _TIMES = 3, 15  # calls of the segmenter whose time is measured
 
-Clicks = Sequence[tuple[float, float, bool]]
+Clicks = tuple[tuple[float, float, bool], ...]
 
 
 class Rendering(NamedTuple):
@@ -38,11 +38,12 @@ class Renderer:
 
     Painting fixes what it leaves, and so does the choice of a candidate: the prompts after it start from that mask, as
     the first prompts start from the mask before the first input. Such a mask changes only around the clicks, or inside
-    a box.
+    a box. So does every mask with a segmenter that corrects: it gets the clicks after the first prompt one by one.
     """
 
     def __init__(self, segmenter: Segmenter, encode: Callable[[int], Any], size: tuple[int, int]) -> None:
         self._segmenter, self._encoded, self._size = segmenter, encode, size
+        self._corrects = bool(getattr(segmenter, "corrects", False))
         self._cache: LRUCache[tuple[object, ...], tuple[Rendering, ...]] = LRUCache(_CACHED)
         self._seconds: deque[float] = deque(maxlen=_TIMES)
 
@@ -86,38 +87,55 @@ class Renderer:
     def _prompt(self, frame: int, start: Rendering, prompts: Sequence[Input]) -> tuple[Rendering, ...]:
         if not prompts:
             return (start,)
-        points, box = points_of(prompts), box_of(prompts)
-        digest = None if start.mask is None else hashlib.blake2b(np.packbits(start.mask).tobytes()).digest()
-        return self._cache.get_or_compute(
-            (frame, digest, points, box), lambda: self._measured(frame, start.mask, points, box)
-        )
+        clicks = tuple((x, y, bool(positive)) for x, y, positive in points_of(prompts))
+        return self._cached(frame, start.mask, clicks, box_of(prompts))
 
-    def _measured(
-        self, frame: int, start: Mask | None, points: Sequence[tuple[float, float, int]], box: Box | None
-    ) -> tuple[Rendering, ...]:
+    def _cached(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> tuple[Rendering, ...]:
+        digest = None if start is None else hashlib.blake2b(np.packbits(start).tobytes()).digest()
+        key = (frame, digest, clicks, box)
+        return self._cache.get_or_compute(key, lambda: self._measured(frame, start, clicks, box))
+
+    def _measured(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> tuple[Rendering, ...]:
+        before = self._before_last_click(frame, start, clicks, box)
         self._encoded(frame)  # not counted: it is done ahead
         begin = time.perf_counter()
-        clicks = [(x, y, bool(positive)) for x, y, positive in points]
-        renderings = _distinct(self._predict(frame, start, clicks, box))
+        if before is None:
+            renderings = self._predict(frame, start, clicks, box)
+        else:
+            renderings = self._change(frame, before, clicks, box)
         self._seconds.append(time.perf_counter() - begin)
-        return renderings
+        return _distinct(renderings)
+
+    def _before_last_click(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Mask | None:
+        """Return the mask of all clicks but the last for a segmenter that corrects it; None if it starts with that."""
+        if not self._corrects or not clicks:
+            return None
+        if len(clicks) == 1 and box is None:
+            return start if start is not None and start.any() else None
+        mask = self._cached(frame, start, clicks[:-1], box)[0].mask
+        return mask if mask is not None and mask.any() else None
 
     def _predict(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> list[Rendering]:
         if start is None or (box is None and not start.any()):
             return self._from_nothing(frame, clicks, box)
         renderings = [Rendering(start)]
         if box is not None:
-            inside = self._from_nothing(frame, [click for click in clicks if _contains(box, *click[:2])], box)
+            inside = self._from_nothing(frame, tuple(click for click in clicks if _contains(box, *click[:2])), box)
             renderings = [Rendering(_replace_inside(start, item.mask, box), item.score) for item in inside]
         if clicks:
             mask = renderings[0].mask
             assert mask is not None
-            candidates = self._segmenter.predict(self._encoded(frame), clicks, None, mask)
-            renderings = [
-                Rendering(change_locally(mask, np.asarray(candidate.mask, np.bool_), clicks), candidate.score)
-                for candidate in candidates
-            ] or [Rendering(change_locally(mask, mask, clicks))]
+            renderings = self._change(frame, mask, clicks, None)
         return renderings
+
+    def _change(self, frame: int, mask: Mask, clicks: Clicks, box: Box | None) -> list[Rendering]:
+        """Change a mask (H, W) around the clicks that contradict it."""
+        renderings = []
+        for candidate in self._segmenter.predict(self._encoded(frame), clicks, box, mask):
+            changed = np.asarray(candidate.mask, np.bool_)
+            changed = obey(changed, clicks) if self._corrects else change_locally(mask, changed, clicks)
+            renderings.append(Rendering(changed, candidate.score))
+        return renderings or [Rendering(change_locally(mask, mask, clicks))]
 
     def _from_nothing(self, frame: int, clicks: Clicks, box: Box | None) -> list[Rendering]:
         if box is None and not any(positive for *_, positive in clicks):

@@ -49,7 +49,9 @@ def propagate(
     _check(segment, accepted, objects, direction)
     tasks = _plan(segment, accepted, objects, direction)
     appearance = _reference_appearance(frames, segment, accepted, objects)
-    tracker = Tracker(frames, propagator, segmenter if refine else None, appearance, second)
+    # a segmenter may have a faster one for this
+    refiner = getattr(segmenter, "refiner", segmenter)
+    tracker = Tracker(frames, propagator, refiner if refine else None, appearance, second)
     total = 0  # frames, twice where both directions are tracked
     for task in tasks:
         total += (task.gap.end - task.gap.start) * len(task.barriers)

@@ -16,11 +16,16 @@ _MAX_PRIORS = 20_000  # run lengths of a few hundred bytes each
 class PriorRecorder:
     """A segmenter that remembers from which mask it drew each mask."""
 
-    def __init__(self, segmenter: Segmenter) -> None:
+    def __init__(self, segmenter: Segmenter, shared: "PriorRecorder | None" = None) -> None:
         self.segmenter = segmenter
         self.learned = getattr(segmenter, "learned", False)
+        self.corrects = getattr(segmenter, "corrects", False)
         self._priors: LRUCache[str, rle.RLE] = LRUCache(_MAX_PRIORS)
         self._lock = threading.Lock()  # read by the threads that answer requests
+        if shared is not None:
+            self._priors, self._lock = shared._priors, shared._lock
+        refiner = getattr(segmenter, "refiner", None)
+        self.refiner: PriorRecorder = self if refiner is None else PriorRecorder(refiner, self)
 
     def encode(self, image: Image) -> Any:
         """See `Segmenter`."""

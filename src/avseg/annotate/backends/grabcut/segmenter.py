@@ -83,24 +83,33 @@ class GrabCut:
                 continue
             regions += _grow(_encode(encoded.image, box, self._close_up_side), points)
         regions.sort(key=lambda region: -region.score)
-        candidates = [self._from_region(encoded.image, regions[0], points)]
+        best = regions[0]
+        mask = self.refine_region(encoded.image, best.mask, best.crop, points)
+        candidates = [Candidate(mask, best.score)]
         for region in regions[1:3]:
-            candidates.append(Candidate(_to_full_size(encoded.image, region.crop, region.mask), region.score / 2))
+            candidates.append(Candidate(to_full_size(encoded.image, region.crop, region.mask), region.score / 2))
         return candidates
 
-    def _from_region(self, image: Image, region: _Region, points: Clicks) -> Candidate:
-        """Refine the border of a region of a crop by GrabCut."""
-        coarse = np.asarray(region.crop.paste(region.crop.enlarge(region.mask), image.shape[:2]), np.bool_)
+    def refine_region(self, image: Image, region: Mask, source: Crop, points: Clicks) -> Mask:
+        """Find the border of a rough region, a mask (h, w) of a crop of the image; return the full-size mask (H, W)."""
+        coarse = np.asarray(source.paste(source.enlarge(region), image.shape[:2]), np.bool_)
         box = padded_box(coarse)
         if box is None:
-            return Candidate(coarse, 0.0)
+            return coarse
         crop = crop_image(image, self._close_up_side, box, CONTEXT)
         # superpixels are coarse: only the innermost pixels are certain
         trimap = _border_band(crop.shrink(coarse), 0.15, 0.35)
         mask = self._cut(image, crop, trimap, points)
         # colours that also surround the object can leave nothing of a region
-        kept = 2 * np.count_nonzero(mask) > np.count_nonzero(coarse)
-        return Candidate(mask if kept else coarse, region.score)
+        return mask if 2 * np.count_nonzero(mask) > np.count_nonzero(coarse) else coarse
+
+    def refine_border(self, image: Image, mask: Mask, points: Clicks) -> Mask:
+        """Find the border of a mask (H, W) again, in a narrow band."""
+        box = padded_box(mask)
+        if box is None:
+            return mask
+        crop = crop_image(image, self._close_up_side, box, CONTEXT)
+        return self._cut(image, crop, _border_band(crop.shrink(mask), 0.06, 0.06), points)
 
     def _from_box(self, encoded: Encoded, points: Clicks, box: Box) -> Candidate:
         """Take as object what is in the box, except colours that continue outside of it."""
@@ -122,8 +131,8 @@ class GrabCut:
         box = padded_box(prior)
         if box is None:
             return Candidate(prior, 0.0)
+        refined = self.refine_border(encoded.image, prior, points)
         crop = crop_image(encoded.image, self._close_up_side, box, CONTEXT)
-        refined = self._cut(encoded.image, crop, _border_band(crop.shrink(prior), 0.06, 0.06), points)
         return Candidate(refined, border_contrast(crop, refined))
 
     def _cut(self, image: Image, crop: Crop, trimap: Trimap, points: Clicks, iterations: int = 1) -> Mask:
@@ -142,7 +151,7 @@ class GrabCut:
             background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
             cv.grabCut(crop.image, trimap, None, background, foreground, iterations, cv.GC_INIT_WITH_MASK)
             inside = (trimap == cv.GC_FGD) | (trimap == cv.GC_PR_FGD)
-        return _to_full_size(image, crop, keep_components(inside, seeds))
+        return to_full_size(image, crop, keep_components(inside, seeds))
 
 
 def keep_components(mask: Mask, seeds: Sequence[tuple[int, int]]) -> Mask:
@@ -187,7 +196,7 @@ def _apply_clicks(encoded: Encoded, prior: Mask, points: Clicks) -> Mask:
         for rival_x, rival_y, rival_positive in points:
             if bool(rival_positive) is not bool(positive):
                 clicks.append((rival_x, rival_y, False))
-        regions = [_to_full_size(encoded.image, region.crop, region.mask) for region in _grow(encoded, clicks)]
+        regions = [to_full_size(encoded.image, region.crop, region.mask) for region in _grow(encoded, clicks)]
         if positive:
             prior = prior | _first_below(regions, MAX_ADDED * np.count_nonzero(prior))
         else:
@@ -216,7 +225,7 @@ def _border_band(likely: Probability, outward: float, inward: float) -> Trimap:
     return trimap
 
 
-def _to_full_size(image: Image, crop: Crop, mask: Mask) -> Mask:
+def to_full_size(image: Image, crop: Crop, mask: Mask) -> Mask:
     """Upsample a mask (h, w) of a crop along image edges to (H, W); only its surroundings are computed."""
     size = (image.shape[0], image.shape[1])
     if crop.shape == (crop.height, crop.width):
