@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from avseg.draw.palette import SOUNDING, TRUTH
 from avseg.draw.panel import PanelClip, save_comparison, save_panel
+from avseg.draw.strips import Row, blocks_figure
 
 
 def _clip(seconds: int = 5, size: tuple[int, int] = (32, 48), dtype: type = np.float32) -> PanelClip:
@@ -35,6 +37,14 @@ def test_a_panel_shows_truth_and_prediction(tmp_path: Path, count: int) -> None:
     assert truth > 1000 * count
     assert prediction == pytest.approx(truth, rel=0.1)
     assert [entry.name for entry in path.parent.iterdir()] == ["panel.png"]
+
+
+def test_long_names_of_rows_are_divided_between_words() -> None:
+    name = "SST (reconstruction)"
+    figure = blocks_figure(1, [("clip", [Row(name, np.zeros((5, 8, 8, 3), np.uint8))])])
+    label = next(text for text in figure.axes[0].texts if "SST" in text.get_text())
+    assert label.get_text() == "SST\n(reconstruction)"
+    assert label.get_window_extent(FigureCanvasAgg(figure).get_renderer()).x0 > 0  # nothing is cut off
 
 
 def test_a_probability_of_a_half_is_not_marked(tmp_path: Path) -> None:

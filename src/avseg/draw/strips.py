@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 GAP = 0.03  # white between two seconds, as a share of an image's width
 _LABEL, _TITLE, _ROW_GAP = 1.1, 0.45, 0.06  # inches
+_LABEL_LETTERS = 16  # in a line
 _MIN_FRAMES = 32  # columns of a patch of sound
 
 
@@ -129,7 +130,7 @@ def _join(images: np.ndarray, gap: float) -> np.ndarray:
 def _draw_row(axis: "Axes", row: Row, box: Box) -> None:
     left, _, bottom, top = box
     axis.text(
-        left - 0.06, (bottom + top) / 2, fill(row.label, 15), fontsize=8, ha="right", va="center", parse_math=False
+        left - 0.06, (bottom + top) / 2, fill(row.label, _LABEL_LETTERS), fontsize=8, ha="right", va="center", parse_math=False
     )
     if row.images is not None:
         _draw_images(axis, row.images, row.notes, box)

@@ -1,8 +1,10 @@
 """Taps of the encoder, order of the decoder's inputs, and sampling in closed form: quick checks of the golden tests."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from avseg.models.lgvt.decoder import GatedResidual
 from avseg.models.lgvt.encoder import SWIN_WEIGHTS, SwinSize, SwinTaps, to_tap_name
 from avseg.models.lgvt.langevin import sample_posterior, sample_prior
 from avseg.models.lgvt.loss import energy_loss
@@ -46,6 +48,27 @@ def test_the_noise_enters_behind_the_features_and_replaces_the_deepest_map():
         torch.einsum("oc,nchw->nohw", weight[:, :8], maps[4]) + (weight[:, 8:] @ z[0, :, 0, 0] + bias)[:, None, None]
     )
     torch.testing.assert_close(network.decode(maps, z), network.decoder([*maps[:4], mixed]))
+
+
+def test_the_gate_follows_the_change_of_a_block_not_its_input():
+    torch.manual_seed(0)
+    block, x = GatedResidual(32), torch.randn(1, 32, 4, 4)
+    with torch.no_grad():
+        change = block.conv2(block.conv1(x).relu())
+        gate = block.gate(change.mean((2, 3), keepdim=True)).sigmoid()
+        torch.testing.assert_close(block(x), x + gate * change)
+
+
+def test_maps_are_enlarged_between_their_corners():
+    torch.manual_seed(0)
+    network = LGVT(64, SIZE, width=8).eval()
+    small: list[Tensor] = []
+    network.decoder.classify.register_forward_hook(lambda module, inputs, output: small.append(output))
+    with torch.no_grad():
+        logits = network(torch.randn(1, 3, 64, 64), torch.randn(1, 8, 1, 1))
+    row = small[0][0, 0, 0].numpy()  # (16,)
+    expected = np.interp(np.linspace(0, 15, 64), np.arange(16), row)
+    np.testing.assert_allclose(logits[0, 0, 0].numpy(), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_posterior_steps_in_closed_form():
