@@ -10,7 +10,14 @@ from typing import Any
 
 from avseg.annotate.backends import backend_options, make_propagator, make_segmenter
 from avseg.annotate.backends.offers import automatic_weights, is_fetched
-from avseg.annotate.dataset.tables import agreement_rows, agreement_table, cost_table, summary_line, to_csv
+from avseg.annotate.dataset.tables import (
+    agreement_rows,
+    agreement_table,
+    cost_table,
+    quality_table,
+    summary_line,
+    to_csv,
+)
 from avseg.annotate.export import FORMATS as EXPORT_FORMATS
 from avseg.annotate.export import export, missing_masks
 from avseg.annotate.importing import FORMATS as IMPORT_FORMATS
@@ -18,6 +25,7 @@ from avseg.annotate.importing import import_
 from avseg.annotate.media.video import open_reader
 from avseg.annotate.plan.run import run_plan
 from avseg.annotate.project import Project
+from avseg.annotate.quality.decisions import quality_line
 from avseg.annotate.session import Session
 from avseg.cli.arguments.annotate import BACKENDS, PROPAGATORS, SEGMENTERS, WITHOUT_WEIGHTS
 from avseg.utils.choices import check_choice
@@ -33,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check(arguments)
     reader = partial(open_reader, audio_track=arguments.audio_track)
     with Project(arguments.folder, tuple(arguments.videos), reader, arguments.annotator) as project:
-        if arguments.cost or arguments.agreement:
+        if arguments.cost or arguments.quality or arguments.agreement:
             return _print_table(project, arguments)
         if not (arguments.source or arguments.headless or arguments.export):
             return _serve(project, arguments)
@@ -183,6 +191,9 @@ def _export_merged(project: Project, arguments: argparse.Namespace) -> None:
 def _print_table(project: Project, arguments: argparse.Namespace) -> int:
     if arguments.cost:
         print(to_csv(cost_table(project)), end="")
+    if arguments.quality:
+        counts = quality_table(project)
+        print(to_csv(counts) + quality_line(counts))
     if arguments.agreement:
         rows = agreement_table(project, *arguments.agreement)
         print(to_csv(agreement_rows(rows)) + summary_line(rows))

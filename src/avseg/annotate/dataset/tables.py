@@ -1,4 +1,4 @@
-"""Tables about a project: what its annotation has cost, and how far two annotators agree."""
+"""Tables about a project: what it has cost, how far two annotators agree, and how often the quality was right."""
 
 import csv
 import io
@@ -9,6 +9,7 @@ from avseg.annotate.dataset.agreement import SegmentAgreement, agreement
 from avseg.annotate.document.document import Document
 from avseg.annotate.document.work import Work
 from avseg.annotate.project import Project
+from avseg.annotate.quality.decisions import Decision, decisions_of, quality_rows
 from avseg.utils.errors import UserError
 from avseg.utils.names import printable
 
@@ -33,6 +34,17 @@ def cost_table(project: Project) -> list[Row]:
                 seconds = {"seconds": round(work.seconds, 1), "seconds_per_segment": round(work.seconds / segments, 1)}
                 rows.append({**row, **asdict(work), **seconds})
     return rows
+
+
+def quality_table(project: Project) -> list[Row]:
+    """Count what all annotators accepted and repaired, by whether the quality had marked the frame."""
+    decisions: list[Decision] = []
+    for name in project.names():
+        for annotator in (None, *project.annotators()):
+            document = _read(project, name, annotator)
+            if document is not None:
+                decisions += decisions_of(document)
+    return quality_rows(decisions)
 
 
 def agreement_table(project: Project, first: str, second: str) -> list[SegmentAgreement]:

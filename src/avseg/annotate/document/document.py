@@ -174,6 +174,12 @@ class Document(Queries):
                 entries.append(HistoryEntry(step.op, step.version, step.time, undone, step.tag, frames, *subject))
         return entries
 
+    @property
+    def patches(self) -> list[Patch]:
+        """The changes of the steps that are in effect, oldest first."""
+        with self._lock:
+            return [step.patch for step in self._history.steps[: self._history.position]]
+
     def was_undone(self, run: int) -> bool:
         """True if the results of a propagation were undone and could be redone."""
         with self._lock:

@@ -41,7 +41,8 @@ export async function showBoard() {
   openDialog("All videos", [
     h("div.row", {}, filter, h("span.sub", {}, `${done} of ${state.videos.length} done · ${minutes} min of work`), h("span.grow"),
       h("button.small", { type: "button", onclick: showClasses }, "Classes…"), h("button.small", { type: "button", onclick: () => showExport() }, "Export all…"),
-      h("button.small", { type: "button", onclick: () => showCost(board) }, "Cost…"), board.annotators.length > 1 ? h("button.small", { type: "button", onclick: () => showAgreement(board) }, "Agreement…") : null),
+      h("button.small", { type: "button", onclick: () => showCost(board) }, "Cost…"),
+      h("button.small", { type: "button", onclick: showQuality }, "Quality…"), board.annotators.length > 1 ? h("button.small", { type: "button", onclick: () => showAgreement(board) }, "Agreement…") : null),
     h("div.scroll", {}, body),
     field("annotator", "Your name", identity.annotator, { onchange: (event) => setAnnotator(event.target.value) }),
   ], { wide: true });
@@ -112,6 +113,18 @@ export async function showExport(format = "lu_avs", again = false) {
 function showCost(board) {
   const rows = board.cost.map((row) => cells(row.video, row.annotation, row.annotator, row.objects, row.segments, row.inputs, row.accepted, clock(row.seconds, 1), row.seconds_per_segment));
   openDialog("What the annotation has cost", [rows.length ? h("div.scroll", {}, table(["video", "annotation", "who", "objects", "segments", "inputs", "accepted", "time", "s / segment"], rows)) : h("p.none", {}, "nothing was done yet")], { wide: true });
+}
+
+// how often the marks of the quality were right, as far as somebody has accepted or repaired the frames
+async function showQuality() {
+  try {
+    const { rows, summary } = await getJson("/api/quality");
+    openDialog("Was the quality right?", [h("p", {}, summary), h("div.scroll", {}, table(["frames", "accepted", "repaired", "of these wrong"],
+      rows.map((row) => cells(row.frames, String(row.accepted), String(row.repaired), String(row.wrong))))),
+    h("p.none", {}, "Wrong: removed, or an IoU below 0.6 with the repaired mask.")]);
+  } catch (error) {
+    showError(error);
+  }
 }
 
 async function showAgreement(board, first = board.annotators[0], second = board.annotators[1]) {

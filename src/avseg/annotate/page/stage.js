@@ -180,12 +180,14 @@ function drawPoint(x, y, positive, small) {
   context.lineWidth = 2;
   context.strokeStyle = positive ? "#14181d" : "#fff";
   context.stroke();
+  const reach = radius - (small ? 2 : 3);
+  if (small) context.lineWidth = 1.5;
   context.beginPath();
-  context.moveTo(x - radius + 3, y);
-  context.lineTo(x + radius - 3, y);
+  context.moveTo(x - reach, y);
+  context.lineTo(x + reach, y);
   if (positive) {
-    context.moveTo(x, y - radius + 3);
-    context.lineTo(x, y + radius - 3);
+    context.moveTo(x, y - reach);
+    context.lineTo(x, y + reach);
   }
   context.stroke();
 }

@@ -62,6 +62,8 @@ def add_parser(commands: Commands) -> None:
     add("--merge", action="store_true", help=merge)
     add("--annotator", metavar="NAME", help="annotate apart from the others; by default all share one annotation")
     add("--cost", action="store_true", help="print objects, segments, clicks and seconds by video and annotator (csv)")
+    quality = "print how often the frames to look at were repaired, and the others accepted (csv)"
+    add("--quality", action="store_true", help=quality)
     agreement = "print tIoU and IoU of two annotators by segment (csv); 'shared' is the annotation without a name"
     add("--agreement", nargs=2, metavar=("NAME", "NAME"), help=agreement)
     add("--overwrite", action="store_true", help="replace an earlier export in --out")

@@ -17,7 +17,15 @@ from avseg.annotate.dataset.classes import (
 )
 from avseg.annotate.dataset.project_export import FORMATS, check_project, export_project
 from avseg.annotate.dataset.splits import assign_splits, load_splits, save_splits
-from avseg.annotate.dataset.tables import SHARED, agreement_rows, agreement_table, cost_table, summary_line
+from avseg.annotate.dataset.tables import (
+    SHARED,
+    agreement_rows,
+    agreement_table,
+    cost_table,
+    quality_table,
+    summary_line,
+)
+from avseg.annotate.quality.decisions import quality_line
 from avseg.annotate.server import schemas
 from avseg.annotate.server.paths import resolve_inside
 from avseg.annotate.server.workspace import WorkspaceDep
@@ -75,6 +83,12 @@ async def _save_splits(body: schemas.Splits, workspace: WorkspaceDep) -> dict[st
     folder = workspace.project.folder
     await workspace.pools.slow(lambda: save_splits(folder, {**load_splits(folder), **body.splits}))
     return {}
+
+
+@router.get("/quality")
+async def _quality(workspace: WorkspaceDep) -> JSONResponse:
+    rows = await workspace.pools.slow(lambda: quality_table(workspace.project))
+    return JSONResponse({"rows": rows, "summary": quality_line(rows)})
 
 
 @router.get("/agreement")
