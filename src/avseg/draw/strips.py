@@ -130,7 +130,13 @@ def _join(images: np.ndarray, gap: float) -> np.ndarray:
 def _draw_row(axis: "Axes", row: Row, box: Box) -> None:
     left, _, bottom, top = box
     axis.text(
-        left - 0.06, (bottom + top) / 2, fill(row.label, _LABEL_LETTERS), fontsize=8, ha="right", va="center", parse_math=False
+        left - 0.06,
+        (bottom + top) / 2,
+        fill(row.label, _LABEL_LETTERS),
+        fontsize=8,
+        ha="right",
+        va="center",
+        parse_math=False,
     )
     if row.images is not None:
         _draw_images(axis, row.images, row.notes, box)
