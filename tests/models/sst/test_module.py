@@ -1,5 +1,7 @@
 """The reconstruction of SST: options, learning rate, loss, attention by brute force, official names."""
 
+import math
+
 import pytest
 import torch
 
@@ -11,6 +13,7 @@ from avseg.models.sst.loss import hardest_pixels_loss
 from avseg.models.sst.module import SSTModule
 from avseg.models.sst.network import SSTReconstruction
 from avseg.models.sst.schedule import rate_factor
+from avseg.models.sst.transformer import Layer, positional_encoding
 from avseg.models.sst.weights import load_official, to_official
 from avseg.nn.pretrained import create_encoder
 from avseg.training.build import DataFacts, build_model
@@ -92,6 +95,43 @@ def test_the_learning_rate_rises_and_falls():
     assert rate_factor(0.04, 0.04, 0.9) == 1
     assert rate_factor(0.52, 0.04, 0.9) == pytest.approx(0.5**0.9)
     assert rate_factor(1, 0.04, 0.9) == 0
+
+
+def test_positions_of_time_row_and_column_are_added():
+    encoding = positional_encoding(torch.zeros(1, 6, 2, 3, 4, dtype=torch.float64))  # (C, T, h, w)
+    for channel in range(6):
+        frequency = 100 ** (-2 * (channel // 2) / 6)
+        wave = math.cos if channel % 2 else math.sin
+        expected = sum(wave(position * frequency) for position in (1, 2, 3))
+        assert float(encoding[channel, 1, 2, 3]) == pytest.approx(expected)
+
+
+def test_a_layer_norms_each_frame_behind_its_residuals():
+    torch.manual_seed(0)
+    layer = Layer(8, 2)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter)
+
+    def frame_norm(y, norm):
+        scaled = y / (y**2).mean((3, 4), keepdim=True).add(1e-6).sqrt()
+        return scaled * norm.weight[:, None, None, None] + norm.bias[:, None, None, None]
+
+    x = torch.randn(1, 8, 2, 3, 4)
+    with torch.no_grad():
+        y = frame_norm(x + layer.attention(x), layer.norm1)
+        hidden = torch.maximum(frame_norm(layer.fc1(y), layer.act), layer.act.tau[:, None, None, None])
+        torch.testing.assert_close(layer(x), frame_norm(y + layer.fc2(hidden), layer.norm2))
+
+
+def test_the_first_layer_sees_the_embedding_and_its_positions():
+    network = build().net.eval()
+    values = {}
+    network.semantic_embedding.register_forward_hook(lambda module, inputs, output: values.update(embedding=output))
+    network.layers[0].register_forward_hook(lambda module, inputs, output: values.update(first=inputs[0]))
+    with torch.no_grad():
+        network(torch.randn(1, 2, 3, 48, 48))
+    embedding = values["embedding"].unflatten(0, (1, 2)).transpose(1, 2)
+    torch.testing.assert_close(values["first"], embedding + positional_encoding(embedding))
 
 
 def test_attention_against_a_loop_over_cells():
