@@ -53,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--half", type=int, choices=(0, 1), help="one half of the cut-outs; `light` was fitted to half 0"
     )
     parser.add_argument("--films", nargs="*", default=list(FILMS), help="cut-outs that films are composed of")
+    parser.add_argument(
+        "--segments", action="store_true", help="films: a box and 3 clicks in frame 0, propagated to three segments"
+    )
     parser.add_argument("--seed", type=int, default=SEED, help="films of different seeds have nothing in common")
     parser.add_argument("--video", type=Path, help="a video with known masks in --masks")
     parser.add_argument("--masks", type=Path, help="json: run lengths by frame of --video")
@@ -66,7 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.video:
         results |= _measure_video(options, segmenter)
     for film in _films(studio, options):
-        results |= measure_propagation(segmenter, make_propagator(options.propagator), film)
+        if options.segments:
+            results |= measure_segments(segmenter, make_propagator(options.propagator), film)
+        else:
+            results |= measure_propagation(segmenter, make_propagator(options.propagator), film)
     worse = [value for name, value in results.items() if name.endswith("refined frames worse")]
     if worse:
         results["all films: refined frames worse"] = mean(worse)
@@ -171,6 +177,30 @@ def measure_propagation(segmenter: Segmenter, propagator: Propagator, film: Film
         f"{film.name}: frames per second, refined": (len(film) - 1) / seconds[True],
         f"{film.name}: frames per second, not refined": (len(film) - 1) / seconds[False],
     }
+
+
+def measure_segments(segmenter: Segmenter, propagator: Propagator, film: Film) -> Numbers:
+    """Draw one mask with a box and clicks, and propagate it to three segments of a film, as `F` does."""
+    truth = film.mask(0)
+    renderer = Renderer(segmenter, lambda _: segmenter.encode(film.image(0)), (truth.shape[0], truth.shape[1]))
+    box = padded_box(truth, 0.03)
+    assert box is not None, "the object is not visible in the first frame"
+    inputs = [Input("box", "box", box)]
+    for _ in range(3):
+        mask = renderer.render(0, None, inputs).mask
+        inputs.append(_input(ideal_click(np.zeros_like(truth) if mask is None else mask, truth)))
+    mask = renderer.render(0, None, inputs).mask
+    mask = np.zeros_like(truth) if mask is None else mask
+    results = {f"{film.name}: mask of a box and 3 clicks": iou(mask, truth)}
+    third = len(film) // 3
+    for number in range(3):
+        segment = (number * third, number * third + max(third * 2 // 3, 1))
+        scores = [
+            iou(result.mask, film.mask(result.frame))
+            for result in propagate(film, segment, {0: {1: mask}}, [1], segmenter, propagator)
+        ]
+        results[f"{film.name}: segment {segment[0]}-{segment[1]}"] = mean(scores)
+    return results
 
 
 def _frames(studio: Studio, count: int, seed: int) -> Iterator[Film]:

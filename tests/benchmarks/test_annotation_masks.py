@@ -41,3 +41,14 @@ def test_the_benchmark_prints_clicks_boxes_and_propagations(tmp_path: Path) -> N
     results = json.loads(out.read_text())
     assert 0.5 < results["composed: exact mask and one click"] <= 1
     assert 0.9 < results["a: propagated"] <= 1
+
+
+def test_one_mask_fills_three_segments(tmp_path: Path) -> None:
+    cutouts, out = draw_cutouts(tmp_path), tmp_path / "results.json"
+    arguments = ["--cutouts", str(cutouts), "--frames", "0", "--films", "a", "--film-frames", "9", "--height", "64"]
+    assert bench_annotation_masks.main([*arguments, "--segments", "--out", str(out)]) == 0
+    results = json.loads(out.read_text())
+    segments = [value for name, value in results.items() if "segment" in name]
+    assert len(segments) == 6  # with the moving camera
+    assert all(0 <= value <= 1 for value in segments)
+    assert min(segments[:3]) > 0.7
