@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avseg.models.lgvt.decoder import GatedResidual
+from avseg.models.lgvt.decoder import Decoder, GatedResidual
 from avseg.models.lgvt.encoder import SWIN_WEIGHTS, SwinSize, SwinTaps, to_tap_name
 from avseg.models.lgvt.langevin import sample_posterior, sample_prior
 from avseg.models.lgvt.loss import energy_loss
@@ -57,6 +57,25 @@ def test_the_gate_follows_the_change_of_a_block_not_its_input():
         change = block.conv2(block.conv1(x).relu())
         gate = block.gate(change.mean((2, 3), keepdim=True)).sigmoid()
         torch.testing.assert_close(block(x), x + gate * change)
+
+
+def test_each_step_of_the_decoder_sees_deeper_results_first():
+    torch.manual_seed(0)
+    decoder = Decoder(4)
+    inputs: list[Tensor] = []
+    results: list[Tensor] = []
+    for module in decoder.refine:
+        module.register_forward_hook(lambda module, given, output: inputs.append(given[0]))
+    for module in decoder.merge:
+        module.register_forward_hook(lambda module, given, output: results.append(output))
+    x1, x2, x3, x4, x5 = (torch.randn(1, 4, side, side) for side in (16, 8, 4, 2, 2))
+    with torch.no_grad():
+        decoder([x1, x2, x3, x4, x5])
+    a, b, c = results
+    orders = ((x5, x4), (x5, a, x3), (x5, a, b, x2), (x5, a, b, c, x1))
+    for given, order in zip(inputs, orders, strict=True):
+        for part, expected in zip(given.split(4, dim=1), order, strict=True):
+            assert torch.equal(part[..., 0, 0], expected[..., 0, 0])  # enlarging keeps corners
 
 
 def test_maps_are_enlarged_between_their_corners():
