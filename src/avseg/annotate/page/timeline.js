@@ -98,7 +98,7 @@ function label(text, y, strong = false) {
   context.font = `${strong ? 600 : 400} 12px system-ui, sans-serif`;
   context.fillStyle = strong ? ink("ink-strong") : ink("ink-label");
   context.textBaseline = "middle";
-  context.fillText(shortened(text, GUTTER - 28), 26, y);
+  context.fillText(shortened(text, GUTTER - 25), 24, y);
 }
 
 // a text that fits into a width: cut off rather than squeezed
