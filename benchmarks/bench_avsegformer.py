@@ -11,7 +11,6 @@ from functools import partial
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from transformers.models.deformable_detr.modeling_deformable_detr import MultiScaleDeformableAttention
 
 from avseg.models.avsegformer import AVSegFormer
 from avseg.models.avsegformer.head import MaskHead, Mixer
@@ -22,6 +21,8 @@ from benchmarks.published import as_published_encoder
 
 def as_published(network: AVSegFormer) -> AVSegFormer:
     """Turn a network into the official structure, in place; its parameters stay."""
+    from transformers.models.deformable_detr.modeling_deformable_detr import MultiScaleDeformableAttention
+
     as_published_encoder(network)
     for layer in network.pixel_encoder.layers:
         layer.self_attn.attn = MultiScaleDeformableAttention()

@@ -4,12 +4,14 @@ It needs no model code, so that losses, metrics and models can all use it.
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from torch.overrides import TorchFunctionMode
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -61,11 +63,25 @@ def _fill(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 def fill_official(shapes: Mapping[str, torch.Size | tuple[int, ...]], seed: int) -> dict[str, torch.Tensor]:
     """A state dict under official names, every entry drawn anew from its own name."""
-    filled = {name: np.asarray(_fill(name, tuple(shape), seed)) for name, shape in shapes.items()}
-    return {
-        name: torch.from_numpy(values if name.endswith("num_batches_tracked") else values.astype(np.float32))
-        for name, values in filled.items()
-    }
+    filled = {}
+    for name, shape in shapes.items():
+        values = np.asarray(_fill(name, tuple(shape), seed))
+        filled[name] = torch.from_numpy(values if values.dtype == np.int64 else values.astype(np.float32))
+    return filled
+
+
+class Undrawn(TorchFunctionMode):
+    """Build a network without drawing its weights, which are loaded afterwards: saves seconds for a large one."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func.__name__ in DRAWING:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
+DRAWING = {"normal_", "uniform_", "trunc_normal_", "erfinv_", "kaiming_normal_", "kaiming_uniform_", "xavier_uniform_"}
 
 
 def relative_error(actual: torch.Tensor, expected: torch.Tensor) -> float:

@@ -7,18 +7,16 @@ import shlex
 from pathlib import Path
 
 import pytest
-from docs.generate import commands, config, errors, readmes
 
 from avseg.cli.main import build_parser
 from avseg.config.compose import compose_evaluate, compose_train
 from avseg.config.paths import groups, options
 from avseg.utils.errors import UserError
-from tests.documentation.pages import DOCS, PAGES, TOP, Block, blocks, name_of, prose, text_of
+from tests.documentation.generated_pages import config_text, made_files
+from tests.documentation.pages import PAGES, TOP, Block, blocks, name_of, prose, text_of
 
 OTHER_PROGRAMS = {"make", "pip", "python", "git", "srun", "sbatch", "job=$(sbatch", "ssh", "uv"}
 # keys of other places than the configuration, and words that stand for any key
-CONFIG = "\n".join(config.pages().values())
-MADE = {DOCS / path for path in (*commands.pages(), *config.pages(), errors.PAGE, *readmes.pages(TOP))}
 FOREIGN = {"key", "weights_only", "scope", "window", "num_classes", "rate", "unit", "drop_empty_gt", "over", "metric"}
 FOREIGN |= {"sam", "sam_2", "xmem", "group", "nodes", "reads", "m_tIoU", "predicted_range", "empty_video", "monitor"}
 
@@ -116,7 +114,7 @@ def test_the_settings_in_the_prose_exist(page: Path) -> None:
             # a word in capitals stands for an option
             assert not value or value.isupper() or "*" in value or value in (*options(key), "example"), f"{key}={value}"
         else:
-            assert f"| `{key}` |" in CONFIG, f"{key}={value}"
+            assert f"| `{key}` |" in config_text(), f"{key}={value}"
 
 
 def test_targets_of_make_exist() -> None:
@@ -132,4 +130,4 @@ def test_links_lead_somewhere(page: Path) -> None:
     """Links of a page lead to files of the site or to pages that are made from the code."""
     links = re.findall(r"\]\(([^)#\s]+)", text_of(page))
     paths = [(page.parent / link).resolve() for link in links if "://" not in link]
-    assert [path for path in paths if not path.exists() and path not in MADE] == []
+    assert [path for path in paths if not path.exists() and path not in made_files()] == []

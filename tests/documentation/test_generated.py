@@ -5,28 +5,26 @@ from dataclasses import fields
 
 import pytest
 import yaml
-from docs.generate import commands, config, errors, readmes
+from docs.generate import config, errors
 from docs.generate.field_texts import field_texts, type_text
 
 from avseg.cli.arguments.verbs import VERBS
 from avseg.config import schema
 from avseg.config.paths import groups, options
+from tests.documentation.generated_pages import command_pages, config_pages, config_text, made_pages, readme_pages
 from tests.documentation.pages import DOCS, TOP, WRITTEN
-
-CONFIG = "\n".join(config.pages().values())
-COMMANDS = commands.pages()
 
 
 def test_every_verb_has_a_page_with_its_options() -> None:
-    assert {path.split("/")[-1] for path in COMMANDS} == {"index.md", *(f"{verb}.md" for verb in VERBS)}
-    page = COMMANDS["reference/commands/predict.md"]
+    assert {path.split("/")[-1] for path in command_pages()} == {"index.md", *(f"{verb}.md" for verb in VERBS)}
+    page = command_pages()["reference/commands/predict.md"]
     assert "| `--model, --checkpoint MODEL` | a run, a file, published weights" in page
     assert "avseg predict holiday.mp4 --model avsegformer_pvt_ms3" in page
-    assert "## avseg data prepare" in COMMANDS["reference/commands/data.md"]
+    assert "## avseg data prepare" in command_pages()["reference/commands/data.md"]
 
 
 def test_every_key_has_a_type_a_default_and_a_meaning() -> None:
-    rows = re.findall(r"^\| `([a-zA-Z_.]+)` \| (.*) \|$", CONFIG, flags=re.MULTILINE)
+    rows = re.findall(r"^\| `([a-zA-Z_.]+)` \| (.*) \|$", config_text(), flags=re.MULTILINE)
     keys = [(key, cells.split(" | ")) for key, cells in rows]
     incomplete = [key for key, cells in keys if len(cells) == 3 and not all(cell.strip() for cell in cells)]
     assert incomplete == []
@@ -38,7 +36,7 @@ def test_every_key_has_a_type_a_default_and_a_meaning() -> None:
 
 
 def test_every_option_of_a_group_is_described() -> None:
-    described = dict(re.findall(r"^\| `(\w+=\w+)` \| (.*) \|$", CONFIG, flags=re.MULTILINE))
+    described = dict(re.findall(r"^\| `(\w+=\w+)` \| (.*) \|$", config_text(), flags=re.MULTILINE))
     for group in set(groups()) - {"hydra", "task"}:
         for option in options(group):
             assert described.get(f"{group}={option}", "").strip(), f"{group}={option} has no comment in its file"
@@ -46,10 +44,11 @@ def test_every_option_of_a_group_is_described() -> None:
 
 def test_defaults_are_those_of_the_yaml_files() -> None:
     assert re.search(
-        r"`optimizer.lr` \| learning rate; [^|]+ \| `0.0001` \| number, at least 0, at most 1e\+30 \|", CONFIG
+        r"`optimizer.lr` \| learning rate; [^|]+ \| `0.0001` \| number, at least 0, at most 1e\+30 \|", config_text()
     )
-    assert re.search(r"`trainer.max_epochs` \| [^|]+ \| `auto` \| integer, at least 1, or null", CONFIG)
-    assert re.search(r"`model.warmup_lr` \| [^|]+ \| `0.001` \| number, at least 0", CONFIG)  # 1.0e-3 in aavs.yaml
+    assert re.search(r"`trainer.max_epochs` \| [^|]+ \| `auto` \| integer, at least 1, or null", config_text())
+    # 1.0e-3 in aavs.yaml
+    assert re.search(r"`model.warmup_lr` \| [^|]+ \| `0.001` \| number, at least 0", config_text())
 
 
 def test_texts_of_fields_come_from_docstring_or_comment() -> None:
@@ -88,8 +87,8 @@ def test_a_message_is_split(source: str, message: tuple[str, str]) -> None:
 
 
 def test_links_of_readmes_lead_to_pages() -> None:
-    pages = readmes.pages(TOP)
-    known = set(pages) | set(COMMANDS) | set(config.pages())
+    pages = readme_pages()
+    known = set(pages) | set(command_pages()) | set(config_pages())
     for path, text in pages.items():
         for link in re.findall(r"\]\(([^)#\s]+)", text):
             if "://" not in link:
@@ -111,5 +110,5 @@ def test_the_navigation_names_every_page() -> None:
         return [path for entry in below for path in paths(entry)]  # type: ignore[union-attr]
 
     written = {path.relative_to(DOCS).as_posix() for path in WRITTEN}
-    made = {*COMMANDS, *config.pages(), errors.PAGE, *readmes.pages(TOP)}
+    made = made_pages()
     assert set(paths(content["nav"])) == written | made

@@ -6,7 +6,6 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
 from avseg.runs import RunDirectory, run_id
 from avseg.runs.configure import training_config
@@ -16,6 +15,8 @@ from avseg.tables.wandb_sweep import find_grids, wandb_sweeps
 
 def expand(content: str) -> list[list[str]]:
     """The overrides of each job of a sweep: the grid by itertools, the arguments by a function of wandb."""
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command_args  # seconds, which collecting need not take
+
     sweep = yaml.safe_load(content)
     assert sweep["method"] == "grid"
     command = sweep["command"]

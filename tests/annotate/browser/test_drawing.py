@@ -175,7 +175,7 @@ def random_sequence(chance: random.Random) -> list[tuple[Any, ...]]:
     return sequence
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 24))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 24))])
 def test_a_fast_sequence_gives_the_mask_of_a_slow_one(page: Any, live: Live, seed: int) -> None:
     chance = random.Random(seed)
     sequence = random_sequence(chance)

@@ -10,7 +10,7 @@ from torch import Tensor
 from avseg import weights
 from avseg.models.aavs import AAVS
 from avseg.models.aavs.weights import CLASS_WEIGHTS, POSITION_INDEX, load_official, to_official
-from tests.golden_recipe import GOLDEN, arr, blob_masks, fill_official
+from tests.golden_recipe import GOLDEN, Undrawn, arr, blob_masks, fill_official
 
 SEED = 31
 KEY_LIST = Path(weights.__file__).with_name("keys") / "aavs.json"
@@ -39,7 +39,8 @@ def official_weights(form: str, built: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def official_network(form: str) -> AAVS:
     """The network with these weights, in evaluation mode."""
-    network = AAVS(CLASSES[form])
+    with Undrawn():
+        network = AAVS(CLASSES[form])
     load_official(network, official_weights(form, to_official(network)))
     return network.eval()
 

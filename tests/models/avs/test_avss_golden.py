@@ -12,7 +12,7 @@ from avseg.models.avs.loss import AudioVisualMappingLoss, MaskLoss
 from avseg.models.avs.network import AVSModel, AVSOutput
 from avseg.models.avs.weights import load_official, to_official
 from avseg.nn.normalise import normalise
-from tests.golden_recipe import GOLDEN, fill_official, rng
+from tests.golden_recipe import GOLDEN, Undrawn, fill_official, rng
 
 SEED = 83
 VALID = torch.tensor([[True] * 10, [True] * 5 + [False] * 5])
@@ -32,7 +32,8 @@ def official() -> dict[str, Tensor]:
 
 @pytest.fixture(scope="module")
 def model(official: dict[str, Tensor]) -> AVSModel:
-    network = AVSModel("resnet50", num_classes=71)
+    with Undrawn():
+        network = AVSModel("resnet50", num_classes=71)
     load_official(network, official)
     return network
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from avseg.models.avs.network import AVSModel
 from avseg.models.avs.weights import load_official, to_official
 from avseg.utils.errors import UserError
-from tests.golden_recipe import arr, fill_official, golden
+from tests.golden_recipe import Undrawn, arr, fill_official, golden
 
 UNUSED_COPIES = 22_063_104
 # from golden/avsbench.json, which counts the official ResNet50's unused copies
@@ -38,7 +38,8 @@ def close(actual: Tensor, expected: Tensor) -> bool:
 
 @pytest.mark.parametrize(("backbone", "stages"), MODELS)
 def test_outputs_equal_the_official_model(backbone: str, stages: tuple[int, ...]) -> None:
-    model = AVSModel(backbone, stages).eval()
+    with Undrawn():
+        model = AVSModel(backbone, stages).eval()
     load_official(model, fill_official(official_shapes(model), 5))
     with torch.no_grad():
         out = model(arr("images", (1, 5, 3, 224, 224), 5), arr("audio", (1, 5, 128), 5, "uniform"))
@@ -56,7 +57,7 @@ def test_outputs_equal_the_official_model(backbone: str, stages: tuple[int, ...]
 
 @pytest.mark.parametrize(("backbone", "stages"), PARAMETERS)
 def test_parameter_counts(backbone: str, stages: tuple[int, ...]) -> None:
-    with torch.device("meta"):
+    with Undrawn(), torch.device("meta"):
         model = AVSModel(backbone, stages)
     ours = sum(p.numel() for p in model.parameters())
     assert ours == PARAMETERS[backbone, stages] - (UNUSED_COPIES if backbone == "resnet50" else 0)
@@ -80,7 +81,8 @@ def official(resnet: AVSModel) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("backbone", ["resnet50", "pvt_v2_b0"])
 def test_import_then_export_gives_the_same(backbone: str) -> None:
-    model = AVSModel(backbone, (1, 4), channels=8)
+    with Undrawn():
+        model = AVSModel(backbone, (1, 4), channels=8)
     official = fill_official(official_shapes(model), 3)
     load_official(model, {f"module.{name}": tensor for name, tensor in official.items()})
     exported = to_official(model)

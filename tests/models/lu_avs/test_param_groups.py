@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -9,8 +12,11 @@ from avseg.models.lu_avs.mask_branch import MaskBranch
 from avseg.models.lu_avs.param_groups import param_groups
 
 
-@pytest.mark.parametrize("branch", [MaskBranch(3, "tiny"), BoxBranch(3, "tiny"), AudioBranch(3, MelStatistics())])
-def test_every_trained_parameter_is_in_one_group(branch: nn.Module) -> None:
+@pytest.mark.parametrize(
+    "build", [partial(MaskBranch, 3, "tiny"), partial(BoxBranch, 3, "tiny"), partial(AudioBranch, 3, MelStatistics())]
+)
+def test_every_trained_parameter_is_in_one_group(build: Callable[[], nn.Module]) -> None:
+    branch = build()
     grouped = [p for group in param_groups(branch, 1e-4, 1e-5, 1e-4) for p in group["params"]]
     trained = [p for p in branch.parameters() if p.requires_grad]
     assert len(grouped) == len(set(map(id, grouped))) == len(trained)
