@@ -1,5 +1,6 @@
 """Polygon, hide, lock, copy and paste, go to, listening, theme, and pixels that are not square."""
 
+import shutil
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -33,6 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
+    shutil.copy(folder / "wide.mp4", folder / f"{'a rehearsal with a very long name, ' * 4}second take.mp4")
     return folder
 
 
@@ -197,6 +199,9 @@ def test_nothing_is_cut_off_in_a_small_window(page: Any, live: Live) -> None:
         assert page.evaluate(OVERLAPS) == []
     row = page.locator("#history .item").first
     assert row.locator(".name span").count() == 2
+    user.press("Escape", "y")
+    page.wait_for_selector("dialog[open] table")
+    assert page.evaluate(WIDER, ["dialog", "dialog .scroll"]) == []
     page.keyboard.press("Escape")
 
 
