@@ -95,6 +95,18 @@ def test_keys_focus_and_own_shortcuts(page: Any, live: Live) -> None:
     assert "start at frame" in user.status_text
     page.click("#help")
     page.wait_for_selector("dialog[open] .keys")
+    # a key that comes before the focus has left a closed dialog
+    assert page.evaluate("""async () => {
+      const { isForElement } = await import("/shortcuts.js");
+      const dialog = document.createElement("dialog");
+      const input = dialog.appendChild(document.createElement("input"));
+      document.body.append(dialog);
+      const closed = isForElement({target: input, key: "f"});
+      dialog.open = true;
+      const open = isForElement({target: input, key: "f"});
+      dialog.remove();
+      return [closed, open];
+    }""") == [False, True]
     # another key for the box
     page.click("dialog button.key:text-is('B')")
     user.press("k")

@@ -37,7 +37,8 @@ export function namesOf(event) {
 // true if the focused element needs this key itself
 export function isForElement(event) {
   const target = event.target;
-  if (!target?.closest) return false;
+  // the focus leaves a dialog a moment after it was closed: the next key is not for its inputs
+  if (!target?.closest || target.closest("dialog:not([open])")) return false;
   if (target.closest("input:not([type=range]), textarea, select")) return true;
   const bare = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey;
   if (target.closest("button, summary, [role=button]")) return bare && (event.key === "Enter" || event.key === " ");
