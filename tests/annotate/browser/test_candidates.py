@@ -98,6 +98,7 @@ def test_refinement_is_switched_off_and_stays_off(page: Any, live: Live) -> None
     page.click("#settings")
     assert not page.is_checked("dialog [name=refine]")
     user.press("Escape")
+    page.wait_for_selector("dialog", state="hidden")
     if user.document.mask(1, 0) is None:
         user.click(50, 50)
     user.press("f")
