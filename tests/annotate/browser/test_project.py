@@ -102,7 +102,11 @@ def test_from_a_folder_to_one_data_set(page: Any, folder: Path) -> None:
         costs = cost_table(project)
     print(to_csv(costs))
     assert len(costs) == COUNT + 3
-    assert all(row["seconds"] > 0 for row in costs)  # also of the last seconds before another video was opened
+    # also the last seconds before another video was opened; those on the last video are sent when the page is left
+    left = [
+        row for row in costs if (row["annotation"], row["video"]) not in (("shared", "clip5.mp4"), ("bob", "clip2.mp4"))
+    ]
+    assert all(row["seconds"] > 0 for row in left)  # type: ignore[operator]
     assert all(row["inputs"] == row["objects"] == row["segments"] == 1 for row in costs)
 
 
