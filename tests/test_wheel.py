@@ -66,7 +66,7 @@ def test_every_module_and_every_configuration_is_inside(wheel: Path) -> None:
     assert launcher
     assert "avseg/annotate/page/index.html" in page
     data = set()
-    for pattern in ("*.toml", "*.yaml", "*.json", "*.csv", "*.html", "*.txt", "README.md"):
+    for pattern in ("*.toml", "*.yaml", "*.json", "*.csv", "*.html", "*.txt", "*.npz", "README.md"):
         data |= names_below(TOP / "src" / "avseg", "avseg", pattern)
     assert "avseg/data/check/sources.toml" in data
     assert inside == modules | configurations | tables | launcher | page | data | {"avseg/py.typed"}

@@ -225,7 +225,7 @@ def test_propagations_wait_in_line_and_events():
     later = session.fill()
     assert [each.segment.id for each in later] == [1, 3, 2]  # those with a mask first; 1 is not finished yet
     assert session.propagate(2) is later[2]  # waits already
-    assert [row["state"] for row in session.queue.rows()] == ["running", "waiting", "waiting", "waiting"]
+    assert [row["state"] for row in session.queue.report()["runs"]] == ["running", "waiting", "waiting", "waiting"]
     session.run_first(later[2].id)
     assert [row["segment"] for row in message[-1][1]["runs"]] == [1, 2, 1, 3]
     session.cancel(later[1].id)

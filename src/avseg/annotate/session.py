@@ -143,7 +143,7 @@ class Session(DrawingSession):
     @property
     def is_busy(self) -> bool:
         """True if a propagation is running or waiting."""
-        return bool(self.queue.rows())
+        return bool(self.queue.runs)
 
     def close(self) -> None:
         """Cancel running jobs, keeping finished frames. The document stays open."""
@@ -205,6 +205,4 @@ class Session(DrawingSession):
                 "total": run.total,
                 "share": run.fraction,
             }
-        ended = run is not None and run.state not in (WAITING, RUNNING)
-        rows = [row for row in self.queue.rows() if run is None or not ended or row["id"] != run.id]
-        self._on_event(kind, **details, runs=rows)
+        self._on_event(kind, **details, **self.queue.report())

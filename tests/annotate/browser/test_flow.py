@@ -136,6 +136,26 @@ def test_runs_wait_in_line_and_progress_is_shown_at_once(page: Any, live: Live) 
     user.until(lambda: not user.document.frames_to_propagate(segment), 60)
 
 
+def test_an_answer_that_comes_after_the_end_of_its_run(page: Any, live: Live) -> None:
+    user = User(page, live, "film.mp4")
+    user.add_object("short")
+    user.add_segment(2, 6)
+    user.press("d")
+    user.go(3)
+    user.drag([(60, 60), (70, 60)])
+
+    def answer_late(route: Any) -> None:
+        response = route.fetch()
+        user.session.propagation.wait(60)  # type: ignore[union-attr]
+        time.sleep(0.5)  # the event of the end arrives first
+        route.fulfill(response=response)
+
+    page.route("**/fill", answer_late)
+    user.press("f")
+    user.until(lambda: "are propagated" in user.status_text)
+    assert page.locator("#run").is_hidden()
+
+
 def test_the_chosen_lane_is_in_sight(page: Any, live: Live) -> None:
     user = User(page, live, "film.mp4")
     for _ in range(6):

@@ -120,7 +120,8 @@ class Renderer:
             return self._from_nothing(frame, clicks, box)
         renderings = [Rendering(start)]
         if box is not None:
-            inside = self._from_nothing(frame, tuple(click for click in clicks if _contains(box, *click[:2])), box)
+            clicks_inside = tuple(click for click in clicks if _contains(box, *click[:2]))
+            inside = self._from_nothing(frame, clicks_inside, box)
             renderings = [Rendering(_replace_inside(start, item.mask, box), item.score) for item in inside]
         if clicks:
             mask = renderings[0].mask
@@ -155,10 +156,13 @@ def _distinct(renderings: Sequence[Rendering]) -> tuple[Rendering, ...]:
     """Leave out masks that repeat an earlier one, and keep a few."""
     distinct: list[Rendering] = []
     for item in renderings:
-        masks = [other.mask for other in distinct if other.mask is not None]
-        if item.mask is None or not any(np.array_equal(item.mask, mask) for mask in masks):
+        if not any(_same_mask(item, earlier) for earlier in distinct):
             distinct.append(item)
     return tuple(distinct[:MAX_CANDIDATES])
+
+
+def _same_mask(one: Rendering, two: Rendering) -> bool:
+    return one.mask is not None and two.mask is not None and np.array_equal(one.mask, two.mask)
 
 
 def _contains(box: Box, x: float, y: float) -> bool:

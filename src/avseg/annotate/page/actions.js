@@ -1,7 +1,7 @@
 // All edits of the video, one request at a time: each is based on the version that the previous one made.
 
 import { at, post } from "./api.js";
-import { loadQueue, reload, applySnapshot, soonVideos } from "./document.js";
+import { loadQueue, reload, applySnapshot, setRuns, soonVideos } from "./document.js";
 import { addSent, removeSent } from "./drafts.js";
 import { forgetMasks, maskOf, put } from "./masks.js";
 import { enqueue, isBusy, lastWaiting } from "./requests.js";
@@ -274,19 +274,13 @@ export async function fill(everything = false) {
   const whose = everything ? "all objects" : nameOf(state.object);
   if (!answer.segments) showStatus(`${whose}: every frame is up to date; Alt+F propagates a segment again`);
   else {
-    setRuns(answer.runs);
+    setRuns(answer);
     showStatus(`${whose}: ${answer.total} frames in ${answer.segments} segment${answer.segments > 1 ? "s" : ""} are propagated; go on meanwhile`);
   }
   return answer;
 }
 
 const nameOf = (object) => state.objects.get(object)?.name ?? "?";
-
-export function setRuns(runs) {
-  state.runs = runs;
-  state.run = runs.find((run) => run.state === "running") ?? runs[0] ?? null;
-  changed("run", "timeline");
-}
 
 // queue a request that does not edit the document itself
 const ask = (path, body) => enqueue(path, () => body, { quiet: true });

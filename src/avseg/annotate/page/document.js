@@ -60,7 +60,7 @@ async function show(key, opened, times) {
   forgetFrames();
   forgetSent();
   clearMasks();
-  Object.assign(state, { key, name: opened.name, film: opened.film, times, object: null, segment: null, runs: [], run: null, frame: 0 });
+  Object.assign(state, { key, name: opened.name, film: opened.film, times, object: null, segment: null, runs: [], run: null, report: 0, frame: 0 });
   state.marks = { start: null, end: null };
   state.range = { from: 0, to: times[times.length - 1] || 1 };
   applySnapshot(opened.snapshot);
@@ -69,13 +69,23 @@ async function show(key, opened, times) {
   history.replaceState(null, "", `#${encodeURIComponent(opened.name)}`);
   showStatus(opened.note || `${opened.name}: ${opened.film.frames} frames, ${opened.film.width}×${opened.film.height}`);
   await loadQueue();
-  const { runs } = await getJson(at(key, "runs")); // of before a reload of the page
-  if (key === state.key && runs.length) {
-    state.runs = runs;
-    state.run = runs[0];
-    changed("run");
-  }
   soonVideos();
+}
+
+// a report of the queue, of an answer or an event, unless a later one is here already
+export function setRuns({ runs, report }) {
+  if (report <= state.report) return;
+  state.report = report;
+  state.runs = runs;
+  state.run = runs.find((run) => run.state === "running") ?? runs[0] ?? null;
+  changed("run", "timeline");
+}
+
+// propagations that began before this page was connected
+export async function loadRuns() {
+  const key = state.key;
+  const report = await getJson(at(key, "runs"));
+  if (key === state.key) setRuns(report);
 }
 
 export async function reload() {

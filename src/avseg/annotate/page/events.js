@@ -1,9 +1,9 @@
 // Server-sent events: changes of other tabs and the progress of a propagation.
 
 import { at, CLIENT } from "./api.js";
-import { setRuns, soonQueue } from "./actions.js";
+import { soonQueue } from "./actions.js";
 import { reconnect } from "./connection.js";
-import { reload } from "./document.js";
+import { loadRuns, reload, setRuns } from "./document.js";
 import { forgetMasks } from "./masks.js";
 import { showError, showStatus } from "./status.js";
 import { changed, on, state } from "./store.js";
@@ -19,6 +19,8 @@ function connect() {
   source?.close();
   source = new EventSource(at(state.key, "events"));
   const key = state.key;
+  state.report = 0; // a server that was restarted counts anew
+  source.onopen = () => key === state.key && loadRuns().catch(showError);
   source.onmessage = (event) => key === state.key && handleEvent(JSON.parse(event.data));
   // the browser would try again too, but not after a restart, when the video is not open yet
   source.onerror = () => {
@@ -46,15 +48,16 @@ function handleEvent(message) {
       showStatus("another tab has changed this video");
       soonQueue();
     }
-  } else if (message.kind === "progress" || message.kind === "queued") setRuns(message.runs);
+  } else if (message.kind === "progress" || message.kind === "queued") setRuns(message);
   else if (message.kind === "version") {
     if (message.version > state.version) refresh(null); // changed before this tab was connected
   } else if (message.kind === "lost") refresh(null);
   else ended(message);
 }
 
-function ended({ kind, done, error, object, runs }) {
-  setRuns(runs);
+function ended(message) {
+  const { kind, done, error, object } = message;
+  setRuns(message);
   soonQueue();
   const name = state.objects.get(object)?.name ?? "";
   if (kind === "failed") showStatus(`${name}: ${error}`, "error");

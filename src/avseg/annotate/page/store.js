@@ -28,6 +28,7 @@ export const state = {
   playing: false,
   rate: 1, // of playback
   range: { from: 0, to: 1 }, // visible part of the timeline, in seconds
+  report: 0, // number of the latest report of the runs
   runs: [], // propagations: {id, segment, object, start, end, state, done, total, share, speed, left}, the running one first
   run: null, // the running one
   requests: 0, // that wait or are not answered yet

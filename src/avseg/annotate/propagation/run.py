@@ -28,7 +28,7 @@ WAITING, RUNNING, FINISHED, CANCELLED, FAILED = "waiting", "running", "finished"
 
 @dataclass(frozen=True)
 class Request:
-    """What to propagate, and how."""
+    """A segment to propagate, with the options."""
 
     segment_id: int
     direction: str = "both"  # or "forward", "backward"

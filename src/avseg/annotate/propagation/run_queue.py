@@ -19,6 +19,8 @@ class RunQueue:
         self._lock = threading.Lock()
         self._runs: list[PropagationRun] = []  # the running one first, if there is one
         self._speed: float | None = None  # frames per second, as measured last
+        self._report_lock = threading.Lock()
+        self._report_numbers = itertools.count(1)
 
     @property
     def runs(self) -> list[PropagationRun]:
@@ -59,10 +61,21 @@ class RunQueue:
                     return
         raise UserError(f"propagate: run {run_id} is not waiting")
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Describe the runs for the page, with the seconds until each ends."""
-        rows, left = [], 0.0
+    def report(self) -> dict[str, Any]:
+        """Describe the queue for the page: its rows, and a number, which is larger in a later report.
+
+        Reports reach the page in answers and in events, in any order.
+        """
+        with self._report_lock:
+            return {"runs": self._rows(), "report": next(self._report_numbers)}
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """List the running and the waiting runs, with the seconds until each ends."""
+        rows: list[dict[str, Any]] = []
+        left = 0.0
         for run in self.runs:
+            if run.state not in (WAITING, RUNNING):  # it has just ended
+                continue
             speed = run.speed or self._speed
             left += run.total * (1 - run.fraction) / speed if speed else 0.0
             rows.append(

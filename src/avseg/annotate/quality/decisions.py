@@ -1,4 +1,4 @@
-"""How often the quality was right: what annotators accepted or repaired, by the score that was shown to them."""
+"""Count how often the quality was right, from what annotators accepted or repaired."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ WRONG = 0.6  # IoU with the repaired mask, below which a propagated mask was wro
 
 @dataclass(frozen=True)
 class Decision:
-    """What a person did with a propagated mask: accept it, or repair it."""
+    """A propagated mask that a person accepted or repaired."""
 
     score: float  # of the quality, 0 to 1
     accepted: bool
@@ -61,22 +61,25 @@ def quality_rows(decisions: Iterable[Decision]) -> list[dict[str, object]]:
 def quality_line(rows: list[dict[str, object]]) -> str:
     """Summarise how often the marks were right in one line."""
     (_, accepted_marked, _, wrong_marked), (_, accepted, _, wrong) = (tuple(row.values()) for row in rows)
-    parts = []
-    for name, part, rest in (("wrong", wrong_marked, wrong), ("accepted", accepted_marked, accepted)):
-        assert isinstance(part, int)
-        assert isinstance(rest, int)
-        if part + rest:
-            parts.append(f"of {part + rest} {name} frames {part} were marked ({100 * part / (part + rest):.0f} %)")
-    return "; ".join(parts) or "no propagated frame was accepted or repaired yet"
+    phrases = []
+    for name, marked, unmarked in (("wrong", wrong_marked, wrong), ("accepted", accepted_marked, accepted)):
+        assert isinstance(marked, int)
+        assert isinstance(unmarked, int)
+        total = marked + unmarked
+        if total:
+            phrases.append(f"of {total} {name} frames {marked} were marked ({100 * marked / total:.0f} %)")
+    return "; ".join(phrases) or "no propagated frame was accepted or repaired yet"
 
 
 def _changed_marks(patch: Patch) -> list[tuple[int, int, Mark, Mark | None]]:
     """List the marks that a step replaced; a removed or moved segment takes its marks along and is no decision."""
     if any(key[0] in ("segment", "object") for key in patch):
         return []
-    return [
-        (key[1], key[2], old, new) for key, (old, new) in patch.items() if key[0] == "mark" and isinstance(old, Mark)
-    ]
+    changed = []
+    for key, (old, new) in patch.items():
+        if key[0] == "mark" and isinstance(old, Mark):
+            changed.append((key[1], key[2], old, new))
+    return changed
 
 
 def _is_open(mark: Mark) -> bool:

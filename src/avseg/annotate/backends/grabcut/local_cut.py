@@ -46,8 +46,8 @@ def _changes(
         cv.grabCut(np.ascontiguousarray(crop.image), trimap, None, *models, 1, cv.GC_INIT_WITH_MASK)
         inside = (trimap == cv.GC_FGD) | (trimap == cv.GC_PR_FGD)
     changed = np.asarray((inside == positive) & open_to_change)
-    _, part = cv.connectedComponents(changed.astype(np.uint8), connectivity=8)
-    changed = np.asarray(changed & (part == part[row, column]) & (part[row, column] > 0))
+    _, component = cv.connectedComponents(changed.astype(np.uint8), connectivity=8)
+    changed = np.asarray(changed & (component == component[row, column]) & (component[row, column] > 0))
     if crop.shape == (crop.height, crop.width):
         return changed
     probability = guided_upsample(crop.image, changed.astype(np.float32), crop.cut_full_size(image))

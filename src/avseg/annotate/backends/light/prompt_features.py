@@ -1,4 +1,4 @@
-"""What is known about each superpixel from clicks, a box and a mask: the inputs of `region_nets`."""
+"""Features of superpixels from clicks, a box and a mask: the inputs of `region_nets`."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -73,7 +73,7 @@ def context_features(scene: Scene, probability: Numbers) -> Map:
 
 
 def _box_features(scene: Scene, box: Box | None) -> Numbers:
-    """Compare with the surroundings of a box, and tell the place in it."""
+    """Compare with the surroundings of a box, and give the position in it."""
     if box is None:
         return np.zeros((scene.count, LIKENESS + 4))
     left, top, right, bottom = box
@@ -99,13 +99,13 @@ def _smoothed(scene: Scene, probability: Numbers) -> Sequence[Numbers]:
     weight = pairs.length * np.exp(-pairs.step / 8) * np.exp(-4 * pairs.deep_step)
     graph = pairs.graph(weight, scene.count)
     degree = np.asarray(graph.sum(1)).ravel() + 1e-6
-    near = probability
+    nearby = probability
     for _ in range(3):
-        near = 0.3 * probability + 0.7 * (graph @ near) / degree
-    far = near
+        nearby = 0.3 * probability + 0.7 * (graph @ nearby) / degree
+    far = nearby
     for _ in range(12):
         far = 0.1 * probability + 0.9 * (graph @ far) / degree
-    return near, far
+    return nearby, far
 
 
 def _mean(level: Map, weight: Numbers) -> Numbers:

@@ -1,7 +1,8 @@
-"""Two small networks that tell the superpixels of an object from its prompts; trained on composed cut-outs.
+"""Two small networks that find the superpixels of an object from its prompts; trained on composed cut-outs.
 
-Trained by `benchmarks/fit_annotation_segmenter.py` (26 kB, `region_nets.npz`). They see comparisons with the
-prompts only, never colours or features themselves.
+Trained by `benchmarks/fit_annotation_segmenter.py` (26 kB, `region_nets.npz`) on frames of cut-outs of `avseg data
+cutouts`, art under the GPL-2 that is not in the package. They see comparisons with the prompts only, never colours or
+features themselves.
 """
 
 from collections.abc import Sequence
@@ -69,9 +70,9 @@ def connected_change(scene: Scene, region: Region, likely: Region, click: Click)
     changes = likely & ~region if click.positive else region & ~likely
     changes[click.superpixel] = True
     pairs = scene.neighbours
-    both = changes[pairs.first] & changes[pairs.second]
-    _, part = connected_components(pairs.graph(both, scene.count), directed=False)
-    return np.asarray(changes & (part == part[click.superpixel]))
+    linked = changes[pairs.first] & changes[pairs.second]
+    _, component = connected_components(pairs.graph(linked, scene.count), directed=False)
+    return np.asarray(changes & (component == component[click.superpixel]))
 
 
 def _read(arrays: "np.lib.npyio.NpzFile", name: str) -> RegionNet:

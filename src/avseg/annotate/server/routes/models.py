@@ -34,14 +34,14 @@ async def _fill(body: schemas.Fill, video: VideoDep, workspace: WorkspaceDep) ->
 
     def start() -> dict[str, object]:
         runs = video.session.fill(body.object, body.first, body.refine)
-        return {"total": sum(run.total for run in runs), "segments": len(runs), "runs": video.session.queue.rows()}
+        return {"total": sum(run.total for run in runs), "segments": len(runs)} | video.session.queue.report()
 
     return JSONResponse(await workspace.pools.edit(start))
 
 
 @router.get("/v/{key}/runs")
 async def _runs(video: VideoDep) -> JSONResponse:
-    return JSONResponse({"runs": video.session.queue.rows()})
+    return JSONResponse(video.session.queue.report())
 
 
 @router.post("/v/{key}/runs/{run_id}/first")
