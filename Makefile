@@ -82,7 +82,7 @@ figure-a6-toy: $(READY) ## what is silent for two seconds and then sounds (runs 
 	@$(BIN)/avseg reproduce toy_figure_a6
 
 test: $(READY) ## the tests (no network, under 6 minutes on 2 cores)
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
+	@$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not slow"
 
 # what depends on the versions of libraries: configuration, media, numbers, pictures, a run from the command
 MINIMUM_TESTS := tests/config/test_compose.py tests/metrics/test_f_score.py tests/metrics/test_iou.py tests/tables \

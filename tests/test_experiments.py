@@ -102,7 +102,7 @@ def expected(setting, encoder, stages, *, toy=False):
     }
 
 
-@pytest.mark.parametrize("toy", [False, True])
+@pytest.mark.parametrize("toy", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_28_jobs_of_table_a1(toy):
     experiment = read_experiment("toy_table_a1" if toy else "table_a1")
     cells = {cell.key: cell for cell in experiment.cells()}

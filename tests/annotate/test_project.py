@@ -167,6 +167,7 @@ def test_wrong_folders(folder, tmp_path):
     assert Project(folder, ("two.mp4",)).names() == ["two.mp4"]
 
 
+@pytest.mark.slow
 def test_a_long_video_takes_little_memory_and_opens_again(tmp_path):
     """Ten minutes at 25 frames per second, every frame with a mask of a 720p picture."""
     facts = VideoFacts("long.mp4", 15000, 25.0, 720, 1280)

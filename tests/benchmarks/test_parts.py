@@ -22,7 +22,7 @@ def test_a_peak_is_measured() -> None:
     assert peak_flops("cpu", 64) > 0
 
 
-@pytest.mark.parametrize("setting", ["ms3", "s4", "evaluate"])
+@pytest.mark.parametrize("setting", ["ms3", pytest.param("s4", marks=pytest.mark.slow), "evaluate"])
 def test_each_step_agrees_in_both_forms_and_has_fewer_operations(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """`compare` refuses forms that disagree."""
     # 72 million weights take seconds

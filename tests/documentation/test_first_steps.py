@@ -22,6 +22,7 @@ def command(page: str, verb: str, *holding: str) -> list[str]:
     raise AssertionError(f"no {verb} {holding} in {page}")
 
 
+@pytest.mark.slow
 def test_toy_train_evaluate_predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     make_video(tmp_path / "video.mp4", frames=24, rate=8, size=(48, 64))

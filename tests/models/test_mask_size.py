@@ -21,7 +21,7 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["avsegformer", pytest.param("aavs", marks=pytest.mark.slow)])
 def test_both_sizes_by_hand(name: str, ms3_root: Path, tmp_path: Path) -> None:
     words = [*MODELS[name], f"data.image_size={MODEL_SIZE}", f"data.root={ms3_root}", f"paths.outputs={tmp_path}/runs"]
     trained = avseg(["train", *words, *QUIET], tmp_path / "runs")

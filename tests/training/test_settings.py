@@ -115,6 +115,7 @@ def test_one_batch(ms3_root: Path, tmp_path: Path) -> None:
     assert json.loads((done.run / "result.json").read_text())["clips"] == 3
 
 
+@pytest.mark.slow
 def test_overfit_repeats_two_batches(ms3_root: Path, tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
     done = train(ms3_root, tmp_path, "debug=overfit", "trainer.max_epochs=12", "optimizer.lr=0.01")
     rows = epochs(done.run)

@@ -130,6 +130,7 @@ def test_csv_alone_opens_no_dashboard(trained: Command) -> None:
     assert not list(trained.outputs.rglob("wandb"))
 
 
+@pytest.mark.slow
 def test_two_runs_in_one_process_do_not_merge(logged: Command, ms3_root: Path, tmp_path: Path) -> None:
     other = avseg(words(ms3_root, tmp_path, "seed=7", "debug=one_batch", "logger.table=0"), tmp_path)
     assert other.code == 0, other.err

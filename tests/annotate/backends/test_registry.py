@@ -48,6 +48,7 @@ def test_the_default_propagator_is_flow_where_the_weights_of_the_extra_are_missi
     assert make_propagator().name == "flow"
 
 
+@pytest.mark.slow
 def test_without_opencv_the_extra_is_named() -> None:
     done = FreshProcess(make_segmenter_without_opencv).end()
     assert done.out.strip().endswith("pip install 'avseg[annotate]'"), done

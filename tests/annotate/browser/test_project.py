@@ -46,6 +46,7 @@ def open_video(user: User, name: str) -> None:
     user.settle()
 
 
+@pytest.mark.slow
 def test_from_a_folder_to_one_data_set(page: Any, folder: Path) -> None:
     with serving(folder) as live:
         user = User(page, live, "clip0.mp4")

@@ -107,6 +107,7 @@ def test_barriers_hold(segment: tuple[int, int], accepted: set[int], direction: 
         assert not any(low < frame < high for frame in inside)
 
 
+@pytest.mark.slow
 def test_a_gap_alone_has_the_same_result_as_in_the_segment() -> None:
     film = toy_film(0)
     accepted = {frame: {1: film.truth(1, frame), 2: film.truth(2, frame)} for frame in (2, 8, 14)}

@@ -98,6 +98,7 @@ def share(good: list[Case], spoiled: list[Case], **options: str) -> float:
     return float(np.mean([first(case, good, **options) for case in spoiled]))
 
 
+@pytest.mark.slow
 def test_one_case_of_each_kind() -> None:
     good, spoiled = good_and_spoiled(False, 1, 3)
     assert len(spoiled) == len(WAYS)

@@ -117,7 +117,7 @@ def strongest_link(features, sounding):
     return float(np.abs(features.T @ sounding).max() / np.sqrt(len(sounding)))
 
 
-@pytest.mark.parametrize("setting", ["ms3", "s4"])
+@pytest.mark.parametrize("setting", ["ms3", pytest.param("s4", marks=pytest.mark.slow)])
 def test_nothing_visible_reveals_who_sounds(setting):
     config = SyntheticClipConfig(
         silent_cast(), ScheduleRules(setting, silent_clips=0, silent_seconds=0), size=32, seed=3

@@ -94,6 +94,7 @@ def test_gradients_reach_a_frozen_input_and_frozen_weights() -> None:
     assert neck.branches[1].weight.grad is None
 
 
+@pytest.mark.slow
 def test_a_compiler_sees_plain_operations() -> None:
     neck, x = Neck(4, 4), torch.randn(1, 4, 7, 7)
     compiled = torch.compile(neck, backend="aot_eager", fullgraph=True)(x)

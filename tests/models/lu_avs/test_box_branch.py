@@ -94,6 +94,7 @@ def test_every_trainable_parameter_gets_a_gradient(config: str, case: str) -> No
     assert [name for name, p in branch.named_parameters() if p.requires_grad and p.grad is None] == []
 
 
+@pytest.mark.slow
 def test_learns_two_frames() -> None:
     torch.manual_seed(0)
     branch, loss = BoxBranch(2, "toy").train(), BoxQueryLoss(SilentObjectLoss("soft", warmup=50))

@@ -82,6 +82,7 @@ def test_every_trainable_parameter_gets_a_gradient(config: str, case: str) -> No
     assert len(frozen) == (2 if config == "tiny" else 0)
 
 
+@pytest.mark.slow
 def test_learns_two_frames() -> None:
     torch.manual_seed(0)
     branch, loss = MaskBranch(K, "tiny").train(), MaskQueryLoss(SilentObjectLoss("soft", warmup=20))
