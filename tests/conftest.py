@@ -4,8 +4,6 @@ import os
 import shutil
 import tempfile
 
-# the collector takes a tenth of the time at its default of 700 objects
-gc.set_threshold(100_000, 20, 100)
 # before torch is imported: two test processes share two cores
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # no test may ask a hub or open a dashboard
@@ -24,6 +22,9 @@ import torch
 
 from tests.data.fake import make_ms3
 from tests.runs_for_tests import SMALL, Command, avseg
+
+# the collector takes a tenth of the time at its default of 700 objects
+gc.set_threshold(100_000, 20, 100)
 
 # a package of its own, with tests of its own: tests/test_extending_docs.py runs them
 collect_ignore = ["plugin_example"]
