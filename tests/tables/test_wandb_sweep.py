@@ -48,6 +48,7 @@ def test_the_same_overrides(name: str, files: int, count: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_same_runs() -> None:
     """In the toy A2 the pretrained cells have an additional override, so that it is not a product."""
 

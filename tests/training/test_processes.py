@@ -21,6 +21,7 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "avseg", *words], capture_output=True, text=True, timeout=240)
 
 
+@pytest.mark.slow
 def test_two_processes_score_as_one(trained, tmp_path):
     out = tmp_path / "two"
     words = [f"checkpoint={trained.run}", "batch_size=4", f"out={out}", "trainer=ddp_cpu", QUIET[0]]

@@ -80,6 +80,7 @@ def test_others_import_the_real_package(library):
     assert vars(heavy_example)["VALUE"] == 7
 
 
+@pytest.mark.slow
 def test_training_imports_no_more_than_it_needs():
     code = "import sys, avseg.draw.panel; assert 'matplotlib' not in sys.modules; "
     code += "import avseg.training.fit, timm, torchmetrics, scipy; "

@@ -31,6 +31,7 @@ def in_sight(film: ToyFilm, frames: range) -> list[int]:
     ("size", "films"),
     [(64, (0, 4, 5, 10)), pytest.param(160, (0, 2, 4, 5, 10), marks=pytest.mark.slow)],
 )
+@pytest.mark.slow
 def test_five_seconds_from_one_mask(size: int, films: tuple[int, ...]) -> None:
     means = []
     for index in films:

@@ -87,6 +87,7 @@ def test_tab_goes_through_the_masks_and_the_pointer_previews(page: Any, live: Li
     assert page.evaluate(PREVIEW) is None
 
 
+@pytest.mark.slow
 def test_refinement_is_switched_off_and_stays_off(page: Any, live: Live) -> None:
     user = User(page, live, "film.mp4")
     page.click("#settings")
@@ -105,6 +106,7 @@ def test_refinement_is_switched_off_and_stays_off(page: Any, live: Live) -> None
     user.until(lambda: not user.document.frames_to_propagate(1), 60)
     assert {user.document.frame_info(1, frame).source for frame in range(1, 10)} == {"propagated"}
     assert all("segmenter" not in user.document.frame_info(1, frame).terms for frame in range(1, 10))
+    user.until(lambda: "propagated" in user.status_text)  # the event of the end, which would replace the next message
     user.press("Shift+R")
     user.until(lambda: "are refined where" in user.status_text)
     page.click("#settings")

@@ -105,6 +105,7 @@ def test_one_object_over_three_segments(page: Any, live: Live) -> None:
     assert row.locator(".name span").all_inner_texts() == ["draw · disc", " f 0"]
 
 
+@pytest.mark.slow
 def test_runs_wait_in_line_and_progress_is_shown_at_once(page: Any, live: Live) -> None:
     user = User(page, live, "film.mp4")
     user.add_object("other")
@@ -156,6 +157,7 @@ def test_an_answer_that_comes_after_the_end_of_its_run(page: Any, live: Live) ->
     assert page.locator("#run").is_hidden()
 
 
+@pytest.mark.slow
 def test_the_chosen_lane_is_in_sight(page: Any, live: Live) -> None:
     user = User(page, live, "film.mp4")
     for _ in range(6):

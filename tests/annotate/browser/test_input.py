@@ -64,6 +64,7 @@ NAMES = """async keys => {
 }"""
 
 
+@pytest.mark.slow
 def test_keys_focus_and_own_shortcuts(page: Any, live: Live) -> None:
     user = User(page, live, "film.mp4")
     names = page.evaluate(
@@ -129,6 +130,7 @@ def test_keys_focus_and_own_shortcuts(page: Any, live: Live) -> None:
     page.wait_for_selector("[data-tool=box][aria-pressed=true]")
 
 
+@pytest.mark.slow
 def test_two_fingers_pan_and_a_pinch_zooms_by_its_distance(page: Any, live: Live) -> None:
     user = User(page, live, "film.mp4")
     page.mouse.move(*user.place(80, 60))

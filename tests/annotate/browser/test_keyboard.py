@@ -43,6 +43,7 @@ def inputs(user: User) -> list[str]:
     return [item.kind for item in user.document.frame_info(1, user.frame).inputs]
 
 
+@pytest.mark.slow
 def test_points_box_strokes_and_polygon_by_keys(page: Any, live: Live) -> None:
     user = User(page, live, "film.mp4")
     user.add_object("disc")

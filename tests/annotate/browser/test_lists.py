@@ -49,6 +49,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield server
 
 
+@pytest.mark.slow
 def test_rows_stay_in_the_page_while_a_list_changes(page: Any, live: Live) -> None:
     user = User(page, live, "film.mp4")
     user.add_object("square")

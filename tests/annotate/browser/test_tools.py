@@ -53,6 +53,7 @@ def begin(page: Any, live: Live) -> User:
     return user
 
 
+@pytest.mark.slow
 def test_polygon_copy_hide_and_lock(page: Any, live: Live) -> None:
     user = begin(page, live)
     user.go(12)
@@ -122,6 +123,7 @@ def test_go_to_listening_and_snap(page: Any, live: Live) -> None:
     assert page.evaluate("document.querySelector('#sound').volume") == pytest.approx(0.3)
 
 
+@pytest.mark.slow
 def test_theme(page: Any, live: Live) -> None:
     user = begin(page, live)
     page.click("#theme")
@@ -137,6 +139,7 @@ def test_theme(page: Any, live: Live) -> None:
     page.wait_for_selector("html[data-theme=dark]")
 
 
+@pytest.mark.slow
 def test_pixels_that_are_not_square_are_stretched(page: Any, live: Live) -> None:
     user = User(page, live, "wide.mp4")
     assert live.session("wide.mp4").video.pixel_aspect == pytest.approx(2)  # type: ignore[attr-defined]

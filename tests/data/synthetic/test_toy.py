@@ -72,6 +72,7 @@ def draw_mixtures(num_classes, clips, rng):
     return np.concatenate(features), np.concatenate(labels)
 
 
+@pytest.mark.slow
 def test_a_linear_classifier_of_mel_statistics_detects_who_sounds_in_a_mixture():
     rng = np.random.default_rng(0)
     train, targets = draw_mixtures(8, 100, rng)

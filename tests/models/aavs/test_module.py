@@ -150,6 +150,7 @@ def test_all_sounds_are_scored(trained_aavs: Command) -> None:
     assert result["videos_per_group"] == 1
 
 
+@pytest.mark.slow
 def test_a_resumed_run_begins_the_second_phase_again(trained_aavs: Command, ms3_root: Path, tmp_path: Path) -> None:
     """Stopped at the end of the first phase: the second one starts from the best epoch, to the last digit."""
     words = ["train", *WORDS, *QUIET, f"data.root={ms3_root}", f"paths.outputs={tmp_path}", "trainer.max_epochs=2"]

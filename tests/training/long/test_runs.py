@@ -87,7 +87,7 @@ class Stopped(Exception):
 
 
 @pytest.mark.parametrize(
-    "branch", ["mask", "audio", *(pytest.param(name, marks=pytest.mark.slow) for name in ("box", "tpavi"))]
+    "branch", ["audio", *(pytest.param(name, marks=pytest.mark.slow) for name in ("mask", "box", "tpavi"))]
 )
 def test_stopped_and_continued_equals_straight(lu_toy, tmp_path, monkeypatch, branch):
     outputs = [tmp_path / name for name in ("straight", "broken")]
