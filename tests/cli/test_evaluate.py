@@ -208,7 +208,7 @@ def test_avss(avss_root: Path, tmp_path: Path) -> None:
     ("words", "hears"),
     [
         (["fusion=none"], False),
-        (["fusion.mode=visual"], False),
+        pytest.param(["fusion.mode=visual"], False, marks=pytest.mark.slow),
         (["fusion=frame_1234"], True),
         (["fusion.mode=both", "fusion.stages=[4]"], True),
     ],

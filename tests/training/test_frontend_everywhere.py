@@ -35,7 +35,7 @@ def predict(run: Path, waveform: np.ndarray) -> np.ndarray:
     return model.predict_clip(frames, waveform, 16_000)
 
 
-@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("swapped", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_all_uses_of_sound_follow_the_front_end(
     swapped: bool, ms3_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,7 @@ def test_only_weights_that_fit_are_taken(trained: Command) -> None:
     assert unfit <= equal(state, scratch.state_dict())
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_them(trained: Command, ms3_root: Path, tmp_path: Path) -> None:
     start = ("init=checkpoint", f"init.checkpoint={trained.run}", "trainer.max_epochs=1")
     fine = train(ms3_root, tmp_path / "fine", *start)

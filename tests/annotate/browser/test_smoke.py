@@ -77,6 +77,7 @@ def test_from_the_list_of_videos_to_a_mask_and_back(page: Any, folder: Path) -> 
         assert page.locator(".object").count() == 0
 
 
+@pytest.mark.slow
 def test_enter_submits_every_dialog(page: Any, folder: Path) -> None:
     with serving(folder) as live:
         user = User(page, live, "other.mp4")

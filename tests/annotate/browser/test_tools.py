@@ -94,6 +94,7 @@ def test_polygon_copy_hide_and_lock(page: Any, live: Live) -> None:
     assert len(user.document.history) == steps
 
 
+@pytest.mark.slow
 def test_go_to_listening_and_snap(page: Any, live: Live) -> None:
     user = begin(page, live)
     for text, frame in (("33", 33), ("0:00.4", 10), ("1.2s", 30)):
@@ -208,6 +209,7 @@ def test_nothing_is_cut_off_in_a_small_window(page: Any, live: Live) -> None:
     page.keyboard.press("Escape")
 
 
+@pytest.mark.slow
 def test_objects_are_cut_out_split_and_joined(page: Any, live: Live) -> None:
     user = User(page, live, "wide.mp4")
     for operation in (

@@ -69,7 +69,7 @@ def test_sky_and_wall_are_no_objects(tmp_path):
     assert scores.min() > 0.9
 
 
-@pytest.mark.parametrize("kind", ["mask", pytest.param("box", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", [pytest.param(name, marks=pytest.mark.slow) for name in ("mask", "box")])
 def test_it_teaches(coco, lu_toy, tmp_path, kind):
     """A run of two epochs; the second is past the warm-up. It is resumed and evaluated without a teacher beside it."""
     say = [f"model.teacher={coco[kind][0]}", "model.silent.mode=teacher", "model.silent.teacher_score=0"]
