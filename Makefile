@@ -5,8 +5,6 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PYTHONUTF8 := 1
-# empty: bytecode is kept, or each of a hundred processes that the tests start compiles the package again
-export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 
