@@ -48,6 +48,8 @@ def test_two_processes_train_as_one(ms3_root: Path, tmp_path: Path) -> None:
         "model.dropout=0",
         "model.frozen_epochs=1",
         "trainer.max_epochs=3",
+        # AdamW's first steps are lr times the sign of the gradient at its usual eps: rounding flips a few
+        "optimizer.options={eps: 0.01}",
         f"data.root={ms3_root}",
     ]
     one = avseg([*words, f"paths.outputs={tmp_path / 'one'}"], tmp_path / "one")
@@ -56,9 +58,8 @@ def test_two_processes_train_as_one(ms3_root: Path, tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     (two,) = (tmp_path / "two").glob("*/*/seed=*")
-    assert numbers(two) == pytest.approx(numbers(one.run), rel=1e-3, abs=1e-4)
+    assert numbers(two) == pytest.approx(numbers(one.run), rel=1e-5, abs=1e-6)
     weights = [torch.load(run / "checkpoints/last.ckpt", weights_only=True)["state_dict"] for run in (one.run, two)]
     for name, weight in weights[0].items():
-        # AdamW's first step is lr times the sign of the gradient, which rounding flips for a few entries
         difference = (weights[1][name] - weight).float().norm()
         assert difference <= 2e-3 * weight.float().norm() + 1e-4, name
