@@ -55,6 +55,33 @@ def states(page: Page, live: Live, name: str) -> Iterator[str]:
     yield "01 nothing is open"
     user = User(page, live, name)
     yield "02 video without objects"
+    yield from _while_drawing(user)
+    yield from _while_propagating(user)
+    yield from _in_dialogs(user)
+    for label in ("a violin with a very long name in the orchestra", "dog", "cat", "drum"):
+        user.add_object(label)
+    yield "19 many objects"
+    open_other(page, LONG)
+    yield "20 long name"
+    open_other(page, name)
+    live.stop()
+    user.press("ArrowRight", "1")
+    page.mouse.click(*_at(user, 0.4, 0.4))
+    page.wait_for_selector("#lost:not([hidden])")
+    yield "21 the server is lost"
+    live.start()
+    page.wait_for_selector("#lost", state="hidden", timeout=60_000)
+
+
+def _at(user: User, x: float, y: float) -> tuple[float, float]:
+    """Return the place on the screen of a point of the image, given in shares of its sides."""
+    height, width = user.size
+    return user.place(x * width, y * height)
+
+
+def _while_drawing(user: User) -> Iterator[str]:
+    page = user.page
+    height, width = user.size
     user.press("t")
     page.fill("[name=label]", "man talking")
     yield "03 new object"
@@ -69,12 +96,11 @@ def states(page: Page, live: Live, name: str) -> Iterator[str]:
     user.settle()
     first = min(user.document.segments.values(), key=lambda item: item.start)
     user.go(first.start)
-    height, width = user.size
-    page.mouse.move(*user.place(0.44 * width, 0.35 * height))
+    page.mouse.move(*_at(user, 0.44, 0.35))
     page.wait_for_timeout(1500)
     yield "05 preview under the pointer"
     user.click(0.44 * width, 0.35 * height)
-    page.mouse.click(*user.place(0.44 * width, 0.6 * height))
+    page.mouse.click(*_at(user, 0.44, 0.6))
     user.settle()
     user.press("Tab")
     page.wait_for_timeout(1000)
@@ -84,6 +110,11 @@ def states(page: Page, live: Live, name: str) -> Iterator[str]:
     user.press("p", "Control+ArrowRight", "Control+ArrowUp")
     page.wait_for_timeout(300)
     yield "07 mask by a box, and the crosshair"
+
+
+def _while_propagating(user: User) -> Iterator[str]:
+    page = user.page
+    height, width = user.size
     inner = user.session.propagator
     user.session.propagator = Slowly(inner)
     user.press("f")
@@ -101,28 +132,25 @@ def states(page: Page, live: Live, name: str) -> Iterator[str]:
     user.press("p", "Shift+A")
     page.wait_for_timeout(800)
     yield "10 review marks, stale frames"
+
+
+def _in_dialogs(user: User) -> Iterator[str]:
+    page = user.page
     user.press("y")
     page.wait_for_selector("dialog[open] table")
     yield "11 board"
-    page.click("dialog button:has-text('Export all…')")
-    page.wait_for_selector("dialog:has-text('Folder inside')")
-    yield "12 export, what is missing"
     close_dialog(page)
-    user.press("y")
-    page.click("dialog button:has-text('Cost…')")
-    page.wait_for_selector("dialog:has-text('has cost')")
-    yield "13 cost"
-    close_dialog(page)
-    user.press("y")
-    page.click("dialog button:has-text('Agreement…')")
-    page.wait_for_selector("dialog:has-text('Agreement of')")
-    yield "14 agreement"
-    close_dialog(page)
-    user.press("y")
-    page.click("dialog button:has-text('Classes…')")
-    page.wait_for_selector("dialog textarea")
-    yield "15 classes"
-    close_dialog(page)
+    for button, content, state in (
+        ("Export all…", "dialog:has-text('Folder inside')", "12 export, what is missing"),
+        ("Cost…", "dialog:has-text('has cost')", "13 cost"),
+        ("Agreement…", "dialog:has-text('Agreement of')", "14 agreement"),
+        ("Classes…", "dialog textarea", "15 classes"),
+    ):
+        user.press("y")
+        page.click(f"dialog button:has-text('{button}')")
+        page.wait_for_selector(content)
+        yield state
+        close_dialog(page)
     user.press("?")
     page.wait_for_selector("dialog[open] .keys")
     yield "16 keys"
@@ -135,19 +163,6 @@ def states(page: Page, live: Live, name: str) -> Iterator[str]:
     page.wait_for_selector("dialog[open]")
     yield "18 export of one video"
     close_dialog(page)
-    for label in ("a violin with a very long name in the orchestra", "dog", "cat", "drum"):
-        user.add_object(label)
-    yield "19 many objects"
-    open_other(page, LONG)
-    yield "20 long name"
-    open_other(page, name)
-    live.stop()
-    user.press("ArrowRight", "1")
-    page.mouse.click(*user.place(0.4 * width, 0.4 * height))
-    page.wait_for_selector("#lost:not([hidden])")
-    yield "21 the server is lost"
-    live.start()
-    page.wait_for_selector("#lost", state="hidden", timeout=60_000)
 
 
 def close_dialog(page: Page) -> None:

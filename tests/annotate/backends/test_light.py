@@ -138,12 +138,15 @@ def test_weights_are_read_as_torch_reads_them() -> None:
         np.testing.assert_array_equal(weights[name], tensor.numpy())
 
 
-@pytest.mark.parametrize("content", ["code", "other", "short"])
+@pytest.mark.parametrize("content", ["code", "other", "short", "larger"])
 def test_a_file_with_anything_but_weights_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "weights.pth"
-    value = {"code": {"a": Path("x")}, "other": [1, 2], "short": {"a": torch.zeros(50)}}[content]
+    weights = {"a": torch.zeros(50)}
+    value = {"code": {"a": Path("x")}, "other": [1, 2], "short": weights, "larger": weights}[content]
     torch.save(value, path, _use_new_zipfile_serialization=False)
     if content == "short":
         path.write_bytes(path.read_bytes()[:-40])
+    if content == "larger":  # 99 values of a storage of 50
+        path.write_bytes(path.read_bytes().replace(b"K\x32\x85", b"K\x63\x85"))
     with pytest.raises(UserError, match=r"weights.pth: not a file of weights"):
         read_weights(path)

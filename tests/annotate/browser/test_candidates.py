@@ -1,6 +1,8 @@
 """Several masks fit the same points: Tab goes through them, and the pointer shows the mask of the next click."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,15 +34,19 @@ class ThreeDiscs:
         return candidates
 
 
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    folder = tmp_path_factory.mktemp("candidates")
+def serve_discs(folder: Path) -> AbstractContextManager[Live]:
+    """Serve a film of 10 frames with that segmenter."""
     make_video(folder / "film.mp4", frames=10, size=(HEIGHT, WIDTH))
 
     def prepare(app: Any) -> None:
         app.state.workspace.segmenter = ThreeDiscs()
 
-    with serving(folder, prepare) as server:
+    return serving(folder, prepare)
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with serve_discs(tmp_path_factory.mktemp("candidates")) as server:
         yield server
 
 

@@ -5,24 +5,16 @@ from typing import Any
 
 import pytest
 
-from tests.annotate.browser.live_server import Live, serving
+from tests.annotate.browser.live_server import Live
 from tests.annotate.browser.page_driver import User
-from tests.annotate.browser.test_candidates import ThreeDiscs
-from tests.media.make_video import make_video
+from tests.annotate.browser.test_candidates import serve_discs
 
-HEIGHT, WIDTH = 120, 160
 CROSS = "import('/stage.js').then(m => m.draft.cross)"
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    folder = tmp_path_factory.mktemp("keyboard")
-    make_video(folder / "film.mp4", frames=10, size=(HEIGHT, WIDTH))
-
-    def prepare(app: Any) -> None:
-        app.state.workspace.segmenter = ThreeDiscs()
-
-    with serving(folder, prepare) as server:
+    with serve_discs(tmp_path_factory.mktemp("keyboard")) as server:
         yield server
 
 

@@ -37,6 +37,7 @@ def read_weights(path: Path) -> dict[str, Array]:
                 if len(content) < count * types[key].itemsize:
                     raise EOFError("it is cut off")
                 storages[key] = np.frombuffer(content, types[key])
+            weights = {name: _as_array(tensor, storages) for name, tensor in state.items()}
     except (
         OSError,
         EOFError,
@@ -48,12 +49,15 @@ def read_weights(path: Path) -> dict[str, Array]:
         pickle.UnpicklingError,
     ) as error:
         raise UserError(f"{path}: not a file of weights ({error}); install its package again") from error
-    weights = {}
-    for name, ((_, key), offset, shape, strides) in state.items():
-        values = storages[key][offset:]
-        steps = [stride * values.itemsize for stride in strides]
-        weights[name] = np.ascontiguousarray(np.lib.stride_tricks.as_strided(values, shape, steps))
     return weights
+
+
+def _as_array(tensor: _Tensor, storages: Mapping[str, Array]) -> Array:
+    """Copy a tensor out of its storage; raises ValueError or TypeError if it reaches beyond it."""
+    (_, key), offset, shape, strides = tensor
+    values = storages[key]
+    steps = [stride * values.itemsize for stride in strides]
+    return np.array(np.ndarray(shape, values.dtype, values, offset * values.itemsize, steps))
 
 
 def _describe(storage: tuple[str, str], offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any) -> Any:
