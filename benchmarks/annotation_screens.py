@@ -60,15 +60,15 @@ def states(page: Page, live: Live, name: str) -> Iterator[str]:
     yield from _in_dialogs(user)
     for label in ("a violin with a very long name in the orchestra", "dog", "cat", "drum"):
         user.add_object(label)
-    yield "19 many objects"
+    yield "20 many objects"
     open_other(page, LONG)
-    yield "20 long name"
+    yield "21 long name"
     open_other(page, name)
     live.stop()
     user.press("ArrowRight", "1")
     page.mouse.click(*_at(user, 0.4, 0.4))
     page.wait_for_selector("#lost:not([hidden])")
-    yield "21 the server is lost"
+    yield "22 the server is lost"
     live.start()
     page.wait_for_selector("#lost", state="hidden", timeout=60_000)
 
@@ -145,6 +145,7 @@ def _in_dialogs(user: User) -> Iterator[str]:
         ("Cost…", "dialog:has-text('has cost')", "13 cost"),
         ("Agreement…", "dialog:has-text('Agreement of')", "14 agreement"),
         ("Classes…", "dialog textarea", "15 classes"),
+        ("Quality…", "dialog:has-text('of these wrong')", "16 quality"),
     ):
         user.press("y")
         page.click(f"dialog button:has-text('{button}')")
@@ -153,15 +154,15 @@ def _in_dialogs(user: User) -> Iterator[str]:
         close_dialog(page)
     user.press("?")
     page.wait_for_selector("dialog[open] .keys")
-    yield "16 keys"
+    yield "17 keys"
     close_dialog(page)
     page.click("#settings")
     page.wait_for_selector("dialog[open] .switch")
-    yield "17 settings"
+    yield "18 settings"
     close_dialog(page)
     user.press("Control+s")
     page.wait_for_selector("dialog[open]")
-    yield "18 export of one video"
+    yield "19 export of one video"
     close_dialog(page)
 
 
