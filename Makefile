@@ -81,7 +81,7 @@ figure-a5-toy: $(READY) ## what is salient and silent (runs of table-related-toy
 figure-a6-toy: $(READY) ## what is silent for two seconds and then sounds (runs of table-related-toy)
 	@$(BIN)/avseg reproduce toy_figure_a6
 
-test: $(READY) ## the tests without the slow ones (no network, 7 minutes on 2 cores)
+test: $(READY) ## the tests without the slow ones (no network, 6 minutes on 2 cores)
 	@$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not slow"
 
 # what depends on the versions of libraries: configuration, media, numbers, pictures, a run from the command

@@ -16,12 +16,12 @@ if "AVSEG_TEST_CACHE" not in os.environ:
 os.environ["AVSEG_CACHE"] = os.environ["AVSEG_TEST_CACHE"]
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
 
-from tests.data.fake import make_ms3
-from tests.runs_for_tests import SMALL, Command, avseg
+if TYPE_CHECKING:  # imported by the fixtures: the process that hands out the tests loads neither torch nor avseg
+    from tests.runs_for_tests import Command
 
 # the collector takes a tenth of the time at its default of 700 objects
 gc.set_threshold(100_000, 20, 100)
@@ -33,20 +33,33 @@ collect_ignore = ["plugin_example"]
 @pytest.fixture(autouse=True)
 def _the_same_numbers() -> None:
     """A test draws the same numbers alone, in any order and in any process."""
+    import torch
+
     torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
 def ms3_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny MS3 set: 8 training, 3 validation and 7 test clips of 32 pixels."""
+    from tests.data.fake import make_ms3
+
     root = tmp_path_factory.mktemp("ms3")
     make_ms3(root, {"train": 8, "val": 3, "test": 7})
     return root
 
 
 @pytest.fixture(scope="session")
-def trained(ms3_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
+def trained(ms3_root: Path, tmp_path_factory: pytest.TempPathFactory) -> "Command":
     """A complete run of two epochs on that set, by the command itself."""
+    from tests.runs_for_tests import SMALL, avseg
+
     outputs = tmp_path_factory.mktemp("outputs")
-    words = ["train", *SMALL, f"data.root={ms3_root}", f"paths.outputs={outputs}", "trainer.max_epochs=2"]
+    words = [
+        "train",
+        *SMALL,
+        f"data.root={ms3_root}",
+        f"paths.outputs={outputs}",
+        "trainer.max_epochs=2",
+        "callbacks=default",
+    ]
     return avseg(words, outputs)

@@ -18,6 +18,7 @@ SMALL = [
     "model.channels=8",
     "trainer=cpu",
     "trainer.enable_progress_bar=false",
+    "callbacks=none",
 ]
 
 

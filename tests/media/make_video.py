@@ -70,9 +70,8 @@ def make_video(
             images.codec_context.time_base = Fraction(1, 1000)
         if rotation:
             images.set_display_rotation(rotation)
-        track = (
-            output.add_stream(sound, rate=sample_rate, layout=layout, options=sound_options or {}) if sound else None
-        )
+        sound_options = sound_options or ({"aac_coder": "fast"} if sound == "aac" else {})
+        track = output.add_stream(sound, rate=sample_rate, layout=layout, options=sound_options) if sound else None
         seconds = frames / float(rate) if times is None else times[-1] + 1 / float(rate)
         for number in range(frames):
             shade = FLASH if number == flash else SHADE

@@ -11,7 +11,7 @@ def logged(ms3_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
     """A complete run of two epochs with `logger=wandb_offline`."""
     outputs = tmp_path_factory.mktemp("logged")
     words = ["train", *SMALL, f"data.root={ms3_root}", f"paths.outputs={outputs}", "trainer.max_epochs=2"]
-    return avseg([*words, "logger=wandb_offline"], outputs)
+    return avseg([*words, "logger=wandb_offline", "callbacks=default"], outputs)
 
 
 @pytest.fixture(scope="session")

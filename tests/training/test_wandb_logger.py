@@ -23,7 +23,7 @@ from tests.training.wandb_file import OfflineRun, folders, read_offline_run
 
 
 def words(ms3_root: Path, outputs: Path, *more: str) -> list[str]:
-    where = [f"data.root={ms3_root}", f"paths.outputs={outputs}", "logger=wandb_offline"]
+    where = [f"data.root={ms3_root}", f"paths.outputs={outputs}", "logger=wandb_offline", "callbacks=default"]
     return ["train", *SMALL, *where, *more]
 
 

@@ -3,7 +3,6 @@
 import argparse
 import csv
 import io
-from dataclasses import fields
 from pathlib import Path
 
 from rich.markup import escape
@@ -29,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     file_format = _format(arguments)
     if file_format == "csv":
         text = io.StringIO()
-        writer = csv.DictWriter(text, [field.name for field in fields(PublishedNumber)], lineterminator="\n")
+        writer = csv.DictWriter(text, PublishedNumber.columns(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(csv_rows(settings, families, grades, runs))
         _write(text.getvalue(), arguments.out)

@@ -234,12 +234,16 @@ class FrameReader:
         while len(self.kept) > self.cache:
             self.kept.popitem(last=False)
 
+    def substitute(self, number: int) -> int:
+        """Return the kept frame in place of one that cannot be decoded: the last before it, else the first after."""
+        earlier = [kept for kept in self.kept if kept < number]
+        return max(earlier) if earlier else min(self.kept)
+
     def _shown_before(self, number: int) -> VideoFrame:
         """Return the replacement for a frame that cannot be decoded; `UserError` if the file has none near it."""
         path = self.index.video.path
         if not self.kept:
             raise UserError(f"{path}: frame {number} cannot be decoded, nor any near it; fetch the video again")
-        earlier = [kept for kept in self.kept if kept < number]
-        substitute = max(earlier) if earlier else min(self.kept)
+        substitute = self.substitute(number)
         warnings.warn(f"{path}: frame {number} cannot be decoded; frame {substitute} is used instead", stacklevel=2)
         return self.kept[substitute]

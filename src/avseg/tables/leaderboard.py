@@ -1,7 +1,7 @@
 """The field's numbers and one's own runs, in a table of its own for each setting and family of metrics."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from operator import itemgetter
 
 from avseg.tables.own_runs import OwnRun
@@ -49,7 +49,7 @@ def csv_rows(
 ) -> list[dict[str, str]]:
     """Return the same numbers with all columns of avs.csv, which name setting and family in each row."""
     numbers = read_published()
-    columns = [field.name for field in fields(PublishedNumber)]
+    columns = PublishedNumber.columns()
     result: list[dict[str, str]] = []
     for setting in settings:
         for family in families:

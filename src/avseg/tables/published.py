@@ -75,6 +75,11 @@ class PublishedNumber:
         """False for a number that only secondary notes or memory support."""
         return self.grade not in UNVERIFIED
 
+    @classmethod
+    def columns(cls) -> list[str]:
+        """Return the column names of the file."""
+        return [field.name for field in fields(cls)]
+
     @property
     def rank(self) -> tuple[bool, float]:
         """Sort key: by J, then those that publish only J&F, the best first."""
@@ -84,7 +89,7 @@ class PublishedNumber:
 def read_published(path: Path | None = None) -> list[PublishedNumber]:
     """Read the rows, by default those that are shipped; a mistake in the file is a `UserError`."""
     path = path or experiments_folder() / "published" / "avs.csv"
-    columns = [field.name for field in fields(PublishedNumber)]
+    columns = PublishedNumber.columns()
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if reader.fieldnames != columns:

@@ -19,6 +19,11 @@ _SAVED = """() => import("/store.js").then(({ state }) =>
   state.requests + state.saving === 0 && document.querySelector("#saved").className === "saved fine")"""
 
 
+def wait_until_drawn(page: Any) -> None:
+    """Wait until the page shows its state: it draws it in the next animation frame."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 class User:
     """Works on one video in one tab.
 
@@ -57,11 +62,13 @@ class User:
 
     @property
     def status_text(self) -> str:
+        wait_until_drawn(self.page)
         return str(self.page.inner_text("#status"))
 
     @property
     def frame(self) -> int:
         """Frame number in the clock above the timeline."""
+        wait_until_drawn(self.page)
         return int(self.page.inner_text("#clock").split("frame ")[1].split(" ")[0])
 
     def press(self, *keys: str) -> None:

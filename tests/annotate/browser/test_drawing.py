@@ -89,6 +89,7 @@ def test_all_of_three_fast_clicks_are_kept_and_undo_takes_back_one(page: Any, li
     assert not user.document.mask(1, 0)[80, 100]  # type: ignore[index]  # drawn from the two that are left
 
 
+@pytest.mark.slow
 def test_a_box_is_refined_by_points_and_all_of_them_can_be_removed(page: Any, live: Live) -> None:
     user = begin(page, live)
     page.mouse.click(*user.place(50, 50), button="right")  # off the object, before there is any mask
@@ -110,6 +111,7 @@ def test_a_box_is_refined_by_points_and_all_of_them_can_be_removed(page: Any, li
     assert user.document.mask(1, 0) is None
 
 
+@pytest.mark.slow
 def test_painting_is_kept_by_clicks_over_a_restart(page: Any, live: Live) -> None:
     user = begin(page, live)
     user.press("d")
@@ -126,7 +128,7 @@ def test_painting_is_kept_by_clicks_over_a_restart(page: Any, live: Live) -> Non
     assert mask is not None
     assert mask[painted].all()
     assert mask[95, 80]
-    assert page.locator("#lost").is_hidden()
+    page.wait_for_selector("#lost", state="hidden")
     user.press("e")
     user.drag([(20, 60), (50, 60)])  # a stroke after the clicks
     page.locator("#segment .input:has-text('stroke')").click()

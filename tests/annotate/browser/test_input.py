@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.annotate.browser.live_server import Live, serving
-from tests.annotate.browser.page_driver import User
+from tests.annotate.browser.page_driver import User, wait_until_drawn
 from tests.media.make_video import make_video
 
 PRESS = """key => window.dispatchEvent(new KeyboardEvent("keydown", {bubbles: true, cancelable: true, ...key}))"""
@@ -52,8 +52,9 @@ def test_keys_of_other_layouts(page: Any, live: Live) -> None:
     page.wait_for_selector("body[data-ready]")
     for name, key, expected in KEYS:
         page.keyboard.press("p")
+        page.wait_for_selector("[data-tool=points][aria-pressed=true]")
         page.evaluate(PRESS, key)
-        page.wait_for_timeout(60)
+        wait_until_drawn(page)
         assert tool(page) == expected, name
 
 
@@ -158,6 +159,7 @@ def test_two_fingers_pan_and_a_pinch_zooms_by_its_distance(page: Any, live: Live
     page.wait_for_selector("#sign[aria-pressed=false]")
 
 
+@pytest.mark.slow
 def test_a_finished_segment_is_left_alone_and_the_list_is_up_to_date(page: Any, live: Live) -> None:
     user = User(page, live, "other.mp4")
     page.wait_for_selector(".video.chosen .dot.new")  # merely opened

@@ -80,6 +80,7 @@ def test_rows_stay_in_the_page_while_a_list_changes(page: Any, live: Live) -> No
     user.until(lambda: user.document.frame_info(1, 0).inputs == ())
 
 
+@pytest.mark.slow
 def test_inputs_that_are_faster_than_the_answers(page: Any, live: Live) -> None:
     user = User(page, live, "next.mp4")
     user.add_object("square")

@@ -13,7 +13,7 @@ import pytest
 from avseg.annotate.media.sound import Sound
 from avseg.annotate.media.video import open_reader
 from tests.annotate.browser.live_server import Live, serving
-from tests.annotate.browser.page_driver import User
+from tests.annotate.browser.page_driver import User, wait_until_drawn
 from tests.media.make_video import make_video
 
 HEIGHT, WIDTH = 120, 160
@@ -198,7 +198,7 @@ def test_nothing_is_cut_off_in_a_small_window(page: Any, live: Live) -> None:
     page.set_viewport_size({"width": 1024, "height": 700})
     for text in ("", "a status that is much longer than there is room for, with a file and what to do " * 3):
         page.evaluate("text => import('/status.js').then(m => m.showStatus(text))", text)
-        page.wait_for_timeout(100)
+        wait_until_drawn(page)
         assert page.evaluate(WIDER, LISTS) == []
         assert page.evaluate(OVERLAPS) == []
     row = page.locator("#history .item").first

@@ -92,7 +92,7 @@ class DrawingSession:
             note = _NO_PROMPT if choice is None else _ONE_MASK
             return Change(self.document.version, "draw", note=note)
         change = self.draw(object_id, frame, [{"put": choice}], base_version)
-        index, count = (int(value) for value in choice.values)
+        index, count = map(int, choice.values)
         score = candidates[index].score
         shown = "" if score is None else f", score {score:.2f}"
         return replace(change, note=f"mask {index + 1} of {count}{shown}")

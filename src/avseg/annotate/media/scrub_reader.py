@@ -59,7 +59,6 @@ class ScrubReader(FrameReader):
             video = self.index.video
             size = video.view.stored_size(video.height, video.width)
             return VideoFrame.from_ndarray(np.full((*size, 3), _GREY, np.uint8), format="rgb24")
-        earlier = [kept for kept in self.kept if kept < number]
-        substitute = max(earlier) if earlier else min(self.kept)
+        substitute = self.substitute(number)
         self.notes[number] = f"frame {number} cannot be decoded; frame {substitute} is shown instead"
         return self.kept[substitute]

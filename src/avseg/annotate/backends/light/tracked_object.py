@@ -29,7 +29,7 @@ class TrackedObject:
     def accept(self, image: Image, mask: Mask) -> None:
         """Add a frame whose mask is known to the memory."""
         self._known = [*self._known[: MAX_ACCEPTED - 1], (image, mask)]
-        self._accepted = [self._memory_frame(*frame) for frame in self._known]
+        self._accepted = self._memory_of_known()
         if mask.any():
             centre = _centre(mask)
             self._window, self._probable = self._window.moved_to(*centre), self._accepted[-1].shares.clip(0)
@@ -68,7 +68,10 @@ class TrackedObject:
             self._velocity, self._newest = (0.0, 0.0), []
             self._probable = self._window.shares(mask)
             # cells of another size cannot be compared
-            self._accepted = [self._memory_frame(*frame) for frame in self._known]
+            self._accepted = self._memory_of_known()
+
+    def _memory_of_known(self) -> list[MemoryFrame]:
+        return [self._memory_frame(*frame) for frame in self._known]
 
     def _memory_frame(self, image: Image, mask: Mask) -> MemoryFrame:
         window = self._window.moved_to(*_centre(mask)) if mask.any() else self._window
