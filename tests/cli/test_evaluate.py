@@ -210,7 +210,7 @@ def test_avss(avss_root: Path, tmp_path: Path) -> None:
         (["fusion=none"], False),
         pytest.param(["fusion.mode=visual"], False, marks=pytest.mark.slow),
         (["fusion=frame_1234"], True),
-        (["fusion.mode=both", "fusion.stages=[4]"], True),
+        pytest.param(["fusion.mode=both", "fusion.stages=[4]"], True, marks=pytest.mark.slow),
     ],
     ids=["none", "visual", "frame", "both"],
 )

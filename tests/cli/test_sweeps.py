@@ -100,8 +100,15 @@ def test_a_mistake_is_told_in_one_line_before_any_job_starts(wrong, says, words,
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local"])
-@pytest.mark.parametrize("trainer", ["trainer=ddp", "trainer=ddp_cpu", "trainer.devices=2", "trainer.devices=-1"])
+@pytest.mark.parametrize(
+    ("launcher", "trainer"),
+    [
+        ("basic", "trainer=ddp"),
+        ("basic", "trainer.devices=-1"),
+        ("joblib", "trainer=ddp_cpu"),
+        ("submitit_local", "trainer.devices=2"),
+    ],
+)
 def test_several_processes_under_another_launcher_are_refused(launcher, trainer, words, tmp_path):
     command = avseg([*words, trainer, f"hydra/launcher={launcher}", "seed=1,2"])
     assert command.code == 2

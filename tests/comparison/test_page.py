@@ -41,24 +41,32 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "out/page.html"
 
 
-@pytest.fixture
-def page(written: Path) -> Iterator[Any]:
-    """The page, from file://; an error in it, or a request for anything else, fails the test."""
+# closed after this module: the loop of playwright keeps others from calling asyncio.run
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is not installed")
     with playwright.sync_playwright() as engine:
-        chromium = engine.chromium.launch(executable_path=str(CHROMIUM), args=OPTIONS)
-        tab = chromium.new_page(viewport={"width": 1024, "height": 768})
-        problems: list[str] = []
-        tab.on("pageerror", lambda error: problems.append(str(error)))
-        tab.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
-        other = re.compile("^(?!file:|data:)")
-        tab.on("request", lambda request: problems.append(request.url) if other.match(request.url) else None)
-        tab.goto(written.as_uri())
-        tab.wait_for_selector("body[data-ready]")
-        yield tab
-        chromium.close()
+        browser = engine.chromium.launch(executable_path=str(CHROMIUM), args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Any, written: Path) -> Iterator[Any]:
+    """The page, from file://; an error in it, or a request for anything else, fails the test."""
+    tab = chromium.new_page(viewport={"width": 1024, "height": 768})
+    problems: list[str] = []
+    tab.on("pageerror", lambda error: problems.append(str(error)))
+    tab.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
+    other = re.compile("^(?!file:|data:)")
+    tab.on("request", lambda request: problems.append(request.url) if other.match(request.url) else None)
+    tab.goto(written.as_uri())
+    tab.wait_for_selector("body[data-ready]")
+    yield tab
+    tab.close()
     assert problems == []
 
 

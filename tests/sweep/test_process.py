@@ -73,7 +73,11 @@ def sweep(outputs: Path, kind: str, patience: float) -> int:
 
 @pytest.mark.parametrize(
     ("number", "kind", "code"),
-    [(signal.SIGINT, "plain", 130), (signal.SIGTERM, "plain", 143), (signal.SIGHUP, "ignores signals", 129)],
+    [
+        (signal.SIGTERM, "plain", 143),
+        (signal.SIGHUP, "ignores signals", 129),
+        pytest.param(signal.SIGINT, "plain", 130, marks=pytest.mark.slow),
+    ],
 )
 def test_the_end_of_the_sweep_is_the_end_of_all_its_processes(number, kind, code, tmp_path):
     parent = FreshProcess(sweep, tmp_path, kind, 0.2)

@@ -27,6 +27,7 @@ ROUND = """async (masks) => {
 }"""
 
 
+@pytest.mark.slow
 def test_run_lengths_are_pycocotools(page: Any, folder: Path) -> None:
     rng = np.random.default_rng(0)
     shapes = [(1, 1), (7, 5), (40, 30), (64, 96)]

@@ -191,6 +191,7 @@ OVERLAPS = """() => [".bar", ".transport", ".foot"].flatMap(name => {
 })"""
 
 
+@pytest.mark.slow
 def test_nothing_is_cut_off_in_a_small_window(page: Any, live: Live) -> None:
     user = begin(page, live)
     user.add_object("a violin with a very long name in the middle of the orchestra")
