@@ -32,6 +32,11 @@ def test_toy_writes_a_set_and_prints_the_blind_oracle(tmp_path, setting):
     assert f"{100 * table['train']['oracle']:.1f}" in command.out
 
 
+def test_brackets_and_colons_of_a_folder_are_printed(tmp_path):
+    out = tmp_path / "[b]:o:"
+    assert f"written: {out} (" in run_data("toy", "--out", out, *SMALL).out
+
+
 def test_toy_writes_long_videos(tmp_path):
     lengths = ["--setting", "lu_avs", "--seconds", "3", "4"]
     command = run_data("toy", "--out", tmp_path / "toy", *lengths, *SMALL)

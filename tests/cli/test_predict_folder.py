@@ -12,6 +12,7 @@ from avseg.media.sound_reader import sound_seconds
 from avseg.media.video import probe
 from avseg.prediction.api import predict
 from avseg.prediction.prediction import sound_level
+from avseg.utils.names import printable
 from tests.media.make_video import make_video, tone
 from tests.media.test_downmix import two_tracks
 from tests.prediction.fake_model import FakeModel
@@ -119,12 +120,13 @@ def test_a_second_run_knows_its_results(videos: Path) -> None:
     assert "in/bad\\udcff\\udcfe.mov: " in again.out
 
 
-@pytest.mark.parametrize("name", ["10:30.mov", "pipe:0.mov", os.fsdecode(b"\xff.mov"), "new\nline.mov"])
+@pytest.mark.parametrize("name", ["10:30.mov", "pipe:0.mov", os.fsdecode(b"\xff.mov"), "new\nline.mov", "a:o:[b].mov"])
 def test_relative_names_in_and_out(videos: Path, name: str) -> None:
     (videos / "FILM.MOV").rename(name)
     out = Path(name).stem
     done = avseg(["predict", name, "--out", out, "--checkpoint", "model.ckpt"])
     assert (done.code, done.err) == (0, "")
+    assert printable(Path(out) / out) in done.out.splitlines()[-2]
     assert (Path(out) / out / "overlay.mp4").is_file()
 
 

@@ -18,6 +18,7 @@ from avseg.media.frames import frames
 from avseg.media.images import open_image
 from avseg.media.video import UprightRGB, Video, probe
 from avseg.media.video_writer import repaint
+from tests.media.joined import join
 from tests.media.make_video import make_video
 
 COLOURS = {"red": (200, 30, 30), "green": (30, 160, 30), "blue": (30, 30, 220), "white": (235, 235, 235)}
@@ -117,24 +118,55 @@ def test_every_verb_applies_the_display_matrix(tmp_path: Path, name: str) -> Non
         assert shown_corners(image) == expected_corners(matrix), verb
 
 
-@pytest.mark.parametrize("angle", [0, 90, 180, 270])  # counter-clockwise, after the flip (H.264, D.2.27)
-@pytest.mark.parametrize("flip", ["", "horizontal", "vertical"])
-def test_the_orientation_of_the_stream_counts(tmp_path: Path, angle: int, flip: str) -> None:
-    source = write_corners(tmp_path / "plain.mp4")
-    orientation = f"h264_metadata=display_orientation=insert:rotate={angle}" + (f":flip={flip}" if flip else "")
-    with av.open(str(source)) as reading, av.open(str(tmp_path / "v.ts"), "w") as writing:
+def orient(source: Path, path: Path, orientation: str) -> Path:
+    """Copy an H.264 track with an SEI message of its orientation at the keyframes."""
+    with av.open(str(source)) as reading, av.open(str(path), "w") as writing:
         stream = reading.streams.video[0]
         track = writing.add_stream_from_template(stream)
-        bitstream_filter = BitStreamFilterContext(orientation, stream, track)
+        bitstream_filter = BitStreamFilterContext(
+            f"h264_metadata=display_orientation=insert:{orientation}", stream, track
+        )
         for packet in reading.demux(stream):
             for filtered in bitstream_filter.filter(packet if packet.dts is not None else None):
                 filtered.stream = track
                 writing.mux(filtered)
+    return path
+
+
+@pytest.mark.parametrize("angle", [0, 90, 180, 270])  # counter-clockwise, after the flip (H.264, D.2.27)
+@pytest.mark.parametrize("flip", ["", "horizontal", "vertical"])
+def test_the_orientation_of_the_stream_counts(tmp_path: Path, angle: int, flip: str) -> None:
+    source = write_corners(tmp_path / "plain.mp4")
+    orient(source, tmp_path / "v.ts", f"rotate={angle}" + (f":flip={flip}" if flip else ""))
     stored = corners()
     stored = stored[:, ::-1] if flip == "horizontal" else stored[::-1] if flip == "vertical" else stored
     expected = shown_corners(np.rot90(stored, angle // 90))
     for verb, image in every_view(tmp_path / "v.ts", tmp_path).items():
         assert shown_corners(image) == expected, verb
+
+
+def test_the_orientation_may_change_at_a_joint(tmp_path: Path) -> None:
+    plain = write_corners(tmp_path / "plain.ts")
+    sideways = orient(plain, tmp_path / "sideways.ts", "rotate=90")
+    video = probe(join(tmp_path / "v.ts", [plain, sideways, plain]))
+    assert (video.height, video.width, len(video.times)) == (64, 96, 9)
+    changes = [item.picture.removeprefix("the picture changes ") for item in video.breaks]
+    turned = "64x96 turned by 90 degrees"
+    assert changes == [f"from 96x64 to {turned}", f"from {turned} to 96x64"]
+
+    as_stored = shown_corners(corners())
+    turned_left = shown_corners(np.rot90(corners()))
+    expected = [as_stored] * 3 + [turned_left] * 3 + [as_stored] * 3
+    upright = UprightRGB(video.view, video.height, video.width)
+    for numbers in (range(9), [7, 4, 1, 5, 3, 8]):  # only the first of three frames is a keyframe
+        shown = [shown_corners(upright(frame.image)) for frame in frame_index(video.path).decode(numbers)]
+        assert shown == [expected[number] for number in numbers]
+    repaint(video, tmp_path / "out.mp4", lambda image, frame: image)
+    copied = probe(tmp_path / "out.mp4")
+    upright = UprightRGB(copied.view, copied.height, copied.width)
+    assert [shown_corners(upright(frame.image)) for frame in frames(copied)] == expected
+    with open_reader(video.path) as reader:
+        assert [shown_corners(reader.image(number)) for number in range(9)] == expected
 
 
 def _crop_matroska(path: Path, first: bytes, second: bytes) -> None:

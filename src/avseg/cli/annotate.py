@@ -30,6 +30,7 @@ from avseg.annotate.session import Session
 from avseg.cli.arguments.annotate import BACKENDS, PROPAGATORS, SEGMENTERS, WITHOUT_WEIGHTS
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
+from avseg.utils.names import printable
 
 MERGED_FORMATS = ("lu_avs", "avsbench", "coco")
 # packages of the extra `annotate`, by the name to import
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.source:
             _for_each_video(project, lambda name: _import(project, name, *arguments.source))
         if arguments.headless:
-            done = run_plan(arguments.headless, project, lambda name: _session(project, name, arguments), print)
+            done = run_plan(arguments.headless, project, lambda name: _session(project, name, arguments), _print)
             print(f"{arguments.headless}: {done} steps done")
         if arguments.export and arguments.merge:
             _export_merged(project, arguments)
@@ -179,13 +180,13 @@ def _export_merged(project: Project, arguments: argparse.Namespace) -> None:
     dataset = import_module("avseg.annotate.dataset.project_export")  # imports torch
     for check in dataset.check_project(project, arguments.export):
         if check.remark:
-            print(f"{check.name}: {check.remark}")
+            _print(f"{check.name}: {check.remark}")
     result = dataset.export_project(project, arguments.export, arguments.out, overwrite=arguments.overwrite)
     for split, names in result.videos.items():
         print(f"{split}: {len(names)} videos")
     for name, reason in result.left_out.items():
-        print(f"left out: {name} ({reason})")
-    print(f"{arguments.export} in {result.path}")
+        _print(f"left out: {name} ({reason})")
+    _print(f"{arguments.export} in {result.path}")
 
 
 def _print_table(project: Project, arguments: argparse.Namespace) -> int:
@@ -200,13 +201,18 @@ def _print_table(project: Project, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _print(text: str) -> None:
+    """Print a message that may contain any file name, on one line."""
+    print(printable(text))
+
+
 def _for_each_video(project: Project, work: Callable[[str], str]) -> None:
     # one that fails does not stop the others
     failures = []  # messages, with the name of the video
     names = project.names()
     for name in names:
         try:
-            print(f"{name}: {work(name)}")
+            _print(f"{name}: {work(name)}")
         except UserError as error:
             failures.append(str(error) if name in str(error) else f"{name}: {error}")
     if failures and len(names) == 1:

@@ -21,6 +21,7 @@ from avseg.data.check.published import CUSTOM
 from avseg.data.check.sharded import check_on_ray, check_shard, merge_shards
 from avseg.data.check.statistics import Statistics
 from avseg.utils.choices import check_choice
+from avseg.utils.console import new_console
 from avseg.utils.errors import UserError
 from avseg.utils.files import write_text
 from avseg.utils.names import printable
@@ -36,7 +37,7 @@ def run_check(arguments: Namespace) -> int:
     shard = read_shard(arguments, json=arguments.json, fix=arguments.fix)
     if arguments.reports is None and (shard is not None or arguments.merge):
         raise UserError("--reports: name a folder for the results of the shards")
-    console = Console()
+    console = new_console()
     if shard is not None:
         return _run_shard(console, shard, arguments)
     reports: list[Report] = []
@@ -118,7 +119,7 @@ def _print_report(console: Console, report: Report, arguments: Namespace) -> Non
 
 
 def _counts_table(report: Report) -> Table:
-    table = Table(title=f"{report.setting}: {report.root}", title_justify="left")
+    table = Table(title=escape(printable(f"{report.setting}: {report.root}")), title_justify="left")
     table.add_column("split")
     table.add_column("videos" if report.setting == "lu_avs" else "clips", justify="right")
     table.add_column("expected", justify="right")

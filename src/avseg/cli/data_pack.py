@@ -22,7 +22,7 @@ from avseg.utils.processes import usable_cores
 
 def run(arguments: Namespace) -> int:
     """Pack the splits that are not packed yet, or verify all packs."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
     return _verify(arguments, console) if arguments.verify else _pack(arguments, console)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -16,6 +15,7 @@ from avseg.data.prepare.options import Options
 from avseg.data.prepare.result import Outcome
 from avseg.data.prepare.run import prepare
 from avseg.data.prepare.sharded import merge_shards, prepare_shard
+from avseg.utils.console import new_console
 from avseg.utils.processes import usable_cores
 from avseg.utils.shards import Shard
 
@@ -44,7 +44,7 @@ def run(arguments: Namespace) -> int:
         return _exit_code(outcomes)
     run_part = prepare if shard is None else partial(prepare_shard, shard=shard, reports=arguments.reports)
     finished = 0  # prepared by an earlier command
-    with progress_bar("preparing videos", Console()) as progress:
+    with progress_bar("preparing videos", new_console()) as progress:
         task = progress.add_task("", total=None)  # known once the folder is searched
 
         def started(total: int, completed: int) -> None:

@@ -3,12 +3,11 @@
 from argparse import Namespace
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from avseg.cli.console_table import new_table
 from avseg.cli.data_check import show_progress, write_sets
-from avseg.cli.data_common import check_minimum, check_not_folder, print_line
+from avseg.cli.data_common import check_minimum, check_not_folder
 from avseg.data.check.examples import read_examples
 from avseg.data.check.inspect import compute_statistics, find_settings
 from avseg.data.check.statistics import Statistics, quantiles
@@ -16,7 +15,9 @@ from avseg.draw.categories import category_counts, draw_categories
 from avseg.draw.examples import draw_examples
 from avseg.draw.statistics import save_statistics
 from avseg.draw.strips import save_figure
+from avseg.utils.console import new_console
 from avseg.utils.errors import UserError
+from avseg.utils.names import printable
 
 _DPI = 150
 
@@ -28,7 +29,7 @@ def run(arguments: Namespace) -> int:
     check_not_folder("--picture", arguments.picture, "png file")
     if arguments.out.is_file():
         raise UserError(f"--out {arguments.out} is a file; name a folder")
-    console = Console()
+    console = new_console()
     settings = find_settings(arguments.root, arguments.setting)
     if arguments.picture is not None and len(settings) > 1:
         raise UserError(f"{arguments.root} holds {', '.join(settings)}; add --setting, an image shows one of them")
@@ -39,10 +40,10 @@ def run(arguments: Namespace) -> int:
         console.print(_statistics_table(sets[-1]))
     if arguments.picture is not None:
         save_statistics(arguments.picture, sets[0], title=str(arguments.root))
-        console.print(f"picture: {arguments.picture}")
+        print(printable(f"picture: {arguments.picture}"))
     for statistics in sets:
         for name in arguments.figure or ():
-            print_line(console, _write_figure(name, statistics, arguments))
+            print(printable(_write_figure(name, statistics, arguments)))
     write_sets(arguments.json, sets)
     return 0
 

@@ -2,7 +2,6 @@
 
 from argparse import Namespace
 
-from rich.console import Console
 from rich.table import Table
 
 from avseg.cli.console_table import new_table
@@ -18,6 +17,8 @@ from avseg.data.synthetic.generate import SyntheticClipConfig
 from avseg.data.synthetic.oracle import BlindScores
 from avseg.data.synthetic.schedule import ScheduleRules
 from avseg.data.synthetic.toy import ToyCast
+from avseg.utils.console import new_console
+from avseg.utils.names import printable
 
 # options that do not determine the data are not recorded in generator.json
 _NOT_RECORDED = ("run", "verb", "debug", "plugin", "out")
@@ -47,11 +48,11 @@ def run_compose(arguments: Namespace) -> int:
 
 def run_cutouts(arguments: Namespace) -> int:
     """Download cut-outs, or unpack them from a package file."""
-    console = Console()
+    console = new_console()
     with console.status("fetching and unpacking the cut-outs"):
         classes = obtain_cutouts(arguments.out, arguments.deb)
     count = sum(map(len, classes.values()))
-    console.print(f"{count} cut-outs of {len(classes)} classes in {arguments.out} (GPL-2: do not commit them)")
+    print(printable(f"{count} cut-outs of {len(classes)} classes in {arguments.out} (GPL-2: do not commit them)"))
     return 0
 
 
@@ -73,12 +74,12 @@ def _write_clips(arguments: Namespace, config: SyntheticClipConfig) -> int:
     """Write the clips and print the scores that a model without sound can reach."""
     counts = _split_counts(arguments)
     options = recorded_options(arguments, (*_NOT_RECORDED, *_ONLY_VIDEOS))
-    console = Console()
+    console = new_console()
     with progress_bar("generating clips", console) as progress:
         task = progress.add_task("", total=sum(counts.values()))
         scores = write_set(arguments.out, config, counts, options, lambda: progress.advance(task))
     console.print(_scores_table(scores, counts))
-    console.print(f"written: {arguments.out} (sounding objects: events.csv; this table: oracle.json)")
+    print(printable(f"written: {arguments.out} (sounding objects: events.csv; this table: oracle.json)"))
     return 0
 
 
@@ -96,12 +97,12 @@ def _scores_table(scores: dict[str, BlindScores], counts: dict[str, int]) -> Tab
 def _write_videos(arguments: Namespace, config: SyntheticVideoConfig) -> int:
     counts = _split_counts(arguments)
     options = recorded_options(arguments, (*_NOT_RECORDED, *_ONLY_CLIPS))
-    console = Console()
+    console = new_console()
     with progress_bar("generating videos", console) as progress:
         task = progress.add_task("", total=sum(counts.values()))
         totals = write_release(arguments.out, config, counts, options, lambda: progress.advance(task))
     console.print(_totals_table(totals))
-    console.print(f"written: {arguments.out} (sounding objects, silent ones too: events.csv)")
+    print(printable(f"written: {arguments.out} (sounding objects, silent ones too: events.csv)"))
     return 0
 
 

@@ -4,8 +4,6 @@ import argparse
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from avseg.cli.data_common import check_not_folder, progress_bar
@@ -28,6 +26,7 @@ from avseg.cli.predict_video import (
     predict_video,
 )
 from avseg.cli.shards import read_shard
+from avseg.utils.console import new_console
 from avseg.utils.errors import UserError
 from avseg.utils.files import remove_leftovers
 from avseg.utils.names import printable
@@ -155,7 +154,7 @@ def _predict_on_ray(jobs: Jobs, options: Options, arguments: argparse.Namespace)
     if not jobs:
         return
     run_one = partial(predict_job, options)
-    with progress_bar("predicting", Console()) as progress:
+    with progress_bar("predicting", new_console()) as progress:
         line = progress.add_task("", total=len(jobs))
         for job, result in run_ray_jobs(run_one, list(jobs.values()), arguments.ray, gpus=arguments.ray_gpus):
             if isinstance(result, ProcessDied):
@@ -173,9 +172,8 @@ def _predict_here(opened: Mapping[str, OpenVideo], options: Options, reports: Re
         for note in item.notes():
             print(f"{printable(item.job.path)}: {note}")
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("s"), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(TextColumn("{task.description}"), *columns) as progress:
+    with Progress(TextColumn("{task.description}", markup=False), *columns) as progress:
         for key, item in opened.items():
-            name = escape(printable(item.job.path.name))  # brackets in names are not markup
-            line = progress.add_task(name, total=item.video.seconds)
+            line = progress.add_task(printable(item.job.path.name), total=item.video.seconds)
             reports[key] = predict_video(item, model, options, lambda line=line: progress.advance(line))  # type: ignore[misc]
             save({key: reports[key]})

@@ -21,11 +21,13 @@ class Break:
     time: float  # seconds from the first frame
     kind: Literal["joint", "cut", "pause"]  # the clock restarts; empty time left out; a pause kept
     seconds: float = 0.0  # of a cut or pause
+    picture: str = ""  # of a joint, how its frames differ in size or orientation from those before
 
     def __str__(self) -> str:
         """Describe the break for a report."""
         if self.kind == "joint":
-            return f"its clock restarts at {self.time:.1f} s; the parts follow one another"
+            text = f"its clock restarts at {self.time:.1f} s; the parts follow one another"
+            return f"{text}; {self.picture}" if self.picture else text
         if self.kind == "cut":
             return f"a gap of {self.seconds:.0f} s at {self.time:.1f} s is left out"
         return f"pauses for {self.seconds:.0f} s at {self.time:.1f} s; the frame before stays"

@@ -19,6 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from avseg.media.clock import PLAIN, Clock, drain
+from avseg.media.upright import Turning
 from avseg.utils.errors import UserError
 
 # FFmpeg demuxers that present images and text as videos, besides those of single images, which end in "_pipe"
@@ -186,10 +187,11 @@ def _demux(container: InputContainer, streams: Sequence[Stream]) -> Iterator["Pa
 
 def images(container: InputContainer, stream: VideoStream, clock: Clock) -> Iterator[VideoFrame]:
     """Decode the frames of a video track; damaged packets are skipped."""
+    turning = Turning()
     for packet in packets(container, [stream], clock):
         for image in decode(packet):
             if isinstance(image, VideoFrame):
-                yield image
+                yield turning.mark(image)
 
 
 def decode(packet: "Packet[Stream]") -> list[AudioFrame | VideoFrame]:

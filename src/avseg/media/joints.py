@@ -21,7 +21,7 @@ PAUSE = FAR  # seconds; a shorter pause is not reported
 MAX_PAUSE = 60.0  # seconds; longer pauses of broadcast streams, whose clocks may jump, are left out
 MAX_STILL = 600.0  # seconds; the same for other containers
 OVERLAP = 0.5  # seconds of sound that may be trimmed at a joint so that the pictures follow one another
-_BROADCAST = frozenset({"mpegts", "mpeg"})  # containers with a 33-bit clock that may jump
+BROADCAST = frozenset({"mpegts", "mpeg"})  # containers with a 33-bit clock that may jump
 _FILLED = 1.0  # seconds that one packet fills; MP4 gives the frame before a pause the duration of the pause
 _SOUND_STEP = 1.0  # seconds; sound that goes back less is trimmed, without a joint
 _STEP, _STEP_FRAMES = 0.5, 8  # a step back of pictures in other containers, whose coding times may be guessed
@@ -112,7 +112,7 @@ class JointFinder:
     """Collects the pieces of a file from the packets of its frames and sound."""
 
     def __init__(self, container: str, stream: VideoStream) -> None:
-        self.broadcast = container in _BROADCAST
+        self.broadcast = container in BROADCAST
         self.wrap = WRAP if self.broadcast else 0.0
         self.picture = stream.index
         self.parts: list[_Part] = []

@@ -60,38 +60,59 @@ def view_of(image: VideoFrame, crop: Crop = NO_CROP) -> View:
     return View(90 * int(np.argmax(fits)), mirrored, crop)
 
 
+class Turning:
+    """Gives each decoded frame of a stream its view, in order, for `UprightRGB`.
+
+    A display matrix in SEI comes with keyframes only, and holds until the next one; in a joined recording it changes.
+    """
+
+    def __init__(self) -> None:
+        self.view = View()
+
+    def mark(self, image: VideoFrame) -> VideoFrame:
+        """Attach the view to the next frame, and return the frame."""
+        if image.key_frame or Type.DISPLAYMATRIX in image.side_data:
+            self.view = view_of(image)
+        image.opaque = self.view
+        return image
+
+
 class UprightRGB:
     """Convert decoded frames to RGB arrays as shown, of one size.
 
-    Pixels with transparency are shown on black.
+    Each frame is turned as it requests itself; one of another size is scaled. Pixels with transparency are shown on
+    black.
     """
 
     def __init__(self, view: View | int, height: int, width: int) -> None:
         """Prepare for frames with a view, or a rotation in degrees counter-clockwise; the size is that shown."""
         self.view = View(view) if isinstance(view, int) else view
-        self.quarters = self.view.rotation // 90 % 4
-        self.height, self.width = (width, height) if self.quarters % 2 else (height, width)
+        self.height, self.width = height, width
         self.reformatter = VideoReformatter()  # shared by all frames: its setup costs more than its use
         self.cropped = VideoReformatter()
 
     def __call__(self, image: VideoFrame) -> np.ndarray:
         """Return the frame as (H, W, 3) uint8, bilinear where the size differs."""
-        pixels = self._crop(image)
-        if self.view.mirrored:
+        view = image.opaque if isinstance(image.opaque, View) else self.view
+        # (height, width) before it is turned
+        size = (self.width, self.height) if view.is_sideways else (self.height, self.width)
+        pixels = self._crop(image, *size)
+        if view.mirrored:
             pixels = pixels[:, ::-1]
-        return np.ascontiguousarray(np.rot90(pixels, self.quarters))
+        return np.ascontiguousarray(np.rot90(pixels, view.rotation // 90))
 
-    def _crop(self, image: VideoFrame) -> np.ndarray:
+    def _crop(self, image: VideoFrame, height: int, width: int) -> np.ndarray:
+        """Return the cropped frame as (height, width, 3) uint8."""
         left, top, right, bottom = self.view.crop
         inside = left + right < image.width and top + bottom < image.height
         if self.view.crop == NO_CROP or not inside:  # after a change of size there may be less
-            return self._pixels(image, self.height, self.width)
+            return self._pixels(image, height, width)
         uncropped = self._pixels(image, image.height, image.width)
         pixels = uncropped[top : image.height - bottom, left : image.width - right]
-        if pixels.shape[:2] == (self.height, self.width):
+        if pixels.shape[:2] == (height, width):
             return pixels
         cropped = VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-        return self.cropped.reformat(cropped, self.width, self.height, threads=1).to_ndarray()
+        return self.cropped.reformat(cropped, width, height, threads=1).to_ndarray()
 
     def _pixels(self, image: VideoFrame, height: int, width: int) -> np.ndarray:
         """Return the stored frame as (height, width, 3) uint8."""

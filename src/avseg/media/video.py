@@ -19,7 +19,8 @@ from av.video.stream import VideoStream
 from avseg.media.clock import PLAIN, Break, Clock
 from avseg.media.container import images, layout_of, open_video, packets, sound_stream, video_stream, video_tracks
 from avseg.media.cropping import read_crop
-from avseg.media.joints import MAX_STILL, JointFinder
+from avseg.media.joints import BROADCAST, MAX_STILL, JointFinder
+from avseg.media.picture_changes import describe_changes
 from avseg.media.timestamps import Scan, is_frame
 from avseg.media.upright import UprightRGB as UprightRGB
 from avseg.media.upright import View, view_of
@@ -99,6 +100,8 @@ def probe(path: Path, audio_track: int | None = None) -> Video:
     """
     header, scan, finder = _scan(path, audio_track, PLAIN)
     clock, breaks = finder.clock()
+    if clock and header.container in BROADCAST:
+        breaks = describe_changes(path, clock, breaks)
     if clock:
         header, scan, _ = _scan(path, audio_track, clock)
     if not scan.frames:

@@ -20,6 +20,7 @@ from avseg.media.container import decode, file_url, open_video, packets, sound_s
 from avseg.media.frames import FrameClock
 from avseg.media.sound_copy import SoundPlan, plan_sound, sound_track
 from avseg.media.tone_mapping import HDR
+from avseg.media.upright import Turning
 from avseg.media.video import Frame, UprightRGB, Video
 from avseg.utils.files import atomic_file
 
@@ -51,6 +52,7 @@ def repaint(video: Video, path: Path, paint: Paint, plan: SoundPlan | None = Non
         track = sound_track(target, sound, video, plan) if sound and plan else None
         clock = FrameClock(video)
         upright = UprightRGB(video.view, video.height, video.width)
+        turning = Turning()
         for packet in packets(source, [stream, *([sound] if sound else [])], video.clock):
             if packet.stream.index != stream.index:
                 if track is not None:
@@ -59,7 +61,7 @@ def repaint(video: Video, path: Path, paint: Paint, plan: SoundPlan | None = Non
             for image in decode(packet):
                 if isinstance(image, VideoFrame):
                     frame = clock.frame(image)
-                    images.write(paint(upright(image), frame), video.lead + frame.time)
+                    images.write(paint(upright(turning.mark(image)), frame), video.lead + frame.time)
         images.close(video.lead + video.duration)
         if track is not None:
             track.close()

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from avseg.utils.console import new_console
 from avseg.utils.errors import UserError
 from avseg.weights.client_errors import is_local, reason
 from avseg.weights.hub import hub_client
@@ -99,6 +99,6 @@ def _from_hub(record: PublishedFile, target: Path) -> None:
 def _progress(title: str) -> Iterator[Report]:
     """Yield a function that draws a progress bar; without a terminal nothing is drawn."""
     columns = (TextColumn(title), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+    with Progress(*columns, console=new_console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(title, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)

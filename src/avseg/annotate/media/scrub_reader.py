@@ -9,6 +9,7 @@ from av.video.frame import VideoFrame
 
 from avseg.media.container import decode, packets
 from avseg.media.frame_index import NEAR, FrameIndex, FrameReader
+from avseg.media.upright import Turning
 
 MARGIN = 4  # frames before the requested one that are decoded in full, for a step back and as substitutes
 _GREY = 128
@@ -40,12 +41,13 @@ class ScrubReader(FrameReader):
 
     def _decoded_frames(self) -> Iterator[VideoFrame]:
         can_skip = self.stream.codec_context.codec.name in _PER_PACKET_SKIP
+        turning = Turning()
         for packet in packets(self.container, [self.stream], self.index.video.clock):
             if can_skip:
                 self.stream.codec_context.skip_frame = "NONREF" if self._is_before_needed(packet) else "DEFAULT"
             for image in decode(packet):
                 if isinstance(image, VideoFrame):
-                    yield image
+                    yield turning.mark(image)
 
     def _is_before_needed(self, packet: "Packet[Stream]") -> bool:
         """True if the frame of a packet is before the needed ones; False if frames have no time stamps."""
