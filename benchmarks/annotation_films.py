@@ -48,6 +48,7 @@ class Studio:
     backgrounds: Path | None = None  # a folder of photos; None draws the backgrounds
     height: int = 360  # pixels; the width is 1.5 times the height
     sizes: tuple[float, float] = SIZES  # of the objects
+    rate: float = RATE  # frames per second; objects move farther between the frames of a lower one
     half: int | None = None  # 0 or 1: only one half of the cut-outs; 0 is what the segmenter `light` was fitted to
 
     @property
@@ -65,7 +66,7 @@ class Studio:
         """
         rng = np.random.default_rng([seed, *name.encode()])
         side = self.height * 3 // 2
-        times = [frame / RATE for frame in range(frames)]
+        times = [frame / self.rate for frame in range(frames)]
         background = self._background(rng, 2 * side if pan else side)
         top = (side - self.height) // 2
         rows = slice(top, top + self.height)

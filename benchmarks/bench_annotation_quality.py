@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,7 +22,9 @@ from avseg.annotate.quality.scores import BAD, FLOOR
 from benchmarks.annotation_films import Studio, iou
 
 WRONG, RIGHT = 0.6, 0.85  # IoU
-FRAMES = 14
+FRAMES = 10
+RATES = (10.0, 4.0, 2.5)  # frames per second
+SIZES = ((0.25, 0.45), (0.12, 0.25), (0.06, 0.15), (0.45, 0.7))  # longer sides, as shares of the width
 TERMS = (
     "second",
     "returned",
@@ -33,24 +36,34 @@ TERMS = (
     "likeness",
     "agreement",
 )
-Row = dict[str, float]  # the terms, and "iou"
+
+
+class Row(NamedTuple):
+    """A propagated frame."""
+
+    film: str
+    iou: float
+    terms: dict[str, float]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_annotation_quality", description=__doc__)
     parser.add_argument("--cutouts", type=Path, required=True, help="folder of `avseg data cutouts`")
-    parser.add_argument("--backgrounds", type=Path, help="folder of photos; default: drawn backgrounds")
+    parser.add_argument("--backgrounds", type=Path, help="folder of photos for every other film; default: drawn ones")
     parser.add_argument("--films", type=int, default=20, help="films of each half (default 20)")
-    parser.add_argument("--rows", type=Path, nargs=2, help="read the terms of both halves from json files instead")
+    parser.add_argument("--rows", type=Path, nargs=2, help="a file of each half, read if it exists, else written")
     parser.add_argument("--fit", action="store_true", help="fit and print the calibration")
     options = parser.parse_args(arguments)
     halves: list[list[Row]] = []
     for half in (0, 1):
-        if options.rows:
-            halves.append(json.loads(options.rows[half].read_text()))
+        path = options.rows[half] if options.rows else None
+        if path is not None and path.exists():
+            halves.append([Row(*row) for row in json.loads(path.read_text())])
         else:
-            halves.append(list(collect(Studio(options.cutouts, options.backgrounds), half, options.films)))
+            halves.append(list(collect(options.cutouts, options.backgrounds, half, options.films)))
+            if path is not None:
+                path.write_text(json.dumps(halves[-1]))
     if options.fit:
         fit(halves[0])
     for title, rows in zip(("fitted on", "held out"), halves, strict=True):
@@ -58,31 +71,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def collect(studio: Studio, half: int, films: int) -> Iterator[Row]:
-    """Propagate through films of one half of the cut-outs; yield the terms of each frame."""
-    names = np.random.default_rng(5).permutation(studio.names)
-    names = np.array_split(names, 2)[half]
+def collect(cutouts: Path, backgrounds: Path | None, half: int, films: int) -> Iterator[Row]:
+    """Propagate through films of one half of the cut-outs."""
     segmenter, propagator, second = make_segmenter(), make_propagator("light"), make_propagator("flow")
     for number in range(films):
-        film = studio.film(str(names[number % len(names)]), 100 + number, FRAMES, number % 2 == 0, number % 3 > 0)
+        photos = backgrounds if number % 2 else None
+        sizes, rate = SIZES[number // 2 % len(SIZES)], RATES[number % len(RATES)]
+        studio = Studio(cutouts, photos, sizes=sizes, rate=rate, half=half)
+        name = studio.names[number * 7 % len(studio.names)]
+        film = studio.film(name, 100 + number, FRAMES, number % 5 < 2, number % 4 > 0)
         accepted = {0: {1: film.mask(0)}}
         if number % 5 == 4:
             accepted[FRAMES - 1] = {1: film.mask(FRAMES - 1)}
         for result in propagate(film, (0, FRAMES), accepted, [1], segmenter, propagator, second=second):
             truth = film.mask(result.frame)
             if truth.any() or result.mask.any():
-                yield {**result.terms, "iou": iou(result.mask, truth)}
+                yield Row(f"{number} {name}", iou(result.mask, truth), dict(result.terms))
 
 
 def fit(rows: Sequence[Row]) -> None:
     """Fit weights that are not negative to clearly wrong and clearly right frames, which weigh the same in sum."""
-    clear = [row for row in rows if (row["iou"] < WRONG or row["iou"] > RIGHT) and row["visible"] > 0]
-    right = torch.tensor([row["iou"] > RIGHT for row in clear])
+    clear = [row for row in rows if (row.iou < WRONG or row.iou > RIGHT) and row.terms["visible"] > 0]
+    right = torch.tensor([row.iou > RIGHT for row in clear])
     logs = torch.full((len(clear), len(TERMS)), float("nan"))
     for index, row in enumerate(clear):
         for column, term in enumerate(TERMS):
-            if term in row:
-                logs[index, column] = float(np.log(max(row[term], FLOOR)))
+            if term in row.terms:
+                logs[index, column] = float(np.log(max(row.terms[term], FLOOR)))
     typical = torch.nanmedian(logs[right], 0).values.nan_to_num(-0.1)
     inputs = (logs - typical).nan_to_num(0)
     raw = nn.Parameter(torch.full((len(TERMS),), 0.5))
@@ -105,14 +120,17 @@ def fit(rows: Sequence[Row]) -> None:
 
 
 def count(title: str, rows: Sequence[Row]) -> None:
-    """Print how many wrong and how many right frames are marked."""
-    marked = np.array(
-        [frame_score({name: value for name, value in row.items() if name != "iou"}) < BAD for row in rows]
-    )
-    overlap = np.array([row["iou"] for row in rows])
-    for name, chosen in ((f"IoU below {WRONG}", overlap < WRONG), (f"IoU above {RIGHT}", overlap > RIGHT)):
-        share = float(marked[chosen].mean()) if chosen.any() else float("nan")
-        print(f"{title}: {name}: {int(marked[chosen].sum())} of {int(chosen.sum())} frames marked ({share:.2f})")
+    """Print how many wrong and how many right frames are marked, by film and in total."""
+    films = sorted({row.film for row in rows}, key=lambda film: int(film.split()[0]))
+    print(f"{title:24} marked of IoU < {WRONG}   marked of IoU > {RIGHT}")
+    for name in [*films, "all"]:
+        chosen = [row for row in rows if name in (row.film, "all")]
+        cells = []
+        for part in ([row for row in chosen if row.iou < WRONG], [row for row in chosen if row.iou > RIGHT]):
+            marked = sum(frame_score(row.terms) < BAD for row in part)
+            share = f"{marked / len(part):.2f}" if part else ""
+            cells.append(f"{marked:4} of {len(part):4} {share:5}")
+        print(f"{name:24} {'   '.join(cells)}")
 
 
 if __name__ == "__main__":

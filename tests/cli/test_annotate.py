@@ -74,6 +74,7 @@ def test_help_has_the_backends_and_an_example(capsys):
         (["videos", "oen.mp4"], "did you mean 'one.mp4'"),
         (["videos", "--backend", "sma"], "did you mean 'sam'"),
         (["videos", "--backend", "sam"], "needs weights, as --backend sam=PATH"),
+        (["videos", "--backend", "isnet"], "give its file, as --backend isnet=FILE, or put it at"),
         (["videos", "--backend", "light=x"], "light takes no weights"),
         (["videos", "--backend", "flow", "--backend", "xmem=a"], "both propagate masks"),
         (["videos", "--weights", "x"], "the default backend has none"),

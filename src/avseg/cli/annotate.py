@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from avseg.annotate.backends import backend_options, make_propagator, make_segmenter
-from avseg.annotate.backends.offers import automatic_weights, is_fetched
+from avseg.annotate.backends.offers import automatic_weights, cached_weights, is_fetched, isnet_file
 from avseg.annotate.dataset.tables import (
     agreement_rows,
     agreement_table,
@@ -101,7 +101,9 @@ def _parse_backends(backends: list[str], single: str | None) -> dict[str, str]:
         reason = "name its backend:" if with_weights else "the default backend has none; choose"
         raise UserError(f"--weights {single}: {reason} --backend sam=..., sam2=... or xmem=...")
     for name in with_weights:
-        weights[name] = weights[name] or single or (name if is_fetched(name) else "")
+        weights[name] = weights[name] or single or (cached_weights(name) if is_fetched(name) else "")
+        if not weights[name] and name == "isnet":
+            raise UserError(f"--backend isnet: give its file, as --backend isnet=FILE, or put it at {isnet_file()}")
         if not weights[name]:
             raise UserError(
                 f"--backend {name}: needs weights, as --backend {name}=PATH, or fetch them: avseg weights fetch {name}"

@@ -21,7 +21,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_offer_can_be_built_and_all_with_weights_are_published() -> None:
     for offer in OFFERS:
         assert offer.name in (SEGMENTERS if offer.draws else PROPAGATORS)
-        assert offer.name in published() or offer.name in ("light", "flow")
+        assert offer.name in published() or offer.name in ("light", "flow", "isnet")
 
 
 def test_fetched_weights_are_used_by_themselves_on_a_gpu_only(cache: Path) -> None:
@@ -47,3 +47,15 @@ def test_the_page_gets_what_is_used_and_the_command_for_the_rest(cache: Path) ->
     by_name = {row["name"]: row for row in rows}
     assert by_name["xmem"]["state"] == "ready"
     assert by_name["sam2"]["command"] == "avseg weights fetch sam2"
+
+
+def test_the_file_of_isnet_is_used_where_users_put_it(cache: Path) -> None:
+    row = next(row for row in describe_backends("light", "light") if row["name"] == "isnet")
+    assert row["command"] == f"put its ONNX file at {cache / 'isnet.onnx'}"
+    (cache / "isnet.onnx").touch()
+    assert automatic_weights(lambda: False) == {"isnet": str(cache / "isnet.onnx")}
+    row = next(row for row in describe_backends("light", "light") if row["name"] == "isnet")
+    assert row["state"] == "ready"
+    fetch(cache, "sam2")
+    assert automatic_weights(lambda: True) == {"sam2": "sam2"}
+    assert automatic_weights(lambda: False) == {"isnet": str(cache / "isnet.onnx")}

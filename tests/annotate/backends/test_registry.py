@@ -12,7 +12,7 @@ from tests.fresh_process import FreshProcess
 def test_unknown_names_and_options_are_refused_in_one_line() -> None:
     with pytest.raises(
         UserError,
-        match=r"segmenter 'sam3' is unknown; allowed: default, light, grabcut, sam, sam2, edgetam, tiny; did you mean",
+        match=r"'sam3' is unknown; allowed: default, light, grabcut, isnet, sam, sam2, edgetam, tiny; did you mean",
     ):
         make_segmenter("sam3")
     with pytest.raises(UserError, match=r"'mem' is unknown; allowed: default, light, flow, xmem, tiny; did"):
@@ -36,7 +36,7 @@ def test_missing_weights_are_reported(make: object, name: str, tmp_path: Path) -
 
 
 def test_all_names_are_listed() -> None:
-    assert list(SEGMENTERS) == ["default", "light", "grabcut", "sam", "sam2", "edgetam", "tiny"]
+    assert list(SEGMENTERS) == ["default", "light", "grabcut", "isnet", "sam", "sam2", "edgetam", "tiny"]
     assert list(PROPAGATORS) == ["default", "light", "flow", "xmem", "tiny"]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from avseg.annotate.protocols import Propagator, Segmenter
@@ -16,6 +17,7 @@ SEGMENTERS = {
     "default": "light.segmenter:LightSegmenter",
     "light": "light.segmenter:LightSegmenter",
     "grabcut": "grabcut.segmenter:GrabCut",
+    "isnet": "isnet.segmenter:IsNet",
     "sam": "sam:Sam",
     "sam2": "sam:Sam2",
     "edgetam": "sam:EdgeTam",
@@ -42,7 +44,7 @@ def backend_options(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def make_segmenter(name: str = "default", **options: Any) -> Segmenter:
-    """Build a segmenter: "light" (30 ms per click), "grabcut", "sam", "sam2", "edgetam" or "tiny".
+    """Build a segmenter: "light" (30 ms per click), "grabcut", "isnet", "sam", "sam2", "edgetam" or "tiny".
 
     "default" is "light" where the weights of the extra `light` are installed, else "grabcut" (regions by colour alone).
 
@@ -77,7 +79,7 @@ def _make(role: str, registry: Mapping[str, str], name: str, options: Mapping[st
     check_choice(role, name, registry)
     module, _, factory = registry[name].partition(":")
     make: Callable[..., Any] = getattr(import_module(f"{__name__}.{module}"), factory)
-    if options.get("weights"):
+    if options.get("weights") and not Path(options["weights"]).exists():
         # imports torch, which the page and the light segmenter do without
         local_weights: Callable[[Any], Any] = import_module("avseg.weights.fetch").local_weights
         options = {**options, "weights": local_weights(options["weights"])}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from avseg.cli.arguments.parser import Commands, add_verb
 
-SEGMENTERS = ("sam2", "edgetam", "sam")
+SEGMENTERS = ("isnet", "sam2", "edgetam", "sam")
 PROPAGATORS = ("flow", "xmem")
 WITHOUT_WEIGHTS = ("default", "light", "flow")
 BACKENDS = ("default", "light", *SEGMENTERS, *PROPAGATORS)
@@ -14,9 +14,10 @@ Opens a page on this machine: the waveform, the audible segments of each object 
 boxes and a brush make the mask of a frame, a propagation fills the rest of the segment, and the frames that look worst
 are listed first for review. Every step is saved at once, in FOLDER/.avseg; undo reaches back to the beginning.
 
-backends: light draws rough masks and propagates them on a CPU; sam2, edgetam and sam draw masks (weights: a folder or a
-hub name), xmem propagates them (weights: XMem.pth), flow is a propagator without weights. The paper's tool is sam and
-xmem. After `avseg weights fetch NAME` a name needs no weights; by default fetched ones are used on a GPU, else light.
+backends: light draws rough masks and propagates them on a CPU; isnet draws those of boxes (weights: its ONNX
+file); sam2, edgetam and sam draw masks (weights: a folder or a hub name), xmem propagates them (weights: XMem.pth),
+flow is a propagator without weights. The paper's tool is sam and xmem. After `avseg weights fetch NAME` a name needs no
+weights; by default fetched ones are used on a GPU, else light.
 
 examples:
   avseg annotate videos

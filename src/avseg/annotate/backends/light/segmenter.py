@@ -53,7 +53,7 @@ class LightSegmenter:
         else:  # further candidates need no exact border
             mask = to_full_size(scene.image, scene.crop, region)
         if box is not None:
-            mask &= _inside(box, mask)
+            mask &= inside_box(box, mask.shape)
         return Candidate(mask, _expected_iou(scene, probability, mask))
 
     def _correct(self, scene: Scene, points: Clicks, box: Box | None, mask: Mask) -> Candidate:
@@ -83,10 +83,10 @@ def _prompts(scene: Scene, points: Clicks, box: Box | None) -> Prompts:
     return Prompts(sorted(ids[True]), sorted(ids[False]), shares)
 
 
-def _inside(box: Box, mask: Mask) -> Mask:
-    """Return the pixels of a mask's size (H, W) inside a box."""
+def inside_box(box: Box, size: tuple[int, ...]) -> Mask:
+    """Return the pixels of an image of this size (H, W) inside a box."""
     left, top, right, bottom = (max(round(value), 0) for value in box)
-    inside = np.zeros_like(mask)
+    inside = np.zeros(size, np.bool_)
     inside[top : bottom + 1, left : right + 1] = True
     return inside
 

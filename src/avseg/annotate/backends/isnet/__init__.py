@@ -1,0 +1,1 @@
+"""Segmenter with the file of ISNet, which users fetch themselves."""
