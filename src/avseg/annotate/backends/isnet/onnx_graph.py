@@ -55,7 +55,7 @@ def read_graph(content: bytes) -> OnnxGraph:
         fields = list(_fields(graph.content))
         nodes = _sorted([field for field in fields if field.number == _NODE])
         # files of old versions list the weights as inputs too
-        weights = set()
+        weights: set[str] = set()
         for field in fields:
             if field.number == _INITIALIZER:
                 weights.update(inner.text for inner in _fields(field.content) if inner.number == 8)
