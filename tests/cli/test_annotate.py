@@ -80,6 +80,7 @@ def test_help_has_the_backends_and_an_example(capsys):
         (["videos", "--weights", "x"], "the default backend has none"),
         (["videos", "--backend", "sam=a", "--backend", "sam2=b"], "sam and sam2: both draw masks; choose one"),
         (["videos", "--backend", "sam", "--backend", "xmem", "--weights", "a"], "--weights a: name its backend"),
+        (["videos", "--audio-branch", "none"], "--audio-branch none: does not exist"),
         (["videos", "--port", "70000"], "between 0 and 65535"),
         (["videos", "--device", "gpu"], "--device gpu: cannot be used here"),
         (["videos", "--device", "cuda:99"], "--device cuda:99: cannot be used here"),

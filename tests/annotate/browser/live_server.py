@@ -14,6 +14,7 @@ from avseg.annotate.server import create_app
 from avseg.annotate.server.launch import Server, uvicorn_config
 from avseg.annotate.server.serialize import video_key
 from avseg.annotate.session import Session
+from tests.annotate.browser.slow_network import with_network
 
 CHROMIUM = Path("/usr/bin/chromium")
 OPTIONS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
@@ -39,7 +40,7 @@ class Live:
         self._prepare(self.app)
         self._listener = socket.create_server(("127.0.0.1", self._port))
         self._port = self._listener.getsockname()[1]
-        self._server = Server(uvicorn_config(self.app))
+        self._server = Server(uvicorn_config(with_network(self.app)))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True)
         self._thread.start()
         while not self._server.started:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.annotate.browser.live_server import Live, serving
-from tests.annotate.browser.page_driver import User, overlap, wait_until_drawn
+from tests.annotate.browser.page_driver import User, overlap
 
 FRAMES, HEIGHT, WIDTH = 60, 120, 160
 SEGMENTS = [(0, 12), (20, 34), (42, 60)]
@@ -155,8 +155,7 @@ def test_an_answer_that_comes_after_the_end_of_its_run(page: Any, live: Live) ->
     with page.expect_response("**/fill"):
         user.press("f")
     user.until(lambda: "are propagated" in user.status_text)
-    wait_until_drawn(page)
-    assert page.locator("#run").is_hidden()
+    user.until(lambda: page.locator("#run").is_hidden(), 5)
 
 
 @pytest.mark.slow

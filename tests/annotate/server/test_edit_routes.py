@@ -151,6 +151,9 @@ def test_proposals(client: TestClient, video: str) -> None:
     assert result
     assert all(0 <= row["start"] < row["end"] <= FRAMES for row in result)
     assert "option" in client.post(f"{video}/propose", json={"options": {"minlength": 0.1}}).json()["error"]
+    # a page names no files of the server
+    assert "audio-branch RUN" in client.post(f"{video}/propose", json={"method": "audio_branch"}).json()["error"]
+    assert client.post(f"{video}/propose", json={"method": "/tmp"}).status_code == 422
 
 
 def test_another_candidate_and_a_preview(client: TestClient, video: str, app: FastAPI) -> None:

@@ -1,5 +1,6 @@
 // All edits of the video, one request at a time: each is based on the version that the previous one made.
 
+import { addAtOnce, confirm, realId, withdraw } from "./added.js";
 import { at, post } from "./api.js";
 import { loadQueue, reload, applySnapshot, setRuns, soonVideos } from "./document.js";
 import { addSent, removeSent } from "./drafts.js";
@@ -12,8 +13,7 @@ import { countClick } from "./work_time.js";
 
 function take(answer) {
   if (answer.touched?.length) forgetMasks(answer.touched);
-  if (answer.snapshot) applySnapshot(answer.snapshot);
-  answer.frames?.forEach(put);
+  if (applySnapshot(answer.snapshot)) answer.frames.forEach(put);
   changed("masks", "frame"); // masks that the answer does not contain are fetched
 }
 
@@ -24,9 +24,10 @@ async function refresh() {
 }
 
 // Queue a request with the version it is based on; false if it failed. A body that depends on what the requests before
-// it do is a function.
-function send(path, body) {
+// it do is a function. `first` gets the answer before anything else.
+function send(path, body, first = null) {
   const onAnswer = async (answer, error) => {
+    if (answer) first?.(answer);
     if (answer) take(answer);
     else if (error.status === 409) await refresh();
     return false;
@@ -75,6 +76,27 @@ export async function nextCandidate(step = 1) {
   const answer = await send("candidate", { object: state.object, frame: state.frame, step });
   if (answer?.note) showStatus(answer.note);
   return answer;
+}
+
+// add an object or a segment, which is there and selected at once
+async function add(kind, values, op) {
+  const id = addAtOnce(kind, values);
+  const known = new Set();
+  const body = () => {
+    for (const other of state[kind].keys()) known.add(other);
+    return { ops: [op] };
+  };
+  const promise = send("do", body, (answer) => confirm(kind, id, answer, known));
+  state[kind === "objects" ? "object" : "segment"] = id;
+  const answer = await promise;
+  if (answer) soonQueue();
+  else withdraw(kind, id);
+  return Boolean(answer);
+}
+
+export function addObject(label, name) {
+  state.segment = null;
+  return add("objects", { label, name: name || label }, { op: "add_object", label, ...(name ? { name } : {}) });
 }
 
 // carry out operations as one step; one that depends on what the requests before it do is a function
@@ -170,14 +192,8 @@ export async function addSegment() {
   return newSegment(state.object, start, end);
 }
 
-export async function newSegment(object, start, end) {
-  const before = new Set(state.segments.keys());
-  const answer = await act({ op: "add_segment", object, start, end });
-  changed("timeline");
-  if (!answer) return false;
-  for (const id of state.segments.keys()) if (!before.has(id)) state.segment = id;
-  changed("document");
-  return true;
+export function newSegment(object, start, end) {
+  return add("segments", { object, start, end, status: "open" }, { op: "add_segment", object, start, end });
 }
 
 // move the edge of the selected segment that is nearer to the current frame
@@ -187,7 +203,7 @@ export async function nudge(step) {
   const first = Math.abs(state.frame - segment.start) <= Math.abs(state.frame - (segment.end - 1));
   const edge = first ? "start" : "end";
   return act(() => {
-    const current = state.segments.get(segment.id);
+    const current = state.segments.get(realId(segment.id));
     return current ? { op: "edit_segment", segment: current.id, [edge]: current[edge] + step } : null;
   });
 }

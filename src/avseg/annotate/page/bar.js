@@ -3,7 +3,7 @@
 import { cancel, merge, removeSegment, runFirst, split } from "./actions.js";
 import { zoomAll, zoomSegment } from "./axis.js";
 import { showBoard } from "./board.js";
-import { askFrame, askObject, exchange, propose } from "./dialogs.js";
+import { askFrame, askObject, exchange } from "./dialogs.js";
 import { $, h, named, refill, swatch } from "./html.js";
 import { help, setOpacity } from "./keys.js";
 import { inputsOf } from "./drafts.js";
@@ -11,6 +11,7 @@ import { maskOf } from "./masks.js";
 import { css } from "./palette.js";
 import { showPreferences } from "./preferences.js";
 import { setRate, setVolume, toggle } from "./player.js";
+import { propose } from "./proposals.js";
 import { nextTheme } from "./settings.js";
 import { changed, infoOf, on, segmentAt, state } from "./store.js";
 import { clock } from "./timeline.js";

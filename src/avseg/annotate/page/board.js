@@ -1,7 +1,7 @@
 // The board of all videos, the classes of the project, the merged export, cost and agreement.
 
 import { getJson, post } from "./api.js";
-import { field, isOpen, openDialog } from "./dialogs.js";
+import { claimDialog, closeDialog, field, openDialog } from "./dialogs.js";
 import { colourObjects, loadVideos, openVideo } from "./document.js";
 import { h } from "./html.js";
 import { identity, setAnnotator } from "./identity.js";
@@ -24,12 +24,14 @@ export async function loadClasses() {
 
 export async function showBoard() {
   let board;
+  const isAskedFor = claimDialog();
   try {
     await loadVideos();
     board = await getJson("/api/board");
   } catch (error) {
     return showError(error);
   }
+  if (!isAskedFor()) return undefined;
   let only = "";
   const body = h("div");
   const show = () => body.replaceChildren(table(["video", "state", "length", "objects", "segments", "work", "worst", "split"],
@@ -51,13 +53,15 @@ export async function showBoard() {
 function videoRow(video, board) {
   const split = h("select", { ariaLabel: `Split of ${video.name}`, onchange: (event) => post("/api/splits", { splits: { [video.name]: event.target.value } }).catch(showError) },
     ...SPLITS.map((name) => h("option", { value: name, selected: board.splits[video.name] === name }, name)));
-  const link = h("button.small.quiet.name", { type: "button", onclick: (event) => { event.target.closest("dialog").close(); openVideo(video.key).catch(showError); } }, video.name);
+  const link = h("button.small.quiet.name", { type: "button", onclick: () => { closeDialog(); openVideo(video.key).catch(showError); } }, video.name);
   return cells(link, h("span", {}, h(`span.dot.${video.status}`), ` ${STATUS[video.status] ?? video.status}`), video.seconds ? clock(video.seconds, 1) : "", video.objects || "", video.segments || "",
     video.spent ? clock(video.spent, 1) : "", typeof video.worst === "number" ? video.worst.toFixed(2) : "", split);
 }
 
 export async function showClasses() {
+  const isAskedFor = claimDialog();
   await loadClasses().catch(showError);
+  if (!isAskedFor()) return;
   const lines = h("textarea", { name: "classes", rows: 14, ariaLabel: "Classes, one a line" }, state.classes.map((item) => `${item.name} ${item.colour}`).join("\n"));
   const preset = (name, title) => h("button.small", { type: "button", onclick: async () => {
     state.classes = (await post("/api/classes", { preset: name })).classes;
@@ -79,21 +83,22 @@ export async function showClasses() {
   } });
 }
 
-export async function showExport(format = "lu_avs", again = false) {
+export async function showExport(format = "lu_avs", folder = () => "exports/project") {
   let check;
+  const isAskedFor = claimDialog();
   try {
     check = await getJson(`/api/export?format=${format}`);
   } catch (error) {
     return showError(error);
   }
-  if (again && !isOpen()) return undefined; // closed or sent meanwhile
+  if (!isAskedFor()) return undefined; // closed or sent meanwhile
   const names = { lu_avs: "LU-AVS", avsbench: "AVSBench MS3", coco: "COCO and YouTube-VIS" };
-  const select = h("select", { name: "format", onchange: (event) => showExport(event.target.value, true) }, ...check.formats.map((name) => h("option", { value: name, selected: name === format }, names[name] ?? name)));
+  const select = h("select", { name: "format", onchange: (event) => showExport(event.target.value, () => event.target.form.elements.out.value) }, ...check.formats.map((name) => h("option", { value: name, selected: name === format }, names[name] ?? name)));
   const remarks = check.videos.filter((video) => video.remark).map((video) => cells(video.name, video.remark));
   const exported = check.videos.filter((video) => video.exported);
   openDialog("Export all videos as one data set", [
     h("label.field", {}, h("span", {}, "Format"), select),
-    field("out", "Folder inside the project", "exports/project"),
+    field("out", "Folder inside the project", folder()),
     format === "coco" ? h("label.field", {}, h("span", {}, "Frames"), h("span", {}, h("input", { type: "checkbox", name: "pictures" }), " write them as JPEG")) : null,
     h("p.none", {}, `${exported.length} of ${check.videos.length} videos: ${SPLITS.map((split) => `${exported.filter((video) => video.split === split).length} ${split}`).join(", ")}`),
     remarks.length ? h("div.scroll", {}, table(["video", "before the export"], remarks)) : h("p.none", {}, "nothing is missing or stale"),
@@ -117,8 +122,10 @@ function showCost(board) {
 
 // how often the marks of the quality were right, as far as somebody has accepted or repaired the frames
 async function showQuality() {
+  const isAskedFor = claimDialog();
   try {
     const { rows, summary } = await getJson("/api/quality");
+    if (!isAskedFor()) return;
     openDialog("Was the quality right?", [h("p", {}, summary), h("div.scroll", {}, table(["frames", "accepted", "repaired", "of these wrong"],
       rows.map((row) => cells(row.frames, String(row.accepted), String(row.repaired), String(row.wrong))))),
     h("p.none", {}, "Wrong: removed, or an IoU below 0.6 with the repaired mask.")]);
@@ -130,6 +137,7 @@ async function showQuality() {
 async function showAgreement(board, first = board.annotators[0], second = board.annotators[1]) {
   const choice = (value, other) => h("select", { ariaLabel: "Annotator", onchange: (event) => showAgreement(board, ...other(event.target.value)) }, ...board.annotators.map((name) => h("option", { value: name, selected: name === value }, name)));
   let content;
+  const isAskedFor = claimDialog();
   try {
     const { rows, summary } = await getJson(`/api/agreement?first=${encodeURIComponent(first)}&second=${encodeURIComponent(second)}`);
     const number = (value) => (value === null ? "–" : value.toFixed(2));
@@ -138,5 +146,6 @@ async function showAgreement(board, first = board.annotators[0], second = board.
   } catch (error) {
     content = [h("p.none", {}, error.message)];
   }
+  if (!isAskedFor()) return;
   openDialog("Agreement of two annotators", [h("div.row", {}, choice(first, (name) => [name, second]), choice(second, (name) => [first, name])), ...content], { wide: true });
 }

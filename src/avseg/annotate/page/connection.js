@@ -11,8 +11,8 @@ const FIRST = 150; // ms until the first new attempt
 const MOST = 2000;
 let pending = null;
 
-// true if the server was not reached, or has been restarted and has not opened the video yet
-export const isLost = (error) => error.status === 0 || (error.status === 409 && error.body?.version === undefined);
+// true if the server was not reached, is stopping, or has been restarted and has not opened the video yet
+export const isLost = (error) => [0, 502, 503, 504].includes(error.status) || (error.status === 409 && error.body?.version === undefined);
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -25,6 +25,7 @@ export function reconnect() {
         const opened = await post(at(key, "open"));
         if (key === state.key) {
           forgetMasks();
+          state.version = 0; // whatever the folder has now
           applySnapshot(opened.snapshot);
           changed("frame");
         }

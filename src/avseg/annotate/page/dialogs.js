@@ -1,6 +1,6 @@
-// Dialogs: new object, edit object, export and import, proposals, keyboard shortcuts.
+// Dialogs: new object, edit object, export and import, keyboard shortcuts.
 
-import { act, joinObjects, moveSegment } from "./actions.js";
+import { act, addObject, joinObjects, moveSegment } from "./actions.js";
 import { at, getJson, post } from "./api.js";
 import { reload } from "./document.js";
 import { $, h } from "./html.js";
@@ -10,14 +10,28 @@ import { goTo } from "./stage.js";
 import { changed, frameAt, state } from "./store.js";
 
 const dialog = $("dialog");
+let turn = 0; // of the dialog that was asked for last
+dialog.addEventListener("cancel", () => turn++); // Escape; the event "close" would come after what a dialog does when it is sent
+
+// Called before the contents of a dialog are fetched: the function tells whether it still is the one that was asked for.
+export function claimDialog() {
+  const mine = ++turn;
+  return () => mine === turn;
+}
+
+export function closeDialog() {
+  turn++;
+  dialog.close();
+}
 
 function open(title, content, done = null, yes = "OK") {
+  turn++;
   const form = h("form", { method: "dialog", onsubmit: async (event) => {
     event.preventDefault();
-    dialog.close();
+    closeDialog();
     if (done) await done(new FormData(form));
   } }, h("h2", {}, title), ...content.filter(Boolean), h("div.buttons", {},
-    h("button.small", { type: "button", onclick: () => dialog.close() }, "Close"), done ? h("button.small.main", { type: "submit" }, yes) : null));
+    h("button.small", { type: "button", onclick: closeDialog }, "Close"), done ? h("button.small.main", { type: "submit" }, yes) : null));
   dialog.replaceChildren(form);
   dialog.classList.remove("wide");
   for (const list of form.querySelectorAll("select")) list.addEventListener("keydown", (event) => {
@@ -50,14 +64,9 @@ export function newObject() {
     state.classes.length ? h("p.none", {}, `${state.classes.length} classes in the project's list (Y)`) : labels.length ? h("p.none", {}, `already used: ${labels.join(", ")}`) : null,
   ], async (form) => {
     const label = form.get("label").trim();
-    const before = new Set(state.objects.keys());
     const name = form.get("name").trim();
-    const op = { op: "add_object", label };
-    if (name) op.name = name;
-    if (!(await act(op))) return;
-    for (const id of state.objects.keys()) if (!before.has(id)) state.object = id;
-    changed("document");
     showStatus(`${name || label} added: mark when it sounds (I, O, Enter)`);
+    await addObject(label, name);
   }, "Add");
 }
 
@@ -127,6 +136,7 @@ const FORMATS = {
 
 export async function exchange() {
   if (!state.film) return;
+  const isAskedFor = claimDialog();
   if (!state.formats.out.length) {
     try {
       state.formats = await getJson("/api/formats");
@@ -135,6 +145,7 @@ export async function exchange() {
       return;
     }
   }
+  if (!isAskedFor()) return;
   const choice = (name, formats) => h("label.field", {}, h("span", {}, "Format"), h("select", { name }, ...formats.map((format) => h("option", { value: format }, FORMATS[format] ?? format))));
   open(`Export ${state.name}`, [
     choice("format", state.formats.out),
@@ -166,24 +177,6 @@ function importFrom(format) {
       showError(error);
     }
   }, "Import");
-}
-
-export function propose() {
-  if (state.object === null) return showStatus("first add an object: T or + New", "warn");
-  const object = state.objects.get(state.object);
-  open(`Propose segments for ${object.name}`, [
-    h("p.none", {}, "Proposes segments where the sound is loud. They become segments of this object, which you can adjust, accept or reject."),
-  ], async () => {
-    showStatus("analysing the sound …");
-    try {
-      const { proposals } = await post(at(state.key, "propose"), { method: "energy" });
-      const free = proposals.filter((proposal) => ![...state.segments.values()].some((s) => s.object === object.id && s.start < proposal.end && proposal.start < s.end));
-      if (free.length) await act(...free.map((proposal) => ({ op: "add_segment", object: object.id, start: proposal.start, end: proposal.end })));
-      showStatus(free.length ? `${free.length} segments proposed` : "no further segments found");
-    } catch (error) {
-      showError(error);
-    }
-  }, "Propose");
 }
 
 // the table of shortcuts; a key of an action is a button that asks for another key

@@ -1,5 +1,6 @@
 // Load a video from the server into the state of the page.
 
+import { clearAdded, keepAdded } from "./added.js";
 import { at, getJson, post, getBytes } from "./api.js";
 import { forgetSent } from "./drafts.js";
 import { forgetFrames } from "./frames.js";
@@ -12,6 +13,7 @@ export async function loadVideos() {
   const answer = await getJson("/api/videos");
   state.videos = answer.videos;
   state.backend = answer.backend;
+  state.audioBranch = answer.audio_branch;
   showBackends(answer.backends);
   changed("videos");
 }
@@ -59,8 +61,9 @@ async function show(key, opened, times) {
   look.solo = null;
   forgetFrames();
   forgetSent();
+  clearAdded();
   clearMasks();
-  Object.assign(state, { key, name: opened.name, film: opened.film, times, object: null, segment: null, runs: [], run: null, report: 0, frame: 0 });
+  Object.assign(state, { key, name: opened.name, film: opened.film, times, object: null, segment: null, runs: [], run: null, report: 0, frame: 0, version: 0 });
   state.marks = { start: null, end: null };
   state.range = { from: 0, to: times[times.length - 1] || 1 };
   applySnapshot(opened.snapshot);
@@ -92,15 +95,18 @@ export async function reload() {
   if (!state.key) return;
   const key = state.key;
   const snapshot = await getJson(at(key, "snapshot"));
-  if (key === state.key && snapshot.version >= state.version) applySnapshot(snapshot);
+  if (key === state.key) applySnapshot(snapshot);
 }
 
-// a snapshot with all frames, or with patches of a change: the frames from start to end (exclusive) of an object
+// A snapshot with all frames, or with patches of a change: the frames from start to end (exclusive) of an object. One that
+// a later one has overtaken on its way is left out; false for such a one.
 export function applySnapshot(snapshot) {
+  if (snapshot.version < state.version) return false;
   state.version = snapshot.version;
   state.objects = new Map(snapshot.objects.map((object) => [object.id, object]));
   colourObjects();
   state.segments = new Map(snapshot.segments.map((segment) => [segment.id, segment]));
+  keepAdded();
   state.history = snapshot.history;
   state.videoStatus = snapshot.status;
   if (snapshot.frames) {
@@ -119,6 +125,7 @@ export function applySnapshot(snapshot) {
   if (state.segment !== null && !state.segments.has(state.segment)) state.segment = null;
   if (state.segment === null && state.object !== null) state.segment = segmentAt(state.object, state.frame)?.id ?? null;
   changed("document");
+  return true;
 }
 
 // the first object of a class has the colour of the class, further ones their own

@@ -1,5 +1,6 @@
 // Inputs of the user on an object in a frame: those that the server has, and those that are on their way to it.
 
+import { realId } from "./added.js";
 import { CLIENT } from "./api.js";
 import { maskOf } from "./masks.js";
 import { changed } from "./store.js";
@@ -31,7 +32,7 @@ export function inputsOf(object, frame) {
   return inputs;
 }
 
-export const sentAt = (object, frame) => sent.filter((entry) => entry.object === object && entry.frame === frame);
+export const sentAt = (object, frame) => sent.filter((entry) => realId(entry.object) === object && entry.frame === frame);
 
 function applied(inputs, action) {
   if (action.set) return action.set;

@@ -4,10 +4,11 @@ import { accept, addSegment, cancel, clearMask, copyMask, cutOut, fill, finishVi
 import { zoomAll, zoomSegment } from "./axis.js";
 import { showBoard } from "./board.js";
 import { moveCrosshair, pressCrosshair, releaseCrosshair, removeAtCrosshair } from "./crosshair.js";
-import { askFrame, askObject, exchange, isOpen, newObject, propose, showKeys } from "./dialogs.js";
+import { askFrame, askObject, exchange, isOpen, newObject, showKeys } from "./dialogs.js";
 import { snapEdge } from "./onset.js";
 import { hide, lock, neighbour, nextWorst, select, solo } from "./panels.js";
 import { nextRate, pause, playEdge, toggle } from "./player.js";
+import { propose } from "./proposals.js";
 import { goTo } from "./stage.js";
 import { showStatus } from "./status.js";
 import { saveSettings, settings, toggleSetting } from "./settings.js";

@@ -1,6 +1,7 @@
 // Requests that change something, one at a time and in order. A lost server loses none: they wait until it is back, and
 // their ids keep it from carrying out twice what it had done before its answer was lost.
 
+import { confirmed } from "./added.js";
 import { at, CLIENT, post } from "./api.js";
 import { isLost, reconnect } from "./connection.js";
 import { showError } from "./status.js";
@@ -44,7 +45,8 @@ async function run(job) {
   for (let attempt = 0; ; attempt++) {
     if (job.key !== state.key) return false;
     try {
-      const body = job.body();
+      const asked = job.body();
+      const body = asked && confirmed(asked);
       if (body === null) return false;
       const answer = await post(at(job.key, job.path), body, { request: job.id });
       if (job.key !== state.key) return false;

@@ -17,6 +17,7 @@ export const draft = { moved: null, box: null, stroke: null, polygon: null, curs
 
 let shown = -1; // the frame whose image is on the screen
 let busy = false;
+let again = false; // the frame or its masks have changed since they were asked for
 let last = 0;
 
 export function startStage() {
@@ -36,12 +37,14 @@ function resize() {
 
 // one request at a time: fast scrubbing skips frames
 export async function load() {
+  again = true;
   if (!state.film || busy) return;
   busy = true;
   const key = state.key;
   try {
-    for (let wanted = -1; wanted !== state.frame && key === state.key; ) {
-      wanted = state.frame;
+    while (again && key === state.key) {
+      again = false;
+      const wanted = state.frame;
       // prefetch with the same stride as the last step
       const way = wanted - last;
       const step = way && Math.abs(way) <= 60 ? way : Math.sign(way) || 1;

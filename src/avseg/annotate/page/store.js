@@ -4,6 +4,7 @@ export const state = {
   videos: [],
   classes: [], // of the project: {name, colour}
   formats: { out: [], in: [] },
+  audioBranch: null, // the run that proposes classes
   key: null, // of the open video
   name: "",
   film: null, // {frames, fps, height, width, has_sound, duration}

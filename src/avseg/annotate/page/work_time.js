@@ -22,7 +22,7 @@ export function startWorkTimer() {
     const now = performance.now();
     if (now - active < IDLE && !document.hidden) spent += (now - last) / 1000;
     last = now;
-    if (video !== state.key || segment !== state.segment || spent * 1000 >= EVERY) send();
+    if (video !== state.key || (segment ?? 0) !== Math.max(0, state.segment ?? 0) || spent * 1000 >= EVERY) send();
   }, 1000);
   on("film", () => video !== state.key && send());
   window.addEventListener("pagehide", send);
@@ -31,7 +31,7 @@ export function startWorkTimer() {
 function send() {
   const [key, segmentId, seconds, count] = [video, segment, spent, clicks];
   video = state.key;
-  segment = state.segment;
+  segment = state.segment > 0 ? state.segment : null; // one that is being added is not counted yet
   // the last seconds before there is a segment are those of the first one
   if (segmentId === null && key === video && segment !== null) return;
   spent = 0;

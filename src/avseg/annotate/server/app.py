@@ -13,6 +13,7 @@ from avseg.annotate.project import Project
 from avseg.annotate.server.errors import add_handlers
 from avseg.annotate.server.routes import dataset, edit, files, models, read
 from avseg.annotate.server.security import SecurityMiddleware
+from avseg.annotate.server.stopping import StoppingMiddleware
 from avseg.annotate.server.workspace import Workspace
 
 PAGE = Path(__file__).resolve().parents[1] / "page"
@@ -25,6 +26,7 @@ def create_app(
     backend: str = "default",  # draws masks from points, and propagates them if it can
     propagator: str | None = None,  # propagates masks; None for `backend`
     hosts: Iterable[str] = (),  # further names of the server; those of the loopback are always allowed
+    audio_branch: Path | None = None,  # a run or a checkpoint that names the classes it hears
     **options: Any,  # of the backends
 ) -> FastAPI:
     """Build the application; every request must carry the token.
@@ -33,7 +35,7 @@ def create_app(
         UserError: the folder is missing, or the backend is unknown.
     """
     project = project if isinstance(project, Project) else Project(Path(project))
-    workspace = Workspace(project, backend, propagator or backend, options)
+    workspace = Workspace(project, backend, propagator or backend, options, audio_branch)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -49,6 +51,7 @@ def create_app(
     _add_page(app)
     # outermost: nothing else sees a request before it
     app.add_middleware(SecurityMiddleware, token=token, hosts=tuple(hosts))
+    app.add_middleware(StoppingMiddleware)
     return app
 
 

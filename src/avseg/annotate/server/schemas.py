@@ -141,7 +141,7 @@ class TimeSpent(Strict):
 class Propose(Strict):
     """A method that proposes audible segments; `avseg.annotate.proposals` checks the options."""
 
-    method: Text = "energy"
+    method: Literal["energy", "audio_branch"] = "energy"
     options: dict[Text, float | None] = Field(default_factory=dict)
 
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote
 
@@ -85,12 +86,19 @@ class OpenVideo:
 class Workspace:
     """All videos of a project; a backend that only draws or propagates is combined with the default one."""
 
-    def __init__(self, project: Project, segmenter: str, propagator: str, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        project: Project,
+        segmenter: str,
+        propagator: str,
+        options: Mapping[str, Any],
+        audio_branch: Path | None = None,  # a run that proposes classes
+    ) -> None:
         if segmenter not in SEGMENTERS and segmenter in PROPAGATORS:
             segmenter = "default"
         if propagator not in PROPAGATORS and propagator in SEGMENTERS:
             propagator = "default"
-        self.project, self.options = project, dict(options)
+        self.project, self.options, self.audio_branch = project, dict(options), audio_branch
         self.backend = {"segmenter": segmenter, "propagator": propagator}
         self.pools = ThreadPools()
         # shared by all videos, since it has no state; a propagator has, so each video gets its own

@@ -23,6 +23,7 @@ examples:
   avseg annotate videos
   avseg annotate videos dog.mp4 --backend sam=models/sam-vit-base --backend xmem=XMem.pth
   avseg annotate videos dog.mp4 --backend sam --backend xmem
+  avseg annotate videos --audio-branch outputs/lu_avs_audio/seed=123
   avseg annotate videos --headless plan.yaml
   avseg annotate videos dog.mp4 --export lu_avs --out exports/dog
   avseg annotate videos --import lu_avs data/lu_avs
@@ -54,6 +55,8 @@ def add_parser(commands: Commands) -> None:
     add("--backend", action="append", metavar="NAME[=WEIGHTS]", help=backends)
     add("--weights", metavar="PATH", help="weights of a single backend: a folder, a file or a hub name")
     add("--device", help="device of the backends: cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
+    branch = "a run of model=lu_avs_audio: the page proposes the classes that it hears (G)"
+    add("--audio-branch", type=Path, metavar="RUN", help=branch)
     add("--headless", type=Path, metavar="PLAN", help="run a plan (yaml) without a page")
     add("--import", nargs=2, dest="source", metavar=("FORMAT", "SOURCE"), help="add the annotations of a data set")
     add("--export", metavar="FORMAT", help="lu_avs, avsbench, coco, png, csv or eaf; needs --out")

@@ -1,6 +1,8 @@
 """Routes that run models over many frames: propagate, cancel, review queue, prefetch, proposals."""
 
 from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse
@@ -8,6 +10,7 @@ from starlette.responses import JSONResponse
 from avseg.annotate.document.rle import encode
 from avseg.annotate.server import schemas
 from avseg.annotate.server.workspace import VideoDep, WorkspaceDep
+from avseg.utils.errors import UserError
 
 router = APIRouter()
 
@@ -77,5 +80,12 @@ async def _preview(body: schemas.Preview, video: VideoDep, workspace: WorkspaceD
 
 @router.post("/v/{key}/propose")
 async def _propose(body: schemas.Propose, video: VideoDep, workspace: WorkspaceDep) -> JSONResponse:
-    proposals = await workspace.pools.slow(lambda: video.session.propose(body.method, **body.options))
+    method: str | Path = body.method
+    options: dict[str, Any] = dict(body.options)
+    if method == "audio_branch":
+        if workspace.audio_branch is None:
+            raise UserError("there is no audio branch; start the server with --audio-branch RUN")
+        method = workspace.audio_branch
+        options["device"] = workspace.options.get("device", "cpu")
+    proposals = await workspace.pools.slow(lambda: video.session.propose(method, **options))
     return JSONResponse({"proposals": list(map(asdict, proposals))})

@@ -28,7 +28,13 @@ async def _videos(workspace: WorkspaceDep) -> JSONResponse:
     for entry in await workspace.pools.slow(workspace.project.videos):
         row = asdict(entry)
         rows.append({"key": serialize.video_key(entry.name), **row, "name": printable(entry.name)})
-    return JSONResponse({"videos": rows, "backend": workspace.backend, "backends": workspace.describe_backends()})
+    content = {
+        "videos": rows,
+        "backend": workspace.backend,
+        "backends": workspace.describe_backends(),
+        "audio_branch": None if workspace.audio_branch is None else printable(str(workspace.audio_branch)),
+    }
+    return JSONResponse(content)
 
 
 @router.post("/v/{key}/open")
