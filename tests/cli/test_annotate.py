@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import torch
@@ -148,6 +149,7 @@ def test_the_server_prints_its_address_and_stops_on_ctrl_c(videos):
         line = process.stdout.readline()
         assert "http://127.0.0.1:" in line
         assert "?token=" in line
+        httpx.get(line.split(" at ")[1].strip())  # it runs
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=120)
     finally:
