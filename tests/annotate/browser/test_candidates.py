@@ -94,6 +94,36 @@ def test_tab_goes_through_the_masks_and_the_pointer_previews(page: Any, live: Li
 
 
 @pytest.mark.slow
+def test_the_preview_of_a_pointer_that_rests_follows_the_frame_the_view_and_the_tool(page: Any, tmp_path: Path) -> None:
+    with serve_discs(tmp_path) as live:
+        document = live.document("film.mp4")
+        document.do({"op": "add_object", "label": "disc"})
+        document.do({"op": "add_segment", "object": 1, "start": 0, "end": 9})
+        user = User(page, live, "film.mp4")
+
+        def left() -> int | None:
+            shown = page.evaluate(PREVIEW)
+            return None if shown is None else int(shown[0])
+
+        page.mouse.move(*user.place(80, 60))
+        user.until(lambda: left() == 73)  # the smallest disc
+        user.press("ArrowRight")
+        user.until(lambda: left() == 73)
+        page.evaluate("import('/view.js').then(m => m.pan(-20 * m.view.scale, 0))")
+        user.until(lambda: left() == 93)
+        user.press("w")
+        user.until(lambda: left() is None)
+        user.press("p")
+        user.until(lambda: left() == 93)
+        user.press("Alt+ArrowRight")  # silent there
+        user.until(lambda: user.frame == 9 and left() is None)
+        user.press("ArrowLeft")
+        user.until(lambda: left() == 93)
+        page.mouse.move(5, 5)
+        user.until(lambda: left() is None)
+
+
+@pytest.mark.slow
 def test_refinement_is_switched_off_and_stays_off(page: Any, live: Live) -> None:
     user = User(page, live, "film.mp4")
     page.click("#settings")

@@ -25,7 +25,7 @@ function hideCrosshair() {
 // what the tools read of an event of a mouse
 function gesture({ minus = false, remove = false } = {}) {
   const [offsetX, offsetY] = toCanvas(...draft.cross);
-  return { offsetX, offsetY, pointerId: null, button: remove ? 2 : 0, buttons: 0, detail: 1, altKey: minus !== state.minus, ctrlKey: false, metaKey: false, shiftKey: false, preventDefault: () => {} };
+  return { offsetX, offsetY, pointerId: null, button: remove ? 2 : 0, buttons: 0, detail: 1, altKey: minus, ctrlKey: false, metaKey: false, shiftKey: false, preventDefault: () => {} };
 }
 
 function begin() {

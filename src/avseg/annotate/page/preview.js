@@ -30,6 +30,7 @@ function isUseful() {
 // ask for the mask of a click at a position in the picture
 export function askPreview([x, y], positive) {
   if (!isUseful() || performance.now() < slowUntil) return clearPreview();
+  if (matches(shown) && shown.x === x && shown.y === y && shown.positive === positive) return undefined;
   spot = { x, y, positive };
   clearTimeout(timer);
   timer = setTimeout(ask, PAUSE);
@@ -61,10 +62,10 @@ async function ask() {
     slowUntil = performance.now() + SLOW;
     clearPreview();
   } else if (answer?.mask) {
-    shown = { picture: paint(answer.mask, INK, 0.28), object, frame, version };
+    shown = { picture: paint(answer.mask, INK, 0.28), object, frame, version, ...asked };
     changed("draft");
     if (spot !== asked) ask();
-  } else if (answer) timer = setTimeout(ask, AGAIN);
+  } else if (answer || spot !== asked) timer = setTimeout(ask, AGAIN);
 }
 
 // {canvas, left, top} of the mask to show, null without one

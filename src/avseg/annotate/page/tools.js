@@ -5,7 +5,7 @@ import { changePoint, newId, point, promptsOf } from "./drafts.js";
 import { $ } from "./html.js";
 import { askPreview, clearPreview } from "./preview.js";
 import { draft, goTo } from "./stage.js";
-import { changed, state } from "./store.js";
+import { changed, on, state } from "./store.js";
 import { inPicture, pan, toCanvas, toPicture, view, zoom } from "./view.js";
 
 const canvas = $("stage");
@@ -13,6 +13,7 @@ const NEAR = 10; // pixels on the screen
 const EDGE = 6;
 const MAX_PATH = 3000; // points of a stroke that are sent
 let drag = null;
+let pointer = null; // {x, y} on the canvas, alt, pressed: of the mouse or the crosshair, null outside
 
 export function startTools() {
   canvas.addEventListener("pointerdown", (event) => down(event));
@@ -20,10 +21,12 @@ export function startTools() {
   canvas.addEventListener("pointerup", up);
   canvas.addEventListener("pointercancel", cancelDrag);
   canvas.addEventListener("pointerleave", () => {
-    draft.cursor = null;
+    draft.cursor = pointer = null;
     clearPreview();
     changed("draft");
   });
+  // what is under a pointer that rests changes, too
+  on("frame film document view tool play settings run", preview);
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   canvas.addEventListener("wheel", wheel, { passive: false });
 }
@@ -157,8 +160,15 @@ export function move(event) {
   } else if (drag?.kind === "stroke") extend(draft.stroke.path, at);
   if (drag || ["brush", "eraser", "polygon"].includes(state.tool)) changed("draft");
   canvas.style.cursor = cursor(x, y);
-  if (!drag && !event.buttons && state.film && state.tool === "points" && inPicture(...at) && !pointNear(x, y)) askPreview(at, !minus(event));
-  else clearPreview();
+  pointer = { x, y, alt: event.altKey, pressed: Boolean(event.buttons) };
+  preview();
+}
+
+// show what a click of the left button would give
+function preview() {
+  if (!pointer || pointer.pressed || drag || !state.film || state.tool !== "points") return clearPreview();
+  const at = toPicture(pointer.x, pointer.y);
+  return inPicture(...at) && !pointNear(pointer.x, pointer.y) ? askPreview(at, !minus({ altKey: pointer.alt })) : clearPreview();
 }
 
 function extend(path, at) {
