@@ -83,7 +83,7 @@ def test_help_has_the_backends_and_an_example(capsys):
         (["videos", "--backend", "sam", "--backend", "xmem", "--weights", "a"], "--weights a: name its backend"),
         (["videos", "--audio-branch", "none"], "--audio-branch none: does not exist"),
         (["videos", "--port", "70000"], "between 0 and 65535"),
-        (["videos", "--device", "gpu"], "--device gpu: cannot be used here"),
+        (["videos", "--device", "gpu"], "--device gpu: no such device; use auto"),
         (["videos", "--device", "cuda:99"], "--device cuda:99: cannot be used here"),
         (["videos", "--export", "png"], "give both"),
         (["videos", "one.mp4", "--export", "pgn", "--out", "o"], "did you mean 'png'"),

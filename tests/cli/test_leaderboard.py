@@ -111,3 +111,9 @@ def test_mistakes_are_one_line(words, message):
 def test_the_page_holds_the_numbers_of_the_file():
     tables = markdown(leaderboard(links=True), left=TEXT_COLUMNS.__contains__)
     assert tables in PAGE.read_text(), "write it again: the last line of the page's introduction says how"
+
+
+def test_a_folder_without_runs_is_told(tmp_path, caplog):
+    done = avseg(["leaderboard", "--setting", "s4", "--runs", str(tmp_path)])
+    assert done.code == 0
+    assert f"--runs {tmp_path}: no complete run in it" in caplog.text

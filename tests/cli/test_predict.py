@@ -191,7 +191,7 @@ def test_truncated(tmp_path: Path) -> None:
     [
         (["--threshold", "1.5"], "--threshold 1.5: must be between 0 and 1"),
         (["--batch", "0"], "--batch 0: must be at least 1"),
-        (["--device", "warp"], "--device warp: cannot be used here"),
+        (["--device", "warp"], "--device warp: no such device"),
         (["--checkpoint", "gone.ckpt"], "gone.ckpt does not exist"),
     ],
 )

@@ -212,7 +212,7 @@ def test_missing_data_leave_the_rest(trained: Command, tmp_path: Path) -> None:
     ("words", "message"),
     [
         (["{folder}/none"], "none does not exist; name a run directory"),
-        (["{folder}"], "holds no checkpoints/best.ckpt"),
+        (["{folder}"], "holds no run; a report needs a run directory"),
         (["{folder}", "--clips", "-1"], "--clips is -1; give 0 or more"),
     ],
 )

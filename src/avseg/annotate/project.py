@@ -64,7 +64,7 @@ class Project:
         annotator: str | None = None,  # has annotations of their own, next to the shared ones
     ) -> None:
         if not folder.is_dir():
-            problem = "is a file; name a folder of videos" if folder.exists() else "no such folder"
+            problem = "is a file; name a folder of videos" if folder.exists() else "no such folder; name one of videos"
             raise UserError(f"{folder}: {problem}")
         self.folder = folder.resolve()
         self.annotator = annotator

@@ -2,13 +2,14 @@
 
 import argparse
 
-from avseg.comparison.request import Request, parse_methods
+from avseg.comparison.request import Request, check_sources, parse_methods
 from avseg.utils.errors import UserError
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare the methods and print the table."""
     methods = parse_methods(arguments.methods, arguments.pattern)
+    check_sources(methods)
     if arguments.videos_per_group is not None and arguments.videos_per_group < 0:
         raise UserError(
             f"--videos-per-group {arguments.videos_per_group}: must be at least 1, or 0 for the whole split"

@@ -3,6 +3,7 @@
 import argparse
 import csv
 import io
+import logging
 from pathlib import Path
 
 from rich.markup import escape
@@ -16,6 +17,7 @@ from avseg.tables.text import TextTable, markdown
 from avseg.utils.errors import UserError
 from avseg.utils.files import write_text
 
+log = logging.getLogger("avseg")
 _LOG_WIDTH = 150  # a line for most rows
 
 
@@ -68,10 +70,14 @@ def _write(text: str, out: Path | None) -> None:
 
 def _own_runs(folder: Path | None) -> list[OwnRun]:
     if folder is None:
-        folder = Path("outputs")
-    elif not folder.is_dir():
+        return read_own_runs(Path("outputs"))
+    folder = folder.expanduser()
+    if not folder.is_dir():
         raise UserError(f"--runs {folder}: no such folder; name one that holds runs, such as outputs")
-    return read_own_runs(folder.expanduser())
+    runs = read_own_runs(folder)
+    if not runs:
+        log.warning("--runs %s: no complete run in it", folder)
+    return runs
 
 
 def _print(table: TextTable) -> None:

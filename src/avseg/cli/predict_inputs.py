@@ -30,6 +30,9 @@ def find_videos(paths: Sequence[Path], out: Path) -> Inputs:
     real_paths: set[str] = set()  # real paths of the files
     for path in paths:
         files = [path]
+        if not path.exists() and not path.is_symlink():
+            inputs.failures[path] = f"{path}: no such file or folder; name videos, or folders that hold some"
+            continue
         if path.is_dir():
             content = search_folder(path, out)
             files = sorted(content.videos, key=Path.is_symlink)  # a file comes before the links to it

@@ -71,11 +71,12 @@ def open_folder(
         raise UserError(f"{root} is not a folder; name a folder of masks")
     present = mask_files(root)
     pattern = pattern or find_pattern(present, entries, split, frames)
+    if not present:
+        raise UserError(f"{root} holds no png, npz or npy file; name a run, weights or a folder of masks")
     if pattern is None:
-        example = f", such as {min(present)}" if present else ""
         raise UserError(
-            f"{root} holds {len(present)} png, npz and npy files{example}, but no mask of split '{split}' under a "
-            f"known name; give --pattern with the fields {FIELDS}"
+            f"{root} holds {len(present)} png, npz and npy files, such as {min(present)}, but no mask of split "
+            f"'{split}' under a known name; give --pattern with the fields {FIELDS}"
         )
     files = [tuple(fill(pattern, entry, split, count)) for entry, count in zip(entries, frames, strict=True)]
     named = set().union(*files)

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
-from avseg.utils.errors import UserError
+from avseg.utils.errors import UserError, nearest
+from avseg.weights.hub import PREFIX
+from avseg.weights.registry import published
+
+_MASK_SUFFIXES = (".png", ".npz", ".npy")
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,19 @@ class Request:
     def folders(self) -> list[Method]:
         """The methods that are folders of masks."""
         return list(filter(attrgetter("is_folder"), self.methods))
+
+
+def check_sources(methods: Sequence[Method]) -> None:
+    """Raise `UserError` for a method that is neither on this machine, nor published, nor named at the Hub."""
+    for method in methods:
+        path = Path(method.source).expanduser()
+        if path.suffix.lower() in _MASK_SUFFIXES and path.is_file():
+            raise UserError(f"{method.name}={method.source}: is one file; name the folder that holds all masks")
+        if not path.exists() and not method.source.startswith(PREFIX) and method.source not in published():
+            raise UserError(
+                f"{method.name}={method.source}: does not exist; a method is a run, a checkpoint, a folder of masks, "
+                f"hf:owner/name, or a name that `avseg weights` lists{nearest(method.source, published())}"
+            )
 
 
 def parse_methods(texts: Sequence[str], patterns: Sequence[str]) -> list[Method]:

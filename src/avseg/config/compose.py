@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import cast
 
 from hydra import compose as hydra_compose
@@ -108,6 +109,10 @@ def _quoted(value: str) -> str:
 
 def _explain(name: str, overrides: Sequence[str], error: Exception) -> str:
     """Write one line for an error of Hydra or OmegaConf, whose own texts take several."""
+    for word in overrides:
+        if Path(word).exists():
+            example = f"checkpoint={word}" if name == "evaluate" else f"data.root={word}"
+            return f"'{word}' is a path without a key; write KEY=PATH, such as {example}"
     chain: list[BaseException] = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
         chain.append(cause)
@@ -125,7 +130,9 @@ def _explain(name: str, overrides: Sequence[str], error: Exception) -> str:
     if match := re.search(r"Missing mandatory value: ([\w.]+)", text):
         return f"{match.group(1)} has no value; give it on the command line as {match.group(1)}=VALUE"
     if "override_grammar" in text or "LexerNoViableAlt" in text:
-        return f"cannot read the override {' '.join(str(error).split())[:160]}; write key=value without spaces"
+        override = re.search(r"Error parsing override '([^']*)'", text)
+        word = f"'{override.group(1)}'" if override else " ".join(str(error).split())[:160]
+        return f"cannot read the override {word}; write key=value without spaces"
     messages = [str(item).split("\n")[0].strip() for item in chain]
     return ": ".join(dict.fromkeys(filter(None, messages)))
 

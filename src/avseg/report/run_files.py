@@ -11,6 +11,7 @@ from avseg.utils.csv_files import read_rows
 from avseg.utils.errors import UserError
 
 _CURVE = "f_curve.csv"
+_ALLOWED = "a report needs a run directory, with config.yaml and metrics.csv, such as outputs/demo/RUN/seed=123"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ def _run_directory(path: Path) -> RunDirectory:
     path = path.expanduser()
     if RunDirectory(path).config.is_file():
         return RunDirectory(path)
-    file = checkpoint_of(path)  # raises for none and for several runs
+    if path.is_dir() and not any(path.glob("**/checkpoints/*.ckpt")):
+        raise UserError(f"{path} holds no run; {_ALLOWED}")
+    file = checkpoint_of(path)  # raises for several runs
     if file.parent.name == "checkpoints" and RunDirectory(file.parents[1]).config.is_file():
         return RunDirectory(file.parents[1])
-    raise UserError(f"{path} is not of a run; a report needs a run directory, with config.yaml and metrics.csv")
+    raise UserError(f"{path} is not of a run; {_ALLOWED}")

@@ -88,5 +88,7 @@ def _folder(name: str) -> Path:
         if not (Path(name) / "sweep.yaml").is_file():
             raise UserError(f"{name} holds no sweep.yaml; name a folder that does, or one of {', '.join(names)}")
         return Path(name)
+    if name not in names and Path(name).is_dir():
+        raise UserError(f"experiment '{name}' is unknown; a folder of yours with a sweep.yaml is written ./{name}")
     check_choice("experiment", name, names)
     return experiment_folder(name)

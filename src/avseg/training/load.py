@@ -37,7 +37,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except PermissionError as error:
         raise UserError(f"checkpoint {path} cannot be read ({error.strerror})") from error
     except Exception as error:  # the reader raises a dozen types on arbitrary bytes
-        raise UserError(f"checkpoint {path} is damaged; delete it and run the training command again") from error
+        raise UserError(f"checkpoint {path} is not a checkpoint, or damaged; name another, or train again") from error
     if not isinstance(checkpoint, dict) or "avseg" not in checkpoint or "state_dict" not in checkpoint:
         raise UserError(
             f"checkpoint {path} was not made by avseg; official AVSBench weights become one with `avseg convert`"

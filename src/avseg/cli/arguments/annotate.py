@@ -47,7 +47,7 @@ def add_parser(commands: Commands) -> None:
     description = "The mask annotation tool: mark what sounds where and when, on a page, by a plan, or by import."
     add = add_verb(commands, "annotate", summary, description, _EPILOG).add_argument
     add("folder", type=Path, metavar="FOLDER", help="the folder of videos")
-    add("videos", nargs="*", metavar="VIDEO", help="names of videos in it (default: all)")
+    add("videos", nargs="*", default=[], metavar="VIDEO", help="names of videos in it (default: all)")
     add("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
     add("--port", type=int, default=0, help="0 = any free one (default: 0)")
     add("--no-browser", action="store_true", help="only print the address")

@@ -1,11 +1,11 @@
 """The argument parser of the command and a helper that adds a verb to it."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from avseg.utils.errors import UserError
+from avseg.utils.errors import UserError, nearest
 
 Commands: TypeAlias = "argparse._SubParsersAction[Any]"  # of any class of parsers
 
@@ -20,8 +20,34 @@ class Parser(argparse.ArgumentParser):
         """Raise a `UserError` instead of printing the usage and exiting."""
         for word in self._words:
             if word.startswith("-") and Path(word).is_file():
-                message += f"; the file {word} is written ./{word}"
-        raise UserError(message)
+                raise UserError(f"{message}; the file {word} is written ./{word}")
+        verb = self._verb()
+        unknown = list(filter(verb._is_unknown_option, self._words))
+        if unknown:
+            message = verb._explain_unknown(unknown[0])
+        raise UserError(f"{message}; `{verb.prog} --help` lists what is allowed")
+
+    def _verb(self) -> "Parser":
+        """Return the parser of the verb, or verb and subverb, that the command line names."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for word in self._words:
+                    if word in action.choices:
+                        verb: Parser = action.choices[word]
+                        verb._words = self._words
+                        return verb._verb()
+        return self
+
+    def _is_unknown_option(self, word: str) -> bool:
+        name = word.partition("=")[0]
+        return name.startswith("--") and name != "--" and not any(map(_starts_with(name), self._option_string_actions))
+
+    def _explain_unknown(self, word: str) -> str:
+        name, _, value = word.partition("=")
+        text = f"{name}: {self.prog} has no such option{nearest(name, self._option_string_actions)}"
+        if any(action.metavar == "KEY=VALUE" for action in self._actions):
+            text += f"; settings are written without dashes, {name.strip('-')}={value or 'VALUE'}"
+        return text
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Accept `convert FILE --out X KEY=VALUE`, which argparse leaves to `parse_known_intermixed_args`."""
@@ -36,6 +62,10 @@ class Parser(argparse.ArgumentParser):
             return self.parse_known_intermixed_args(args, namespace)
         finally:
             self._intermixing = False
+
+
+def _starts_with(prefix: str) -> Callable[[str], bool]:
+    return lambda option: option.startswith(prefix)
 
 
 def add_verb(

@@ -42,7 +42,7 @@ def add_parser(commands: Commands) -> None:
     summary = "train and evaluate a model"
     description = "Train and evaluate one run, or with -m a sweep, from Hydra overrides."
     parser = add_verb(commands, "train", summary, description, _EPILOG, formatter=_Help)
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="Hydra overrides")
+    parser.add_argument("overrides", nargs="*", default=[], metavar="KEY=VALUE", help="Hydra overrides")
     parser.add_argument("-m", "--multirun", action="store_true", help="run every combination of comma-separated values")
     parser.add_argument("--dry-run", action="store_true", help="with -m: show the jobs and start none")
     parser.add_argument(

@@ -109,7 +109,7 @@ def _add_evaluate(commands: Commands) -> None:
     summary = "score a run with the controls"
     description = "Score a run or a checkpoint, with the controls that show whether it uses the sound."
     parser = add_verb(commands, "evaluate", summary, description, _EVALUATE_EPILOG)
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="Hydra overrides")
+    parser.add_argument("overrides", nargs="*", default=[], metavar="KEY=VALUE", help="Hydra overrides")
 
 
 def _add_reproduce(commands: Commands) -> None:
@@ -117,7 +117,7 @@ def _add_reproduce(commands: Commands) -> None:
     description = "Run the missing jobs of a published table, then show our numbers next to the paper's."
     add = add_verb(commands, "reproduce", summary, description, _REPRODUCE_EPILOG).add_argument
     add("table", metavar="TABLE", help=f"{', '.join(experiment_names())}, or a folder")
-    add("overrides", nargs="*", metavar="KEY=VALUE", help="Hydra overrides for all jobs")
+    add("overrides", nargs="*", default=[], metavar="KEY=VALUE", help="Hydra overrides for all jobs")
     add("--seeds", metavar="N,N,...", help="default: those of the table")
     add("--dry-run", action="store_true", help="list the jobs and start none")
     add("--rerun", action="store_true", help="archive and repeat the runs whose data, weights or plugins have changed")
@@ -169,7 +169,7 @@ def _add_dashboards(commands: Commands) -> None:
     add("--save", action="store_true", help="upload to wandb; needs a login")
     add("--view", metavar="URL", help="with --save: the saved view to replace; default: a new one")
     add("--sweep", metavar="TABLE", help="write this table as a wandb sweep instead")
-    add("overrides", nargs="*", metavar="KEY=VALUE", help="with --sweep: Hydra overrides for every job")
+    add("overrides", nargs="*", default=[], metavar="KEY=VALUE", help="with --sweep: Hydra overrides for every job")
 
 
 def _add_convert(commands: Commands) -> None:
@@ -177,7 +177,7 @@ def _add_convert(commands: Commands) -> None:
     description = "Convert official weights to an avseg checkpoint, and back."
     parser = add_verb(commands, "convert", summary, description, _CONVERT_EPILOG)
     parser.add_argument("source", help="official weights, a file or a published name; or a run or checkpoint of avseg")
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="the model of official weights")
+    parser.add_argument("overrides", nargs="*", default=[], metavar="KEY=VALUE", help="the model of official weights")
     parser.add_argument("--out", type=Path, required=True, help="the file to write")
 
 

@@ -60,7 +60,8 @@ class Layout(ABC):
     def read_index(self) -> list[ClipEntry]:
         """Read all rows of the index file; raises like `entries`."""
         if not self.root.is_dir():
-            raise UserError(f"data root {self.root} does not exist; {HOW_TO_GET_DATA}")
+            problem = "is a file" if self.root.exists() else "does not exist"
+            raise UserError(f"data root {self.root} {problem}; {HOW_TO_GET_DATA}")
         if not self.index_file.is_file():
             raise UserError(f"{self.index_file} is missing (the index of {self.setting}); {HOW_TO_GET_DATA}")
         return read_index(self.index_file, self.columns)
