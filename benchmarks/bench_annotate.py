@@ -206,7 +206,7 @@ def _version(page: Any) -> int:
 
 def _memory(page: Any, process: subprocess.Popen[str], repeats: int) -> dict[str, float]:
     """Measure the server's resident memory after each of four passes through the whole video."""
-    frames = int(page.inner_text("#clock").rsplit(" ", 1)[1])
+    frames = int(page.inner_text("#clock").rsplit("–", 1)[1]) + 1  # "frame 0 of 0–299"
     strides = max(1, frames // (10 * max(1, 3 * repeats)))
     measured = []
     for _ in range(4):

@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
@@ -49,6 +50,14 @@ def brush(client, video, frame, version):
     return done(client.post(f"{video}/brush", json=body))["snapshot"]["version"]
 
 
+def wait_for_a_frame(client, video, version):
+    """Wait until a propagation has written a frame."""
+    deadline = time.monotonic() + 60
+    while done(client.get(f"{video}/snapshot"))["version"] == version:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @pytest.mark.slow
 def test_kill_9_of_the_server_loses_nothing_that_it_answered(tmp_path):
     make_video(tmp_path / "one.mp4", frames=FRAMES, size=(48, 64), sound=None)
@@ -68,6 +77,7 @@ def test_kill_9_of_the_server_loses_nothing_that_it_answered(tmp_path):
             painted[7 * turn] = turn
             body = {"segment": 1, "refine": False}
             done(client.post(f"{video}/propagate", json=body))
+            wait_for_a_frame(client, video, version)
             for number in range(chance.randint(1, 12)):
                 frame = 30 + 20 * turn + number
                 version = brush(client, video, frame, done(client.get(f"{video}/snapshot"))["version"])

@@ -240,6 +240,8 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
     """Seven clips of batches of four, so that one process idles in the last step; both phases."""
     make_ms3(tmp_path / "data", {"train": 7, "val": 3, "test": 5})
     words = ["train", *WORDS, *QUIET, f"data.root={tmp_path}/data", "data.batch_size=4", "trainer.max_epochs=2"]
+    # AdamW's first steps are lr times the sign of the gradient at its usual eps: rounding flips a few
+    words.append("optimizer.options={eps: 0.01}")
     one = avseg([*words, f"paths.outputs={tmp_path}/one"], tmp_path / "one")
     assert one.code == 0, one.err
     done = command(*words, "trainer=ddp_cpu", f"paths.outputs={tmp_path}/two")
