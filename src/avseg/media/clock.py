@@ -19,8 +19,8 @@ class Break:
     """A place at which the recording is interrupted."""
 
     time: float  # seconds from the first frame
-    kind: Literal["joint", "cut", "pause"]  # the clock restarts; empty time left out; a pause kept
-    seconds: float = 0.0  # of a cut or pause
+    kind: Literal["joint", "cut", "pause", "jump"]  # the clock restarts; empty time left out; a pause kept; damage
+    seconds: float = 0.0  # of a cut, pause or jump
     picture: str = ""  # of a joint, how its frames differ in size or orientation from those before
 
     def __str__(self) -> str:
@@ -30,6 +30,8 @@ class Break:
             return f"{text}; {self.picture}" if self.picture else text
         if self.kind == "cut":
             return f"a gap of {self.seconds:.0f} s at {self.time:.1f} s is left out"
+        if self.kind == "jump":
+            return f"its clock jumps by {self.seconds:.0f} s at {self.time:.1f} s and back, which is undone"
         return f"pauses for {self.seconds:.0f} s at {self.time:.1f} s; the frame before stays"
 
 
@@ -41,6 +43,7 @@ class Piece:
     first: float  # container time of its first packet
     starts: tuple[float, ...]  # container time at which each run begins
     offsets: tuple[float, ...]  # seconds to add to the container times of each run
+    continues: bool = False  # the stream of the piece before, whose clock jumped
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,10 @@ class Clock:
                 number = max(bisect_right(self.pieces, packet.pos, key=lambda piece: piece.position) - 1, 0)
             if pieces.setdefault(stream.index, number) != number:
                 pieces[stream.index] = number
-                yield drain(stream)
-                if isinstance(stream, VideoStream | AudioStream):
-                    stream.codec_context.flush_buffers()  # it decodes again
+                if not self.pieces[number].continues:
+                    yield drain(stream)
+                    if isinstance(stream, VideoStream | AudioStream):
+                        stream.codec_context.flush_buffers()  # it decodes again
             stamp = packet.pts if packet.pts is not None else packet.dts
             if stamp is not None and packet.size:
                 ticks = round(self.shift(float(stamp * packet.time_base), number) / packet.time_base)

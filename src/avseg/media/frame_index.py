@@ -206,14 +206,19 @@ class FrameReader:
     def _advance(self, number: int) -> bool:
         """Decode until a frame is reached; False if the seek overshot it, or the file ends before it."""
         first = True
+        later = 0  # frames after the requested one; the time stamp of one of them may be damaged
         for image in self.decoded:
             at = self._number(image)
             if at is None:
                 continue
             self._keep(at, image)
-            if at >= number:
-                # a later frame that is not the first after the seek: the requested one is damaged and was dropped
-                return at == number or not first
+            if at == number:
+                return True
+            if at > number and first:
+                return False
+            later += at > number
+            if later == 2:  # the requested frame is damaged and was dropped
+                return True
             first = False
         return False
 

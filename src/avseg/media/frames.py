@@ -9,7 +9,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from avseg.media.container import images, open_video, video_stream
-from avseg.media.timestamps import FAR
+from avseg.media.timestamps import FAR, REORDER_DEPTH
 from avseg.media.video import Frame, Video, second_of
 from avseg.utils.errors import UserError
 
@@ -51,6 +51,7 @@ class FrameClock:
         self.video = video
         self.count = 0
         self.last = 0  # number of the last frame
+        self.ahead = -REORDER_DEPTH  # number of the last frame that seemed too far ahead
 
     def frame(self, image: VideoFrame) -> Frame:
         """Wrap the next decoded image in display order."""
@@ -61,6 +62,9 @@ class FrameClock:
             number = _nearest(self.video.times, time)
             if abs(self.video.times[number] - time) > FAR:  # its time stamp is damaged
                 number = self.last
+            elif self.count and number > self.last + REORDER_DEPTH and number > self.ahead + REORDER_DEPTH:
+                # the next frame tells whether frames are missing here or this time stamp is damaged
+                self.ahead, number = number, self.last
         self.count += 1
         self.last = number
         return Frame(number, float(self.video.times[number]), image)

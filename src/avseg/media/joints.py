@@ -8,7 +8,9 @@ is left out if it is long.
 
 import math
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from av.packet import Packet
 from av.stream import Stream
@@ -27,6 +29,7 @@ _SOUND_STEP = 1.0  # seconds; sound that goes back less is trimmed, without a jo
 _STEP, _STEP_FRAMES = 0.5, 8  # a step back of pictures in other containers, whose coding times may be guessed
 _STALE = 3  # first packets of sound after a joint, which Ogg may give a time of the old clock
 _UNREAD, _FEW_PACKETS = 0.1, 20  # share of a file that may follow the last packet; the last of few may be larger
+_JUMP_ERROR = 0.5  # seconds by which a clock that jumped back may differ from one that did not jump
 _NEAR = 5.0  # seconds between the first packets of two streams after a joint
 
 
@@ -49,9 +52,9 @@ class _Run(_Span):
     frames: _Span = field(default_factory=_Span)  # the numbers of its first and last frame in coded order
 
     @property
-    def is_frame(self) -> bool:
-        """True if it is a single frame without sound."""
-        return self.frames.start == self.frames.end and self.sound.end == -math.inf
+    def is_silent(self) -> bool:
+        """True if it has frames and no sound."""
+        return self.frames.end > -math.inf and self.sound.end == -math.inf
 
 
 @dataclass
@@ -73,6 +76,9 @@ class _Part:
         (run.sound if frame is None else run.picture).add(start, end)
         if frame is not None:
             run.frames.add(frame, frame)
+        if number > 0 and run.start <= self.runs[number - 1].end + PAUSE:
+            number -= 1
+            run = self.runs[number]
         while number + 1 < len(self.runs) and self.runs[number + 1].start <= run.end + PAUSE:
             following = self.runs.pop(number + 1)
             run.add(following.start, following.end)
@@ -81,17 +87,17 @@ class _Part:
             run.frames.add(following.frames.start, following.frames.end)
 
     def remove_displaced(self) -> None:
-        """Remove single frames with damaged time stamps: runs before them go on afterwards, or later ones began before.
+        """Remove frames with damaged time stamps: runs before them go on afterwards, or later ones began before.
 
         The order is that of coding, in which frames are at most `REORDER_DEPTH` from their order in time.
         """
         last, first = -math.inf, math.inf
         for run in list(self.runs):
-            if run.is_frame and run.frames.end < last - REORDER_DEPTH:
+            if run.is_silent and run.frames.end < last - REORDER_DEPTH:
                 self.runs.remove(run)
             last = max(last, run.frames.end)
         for run in self.runs[::-1]:
-            if run.is_frame and run.frames.start > first + REORDER_DEPTH:
+            if run.is_silent and run.frames.start > first + REORDER_DEPTH:
                 self.runs.remove(run)
             first = min(first, run.frames.start)
 
@@ -190,11 +196,23 @@ class JointFinder:
         picture, sound = _Span(), _Span()  # what was joined so far, in continuous times
         for segment in self.parts:
             segment.remove_displaced()
+        jumps = iter(_find_jumps([run for segment in self.parts for run in segment.runs]))
+        before_jump = 0.0  # the offset
+        for segment in self.parts:
             offsets: list[float] = []
+            continues = False
             for run in segment.runs:
                 end = max(picture.end, sound.end)
                 gap = run.start + offset - end
-                if end > -math.inf and (not offsets or gap > limit):
+                jump = next(jumps)
+                continues = continues or (bool(jump) and not offsets)
+                if jump == "back":
+                    offset = before_jump
+                elif jump == "away":
+                    before_jump = offset
+                    offset = picture.end - run.picture.start
+                    breaks.append(Break(picture.end, "jump", abs(before_jump - offset)))
+                elif end > -math.inf and (not offsets or gap > limit):
                     offset = _offset(run, picture, sound, offset)
                     breaks.append(Break(end, "cut", gap) if offsets else Break(end, "joint"))
                 elif offsets:
@@ -203,9 +221,24 @@ class JointFinder:
                 sound.add(run.sound.start + offset, run.sound.end + offset)
                 offsets.append(offset)
             starts = tuple(run.start for run in segment.runs)
-            pieces.append(Piece(segment.position, segment.first, starts, tuple(offsets)))
-        changed = len(pieces) > 1 or any(item.kind == "cut" for item in breaks)
+            pieces.append(Piece(segment.position, segment.first, starts, tuple(offsets), continues))
+        changed = len(pieces) > 1 or any(item.kind in ("cut", "jump") for item in breaks)
         return Clock(tuple(pieces), self.wrap) if changed else Clock(), breaks
+
+
+def _find_jumps(runs: Sequence[_Run]) -> list[Literal["", "away", "back"]]:
+    """Find the runs, in file order, whose time stamps are damaged: the next one goes on as if the clock had not jumped.
+
+    Returns "away" for such a run, "back" for the next one.
+    """
+    jumps: list[Literal["", "away", "back"]] = [""] * len(runs)
+    for number in range(1, len(runs) - 1):
+        before, run, after = (item.picture for item in runs[number - 1 : number + 2])
+        jump = abs(run.start - before.end)
+        rest = abs(after.start - before.end - (run.end - run.start))  # NaN without pictures
+        if not jumps[number] and jump > PAUSE and rest < _JUMP_ERROR:
+            jumps[number : number + 2] = "away", "back"
+    return jumps
 
 
 def _offset(run: _Run, picture: _Span, sound: _Span, joined_end: float) -> float:

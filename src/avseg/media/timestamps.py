@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 REORDER_DEPTH = 32  # frames; coded order differs from display order by far fewer
 FAR = 5.0  # seconds from every other frame; farther frames outside of their order have a damaged time stamp
+_FEW = 0.02  # share of frames outside of their order
 _MAX_DOUBLE = 0.05  # share of frames with the time of another; more are a broken clock
 _DEFAULT_RATE = 25.0  # frames per second where neither packets nor header give a rate
 
@@ -23,13 +24,17 @@ def is_frame(packet: "Packet[Stream]", codec: str) -> bool:
 
 
 def displaced(stamps: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Find the time stamps, (n,) seconds in coded order, that damage moved far away from those coded around them."""
+    """Find the time stamps, (n,) seconds in coded order, that damage moved away from those coded around them.
+
+    They are far from every other one in time, or so few that the others are in order.
+    """
     order = np.argsort(stamps, kind="stable")
     gaps = np.diff(stamps[order], prepend=-np.inf, append=np.inf)  # (n + 1,)
     alone = np.minimum(gaps[:-1], gaps[1:]) > FAR
     moved = np.abs(order - np.arange(len(stamps))) > REORDER_DEPTH
     mask = np.zeros(len(stamps), np.bool_)
-    mask[order[alone & moved]] = True
+    is_rare = np.count_nonzero(moved) <= _FEW * len(stamps)
+    mask[order[moved & (alone | is_rare)]] = True
     return mask
 
 

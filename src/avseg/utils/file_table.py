@@ -53,7 +53,7 @@ class FileTable:
         """16 hexadecimal digits that identify paths and contents."""
         rows = zip(self.paths, self.digests, strict=True)
         text = "".join(f"{path}:{digest}\n" for path, digest in rows)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return hashlib.sha256(os.fsencode(text)).hexdigest()[:16]
 
     def changes(self, root: Path, *, fully: bool = False) -> "Changes":
         """Compare with the files as they are now; `fully` reads every file, whatever its stamp."""
@@ -120,7 +120,7 @@ def read_digests(root: Path, paths: Sequence[str], stamps: Sequence[Stamp], *, c
     if not paths:
         return []
     size = sum(stamp[0] for stamp in stamps)
-    cache_file = cache_folder() / "fingerprints" / f"{_short(str(root.resolve()).encode())}.json.gz"
+    cache_file = cache_folder() / "fingerprints" / f"{_short(os.fsencode(root.resolve()))}.json.gz"
     cached_rows: dict[str, list[object]] = _read(cache_file) if cached and size >= _WORTH_CACHING else {}
     digests = [""] * len(paths)
     todo: list[int] = []

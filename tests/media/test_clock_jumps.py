@@ -1,0 +1,110 @@
+"""Damaged time stamps of Matroska: a clock that jumps and returns, and single frames at a wrong time."""
+
+import struct
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from avseg.media.frame_index import frame_index
+from avseg.media.frames import official_frames
+from avseg.media.video import UprightRGB, Video, probe
+from avseg.media.video_writer import repaint
+from tests.media.joined import drawn
+from tests.media.make_video import make_video, read_number
+
+FRAMES = 200  # of 8 s
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("whole") / "v.mkv"
+    options = {"cluster_time_limit": "1000"}
+    return make_video(path, frames=FRAMES, options={"g": "25"}, container_options=options).read_bytes()
+
+
+def move_cluster(data: bytes, number: int, milliseconds: int) -> bytes:
+    """Change the time of a cluster, which all of its frames and sounds share."""
+    moved = bytearray(data)
+    position = -1
+    for _ in range(number + 1):
+        position = data.index(b"\x1f\x43\xb6\x75", position + 1)
+    element = data.index(b"\xe7\x82", position, position + 24) + 2  # its time code, of two bytes
+    (time,) = struct.unpack_from(">H", data, element)
+    struct.pack_into(">H", moved, element, time + milliseconds)
+    return bytes(moved)
+
+
+def move_frames(data: bytes, numbers: Collection[int], milliseconds: int) -> bytes:
+    """Change the times of single frames, by their numbers in coded order."""
+    moved = bytearray(data)
+    position, number = 0, 0
+    while (position := data.find(b"\xa3", position)) >= 0:
+        width = 9 - data[position + 1].bit_length()  # bytes of the size
+        begin = position + 1 + width
+        size = int.from_bytes(data[position + 1 : begin], "big") & ((1 << 7 * width) - 1)
+        is_block = width <= 4 and size > 8 and begin + size <= len(data) and data[begin + 3] & 0x71 == 0
+        if is_block and data[begin] in (0x81, 0x82):
+            if data[begin] == 0x81:
+                (time,) = struct.unpack_from(">h", data, begin + 1)
+                if number in numbers:
+                    struct.pack_into(">h", moved, begin + 1, time + milliseconds)
+                number += 1
+            position = begin + size
+        else:
+            position += 1
+    assert number == FRAMES
+    return bytes(moved)
+
+
+def official(video: Video) -> list[int]:
+    upright = UprightRGB(video.view, video.height, video.width)
+    index = frame_index(video.path)
+    return [read_number(upright(frame.image)) for frame in index.decode(official_frames(video))]
+
+
+@pytest.mark.parametrize(("number", "seconds"), [(3, 20), (6, 30), pytest.param(2, 50, marks=pytest.mark.slow)])
+def test_a_clock_that_jumps_and_returns_does_not_lengthen_the_film(
+    tmp_path: Path, whole: bytes, number: int, seconds: int
+) -> None:
+    path = tmp_path / "v.mkv"
+    path.write_bytes(move_cluster(whole, number, seconds * 1000))
+    video = probe(path)
+    np.testing.assert_allclose(video.times, np.arange(FRAMES) / 25, atol=2e-3)
+    assert drawn(video) == list(range(FRAMES))  # the decoder continues
+    (jump,) = video.breaks
+    assert str(jump).startswith(f"its clock jumps by {seconds} s at ")
+    assert jump.time == pytest.approx(number, abs=0.3)
+    repaint(video, tmp_path / "out.mp4", lambda image, frame: image)
+    result = probe(tmp_path / "out.mp4")
+    assert result.duration == pytest.approx(8, abs=0.02)
+    assert drawn(result) == list(range(FRAMES))
+
+
+def test_some_frames_at_a_wrong_time_follow_those_before(tmp_path: Path, whole: bytes) -> None:
+    path = tmp_path / "v.mkv"
+    path.write_bytes(move_frames(whole, range(60, 70), 20_000))
+    video = probe(path)
+    assert video.duration == pytest.approx(8, abs=0.1)
+    assert official(video) == [23, 48, 73, 98, 123, 148, 173, 198]
+
+
+@pytest.mark.parametrize(("numbers", "milliseconds"), [([60], 20_000), ([60], 3000), ([60, 150], 20_000)])
+def test_single_frames_at_a_wrong_time(tmp_path: Path, whole: bytes, numbers: list[int], milliseconds: int) -> None:
+    path = tmp_path / "v.mkv"
+    path.write_bytes(move_frames(whole, numbers, milliseconds))
+    video = probe(path)
+    assert video.breaks == ()
+    assert video.duration == pytest.approx(8, abs=0.02)
+    assert official(video) == [23, 48, 73, 98, 123, 148, 173, 198]
+    painted: list[float] = []  # no frame is painted with what belongs to a much later one
+    repaint(video, tmp_path / "out.mp4", lambda image, frame: painted.append(frame.time) or image)
+    assert painted == sorted(painted)
+
+
+def test_long_still_frames_are_no_pause(tmp_path: Path) -> None:
+    times = [*np.arange(50) / 25, *(2.0 + 3 * np.arange(4))]
+    video = probe(make_video(tmp_path / "v.mkv", frames=54, times=times))
+    assert video.breaks == ()
+    assert video.duration == pytest.approx(11.04, abs=0.01)
