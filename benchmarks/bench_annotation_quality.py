@@ -1,7 +1,7 @@
 """How often the annotation tool marks wrong masks: `python -m benchmarks.bench_annotation_quality --cutouts DIR`.
 
-Films are composed of one half of the cut-outs to fit the calibration of the quality, and of the other half, with other
-backgrounds in other places, to count. Fast motion, small parts and a moving camera make the propagation fail.
+Films are composed of one half of the cut-outs for the calibration of the quality, and of the other half to count.
+Fast motion, small parts and a moving camera make the propagation fail.
 """
 
 import argparse
@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import nn
+from scipy.special import logit
 
 from avseg.annotate.backends import make_propagator, make_segmenter
 from avseg.annotate.propagation.propagate import propagate
-from avseg.annotate.quality.calibration import frame_score
+from avseg.annotate.quality.calibration import BIAS, TYPICAL, frame_score
 from avseg.annotate.quality.scores import BAD, FLOOR
 from benchmarks.annotation_films import Studio, iou
 
@@ -25,17 +24,7 @@ WRONG, RIGHT = 0.6, 0.85  # IoU
 FRAMES = 10
 RATES = (10.0, 4.0, 2.5)  # frames per second
 SIZES = ((0.25, 0.45), (0.12, 0.25), (0.06, 0.15), (0.45, 0.7))  # longer sides, as shares of the width
-TERMS = (
-    "second",
-    "returned",
-    "refined_iou",
-    "evidence",
-    "certainty",
-    "shape",
-    "area",
-    "likeness",
-    "agreement",
-)
+MARKED = 0.12  # share of the right frames that the calibration marks
 
 
 class Row(NamedTuple):
@@ -53,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--backgrounds", type=Path, help="folder of photos for every other film; default: drawn ones")
     parser.add_argument("--films", type=int, default=20, help="films of each half (default 20)")
     parser.add_argument("--rows", type=Path, nargs=2, help="a file of each half, read if it exists, else written")
-    parser.add_argument("--fit", action="store_true", help="fit and print the calibration")
+    parser.add_argument("--calibrate", action="store_true", help="print the calibration for the first half")
     options = parser.parse_args(arguments)
     halves: list[list[Row]] = []
     for half in (0, 1):
@@ -64,9 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             halves.append(list(collect(options.cutouts, options.backgrounds, half, options.films)))
             if path is not None:
                 path.write_text(json.dumps(halves[-1]))
-    if options.fit:
-        fit(halves[0])
-    for title, rows in zip(("fitted on", "held out"), halves, strict=True):
+    if options.calibrate:
+        calibrate(halves[0])
+    for title, rows in zip(("calibrated on", "held out"), halves, strict=True):
         count(title, rows)
     return 0
 
@@ -89,34 +78,14 @@ def collect(cutouts: Path, backgrounds: Path | None, half: int, films: int) -> I
                 yield Row(f"{number} {name}", iou(result.mask, truth), dict(result.terms))
 
 
-def fit(rows: Sequence[Row]) -> None:
-    """Fit weights that are not negative to clearly wrong and clearly right frames, which weigh the same in sum."""
-    clear = [row for row in rows if (row.iou < WRONG or row.iou > RIGHT) and row.terms["visible"] > 0]
-    right = torch.tensor([row.iou > RIGHT for row in clear])
-    logs = torch.full((len(clear), len(TERMS)), float("nan"))
-    for index, row in enumerate(clear):
-        for column, term in enumerate(TERMS):
-            if term in row.terms:
-                logs[index, column] = float(np.log(max(row.terms[term], FLOOR)))
-    typical = torch.nanmedian(logs[right], 0).values.nan_to_num(-0.1)
-    inputs = (logs - typical).nan_to_num(0)
-    raw = nn.Parameter(torch.full((len(TERMS),), 0.5))
-    bias = nn.Parameter(torch.tensor(1.0))
-    balance = torch.where(right, 0.5 / right.sum(), 0.5 / (~right).sum())
-    optimizer = torch.optim.LBFGS([raw, bias], max_iter=300)
-
-    def closure() -> torch.Tensor:
-        optimizer.zero_grad()
-        odds = bias + inputs @ raw.clamp(min=0)
-        losses = nn.functional.binary_cross_entropy_with_logits(odds, right.float(), reduction="none")
-        loss = (balance * losses).sum() + 0.01 * (raw**2).sum()
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
-
-    optimizer.step(closure)
-    print(f"BIAS = {float(bias.detach()):.2f}")
-    for term, weight, median in zip(TERMS, raw.detach().clamp(min=0), typical, strict=True):
-        print(f'    "{term}": ({float(weight):.2f}, {float(median.exp()):.2f}),')
+def calibrate(rows: Sequence[Row]) -> None:
+    """Print the median of each term in right frames, and the bias that marks a share of these frames."""
+    right = [row for row in rows if row.iou > RIGHT and row.terms["visible"] > 0]
+    for name in TYPICAL:
+        values = [max(row.terms[name], FLOOR) for row in right if name in row.terms]
+        print(f'    "{name}": {np.median(values):.2f},')
+    odds = [logit(frame_score(row.terms)) - BIAS for row in right]
+    print(f"BIAS = {-np.quantile(odds, MARKED):.2f}  # with the present medians")
 
 
 def count(title: str, rows: Sequence[Row]) -> None:

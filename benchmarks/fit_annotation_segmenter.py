@@ -2,12 +2,12 @@
 
 Frames are composed of one half of the cut-outs; the other half is for the figures (`bench_annotation_masks --half 1`).
 The first network learns the superpixels of an object from random clicks and boxes, the second one from these and from
-what the first one says.
+what the first one says. Two more learn from boxes alone, tight and loose ones; a box of a person ends at the image.
 """
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from avseg.annotate.backends.light.prompt_features import (
     context_features,
     prompt_features,
 )
-from avseg.annotate.backends.light.region_nets import NAMES, RegionNet
+from avseg.annotate.backends.light.region_nets import NAMES, RegionNet, read_nets
 from avseg.annotate.backends.light.scene import Numbers, Scene, build_scene
 from avseg.annotate.backends.opencv import cv
 from avseg.annotate.protocols import Box, Map, Mask
@@ -30,6 +30,7 @@ from benchmarks.annotation_films import Studio
 from benchmarks.bench_annotation_masks import deepest
 
 STATES = 6  # random prompts of each frame
+BOXES = 5  # random boxes of each frame
 HIDDEN = (40, 24)
 BATCH = 8192
 MIN_PIXELS = 150
@@ -67,23 +68,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cutouts", type=Path, required=True, help="folder of `avseg data cutouts`")
     parser.add_argument("--backgrounds", type=Path, help="folder of photos for two of three frames")
     parser.add_argument("--frames", type=int, default=180, help="composed frames (default 180)")
+    parser.add_argument("--keep", type=Path, help="a file whose networks of all prompts are kept; fit those of boxes")
     parser.add_argument("--out", type=Path, required=True, help="region_nets.npz to write")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    rng = np.random.default_rng(0)
     examples = list(compose(options.cutouts, options.backgrounds, options.frames))
+    if options.keep:
+        nets = read_nets(options.keep)[:2]
+    else:
+        nets = fit_pair(examples, random_prompts, STATES, np.random.default_rng(0))
+    save(options.out, [*nets, *fit_pair(examples, random_box, BOXES, np.random.default_rng(1))])
+    return 0
+
+
+def fit_pair(
+    examples: Sequence[Example],
+    draw: Callable[[np.random.Generator, Example], Prompts],
+    states: int,
+    rng: np.random.Generator,
+) -> list[RegionNet]:
+    """Fit a network to random prompts, and one that also sees what the first one says."""
     samples = []
     for example in examples:
-        for _ in range(STATES):
-            features = prompt_features(example.scene, random_prompts(rng, example))
+        for _ in range(states):
+            features = prompt_features(example.scene, draw(rng, example))
             samples.append(Sample(features, example.target, example.weight, example.scene))
     first = fit(samples)
     seen = []
     for sample in samples:
         context = context_features(sample.scene, first(sample.features))
         seen.append(sample._replace(features=np.concatenate([sample.features, context], 1)))
-    save(options.out, [first, fit(seen)])
-    return 0
+    return [first, fit(seen)]
 
 
 def compose(cutouts: Path, backgrounds: Path | None, count: int) -> Iterator[Example]:
@@ -119,6 +134,22 @@ def random_prompts(rng: np.random.Generator, example: Example) -> Prompts:
     points[False] += [_random_point(rng, ring) for _ in range(outside if ring.any() else 0)]
     ids = {sign: {example.scene.superpixel_at(x, y) for x, y in pixels} for sign, pixels in points.items()}
     return Prompts(sorted(ids[True]), sorted(ids[False]), shares)
+
+
+def random_box(rng: np.random.Generator, example: Example) -> Prompts:
+    """Draw a box: tight, a bit off, loose by another share at each side, or evenly loose."""
+    kind = rng.random()
+    if kind < 0.25:
+        margins = np.zeros(4)
+    elif kind < 0.5:
+        margins = rng.uniform(-0.03, 0.12, 4)
+    elif kind < 0.75:
+        margins = rng.uniform(0, 0.25, 4)
+    else:
+        margins = np.full(4, rng.uniform(0, 0.2))
+    height, width = np.array(example.mask.shape) / max(example.mask.shape)
+    left, top, right, bottom = _box_of(example.mask, margins)
+    return Prompts([], [], (max(left, 0.0), max(top, 0.0), min(right, width), min(bottom, height)))
 
 
 def fit(samples: Sequence[Sample], epochs: int = 5) -> RegionNet:

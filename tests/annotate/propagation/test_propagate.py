@@ -203,3 +203,22 @@ def test_gaps() -> None:
     assert find_gaps((10, 12), accepted, 1) == [(10, 12, 9, None)]
     assert find_gaps((4, 6), accepted, 1) == [(4, 6, 3, 6)]
     assert find_gaps((2, 12), accepted, 2) == []
+
+
+class Differing(Sliding):
+    """Agrees with the other propagator except in frame 4."""
+
+    def step(self, picture: Image, masks: Mapping[int, Mask] | None = None) -> Step:
+        step = super().step(picture, masks)
+        if int(picture[0, 0, 0]) == 4:
+            return Step({name: np.roll(values, 20, 1) for name, values in step.probabilities.items()}, None)
+        return step
+
+
+def test_frames_behind_a_bad_one_are_as_bad() -> None:
+    accepted = {0: {1: mask_at(0)}}
+    results = list(propagate(Numbered(), (0, 8), accepted, [1], Agreeing(), Sliding(), second=Differing()))
+    scores = {result.frame: result.score for result in results}
+    assert min(scores[frame] for frame in (1, 2, 3)) > 0.5 > scores[4]
+    assert {scores[frame] for frame in (5, 6, 7)} == {scores[4]}
+    assert results[-1].terms["path"] == scores[4]

@@ -9,7 +9,7 @@ import { on, segmentAt, state } from "./store.js";
 import { clock } from "./timeline.js";
 
 const TERMS = {
-  returned: "the accepted mask as read back from this frame", second: "compared with another propagator",
+  returned: "the accepted mask as read back from this frame", second: "compared with another propagator", path: "worst frame on the way from the accepted one",
   agreement: "forward compared with backward propagation", evidence: "evidence of the memory inside the mask",
   refined_iou: "refined compared with propagated mask", likeness: "colour similarity to the accepted masks", segmenter: "score of the segmenter",
   nearness: "similarity to the nearest prototype in memory", focus: "concentration on few prototypes", certainty: "certainty of each pixel",

@@ -10,7 +10,7 @@ from avseg.annotate.propagation.appearance import Appearance
 from avseg.annotate.propagation.prompt_points import prototype_points
 from avseg.annotate.propagation.refine import Refined, refine
 from avseg.annotate.protocols import Image, Mask, Point, Probability, Propagator, Segmenter, Step
-from avseg.annotate.quality.calibration import frame_score
+from avseg.annotate.quality.calibration import PATH, frame_score
 from avseg.annotate.quality.scores import affinity_terms, iou, mask_terms
 
 
@@ -55,6 +55,7 @@ class Tracker:
             self.second.reset(sorted(masks))
             self.second.step(self.frames.image(start), masks)
         previous = dict(masks)  # by object id, (H, W)
+        worst = dict.fromkeys(masks, 1.0)  # score since the accepted frame
         for frame in frames:
             image = self.frames.image(frame)  # (H, W, 3)
             step = self.propagator.step(image)
@@ -65,8 +66,10 @@ class Tracker:
                 mask = previous[object_id]
                 result = self._track_object(object_id, frame, start, image, encoded, step, mask)
                 if second is not None:
-                    result = _compared(result, second.probabilities[object_id])
+                    result = _compared(result, second.probabilities[object_id], worst[object_id])
                 previous[object_id] = result.mask
+                if result.mask.any():
+                    worst[object_id] = min(worst[object_id], result.score)
                 results.append(result)
             yield results
 
@@ -91,9 +94,9 @@ class Tracker:
         return FrameResult(frame, object_id, refined.mask, refined.source, points, terms, score, start)
 
 
-def _compared(result: FrameResult, second: Probability) -> FrameResult:
-    """Add the agreement with another propagator as a term."""
-    terms = result.terms | {"second": iou(result.mask, second > 0.5)}
+def _compared(result: FrameResult, second: Probability, path: float) -> FrameResult:
+    """Add the agreement with another propagator, and the lowest score since the accepted frame, as terms."""
+    terms = result.terms | {"second": iou(result.mask, second > 0.5), PATH: path}
     return replace(result, terms=terms, score=frame_score(terms))
 
 

@@ -1,6 +1,6 @@
-"""Two small networks that find the superpixels of an object from its prompts; trained on composed cut-outs.
+"""Small networks that find the superpixels of an object from its prompts; trained on composed cut-outs.
 
-Trained by `benchmarks/fit_annotation_segmenter.py` (26 kB, `region_nets.npz`) on frames of cut-outs of `avseg data
+Trained by `benchmarks/fit_annotation_segmenter.py` (50 kB, `region_nets.npz`) on frames of cut-outs of `avseg data
 cutouts`, art under the GPL-2 that is not in the package. They see comparisons with the prompts only, never colours or
 features themselves.
 """
@@ -23,7 +23,7 @@ from avseg.annotate.backends.light.scene import Numbers, Scene
 from avseg.annotate.protocols import Map
 
 WEIGHTS = Path(__file__).with_name("region_nets.npz")
-NAMES = ("start", "context")
+NAMES = ("start", "context", "box_start", "box_context")
 Region = npt.NDArray[np.bool_]  # (n,) superpixels
 
 
@@ -44,25 +44,35 @@ class RegionNet(NamedTuple):
 
 
 class RegionNets:
-    """Estimates regions from prompts: first by likeness to them, then also by likeness to that estimate."""
+    """Estimates regions from prompts: first by likeness to them, then also by likeness to that estimate.
 
-    def __init__(self, first: RegionNet, second: RegionNet) -> None:
-        self._first, self._second = first, second
+    A box alone is the weakest prompt: a second pair of networks knows nothing but boxes, tight and loose ones, and what
+    either pair takes for the object is the object.
+    """
+
+    def __init__(self, first: RegionNet, second: RegionNet, box_first: RegionNet, box_second: RegionNet) -> None:
+        self._pair, self._box_pair = (first, second), (box_first, box_second)
 
     @classmethod
     def load(cls, path: Path = WEIGHTS) -> "RegionNets":
         """Read the networks from a file."""
-        with np.load(path) as arrays:
-            return cls(*(_read(arrays, name) for name in NAMES))
+        return cls(*read_nets(path))
 
     def estimate(self, scene: Scene, prompts: Prompts) -> Numbers:
         """Estimate the probability of each superpixel to be of the object, (n,)."""
         features = prompt_features(scene, prompts)
-        context = context_features(scene, self._first(features))
-        probability = self._second(np.concatenate([features, context], 1))
+        probability = _estimate(scene, features, self._pair)
+        if not prompts.positive and not prompts.negative:
+            probability = np.maximum(probability, _estimate(scene, features, self._box_pair))
         probability[prompts.positive] = 1
         probability[prompts.negative] = 0
         return probability
+
+
+def read_nets(path: Path) -> list[RegionNet]:
+    """Read the networks of a file, in the order of `NAMES`."""
+    with np.load(path) as arrays:
+        return [_read(arrays, name) for name in NAMES if f"{name}.mean" in arrays]
 
 
 def connected_change(scene: Scene, region: Region, likely: Region, click: Click) -> Region:
@@ -73,6 +83,11 @@ def connected_change(scene: Scene, region: Region, likely: Region, click: Click)
     linked = changes[pairs.first] & changes[pairs.second]
     _, component = connected_components(pairs.graph(linked, scene.count), directed=False)
     return np.asarray(changes & (component == component[click.superpixel]))
+
+
+def _estimate(scene: Scene, features: Map, pair: tuple[RegionNet, RegionNet]) -> Numbers:
+    first, second = pair
+    return second(np.concatenate([features, context_features(scene, first(features))], 1))
 
 
 def _read(arrays: "np.lib.npyio.NpzFile", name: str) -> RegionNet:
