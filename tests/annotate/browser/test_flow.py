@@ -1,5 +1,6 @@
 """One mask per object: F fills all its segments behind the annotator; lists, lanes and progress tell what happens."""
 
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,7 @@ class Slowly:
 
 @pytest.fixture
 def live(folder: Path) -> Iterator[Live]:
+    shutil.rmtree(folder / ".avseg", ignore_errors=True)
     with serving(folder) as server:
         yield server
 

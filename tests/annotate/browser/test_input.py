@@ -27,8 +27,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def live(folder: Path) -> Iterator[Live]:
+    shutil.rmtree(folder / ".avseg", ignore_errors=True)
     with serving(folder) as server:
         yield server
 

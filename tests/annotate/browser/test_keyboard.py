@@ -1,6 +1,7 @@
 """Everything that a mouse does on a frame is done by the keyboard alone."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,9 @@ from tests.annotate.browser.test_candidates import serve_discs
 CROSS = "import('/stage.js').then(m => m.draft.cross)"
 
 
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with serve_discs(tmp_path_factory.mktemp("keyboard")) as server:
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Live]:
+    with serve_discs(tmp_path) as server:
         yield server
 
 

@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,16 +37,15 @@ ELEMENTS = "lists => lists.map((name) => [name, [...document.querySelectorAll(`#
 KEPT = "before => before.map(([name, rows]) => [name, rows.length > 0 && rows.every((row) => row.isConnected)])"
 
 
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    folder = tmp_path_factory.mktemp("lists")
-    make_video(folder / "film.mp4", frames=20, size=(120, 160))
-    shutil.copy(folder / "film.mp4", folder / "next.mp4")
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Live]:
+    make_video(tmp_path / "film.mp4", frames=20, size=(120, 160))
+    shutil.copy(tmp_path / "film.mp4", tmp_path / "next.mp4")
 
     def prepare(app: Any) -> None:
         app.state.workspace.segmenter = SlowDiscs(lambda: 0.3)
 
-    with serving(folder, prepare) as server:
+    with serving(tmp_path, prepare) as server:
         yield server
 
 

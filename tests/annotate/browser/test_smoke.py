@@ -13,12 +13,11 @@ from tests.annotate.browser.page_driver import User
 from tests.media.make_video import make_video
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("smoke")
-    make_video(folder / "film.mp4", frames=40, size=(120, 160))
-    shutil.copy(folder / "film.mp4", folder / "other.mp4")
-    return folder
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    make_video(tmp_path / "film.mp4", frames=40, size=(120, 160))
+    shutil.copy(tmp_path / "film.mp4", tmp_path / "other.mp4")
+    return tmp_path
 
 
 ROUND = """async (masks) => {
