@@ -79,9 +79,10 @@ def open_folders(request: Request, split: Split) -> dict[str, MaskFolder]:
         folder = open_folder(root, split.entries, split.name, frames, size, method.pattern)
         folders[method.name] = folder
         for finding in folder.findings:
-            log.info("%s: %s", method.name, finding.text)
             if finding.refused and not request.allow_missing:
                 refused.append(f"{method.name}: {finding.text.replace('; they count as empty', '')}")
+            else:
+                log.info("%s: %s", method.name, finding.text)
     if refused:
         raise UserError(
             f"{'; '.join(refused)}; complete the folder, or add --allow-missing to count them as empty masks"

@@ -83,6 +83,8 @@ def _train(config: TrainConfig, run: RunDirectory, *, resume: bool, rerun: bool)
         model = _build(config, facts, run if resume else None)
         if initial := initialise(model, config, source):
             record["init"] = initial
+        if model.config.trained:
+            model.prepare_fit()
     if inputs is not None:
         inputs = replace(inputs, weights=weights_table(weights))
     epochs = read_checkpoint(run.last)["epoch"] + 1 if resume else 0

@@ -1,5 +1,6 @@
 """LVS and MSSL as Lightning modules: both training forms, both thresholds, labels, and mistakes in options."""
 
+import gzip
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from avseg.models.mssl.labels import PredictedLabels
 from avseg.models.mssl.module import MSSLModule
 from avseg.training.build import DataFacts, build_model
 from avseg.utils.errors import UserError
+from tests.runs_for_tests import avseg
 
 SMALL = ["data.image_size=32", "model.width=2", "model.input_size=32", "model.sound_seconds=1"]
 
@@ -198,6 +200,20 @@ def test_labels_of_ms3_are_predictions_of_an_s4_run(tmp_path: Path) -> None:
     torch.testing.assert_close(sound, expected / expected.amax(1, keepdim=True))
     with pytest.raises(UserError, match="not an MSSL of 3 classes"):
         PredictedLabels.read(file, 3, 2)
+
+
+def test_a_run_on_ms3_learns_from_predicted_labels(ms3_root: Path, tmp_path: Path) -> None:
+    file = tmp_path / "best.ckpt"
+    torch.save({"state_dict": build("mssl").state_dict()}, file)
+    words = ["train", "model=toy_mssl", "data=toy_ms3", f"data.root={ms3_root}", *SMALL, "model.coarse_epochs=0"]
+    words += [f"paths.outputs={tmp_path}", "debug=one_batch", "trainer.enable_progress_bar=false", "callbacks=none"]
+    done = avseg([*words, f"model.labels_from={tmp_path}/gone.ckpt"], tmp_path)
+    assert done.code == 2
+    assert "gone.ckpt" in done.err
+    assert not list(tmp_path.glob("*/*/seed=*"))  # a mistake leaves nothing behind
+    done = avseg([*words, f"model.labels_from={file}"], tmp_path)
+    assert done.code == 0, done.err
+    assert str(file) in gzip.decompress((done.run / "inputs.json.gz").read_bytes()).decode()
 
 
 @pytest.mark.parametrize(
