@@ -82,3 +82,19 @@ def test_methods_on_one_clip(tmp_path: Path) -> None:
 def test_drawing_leaves_pyplot_alone() -> None:
     """No global figure state; that matplotlib is not even imported before is in tests/utils/test_late_imports.py."""
     assert "matplotlib.pyplot" not in (Path(__file__).parents[2] / "src/avseg/draw/strips.py").read_text()
+
+
+def test_a_long_title_takes_several_lines_and_is_not_cut() -> None:
+    title = "clip   J: " + ", ".join(f"method number {number} 12.3" for number in range(9))
+    rows = [Row("frames", np.zeros((5, 8, 8, 3), np.uint8))]
+    figure = blocks_figure(2, [(title, rows), ("short", rows)])
+    figure.canvas.draw()
+    width, height = figure.bbox.size
+    texts = figure.axes[0].texts
+    (long,) = [text for text in texts if text.get_text().startswith("clip")]
+    assert " ".join(long.get_text().split()) == " ".join(title.split())
+    box = long.get_window_extent()
+    assert box.x1 < width / 2  # the other clip begins there
+    assert box.y1 < height
+    left, _, _, top = figure.axes[0].images[0].get_extent()
+    assert box.y0 > figure.axes[0].transData.transform((left, top))[1]  # above the frames

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 GAP = 0.03  # white between two seconds, as a share of an image's width
 _LABEL, _TITLE, _ROW_GAP = 1.1, 0.45, 0.06  # inches
+_TITLE_LINE, _TITLE_LETTER = 0.17, 0.075  # inches of each further line, and of a letter
 _LABEL_LETTERS = 16  # in a line
 _MIN_FRAMES = 32  # columns of a patch of sound
 
@@ -88,8 +89,11 @@ def blocks_figure(
     aspect = stacks[0].shape[1] / stacks[0].shape[2]  # height over width
     heights = [size * (aspect if row.images is not None else 0.5) for row in blocks[0][1]]
     lines = -(-len(blocks) // columns)  # rounded up
-    block_height = sum(heights) + _ROW_GAP * (len(heights) - 1) + _TITLE
     image_width = seconds * size * (1 + GAP)
+    letters = max(1, int(image_width / _TITLE_LETTER))  # of many methods' scores some lines
+    titles = [fill(title, letters, break_on_hyphens=False) for title, _ in blocks]
+    title_height = _TITLE + _TITLE_LINE * max(title.count("\n") for title in titles)
+    block_height = sum(heights) + _ROW_GAP * (len(heights) - 1) + title_height
     block_width = image_width + _LABEL
     foot = 0.3 if caption else 0.0
     figure = Figure(figsize=(columns * block_width, lines * block_height + 0.1 + foot))
@@ -98,10 +102,10 @@ def blocks_figure(
     axis.set_ylim(-foot, lines * block_height + 0.1)
     axis.text(0.1, -0.1, caption, fontsize=8, va="center", color="0.35", parse_math=False)
     axis.set_axis_off()
-    for index, (title, rows) in enumerate(blocks):
+    for index, (title, (_, rows)) in enumerate(zip(titles, blocks, strict=True)):
         line, column = divmod(index, columns)
         left = column * block_width + _LABEL - 0.1
-        top = (lines - line) * block_height + 0.1 - 0.35
+        top = (lines - line) * block_height + 0.1 - (title_height - 0.1)
         axis.text(left, top + 0.05, title, fontsize=9, va="bottom", parse_math=False)
         for row, height in zip(rows, heights, strict=True):
             _draw_row(axis, row, (left, left + image_width, top - height, top))
