@@ -1,3 +1,4 @@
+import errno
 import json
 import signal
 import threading
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from avseg.annotate.dataset.classes import LabelClass, load_classes, save_classes
 from avseg.annotate.document.document import Document
 from avseg.annotate.document.models import VideoFacts
 from avseg.annotate.document.rle import encode
@@ -241,3 +243,37 @@ def test_the_list_tells_the_work_and_the_worst_score(folder):
         doc.do({"op": "accept", "object": 1, "frames": [1]})
     with Project(folder) as project:  # from the summary
         assert next(entry for entry in project.videos() if entry.name == "one.mp4").worst == 0.2
+
+
+def test_a_full_disk_does_not_keep_a_project_open(folder, monkeypatch):
+    def full(path, *_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with Project(folder) as project:
+        project.open("one.mp4").do({"op": "add_object", "label": "dog"})
+        monkeypatch.setattr("avseg.annotate.project.atomic_file", full)
+    with Project(folder) as project:
+        assert [entry.objects for entry in project.videos()] == [1, 0]
+        assert len(project.open("one.mp4").objects) == 1
+
+
+def test_a_video_that_is_renamed_while_it_is_open_keeps_its_annotation(folder):
+    with Project(folder) as project:
+        project.open("one.mp4").do({"op": "add_object", "label": "dog"})
+        (folder / "two.mp4").unlink()
+        (folder / "one.mp4").rename(folder / "new.mp4")
+        with pytest.raises(UserError, match=r"new.mp4: is one.mp4, which was renamed while it is open; start"):
+            project.open("new.mp4")
+    with Project(folder) as project:
+        assert len(project.open("new.mp4").objects) == 1
+
+
+@pytest.mark.parametrize("label", ["👩\u200d🎤", "می\u200cخواند", "क्\u200dष"])
+def test_labels_with_joined_characters(folder, label):
+    save_classes(folder, [LabelClass(label, "#e69f00")])
+    assert load_classes(folder)[0].name == label
+    with Project(folder) as project:
+        document = project.open("one.mp4")
+        document.do({"op": "add_object", "label": label})
+        with pytest.raises(UserError, match="one line"):
+            document.do({"op": "add_object", "label": f"{label}\u202e"})

@@ -171,7 +171,8 @@ class Project:
         with self._mutex:
             for name, document in self._documents.items():
                 document.close()
-                self._write_summary(name, document)
+                with suppress(OSError):  # a full disk: the journal is read instead
+                    self._write_summary(name, document)
                 self._locks[name].release()
             for video in self._videos.values():
                 video.close()
@@ -202,6 +203,16 @@ class Project:
                         homeless.remove(name)
                         break
 
+    def _check_not_renamed(self, name: str) -> None:
+        """Refuse a second annotation of an open video whose file was renamed meanwhile."""
+        for other, document in self._documents.items():
+            is_gone = document.version > 0 and not (self.folder / other).exists()
+            if is_gone and is_same_video(self.folder / name, self._homes / other):
+                raise UserError(
+                    f"{name}: is {other}, which was renamed while it is open; start the annotation tool again, "
+                    "and its annotation has the new name"
+                )
+
     def _is_video(self, path: Path) -> bool:
         if path.name.startswith(".") or not path.is_file() or not path.resolve().is_relative_to(self.folder):
             return False
@@ -211,6 +222,7 @@ class Project:
         home = self.home(name)
         video = self.video(name)
         facts = VideoFacts(name, video.frames, video.fps, video.height, video.width)
+        self._check_not_renamed(name)
         lock = ProcessLock(home / "lock")
         try:
             home.mkdir(parents=True, exist_ok=True)

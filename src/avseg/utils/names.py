@@ -6,6 +6,14 @@ from hashlib import sha256
 MAX_BYTES = 255  # of a file name, on all usual file systems
 
 
+_JOINERS = str.maketrans("", "", "\u200c\u200d")  # in emoji, and in Persian and Indic words
+
+
+def is_one_line(text: str) -> bool:
+    """True for a text without control characters, line breaks and marks that reverse other text."""
+    return text.translate(_JOINERS).isprintable()
+
+
 def printable(text: object) -> str:
     r"""Return a text, such as a path, with escapes for what a terminal or UTF-8 cannot show: line breaks, stray bytes.
 

@@ -93,7 +93,7 @@ def test_one_object_over_three_segments(page: Any, live: Live) -> None:
         clicks += 1
     user.press("f")
     keys += ["Alt+ArrowLeft", "f"]
-    user.until(lambda: not user.document.frames_to_propagate(3), 60)
+    user.until(lambda: not user.document.frames_to_propagate(3), 180)
     page.wait_for_selector("#run", state="hidden")
     ious = [
         np.mean([overlap(user.document.mask(1, frame), disc(frame)) for frame in range(start, end)])  # type: ignore[arg-type]

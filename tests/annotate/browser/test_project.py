@@ -121,3 +121,15 @@ def check_data_sets(root: Path) -> None:
     assert next(iter(clips.train_dataloader())).masks.any()
     for name, setting in (("lu_avs", "lu_avs"), ("avsbench", "ms3")):
         assert [str(finding) for finding in inspect_set(root / name, setting, CUSTOM, jobs=1).findings] == []
+
+
+@pytest.mark.slow
+def test_a_list_of_classes_that_cannot_be_read_is_not_replaced(page: Any, folder: Path) -> None:
+    (folder / "classes.yaml").write_text("- dog\n- dog\n")
+    with serving(folder) as live:
+        user = User(page, live, "clip1.mp4")
+        user.press("y")
+        page.click("dialog button:has-text('Classes…')")
+        user.until(lambda: "listed twice" in user.status_text)
+        assert page.locator("dialog textarea").count() == 0
+    (folder / "classes.yaml").unlink()

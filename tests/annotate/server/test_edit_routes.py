@@ -1,9 +1,11 @@
 """Edits reach the document once, and two tabs do not overwrite changes of each other unseen."""
 
+import errno
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -172,3 +174,14 @@ def test_another_candidate_and_a_preview(client: TestClient, video: str, app: Fa
     content = ask(client, f"{video}/candidate", content["snapshot"]["version"], object=1, frame=4)
     assert content["note"].startswith("mask 2 of") or "one mask only" in content["note"]
     assert client.post(f"{video}/preview", json={**spot, "x": "1"}).status_code == 422
+
+
+def test_a_full_disk_is_reported_in_one_line(client: TestClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(app.state.workspace.project, "save_settings", full)
+    monkeypatch.setattr("avseg.annotate.server.routes.dataset.assign_splits", full)
+    for answer in (client.post("/api/settings", json={}), client.get("/api/board")):
+        assert answer.status_code == 400
+        assert "cannot be written (No space left on device); free disk space" in answer.json()["error"]

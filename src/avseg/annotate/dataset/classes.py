@@ -19,6 +19,7 @@ from avseg.data.avsbench.avss_names import AVSS_NAMES
 from avseg.utils.choices import check_choice
 from avseg.utils.errors import UserError
 from avseg.utils.files import write_text
+from avseg.utils.names import is_one_line
 
 FILE = "classes.yaml"
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -100,7 +101,7 @@ def _parse(path: Path, index: int, item: object) -> LabelClass:
     if not isinstance(values, dict) or not set(values) <= {"name", "colour"}:
         raise UserError(f"{path}: class {index + 1} must be a name, or a mapping of `name` and `colour`")
     name, colour = values.get("name"), values.get("colour", _default_colour(index))
-    if not isinstance(name, str) or not name.strip() or not name.isprintable() or len(name) > 200:
+    if not isinstance(name, str) or not name.strip() or not is_one_line(name) or len(name) > 200:
         raise UserError(f"{path}: class {index + 1} has the name {name!r:.40}; give a text of one line")
     if not isinstance(colour, str) or not _COLOUR.fullmatch(colour):
         raise UserError(f"{path}: class '{name}' has the colour {colour!r:.40}; give one like '#e69f00'")

@@ -17,6 +17,7 @@ from avseg.annotate.document.inputs import Action, actions_to_json, parse_action
 from avseg.annotate.document.models import DERIVED, HAND, SEGMENT_STATUSES, STATUSES, Box, Points, VideoFacts
 from avseg.annotate.document.rle import RLE
 from avseg.utils.errors import UserError, nearest
+from avseg.utils.names import is_one_line
 
 _MAX_POINTS = 1000
 _MAX_TEXT = 200  # characters
@@ -93,7 +94,7 @@ def _segment_ids(value: object) -> tuple[float, ...]:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str) or not value.strip() or len(value) > _MAX_TEXT or not value.isprintable():
+    if not isinstance(value, str) or not value.strip() or len(value) > _MAX_TEXT or not is_one_line(value):
         raise ValueError(f"a text of one line, 1 to {_MAX_TEXT} characters")
     return value.strip()
 

@@ -60,8 +60,12 @@ function videoRow(video, board) {
 
 export async function showClasses() {
   const isAskedFor = claimDialog();
-  await loadClasses().catch(showError);
-  if (!isAskedFor()) return;
+  try {
+    await loadClasses();
+  } catch (error) {
+    return showError(error); // a list that cannot be read is not replaced
+  }
+  if (!isAskedFor()) return undefined;
   const lines = h("textarea", { name: "classes", rows: 14, ariaLabel: "Classes, one a line" }, state.classes.map((item) => `${item.name} ${item.colour}`).join("\n"));
   const preset = (name, title) => h("button.small", { type: "button", onclick: async () => {
     state.classes = (await post("/api/classes", { preset: name })).classes;

@@ -1,7 +1,10 @@
 """Report every refusal as one line of JSON, `{"error": "..."}`, with a fitting status and never a traceback."""
 
+import errno
 import json
 import logging
+import os
+from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -9,8 +12,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from avseg.utils.errors import UserError
+from avseg.utils.names import printable
 
 _MAX_LENGTH = 400  # characters of a message
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)  # nothing that a server could mend
 _log = logging.getLogger(__name__)
 
 
@@ -50,6 +55,15 @@ def add_handlers(app: FastAPI) -> None:
         detail = error.errors()[0]  # one line: the first of all errors
         location = ".".join(map(str, detail.get("loc", ())))
         return error_response(422, f"{location}: {detail.get('msg', 'invalid')}")
+
+    @app.exception_handler(OSError)
+    async def _disk(request: Request, error: OSError) -> Response:
+        if error.errno not in _DISK:
+            return await _defect(request, error)
+        name = printable(Path(error.filename or "the folder").name)
+        return error_response(
+            400, f"{name}: cannot be written ({os.strerror(error.errno)}); free disk space or fix the permissions"
+        )
 
     @app.exception_handler(Exception)
     async def _defect(request: Request, error: Exception) -> Response:
