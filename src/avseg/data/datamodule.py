@@ -10,6 +10,7 @@ A data set of another layout needs a subclass of `avseg.data.dataset.ClipDataset
 """
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
@@ -151,7 +152,7 @@ class ClipDataModule(pl.LightningDataModule, ABC):
             digest.update(self.index_file.read_bytes())
         for path in files:
             size = path.stat().st_size if path.is_file() else -1
-            digest.update(f"{path.relative_to(self.root).as_posix()}:{size}\n".encode())
+            digest.update(os.fsencode(f"{path.relative_to(self.root).as_posix()}:{size}\n"))
         return digest.hexdigest()[:16]
 
     def _make_loader(self, dataset: Dataset[Clip], sampler: Sampler[int]) -> GuardedLoader:

@@ -1,6 +1,7 @@
 """LU-AVS for the Lightning trainer: loaders for each branch of the strong baseline, and readers for evaluation."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -176,7 +177,7 @@ class LUAVSDataModule(pl.LightningDataModule):
         """Return 16 hexadecimal digits that identify the data: annotations, and each file's name and size."""
         digest = hashlib.sha256()
         for path in find_paths(self.root).annotation_files:
-            digest.update(path.name.encode() + path.read_bytes())
+            digest.update(os.fsencode(path.name) + path.read_bytes())
         # sizes instead of contents: the arrays of a release are too large to read
         for video_id in sorted(self.release.videos):
             for path in _files(self.release.videos[video_id]):
