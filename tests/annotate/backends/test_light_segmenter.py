@@ -5,7 +5,7 @@ from avseg.annotate.backends.light.region_nets import WEIGHTS, read_nets
 from avseg.annotate.backends.light.segmenter import LightSegmenter
 from avseg.annotate.document.models import Input
 from avseg.annotate.drawing.renderer import Renderer
-from avseg.annotate.protocols import Image, Mask
+from avseg.annotate.protocols import Box, Image, Mask
 from avseg.annotate.quality.scores import iou
 from avseg.utils.errors import UserError
 
@@ -41,6 +41,24 @@ def test_a_click_or_a_box_selects_an_object(segmenter: LightSegmenter) -> None:
     assert iou(box, right) > 0.9
     assert not box[:, :175].any()
     np.testing.assert_array_equal(best.mask, segmenter.predict(segmenter.encode(image), [(90, 90, True)])[0].mask)
+
+
+def half_length() -> tuple[Image, Mask]:
+    """Return an image of a head and shoulders of two colours before a patchwork, and their mask."""
+    rows, columns = np.mgrid[:180, :240]
+    rng = np.random.default_rng(0)
+    image = np.kron(rng.integers(60, 200, (12, 16, 3)), np.ones((15, 15, 1)))[:180, :240]
+    head = ((rows - 62) / 38) ** 2 + ((columns - 110) / 28) ** 2 < 1
+    body = (((rows - 180) / 85) ** 2 + ((columns - 110) / 88) ** 2 < 1) & ~head
+    image[body], image[head] = (70, 140, 60), (220, 170, 140)
+    noisy = np.clip(image + rng.integers(-6, 7, image.shape), 0, 255)
+    return noisy.astype(np.uint8), head | body
+
+
+@pytest.mark.parametrize("box", [(22, 24, 199, 180), (0, 0, 217, 180), (0, 0, 230, 180)])
+def test_a_tight_or_loose_box_around_a_large_object_selects_it(segmenter: LightSegmenter, box: Box) -> None:
+    image, mask = half_length()
+    assert iou(segmenter.predict(segmenter.encode(image), box=box)[0].mask, mask) > 0.9
 
 
 def test_without_anything_on_the_object_it_refuses(segmenter: LightSegmenter) -> None:
