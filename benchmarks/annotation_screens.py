@@ -1,8 +1,8 @@
 """Pictures of the annotation page in all its states: `python -m benchmarks.annotation_screens VIDEOS OUT [--axe FILE]`.
 
 VIDEOS is a folder of real videos, whose alphabetically last one is annotated; it is copied first. Each state is shown
-at 1024, 1440 and 1920 pixels, light and dark, and in forced colours. With axe-core's `axe.min.js` (npm) each state is
-checked, and the violations are printed.
+at 1024, 1440 and 1920 pixels, light and dark, zoomed to 200 %, and in forced colours. With axe-core's `axe.min.js`
+(npm) each picture is checked, and the violations are printed.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from tests.annotate.browser.page_driver import User
 from tests.media.make_video import make_video
 
 SIZES = ((1024, 700), (1440, 900), (1920, 1080))
+ZOOMED = {"width": 960, "height": 540}  # 1920x1080 at 200 %
 THEMES = ("dark", "light")
 LONG = "a rehearsal with a very long name, second take, camera on the left, 2024-05-17.mp4"
 _THEME = "theme => import('/settings.js').then(m => m.saveSettings({theme}))"
@@ -152,6 +153,16 @@ def _in_dialogs(user: User) -> Iterator[str]:
         page.wait_for_selector(content)
         yield state
         close_dialog(page)
+    heard = [{"label": label, "start": 10, "end": 60, "score": 0.7} for label in ("man talking", "tapping on a desk")]
+    page.route("**/propose", lambda route: route.fulfill(json={"proposals": heard}))
+    user.press("g")
+    page.select_option("dialog [name=method]", "audio_branch")
+    yield "23 propose classes"
+    user.press("Enter")
+    page.wait_for_selector("dialog:has-text('Classes that sound')")
+    yield "24 classes that sound"
+    close_dialog(page)
+    page.unroute("**/propose")
     user.press("?")
     page.wait_for_selector("dialog[open] .keys")
     yield "17 keys"
@@ -206,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             shutil.copy(options.videos / name, folder)
         make_video(folder / LONG, frames=20, size=(120, 160))
         second_annotator(folder, names[-1])
-        with sync_playwright() as engine, serving(folder) as live:
+        with sync_playwright() as engine, serving(folder, audio_branch=Path("outputs/audio/seed=123")) as live:
             browser = engine.chromium.launch(executable_path=str(CHROMIUM), args=OPTIONS)
             page = browser.new_page(viewport={"width": 1280, "height": 720}, bypass_csp=True)
             for state in states(page, live, names[-1]):
@@ -215,6 +226,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             browser.close()
     print(f"{count} violations" if options.axe else "axe was not run")
     return 1 if count else 0
+
+
+def _violations(page: Page, axe: Path | None, view: str) -> set[str]:
+    if axe is None:
+        return set()
+    page.add_script_tag(path=axe)
+    return {f"{view}: {line}" for line in page.evaluate(_AXE)}
 
 
 def _show(page: Page, state: str, out: Path, axe: Path | None) -> int:
@@ -226,13 +244,16 @@ def _show(page: Page, state: str, out: Path, axe: Path | None) -> int:
             page.set_viewport_size({"width": width, "height": height})
             page.wait_for_timeout(350)
             page.screenshot(path=out / f"{state} {theme} {width}.png")
-        if axe is not None:
-            page.add_script_tag(path=axe)
-            violations |= {f"{theme}: {line}" for line in page.evaluate(_AXE)}
+            violations |= _violations(page, axe, f"{theme} {width}")
+    page.set_viewport_size(ZOOMED)
+    page.wait_for_timeout(350)
+    page.screenshot(path=out / f"{state} zoomed.png")
+    violations |= _violations(page, axe, "zoomed")
     page.emulate_media(forced_colors="active")
     page.set_viewport_size({"width": 1440, "height": 900})
     page.wait_for_timeout(300)
     page.screenshot(path=out / f"{state} forced 1440.png")
+    violations |= _violations(page, axe, "forced colours")
     page.emulate_media(forced_colors="none")
     page.evaluate(_THEME, "dark")
     page.set_viewport_size({"width": 1280, "height": 720})

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from pycocotools.coco import COCO
 
 from avseg.annotate.dataset.classes import LabelClass, add_classes, load_classes, preset_classes, save_classes
 from avseg.annotate.dataset.project_export import check_project, export_project
-from avseg.annotate.dataset.splits import assign_splits, load_splits
+from avseg.annotate.dataset.splits import assign_splits, change_splits, load_splits
 from avseg.annotate.document.rle import encode
 from avseg.annotate.importing import import_
 from avseg.annotate.project import Project
@@ -239,3 +240,10 @@ def test_a_renamed_video_is_recognised_by_its_content(folder: Path, videos: Path
         (folder / "renamed.mov").rename(folder / "held.mp4")  # while it is open here
         assert "held.mp4" in {entry.name for entry in project.videos()}
         assert (folder / ".avseg" / "renamed.mov").exists()
+
+
+def test_splits_that_are_changed_at_the_same_time_are_all_kept(tmp_path):
+    names = [f"film{number}.mp4" for number in range(20)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: change_splits(tmp_path, {name: "test"}), names))
+    assert load_splits(tmp_path) == dict.fromkeys(names, "test")

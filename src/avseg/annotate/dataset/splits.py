@@ -1,5 +1,6 @@
 """The split of each video of a project, `splits.yaml`: assigned once, then kept, and free to be edited."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from avseg.utils.files import write_text
 
 FILE = "splits.yaml"
 SHARES = {"train": 0.7, "val": 0.15, "test": 0.15}
+_lock = threading.Lock()  # of those who read and then write
 
 
 def load_splits(folder: Path) -> dict[str, str]:
@@ -39,11 +41,22 @@ def save_splits(folder: Path, splits: Mapping[str, str]) -> None:
     write_text(folder / FILE, yaml.safe_dump(dict(sorted(splits.items())), allow_unicode=True))
 
 
+def change_splits(folder: Path, changes: Mapping[str, str]) -> None:
+    """Give some videos another split."""
+    with _lock:
+        save_splits(folder, {**load_splits(folder), **changes})
+
+
 def assign_splits(folder: Path, names: Sequence[str], shares: Mapping[str, float] = SHARES) -> dict[str, str]:
     """Give each video that has none the split that lacks most videos, in the order of the names; return all.
 
     Those that have a split keep it, so a project that grows never moves a video from one split to another.
     """
+    with _lock:
+        return _assign(folder, names, shares)
+
+
+def _assign(folder: Path, names: Sequence[str], shares: Mapping[str, float]) -> dict[str, str]:
     splits = load_splits(folder)
     counts = {split: sum(value == split for value in splits.values()) for split in SPLITS}
     missing = [name for name in sorted(names) if name not in splits]

@@ -16,7 +16,7 @@ from avseg.annotate.dataset.classes import (
     save_classes,
 )
 from avseg.annotate.dataset.project_export import FORMATS, check_project, export_project
-from avseg.annotate.dataset.splits import assign_splits, load_splits, save_splits
+from avseg.annotate.dataset.splits import assign_splits, change_splits
 from avseg.annotate.dataset.tables import (
     SHARED,
     agreement_rows,
@@ -81,7 +81,7 @@ async def _board(workspace: WorkspaceDep) -> JSONResponse:
 @router.post("/splits")
 async def _save_splits(body: schemas.Splits, workspace: WorkspaceDep) -> dict[str, object]:
     folder = workspace.project.folder
-    await workspace.pools.slow(lambda: save_splits(folder, {**load_splits(folder), **body.splits}))
+    await workspace.pools.slow(lambda: change_splits(folder, body.splits))
     return {}
 
 
