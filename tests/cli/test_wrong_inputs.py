@@ -28,6 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("convert notes.txt --output=x", ["--output: avseg convert has no such option; did you mean '--out'"]),
         ("data prepare photos --out x --sise 1", ["--sise: avseg data prepare has no such option", "'--size'"]),
         ("evaluate --checkpoint photos", ["settings are written without dashes, checkpoint=VALUE"]),
+        ("compare a=x --shw y", ["did you mean '--show'?; `avseg compare --help` lists what is allowed"]),
         ("leaderboard ms3", ["unrecognized arguments: ms3; `avseg leaderboard --help` lists"]),
         # an argument that is missing; those that may be left out are not named
         ("reproduce", ["are required: TABLE; `avseg reproduce --help`"]),

@@ -44,10 +44,11 @@ class Parser(argparse.ArgumentParser):
 
     def _explain_unknown(self, word: str) -> str:
         name, _, value = word.partition("=")
-        text = f"{name}: {self.prog} has no such option{nearest(name, self._option_string_actions)}"
-        if any(action.metavar == "KEY=VALUE" for action in self._actions):
-            text += f"; settings are written without dashes, {name.strip('-')}={value or 'VALUE'}"
-        return text
+        hint = nearest(name, self._option_string_actions)
+        takes_settings = any(action.metavar == "KEY=VALUE" and not action.option_strings for action in self._actions)
+        if takes_settings and not hint:
+            hint = f"; settings are written without dashes, {name.strip('-')}={value or 'VALUE'}"
+        return f"{name}: {self.prog} has no such option{hint}"
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Accept `convert FILE --out X KEY=VALUE`, which argparse leaves to `parse_known_intermixed_args`."""
