@@ -157,7 +157,7 @@ class User:
         self.press(key)
         self.until(lambda: self.session.propagation is not before)
         self.until(self.session.propagation.wait, 90)  # type: ignore[union-attr]
-        self.until(lambda: "propagated" in self.status_text)
+        self.until(lambda: "propagated: " in self.status_text)  # the event of the end, not the answer
         self.page.wait_for_selector("#run", state="hidden")
         self.settle()
 

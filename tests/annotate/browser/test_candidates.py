@@ -146,7 +146,7 @@ def test_refinement_is_switched_off_and_stays_off(page: Any, tmp_path: Path) -> 
         assert {user.document.frame_info(1, frame).source for frame in range(1, 10)} == {"propagated"}
         assert all("segmenter" not in user.document.frame_info(1, frame).terms for frame in range(1, 10))
         user.until(
-            lambda: "propagated" in user.status_text
+            lambda: "propagated: " in user.status_text
         )  # the event of the end, which would replace the next message
         user.press("Shift+R")
         user.until(lambda: "are refined where" in user.status_text)

@@ -156,7 +156,7 @@ def test_an_answer_that_comes_after_the_end_of_its_run(page: Any, live: Live) ->
     page.route("**/fill", answer_late)
     with page.expect_response("**/fill"):
         user.press("f")
-    user.until(lambda: "are propagated" in user.status_text)
+    user.until(lambda: "propagated" in user.status_text)  # of the answer, or of the event of the end
     user.until(lambda: page.locator("#run").is_hidden(), 5)
 
 

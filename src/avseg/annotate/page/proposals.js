@@ -71,7 +71,7 @@ function chooseClasses(proposals) {
     h("td", {}, String(items.length)), h("td", {}, `${length(items).toFixed(1)} s`),
     h("td", {}, (items.reduce((sum, item) => sum + item.score * seconds(item), 0) / length(items)).toFixed(2)),
     h("td", {}, objectOf(label) ? "an object already" : state.classes.length && !state.classes.some((item) => item.name === label) ? "not in the list of classes" : "")));
-  return openDialog("Classes that sound", [h("div.scroll", {}, h("table", {}, h("thead", {}, h("tr", {}, ...["class", "segments", "length", "probability", ""].map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, ...rows))),
+  return openDialog("Classes that sound", [h("div.scroll", {}, h("table", {}, h("thead", {}, h("tr", {}, ...["class", "segments", "length", "probability", "note"].map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, ...rows))),
     h("p.none", {}, "Each class becomes an object with these segments, or adds them to the object it already has.")],
   { yes: "Add", wide: true, done: async (form) => {
     let count = 0;
