@@ -48,7 +48,7 @@ class StoredComposition:
             return None
 
     def write(self, plain: dict[str, Plain]) -> None:
-        """Store the values if JSON keeps them as they are; a folder that cannot be written is no error."""
+        """Store the values if JSON keeps them as they are; a folder that cannot be written is not an error."""
         text = json.dumps(plain)
         if not self.fixed or json.loads(text) != plain:
             return

@@ -66,7 +66,7 @@ class _Part:
     runs: list[_Run] = field(default_factory=list)  # ascending
 
     def add(self, start: float, end: float, frame: int | None) -> None:
-        """Add a packet of sound, or of the picture with a number in coded order."""
+        """Add a packet of sound, or of the video with a number in coded order."""
         number = bisect_right(self.runs, start + PAUSE, key=lambda run: run.start) - 1
         if number < 0 or self.runs[number].end + PAUSE < start:
             number += 1

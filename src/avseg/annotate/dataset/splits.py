@@ -20,7 +20,7 @@ def load_splits(folder: Path) -> dict[str, str]:
     """Read the splits by the name of the video; none without a file.
 
     Raises:
-        UserError: the file is no mapping of names to splits.
+        UserError: the file is not a mapping of names to splits.
     """
     path = folder / FILE
     try:

@@ -32,7 +32,7 @@ def draft_of(mark: Mark | None) -> Draft:
 
 
 def marks_after(mark: Mark | None, actions: Sequence[Action], drawing: Drawing, stamp: int) -> list[Mark | None]:
-    """Return the mark after each action that changes something: one that arrives twice is no step.
+    """Return the mark after each action that changes something: one that arrives twice is not a step.
 
     Only the last one has been drawn. Those before it are states that undo returns to; they are drawn then, and until
     then have the mask from before the actions.

@@ -85,7 +85,7 @@ def _without_empty_choices(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
 
 
 def next_choice(inputs: Sequence[Input], count: int, step: int) -> Input | None:
-    """Return the input that chooses the next of `count` candidates; None if the last input is no prompt or choice."""
+    """Return the input that chooses the next of `count` candidates; None if the last input is of another kind."""
     if not inputs or inputs[-1].paints:
         return None
     last = inputs[-1]

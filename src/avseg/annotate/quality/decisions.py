@@ -72,7 +72,7 @@ def quality_line(rows: list[dict[str, object]]) -> str:
 
 
 def _changed_marks(patch: Patch) -> list[tuple[int, int, Mark, Mark | None]]:
-    """List the marks that a step replaced; a removed or moved segment takes its marks along and is no decision."""
+    """List the marks that a step replaced; a removed or moved segment takes its marks along and is not a decision."""
     if any(key[0] in ("segment", "object") for key in patch):
         return []
     changed = []

@@ -3,7 +3,7 @@
 OpenCV refuses nodes that come before those whose outputs they read. Converters to half precision write such files.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -47,36 +47,49 @@ def read_graph(content: bytes) -> OnnxGraph:
     """Read a model.
 
     Raises:
-        ValueError: it is no ONNX model.
+        ValueError: it is not an ONNX model.
     """
     try:
-        model = list(_fields(memoryview(content)))
-        graph = next(field for field in model if field.number == _GRAPH)
-        fields = list(_fields(graph.content))
-        nodes = _sorted([field for field in fields if field.number == _NODE])
+        graphs, others = _divide(_fields(memoryview(content)), _GRAPH)
+        nodes, rest = _divide(_fields(graphs[0].content), _NODE)
+        nodes = _sorted(nodes)
         # files of old versions list the weights as inputs too
         weights: set[str] = set()
-        for field in fields:
-            if field.number == _INITIALIZER:
-                weights.update(inner.text for inner in _fields(field.content) if inner.number == 8)
-        inputs = {name: shape for name, shape in _shapes(fields, _INPUT).items() if name not in weights}
-        outputs = _shapes(fields, _OUTPUT)
-    except (IndexError, StopIteration, UnicodeDecodeError) as error:
+        for weight in _divide(rest, _INITIALIZER)[0]:
+            weights |= _texts(weight.content, 8)
+        inputs = _shapes(rest, _INPUT, without=weights)
+        outputs = _shapes(rest, _OUTPUT)
+    except (IndexError, UnicodeDecodeError) as error:
         raise ValueError("not an ONNX model") from error
-    others = [field.raw for field in fields if field.number != _NODE]
-    body = b"".join([*(node.raw for node in nodes), *others])
-    parts = [field.raw for field in model if field.number != _GRAPH]
-    parts.append(memoryview(_varint(_GRAPH << 3 | 2) + _varint(len(body)) + body))
-    return OnnxGraph(inputs, outputs, np.frombuffer(b"".join(parts), np.uint8))
+    body = _joined([*nodes, *rest])
+    content = _joined(others) + _varint(_GRAPH << 3 | 2) + _varint(len(body)) + body
+    return OnnxGraph(inputs, outputs, np.frombuffer(content, np.uint8))
+
+
+def _divide(fields: Iterable[Field], number: int) -> tuple[list[Field], list[Field]]:
+    """Divide fields into those of a number and the others."""
+    chosen: list[Field] = []
+    others: list[Field] = []
+    for field in fields:
+        (chosen if field.number == number else others).append(field)
+    return chosen, others
+
+
+def _joined(fields: Iterable[Field]) -> bytes:
+    return b"".join(field.raw for field in fields)
+
+
+def _texts(content: memoryview, number: int) -> set[str]:
+    """Return the texts of a repeated field of a message."""
+    return {field.text for field in _divide(_fields(content), number)[0]}
 
 
 def _sorted(nodes: Sequence[Field]) -> list[Field]:
     """Put each node behind those whose outputs it reads, and leave the order as it is otherwise."""
     names: dict[int, list[set[str]]] = {1: [], 2: []}  # inputs and outputs of each node
     for node in nodes:
-        fields = list(_fields(node.content))
         for number, sets in names.items():
-            sets.append({field.text for field in fields if field.number == number})
+            sets.append(_texts(node.content, number))
     missing = set().union(*names[2])  # outputs of nodes that are still waiting
     ordered: list[Field] = []
     waiting = list(range(len(nodes)))
@@ -94,20 +107,20 @@ def _sorted(nodes: Sequence[Field]) -> list[Field]:
     return ordered
 
 
-def _shapes(fields: Sequence[Field], number: int) -> dict[str, Shape]:
-    """Read names and shapes of the inputs or outputs; those that are no tensors have the shape ()."""
+def _shapes(fields: Sequence[Field], number: int, without: Collection[str] = ()) -> dict[str, Shape]:
+    """Read names and shapes of the inputs or outputs; those that are not tensors have the shape ()."""
     shapes: dict[str, Shape] = {}
-    for field in fields:
-        if field.number == number:
-            name, kind = _message(field.content, 1), _message(field.content, 2)
-            # type, tensor type, shape
-            dimensions = _message(_message(kind, 1), 2)
-            shapes[bytes(name).decode()] = tuple(_side(dimension.content) for dimension in _fields(dimensions))
+    for field in _divide(fields, number)[0]:
+        name = bytes(_message(field.content, 1)).decode()
+        # type, tensor type, shape
+        dimensions = _message(_message(_message(field.content, 2), 1), 2)
+        if name not in without:
+            shapes[name] = tuple(map(_side, _fields(dimensions)))
     return shapes
 
 
-def _side(dimension: memoryview) -> int:
-    for field in _fields(dimension):
+def _side(dimension: Field) -> int:
+    for field in _fields(dimension.content):
         if field.number == 1 and isinstance(field.value, int):
             return field.value
     return 0
@@ -115,10 +128,8 @@ def _side(dimension: memoryview) -> int:
 
 def _message(content: memoryview, number: int) -> memoryview:
     """Return the content of a field, empty if there is none."""
-    for field in _fields(content):
-        if field.number == number:
-            return field.content
-    return memoryview(b"")
+    chosen, _ = _divide(_fields(content), number)
+    return chosen[0].content if chosen else memoryview(b"")
 
 
 def _fields(content: memoryview) -> Iterator[Field]:
