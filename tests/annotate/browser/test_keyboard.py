@@ -103,3 +103,15 @@ def test_points_box_strokes_and_polygon_by_keys(page: Any, live: Live) -> None:
     user.until(lambda: page.evaluate(CROSS) is None)
     user.press("?")
     page.wait_for_selector("dialog[open] button.key:text-is('Ctrl+Enter')")
+
+
+@pytest.mark.slow
+def test_the_timeline_is_zoomed_by_keys(page: Any, live: Live) -> None:
+    user = User(page, live, "film.mp4")
+    user.press("Alt+ArrowRight")
+    visible = "import('/store.js').then(m => m.state.range.to - m.state.range.from)"
+    everything = page.evaluate(visible)
+    user.press("Alt+ArrowUp")
+    assert page.evaluate(visible) == pytest.approx(everything * 0.8)
+    user.press("Alt+ArrowDown")
+    assert page.evaluate(visible) == pytest.approx(everything)

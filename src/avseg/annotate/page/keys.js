@@ -1,7 +1,7 @@
 // Keyboard shortcuts; `?` shows the same table that binds the keys.
 
 import { accept, addSegment, cancel, clearMask, copyMask, cutOut, fill, finishVideo, judge, merge, moveEdge, nextCandidate, nudge, pasteMask, propagate, redo, refine, removeSegment, split, undo } from "./actions.js";
-import { zoomAll, zoomSegment } from "./axis.js";
+import { xOfFrame, zoomAll, zoomSegment, zoomTime } from "./axis.js";
 import { showBoard } from "./board.js";
 import { moveCrosshair, pressCrosshair, releaseCrosshair, removeAtCrosshair } from "./crosshair.js";
 import { askFrame, askObject, exchange, isOpen, newObject, showKeys } from "./dialogs.js";
@@ -113,6 +113,7 @@ const TABLE = [
     ["wheel", "zoom; two fingers, Ctrl+drag, middle button pan", {}],
     ["+ _ 0", "zoom in, out, fit", { "+": () => zoomBy(1.25), _: () => zoomBy(0.8), 0: fitView }],
     ["\\ |", "timeline: the segment, everything", { "\\": zoomSegment, "|": zoomAll }],
+    ["Alt+↑ Alt+↓", "timeline: zoom in, out at the frame", { "Alt+ArrowUp": () => zoomTime(0.8, xOfFrame(state.frame)), "Alt+ArrowDown": () => zoomTime(1.25, xOfFrame(state.frame)) }],
     ["Ctrl+S", "export, import", { "Ctrl+s": exchange }],
     ["Y", "all videos: board, classes, export, cost", { y: showBoard }],
     ["?", "keyboard shortcuts", { "?": () => help() }],
