@@ -194,3 +194,8 @@ def test_data_are_needed(tmp_path: Path) -> None:
     done = avseg(["compare", f"a={tmp_path / 'masks'}", "--out", str(tmp_path / "out")])
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert "no data: add --data" in done.err
+
+
+def test_a_name_is_one_line_of_valid_text() -> None:
+    methods = parse_methods(["caf\udce9=a", "two\nlines=b"], ["two\nlines={name}.png"])
+    assert [method.name for method in methods] == ["caf\\udce9", "two\\nlines"]

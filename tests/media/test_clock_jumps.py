@@ -9,6 +9,7 @@ import pytest
 
 from avseg.media.frame_index import frame_index
 from avseg.media.frames import official_frames
+from avseg.media.timestamps import displaced
 from avseg.media.video import UprightRGB, Video, probe
 from avseg.media.video_writer import repaint
 from tests.media.joined import drawn
@@ -101,6 +102,15 @@ def test_single_frames_at_a_wrong_time(tmp_path: Path, whole: bytes, numbers: li
     painted: list[float] = []  # no frame is painted with what belongs to a much later one
     repaint(video, tmp_path / "out.mp4", lambda image, frame: painted.append(frame.time) or image)
     assert painted == sorted(painted)
+
+
+def test_last_frames_hours_later_are_damaged() -> None:
+    stamps = np.arange(40) / 25
+    assert not displaced(stamps).any()
+    stamps[-2:] = 24_000.0, 46_000.0
+    assert np.flatnonzero(displaced(stamps)).tolist() == [38, 39]
+    stamps[-2:] = 300.0, 500.0  # still frames
+    assert not displaced(stamps).any()
 
 
 def test_long_still_frames_are_no_pause(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from avseg.utils.errors import UserError, nearest
+from avseg.utils.names import printable
 from avseg.weights.hub import PREFIX
 from avseg.weights.registry import published
 
@@ -87,6 +88,7 @@ def parse_methods(texts: Sequence[str], patterns: Sequence[str]) -> list[Method]
     sources: dict[str, str] = {}
     for word in texts:
         name, equals, source = word.partition("=")
+        name = printable(name)  # it is written into tables, figures and names of files
         if not equals or not name or not source or "/" in name:
             raise UserError(f"'{word}': write NAME=SOURCE, such as tpavi=outputs/demo/RUN/seed=123 or other=masks/")
         if name in sources:
@@ -96,6 +98,7 @@ def parse_methods(texts: Sequence[str], patterns: Sequence[str]) -> list[Method]
     common: str | None = None
     for word in patterns:
         name, equals, pattern = word.partition("=")
+        name = printable(name)
         if equals and "{" not in name:
             if name not in sources:
                 raise UserError(f"--pattern {word}: no method is named '{name}'; methods: {', '.join(sources)}")

@@ -17,11 +17,10 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from avseg.media.clock import WRAP, Break, Clock, Piece, unwrap
-from avseg.media.timestamps import FAR, REORDER_DEPTH
+from avseg.media.timestamps import FAR, MAX_STILL, REORDER_DEPTH
 
 PAUSE = FAR  # seconds; a shorter pause is not reported
 MAX_PAUSE = 60.0  # seconds; longer pauses of broadcast streams, whose clocks may jump, are left out
-MAX_STILL = 600.0  # seconds; the same for other containers
 OVERLAP = 0.5  # seconds of sound that may be trimmed at a joint so that the pictures follow one another
 BROADCAST = frozenset({"mpegts", "mpeg"})  # containers with a 33-bit clock that may jump
 _FILLED = 1.0  # seconds that one packet fills; MP4 gives the frame before a pause the duration of the pause

@@ -14,8 +14,8 @@ from av.stream import Stream
 
 from avseg.media.container import decode, layout_of, open_video, packets, sound_stream
 from avseg.media.downmix import Downmix, planes
-from avseg.media.joints import MAX_STILL
 from avseg.media.sound_timeline import TOLERANCE, SoundTimeline
+from avseg.media.timestamps import MAX_STILL
 from avseg.media.video import Video
 
 PLAYABLE = frozenset({"aac", "mp3", "flac"})  # in MP4, browsers and QuickTime play these; QuickTime has no Opus there

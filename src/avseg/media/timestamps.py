@@ -13,6 +13,8 @@ from av.video.stream import VideoStream
 
 REORDER_DEPTH = 32  # frames; coded order differs from display order by far fewer
 FAR = 5.0  # seconds from every other frame; farther frames outside of their order have a damaged time stamp
+MAX_STILL = 600.0  # seconds; longer pauses are left out, those of broadcast streams earlier
+_LAST = 2  # frames at the end of a short video that may be damaged
 _FEW = 0.02  # share of frames outside of their order
 _MAX_DOUBLE = 0.05  # share of frames with the time of another; more are a broken clock
 _DEFAULT_RATE = 25.0  # frames per second where neither packets nor header give a rate
@@ -26,7 +28,8 @@ def is_frame(packet: "Packet[Stream]", codec: str) -> bool:
 def displaced(stamps: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """Find the time stamps, (n,) seconds in coded order, that damage moved away from those coded around them.
 
-    They are far from every other one in time, or so few that the others are in order.
+    They are far from every other one in time, or so few that the others are in order; so are a few last ones, each of
+    them a very long time after the one before.
     """
     order = np.argsort(stamps, kind="stable")
     gaps = np.diff(stamps[order], prepend=-np.inf, append=np.inf)  # (n + 1,)
@@ -35,6 +38,10 @@ def displaced(stamps: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     mask = np.zeros(len(stamps), np.bool_)
     is_rare = np.count_nonzero(moved) <= _FEW * len(stamps)
     mask[order[moved & (alone | is_rare)]] = True
+    for number in range(len(stamps) - 1, max(len(stamps) - 1 - max(_LAST, int(_FEW * len(stamps))), 0), -1):
+        if gaps[number] <= MAX_STILL:
+            break
+        mask[order[number]] = True
     return mask
 
 

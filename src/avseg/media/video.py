@@ -19,9 +19,9 @@ from av.video.stream import VideoStream
 from avseg.media.clock import PLAIN, Break, Clock
 from avseg.media.container import images, layout_of, open_video, packets, sound_stream, video_stream, video_tracks
 from avseg.media.cropping import read_crop
-from avseg.media.joints import BROADCAST, MAX_STILL, JointFinder
+from avseg.media.joints import BROADCAST, JointFinder
 from avseg.media.picture_changes import describe_changes
-from avseg.media.timestamps import Scan, is_frame
+from avseg.media.timestamps import MAX_STILL, Scan, is_frame
 from avseg.media.upright import UprightRGB as UprightRGB
 from avseg.media.upright import View, view_of
 from avseg.utils.errors import UserError
