@@ -22,9 +22,6 @@ Stamp = tuple[int, int, int]  # size in bytes, times of modification and of stat
 MISSING: Stamp = (-1, 0, 0)
 NOT_HIDDEN = r"[^.].*"
 
-_WHOLE = 64 << 20  # bytes; of a larger file these many samples are read, and both ends are among them
-_SAMPLES = 64
-_SAMPLE = 1 << 20
 _THREADS = 8
 _WORTH_CACHING = 64 << 20  # bytes
 
@@ -189,14 +186,7 @@ def _read(path: Path) -> dict[str, list[object]]:
 
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size <= _WHOLE:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-        digest = hashlib.sha256(str(size).encode())
-        for number in range(_SAMPLES):
-            file.seek((size - _SAMPLE) * number // (_SAMPLES - 1))
-            digest.update(file.read(_SAMPLE))
-        return digest.hexdigest()[:16]
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _short(content: bytes) -> str:
