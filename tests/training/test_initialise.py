@@ -88,6 +88,7 @@ def test_its_weights_are_taken(source: Path, ms3_root: Path, s4_root: Path, outp
 def test_an_unfinished_source_is_continued_by_the_command_that_is_named(source, ms3_root, s4_root, outputs):
     # in another experiment, deeper, where only a continuation can find it
     moved = outputs / "tables" / "a 1"
+    moved.parent.mkdir(exist_ok=True)
     source.parents[1].rename(moved)
     run = RunDirectory(moved / source.parent.name / source.name)
     run.result.unlink()
