@@ -79,7 +79,12 @@ def test_an_unknown_verb_names_the_nearest():
 
 
 def test_an_unknown_option_is_one_line():
-    error_of(["train", "--nope"])
+    assert "--nope: avseg train has no such option" in error_of(["train", "--nope"])
+
+
+def test_a_typo_is_named_beside_a_value_that_is_too_long_for_a_file_name():
+    assert "the key 'fusio' does not exist" in error_of(["train", "fusio=none", f"experiment={300 * 'x'}"])
+    assert "--nope: avseg train has no such option" in error_of(["train", f"--nope={300 * 'x'}"])
 
 
 def test_a_missing_root_says_how_to_make_one(tmp_path):

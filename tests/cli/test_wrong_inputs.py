@@ -39,6 +39,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("evaluate checkpoint=notes.txt", ["notes.txt is not a checkpoint, or damaged; name another"]),
         # a folder or file that is missing, or of something else
         ("predict gone", ["gone: no such file or folder; name videos, or folders that hold some"]),
+        (f"predict {300 * 'x'}", ["x: no such file or folder; name videos"]),
+        (f"compare a={300 * 'x'} --data toy_ms3", ["x: does not exist; a method is"]),
         ("compare a=gone/ --data toy_ms3", ["a=gone/: does not exist; a method is a run, a checkpoint, a folder of"]),
         ("compare a=lvs_s4x --data toy_ms3", ["a=lvs_s4x: does not exist"]),
         ("compare a=avsegformer_pvt_ms --data toy_ms3", ["did you mean 'avsegformer_pvt_ms3'"]),

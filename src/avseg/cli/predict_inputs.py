@@ -9,6 +9,7 @@ from pathlib import Path
 from avseg.media.folder import search_folder
 from avseg.media.video import SUFFIXES
 from avseg.utils.errors import UserError
+from avseg.utils.files import is_present
 from avseg.utils.names import short_name
 
 
@@ -30,7 +31,7 @@ def find_videos(paths: Sequence[Path], out: Path) -> Inputs:
     real_paths: set[str] = set()  # real paths of the files
     for path in paths:
         files = [path]
-        if not path.exists() and not path.is_symlink():
+        if not is_present(path):
             inputs.failures[path] = f"{path}: no such file or folder; name videos, or folders that hold some"
             continue
         if path.is_dir():

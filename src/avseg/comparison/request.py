@@ -6,6 +6,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from avseg.utils.errors import UserError, nearest
+from avseg.utils.files import is_present
 from avseg.utils.names import printable
 from avseg.weights.hub import PREFIX
 from avseg.weights.registry import published
@@ -70,9 +71,10 @@ def check_sources(methods: Sequence[Method]) -> None:
     """Raise `UserError` for a method that is neither on this machine, nor published, nor named at the Hub."""
     for method in methods:
         path = Path(method.source).expanduser()
-        if path.suffix.lower() in _MASK_SUFFIXES and path.is_file():
+        present = is_present(path)
+        if present and path.suffix.lower() in _MASK_SUFFIXES and path.is_file():
             raise UserError(f"{method.name}={method.source}: is one file; name the folder that holds all masks")
-        if not path.exists() and not method.source.startswith(PREFIX) and method.source not in published():
+        if not present and not method.source.startswith(PREFIX) and method.source not in published():
             raise UserError(
                 f"{method.name}={method.source}: does not exist; a method is a run, a checkpoint, a folder of masks, "
                 f"hf:owner/name, or a name that `avseg weights` lists{nearest(method.source, published())}"

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import cast
 
 from hydra import compose as hydra_compose
@@ -22,6 +21,7 @@ from avseg.config.schema import EvaluateConfig, Plain, TrainConfig
 from avseg.config.stored import StoredComposition
 from avseg.config.typed import field_names, unknown_key
 from avseg.utils.errors import UserError, nearest
+from avseg.utils.files import is_present
 
 
 def compose_train(overrides: Sequence[str]) -> TrainConfig:
@@ -110,7 +110,7 @@ def _quoted(value: str) -> str:
 def _explain(name: str, overrides: Sequence[str], error: Exception) -> str:
     """Write one line for an error of Hydra or OmegaConf, whose own texts take several."""
     for word in overrides:
-        if Path(word).exists():
+        if "=" not in word and is_present(word):
             example = f"checkpoint={word}" if name == "evaluate" else f"data.root={word}"
             return f"'{word}' is a path without a key; write KEY=PATH, such as {example}"
     chain: list[BaseException] = [error]

@@ -14,6 +14,11 @@ _MAX_PREFIX = 180  # bytes; numbers, random letters and a suffix follow
 _TEMPORARY = re.compile(r"\.(.+)\.\w{8}\.(?:part|old)", re.DOTALL)  # of a folder, as `tempfile` names it
 
 
+def is_present(path: Path | str) -> bool:
+    """True for a file, a folder or a link, even to nothing; False, too, for what is too long for a name."""
+    return os.path.lexists(path)
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path next to `path` that is renamed to it on success and removed on failure.

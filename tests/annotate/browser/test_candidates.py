@@ -50,6 +50,14 @@ def live(tmp_path: Path) -> Iterator[Live]:
         yield server
 
 
+def begin(page: Any, live: Live, end: int) -> User:
+    """Open the film with an object that sounds up to a frame."""
+    document = live.document("film.mp4")
+    document.do({"op": "add_object", "label": "disc"})
+    document.do({"op": "add_segment", "object": 1, "start": 0, "end": end})
+    return User(page, live, "film.mp4")
+
+
 def area(user: User) -> int:
     mask = user.document.mask(1, user.frame)
     return 0 if mask is None else int(mask.sum())
@@ -96,10 +104,7 @@ def test_tab_goes_through_the_masks_and_the_pointer_previews(page: Any, live: Li
 @pytest.mark.slow
 def test_the_preview_of_a_pointer_that_rests_follows_the_frame_the_view_and_the_tool(page: Any, tmp_path: Path) -> None:
     with serve_discs(tmp_path) as live:
-        document = live.document("film.mp4")
-        document.do({"op": "add_object", "label": "disc"})
-        document.do({"op": "add_segment", "object": 1, "start": 0, "end": 9})
-        user = User(page, live, "film.mp4")
+        user = begin(page, live, 9)
 
         def left() -> int | None:
             shown = page.evaluate(PREVIEW)
@@ -126,10 +131,7 @@ def test_the_preview_of_a_pointer_that_rests_follows_the_frame_the_view_and_the_
 @pytest.mark.slow
 def test_refinement_is_switched_off_and_stays_off(page: Any, tmp_path: Path) -> None:
     with serve_discs(tmp_path) as live:
-        document = live.document("film.mp4")
-        document.do({"op": "add_object", "label": "disc"})
-        document.do({"op": "add_segment", "object": 1, "start": 0, "end": 10})
-        user = User(page, live, "film.mp4")
+        user = begin(page, live, 10)
         page.click("#settings")
         page.uncheck("dialog [name=refine]")
         user.settle()
@@ -145,9 +147,8 @@ def test_refinement_is_switched_off_and_stays_off(page: Any, tmp_path: Path) -> 
         user.until(lambda: not user.document.frames_to_propagate(1), 60)
         assert {user.document.frame_info(1, frame).source for frame in range(1, 10)} == {"propagated"}
         assert all("segmenter" not in user.document.frame_info(1, frame).terms for frame in range(1, 10))
-        user.until(
-            lambda: "propagated: " in user.status_text
-        )  # the event of the end, which would replace the next message
+        # the event of the end, which would replace the next message
+        user.until(lambda: "propagated: " in user.status_text)
         user.press("Shift+R")
         user.until(lambda: "are refined where" in user.status_text)
         page.click("#settings")

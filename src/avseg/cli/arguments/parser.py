@@ -2,10 +2,10 @@
 
 import argparse
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from avseg.utils.errors import UserError, nearest
+from avseg.utils.files import is_present
 
 Commands: TypeAlias = "argparse._SubParsersAction[Any]"  # of any class of parsers
 
@@ -19,7 +19,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override]
         """Raise a `UserError` instead of printing the usage and exiting."""
         for word in self._words:
-            if word.startswith("-") and Path(word).is_file():
+            if word.startswith("-") and is_present(word):
                 raise UserError(f"{message}; the file {word} is written ./{word}")
         verb = self._verb()
         unknown = list(filter(verb._is_unknown_option, self._words))

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from avseg.annotate.backends.protobuf import write_field, write_number
+
 _FLOAT, _INT, _INTS = 1, 2, 7  # types of values and of attributes
 _OPSET = 13
 
@@ -25,7 +27,7 @@ class GraphWriter:
         total = max(kernel - stride, 0)
         pads = [total // 2, total // 2, total - total // 2, total - total // 2]
         attributes = _ints("kernel_shape", [kernel, kernel]) + _ints("strides", [stride, stride]) + _ints("pads", pads)
-        attributes += _field(5, _field(1, b"group") + _number(3, groups) + _number(20, _INT))
+        attributes += write_field(5, write_field(1, b"group") + write_number(3, groups) + write_number(20, _INT))
         inputs = [source, self._constant(f"{name}.weight", weight), self._constant(f"{name}.bias", bias)]
         return self._node("Conv", inputs, name, attributes)
 
@@ -40,45 +42,37 @@ class GraphWriter:
 
     def model(self, source: str, size: tuple[int, int, int, int], outputs: Sequence[str]) -> npt.NDArray[np.uint8]:
         """Return the content of the file."""
-        graph = b"".join(self._nodes) + _field(2, b"network") + b"".join(self._tensors)
-        graph += _field(11, _value(source, [_number(1, side) for side in size]))
+        graph = b"".join(self._nodes) + write_field(2, b"network") + b"".join(self._tensors)
+        graph += write_field(11, _value(source, [write_number(1, side) for side in size]))
         for output in outputs:
-            graph += _field(12, _value(output, [b""] * 4))  # of any size
-        content = _number(1, 8) + _field(7, graph) + _field(8, _number(2, _OPSET))
+            graph += write_field(12, _value(output, [b""] * 4))  # of any size
+        content = write_number(1, 8) + write_field(7, graph) + write_field(8, write_number(2, _OPSET))
         return np.frombuffer(content, np.uint8)
 
     def _node(self, operator: str, inputs: Sequence[str], name: str, attributes: bytes = b"") -> str:
-        node = b"".join(_field(1, source.encode()) for source in inputs) + _field(2, name.encode())
-        self._nodes.append(_field(1, node + _field(3, name.encode()) + _field(4, operator.encode()) + attributes))
+        node = b"".join(write_field(1, source.encode()) for source in inputs) + write_field(2, name.encode())
+        self._nodes.append(
+            write_field(1, node + write_field(3, name.encode()) + write_field(4, operator.encode()) + attributes)
+        )
         return name
 
     def _constant(self, name: str, values: npt.NDArray[Any]) -> str:
-        tensor = b"".join(_number(1, side) for side in values.shape) + _number(2, _FLOAT) + _field(8, name.encode())
-        self._tensors.append(_field(5, tensor + _field(9, values.astype("<f4").tobytes())))
+        tensor = (
+            b"".join(write_number(1, side) for side in values.shape)
+            + write_number(2, _FLOAT)
+            + write_field(8, name.encode())
+        )
+        self._tensors.append(write_field(5, tensor + write_field(9, values.astype("<f4").tobytes())))
         return name
 
 
 def _value(name: str, dimensions: Sequence[bytes]) -> bytes:
-    shape = _field(2, b"".join(_field(1, dimension) for dimension in dimensions))
-    return _field(1, name.encode()) + _field(2, _field(1, _number(1, _FLOAT) + shape))
-
-
-def _varint(number: int) -> bytes:
-    """Encode a number in groups of 7 bits, the lowest first."""
-    groups = bytearray()
-    while number > 127:
-        groups.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*groups, number])
-
-
-def _field(tag: int, content: bytes) -> bytes:
-    return _varint(tag << 3 | 2) + _varint(len(content)) + content
-
-
-def _number(tag: int, number: int) -> bytes:
-    return _varint(tag << 3) + _varint(number)
+    shape = write_field(2, b"".join(write_field(1, dimension) for dimension in dimensions))
+    return write_field(1, name.encode()) + write_field(2, write_field(1, write_number(1, _FLOAT) + shape))
 
 
 def _ints(name: str, values: Sequence[int]) -> bytes:
-    return _field(5, _field(1, name.encode()) + b"".join(_number(8, value) for value in values) + _number(20, _INTS))
+    return write_field(
+        5,
+        write_field(1, name.encode()) + b"".join(write_number(8, value) for value in values) + write_number(20, _INTS),
+    )
