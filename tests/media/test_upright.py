@@ -1,5 +1,6 @@
 """Frames as players show them: display matrices, cropping, transparency."""
 
+import gc
 import struct
 from pathlib import Path
 
@@ -143,6 +144,27 @@ def test_the_orientation_of_the_stream_counts(tmp_path: Path, angle: int, flip: 
     expected = shown_corners(np.rot90(stored, angle // 90))
     for verb, image in every_view(tmp_path / "v.ts", tmp_path).items():
         assert shown_corners(image) == expected, verb
+
+
+def test_frames_leave_memory_without_the_garbage_collector(tmp_path: Path) -> None:
+    """A frame whose side data was read refers to itself: a film would fill the memory until the collector comes."""
+    video = probe(make_video(tmp_path / "v.mp4", frames=60, sound=None, options={"g": "1"}))  # keyframes only
+    reader = open_reader(video.path)
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        repaint(video, tmp_path / "painted.mp4", lambda image, frame: image)
+        assert sum(1 for _ in frames(video)) == 60
+        for number in range(60):
+            reader.image(number)
+        gc.collect()
+        left = sum(isinstance(item, VideoFrame) for item in gc.garbage)
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert left <= 3  # the first frame of each
 
 
 def test_the_orientation_may_change_at_a_joint(tmp_path: Path) -> None:

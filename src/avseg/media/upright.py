@@ -64,15 +64,20 @@ class Turning:
     """Gives each decoded frame of a stream its view, in order, for `UprightRGB`.
 
     A display matrix in SEI comes with keyframes only, and holds until the next one; in a joined recording it changes.
+    It is read again where the rotation does: PyAV's side data and its frame refer to each other, so that frames whose
+    side data is read stay in memory until the garbage collector comes, which may be hundreds of frames later.
     """
 
     def __init__(self) -> None:
-        self.view = View()
+        self.view: View | None = None  # before the first frame
+        self.rotation = 0  # of the display matrix, in degrees
 
     def mark(self, image: VideoFrame) -> VideoFrame:
         """Attach the view to the next frame, and return the frame."""
-        if image.key_frame or Type.DISPLAYMATRIX in image.side_data:
-            self.view = view_of(image)
+        rotation = image.rotation  # 0 without a matrix
+        is_known = self.view is not None and (rotation == self.rotation or not (image.key_frame or rotation))
+        if not is_known:
+            self.view, self.rotation = view_of(image), rotation
         image.opaque = self.view
         return image
 
