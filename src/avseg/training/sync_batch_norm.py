@@ -6,7 +6,6 @@ batch norms only), and torch's synchronised batch norm runs on GPUs alone.
 
 import torch
 from pytorch_lightning.plugins import LayerSync
-from timm.layers import SyncBatchNormAct
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -69,6 +68,8 @@ class SyncNorm(LayerSync):
 
     def apply(self, model: nn.Module) -> nn.Module:
         """Convert the norms; called by Lightning before training in several processes."""
+        from timm.layers import SyncBatchNormAct  # imports every model of timm, for one process without need
+
         fast = torch.distributed.get_backend() == "nccl"
         for module in model.modules():
             if isinstance(module, _BatchNorm) and not isinstance(module, nn.SyncBatchNorm | SharedBatchNorm):

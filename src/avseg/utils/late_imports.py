@@ -1,13 +1,15 @@
 """Delay imports that libraries make for features which few use, until one is used.
 
-torchmetrics imports transformers and scipy.signal, timm imports wandb, wherever these are installed: together they take
-as long as torch itself. While such a library is imported, these packages are placeholders; afterwards whoever imports
-them gets them, and the first use of a name that the library took from a placeholder imports the package.
+torchmetrics imports transformers, scipy.signal and matplotlib, timm imports wandb, wherever these are installed, and
+Lightning, torchvision and timm import torch's compiler: together they take longer than torch itself. While such a
+library is imported, these packages are placeholders; afterwards whoever imports them gets them, and the first use of a
+name that the library took from a placeholder imports the package.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -15,7 +17,13 @@ from types import ModuleType
 from typing import Any
 
 # packages that are not needed to import a library
-UNNEEDED = {"torchmetrics": ("transformers", "scipy.signal"), "timm": ("wandb",)}
+UNNEEDED: dict[str, tuple[str, ...]] = {
+    "pytorch_lightning": ("torch._dynamo",),
+    "lightning_fabric": ("torch._dynamo",),
+    "torchmetrics": ("transformers", "scipy.signal", "matplotlib"),
+    "torchvision": ("torch._dynamo",),
+    "timm": ("wandb", "torch._dynamo"),
+}
 
 
 def delay_unneeded() -> None:
@@ -84,37 +92,50 @@ class _Placeholder(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        if sys.modules.get(self.__name__) is self:
-            return _LateName(self.__name__, name)
-        return getattr(import_module(self.__name__), name)
+        return _late(self.__name__, lambda: getattr(import_module(self.__name__), name))
 
 
-class _LateName:
-    """A name of a module that is imported when the name is used: called, read from, derived from, compared with."""
+def _late(module: str, compute: Callable[[], Any]) -> Any:
+    """Compute a value at once, or when it is used if the module is a placeholder still."""
+    return _Late(module, compute) if isinstance(sys.modules.get(module), _Placeholder) else compute()
 
-    def __init__(self, module: str, name: str) -> None:
-        self._source = (module, name)
 
+class _Late:
+    """A value of a module that is computed when it is used: called, read from, derived from, compared with.
+
+    What is read from it or what it returns while the library is still imported (a decorator, the function that it
+    decorates) is late as well.
+    """
+
+    def __init__(self, module: str, compute: Callable[[], Any]) -> None:
+        self._module = module
+        self._compute = compute
+
+    @cached_property
     def _value(self) -> Any:
-        module, name = self._source
-        return getattr(import_module(module), name)
+        return self._compute()
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return getattr(self._value(), name)
+        return _late(self._module, lambda: getattr(self._value, name))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._value()(*args, **kwargs)
+        return _late(self._module, lambda: self._value(*args, **kwargs))
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        """Bind a function of a class."""
+        value = self._value
+        return value.__get__(instance, owner) if hasattr(value, "__get__") else value
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (self._value(),)
+        return (self._value,)
 
     def __instancecheck__(self, instance: object) -> bool:
-        return isinstance(instance, self._value())
+        return isinstance(instance, self._value)
 
     def __or__(self, other: Any) -> Any:
-        return self._value() | other
+        return self._value | other
 
     def __ror__(self, other: Any) -> Any:
-        return other | self._value()
+        return other | self._value
