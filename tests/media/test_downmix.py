@@ -1,5 +1,6 @@
 """Sound of any layout is as loud as FFmpeg's own downmix, and never louder than full scale."""
 
+import gc
 import shutil
 import subprocess
 from fractions import Fraction
@@ -12,6 +13,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
 from avseg.media.container import decode, open_video, packets, sound_stream
+from avseg.media.downmix import Downmix
 from avseg.media.sound_copy import plan_sound
 from avseg.media.sound_reader import sound_seconds
 from avseg.media.video import probe
@@ -79,10 +81,38 @@ def test_speech_of_a_dvd_has_the_level_of_players(tmp_path: Path) -> None:
     wave[2] = tone(1.0, 48000, 1, level=0.4)  # front centre
     path = _make(tmp_path / "v.vob", "5.1", wave, "ac3", codec="mpeg2video")
     assert probe(path).container == "mpeg"
-    assert _decibels(_sound(path), _reference(path)) == pytest.approx(0, abs=0.2)
-    assert np.std(_sound(path)[4000:12000]) == pytest.approx(0.4 / 2, rel=0.02)  # 3 dB below the centre channel
+    # 4.5 dB below the centre channel, the level that this stream requests
+    assert np.std(_sound(path)[4000:12000]) == pytest.approx(0.4 * 2**-0.75 / np.sqrt(2), rel=0.02)
     repaint(probe(path), tmp_path / "overlay.mp4", lambda image, frame: image)
     assert _decibels(_reference(tmp_path / "overlay.mp4"), _reference(path)) == pytest.approx(0, abs=0.3)
+
+
+# levels of centre and surround for Lo/Ro and mono; without options those that the encoders write by default
+LEVELS = {
+    ("ac3", ""): (2**-0.75, 0.5),
+    ("ac3", "center_mixlev=0.5:surround_mixlev=0"): (0.5, 0.0),
+    ("eac3", ""): (2**-0.75, 0.5),
+    ("eac3", "dmix_mode=loro:loro_cmixlev=1:loro_surmixlev=0"): (1.0, 0.0),
+    ("eac3", "dmix_mode=ltrt:ltrt_cmixlev=1:ltrt_surmixlev=0"): (2**-0.75, 0.5),
+}
+
+
+@pytest.mark.parametrize(("codec", "words"), LEVELS)
+def test_the_levels_that_a_stream_requests(tmp_path: Path, codec: str, words: str) -> None:
+    options = dict(word.split("=") for word in words.split(":") if word)
+    path = _make(tmp_path / "v.mkv", "5.1", _noise(6), codec, sound_options=options)
+    with open_video(path) as container:
+        frames = [frame for packet in packets(container, [sound_stream(container)]) for frame in decode(packet)]
+    mono, stereo = Downmix(1), Downmix(2)
+    channels = np.concatenate([frame.to_ndarray() for frame in frames], 1)  # FL FR FC LFE SL SR
+    centre, surround = LEVELS[codec, words]
+    left, right = (channels[k] + centre * channels[2] + surround * channels[4 + k] for k in (0, 1))
+    mixed = np.concatenate([mono(frame) for frame in frames], 1)
+    np.testing.assert_allclose(mixed[0], (left + right) / 2, atol=1e-4)
+    mixed = np.concatenate([stereo(frame) for frame in frames], 1)
+    if "ltrt" in words:  # the surround, of level 0 here, would be in opposite phase; the centre is not softened
+        left, right = channels[0] + channels[2], channels[1] + channels[2]
+    np.testing.assert_allclose(mixed, [left, right], atol=1e-4)
 
 
 @pytest.mark.parametrize("layout", ["5.1", "7.1", "quad"])
@@ -106,6 +136,22 @@ def test_of_ambisonics_the_omnidirectional_channel_is_heard(tmp_path: Path) -> N
     path = _make(tmp_path / "v.mkv", "ambisonic 1", wave, "libopus", sound_options={"mapping_family": "2"})
     assert probe(path).sound.layout == "ambisonic 1"
     assert np.std(_sound(path)) == pytest.approx(0.4 / np.sqrt(2), rel=0.05)
+
+
+def test_sound_leaves_memory_without_the_garbage_collector(tmp_path: Path) -> None:
+    path = _make(tmp_path / "v.mkv", "5.1", _noise(6, seconds=3), "eac3")
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        _sound(path)
+        gc.collect()
+        left = sum(isinstance(item, AudioFrame) for item in gc.garbage)
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert left <= 1  # whose levels were read
 
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs the command ffmpeg")

@@ -1,10 +1,15 @@
 """Mix the channels of decoded sound down to stereo or mono, as players do."""
 
+import struct
+
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
+from av.sidedata.sidedata import Type
 
+# preferred_downmix_type of AVDownmixInfo for stereo that a surround decoder takes apart: the name of its matrix
+_SURROUND_MATRICES = {2: "dolby", 3: "dplii"}
 _AMBISONIC = (4, 9, 16, 25, 36)  # channels of ambisonics of order 1 to 5
 
 
@@ -12,10 +17,11 @@ class Downmix:
     """Converts frames of any sample format and layout to (channels, n) float32; channels is 1 or 2.
 
     Mono and stereo keep their level: mono is the mean of stereo. Layouts of more channels are mixed to stereo by
-    FFmpeg's matrix, the standard one (ITU-R BS.775: centre and surround channels 3 dB lower, no LFE). What exceeds full
-    scale, a sum or sound stored as floating point, is clipped, as players do. Channels without a layout get FFmpeg's
-    usual one for their number (3 are 2.1, 6 are 5.1, 24 are 22.2); where there is none, or where they may be
-    ambisonics, they get no place in the room: see `_without_places`.
+    FFmpeg's matrix, the standard one (ITU-R BS.775: centre and surround channels 3 dB lower, no LFE), with the levels
+    that the first frame of an AC-3 or E-AC-3 stream requests instead, if it does. What exceeds full scale, a sum or
+    sound stored as floating point, is clipped, as players do. Channels without a layout get FFmpeg's usual one for
+    their number (3 are 2.1, 6 are 5.1, 24 are 22.2); where there is none, or where they may be ambisonics, they get no
+    place in the room: see `_without_places`.
     """
 
     def __init__(self, channels: int) -> None:
@@ -49,14 +55,32 @@ class Downmix:
         """Return the samples in a layout as (channels, n) float64, at the same rate."""
         setup = (frame.format.name, frame.layout.name, frame.sample_rate, layout)
         if self.resampler is None or setup != self.setup:
+            options = _levels(frame, self.channels) if layout == "stereo" else {}
             # packed: PyAV cannot read frames of exactly 8 planes (version 18.1 crashes)
-            self.resampler = AudioResampler(format="dbl", layout=layout, rate=frame.sample_rate)
+            self.resampler = AudioResampler(format="dbl", layout=layout, rate=frame.sample_rate, options=options)
             self.setup = setup
         # without a change of rate every frame comes back at once
         blocks = [block.to_ndarray()[0] for block in self.resampler.resample(frame)]
         channels = 2 if layout == "stereo" else frame.layout.nb_channels
         samples: np.ndarray = np.concatenate(blocks).reshape(-1, channels).T
         return samples
+
+
+def _levels(frame: AudioFrame, channels: int) -> dict[str, str]:
+    """Return FFmpeg's options for the downmix levels that a frame requests (AVDownmixInfo), none if it does not.
+
+    Call it for few frames only: one whose side data is read stays in memory until the garbage collector comes.
+    """
+    data = frame.side_data.get(Type.DOWNMIX_INFO)  # type: ignore[call-overload]  # its stub knows names only
+    info = b"" if data is None else bytes(data)
+    if len(info) < 48:
+        return {}
+    preferred, center, center_surround, surround, surround_surround, lfe = struct.unpack_from("=i4x5d", info)
+    matrix = _SURROUND_MATRICES.get(preferred, "none") if channels == 2 else "none"  # its mean lacks the surround
+    if matrix != "none":
+        center, surround = center_surround, surround_surround
+    levels = {"center_mix_level": center, "surround_mix_level": surround, "lfe_mix_level": lfe}
+    return {**{name: str(level) for name, level in levels.items()}, "matrix_encoding": matrix}
 
 
 def _without_places(samples: np.ndarray, names: list[str]) -> np.ndarray:
