@@ -116,7 +116,7 @@ def test_others_import_the_real_package(library):
 @pytest.mark.slow
 def test_training_imports_no_more_than_it_needs():
     code = "import sys, avseg.draw.panel; assert 'matplotlib' not in sys.modules; "
-    code += "import avseg.training.fit; assert 'timm' not in sys.modules; import timm, torchmetrics, scipy; "
+    code += "import avseg.training.fit; assert 'timm' not in sys.modules; import avseg.api, timm, torchmetrics, scipy; "
     code += "names = ('transformers', 'scipy.signal', 'wandb', 'matplotlib', 'torch._dynamo'); "
     code += "print([name for name in names if name in sys.modules], "
     code += "'signal' in vars(scipy))"

@@ -22,6 +22,7 @@ UNNEEDED: dict[str, tuple[str, ...]] = {
     "lightning_fabric": ("torch._dynamo",),
     "torchmetrics": ("transformers", "scipy.signal", "matplotlib"),
     "torchvision": ("torch._dynamo",),
+    "torchvision.tv_tensors": ("torch._dynamo",),
     "timm": ("wandb", "torch._dynamo"),
 }
 
