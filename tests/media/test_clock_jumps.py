@@ -12,8 +12,8 @@ from avseg.media.frames import official_frames
 from avseg.media.timestamps import displaced
 from avseg.media.video import UprightRGB, Video, probe
 from avseg.media.video_writer import repaint
-from tests.media.joined import drawn
-from tests.media.make_video import make_video, read_number
+from tests.media.joined import drawn, join
+from tests.media.make_video import make_video, read_number, tone
 
 FRAMES = 200  # of 8 s
 
@@ -81,6 +81,66 @@ def test_a_clock_that_jumps_and_returns_does_not_lengthen_the_film(
     result = probe(tmp_path / "out.mp4")
     assert result.duration == pytest.approx(8, abs=0.02)
     assert drawn(result) == list(range(FRAMES))
+
+
+@pytest.mark.parametrize(("number", "seconds"), [(3, 0.7), (3, 3), (2, 4.5), (3, -2), (5, -0.7)])
+def test_nor_does_a_clock_that_jumps_by_little(tmp_path: Path, whole: bytes, number: int, seconds: float) -> None:
+    path = tmp_path / "v.mkv"
+    path.write_bytes(move_cluster(whole, number, round(seconds * 1000)))
+    video = probe(path)
+    np.testing.assert_allclose(video.times, np.arange(FRAMES) / 25, atol=0.041)
+    assert drawn(video) == list(range(FRAMES))
+    assert [item.kind for item in video.breaks] == ["jump"]
+
+
+def test_frames_that_jump_alone_stay_with_their_neighbours(tmp_path: Path, whole: bytes) -> None:
+    path = tmp_path / "v.mkv"
+    path.write_bytes(move_frames(whole, range(60, 70), 3000))
+    video = probe(path)
+    assert video.duration == pytest.approx(8, abs=0.1)
+    assert official(video) == [23, 48, 73, 98, 123, 148, 173, 198]
+
+
+def test_first_frames_at_a_wrong_time(tmp_path: Path, whole: bytes) -> None:
+    """They are shown at the beginning, not after as many seconds of sound."""
+    path = tmp_path / "v.mkv"
+    for numbers in ([0], [0, 1, 2]):
+        path.write_bytes(move_frames(whole, numbers, 20_000))
+        video = probe(path)
+        assert video.lead < 0.1
+        assert video.duration == pytest.approx(8, abs=0.05)
+        assert drawn(video) == list(range(FRAMES))
+        assert [str(item) for item in video.breaks] == ["its clock jumps by 20 s at 0.0 s and back, which is undone"]
+
+
+def test_frames_that_begin_late_are_no_damage(tmp_path: Path) -> None:
+    times = list(20 + np.arange(50) / 25)
+    wave = tone(22, 16000, 1)
+    video = probe(make_video(tmp_path / "v.mkv", times=times, waveform=wave, options={"bf": "0"}))
+    assert video.lead == pytest.approx(20, abs=0.1)
+    assert video.duration == pytest.approx(2, abs=0.05)
+    assert video.breaks == ()
+
+
+def test_a_late_last_frame_is_waited_for(tmp_path: Path, whole: bytes) -> None:
+    """FFmpeg's player does so, for as long, although the header gives 8 s."""
+    path = tmp_path / "v.mkv"
+    path.write_bytes(move_frames(whole, [FRAMES - 1], 8000))
+    video = probe(path)
+    assert video.duration == pytest.approx(16, abs=0.1)
+    assert [str(item) for item in video.breaks] == ["pauses for 8 s at 8.0 s; the frame before stays"]
+
+
+def test_a_short_recording_with_a_pause_twice(tmp_path: Path) -> None:
+    """The clock of the second begins near the time at which the first had ended without its pause."""
+    times = [*np.arange(5) / 25, *(2 + np.arange(5) / 25)]
+    parts = [
+        make_video(tmp_path / f"{first}.ts", frames=10, times=times, sound=None, first=first, options={"bf": "0"})
+        for first in (0, 10)
+    ]
+    video = probe(join(tmp_path / "v.ts", parts))
+    assert [item.kind for item in video.breaks] == ["joint"]
+    assert video.times[[5, -1]] == pytest.approx([2, 4.32], abs=0.1)
 
 
 def test_some_frames_at_a_wrong_time_follow_those_before(tmp_path: Path, whole: bytes) -> None:

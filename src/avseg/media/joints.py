@@ -10,7 +10,6 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from av.packet import Packet
 from av.stream import Stream
@@ -20,6 +19,7 @@ from avseg.media.clock import WRAP, Break, Clock, Piece, unwrap
 from avseg.media.timestamps import FAR, MAX_STILL, REORDER_DEPTH
 
 PAUSE = FAR  # seconds; a shorter pause is not reported
+GAP = 0.5  # seconds; of a shorter one it is not asked whether the clock jumped
 MAX_PAUSE = 60.0  # seconds; longer pauses of broadcast streams, whose clocks may jump, are left out
 OVERLAP = 0.5  # seconds of sound that may be trimmed at a joint so that the pictures follow one another
 BROADCAST = frozenset({"mpegts", "mpeg"})  # containers with a 33-bit clock that may jump
@@ -28,7 +28,9 @@ _SOUND_STEP = 1.0  # seconds; sound that goes back less is trimmed, without a jo
 _STEP, _STEP_FRAMES = 0.5, 8  # a step back of pictures in other containers, whose coding times may be guessed
 _STALE = 3  # first packets of sound after a joint, which Ogg may give a time of the old clock
 _UNREAD, _FEW_PACKETS = 0.1, 20  # share of a file that may follow the last packet; the last of few may be larger
-_JUMP_ERROR = 0.5  # seconds by which a clock that jumped back may differ from one that did not jump
+# seconds by which a clock that jumped back may differ from one that did not jump; at most this share of what was
+# played, or the joint of a short recording with a pause to another one, whose clock restarts, would be one
+_JUMP_ERROR, _JUMP_SHARE = 0.5, 0.25
 _NEAR = 5.0  # seconds between the first packets of two streams after a joint
 
 
@@ -44,7 +46,7 @@ class _Span:
 
 @dataclass
 class _Run(_Span):
-    """An interval of a piece without pause; in container times."""
+    """An interval of a piece without gaps; in container times."""
 
     picture: _Span = field(default_factory=_Span)
     sound: _Span = field(default_factory=_Span)
@@ -66,8 +68,8 @@ class _Part:
 
     def add(self, start: float, end: float, frame: int | None) -> None:
         """Add a packet of sound, or of the video with a number in coded order."""
-        number = bisect_right(self.runs, start + PAUSE, key=lambda run: run.start) - 1
-        if number < 0 or self.runs[number].end + PAUSE < start:
+        number = bisect_right(self.runs, start + GAP, key=lambda run: run.start) - 1
+        if number < 0 or self.runs[number].end + GAP < start:
             number += 1
             self.runs.insert(number, _Run())
         run = self.runs[number]
@@ -75,10 +77,10 @@ class _Part:
         (run.sound if frame is None else run.picture).add(start, end)
         if frame is not None:
             run.frames.add(frame, frame)
-        if number > 0 and run.start <= self.runs[number - 1].end + PAUSE:
+        if number > 0 and run.start <= self.runs[number - 1].end + GAP:
             number -= 1
             run = self.runs[number]
-        while number + 1 < len(self.runs) and self.runs[number + 1].start <= run.end + PAUSE:
+        while number + 1 < len(self.runs) and self.runs[number + 1].start <= run.end + GAP:
             following = self.runs.pop(number + 1)
             run.add(following.start, following.end)
             run.picture.add(following.picture.start, following.picture.end)
@@ -196,7 +198,7 @@ class JointFinder:
         for segment in self.parts:
             segment.remove_displaced()
         jumps = iter(_find_jumps([run for segment in self.parts for run in segment.runs]))
-        before_jump = 0.0  # the offset
+        is_away = False
         for segment in self.parts:
             offsets: list[float] = []
             continues = False
@@ -204,17 +206,16 @@ class JointFinder:
                 end = max(picture.end, sound.end)
                 gap = run.start + offset - end
                 jump = next(jumps)
-                continues = continues or (bool(jump) and not offsets)
-                if jump == "back":
-                    offset = before_jump
-                elif jump == "away":
-                    before_jump = offset
-                    offset = picture.end - run.picture.start
-                    breaks.append(Break(picture.end, "jump", abs(before_jump - offset)))
+                continues = continues or (jump != 0 and not offsets)
+                if jump:
+                    offset += jump
+                    is_away = not is_away
+                    if is_away:
+                        breaks.append(Break(run.picture.start + offset, "jump", abs(jump)))
                 elif end > -math.inf and (not offsets or gap > limit):
                     offset = _offset(run, picture, sound, offset)
                     breaks.append(Break(end, "cut", gap) if offsets else Break(end, "joint"))
-                elif offsets:
+                elif offsets and gap > PAUSE:
                     breaks.append(Break(end, "pause", gap))
                 picture.add(run.picture.start + offset, run.picture.end + offset)
                 sound.add(run.sound.start + offset, run.sound.end + offset)
@@ -225,19 +226,32 @@ class JointFinder:
         return Clock(tuple(pieces), self.wrap) if changed else Clock(), breaks
 
 
-def _find_jumps(runs: Sequence[_Run]) -> list[Literal["", "away", "back"]]:
+def _find_jumps(runs: Sequence[_Run]) -> list[float]:
     """Find the runs, in file order, whose time stamps are damaged: the next one goes on as if the clock had not jumped.
 
-    Returns "away" for such a run, "back" for the next one.
+    Returns what is to be added to the offset at each run: at such a run the seconds that it must move, at the next one
+    the opposite, otherwise 0.
     """
-    jumps: list[Literal["", "away", "back"]] = [""] * len(runs)
+    jumps = [0.0] * len(runs)
     for number in range(1, len(runs) - 1):
-        before, run, after = (item.picture for item in runs[number - 1 : number + 2])
-        jump = abs(run.start - before.end)
-        rest = abs(after.start - before.end - (run.end - run.start))  # NaN without pictures
-        if not jumps[number] and jump > PAUSE and rest < _JUMP_ERROR:
-            jumps[number : number + 2] = "away", "back"
+        shift = 0.0 if jumps[number] else _shift(*runs[number - 1 : number + 2])
+        if shift:
+            jumps[number : number + 2] = shift, -shift
     return jumps
+
+
+def _shift(before: _Run, run: _Run, after: _Run) -> float:
+    """Return the seconds that a run must move to be between its neighbours; 0 if its time stamps are right."""
+    if before.frames.end == -math.inf:
+        # only sound before: are the first frames late, or all of them? Then sound would come with them, or later
+        is_damaged = run.is_silent and abs(after.sound.start - before.sound.end) < _JUMP_ERROR
+        shift = after.picture.start - run.picture.end
+    else:
+        played = run.picture.end - run.picture.start  # minus infinity without pictures
+        error = min(_JUMP_ERROR, _JUMP_SHARE * (before.picture.end - before.picture.start + played))
+        is_damaged = abs(after.picture.start - before.picture.end - played) < error
+        shift = before.picture.end - run.picture.start
+    return shift if is_damaged and abs(shift) > GAP else 0.0
 
 
 def _offset(run: _Run, picture: _Span, sound: _Span, joined_end: float) -> float:
