@@ -160,23 +160,31 @@ def test_an_answer_that_comes_after_the_end_of_its_run(page: Any, live: Live) ->
     user.until(lambda: page.locator("#run").is_hidden(), 5)
 
 
+def gap_below(page: Any, y: str) -> float:
+    """Pixels of the timeline below a height that is written with the functions of axis.js."""
+    code = """const { laneTop, lanes } = await import("/axis.js");
+        return document.querySelector("#time").clientHeight"""
+    return float(page.evaluate(f"async () => {{ {code} - ({y}); }}"))
+
+
+def is_in_list(page: Any) -> bool:
+    """Whether the row of the chosen object is in sight."""
+    box, outer = (page.locator(name).bounding_box() for name in (".object.chosen", "#objects"))
+    return bool(outer["y"] - 1 <= box["y"] <= outer["y"] + outer["height"] - box["height"] + 1)
+
+
 @pytest.mark.slow
 def test_the_chosen_lane_is_in_sight(page: Any, live: Live) -> None:
     user = User(page, live, "film.mp4")
     for _ in range(6):
         user.add_object("more")
-    top, height = page.evaluate(
-        """async () => { const { laneTop, lanes } = await import("/axis.js");
-        return [laneTop(lanes().length - 1), document.querySelector("#time").clientHeight]; }"""
-    )
-    assert top + 30 <= height
+    assert gap_below(page, "laneTop(lanes().length - 1) + 30") >= 0
     page.set_viewport_size({"width": 1280, "height": 1200})  # more room: no gap below the last lane
-    gap = """async () => { const { laneTop, lanes } = await import("/axis.js");
-        return document.querySelector("#time").clientHeight - laneTop(lanes().length); }"""
-    user.until(lambda: page.evaluate(gap) <= 1)
-    page.set_viewport_size({"width": 1280, "height": 720})
+    user.until(lambda: gap_below(page, "laneTop(lanes().length)") <= 1)
+    page.set_viewport_size({"width": 1280, "height": 720})  # less room: the lane and the row stay in sight
+    user.until(lambda: gap_below(page, "laneTop(lanes().length - 1) + 30") >= 0)
+    user.until(lambda: is_in_list(page))
     user.press("1")
     user.until(lambda: page.evaluate("import('/axis.js').then(m => m.laneTop(0) >= m.TOP)"))
     assert page.locator(".object.chosen").is_visible()
-    box, outer = (page.locator(name).bounding_box() for name in (".object.chosen", "#objects"))
-    assert outer["y"] - 1 <= box["y"] <= outer["y"] + outer["height"] - box["height"] + 1
+    assert is_in_list(page)

@@ -42,16 +42,20 @@ export function scrollLanes(by) {
   changed("timeline");
 }
 
-// keep the lane of the selected object visible
-let seen = null;
+// scroll the lane of the selected object into view
+export function showLane() {
+  const row = lanes().indexOf(state.object);
+  if (row < 0) return;
+  const low = (row + 1) * LANE - (canvas.clientHeight - TOP);
+  scroll.top = Math.max(0, Math.min(row * LANE, Math.max(scroll.top, low)));
+}
+
+let seen = null; // object whose lane was scrolled into view
 export function followLane() {
   on("document film", () => {
-    const row = lanes().indexOf(state.object);
-    const visible = canvas.clientHeight - TOP;
-    if (row < 0 || seen === state.object) return;
+    if (seen === state.object || !lanes().includes(state.object)) return;
     seen = state.object;
-    const low = (row + 1) * LANE - visible;
-    scroll.top = Math.max(0, Math.min(row * LANE, Math.max(scroll.top, low)));
+    showLane();
     changed("timeline");
   });
 }

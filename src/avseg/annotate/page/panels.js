@@ -14,6 +14,7 @@ export function startPanels() {
   on("videos film document", showVideos);
   on("film document", showHistory);
   on("film document frame", showObjects);
+  new ResizeObserver(showChosen).observe($("objects")); // there may be room for fewer rows now
   on("queue document frame", showQueue);
   $("add-object").onclick = newObject;
   $("next-worst").onclick = nextWorst;
@@ -90,9 +91,11 @@ function showObjects() {
       h("button.small.quiet", { title: `Name, label, remove: ${object.name}`, ariaLabel: `Name, label, remove: ${object.name}`, onclick: () => editObject(object) }, "⋯"));
   });
   refill($("objects"), ...(rows.length ? rows : [h("p.none", {}, "which objects sound in this video? ", h("kbd", {}, "T"), " adds one")]));
-  if (inSight !== state.object) requestAnimationFrame(() => $("objects").querySelector(".chosen")?.scrollIntoView({ block: "nearest" }));
+  if (inSight !== state.object) requestAnimationFrame(showChosen);
   inSight = state.object;
 }
+
+const showChosen = () => $("objects").querySelector(".chosen")?.scrollIntoView({ block: "nearest" });
 
 export function select(object) {
   if (object === undefined || !state.objects.has(object)) return;

@@ -1,7 +1,7 @@
 // Draw the timeline: ruler, waveform, spectrogram, and a lane per object with its segments and frames.
 
 import { $ } from "./html.js";
-import { GUTTER, HEAT, LANE, RULER, TOP, WAVE, boundScroll, laneTop, lanes, scroll, width, xOf, xOfFrame } from "./axis.js";
+import { GUTTER, HEAT, LANE, RULER, TOP, WAVE, boundScroll, laneTop, lanes, scroll, showLane, width, xOf, xOfFrame } from "./axis.js";
 import { css, ink, quality } from "./palette.js";
 import { on, segmentsOf, state } from "./store.js";
 import { covering } from "./tiles.js";
@@ -15,6 +15,7 @@ export function startTimeline() {
     const ratio = window.devicePixelRatio || 1;
     canvas.width = Math.round(canvas.clientWidth * ratio);
     canvas.height = Math.round(canvas.clientHeight * ratio);
+    showLane(); // there may be room for fewer lanes now
     draw();
   }).observe(canvas);
   on("film document frame timeline queue run settings", draw);
