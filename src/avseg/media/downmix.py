@@ -8,6 +8,8 @@ from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
 from av.sidedata.sidedata import Type
 
+from avseg.media.side_data import read_side_data
+
 # preferred_downmix_type of AVDownmixInfo for stereo that a surround decoder takes apart: the name of its matrix
 _SURROUND_MATRICES = {2: "dolby", 3: "dplii"}
 _AMBISONIC = (4, 9, 16, 25, 36)  # channels of ambisonics of order 1 to 5
@@ -18,10 +20,10 @@ class Downmix:
 
     Mono and stereo keep their level: mono is the mean of stereo. Layouts of more channels are mixed to stereo by
     FFmpeg's matrix, the standard one (ITU-R BS.775: centre and surround channels 3 dB lower, no LFE), with the levels
-    that the first frame of an AC-3 or E-AC-3 stream requests instead, if it does. What exceeds full scale, a sum or
-    sound stored as floating point, is clipped, as players do. Channels without a layout get FFmpeg's usual one for
-    their number (3 are 2.1, 6 are 5.1, 24 are 22.2); where there is none, or where they may be ambisonics, they get no
-    place in the room: see `_without_places`.
+    that frames of AC-3 and E-AC-3 request instead. What exceeds full scale, a sum or sound stored as floating point, is
+    clipped, as players do. Channels without a layout get FFmpeg's usual one for their number (3 are 2.1, 6 are 5.1, 24
+    are 22.2); where there is none, or where they may be ambisonics, they get no place in the room: see
+    `_without_places`.
     """
 
     def __init__(self, channels: int) -> None:
@@ -53,9 +55,9 @@ class Downmix:
 
     def _convert(self, frame: AudioFrame, layout: str) -> np.ndarray:
         """Return the samples in a layout as (channels, n) float64, at the same rate."""
-        setup = (frame.format.name, frame.layout.name, frame.sample_rate, layout)
+        options = _levels(frame, self.channels) if layout == "stereo" else {}
+        setup = (frame.format.name, frame.layout.name, frame.sample_rate, layout, options)
         if self.resampler is None or setup != self.setup:
-            options = _levels(frame, self.channels) if layout == "stereo" else {}
             # packed: PyAV cannot read frames of exactly 8 planes (version 18.1 crashes)
             self.resampler = AudioResampler(format="dbl", layout=layout, rate=frame.sample_rate, options=options)
             self.setup = setup
@@ -67,12 +69,8 @@ class Downmix:
 
 
 def _levels(frame: AudioFrame, channels: int) -> dict[str, str]:
-    """Return FFmpeg's options for the downmix levels that a frame requests (AVDownmixInfo), none if it does not.
-
-    Call it for few frames only: one whose side data is read stays in memory until the garbage collector comes.
-    """
-    data = frame.side_data.get(Type.DOWNMIX_INFO)  # type: ignore[call-overload]  # its stub knows names only
-    info = b"" if data is None else bytes(data)
+    """Return FFmpeg's options for the downmix levels that a frame requests (AVDownmixInfo), none if it does not."""
+    info = read_side_data(frame, Type.DOWNMIX_INFO)
     if len(info) < 48:
         return {}
     preferred, center, center_surround, surround, surround_surround, lfe = struct.unpack_from("=i4x5d", info)

@@ -1,13 +1,14 @@
 """Show frames as players do: turned and mirrored by the display matrix, cropped, tone-mapped, without transparency."""
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
+from avseg.media.side_data import read_side_data
 from avseg.media.tone_mapping import is_hdr, tone_map
 
 Crop = tuple[int, int, int, int]  # pixels to remove: left, top, right, bottom
@@ -47,8 +48,7 @@ def view_of(image: VideoFrame, crop: Crop = NO_CROP) -> View:
 
     The matrix maps a stored pixel (x, y) to (a x + c y, b x + d y), in fixed point, y downwards.
     """
-    data = image.side_data.get(Type.DISPLAYMATRIX)  # type: ignore[call-overload]  # its stub knows names only
-    matrix = b"" if data is None else bytes(data)
+    matrix = read_side_data(image, Type.DISPLAYMATRIX)
     if len(matrix) < 36:
         return View(crop=crop)
     a, b, _, c, d = struct.unpack_from("=5i", matrix)
@@ -64,21 +64,17 @@ class Turning:
     """Gives each decoded frame of a stream its view, in order, for `UprightRGB`.
 
     A display matrix in SEI comes with keyframes only, and holds until the next one; in a joined recording it changes.
-    It is read again where the rotation does: PyAV's side data and its frame refer to each other, so that frames whose
-    side data is read stay in memory until the garbage collector comes, which may be hundreds of frames later.
     """
 
     def __init__(self) -> None:
-        self.view: View | None = None  # before the first frame
-        self.rotation = 0  # of the display matrix, in degrees
+        self.view = View()
 
     def mark(self, image: VideoFrame) -> VideoFrame:
         """Attach the view to the next frame, and return the frame."""
-        rotation = image.rotation  # 0 without a matrix
-        is_known = self.view is not None and (rotation == self.rotation or not (image.key_frame or rotation))
-        if not is_known:
-            self.view, self.rotation = view_of(image), rotation
-        image.opaque = self.view
+        view = view_of(image)
+        if image.key_frame or view != View():
+            self.view = view
+        image.opaque = replace(self.view)  # of its own: an object of two frames is lost with the first of them
         return image
 
 
