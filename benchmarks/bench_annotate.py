@@ -1,7 +1,8 @@
 """Latencies of the annotation tool in a headless Chromium: `python -m benchmarks.bench_annotate`.
 
-Prints the time from a click to its mask on the screen, from a key to the next frame on the screen (one by one, and in
-jumps), the time to open a long video, and the server's memory while scrubbing through it.
+Prints the time from a click to its mask on the screen, from a pointer that rests to the preview of its mask, from a key
+to the next frame on the screen (one by one, and in jumps), the time to open a long video, and the server's memory while
+scrubbing through it.
 """
 
 import argparse
@@ -27,23 +28,24 @@ from avseg.utils.files import write_text
 CHROMIUM = Path("/usr/bin/chromium")
 OPTIONS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
 _SERVE = "import sys; from avseg.annotate.server import serve; serve(sys.argv[1], port=0)"
-# a key or a click, then the first painting that shows its result
-_TIMED = """([act, expected]) => new Promise((done) => {
+# a key, a click or a movement, then the first painting that shows its result
+_TIMED = """([act, expected]) => import("/preview.js").then(({ previewed }) => new Promise((done) => {
   const canvas = document.querySelector("#stage");
   const begin = performance.now();
   const listener = (event) => {
     const { frame, picture, masks, version } = event.detail;
     if (expected.frame !== undefined && (frame !== expected.frame || !picture || masks < 0)) return;
     if (expected.version !== undefined && (version <= expected.version || masks < 1)) return;
+    if (expected.preview && !previewed()) return;
     canvas.removeEventListener("painted", listener);
     done([performance.now() - begin, version]);
   };
   canvas.addEventListener("painted", listener);
   if (act.key) document.body.dispatchEvent(new KeyboardEvent("keydown", { ...act, bubbles: true }));
-  else for (const kind of ["pointerdown", "pointerup"]) {
+  else for (const kind of expected.preview ? ["pointermove"] : ["pointerdown", "pointerup"]) {
     canvas.dispatchEvent(new PointerEvent(kind, { ...act, bubbles: true, pointerId: 1, button: 0 }));
   }
-})"""
+}))"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as temporary:
         results = measure(Path(temporary), minutes, repeats, (120, 160) if options.small else (720, 1280))
     for name, value in results.items():
-        print(f"{name:44} {value:10.1f}")
+        print(f"{name:60} {value:10.1f}")
     if options.out:
         write_text(options.out, json.dumps(results, indent=2) + "\n")
     return 0
@@ -152,7 +154,7 @@ def _open(page: Any, name: str) -> float:
     return 1000 * (time.perf_counter() - begin)
 
 
-def _timed(page: Any, act: dict[str, Any], expected: dict[str, int]) -> tuple[float, int]:
+def _timed(page: Any, act: dict[str, Any], expected: dict[str, Any]) -> tuple[float, int]:
     milliseconds, version = page.evaluate(_TIMED, [act, expected])
     return float(milliseconds), int(version)
 
@@ -173,7 +175,7 @@ def _scrub(page: Any, repeats: int) -> dict[str, float]:
 
 
 def _click(page: Any, repeats: int, size: tuple[int, int]) -> dict[str, float]:
-    """Set a first point in consecutive frames."""
+    """Set a first point in consecutive frames; in every second one the pointer rests before."""
     page.keyboard.press("t")
     page.fill("[name=label]", "disk")
     page.keyboard.press("Enter")
@@ -187,21 +189,31 @@ def _click(page: Any, repeats: int, size: tuple[int, int]) -> dict[str, float]:
     page.wait_for_selector(".saved.fine")
     page.keyboard.press("Alt+ArrowLeft")
     canvas = page.locator("#stage").bounding_box()
-    (height, width), times = size, []
+    height, width = size
     scale = min((canvas["width"] - 28) / width, (canvas["height"] - 28) / height)
     left, top = (canvas["width"] - width * scale) / 2, (canvas["height"] - height * scale) / 2
-    for step in range(repeats):
+    clicks, previews, previewed_clicks = [], [], []
+    for step in range(2 * repeats):
         page.wait_for_timeout(350)  # time to aim; the segmenter encodes the frame meanwhile
         x, y = disk(step, size)
         point = {"clientX": canvas["x"] + left + x * scale, "clientY": canvas["y"] + top + y * scale}
+        if step % 2:
+            previews.append(_timed(page, point, {"preview": True})[0])
+            page.wait_for_timeout(100)  # a person looks at it
+        times = previewed_clicks if step % 2 else clicks
         times.append(_timed(page, point, {"version": _version(page)})[0])
+        page.evaluate("document.querySelector('#stage').dispatchEvent(new PointerEvent('pointerleave'))")
         page.keyboard.press("ArrowRight")
-    return {"click to mask, median (ms)": statistics.median(times), "click to mask, p95 (ms)": _p95(times)}
+    results = {}
+    names = ("click to mask", "pointer at rest to preview (50 of them a pause)", "click on a preview to mask")
+    for name, times in zip(names, (clicks, previews, previewed_clicks), strict=True):
+        results |= {f"{name}, median (ms)": statistics.median(times), f"{name}, p95 (ms)": _p95(times)}
+    return results
 
 
 def _version(page: Any) -> int:
-    """Return the version that is painted now."""
-    return _timed(page, {"key": "-"}, {})[1]
+    """Return the version of the document that the page shows."""
+    return int(page.evaluate("import('/store.js').then(({ state }) => state.version)"))
 
 
 def _memory(page: Any, process: subprocess.Popen[str], repeats: int) -> dict[str, float]:

@@ -44,8 +44,10 @@ class Segmenter(Protocol):
         points: Sequence[tuple[float, float, bool]] = (),  # x, y, True on the object
         box: Box | None = None,
         mask: Mask | Probability | None = None,  # (H, W), prior
-    ) -> list[Candidate]:
+    ) -> Sequence[Candidate]:
         """Predict masks from prompts; one or more candidates, the best first.
+
+        A `LazySequence` computes the further ones when they are read.
 
         Raises:
             UserError: no positive point, no box and no mask.

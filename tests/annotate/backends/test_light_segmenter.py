@@ -1,3 +1,7 @@
+import gc
+import weakref
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -5,7 +9,7 @@ from avseg.annotate.backends.light.region_nets import WEIGHTS, read_nets
 from avseg.annotate.backends.light.segmenter import LightSegmenter
 from avseg.annotate.document.models import Input
 from avseg.annotate.drawing.renderer import Renderer
-from avseg.annotate.protocols import Box, Image, Mask
+from avseg.annotate.protocols import Box, Candidate, Image, Mask
 from avseg.annotate.quality.scores import iou
 from avseg.utils.errors import UserError
 
@@ -41,6 +45,32 @@ def test_a_click_or_a_box_selects_an_object(segmenter: LightSegmenter) -> None:
     assert iou(box, right) > 0.9
     assert not box[:, :175].any()
     np.testing.assert_array_equal(best.mask, segmenter.predict(segmenter.encode(image), [(90, 90, True)])[0].mask)
+
+
+def test_further_candidates_are_drawn_when_they_are_read_and_do_not_need_the_scene(segmenter: LightSegmenter) -> None:
+    image, left, _ = scene()
+    encoded = segmenter.encode(image)
+    expected = list(segmenter.predict(encoded, [(90, 90, True)]))
+    levels: list[float] = []
+    draw = segmenter._at_level
+
+    def counted(likely: Any, points: Any, box: Any, level: float) -> Candidate:
+        levels.append(level)
+        return draw(likely, points, box, level)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segmenter, "_at_level", counted)
+        candidates = segmenter.predict(encoded, [(90, 90, True)])
+        assert iou(candidates[0].mask, left) > 0.9
+        assert levels == [0.5]
+        tables = weakref.ref(encoded)  # of some MB
+        del encoded
+        gc.collect()
+        assert tables() is None
+        for candidate, same in zip(candidates, expected, strict=True):
+            np.testing.assert_array_equal(candidate.mask, same.mask)
+            assert candidate.score == same.score
+        assert levels == [0.5, 0.25, 0.75]
 
 
 def half_length() -> tuple[Image, Mask]:

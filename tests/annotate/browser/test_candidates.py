@@ -1,6 +1,7 @@
 """Several masks fit the same points: Tab goes through them, and the pointer shows the mask of the next click."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from avseg.annotate.protocols import Candidate
+from avseg.annotate.protocols import Candidate, Segmenter
+from avseg.utils.lazy_sequence import LazySequence
 from tests.annotate.browser.live_server import Live, serving
 from tests.annotate.browser.page_driver import User
 from tests.media.make_video import make_video
@@ -34,12 +36,29 @@ class ThreeDiscs:
         return candidates
 
 
-def serve_discs(folder: Path) -> AbstractContextManager[Live]:
-    """Serve a film of 10 frames with that segmenter."""
+class LateDiscs(ThreeDiscs):
+    """The same, each drawn slowly when it is read."""
+
+    def __init__(self) -> None:
+        self.drawn = 0
+
+    def predict(
+        self, encoded: tuple[int, int], points: Any = (), box: Any = None, mask: Any = None
+    ) -> Sequence[Candidate]:
+        return LazySequence(map(self._draw, super().predict(encoded, points, box, mask)))
+
+    def _draw(self, candidate: Candidate) -> Candidate:
+        time.sleep(0.1)
+        self.drawn += 1
+        return candidate
+
+
+def serve_discs(folder: Path, segmenter: Segmenter | None = None) -> AbstractContextManager[Live]:
+    """Serve a film of 10 frames with such a segmenter."""
     make_video(folder / "film.mp4", frames=10, size=(HEIGHT, WIDTH))
 
     def prepare(app: Any) -> None:
-        app.state.workspace.segmenter = ThreeDiscs()
+        app.state.workspace.segmenter = segmenter or ThreeDiscs()
 
     return serving(folder, prepare)
 
@@ -99,6 +118,47 @@ def test_tab_goes_through_the_masks_and_the_pointer_previews(page: Any, live: Li
     page.mouse.move(*user.place(30, 90))
     page.wait_for_timeout(300)
     assert page.evaluate(PREVIEW) is None
+
+
+def test_tab_right_after_a_click_takes_masks_that_are_not_drawn_yet(page: Any, tmp_path: Path) -> None:
+    segmenter = LateDiscs()
+    with serve_discs(tmp_path, segmenter) as live:
+        user = begin(page, live, 10)
+        user.press("Shift+P")  # no previews
+        user.click(110, 80)
+        assert segmenter.drawn == 1
+        small = area(user)
+        user.press("ArrowRight")
+        page.mouse.click(*user.place(50, 50))
+        user.press("Tab", "Tab")
+        user.until(lambda: "mask 3 of 3, score 0.40" in user.status_text)
+        user.settle()
+        large = area(user)
+        assert large > 10 * small
+        assert segmenter.drawn == 4
+        user.press("z")
+        user.until(lambda: area(user) not in (small, large))
+        user.press("z")
+        user.until(lambda: area(user) == small)
+        user.press("Tab")
+        user.until(lambda: "mask 2 of 3, score 0.70" in user.status_text)
+
+
+def test_the_mask_of_a_click_where_a_preview_was_is_not_drawn_again(page: Any, tmp_path: Path) -> None:
+    segmenter = LateDiscs()
+    with serve_discs(tmp_path, segmenter) as live:
+        user = begin(page, live, 10)
+        x, y = user.place(50, 50)
+        page.mouse.move(x + 0.3, y + 0.3)  # no whole number of pixels in the picture
+        user.until(lambda: page.evaluate(PREVIEW) is not None)
+        assert segmenter.drawn == 1
+        version = user.document.version
+        page.mouse.down()
+        page.mouse.up()
+        user.until(lambda: user.document.version > version)
+        user.settle()
+        assert area(user) > 100
+        assert segmenter.drawn == 1
 
 
 @pytest.mark.slow

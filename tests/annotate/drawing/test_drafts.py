@@ -13,6 +13,7 @@ from avseg.annotate.drawing.local_change import change_locally
 from avseg.annotate.drawing.paint import paint
 from avseg.annotate.protocols import Candidate
 from avseg.annotate.session import Session
+from avseg.utils.lazy_sequence import LazySequence
 from tests.annotate.document_helpers import FACTS, document, refusal, state_of
 from tests.annotate.fake_models import FakeVideo, Squares, Still
 
@@ -234,6 +235,33 @@ def test_each_candidate_can_be_chosen_and_later_clicks_change_the_chosen_one(tmp
     again.draw(1, 4, [{"remove": "a"}])  # the choice goes with its prompt
     assert [item.kind for item in again.document.frame_info(1, 4).inputs] == ["point"]
     again.close()
+
+
+class LateSizes(ThreeSizes):
+    """The same, one by one as they are read."""
+
+    def __init__(self):
+        self.drawn = 0
+
+    def predict(self, encoded, points=(), box=None, mask=None):
+        return LazySequence(map(self._count, super().predict(encoded, points, box, mask)))
+
+    def _count(self, candidate):
+        self.drawn += 1
+        return candidate
+
+
+def test_a_click_draws_one_candidate_and_the_others_are_drawn_when_asked_for():
+    segmenter = LateSizes()
+    session = begin(segmenter=segmenter)
+    session.draw(1, 4, [put("a", 4, 3)])
+    assert (session.document.mask(1, 4).sum(), segmenter.drawn) == (1, 1)
+    assert session.next_candidate(1, 4).note == "mask 2 of 3, score 0.60"
+    assert session.document.mask(1, 4).sum() == 9
+    assert session.next_candidate(1, 4).note == "mask 3 of 3, score 0.30"
+    session.draw(1, 4, [put("b", 6, 3)])
+    assert segmenter.drawn == 4  # the second click starts from the third mask
+    session.close()
 
 
 def test_a_box_has_candidates_and_one_mask_is_no_choice():

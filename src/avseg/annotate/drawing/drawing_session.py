@@ -229,7 +229,7 @@ class DrawingSession:
 
     def _candidates(self, frame: int, base: bytes | None, inputs: tuple[Input, ...]) -> tuple[Rendering, ...]:
         mask = None if base is None else self.document.decode(base)
-        return self._jobs.run(Priority.CLICK, lambda: self._renderer.candidates(frame, mask, inputs))
+        return self._jobs.run(Priority.CLICK, lambda: tuple(self._renderer.candidates(frame, mask, inputs)))
 
     def _render(self, object_id: int, frame: int, inputs: tuple[Input, ...]) -> Rendering:
         base = self.document.draft(object_id, frame).base

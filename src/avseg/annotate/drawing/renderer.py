@@ -3,7 +3,8 @@
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from avseg.annotate.document.models import Input
 from avseg.annotate.drawing.local_change import change_locally, obey
 from avseg.annotate.drawing.paint import paint
 from avseg.annotate.protocols import Box, Mask, Segmenter
+from avseg.utils.lazy_sequence import LazySequence
 from avseg.utils.lru import LRUCache
 
 NO_PROMPT = "give a point on the object or a box around it"
@@ -44,7 +46,7 @@ class Renderer:
     def __init__(self, segmenter: Segmenter, encode: Callable[[int], Any], size: tuple[int, int]) -> None:
         self._segmenter, self._encoded, self._size = segmenter, encode, size
         self._corrects = bool(getattr(segmenter, "corrects", False))
-        self._cache: LRUCache[tuple[object, ...], tuple[Rendering, ...]] = LRUCache(_CACHED)
+        self._cache: LRUCache[tuple[object, ...], Sequence[Rendering]] = LRUCache(_CACHED)
         self._seconds: deque[float] = deque(maxlen=_TIMES)
 
     @property
@@ -58,8 +60,11 @@ class Renderer:
         start, prompts, choice = self._last_prompts(frame, base, inputs)
         return _chosen(self._prompt(frame, start, prompts), choice)
 
-    def candidates(self, frame: int, base: Mask | None, inputs: Sequence[Input]) -> tuple[Rendering, ...]:
-        """Draw the masks that fit the last prompts of a draft, the best one first, without the choice among them."""
+    def candidates(self, frame: int, base: Mask | None, inputs: Sequence[Input]) -> Sequence[Rendering]:
+        """Draw the masks that fit the last prompts of a draft, the best one first, without the choice among them.
+
+        The further ones may be drawn only when they are read, which is for the calling thread to do.
+        """
         start, prompts, _ = self._last_prompts(frame, base, inputs)
         return self._prompt(frame, start, prompts)
 
@@ -84,18 +89,18 @@ class Renderer:
                 prompts.append(item)
         return start, prompts, choice or 0
 
-    def _prompt(self, frame: int, start: Rendering, prompts: Sequence[Input]) -> tuple[Rendering, ...]:
+    def _prompt(self, frame: int, start: Rendering, prompts: Sequence[Input]) -> Sequence[Rendering]:
         if not prompts:
             return (start,)
         clicks = tuple((x, y, bool(positive)) for x, y, positive in points_of(prompts))
         return self._cached(frame, start.mask, clicks, box_of(prompts))
 
-    def _cached(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> tuple[Rendering, ...]:
+    def _cached(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Sequence[Rendering]:
         digest = None if start is None else hashlib.blake2b(np.packbits(start).tobytes()).digest()
         key = (frame, digest, clicks, box)
         return self._cache.get_or_compute(key, lambda: self._measured(frame, start, clicks, box))
 
-    def _measured(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> tuple[Rendering, ...]:
+    def _measured(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Sequence[Rendering]:
         before = self._before_last_click(frame, start, clicks, box)
         self._encoded(frame)  # not counted: it is done ahead
         begin = time.perf_counter()
@@ -103,8 +108,10 @@ class Renderer:
             renderings = self._predict(frame, start, clicks, box)
         else:
             renderings = self._change(frame, before, clicks, box)
+        distinct = LazySequence(islice(_distinct(renderings), MAX_CANDIDATES))
+        _ = distinct[0]  # what is shown at once is drawn now
         self._seconds.append(time.perf_counter() - begin)
-        return _distinct(renderings)
+        return distinct
 
     def _before_last_click(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Mask | None:
         """Return the mask of all clicks but the last for a segmenter that corrects it; None if it starts with that."""
@@ -115,50 +122,56 @@ class Renderer:
         mask = self._cached(frame, start, clicks[:-1], box)[0].mask
         return mask if mask is not None and mask.any() else None
 
-    def _predict(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> list[Rendering]:
+    def _predict(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Iterable[Rendering]:
         if start is None or (box is None and not start.any()):
             return self._from_nothing(frame, clicks, box)
-        renderings = [Rendering(start)]
+        renderings: Iterable[Rendering] = [Rendering(start)]
         if box is not None:
             clicks_inside = tuple(click for click in clicks if _contains(box, *click[:2]))
             inside = self._from_nothing(frame, clicks_inside, box)
-            renderings = [Rendering(_replace_inside(start, item.mask, box), item.score) for item in inside]
+            renderings = (Rendering(_replace_inside(start, item.mask, box), item.score) for item in inside)
         if clicks:
-            mask = renderings[0].mask
+            mask = next(iter(renderings)).mask
             assert mask is not None
             renderings = self._change(frame, mask, clicks, None)
         return renderings
 
-    def _change(self, frame: int, mask: Mask, clicks: Clicks, box: Box | None) -> list[Rendering]:
+    def _change(self, frame: int, mask: Mask, clicks: Clicks, box: Box | None) -> Iterator[Rendering]:
         """Change a mask (H, W) around the clicks that contradict it."""
-        renderings = []
+        is_empty = True
         for candidate in self._segmenter.predict(self._encoded(frame), clicks, box, mask):
+            is_empty = False
             changed = np.asarray(candidate.mask, np.bool_)
             changed = obey(changed, clicks) if self._corrects else change_locally(mask, changed, clicks)
-            renderings.append(Rendering(changed, candidate.score))
-        return renderings or [Rendering(change_locally(mask, mask, clicks))]
+            yield Rendering(changed, candidate.score)
+        if is_empty:
+            yield Rendering(change_locally(mask, mask, clicks))
 
-    def _from_nothing(self, frame: int, clicks: Clicks, box: Box | None) -> list[Rendering]:
+    def _from_nothing(self, frame: int, clicks: Clicks, box: Box | None) -> Iterator[Rendering]:
         if box is None and not any(positive for *_, positive in clicks):
-            return [Rendering(None, None, NO_PROMPT)]
-        candidates = self._segmenter.predict(self._encoded(frame), clicks, box, None)
-        usable = [candidate for candidate in candidates if candidate.mask.any()]
-        if not usable:
-            return [Rendering(None, None, NOTHING_THERE)]
-        return [Rendering(obey(candidate.mask, clicks), candidate.score) for candidate in usable]
+            yield Rendering(None, None, NO_PROMPT)
+            return
+        is_empty = True
+        for candidate in self._segmenter.predict(self._encoded(frame), clicks, box, None):
+            if candidate.mask.any():
+                is_empty = False
+                yield Rendering(obey(candidate.mask, clicks), candidate.score)
+        if is_empty:
+            yield Rendering(None, None, NOTHING_THERE)
 
 
 def _chosen(renderings: Sequence[Rendering], choice: int) -> Rendering:
-    return renderings[min(choice, len(renderings) - 1)]
+    # 0 comes first: counting the masks would draw all of them
+    return renderings[0] if choice == 0 else renderings[min(choice, len(renderings) - 1)]
 
 
-def _distinct(renderings: Sequence[Rendering]) -> tuple[Rendering, ...]:
-    """Leave out masks that repeat an earlier one, and keep a few."""
+def _distinct(renderings: Iterable[Rendering]) -> Iterator[Rendering]:
+    """Leave out masks that repeat an earlier one."""
     distinct: list[Rendering] = []
     for item in renderings:
         if not any(_same_mask(item, earlier) for earlier in distinct):
             distinct.append(item)
-    return tuple(distinct[:MAX_CANDIDATES])
+            yield item
 
 
 def _same_mask(one: Rendering, two: Rendering) -> bool:

@@ -168,7 +168,8 @@ export function move(event) {
 function preview() {
   if (!pointer || pointer.pressed || drag || !state.film || state.tool !== "points") return clearPreview();
   const at = toPicture(pointer.x, pointer.y);
-  return inPicture(...at) && !pointNear(pointer.x, pointer.y) ? askPreview(at, !minus({ altKey: pointer.alt })) : clearPreview();
+  // rounded like the point of a click, whose mask the server then has already
+  return inPicture(...at) && !pointNear(pointer.x, pointer.y) ? askPreview(at.map(rounded), !minus({ altKey: pointer.alt })) : clearPreview();
 }
 
 function extend(path, at) {

@@ -37,7 +37,7 @@ class PriorRecorder:
         points: Sequence[tuple[float, float, bool]] = (),
         box: Box | None = None,
         mask: Mask | Probability | None = None,
-    ) -> list[Candidate]:
+    ) -> Sequence[Candidate]:
         """See `Segmenter`."""
         candidates = self.segmenter.predict(encoded, points, box, mask)
         if mask is not None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from urllib.parse import unquote
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from avseg.annotate.backends import PROPAGATORS, SEGMENTERS, backend_options, make_propagator, make_segmenter
@@ -130,9 +131,13 @@ class Workspace:
                 self._videos[key].session.draw_pending()
             return self._videos[key]
 
+    def find_open(self, key: str) -> OpenVideo | None:
+        """Return a video that is open, None for all others."""
+        return self._videos.get(key)
+
     def opened(self, key: str) -> OpenVideo:
         """Return a video that is open, or respond with 404 (unknown) or 409 (not open)."""
-        video = self._videos.get(key)
+        video = self.find_open(key)
         if video is None:
             self.video_name(key)  # 404 for an unknown video
             raise HTTPException(409, "this video is not open; open it first")
@@ -152,13 +157,19 @@ class Workspace:
         self.project.close()
 
 
-def _workspace(request: Request) -> Workspace:
+# async, though they wait for nothing: FastAPI calls other functions in threads, and a click waits for each of these
+async def _workspace(request: Request) -> Workspace:
     workspace: Workspace = request.app.state.workspace
     return workspace
 
 
-def _open_video(key: str, request: Request) -> OpenVideo:
-    return _workspace(request).opened(key)
+WorkspaceDep = Annotated[Workspace, Depends(_workspace)]
+
+
+async def _open_video(key: str, workspace: WorkspaceDep) -> OpenVideo:
+    video = workspace.find_open(key)
+    # a key that is not open is looked up among the files of the folder
+    return video if video is not None else await run_in_threadpool(workspace.opened, key)
 
 
 async def _client(request: Request) -> str:
@@ -183,7 +194,6 @@ def _short_header(request: Request, header: str, limit: int = 40) -> str:
     return name
 
 
-WorkspaceDep = Annotated[Workspace, Depends(_workspace)]
 VideoDep = Annotated[OpenVideo, Depends(_open_video)]
 ClientDep = Annotated[str, Depends(_client)]
 RequestDep = Annotated[str, Depends(_request_id)]

@@ -32,8 +32,13 @@ class Superpixels:
 
     def covered_share(self, mask: Mask) -> npt.NDArray[np.float64]:
         """Compute the share of each superpixel that a mask (h, w) covers, (n,)."""
-        counts = np.bincount(self.label.ravel(), mask.ravel(), minlength=len(self.size))
-        return np.asarray(counts / np.maximum(self.size, 1))
+        return covered_share(self.label, self.size, mask)
+
+
+def covered_share(label: npt.NDArray[np.int32], size: npt.NDArray[np.int64], mask: Mask) -> npt.NDArray[np.float64]:
+    """Compute the share that a mask (h, w) covers of each superpixel, (n,), from their labels (h, w) and sizes."""
+    counts = np.bincount(label.ravel(), mask.ravel(), minlength=len(size))
+    return np.asarray(counts / np.maximum(size, 1))
 
 
 def split_superpixels(

@@ -51,7 +51,7 @@ class IsNet(LightSegmenter):
         points: Sequence[tuple[float, float, bool]] = (),
         box: Box | None = None,
         mask: Mask | Probability | None = None,
-    ) -> list[Candidate]:
+    ) -> Sequence[Candidate]:
         """See `Segmenter.predict`."""
         candidates = super().predict(encoded, points, box, mask)
         if box is None or points or (mask is not None and (mask > 0.5).any()):

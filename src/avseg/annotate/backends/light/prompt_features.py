@@ -58,12 +58,12 @@ def context_features(scene: Scene, probability: Numbers) -> Map:
     inside, outside = probability * size, (1 - probability) * size
     columns: list[npt.NDArray[Any]] = [probability, np.log((probability + 1e-3) / (1 - probability + 1e-3)) / 3]
     columns.extend(_smoothed(scene, probability))
-    for level in scene.levels:
+    *deep_similarities, colour_similarity = scene.similarities
+    for level, similarity in zip(scene.levels, deep_similarities, strict=True):
         columns.append(2 * level @ _mean(level, inside))
         columns.append(2 * level @ _mean(level, outside))
-        columns.append(_share(np.exp(12 * (level @ level.T - 1)), inside, outside))
-    differences = ((scene.colours[:, None] - scene.colours[None]) ** 2).sum(-1)
-    columns.append(_share(np.exp(-differences / 128), inside, outside))
+        columns.append(_share(similarity, inside, outside))
+    columns.append(_share(colour_similarity, inside, outside))
     area = inside.sum() + 1e-6
     centre = (inside[:, None] * scene.positions).sum(0) / area
     spread = np.sqrt((inside[:, None] * (scene.positions - centre) ** 2).sum(0) / area) + 0.01
@@ -114,5 +114,4 @@ def _mean(level: Map, weight: Numbers) -> Numbers:
 
 def _share(similarity: npt.NDArray[np.floating], inside: Numbers, outside: Numbers) -> Numbers:
     """Compute the share of the object among what is similar (n, n) to each superpixel, itself excepted."""
-    np.fill_diagonal(similarity, 0)
     return np.asarray(similarity @ inside / (similarity @ (inside + outside) + 1e-6))

@@ -72,6 +72,20 @@ class Scene:
         weights = (step**3, 1e3 * np.maximum(deep - 0.05, 0.005) ** 2, step * np.maximum(deep, 0.02))
         return tuple(self.neighbours.graph(weight, self.count) for weight in weights)
 
+    @cached_property
+    def similarities(self) -> tuple[npt.NDArray[np.floating], ...]:
+        """Similarities (n, n) of the features of each stride, and of the colours; 0 of a superpixel to itself."""
+        matrices: list[npt.NDArray[np.floating]] = [np.exp(12 * (level @ level.T - 1)) for level in self.levels]
+        differences = ((self.colours[:, None] - self.colours[None]) ** 2).sum(-1)
+        matrices.append(np.exp(-differences / 128))
+        for matrix in matrices:
+            np.fill_diagonal(matrix, 0)
+        return tuple(matrices)
+
+    def prepare(self) -> None:
+        """Compute what does not depend on the prompts: a frame is encoded before a person clicks in it."""
+        _ = self.rim_likeness, self.path_graphs, self.similarities
+
     def likeness(self, ids: Ids | list[int]) -> Numbers:
         """Compare all superpixels with some: path costs, similarity of the features, of colour and place, (n, 9)."""
         columns: list[npt.NDArray[Any]] = []

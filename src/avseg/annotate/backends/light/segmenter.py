@@ -1,20 +1,44 @@
 """A segmenter for a CPU: small networks choose superpixels by their likeness to the prompts; GrabCut finds borders."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from avseg.annotate.backends.crop import Crop
 from avseg.annotate.backends.grabcut.local_cut import cut_locally
 from avseg.annotate.backends.grabcut.segmenter import GrabCut, keep_components, to_full_size
+from avseg.annotate.backends.grabcut.superpixels import covered_share
 from avseg.annotate.backends.light.prompt_features import Click, Prompts
 from avseg.annotate.backends.light.region_nets import Region, RegionNets, connected_change
 from avseg.annotate.backends.light.scene import Numbers, Scene, build_scene
 from avseg.annotate.drawing.local_change import margin_of, pixel
 from avseg.annotate.protocols import Box, Candidate, Image, Mask, Probability
 from avseg.utils.errors import UserError
+from avseg.utils.lazy_sequence import LazySequence
 
 Clicks = Sequence[tuple[float, float, bool]]
 LEVELS = (0.5, 0.25, 0.75)  # of probability, one candidate each: the likely object, a larger and a smaller one
+
+
+class _Likely(NamedTuple):
+    """The probability of each superpixel, and what masks are drawn from it with: of a scene no more than that.
+
+    Candidates that are not drawn yet hold it, long after the scene is forgotten.
+    """
+
+    image: Image
+    crop: Crop
+    label: npt.NDArray[np.int32]  # (h, w) superpixel
+    size: npt.NDArray[np.int64]  # (n,) pixels
+    probability: Numbers  # (n,)
+
+    def expected_iou(self, mask: Mask) -> float:
+        """Estimate the IoU of a mask (H, W) with the object."""
+        covered = covered_share(self.label, self.size, self.crop.shrink(mask) > 0.5)
+        union = (self.size * np.maximum(covered, self.probability)).sum()
+        return float((self.size * np.minimum(covered, self.probability)).sum() / union) if union > 0 else 0.0
 
 
 class LightSegmenter:
@@ -32,33 +56,41 @@ class LightSegmenter:
 
     def encode(self, image: Image) -> Scene:
         """Describe an image (H, W, 3) uint8."""
-        return build_scene(image)
+        scene = build_scene(image)
+        scene.prepare()
+        return scene
 
     def predict(
         self, encoded: Scene, points: Clicks = (), box: Box | None = None, mask: Mask | Probability | None = None
-    ) -> list[Candidate]:
+    ) -> Sequence[Candidate]:
         """See `Segmenter.predict`."""
         if mask is not None and (mask > 0.5).any():
             return [self._correct(encoded, points, box, np.asarray(mask > 0.5))]
         if box is None and not any(positive for *_, positive in points):
             raise UserError("prompt: no point on the object, no box and no mask; click on the object first")
-        probability = self._nets.estimate(encoded, _prompts(encoded, points, box))
-        return [self._at_level(encoded, points, box, probability, level) for level in LEVELS]
+        likely = self._estimate(encoded, points, box)
+        # a person looks at the first one; the others are for those who ask for another
+        return LazySequence(self._at_level(likely, tuple(points), box, level) for level in LEVELS)
 
-    def _at_level(self, scene: Scene, points: Clicks, box: Box | None, probability: Numbers, level: float) -> Candidate:
-        seeds = [scene.crop.to_crop(x, y) for x, y, positive in points if positive]
-        region = keep_components((probability > level)[scene.superpixels.label], seeds)
+    def _estimate(self, scene: Scene, points: Clicks, box: Box | None) -> _Likely:
+        probability = self._nets.estimate(scene, _prompts(scene, points, box))
+        return _Likely(scene.image, scene.crop, scene.superpixels.label, scene.superpixels.size, probability)
+
+    def _at_level(self, likely: _Likely, points: Clicks, box: Box | None, level: float) -> Candidate:
+        image, crop = likely.image, likely.crop
+        seeds = [crop.to_crop(x, y) for x, y, positive in points if positive]
+        region = keep_components((likely.probability > level)[likely.label], seeds)
         if level == LEVELS[0]:
-            mask = self.refiner.refine_region(scene.image, region, scene.crop, points)
+            mask = self.refiner.refine_region(image, region, crop, points)
         else:  # further candidates need no exact border
-            mask = to_full_size(scene.image, scene.crop, region)
+            mask = to_full_size(image, crop, region)
         if box is not None:
             mask &= inside_box(box, mask.shape)
-        return Candidate(mask, _expected_iou(scene, probability, mask))
+        return Candidate(mask, likely.expected_iou(mask))
 
     def _correct(self, scene: Scene, points: Clicks, box: Box | None, mask: Mask) -> Candidate:
         """Change a mask (H, W) around each click that contradicts it; without any click find its border again."""
-        probability = self._nets.estimate(scene, _prompts(scene, points, box))
+        likely = self._estimate(scene, points, box)
         if not points:
             mask = self.refiner.refine_border(scene.image, mask, points)
         radius = margin_of(mask)
@@ -68,10 +100,10 @@ class LightSegmenter:
                 continue
             region: Region = scene.superpixels.covered_share(scene.crop.shrink(mask) > 0.5) > 0.5
             click = Click(scene.superpixel_at(x, y), bool(positive))
-            small = connected_change(scene, region, probability > 0.5, click)[scene.superpixels.label]
-            likely = np.asarray(scene.crop.paste(scene.crop.enlarge(small), mask.shape), np.bool_)
-            mask = cut_locally(scene.image, mask, likely, (row, column), bool(positive), radius)
-        return Candidate(mask, _expected_iou(scene, probability, mask))
+            small = connected_change(scene, region, likely.probability > 0.5, click)[scene.superpixels.label]
+            change = np.asarray(scene.crop.paste(scene.crop.enlarge(small), mask.shape), np.bool_)
+            mask = cut_locally(scene.image, mask, change, (row, column), bool(positive), radius)
+        return Candidate(mask, likely.expected_iou(mask))
 
 
 def _prompts(scene: Scene, points: Clicks, box: Box | None) -> Prompts:
@@ -89,11 +121,3 @@ def inside_box(box: Box, size: tuple[int, ...]) -> Mask:
     inside = np.zeros(size, np.bool_)
     inside[top : bottom + 1, left : right + 1] = True
     return inside
-
-
-def _expected_iou(scene: Scene, probability: Numbers, mask: Mask) -> float:
-    """Estimate the IoU of a mask (H, W) with the object from the probabilities of the superpixels."""
-    covered = scene.superpixels.covered_share(scene.crop.shrink(mask) > 0.5)
-    size = scene.superpixels.size
-    union = (size * np.maximum(covered, probability)).sum()
-    return float((size * np.minimum(covered, probability)).sum() / union) if union > 0 else 0.0

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from avseg.annotate.document.models import Change, union_spans
 from avseg.annotate.server import schemas, serialize
 from avseg.annotate.server.errors import VersionConflict
+from avseg.annotate.server.thread_pools import ThreadPools
 from avseg.annotate.server.workspace import AnnotatorDep, ClientDep, OpenVideo, RequestDep, VideoDep, WorkspaceDep
 from avseg.utils.errors import UserError
 
@@ -19,16 +20,9 @@ router = APIRouter()
 class Editor:
     """Changes a video on behalf of one tab."""
 
-    def __init__(
-        self,
-        video: VideoDep,
-        workspace: WorkspaceDep,
-        client: ClientDep,
-        request: RequestDep,
-        annotator: AnnotatorDep,
-    ) -> None:
+    def __init__(self, video: OpenVideo, pools: ThreadPools, client: str, request: str, annotator: str) -> None:
         self.video, self.session, self.document = video, video.session, video.document
-        self._pools, self._client = workspace.pools, client
+        self._pools, self._client = pools, client
         self._request, self._annotator = request, annotator
 
     async def run(
@@ -83,7 +77,13 @@ class Editor:
         }
 
 
-EditorDep = Annotated[Editor, Depends()]
+async def _editor(
+    video: VideoDep, workspace: WorkspaceDep, client: ClientDep, request: RequestDep, annotator: AnnotatorDep
+) -> Editor:
+    return Editor(video, workspace.pools, client, request, annotator)
+
+
+EditorDep = Annotated[Editor, Depends(_editor)]
 
 
 @router.post("/v/{key}/do")
