@@ -47,6 +47,8 @@ def open_video(path: Path) -> Iterator[InputContainer]:
         raise UserError(f"{path}: not a video, or truncated or damaged beyond reading ({reason})") from None
     with container:
         if name := _still_format(container):
+            if reason := animation_obstacle(path):
+                raise UserError(f"{path}: {reason}")
             raise UserError(f"{path}: is an image or a text file ({name}), not a video")
         yield container
 
@@ -66,6 +68,17 @@ def _still_format(container: InputContainer) -> str:
     if brand in IMAGE_BRANDS:
         return brand
     return name if name.endswith("_pipe") or not NOT_A_VIDEO.isdisjoint(name.split(",")) else ""
+
+
+def animation_obstacle(path: Path) -> str:
+    """Say what to do with an animation that FFmpeg reads as an image; "" for other files. Raises `OSError`."""
+    with path.open("rb") as file:
+        head = file.read(21)
+    is_animated = head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and len(head) == 21 and head[20] & 2
+    if not is_animated:
+        return ""
+    convert = "from PIL import Image; Image.open('FILE').save('animation.apng', save_all=True)"
+    return f'is an animated WebP, which FFmpeg does not read; convert it first: python -c "{convert}"'
 
 
 def _no_file(path: Path) -> str:

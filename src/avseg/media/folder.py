@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from avseg.media.container import PLAYLISTS, open_video, video_stream
+from avseg.media.container import PLAYLISTS, animation_obstacle, open_video, video_stream
 from avseg.media.video import SUFFIXES
 from avseg.utils.errors import UserError
 
@@ -59,8 +59,12 @@ def _look_inside(path: Path, content: FolderContent) -> None:
     """Decide by its content what a file with the ending of no video is."""
     try:
         is_video = has_video_track(path)
+        obstacle = animation_obstacle(path) if path.is_file() else ""
     except OSError as error:
         content.unusable[path] = f"cannot be read ({error.strerror})"
+        return
+    if obstacle:
+        content.unusable[path] = obstacle
         return
     (content.videos if is_video else content.others).append(path)
 
