@@ -43,6 +43,13 @@ def test_thresholds_and_the_classes_of_an_audio_branch(page: Any, tmp_path: Path
         user.until(lambda: len(user.document.segments) == 2)
         user.settle()
         assert [item.label for item in user.document.objects.values()] == ["dog"]
+        user.until(lambda: "2 segments proposed" in user.status_text)
+        user.press("z")  # objects and segments are one step
+        user.until(lambda: not user.document.segments and not user.document.objects)
+        user.press("Shift+Z")
+        user.until(lambda: len(user.document.segments) == 2)
+        user.settle()
+        page.wait_for_selector(".object.chosen:has-text('dog')")
         # by the level: none is as loud as that
         user.press("t")
         page.fill("[name=label]", "bird")

@@ -158,6 +158,26 @@ def test_proposals(client: TestClient, video: str) -> None:
     assert client.post(f"{video}/propose", json={"method": "/tmp"}).status_code == 422
 
 
+def test_proposed_classes_become_objects_and_segments_in_one_step(client: TestClient, video: str, app: FastAPI) -> None:
+    base = ask(client, f"{video}/do", 0, ops=SOUNDS)["snapshot"]["version"]
+    before = len(document(app).segments), [item.label for item in document(app).objects.values()]
+    rows = [{"label": "owl", "start": 0, "end": 4}, {"label": "cat", "start": 2, "end": 6}]
+    rows += [{"label": "owl", "start": 8, "end": 9}, {"label": "owl", "start": 3, "end": 5}]  # the last one overlaps
+    content = ask(client, f"{video}/add_proposals", base, proposals=rows)
+    assert len(content["added"]) == 3
+    assert [item.label for item in document(app).objects.values()] == [*before[1], "owl", "cat"]
+    content = ask(client, f"{video}/undo", content["snapshot"]["version"])
+    assert content["said"] == "undone: propose"
+    assert (len(document(app).segments), [item.label for item in document(app).objects.values()]) == before
+    # all or nothing
+    rows[1]["end"] = 10_000
+    body = {"proposals": rows, "base_version": content["snapshot"]["version"]}
+    refused = client.post(f"{video}/add_proposals", json=body)
+    assert refused.status_code == 400
+    assert "end is 10000" in refused.json()["error"]
+    assert (len(document(app).segments), [item.label for item in document(app).objects.values()]) == before
+
+
 def test_another_candidate_and_a_preview(client: TestClient, video: str, app: FastAPI) -> None:
     base = ask(client, f"{video}/do", 0, ops=SOUNDS)["snapshot"]["version"]
     spot = {"object": 1, "frame": 4, "x": 48.0, "y": 32.0}

@@ -109,6 +109,13 @@ export async function act(...ops) {
   return answer;
 }
 
+// add proposed segments, {label, start, end}, and the objects with their labels, as one step
+export async function addProposals(proposals) {
+  const answer = await send("add_proposals", { proposals });
+  if (answer) soonQueue();
+  return answer;
+}
+
 let timer = 0;
 export function soonQueue() {
   clearTimeout(timer);

@@ -1,6 +1,6 @@
 // Segments proposed from the sound: where it is loud, or the classes that a trained audio branch hears.
 
-import { act, addObject } from "./actions.js";
+import { act, addProposals } from "./actions.js";
 import { at, post } from "./api.js";
 import { claimDialog, field, openDialog } from "./dialogs.js";
 import { h } from "./html.js";
@@ -74,18 +74,10 @@ function chooseClasses(proposals) {
   return openDialog("Classes that sound", [h("div.scroll", {}, h("table", {}, h("thead", {}, h("tr", {}, ...["class", "segments", "length", "probability", "note"].map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, ...rows))),
     h("p.none", {}, "Each class becomes an object with these segments, or adds them to the object it already has.")],
   { yes: "Add", wide: true, done: async (form) => {
-    let count = 0;
-    for (const label of form.getAll("label")) {
-      let object = objectOf(label)?.id;
-      if (object === undefined) {
-        addObject(label, "");
-        object = state.object;
-      }
-      const added = free(object, labels.get(label));
-      count += added.length;
-      if (added.length) act(...added.map(({ start, end }) => ({ op: "add_segment", object, start, end })));
-    }
-    showStatus(`${count} segments proposed`);
+    const chosen = form.getAll("label").flatMap((label) => labels.get(label)).map(({ label, start, end }) => ({ label, start, end }));
+    if (!chosen.length) return;
+    const answer = await addProposals(chosen);
+    if (answer) showStatus(answer.added.length ? `${answer.added.length} segments proposed` : "no further segments: these are marked already");
   } });
 }
 

@@ -145,6 +145,20 @@ class Propose(Strict):
     options: dict[Text, float | None] = Field(default_factory=dict)
 
 
+class LabelledSegment(Strict):
+    """A proposed segment of the object with a label."""
+
+    label: Text
+    start: Id
+    end: Id
+
+
+class Proposals(Edit):
+    """Proposed segments to add."""
+
+    proposals: Annotated[list[LabelledSegment], Len(1, MAX_OPERATIONS)]
+
+
 class Settings(Strict):
     """Settings of the page: own keys by the default ones, the theme, refinement, the mask under the pointer."""
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse
 
 from avseg.annotate.document.models import Change, union_spans
+from avseg.annotate.proposals.energy import Proposal
 from avseg.annotate.server import schemas, serialize
 from avseg.annotate.server.errors import VersionConflict
 from avseg.annotate.server.thread_pools import ThreadPools
@@ -132,6 +133,22 @@ async def _cut_out(body: schemas.CutOut, editor: EditorDep) -> JSONResponse:
         return editor.session.cut_out(body.object, body.frame, body.keep, body.base_version)
 
     return await editor.run(body, cut, body.frame)
+
+
+@router.post("/v/{key}/add_proposals")
+async def _add_proposals(body: schemas.Proposals, editor: EditorDep) -> JSONResponse:
+    """Add proposals to the objects with their labels, which are added too, as one step."""
+    proposals = [Proposal(item.start, item.end, item.label, 1.0) for item in body.proposals]
+
+    def add() -> list[Change]:
+        changes = []
+        for segment_id in editor.session.add_proposals(proposals):
+            segment = editor.document.segments[segment_id]
+            span = {segment.object_id: (segment.start, segment.end)}
+            changes.append(Change(editor.document.version, "propose", span, segment_id=segment_id))
+        return changes
+
+    return await editor.run(body, add)
 
 
 @router.post("/v/{key}/refine")
