@@ -264,6 +264,29 @@ def test_a_click_draws_one_candidate_and_the_others_are_drawn_when_asked_for():
     session.close()
 
 
+class Corrector(ThreeSizes):
+    """Draws three sizes, and changes a mask by one pixel of the last click."""
+
+    corrects = True
+
+    def predict(self, encoded, points=(), box=None, mask=None):
+        if mask is None:
+            return super().predict(encoded, points, box)
+        return super().predict(encoded, points[-1:], None, mask)[:1]
+
+
+def test_a_segmenter_that_corrects_offers_the_masks_of_all_clicks_at_once_too():
+    session = begin(segmenter=Corrector())
+    session.draw(1, 4, [put("a", 2, 3), put("b", 6, 3)])
+    assert session.document.mask(1, 4).sum() == 2  # the second click changed the mask of the first
+    assert session.next_candidate(1, 4).note == "mask 2 of 3, score 0.60"  # the likely one is the same as the changed
+    assert session.document.mask(1, 4).sum() == 18
+    session.draw(1, 4, [put("c", 1, 1)])
+    assert session.document.mask(1, 4).sum() == 19
+    assert session.next_candidate(1, 4).note == "there is one mask only for these inputs"  # all keep what was chosen
+    session.close()
+
+
 def test_a_box_has_candidates_and_one_mask_is_no_choice():
     session = begin(segmenter=ThreeSizes())
     session.draw(1, 4, [box("a", 0, 0, 8, 6)])

@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -102,12 +102,16 @@ class Renderer:
 
     def _measured(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Sequence[Rendering]:
         before = self._before_last_click(frame, start, clicks, box)
+        renderings: Iterable[Rendering]
         self._encoded(frame)  # not counted: it is done ahead
         begin = time.perf_counter()
         if before is None:
             renderings = self._predict(frame, start, clicks, box)
         else:
             renderings = self._change(frame, before, clicks, box)
+            if start is None:  # those of all prompts at once, to choose from
+                anew = (item for item in self._from_nothing(frame, clicks, box) if item.mask is not None)
+                renderings = chain(renderings, anew)
         distinct = LazySequence(islice(_distinct(renderings), MAX_CANDIDATES))
         _ = distinct[0]  # what is shown at once is drawn now
         self._seconds.append(time.perf_counter() - begin)
