@@ -1,4 +1,4 @@
-"""Find the joints of a recording at which the size or the orientation of the picture changes."""
+"""Find the joints of a recording at which the size, the orientation or the codec of the picture changes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,8 +21,11 @@ def describe_changes(path: Path, clock: Clock, breaks: Sequence[Break]) -> list[
     pictures = _first_pictures(path, clock)
     # with an empty piece it is not known which joint belongs to which
     for number, before, after in zip(joints, pictures, pictures[1:], strict=False):
-        if len(joints) + 1 == len(pictures) and before and after and before != after:
-            described[number] = replace(breaks[number], picture=f"the picture changes from {before} to {after}")
+        if len(joints) + 1 == len(pictures) and before and before != after:
+            change = (
+                f"the picture changes from {before} to {after}" if after else "the frames after it cannot be decoded"
+            )
+            described[number] = replace(breaks[number], picture=change)
     return described
 
 
