@@ -12,9 +12,11 @@ from pathlib import Path
 
 import av.error
 
+from avseg.annotate.dataset.splits import rename_split
 from avseg.annotate.document.document import Document
 from avseg.annotate.document.journal import Journal
 from avseg.annotate.document.models import VideoFacts
+from avseg.annotate.homes import ANNOTATORS, HOME, homes, refuse_links
 from avseg.annotate.media.identity import check_same_video, is_same_video
 from avseg.annotate.media.video import VideoReader, open_reader
 from avseg.media.container import open_video
@@ -25,8 +27,6 @@ from avseg.utils.files import atomic_file, write_text
 from avseg.utils.hashing import file_stamp
 from avseg.utils.locks import LockHeldError, ProcessLock, read_holder
 
-HOME = ".avseg"
-ANNOTATORS = "annotators"  # folder in it with annotations that are not shared
 _ANNOTATOR = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
@@ -200,6 +200,7 @@ class Project:
                         refuse_links(home)
                         shutil.rmtree(target, ignore_errors=True)  # at most an index
                         home.rename(target)
+                        rename_split(self.folder, home.name, name)
                         homeless.remove(name)
                         break
 
@@ -305,21 +306,6 @@ def _summarise(document: Document) -> Summary:
             reviewed = set(document.anchors(segment_id))
             scores += [score for frame, score in document.scores(segment_id).items() if frame not in reviewed]
     return Summary(status, len(document.objects), len(document.segments), spent, min(scores, default=None))
-
-
-def homes(folder: Path, annotator: str | None) -> Path:
-    """Return the folder with the annotations of all videos, shared or of one annotator."""
-    return folder / HOME if annotator is None else folder / HOME / ANNOTATORS / annotator
-
-
-def refuse_links(home: Path) -> None:
-    """Refuse links in the folder of a video: a project from somebody else could make the tool write elsewhere."""
-    entries = [home.parent, home]
-    with suppress(OSError):  # does not exist yet
-        entries += list(home.iterdir())
-    for path in entries:
-        if path.is_symlink():
-            raise UserError(f"{path}: is a link; links in {HOME} are not followed, replace it by what it refers to")
 
 
 @lru_cache(maxsize=4096)

@@ -12,7 +12,7 @@ from pycocotools.coco import COCO
 
 from avseg.annotate.dataset.classes import LabelClass, add_classes, load_classes, preset_classes, save_classes
 from avseg.annotate.dataset.project_export import check_project, export_project
-from avseg.annotate.dataset.splits import assign_splits, change_splits, load_splits
+from avseg.annotate.dataset.splits import assign_splits, change_splits, load_splits, save_splits
 from avseg.annotate.document.rle import encode
 from avseg.annotate.importing import import_
 from avseg.annotate.project import Project
@@ -240,6 +240,47 @@ def test_a_renamed_video_is_recognised_by_its_content(folder: Path, videos: Path
         (folder / "renamed.mov").rename(folder / "held.mp4")  # while it is open here
         assert "held.mp4" in {entry.name for entry in project.videos()}
         assert (folder / ".avseg" / "renamed.mov").exists()
+
+
+def test_the_split_follows_a_video_that_is_renamed_between_sessions(folder: Path) -> None:
+    with Project(folder) as project:
+        annotate(project, "clip5.mp4", LABELS[:1])
+    save_splits(folder, dict.fromkeys(NAMES, "train") | {"clip5.mp4": "test", "x" * 300: "val"})
+    (folder / "clip5.mp4").rename(folder / "renamed.mov")
+    with Project(folder):
+        assert load_splits(folder)["renamed.mov"] == "test"
+    assert "clip5.mp4" not in load_splits(folder)
+    (folder / "renamed.mov").rename(folder / "again.mov")
+    with Project(folder) as project:
+        assert assign_splits(folder, project.names())["again.mov"] == "test"
+
+
+@pytest.mark.parametrize("annotator", [None, "ann"])
+def test_the_split_follows_a_video_that_is_renamed_while_it_is_open(folder: Path, annotator: str | None) -> None:
+    save_splits(folder, dict.fromkeys(NAMES, "train") | {"clip5.mp4": "val"})
+    with Project(folder, annotator=annotator) as project:
+        annotate(project, "clip5.mp4", LABELS[:1])
+        (folder / "clip5.mp4").rename(folder / "renamed.mov")
+        assert assign_splits(folder, project.names())["renamed.mov"] == "val"  # the board
+    assert load_splits(folder) == dict.fromkeys(NAMES[:5], "train") | {"renamed.mov": "val"}
+    with Project(folder, annotator=annotator) as project:
+        assert assign_splits(folder, project.names())["renamed.mov"] == "val"
+        assert len(project.open("renamed.mov").segments) == 1
+
+
+def test_the_split_follows_a_video_that_nobody_has_opened_yet_and_not_a_copy(folder: Path, videos: Path) -> None:
+    assign_splits(folder, NAMES)
+    change_splits(folder, {"clip3.mp4": "test"})
+    (folder / "clip3.mp4").rename(folder / "a.mp4")
+    shutil.copy(videos / "long.mp4", folder / "b.mp4")
+    splits = assign_splits(folder, Project(folder).names())
+    assert splits["a.mp4"] == "test"
+    assert len(load_splits(folder)) == len(NAMES) + 1
+    save_splits(folder, {name: split for name, split in splits.items() if name != "b.mp4"} | {"a.mp4": "val"})
+    shutil.copy(folder / "a.mp4", folder / "copy.mp4")
+    assign_splits(folder, Project(folder).names())
+    assert load_splits(folder)["a.mp4"] == "val"
+    assert len(load_splits(folder)) == len(NAMES) + 2
 
 
 def test_splits_that_are_changed_at_the_same_time_are_all_kept(tmp_path):

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
-from avseg.annotate.project import HOME, refuse_links
+from avseg.annotate.homes import HOME, refuse_links
 from avseg.utils.files import atomic_file
 
 _FILE = "server.json"
