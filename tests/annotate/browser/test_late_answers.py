@@ -70,6 +70,51 @@ def test_keys_and_clicks_are_about_what_was_added_before_the_server_has_answered
     page.wait_for_selector(".object.chosen:has-text('first')")
 
 
+def test_what_was_added_is_not_there_twice_while_others_change_the_video(page: Any, live: Live) -> None:
+    user = User(page, live, "film.mp4")
+    user.add_object("first")
+    with held(user, "**/do", carried_out=True):
+        user.press("t")
+        page.fill("[name=label]", "second")
+        user.press("Enter")
+        user.until(lambda: len(user.document.objects) == 2)
+        with page.expect_response("**/snapshot"):
+            user.document.do({"op": "add_segment", "object": 1, "start": 0, "end": 9})  # such as a propagation
+        wait_until_drawn(page)
+        assert page.locator(".object:has-text('second')").count() == 1
+    user.settle()
+    page.wait_for_selector("#segment:has-text('no segment in this frame')")
+    page.wait_for_selector(".object.chosen:has-text('second')")
+    assert page.locator(".object").count() == 2
+    user.press("1")
+    page.wait_for_selector("#segment:has-text('frames 0–8')")
+
+
+def test_what_is_done_on_an_addition_whose_answer_was_lost_is_kept(page: Any, live: Live) -> None:
+    user = User(page, live, "film.mp4")
+    user.add_object("first")
+    lost: list[Any] = []
+
+    def lose(route: Any) -> None:
+        if lost:
+            route.continue_()
+        else:
+            lost.append(route.fetch())
+            user.press("i", *["ArrowRight"] * 4, "o", "Enter")
+            route.abort()
+
+    page.route("**/do", lose)
+    user.press("t")
+    page.fill("[name=label]", "second")
+    user.press("Enter")
+    user.until(lambda: len(user.document.segments) == 1)
+    user.settle()
+    assert [item.label for item in user.document.objects.values()] == ["first", "second"]
+    assert [(item.object_id, item.start, item.end) for item in user.document.segments.values()] == [(2, 0, 5)]
+    page.wait_for_selector(".object.chosen:has-text('second')")
+    assert page.locator(".object").count() == 2
+
+
 @pytest.mark.slow
 def test_what_was_refused_vanishes_with_all_that_was_done_on_it(page: Any, live: Live) -> None:
     user = User(page, live, "film.mp4")

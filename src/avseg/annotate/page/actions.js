@@ -81,9 +81,9 @@ export async function nextCandidate(step = 1) {
 // add an object or a segment, which is there and selected at once
 async function add(kind, values, op) {
   const id = addAtOnce(kind, values);
-  const known = new Set();
+  let known = null; // what was there before the request was sent, the first time if its answer was lost
   const body = () => {
-    for (const other of state[kind].keys()) known.add(other);
+    known ??= new Set(state[kind].keys());
     return { ops: [op] };
   };
   const promise = send("do", body, (answer) => confirm(kind, id, answer, known));

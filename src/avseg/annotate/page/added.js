@@ -6,11 +6,25 @@ import { changed, segmentAt, state } from "./store.js";
 const ids = new Map(); // negative id -> id of the server, null if it was refused
 const waiting = { objects: new Map(), segments: new Map() };
 let count = 0;
+let listeners = []; // functions to call when nothing waits any more
 
 export function clearAdded() {
   ids.clear();
   waiting.objects.clear();
   waiting.segments.clear();
+  tellIfSettled();
+}
+
+// resolves when the server has answered about everything that was added
+export const settled = () => new Promise((done) => {
+  listeners.push(done);
+  tellIfSettled();
+});
+
+function tellIfSettled() {
+  if (waiting.objects.size + waiting.segments.size) return;
+  for (const done of listeners) done();
+  listeners = [];
 }
 
 // kind: objects or segments
@@ -39,6 +53,7 @@ function settle(kind, id, real) {
     if (state.object === id) state.object = real ?? state.objects.keys().next().value ?? null;
   } else if (state.segment === id) state.segment = real ?? segmentAt(state.object, state.frame)?.id ?? null;
   changed("document", "timeline");
+  tellIfSettled();
 }
 
 // after a snapshot, which does not contain them

@@ -1,6 +1,6 @@
 // Load a video from the server into the state of the page.
 
-import { clearAdded, keepAdded } from "./added.js";
+import { clearAdded, keepAdded, settled } from "./added.js";
 import { at, getJson, post, getBytes } from "./api.js";
 import { forgetSent } from "./drafts.js";
 import { forgetFrames } from "./frames.js";
@@ -91,11 +91,23 @@ export async function loadRuns() {
   if (key === state.key) setRuns(report);
 }
 
+// everything but masks, as the server has it now
 export async function reload() {
   if (!state.key) return;
   const key = state.key;
   const snapshot = await getJson(at(key, "snapshot"));
   if (key === state.key) applySnapshot(snapshot);
+}
+
+// The same after what others did, which no answer contains. What this tab adds is not shown twice, under the id of the
+// server and the one that it has until it is answered.
+export async function reloadWhenSettled() {
+  const key = state.key;
+  while (key !== null && key === state.key) {
+    const snapshot = await getJson(at(key, "snapshot"));
+    await settled();
+    if (key !== state.key || applySnapshot(snapshot)) return; // otherwise an answer has overtaken it
+  }
 }
 
 // A snapshot with all frames, or with patches of a change: the frames from start to end (exclusive) of an object. One that

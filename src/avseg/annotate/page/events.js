@@ -3,7 +3,7 @@
 import { at, CLIENT } from "./api.js";
 import { soonQueue } from "./actions.js";
 import { reconnect } from "./connection.js";
-import { loadRuns, reload, setRuns } from "./document.js";
+import { loadRuns, reloadWhenSettled, setRuns } from "./document.js";
 import { forgetMasks } from "./masks.js";
 import { showError, showStatus } from "./status.js";
 import { changed, on, state } from "./store.js";
@@ -36,7 +36,7 @@ function refresh(frames) {
   changed("frame");
   reloading ??= new Promise((done) => setTimeout(done, 120)).then(() => {
     reloading = null;
-    return reload();
+    return reloadWhenSettled();
   }).catch(showError);
 }
 
