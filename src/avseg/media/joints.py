@@ -251,7 +251,7 @@ def _shift(before: _Run, run: _Run, after: _Run) -> float:
         error = min(_JUMP_ERROR, _JUMP_SHARE * (before.picture.end - before.picture.start + played))
         is_damaged = abs(after.picture.start - before.picture.end - played) < error
         shift = before.picture.end - run.picture.start
-    return shift if is_damaged and abs(shift) > GAP else 0.0
+    return shift if is_damaged and GAP < abs(shift) < math.inf else 0.0
 
 
 def _offset(run: _Run, picture: _Span, sound: _Span, joined_end: float) -> float:
