@@ -12,17 +12,17 @@ from avseg.media.frames import official_frames
 from avseg.media.timestamps import displaced
 from avseg.media.video import UprightRGB, Video, probe
 from avseg.media.video_writer import repaint
-from tests.media.joined import drawn, join
+from tests.media.joined import clicks, drawn, flashes, join
 from tests.media.make_video import make_video, read_number, tone
 
 FRAMES = 200  # of 8 s
+CLUSTERS = {"cluster_time_limit": "1000"}
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("whole") / "v.mkv"
-    options = {"cluster_time_limit": "1000"}
-    return make_video(path, frames=FRAMES, options={"g": "25"}, container_options=options).read_bytes()
+    return make_video(path, frames=FRAMES, options={"g": "25"}, container_options=CLUSTERS).read_bytes()
 
 
 def move_cluster(data: bytes, number: int, milliseconds: int) -> bytes:
@@ -91,6 +91,24 @@ def test_nor_does_a_clock_that_jumps_by_little(tmp_path: Path, whole: bytes, num
     np.testing.assert_allclose(video.times, np.arange(FRAMES) / 25, atol=0.041)
     assert drawn(video) == list(range(FRAMES))
     assert [item.kind for item in video.breaks] == ["jump"]
+
+
+def test_sound_stays_in_sync_after_a_jump(tmp_path: Path) -> None:
+    rate, times = 48_000, (1.48, 3.48, 6.48)
+    wave = tone(8, rate, 1, level=0.02)
+    for time in times:
+        wave[:, round(time * rate) : round((time + 0.02) * rate)] = tone(0.02, rate, 1, pitch=1000, level=0.8)
+    path = tmp_path / "v.mkv"
+    options = {"g": "25"}
+    make_video(
+        path, frames=FRAMES, flash=162, sample_rate=rate, waveform=wave, options=options, container_options=CLUSTERS
+    )
+    path.write_bytes(move_cluster(path.read_bytes(), 3, 3000))
+    video = probe(path)
+    repaint(video, tmp_path / "out.mp4", lambda image, frame: image)
+    for result in (video, probe(tmp_path / "out.mp4")):
+        assert clicks(result) == pytest.approx(times, abs=0.02)
+        assert flashes(result) == pytest.approx([6.48], abs=2e-3)
 
 
 def test_frames_that_jump_alone_stay_with_their_neighbours(tmp_path: Path, whole: bytes) -> None:
