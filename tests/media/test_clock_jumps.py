@@ -111,6 +111,24 @@ def test_sound_stays_in_sync_after_a_jump(tmp_path: Path) -> None:
         assert flashes(result) == pytest.approx([6.48], abs=2e-3)
 
 
+def test_a_clock_of_the_sound_alone_that_jumps_back(tmp_path: Path) -> None:
+    wave = tone(8, 44100, 1, level=0.02)
+    wave[:, round(7.48 * 44100) : round(7.5 * 44100)] = tone(0.02, 44100, 1, pitch=1000, level=0.8)
+    path = tmp_path / "v.flv"
+    make_video(path, frames=FRAMES, flash=187, sample_rate=44100, waveform=wave, options={"g": "25"})
+    data = bytearray(path.read_bytes())
+    position = 13  # of the first tag
+    while position + 11 <= len(data):
+        time = int.from_bytes(data[position + 4 : position + 7], "big")
+        if data[position] == 8 and 3000 <= time < 4000:
+            data[position + 4 : position + 7] = (time - 2000).to_bytes(3, "big")
+        position += 11 + int.from_bytes(data[position + 1 : position + 4], "big") + 4
+    path.write_bytes(data)
+    video = probe(path)
+    assert video.duration == pytest.approx(8, abs=0.2)
+    assert clicks(video) == pytest.approx(flashes(video), abs=1 / 25)
+
+
 def test_frames_that_jump_alone_stay_with_their_neighbours(tmp_path: Path, whole: bytes) -> None:
     path = tmp_path / "v.mkv"
     path.write_bytes(move_frames(whole, range(60, 70), 3000))

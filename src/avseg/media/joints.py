@@ -9,17 +9,16 @@ is left out if it is long.
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
 from avseg.media.clock import WRAP, Break, Clock, Piece, unwrap
-from avseg.media.timestamps import FAR, MAX_STILL, REORDER_DEPTH
+from avseg.media.runs import GAP, PAUSE, Part, Run, Span, until_pause
+from avseg.media.timestamps import MAX_STILL
 
-PAUSE = FAR  # seconds; a shorter pause is not reported
-GAP = 0.5  # seconds; of a shorter one it is not asked whether the clock jumped
 MAX_PAUSE = 60.0  # seconds; longer pauses of broadcast streams, whose clocks may jump, are left out
 OVERLAP = 0.5  # seconds of sound that may be trimmed at a joint so that the pictures follow one another
 BROADCAST = frozenset({"mpegts", "mpeg"})  # containers with a 33-bit clock that may jump
@@ -35,80 +34,11 @@ _NEAR = 5.0  # seconds between the first packets of two streams after a joint
 
 
 @dataclass
-class _Span:
-    start: float = math.inf
-    end: float = -math.inf
-
-    def add(self, start: float, end: float) -> None:
-        self.start = min(self.start, start)
-        self.end = max(self.end, end)
-
-
-@dataclass
-class _Run(_Span):
-    """An interval of a piece without gaps; in container times."""
-
-    picture: _Span = field(default_factory=_Span)
-    sound: _Span = field(default_factory=_Span)
-    frames: _Span = field(default_factory=_Span)  # the numbers of its first and last frame in coded order
-
-    @property
-    def is_silent(self) -> bool:
-        """True if it has frames and no sound."""
-        return self.frames.end > -math.inf and self.sound.end == -math.inf
-
-
-@dataclass
-class _Part:
-    """A piece that is being read."""
-
-    position: int
-    first: float
-    runs: list[_Run] = field(default_factory=list)  # ascending
-
-    def add(self, start: float, end: float, frame: int | None) -> None:
-        """Add a packet of sound, or of the video with a number in coded order."""
-        number = bisect_right(self.runs, start + GAP, key=lambda run: run.start) - 1
-        if number < 0 or self.runs[number].end + GAP < start:
-            number += 1
-            self.runs.insert(number, _Run())
-        run = self.runs[number]
-        run.add(start, end)
-        (run.sound if frame is None else run.picture).add(start, end)
-        if frame is not None:
-            run.frames.add(frame, frame)
-        if number > 0 and run.start <= self.runs[number - 1].end + GAP:
-            number -= 1
-            run = self.runs[number]
-        while number + 1 < len(self.runs) and self.runs[number + 1].start <= run.end + GAP:
-            following = self.runs.pop(number + 1)
-            run.add(following.start, following.end)
-            run.picture.add(following.picture.start, following.picture.end)
-            run.sound.add(following.sound.start, following.sound.end)
-            run.frames.add(following.frames.start, following.frames.end)
-
-    def remove_displaced(self) -> None:
-        """Remove frames with damaged time stamps: runs before them go on afterwards, or later ones began before.
-
-        The order is that of coding, in which frames are at most `REORDER_DEPTH` from their order in time.
-        """
-        last, first = -math.inf, math.inf
-        for run in list(self.runs):
-            if run.is_silent and run.frames.end < last - REORDER_DEPTH:
-                self.runs.remove(run)
-            last = max(last, run.frames.end)
-        for run in self.runs[::-1]:
-            if run.is_silent and run.frames.start > first + REORDER_DEPTH:
-                self.runs.remove(run)
-            first = min(first, run.frames.start)
-
-
-@dataclass
 class _Track:
     """The last packet of a stream."""
 
     position: int = 0
-    part: _Part | None = None
+    part: Part | None = None
     time: float = -math.inf  # latest coding time in the part
     begin: float = 0.0  # first coding time in the part
     count: int = 0  # packets in the part
@@ -122,7 +52,7 @@ class JointFinder:
         self.broadcast = container in BROADCAST
         self.wrap = WRAP if self.broadcast else 0.0
         self.picture = stream.index
-        self.parts: list[_Part] = []
+        self.parts: list[Part] = []
         self.tracks: dict[int, _Track] = {}  # by stream
 
     def read(self, packet: "Packet[Stream]") -> None:
@@ -149,10 +79,10 @@ class JointFinder:
         share = 1 - last / size if self.broadcast and packets >= _FEW_PACKETS else 0.0
         return share if share > _UNREAD else 0.0
 
-    def _part(self, track: _Track, time: float, duration: float, *, is_picture: bool) -> _Part:
+    def _part(self, track: _Track, time: float, duration: float, *, is_picture: bool) -> Part:
         """Return the part that a packet belongs to; a new one if the clock went back."""
         if not self.parts:
-            self.parts.append(_Part(track.position, time))
+            self.parts.append(Part(track.position, time))
         number = max(bisect_right(self.parts, track.position, key=lambda segment: segment.position) - 1, 0)
         if track.part is not self.parts[number]:  # the other stream began it
             self._enter(track, number, time)
@@ -167,7 +97,7 @@ class JointFinder:
             if following and abs(unwrap(time, following.first, self.wrap) - following.first) < _NEAR:
                 following.position = track.position
             else:
-                self.parts.insert(number, _Part(track.position, time))
+                self.parts.insert(number, Part(track.position, time))
             self._enter(track, number, time)
             coded = time
         track.time = max(track.time, coded)
@@ -194,7 +124,7 @@ class JointFinder:
         pieces: list[Piece] = []
         breaks: list[Break] = []
         offset = 0.0
-        picture, sound = _Span(), _Span()  # what was joined so far, in continuous times
+        picture, sound = Span(), Span()  # what was joined so far, in continuous times
         for segment in self.parts:
             segment.remove_displaced()
         jumps = iter(_find_jumps([run for segment in self.parts for run in segment.runs]))
@@ -202,7 +132,7 @@ class JointFinder:
         for segment in self.parts:
             offsets: list[float] = []
             continues = False
-            for run in segment.runs:
+            for number, run in enumerate(segment.runs):
                 end = max(picture.end, sound.end)
                 gap = run.start + offset - end
                 jump = next(jumps)
@@ -213,7 +143,7 @@ class JointFinder:
                     if is_away:
                         breaks.append(Break(run.picture.start + offset, "jump", abs(jump)))
                 elif end > -math.inf and (not offsets or gap > limit):
-                    offset = _offset(run, picture, sound, offset)
+                    offset = _offset(until_pause(segment.runs[number:]), picture, sound, offset)
                     breaks.append(Break(end, "cut", gap) if offsets else Break(end, "joint"))
                 elif offsets and gap > PAUSE:
                     breaks.append(Break(end, "pause", gap))
@@ -226,7 +156,7 @@ class JointFinder:
         return Clock(tuple(pieces), self.wrap) if changed else Clock(), breaks
 
 
-def _find_jumps(runs: Sequence[_Run]) -> list[float]:
+def _find_jumps(runs: Sequence[Run]) -> list[float]:
     """Find the runs, in file order, whose time stamps are damaged: the next one goes on as if the clock had not jumped.
 
     Returns what is to be added to the offset at each run: at such a run the seconds that it must move, at the next one
@@ -240,7 +170,7 @@ def _find_jumps(runs: Sequence[_Run]) -> list[float]:
     return jumps
 
 
-def _shift(before: _Run, run: _Run, after: _Run) -> float:
+def _shift(before: Run, run: Run, after: Run) -> float:
     """Return the seconds that a run must move to be between its neighbours; 0 if its time stamps are right."""
     if before.frames.end == -math.inf:
         # only sound before: are the first frames late, or all of them? Then sound would come with them, or later
@@ -254,7 +184,7 @@ def _shift(before: _Run, run: _Run, after: _Run) -> float:
     return shift if is_damaged and GAP < abs(shift) < math.inf else 0.0
 
 
-def _offset(run: _Run, picture: _Span, sound: _Span, joined_end: float) -> float:
+def _offset(run: Run, picture: Span, sound: Span, joined_end: float) -> float:
     """Return the offset that puts a run after what was joined before.
 
     The frames follow one another, unless too much sound would overlap; then the sounds do.
