@@ -21,10 +21,12 @@ from avseg.utils.lru import LRUCache
 NO_PROMPT = "give a point on the object or a box around it"
 NOTHING_THERE = "nothing found there; move the points or paint it (brush)"
 MAX_CANDIDATES = 5
-_CACHED = 24  # candidates of a group of prompts
+_CACHED = 24  # best masks of a group of prompts
+_CACHED_CANDIDATES = 6  # groups whose other masks are kept, or what they are drawn from
 _MIN_TIMES, _TIMES = 3, 15  # calls of the segmenter whose time is measured
 
 Clicks = tuple[tuple[float, float, bool], ...]
+Key = tuple[object, ...]
 
 
 class Rendering(NamedTuple):
@@ -46,7 +48,8 @@ class Renderer:
     def __init__(self, segmenter: Segmenter, encode: Callable[[int], Any], size: tuple[int, int]) -> None:
         self._segmenter, self._encoded, self._size = segmenter, encode, size
         self._corrects = bool(getattr(segmenter, "corrects", False))
-        self._cache: LRUCache[tuple[object, ...], Sequence[Rendering]] = LRUCache(_CACHED)
+        self._best: LRUCache[Key, Rendering] = LRUCache(_CACHED)
+        self._candidates: LRUCache[Key, Sequence[Rendering]] = LRUCache(_CACHED_CANDIDATES)
         self._seconds: deque[float] = deque(maxlen=_TIMES)
 
     @property
@@ -58,7 +61,7 @@ class Renderer:
     def render(self, frame: int, base: Mask | None, inputs: Sequence[Input]) -> Rendering:
         """Draw the mask of a draft; calls the segmenter in the calling thread."""
         start, prompts, choice = self._last_prompts(frame, base, inputs)
-        return _chosen(self._prompt(frame, start, prompts), choice)
+        return self._choose(frame, start, prompts, choice)
 
     def candidates(self, frame: int, base: Mask | None, inputs: Sequence[Input]) -> Sequence[Rendering]:
         """Draw the masks that fit the last prompts of a draft, the best one first, without the choice among them.
@@ -66,7 +69,7 @@ class Renderer:
         The further ones may be drawn only when they are read, which is for the calling thread to do.
         """
         start, prompts, _ = self._last_prompts(frame, base, inputs)
-        return self._prompt(frame, start, prompts)
+        return self._all(frame, start, prompts)
 
     def _last_prompts(
         self, frame: int, base: Mask | None, inputs: Sequence[Input]
@@ -80,7 +83,7 @@ class Renderer:
                 choice = int(item.values[0])
                 continue
             if choice is not None or item.paints:
-                start = _chosen(self._prompt(frame, start, prompts), choice or 0)
+                start = self._choose(frame, start, prompts, choice or 0)
                 prompts, choice = [], None
             if item.paints:
                 canvas = np.zeros(self._size, np.bool_) if start.mask is None else start.mask
@@ -89,16 +92,24 @@ class Renderer:
                 prompts.append(item)
         return start, prompts, choice or 0
 
-    def _prompt(self, frame: int, start: Rendering, prompts: Sequence[Input]) -> Sequence[Rendering]:
+    def _choose(self, frame: int, start: Rendering, prompts: Sequence[Input], choice: int) -> Rendering:
+        if choice == 0 and prompts:
+            return self._first(frame, start.mask, _clicks(prompts), box_of(prompts))
+        renderings = self._all(frame, start, prompts)
+        return renderings[min(choice, len(renderings) - 1)]
+
+    def _all(self, frame: int, start: Rendering, prompts: Sequence[Input]) -> Sequence[Rendering]:
         if not prompts:
             return (start,)
-        clicks = tuple((x, y, bool(positive)) for x, y, positive in points_of(prompts))
-        return self._cached(frame, start.mask, clicks, box_of(prompts))
+        return self._drawn(frame, start.mask, _clicks(prompts), box_of(prompts))
 
-    def _cached(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Sequence[Rendering]:
-        digest = None if start is None else hashlib.blake2b(np.packbits(start).tobytes()).digest()
-        key = (frame, digest, clicks, box)
-        return self._cache.get_or_compute(key, lambda: self._measured(frame, start, clicks, box))
+    def _first(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Rendering:
+        key = _key(frame, start, clicks, box)
+        return self._best.get_or_compute(key, lambda: self._drawn(frame, start, clicks, box)[0])
+
+    def _drawn(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Sequence[Rendering]:
+        key = _key(frame, start, clicks, box)
+        return self._candidates.get_or_compute(key, lambda: self._measured(frame, start, clicks, box))
 
     def _measured(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Sequence[Rendering]:
         before = self._before_last_click(frame, start, clicks, box)
@@ -123,7 +134,7 @@ class Renderer:
             return None
         if len(clicks) == 1 and box is None:
             return start if start is not None and start.any() else None
-        mask = self._cached(frame, start, clicks[:-1], box)[0].mask
+        mask = self._first(frame, start, clicks[:-1], box).mask
         return mask if mask is not None and mask.any() else None
 
     def _predict(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Iterable[Rendering]:
@@ -164,9 +175,13 @@ class Renderer:
             yield Rendering(None, None, NOTHING_THERE)
 
 
-def _chosen(renderings: Sequence[Rendering], choice: int) -> Rendering:
-    # 0 comes first: counting the masks would draw all of them
-    return renderings[0] if choice == 0 else renderings[min(choice, len(renderings) - 1)]
+def _key(frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Key:
+    digest = None if start is None else hashlib.blake2b(np.packbits(start).tobytes()).digest()
+    return frame, digest, clicks, box
+
+
+def _clicks(prompts: Sequence[Input]) -> Clicks:
+    return tuple((x, y, bool(positive)) for x, y, positive in points_of(prompts))
 
 
 def _distinct(renderings: Iterable[Rendering]) -> Iterator[Rendering]:
