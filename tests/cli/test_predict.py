@@ -176,6 +176,16 @@ def test_silence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert probe(tmp_path / "out/mute/overlay.mp4").sound is None
 
 
+def test_silence_instead_of_sound_that_cannot_be_decoded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = make_video(tmp_path / "v.mkv", frames=30, sound="ac3", sample_rate=48000)
+    path.write_bytes(path.read_bytes().replace(b"\x0b\x77", b"\0\0"))  # with which each part of the sound begins
+    with pytest.raises(UserError, match=r"its sound \(ac3\) cannot be decoded; --silence predicts without"):
+        run("v.mkv", "--out", "out")
+    run("v.mkv", "--out", "out", "--silence")
+    assert "has no sound that can be decoded" in capsys.readouterr().out
+    assert probe(tmp_path / "out/v/overlay.mp4").sound is None
+
+
 def test_truncated(tmp_path: Path) -> None:
     path = make_video(tmp_path / "cut.mkv", frames=100, sound="flac")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

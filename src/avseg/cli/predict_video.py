@@ -3,12 +3,13 @@
 import errno
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from avseg.cli.predict_model import LoadedModel, Options, load_once
 from avseg.media.sound_copy import SoundPlan, plan_sound
+from avseg.media.sound_reader import can_decode_sound
 from avseg.media.video import Video, probe
 from avseg.prediction.writer import write_prediction
 from avseg.utils.errors import UserError
@@ -65,7 +66,7 @@ class OpenVideo(NamedTuple):
         if plan and plan.obstacle:
             notes.append(f"the sound of the overlay is {plan}")
         if video.sound is None:
-            notes.append("has no sound; predicted as if it were silent")
+            notes.append("has no sound that can be decoded; predicted as if it were silent")
         if video.tracks > 1:
             notes.append(f"has {video.tracks} video tracks; that of {video.width}x{video.height} is predicted")
         if video.unread:
@@ -122,6 +123,8 @@ def _probe(path: Path, options: Options) -> Video:
     video = probe(path, options.audio_track)
     if video.sound is None and not options.silence:
         raise UserError(f"{path}: has no sound; --silence predicts it as if it were silent")
+    if video.sound is not None and options.silence and not can_decode_sound(video):
+        video = replace(video, sound=None)
     if video.missing and not options.allow_truncated:
         raise UserError(
             f"{path}: is truncated: {video.missing:.1f} s are missing after {video.duration:.1f} s; "

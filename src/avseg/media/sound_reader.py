@@ -37,6 +37,16 @@ def sound_seconds(video: Video) -> Iterator[np.ndarray]:
         second += 1
 
 
+def can_decode_sound(video: Video) -> bool:
+    """True if any of a video's sound can be decoded; reads up to the first part that can."""
+    with open_video(video.path) as container:
+        stream = sound_stream(container, video.audio_track)
+        for packet in packets(container, [stream], video.clock) if stream else ():
+            if any(isinstance(frame, AudioFrame) for frame in decode(packet)):
+                return True
+    return False
+
+
 def _samples(video: Video) -> Iterator[np.ndarray]:
     """Yield 16 kHz samples (n,) from the time of the first frame on, at most about a second at a time."""
     timeline = SoundTimeline(video.start, video.start + video.seconds, RATE, "mono", Downmix(1))

@@ -8,7 +8,7 @@ padded with its last second, as the official features are.
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Protocol
 
@@ -73,6 +73,7 @@ class ClipPredictor:
     def predict(self, video: Video) -> VideoPrediction:
         """Predict a video, decoding it once; raises `UserError` while it is consumed, like `LongPredictor.predict`."""
         index = frame_index(video.path, video.audio_track)
+        index = replace(index, video=replace(index.video, sound=video.sound))  # its caller may leave out the sound
         sound = Sound()
         return VideoPrediction(index.video, self._predict_frames(index, sound.levels), sound)
 

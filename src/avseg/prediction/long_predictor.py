@@ -5,6 +5,7 @@ Memory does not grow with the length of the video, since its sound is also read 
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -78,9 +79,8 @@ class LongPredictor:
         Raises:
             UserError: frames or sound cannot be decoded, or the device has too little memory.
         """
-        video = frame_index(
-            video.path, video.audio_track
-        ).video  # the index counts the frames of videos without time stamps
+        # the index counts the frames of videos without time stamps; the caller may leave out the sound
+        video = replace(frame_index(video.path, video.audio_track).video, sound=video.sound)
         sound = self.listen(video)
         return VideoPrediction(video, self._predict_frames(video, sound), sound)
 
