@@ -2,8 +2,8 @@
 
 import itertools
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avseg.audio.frontend import LogMel
+from avseg.media.frame_index import FrameIndex
 from avseg.media.frames import official_frames
 from avseg.media.video import Video, probe
 from avseg.prediction import clip_predictor as module
@@ -122,8 +123,8 @@ def test_windows_score_every_second_once(seconds: int, length: int) -> None:
 def test_at_most_a_window_is_held(monkeypatch: pytest.MonkeyPatch, video: Video) -> None:
     """Frames are decoded only as the predictions are consumed, whatever the length."""
     count = 100_000
-    long = SimpleNamespace(times=np.arange(count), seconds=count, path=video.path, audio_track=None)
-    index = SimpleNamespace(video=long, __len__=lambda: count)
+    long = replace(video, times=np.arange(count, dtype=np.float64), duration=float(count))
+    index = FrameIndex(long, np.zeros(0, np.int64), np.zeros(0, np.int64))
     decoded: list[int] = []
 
     def read_frames(index, numbers, size, reader):
