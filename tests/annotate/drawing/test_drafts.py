@@ -287,6 +287,37 @@ def test_a_segmenter_that_corrects_offers_the_masks_of_all_clicks_at_once_too():
     session.close()
 
 
+class Doubtful(Corrector):
+    """The same, but two clicks at once make it surer than one: of a row or of all but a row."""
+
+    def predict(self, encoded, points=(), box=None, mask=None):
+        if mask is not None or len(points) < 2:
+            return [Candidate(item.mask, 0.4) for item in super().predict(encoded, points, box, mask)[:1]]
+        row = np.zeros(encoded, bool)
+        row[int(points[0][1])] = True
+        return [Candidate(row, 0.8)]
+
+
+def test_the_second_click_may_show_that_the_first_one_meant_another_object():
+    session = begin(segmenter=Doubtful())
+    session.draw(1, 4, [put("a", 2, 3)])
+    session.draw(1, 4, [put("b", 6, 1)])
+    mask = session.document.mask(1, 4)
+    assert mask[3].all()
+    assert mask[1, 6]  # what the click itself added
+    assert session.next_candidate(1, 4).note == "mask 2 of 2, score 0.40"  # the changed one
+    assert not session.document.mask(1, 4)[3].all()
+    session.undo()
+    session.draw(1, 4, [put("c", 0, 0)])
+    corrected = session.document.mask(1, 4)  # by the third click, though all at once would be surer
+    assert corrected[0, 0]
+    np.testing.assert_array_equal(corrected & mask, mask)
+    session.draw(1, 5, [put("d", 2, 3), put("e", 4, 3, 0)])
+    mask = session.document.mask(1, 5)
+    assert (mask[3, 2], mask[3, 4], mask[3, 7]) == (True, False, False)  # a click off the object takes away from both
+    session.close()
+
+
 def test_a_box_has_candidates_and_one_mask_is_no_choice():
     session = begin(segmenter=ThreeSizes())
     session.draw(1, 4, [box("a", 0, 0, 8, 6)])

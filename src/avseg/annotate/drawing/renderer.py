@@ -113,16 +113,14 @@ class Renderer:
 
     def _measured(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Sequence[Rendering]:
         before = self._before_last_click(frame, start, clicks, box)
-        renderings: Iterable[Rendering]
         self._encoded(frame)  # not counted: it is done ahead
         begin = time.perf_counter()
         if before is None:
-            renderings = self._predict(frame, start, clicks, box)
+            renderings: Iterator[Rendering] = iter(self._predict(frame, start, clicks, box))
         else:
             renderings = self._change(frame, before, clicks, box)
-            if start is None:  # those of all prompts at once, to choose from
-                anew = (item for item in self._from_nothing(frame, clicks, box) if item.mask is not None)
-                renderings = chain(renderings, anew)
+            if start is None:
+                renderings = _beside(next(renderings), self._from_nothing(frame, clicks, box), clicks, box)
         distinct = LazySequence(islice(_distinct(renderings), MAX_CANDIDATES))
         _ = distinct[0]  # what is shown at once is drawn now
         self._seconds.append(time.perf_counter() - begin)
@@ -182,6 +180,24 @@ def _key(frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Key
 
 def _clicks(prompts: Sequence[Input]) -> Clicks:
     return tuple((x, y, bool(positive)) for x, y, positive in points_of(prompts))
+
+
+def _beside(changed: Rendering, anew: Iterator[Rendering], clicks: Clicks, box: Box | None) -> Iterator[Rendering]:
+    """Put a mask that the last click changed beside those that all clicks give at once.
+
+    One click says little: a second one may show that the object is more, or another one, than the first suggested. If
+    both at once give a better mask it comes first, together with what the second click changed: a click on the object
+    adds to the mask, one off it takes away. Later clicks are corrections.
+    """
+    if len(clicks) == 2 and box is None:
+        likely = next(anew)
+        if likely.mask is not None and changed.mask is not None and (likely.score or 0) > (changed.score or 0):
+            mask = likely.mask | changed.mask if clicks[1][2] else likely.mask & changed.mask
+            yield Rendering(mask, likely.score)
+        else:
+            anew = chain([likely], anew)
+    yield changed
+    yield from (item for item in anew if item.mask is not None)
 
 
 def _distinct(renderings: Iterable[Rendering]) -> Iterator[Rendering]:
