@@ -158,13 +158,28 @@ def test_frames_that_begin_late_are_no_damage(tmp_path: Path) -> None:
     assert video.breaks == ()
 
 
-def test_a_late_last_frame_is_waited_for(tmp_path: Path, whole: bytes) -> None:
-    """FFmpeg's player does so, for as long, although the header gives 8 s."""
+@pytest.mark.parametrize(("numbers", "seconds"), [([199], 8), ([199], 30), ([198, 199], 30)])
+def test_last_frames_far_after_the_end_of_the_header_are_damaged(
+    tmp_path: Path, whole: bytes, numbers: list[int], seconds: int
+) -> None:
     path = tmp_path / "v.mkv"
-    path.write_bytes(move_frames(whole, [FRAMES - 1], 8000))
+    path.write_bytes(move_frames(whole, numbers, seconds * 1000))
     video = probe(path)
-    assert video.duration == pytest.approx(16, abs=0.1)
-    assert [str(item) for item in video.breaks] == ["pauses for 8 s at 8.0 s; the frame before stays"]
+    assert video.duration == pytest.approx(8, abs=0.1)
+    assert video.breaks == ()
+    shown = official(video)
+    assert shown[:7] == [23, 48, 73, 98, 123, 148, 173]
+    assert shown[7] in (197, 198, 199)  # the order of coding is another one
+    repaint(video, tmp_path / "out.mp4", lambda image, frame: image)
+    assert probe(tmp_path / "out.mp4").duration == pytest.approx(8, abs=0.1)
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_a_late_last_frame_that_the_header_knows_is_a_pause(tmp_path: Path, suffix: str) -> None:
+    times = [*np.arange(49) / 25, 31.92]
+    video = probe(make_video(tmp_path / f"v.{suffix}", frames=50, times=times, sound=None))
+    assert video.duration == pytest.approx(31.96, abs=0.05)
+    assert [item.kind for item in video.breaks] == ["pause"]
 
 
 def test_a_short_recording_with_a_pause_twice(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ Annotations of long videos count frames. A time computed as n / rate misses the 
 container rounds; therefore every frame's own time stamp is read from the packets, and identifies the decoded frame.
 """
 
+import math
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
@@ -20,7 +21,7 @@ from av.video.stream import VideoStream
 
 from avseg.media.container import images, open_video, packets, video_stream
 from avseg.media.frames import frames
-from avseg.media.timestamps import Scan, displaced
+from avseg.media.timestamps import Scan, displaced, stated_end
 from avseg.media.video import CLOCK_ERROR, Frame, Video, probe
 from avseg.utils.errors import UserError
 
@@ -102,7 +103,7 @@ def _read_stamps(video: Video) -> FrameIndex:
     positions: list[int] = []
     with open_video(video.path) as container:
         stream = video_stream(container, video.path)
-        scan = Scan(stream, None)
+        scan = Scan(stream, None, math.inf if video.clock else stated_end(container))
         for packet in packets(container, [stream], video.clock):
             count = scan.frames
             scan.read([packet])
@@ -112,7 +113,7 @@ def _read_stamps(video: Video) -> FrameIndex:
                 is_key.append(packet.is_keyframe)
                 positions.append(-1 if packet.pos is None else packet.pos)
     # in display order; of two frames at one time only one is shown
-    shown = ~displaced(np.asarray(scan.stamps))
+    shown = ~displaced(np.asarray(scan.stamps), scan.end)
     ordered, order = np.unique(np.array(stamps, np.int64)[shown], return_index=True)
     starts = np.array(positions, np.int64)[shown][order]
     keyframes = np.flatnonzero(np.array(is_key, np.bool_)[shown][order])

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 from av.audio.stream import AudioStream
+from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
@@ -25,11 +26,21 @@ def is_frame(packet: "Packet[Stream]", codec: str) -> bool:
     return packet.size > 0 and not (codec == "theora" and bytes(packet)[0] & 0x80)
 
 
-def displaced(stamps: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+def stated_end(container: InputContainer) -> float:
+    """Return the container time at which the last frame ends by the header, infinity if unknown.
+
+    MP4 does not state it: the sum of the coded durations lacks a pause before the last frame if B-frames surround it.
+    """
+    if not container.duration or "mp4" in container.format.name.split(","):
+        return math.inf
+    return ((container.start_time or 0) + container.duration) / 1e6
+
+
+def displaced(stamps: npt.NDArray[np.float64], end: float = math.inf) -> npt.NDArray[np.bool_]:
     """Find the time stamps, (n,) seconds in coded order, that damage moved away from those coded around them.
 
     They are far from every other one in time, or so few that the others are in order; so are a few last ones, each of
-    them a very long time after the one before.
+    them a very long time after the one before, or far after the `end` that the header states.
     """
     order = np.argsort(stamps, kind="stable")
     gaps = np.diff(stamps[order], prepend=-np.inf, append=np.inf)  # (n + 1,)
@@ -38,7 +49,11 @@ def displaced(stamps: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     mask = np.zeros(len(stamps), np.bool_)
     is_rare = np.count_nonzero(moved) <= _FEW * len(stamps)
     mask[order[moved & (alone | is_rare)]] = True
-    for number in range(len(stamps) - 1, max(len(stamps) - 1 - max(_LAST, int(_FEW * len(stamps))), 0), -1):
+    few = max(_LAST, int(_FEW * len(stamps)))
+    late = (stamps > end + FAR) & ~mask
+    if 0 < np.count_nonzero(late) <= few and stamps[late].min() - stamps[~late].max(initial=-np.inf) > FAR:
+        mask |= late
+    for number in range(len(stamps) - 1, max(len(stamps) - 1 - few, 0), -1):
         if gaps[number] <= MAX_STILL:
             break
         mask[order[number]] = True
@@ -48,8 +63,9 @@ def displaced(stamps: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
 class Scan:
     """Frame count and timing collected from the packets of a file."""
 
-    def __init__(self, stream: VideoStream, sound: AudioStream | None) -> None:
+    def __init__(self, stream: VideoStream, sound: AudioStream | None, end: float = math.inf) -> None:
         self.stream = stream
+        self.end = end  # of the file by its header, see `displaced`
         self.sound = sound
         self.frames = 0  # displayed ones
         self.sound_packets = 0
@@ -98,7 +114,7 @@ class Scan:
         Returns (N,) seconds from the first frame, the first frame's container time, and frames per second.
         """
         stamps = np.asarray(self.stamps, dtype=np.float64)
-        times = np.unique(stamps[~displaced(stamps)])  # sorted; of two at one time one is shown
+        times = np.unique(stamps[~displaced(stamps, self.end)])  # sorted; of two at one time one is shown
         if not self.timed or len(times) < (1 - _MAX_DOUBLE) * self.frames:
             self.timed = False
             rate = rate or _DEFAULT_RATE

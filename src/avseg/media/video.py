@@ -21,7 +21,7 @@ from avseg.media.container import images, layout_of, open_video, packets, sound_
 from avseg.media.cropping import read_crop
 from avseg.media.joints import BROADCAST, JointFinder
 from avseg.media.picture_changes import describe_changes
-from avseg.media.timestamps import MAX_STILL, Scan, is_frame
+from avseg.media.timestamps import MAX_STILL, Scan, is_frame, stated_end
 from avseg.media.upright import UprightRGB as UprightRGB
 from avseg.media.upright import View, view_of
 from avseg.utils.errors import UserError
@@ -143,7 +143,12 @@ def probe(path: Path, audio_track: int | None = None) -> Video:
         pixel_aspect=1 / header.pixel_aspect if view.is_sideways else header.pixel_aspect,
         tracks=header.tracks,
         unread=finder.unread(path.stat().st_size),
-        breaks=tuple(replace(item, time=item.time - start) for item in breaks),
+        # a pause after which no frame is shown is none
+        breaks=tuple(
+            replace(item, time=item.time - start)
+            for item in breaks
+            if item.kind != "pause" or item.time < start + times[-1]
+        ),
     )
 
 
@@ -152,7 +157,7 @@ def _scan(path: Path, audio_track: int | None, clock: Clock) -> tuple["_Header",
     with open_video(path) as container:
         stream = video_stream(container, path)
         sound = sound_stream(container, audio_track)
-        scan = Scan(stream, sound)
+        scan = Scan(stream, sound, math.inf if clock else stated_end(container))
         finder = JointFinder(container.format.name, stream)
         for packet in packets(container, [stream, *([sound] if sound else [])], clock):
             if is_frame(packet, stream.codec_context.name if packet.stream.index == stream.index else ""):
