@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from avseg.annotate.backends.light.background import background_cells
 from avseg.annotate.backends.light.features import CELL, CellFeatures
 from avseg.annotate.backends.light.memory import BLOCK, NEAREST, REACH, TEMPERATURE, MemoryFrame, read_memory
 from avseg.annotate.backends.light.propagator import LightAffinity
@@ -150,3 +151,61 @@ def test_a_file_with_anything_but_weights_is_refused(tmp_path: Path, content: st
         path.write_bytes(path.read_bytes().replace(b"K\x32\x85", b"K\x63\x85"))
     with pytest.raises(UserError, match=r"weights.pth: not a file of weights"):
         read_weights(path)
+
+
+def test_a_cell_of_known_background_is_not_the_object_though_only_the_object_is_nearby() -> None:
+    directions = np.eye(3, dtype=np.float32)
+    query = np.tile(directions[0], (CELLS, CELLS, 1))
+    similar = 0.7 * directions[0] + 0.7 * directions[1]
+    memory = [MemoryFrame(np.tile(similar, (CELLS, CELLS, 1)), np.ones((CELLS, CELLS), np.float32))]
+    probable = np.ones((CELLS, CELLS), np.float32)
+    assert read_memory(query, memory, probable).evidence.min() > 0.99
+    known = np.repeat(0.95 * directions[:1], NEAREST, 0)
+    assert read_memory(query, memory, probable, known).evidence.max() < 0.05
+    other = np.repeat(0.95 * directions[2:], NEAREST, 0)
+    assert read_memory(query, memory, probable, other).evidence.min() > 0.99
+
+
+def test_background_is_what_is_outside_of_the_object_and_inside_of_the_image() -> None:
+    features = np.zeros((CELLS, CELLS, 4), np.float32)
+    shares = np.zeros((CELLS, CELLS), np.float32)
+    features[..., 0] = 1
+    features[:30], shares[:30] = (0, 1, 0, 0), 1  # the object
+    features[60:], shares[60:] = (0, 0, 1, 0), -1  # outside of the image
+    features[45, 50] = (0, 0, 0, 1)  # different from all others
+    cells = background_cells([MemoryFrame(features, shares)])
+    assert sorted(map(tuple, cells)) == [(0, 0, 0, 1), (1, 0, 0, 0)]
+    assert background_cells([MemoryFrame(features, np.ones_like(shares))]).shape == (0, 4)
+
+
+def red_object_and_dark_body() -> tuple[Image, Mask]:
+    """Draw a red object with a dark rim below, and a dark body far above it, in front of green."""
+    rng = np.random.default_rng(0)
+    image = (np.array((120, 150, 120)) + rng.integers(0, 12, (160, 240, 3))).astype(np.uint8)
+    image[10:80, 70:150] = np.kron(rng.integers(10, 60, (35, 40, 1)), np.ones((2, 2, 3)))
+    image[112:148, 80:150] = (200, 40, 40)
+    image[136:148, 84:146] = rng.integers(20, 70, (12, 62, 1))
+    mask = np.zeros((160, 240), np.bool_)
+    mask[112:148, 80:150] = True
+    return image, mask
+
+
+def test_known_background_in_place_of_the_object_is_not_the_object(propagator: LightAffinity) -> None:
+    image, mask = red_object_and_dark_body()
+    propagator.reset([1])
+    propagator.step(image, {1: mask})
+    later = image.copy()
+    later[112:148, 80:150] = image[10:46, 72:142]  # far from the object in the accepted frame
+    probability = propagator.step(later).probabilities[1]
+    assert np.count_nonzero(probability > 0.5) < 0.1 * np.count_nonzero(mask)  # 0.95 of it without the background
+
+
+def test_known_background_that_appears_next_to_the_object_does_not_join_it(propagator: LightAffinity) -> None:
+    image, mask = red_object_and_dark_body()
+    propagator.reset([1])
+    propagator.step(image, {1: mask})
+    later = image.copy()
+    for height in (4, 8, 12, 12, 12):  # as from behind the lower border
+        later[148 : 148 + height, 80:150] = image[10 : 10 + height, 72:142]
+        probability = propagator.step(later).probabilities[1]
+    assert iou(probability > 0.5, mask) > 0.85  # 0.76 without the background

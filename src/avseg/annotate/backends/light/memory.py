@@ -33,8 +33,11 @@ class Readout(NamedTuple):
     entropy: Map  # of the affinity, 0 to 1
 
 
-def read_memory(features: Map, memory: Sequence[MemoryFrame], probable: Map) -> Readout:
-    """Read for the blocks at and next to where the object is probable, (CELLS, CELLS); for all if it is nowhere."""
+def read_memory(features: Map, memory: Sequence[MemoryFrame], probable: Map, background: Map | None = None) -> Readout:
+    """Read for the blocks at and next to where the object is probable, (CELLS, CELLS); for all if it is nowhere.
+
+    Cells of the `background`, (k, C), are compared with all cells, wherever these are.
+    """
     blocks = _blocks_to_read(probable)  # (n,)
     query = _tiles(features, blocks, 0)  # (n, BLOCK^2, C)
     similarities, labels = [], []
@@ -46,6 +49,10 @@ def read_memory(features: Map, memory: Sequence[MemoryFrame], probable: Map) -> 
         block = np.arange(len(index))[:, None] // BLOCK**2
         similarities.append(highest)
         labels.append(share[..., 0].clip(0)[block, index])
+    if background is not None and len(background):
+        highest, _ = _largest(query.reshape(len(blocks) * BLOCK**2, -1) @ background.T)
+        similarities.append(highest)
+        labels.append(np.zeros_like(highest))
     nearest, index = _largest(np.concatenate(similarities, 1))
     label = np.take_along_axis(np.concatenate(labels, 1), index, 1)
     weight = np.exp((nearest - nearest[:, :1]) / TEMPERATURE)

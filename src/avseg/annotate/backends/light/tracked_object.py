@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from avseg.annotate.backends.light.background import background_cells
 from avseg.annotate.backends.light.features import CellFeatures
 from avseg.annotate.backends.light.memory import MemoryFrame, Readout, read_memory
 from avseg.annotate.backends.light.window import CELLS, Window, window_around
@@ -21,7 +22,6 @@ class TrackedObject:
         self._window = window_around(mask)
         self._velocity = (0.0, 0.0)  # pixels per frame
         self._known: list[tuple[Image, Mask]] = []  # accepted frames
-        self._accepted: list[MemoryFrame] = []
         self._newest: list[MemoryFrame] = []
         self._probable = np.zeros((CELLS, CELLS), np.float32)
         self.accept(image, mask)
@@ -29,7 +29,7 @@ class TrackedObject:
     def accept(self, image: Image, mask: Mask) -> None:
         """Add a frame whose mask is known to the memory."""
         self._known = [*self._known[: MAX_ACCEPTED - 1], (image, mask)]
-        self._accepted = self._memory_of_known()
+        self._remember_known()
         if mask.any():
             centre = _centre(mask)
             self._window, self._probable = self._window.moved_to(*centre), self._accepted[-1].shares.clip(0)
@@ -43,7 +43,7 @@ class TrackedObject:
         x, y = self._window.left + self._window.side / 2, self._window.top + self._window.side / 2
         window = self._window.moved_to(x + self._velocity[0], y + self._velocity[1])
         features = self._features(window.picture(image))
-        readout = read_memory(features, [*self._accepted, *self._newest], self._probable)
+        readout = read_memory(features, [*self._accepted, *self._newest], self._probable, self._background)
         inside = window.inside(image.shape[:2])
         evidence = np.where(inside, readout.evidence, 0).astype(np.float32)
         frame = MemoryFrame(features, np.where(inside, evidence, -1).astype(np.float32))
@@ -68,10 +68,11 @@ class TrackedObject:
             self._velocity, self._newest = (0.0, 0.0), []
             self._probable = self._window.shares(mask)
             # cells of another size cannot be compared
-            self._accepted = self._memory_of_known()
+            self._remember_known()
 
-    def _memory_of_known(self) -> list[MemoryFrame]:
-        return [self._memory_frame(*frame) for frame in self._known]
+    def _remember_known(self) -> None:
+        self._accepted = [self._memory_frame(*frame) for frame in self._known]
+        self._background = background_cells(self._accepted)
 
     def _memory_frame(self, image: Image, mask: Mask) -> MemoryFrame:
         window = self._window.moved_to(*_centre(mask)) if mask.any() else self._window
