@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avseg.annotate.propagation.propagate import propagate
-from avseg.annotate.propagation.spans import find_gaps
+from avseg.annotate.propagation.spans import MAX_BETWEEN, MAX_DISTANCE, Gap, find_gaps, frames_between
 from avseg.annotate.propagation.tracker import FrameResult
 from avseg.annotate.protocols import Candidate, Image, Mask, Step
 from avseg.utils.errors import UserError
@@ -164,6 +164,28 @@ def test_progress_ends_at_one() -> None:
     assert done == sorted(done)
     assert done[-1] == 1
     assert len(done) == 5 + 2 * 9 + 4
+
+
+def test_the_way_from_another_segment_is_followed() -> None:
+    film, done = Numbered(), []
+    results = list(run([8, 40], (20, 24), film=film, progress=done.append))
+    assert [result.frame for result in results] == [23, 22, 21, 20]
+    assert film.seen[2:] == [8, *range(9, 24), 40, *range(39, 19, -1)]  # each frame between, too
+    assert done[0] > 0
+    assert done[-1] == 1
+    assert len(done) == 11 + 4 + 16 + 4
+
+
+@given(st.integers(0, 600), st.integers(1, 400), st.integers(1, 50), st.booleans())
+def test_frames_between(barrier: int, distance: int, length: int, later: bool) -> None:
+    first = barrier + distance if later else barrier - distance
+    gap = Gap(first, first + length, barrier, None) if later else Gap(first - length + 1, first + 1, None, barrier)
+    frames = frames_between(barrier, gap)
+    low, high = sorted((barrier, first))
+    assert all(low < frame < high for frame in frames)
+    assert len(frames) <= MAX_BETWEEN
+    steps = np.abs(np.diff([barrier, *frames, first]))
+    assert steps.max() <= (4 if distance <= MAX_DISTANCE else distance)
 
 
 def test_objects_go_with_their_own_barriers() -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from avseg.annotate.propagation.appearance import Appearance, Histogram, histogram
-from avseg.annotate.propagation.spans import AcceptedMasks, Gap, find_gaps
+from avseg.annotate.propagation.spans import AcceptedMasks, Gap, find_gaps, frames_between
 from avseg.annotate.propagation.tracker import FrameResult, Frames, Tracker
 from avseg.annotate.protocols import Propagator, Segmenter
 from avseg.annotate.quality.calibration import frame_score
@@ -54,7 +54,8 @@ def propagate(
     tracker = Tracker(frames, propagator, refiner if refine else None, appearance, second)
     total = 0  # frames, twice where both directions are tracked
     for task in tasks:
-        total += (task.gap.end - task.gap.start) * len(task.barriers)
+        for barrier in task.barriers:
+            total += task.gap.end - task.gap.start + len(frames_between(barrier, task.gap))
     done = 0
 
     def finish_frame() -> bool:
@@ -126,7 +127,7 @@ def _fill(
 def _track(tracker: Tracker, accepted: AcceptedMasks, task: _GapTask, barrier: int) -> Iterator[list[FrameResult]]:
     frames = range(task.gap.start, task.gap.end)
     ordered = frames if barrier < task.gap.start else frames[::-1]
-    return tracker.track(barrier, accepted[barrier], ordered, task.objects)
+    return tracker.track(barrier, accepted[barrier], ordered, task.objects, frames_between(barrier, task.gap))
 
 
 def _join(forward: FrameResult, backward: FrameResult) -> FrameResult:

@@ -1,11 +1,14 @@
 """Spans of frames between accepted ones: the units of propagation."""
 
 import itertools
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from avseg.annotate.protocols import Mask
 
+MAX_DISTANCE = 300  # frames that objects are followed through outside of a segment
+MAX_BETWEEN = 75  # of these the most that are looked at
 AcceptedMasks = Mapping[int, Mapping[int, Mask]]  # by frame, then by object id
 
 
@@ -35,3 +38,16 @@ def find_gaps(segment: tuple[int, int], accepted: AcceptedMasks, object_id: int)
         gaps.append(Gap(left + 1, right, left, right))
     gaps.append(Gap(barriers[-1] + 1, end, barriers[-1], None))
     return [gap for gap in gaps if gap.start < gap.end]
+
+
+def frames_between(barrier: int, gap: Gap) -> range:
+    """List the frames to follow the objects through, from an accepted frame outside of a segment to its first frame.
+
+    All of them if they are few, otherwise some; none over a distance at which a direct comparison is as good.
+    """
+    sign, first = (1, gap.start) if barrier < gap.start else (-1, gap.end - 1)
+    distance = abs(first - barrier)
+    if distance > MAX_DISTANCE:
+        return range(0)
+    step = sign * math.ceil(distance / MAX_BETWEEN)
+    return range(barrier + step, first, step)

@@ -46,9 +46,17 @@ class Tracker:
     second: Propagator | None = None  # tracks the same objects for comparison only; reset for each pass
 
     def track(
-        self, start: int, masks: Mapping[int, Mask], frames: Sequence[int], objects: Sequence[int]
+        self,
+        start: int,
+        masks: Mapping[int, Mask],
+        frames: Sequence[int],
+        objects: Sequence[int],
+        between: Sequence[int] = (),  # frames from the accepted one to the first, in which the objects only move
     ) -> Iterator[list[FrameResult]]:
-        """Track from an accepted frame through consecutive ones; objects other than those requested are rivals."""
+        """Track from an accepted frame through others; objects other than those requested are rivals.
+
+        Yields the results of each frame, nothing for those between.
+        """
         self.propagator.reset(sorted(masks))
         self.propagator.step(self.frames.image(start), masks)
         if self.second is not None:
@@ -56,6 +64,13 @@ class Tracker:
             self.second.step(self.frames.image(start), masks)
         previous = dict(masks)  # by object id, (H, W)
         worst = dict.fromkeys(masks, 1.0)  # score since the accepted frame
+        for frame in between:
+            image = self.frames.image(frame)
+            step = self.propagator.step(image)
+            if self.second is not None:
+                self.second.step(image)
+            previous |= {object_id: step.probabilities[object_id] > 0.5 for object_id in objects}
+            yield []
         for frame in frames:
             image = self.frames.image(frame)  # (H, W, 3)
             step = self.propagator.step(image)
