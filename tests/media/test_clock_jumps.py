@@ -224,6 +224,12 @@ def test_last_frames_hours_later_are_damaged() -> None:
     assert not displaced(stamps).any()
 
 
+def test_a_last_frame_after_the_end_of_the_header_is_damaged_beside_an_earlier_one_at_a_later_time() -> None:
+    stamps = np.arange(200) / 25
+    stamps[[50, 199]] = 500.0, 30.0
+    assert np.flatnonzero(displaced(stamps, 8.0)).tolist() == [50, 199]
+
+
 def test_long_still_frames_are_no_pause(tmp_path: Path) -> None:
     times = [*np.arange(50) / 25, *(2.0 + 3 * np.arange(4))]
     video = probe(make_video(tmp_path / "v.mkv", frames=54, times=times))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from avseg.media.timestamps import FAR, REORDER_DEPTH
 
 PAUSE = FAR  # seconds; a shorter pause is not reported
-GAP = 0.5  # seconds; of a shorter one it is not asked whether the clock jumped
+GAP = 0.5  # seconds; across a shorter one the clock is not checked for a jump
 
 
 @dataclass

@@ -51,7 +51,8 @@ def displaced(stamps: npt.NDArray[np.float64], end: float = math.inf) -> npt.NDA
     mask[order[moved & (alone | is_rare)]] = True
     few = max(_LAST, int(_FEW * len(stamps)))
     late = (stamps > end + FAR) & ~mask
-    if 0 < np.count_nonzero(late) <= few and stamps[late].min() - stamps[~late].max(initial=-np.inf) > FAR:
+    others = stamps[~(late | mask)]
+    if 0 < np.count_nonzero(late) <= few and stamps[late].min() - others.max(initial=-np.inf) > FAR:
         mask |= late
     for number in range(len(stamps) - 1, max(len(stamps) - 1 - few, 0), -1):
         if gaps[number] <= MAX_STILL:

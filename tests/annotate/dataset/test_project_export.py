@@ -283,6 +283,26 @@ def test_the_split_follows_a_video_that_nobody_has_opened_yet_and_not_a_copy(fol
     assert len(load_splits(folder)) == len(NAMES) + 2
 
 
+@pytest.mark.parametrize("error", [PermissionError, FileNotFoundError])
+def test_a_video_that_cannot_be_read_has_a_split(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: type[OSError]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error("clip5.mp4")
+
+    monkeypatch.setattr("avseg.annotate.media.identity.ends_digest", fail)
+    assert list(assign_splits(folder, NAMES)) == NAMES
+    assert list(load_splits(folder)) == NAMES
+
+
+def test_a_video_that_is_opened_while_its_content_is_recorded_has_a_split(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # opening it creates its folder
+    monkeypatch.setattr("avseg.annotate.dataset.splits.refuse_links", lambda home: home.mkdir(parents=True))
+    assert list(assign_splits(folder, NAMES)) == NAMES
+
+
 def test_splits_that_are_changed_at_the_same_time_are_all_kept(tmp_path):
     names = [f"film{number}.mp4" for number in range(20)]
     with ThreadPoolExecutor(8) as pool:

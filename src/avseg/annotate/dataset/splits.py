@@ -113,5 +113,6 @@ def _record_contents(folder: Path, names: Sequence[str]) -> None:
         if home.exists() or not (folder / name).is_file():
             continue
         refuse_links(home)
-        home.mkdir(parents=True)
-        check_same_video(folder / name, home, has_annotation=False)
+        with suppress(OSError):  # a video that cannot be read has a split, too
+            home.mkdir(parents=True, exist_ok=True)  # another thread may open the video now
+            check_same_video(folder / name, home, has_annotation=False)

@@ -120,7 +120,7 @@ class Renderer:
         else:
             renderings = self._change(frame, before, clicks, box)
             if start is None:
-                renderings = _beside(next(renderings), self._from_nothing(frame, clicks, box), clicks, box)
+                renderings = _combine(next(renderings), self._from_nothing(frame, clicks, box), clicks, box)
         distinct = LazySequence(islice(_distinct(renderings), MAX_CANDIDATES))
         _ = distinct[0]  # what is shown at once is drawn now
         self._seconds.append(time.perf_counter() - begin)
@@ -182,7 +182,7 @@ def _clicks(prompts: Sequence[Input]) -> Clicks:
     return tuple((x, y, bool(positive)) for x, y, positive in points_of(prompts))
 
 
-def _beside(changed: Rendering, anew: Iterator[Rendering], clicks: Clicks, box: Box | None) -> Iterator[Rendering]:
+def _combine(changed: Rendering, at_once: Iterator[Rendering], clicks: Clicks, box: Box | None) -> Iterator[Rendering]:
     """Put a mask that the last click changed beside those that all clicks give at once.
 
     One click says little: a second one may show that the object is more, or another one, than the first suggested. If
@@ -190,14 +190,14 @@ def _beside(changed: Rendering, anew: Iterator[Rendering], clicks: Clicks, box: 
     adds to the mask, one off it takes away. Later clicks are corrections.
     """
     if len(clicks) == 2 and box is None:
-        likely = next(anew)
+        likely = next(at_once)
         if likely.mask is not None and changed.mask is not None and (likely.score or 0) > (changed.score or 0):
             mask = likely.mask | changed.mask if clicks[1][2] else likely.mask & changed.mask
             yield Rendering(mask, likely.score)
         else:
-            anew = chain([likely], anew)
+            at_once = chain([likely], at_once)
     yield changed
-    yield from (item for item in anew if item.mask is not None)
+    yield from (item for item in at_once if item.mask is not None)
 
 
 def _distinct(renderings: Iterable[Rendering]) -> Iterator[Rendering]:

@@ -12,9 +12,9 @@ from avseg.annotate.backends.light.memory import MemoryFrame
 from avseg.annotate.backends.opencv import cv
 from avseg.annotate.protocols import Map
 
-COUNT = 1200  # cells of an accepted frame
-ALIKE = 0.95  # similarity from which two cells are the same
-FREE = 0.02  # share of the object below which a cell and its neighbours show the background
+MAX_CELLS = 1200  # of an accepted frame
+MAX_SIMILARITY = 0.95  # of two selected cells
+MAX_SHARE = 0.02  # of the object in a cell of the background and its neighbours
 
 
 def background_cells(accepted: Sequence[MemoryFrame]) -> Map:
@@ -22,7 +22,7 @@ def background_cells(accepted: Sequence[MemoryFrame]) -> Map:
     chosen = []
     for frame in accepted:
         covered = cv.dilate(frame.shares, np.ones((3, 3), np.uint8))
-        chosen.append(_most_different(frame.features[(frame.shares >= 0) & (covered < FREE)]))
+        chosen.append(_most_different(frame.features[(frame.shares >= 0) & (covered < MAX_SHARE)]))
     return np.concatenate(chosen)
 
 
@@ -30,9 +30,9 @@ def _most_different(cells: Map) -> Map:
     """Select from cells (m, C), one by one, the one that is the least similar to those selected before, (n, C)."""
     highest = np.full(len(cells), -1, np.float32)  # similarity to the selected cells
     selected: list[int] = []
-    while len(selected) < min(COUNT, len(cells)):
+    while len(selected) < min(MAX_CELLS, len(cells)):
         cell = int(highest.argmin())
-        if highest[cell] > ALIKE:
+        if highest[cell] > MAX_SIMILARITY:
             break
         selected.append(cell)
         highest = np.maximum(highest, cells @ cells[cell])

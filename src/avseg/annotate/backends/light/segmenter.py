@@ -22,7 +22,7 @@ Clicks = Sequence[tuple[float, float, bool]]
 LEVELS = (0.5, 0.25, 0.75)  # of probability, one candidate each: the likely object, a larger and a smaller one
 
 
-class _Likely(NamedTuple):
+class _Estimate(NamedTuple):
     """The probability of each superpixel, and what masks are drawn from it with: of a scene no more than that.
 
     Candidates that are not drawn yet hold it, long after the scene is forgotten.
@@ -68,29 +68,29 @@ class LightSegmenter:
             return [self._correct(encoded, points, box, np.asarray(mask > 0.5))]
         if box is None and not any(positive for *_, positive in points):
             raise UserError("prompt: no point on the object, no box and no mask; click on the object first")
-        likely = self._estimate(encoded, points, box)
+        estimate = self._estimate(encoded, points, box)
         # a person looks at the first one; the others are for those who ask for another
-        return LazySequence(self._at_level(likely, tuple(points), box, level) for level in LEVELS)
+        return LazySequence(self._at_level(estimate, tuple(points), box, level) for level in LEVELS)
 
-    def _estimate(self, scene: Scene, points: Clicks, box: Box | None) -> _Likely:
+    def _estimate(self, scene: Scene, points: Clicks, box: Box | None) -> _Estimate:
         probability = self._nets.estimate(scene, _prompts(scene, points, box))
-        return _Likely(scene.image, scene.crop, scene.superpixels.label, scene.superpixels.size, probability)
+        return _Estimate(scene.image, scene.crop, scene.superpixels.label, scene.superpixels.size, probability)
 
-    def _at_level(self, likely: _Likely, points: Clicks, box: Box | None, level: float) -> Candidate:
-        image, crop = likely.image, likely.crop
+    def _at_level(self, estimate: _Estimate, points: Clicks, box: Box | None, level: float) -> Candidate:
+        image, crop = estimate.image, estimate.crop
         seeds = [crop.to_crop(x, y) for x, y, positive in points if positive]
-        region = keep_components((likely.probability > level)[likely.label], seeds)
+        region = keep_components((estimate.probability > level)[estimate.label], seeds)
         if level == LEVELS[0]:
             mask = self.refiner.refine_region(image, region, crop, points)
         else:  # further candidates need no exact border
             mask = to_full_size(image, crop, region)
         if box is not None:
             mask &= inside_box(box, mask.shape)
-        return Candidate(mask, likely.expected_iou(mask))
+        return Candidate(mask, estimate.expected_iou(mask))
 
     def _correct(self, scene: Scene, points: Clicks, box: Box | None, mask: Mask) -> Candidate:
         """Change a mask (H, W) around each click that contradicts it; without any click find its border again."""
-        likely = self._estimate(scene, points, box)
+        estimate = self._estimate(scene, points, box)
         if not points:
             mask = self.refiner.refine_border(scene.image, mask, points)
         radius = margin_of(mask)
@@ -100,10 +100,10 @@ class LightSegmenter:
                 continue
             region: Region = scene.superpixels.covered_share(scene.crop.shrink(mask) > 0.5) > 0.5
             click = Click(scene.superpixel_at(x, y), bool(positive))
-            small = connected_change(scene, region, likely.probability > 0.5, click)[scene.superpixels.label]
+            small = connected_change(scene, region, estimate.probability > 0.5, click)[scene.superpixels.label]
             change = np.asarray(scene.crop.paste(scene.crop.enlarge(small), mask.shape), np.bool_)
             mask = cut_locally(scene.image, mask, change, (row, column), bool(positive), radius)
-        return Candidate(mask, likely.expected_iou(mask))
+        return Candidate(mask, estimate.expected_iou(mask))
 
 
 def _prompts(scene: Scene, points: Clicks, box: Box | None) -> Prompts:
