@@ -230,6 +230,10 @@ def test_a_last_frame_after_the_end_of_the_header_is_damaged_beside_an_earlier_o
     assert np.flatnonzero(displaced(stamps, 8.0)).tolist() == [50, 199]
 
 
+def test_the_only_frames_are_shown_though_the_header_ends_before_them() -> None:
+    assert not displaced(np.array([20, 20.04]), 1.0).any()
+
+
 def test_long_still_frames_are_no_pause(tmp_path: Path) -> None:
     times = [*np.arange(50) / 25, *(2.0 + 3 * np.arange(4))]
     video = probe(make_video(tmp_path / "v.mkv", frames=54, times=times))

@@ -52,7 +52,8 @@ def displaced(stamps: npt.NDArray[np.float64], end: float = math.inf) -> npt.NDA
     few = max(_LAST, int(_FEW * len(stamps)))
     late = (stamps > end + FAR) & ~mask
     others = stamps[~(late | mask)]
-    if 0 < np.count_nonzero(late) <= few and stamps[late].min() - others.max(initial=-np.inf) > FAR:
+    is_few = len(others) > 0 and 0 < np.count_nonzero(late) <= few
+    if is_few and stamps[late].min() - others.max() > FAR:
         mask |= late
     for number in range(len(stamps) - 1, max(len(stamps) - 1 - few, 0), -1):
         if gaps[number] <= MAX_STILL:
