@@ -195,14 +195,24 @@ class Project:
                 if not missing or not (home / "journal.jsonl").is_file():
                     continue
                 for name in homeless:
-                    target = self._homes / name
-                    if is_same_video(self.folder / name, home) and read_holder(home / "lock") is None:
-                        refuse_links(home)
-                        shutil.rmtree(target, ignore_errors=True)  # at most an index
-                        home.rename(target)
-                        rename_split(self.folder, home.name, name)
+                    if is_same_video(self.folder / name, home) and self._move_home(home, name):
                         homeless.remove(name)
                         break
+
+    def _move_home(self, home: Path, name: str) -> bool:
+        """Give the annotation in `home` to a video that has none, unless either is open; True if it was moved."""
+        with self._mutex:
+            if self._is_open(home.name) or self._is_open(name):
+                return False
+            refuse_links(home)
+            shutil.rmtree(self._homes / name, ignore_errors=True)  # at most an index
+            home.rename(self._homes / name)
+        rename_split(self.folder, home.name, name)
+        return True
+
+    def _is_open(self, name: str) -> bool:
+        """True if this process or another one has the document of a video open."""
+        return name in self._documents or read_holder(self._homes / name / "lock") is not None
 
     def _check_not_renamed(self, name: str) -> None:
         """Refuse a second annotation of an open video whose file was renamed meanwhile."""

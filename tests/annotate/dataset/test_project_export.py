@@ -242,6 +242,20 @@ def test_a_renamed_video_is_recognised_by_its_content(folder: Path, videos: Path
         assert (folder / ".avseg" / "renamed.mov").exists()
 
 
+def test_an_open_video_does_not_get_the_annotation_of_a_removed_copy(folder: Path) -> None:
+    with Project(folder) as project:
+        annotate(project, "clip5.mp4", LABELS[:1])
+    shutil.copy(folder / "clip5.mp4", folder / "copy.mp4")
+    with Project(folder) as project:
+        document = project.open("copy.mp4")
+        (folder / "clip5.mp4").unlink()
+        assert "copy.mp4" in [entry.name for entry in project.videos()]
+        document.do({"op": "add_object", "label": LABELS[1]})
+    with Project(folder) as project:
+        assert [item.label for item in project.open("copy.mp4").objects.values()] == [LABELS[1]]
+        assert (folder / ".avseg/clip5.mp4/journal.jsonl").exists()
+
+
 def test_the_split_follows_a_video_that_is_renamed_between_sessions(folder: Path) -> None:
     with Project(folder) as project:
         annotate(project, "clip5.mp4", LABELS[:1])
