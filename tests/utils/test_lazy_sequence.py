@@ -31,3 +31,16 @@ def test_an_index_beyond_the_end_is_an_error():
         with pytest.raises(IndexError):
             _ = sequence[index]
     assert list(sequence) == ["a", "b"]
+
+
+def test_what_cannot_be_computed_is_an_error_whenever_it_is_read():
+    def items():
+        yield 1
+        raise MemoryError("too large")
+
+    sequence = LazySequence(items())
+    assert sequence[0] == 1
+    for read in (lambda: sequence[1], lambda: len(sequence), lambda: list(sequence)):
+        with pytest.raises(MemoryError, match="too large"):
+            read()
+    assert sequence[0] == 1

@@ -187,4 +187,4 @@ def test_the_chosen_lane_is_in_sight(page: Any, live: Live) -> None:
     user.press("1")
     user.until(lambda: page.evaluate("import('/axis.js').then(m => m.laneTop(0) >= m.TOP)"))
     assert page.locator(".object.chosen").is_visible()
-    assert is_in_list(page)
+    user.until(lambda: is_in_list(page))

@@ -70,6 +70,26 @@ def test_keys_and_clicks_are_about_what_was_added_before_the_server_has_answered
     page.wait_for_selector(".object.chosen:has-text('first')")
 
 
+def test_a_mask_is_copied_as_it_will_be_when_what_is_on_its_way_is_drawn(page: Any, live: Live) -> None:
+    user = User(page, live, "film.mp4")
+    user.add_object("first")
+    user.add_segment(0, 30)
+    user.go(0)
+    page.mouse.click(*user.place(50, 50))
+    user.settle()
+    with held(user, "**/draw", carried_out=True) as waiting:
+        page.mouse.click(*user.place(120, 90))
+        user.until(lambda: waiting)
+        user.press("Control+c", "ArrowRight", "Control+v", "ArrowRight")
+        assert user.frame == 2
+    user.settle()
+    masks = [user.document.mask(1, frame) for frame in (0, 1, 2)]
+    assert masks[0] is not None
+    assert masks[0][90, 120]
+    np.testing.assert_array_equal(masks[1], masks[0])
+    assert masks[2] is None
+
+
 def test_what_was_added_is_not_there_twice_while_others_change_the_video(page: Any, live: Live) -> None:
     user = User(page, live, "film.mp4")
     user.add_object("first")

@@ -155,29 +155,40 @@ function refuse(reason) {
 
 let copied = null; // {mask, from}
 
+// after the requests before it, which may change the mask
 export function copyMask() {
-  const mask = state.object === null ? null : maskOf(state.object, state.frame)?.rle;
-  if (!mask) return refuse("this frame has no mask to copy");
-  copied = { mask, from: state.frame };
-  showStatus(`mask of frame ${state.frame} copied: Ctrl+V puts it into another frame`);
-  return true;
+  const { object, frame } = state;
+  if (object === null) return refuse("first add an object: T or + New");
+  return enqueue(null, () => {
+    const mask = maskOf(realId(object), frame)?.rle;
+    if (mask) copied = { mask, from: frame };
+    if (mask) showStatus(`mask of frame ${frame} copied: Ctrl+V puts it into another frame`);
+    else refuse(`frame ${frame} has no mask to copy`);
+    return null;
+  }, { quiet: true });
 }
 
 // the copied mask becomes the painted mask of the selected object in this frame
 export async function pasteMask() {
-  if (!copied) return refuse("copy a mask first (Ctrl+C)");
-  const [height, width] = copied.mask.size;
-  if (height !== state.film?.height || width !== state.film.width) return refuse("the copied mask is of a video of another size");
+  if (!copied && !isBusy()) return refuse("copy a mask first (Ctrl+C)");
   if (!canMark()) return false;
+  const { object, frame } = state;
   countClick();
-  const answer = await send("brush", { object: state.object, frame: state.frame, mask: copied.mask });
-  if (answer) showStatus(`mask of frame ${copied.from} put into frame ${state.frame}`);
+  const answer = await send("brush", () => fits(copied) && { object, frame, mask: copied.mask });
+  if (answer) showStatus(`mask of frame ${copied.from} put into frame ${frame}`);
   return answer;
+}
+
+// null if a copied mask cannot be put into this video
+function fits(copy) {
+  if (copy && copy.mask.size[0] === state.film.height && copy.mask.size[1] === state.film.width) return true;
+  refuse(copy ? "the copied mask is of a video of another size" : "copy a mask first (Ctrl+C)");
+  return null;
 }
 
 // remove the pixels of the mask from the other objects in this frame
 export async function cutOut() {
-  if (state.object === null || !maskOf(state.object, state.frame)?.rle) return refuse("this frame has no mask to cut out of the others");
+  if (state.object === null || (!isBusy() && !maskOf(state.object, state.frame)?.rle)) return refuse("this frame has no mask to cut out of the others");
   countClick();
   const answer = await send("cut_out", { object: state.object, frame: state.frame, keep: [...look.locked] });
   if (answer) showStatus(answer.added.length ? `${nameOf(state.object)} cut out of ${answer.added.length} other mask${answer.added.length > 1 ? "s" : ""}` : "no other mask lies under it");
