@@ -144,6 +144,7 @@ def test_tab_right_after_a_click_takes_masks_that_are_not_drawn_yet(page: Any, t
         user.until(lambda: "mask 2 of 3, score 0.70" in user.status_text)
 
 
+@pytest.mark.slow
 def test_the_mask_of_a_click_where_a_preview_was_is_not_drawn_again(page: Any, tmp_path: Path) -> None:
     segmenter = LateDiscs()
     with serve_discs(tmp_path, segmenter) as live:

@@ -139,6 +139,7 @@ def test_runs_wait_in_line_and_progress_is_shown_at_once(page: Any, live: Live) 
     user.until(lambda: not user.document.frames_to_propagate(segment), 60)
 
 
+@pytest.mark.slow
 def test_an_answer_that_comes_after_the_end_of_its_run(page: Any, live: Live) -> None:
     user = User(page, live, "film.mp4")
     user.add_object("short")

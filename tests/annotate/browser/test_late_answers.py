@@ -110,6 +110,7 @@ def test_what_was_added_is_not_there_twice_while_others_change_the_video(page: A
     page.wait_for_selector("#segment:has-text('frames 0–8')")
 
 
+@pytest.mark.slow
 def test_what_is_done_on_an_addition_whose_answer_was_lost_is_kept(page: Any, live: Live) -> None:
     user = User(page, live, "film.mp4")
     user.add_object("first")

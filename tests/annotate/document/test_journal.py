@@ -238,7 +238,7 @@ def write_forever(folder: Path) -> None:
 
 def test_kill_9_at_random_moments_loses_nothing_that_was_accepted(tmp_path):
     chance = random.Random(0)
-    for _ in range(6):
+    for _ in range(4):
         message = killed(write_forever, tmp_path, chance.randint(1, 60))
         again = document(tmp_path)
         assert again.version >= message

@@ -38,7 +38,7 @@ def test_files_are_found_in_any_folder(sample_root):
         check_video(video, frame_index(video.path))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.from_regex(r"[-_A-Za-z0-9]{1,12}", fullmatch=True),
     st.sampled_from(["male singing", "x", "base guitar__st__4__et__5"]),

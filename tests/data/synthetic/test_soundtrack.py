@@ -8,7 +8,7 @@ from avseg.audio.log_mel import log_mel_patches
 from avseg.data.synthetic.soundtrack import SAMPLE_RATE, loudness_envelope, mix_voices
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.booleans(), min_size=5, max_size=5))
 def test_a_patch_contains_its_second_only(active):
     envelope = loudness_envelope(np.array(active))
