@@ -47,6 +47,25 @@ def test_a_click_or_a_box_selects_an_object(segmenter: LightSegmenter) -> None:
     np.testing.assert_array_equal(best.mask, segmenter.predict(segmenter.encode(image), [(90, 90, True)])[0].mask)
 
 
+def test_a_second_click_is_estimated_once(segmenter: LightSegmenter) -> None:
+    image, left, _ = scene()
+    encoded = segmenter.encode(image)
+    renderer = Renderer(segmenter, lambda _: encoded, (200, 300))
+    estimated: list[Any] = []
+    estimate = segmenter._nets.estimate
+
+    def counted(scene: Any, prompts: Any) -> Any:
+        estimated.append(prompts)
+        return estimate(scene, prompts)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segmenter._nets, "estimate", counted)
+        inputs = [point(0, 80, 90, True), point(1, 100, 100, True)]
+        assert iou(renderer.render(0, None, inputs).mask, left) > 0.9
+        assert len(renderer.candidates(0, None, inputs)) >= 1  # draws all of them
+    assert [len(prompts.positive) for prompts in estimated] == [1, 2]
+
+
 def test_further_candidates_are_drawn_when_they_are_read_and_do_not_need_the_scene(segmenter: LightSegmenter) -> None:
     image, left, _ = scene()
     encoded = segmenter.encode(image)

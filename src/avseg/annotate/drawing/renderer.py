@@ -69,7 +69,7 @@ class Renderer:
         The further ones may be drawn only when they are read, which is for the calling thread to do.
         """
         start, prompts, _ = self._last_prompts(frame, base, inputs)
-        return self._all(frame, start, prompts)
+        return self._candidates_of(frame, start, prompts)
 
     def _last_prompts(
         self, frame: int, base: Mask | None, inputs: Sequence[Input]
@@ -94,24 +94,24 @@ class Renderer:
 
     def _choose(self, frame: int, start: Rendering, prompts: Sequence[Input], choice: int) -> Rendering:
         if choice == 0 and prompts:
-            return self._first(frame, start.mask, _clicks(prompts), box_of(prompts))
-        renderings = self._all(frame, start, prompts)
+            return self._best_of(frame, start.mask, _clicks(prompts), box_of(prompts))
+        renderings = self._candidates_of(frame, start, prompts)
         return renderings[min(choice, len(renderings) - 1)]
 
-    def _all(self, frame: int, start: Rendering, prompts: Sequence[Input]) -> Sequence[Rendering]:
+    def _candidates_of(self, frame: int, start: Rendering, prompts: Sequence[Input]) -> Sequence[Rendering]:
         if not prompts:
             return (start,)
-        return self._drawn(frame, start.mask, _clicks(prompts), box_of(prompts))
+        return self._draw_once(frame, start.mask, _clicks(prompts), box_of(prompts))
 
-    def _first(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Rendering:
+    def _best_of(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Rendering:
         key = _key(frame, start, clicks, box)
-        return self._best.get_or_compute(key, lambda: self._drawn(frame, start, clicks, box)[0])
+        return self._best.get_or_compute(key, lambda: self._draw_once(frame, start, clicks, box)[0])
 
-    def _drawn(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Sequence[Rendering]:
+    def _draw_once(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Sequence[Rendering]:
         key = _key(frame, start, clicks, box)
-        return self._candidates.get_or_compute(key, lambda: self._measured(frame, start, clicks, box))
+        return self._candidates.get_or_compute(key, lambda: self._draw_timed(frame, start, clicks, box))
 
-    def _measured(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Sequence[Rendering]:
+    def _draw_timed(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Sequence[Rendering]:
         before = self._before_last_click(frame, start, clicks, box)
         self._encoded(frame)  # not counted: it is done ahead
         begin = time.perf_counter()
@@ -132,7 +132,7 @@ class Renderer:
             return None
         if len(clicks) == 1 and box is None:
             return start if start is not None and start.any() else None
-        mask = self._first(frame, start, clicks[:-1], box).mask
+        mask = self._best_of(frame, start, clicks[:-1], box).mask
         return mask if mask is not None and mask.any() else None
 
     def _predict(self, frame: int, start: Mask | None, clicks: Clicks, box: Box | None) -> Iterable[Rendering]:

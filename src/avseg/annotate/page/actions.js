@@ -174,16 +174,20 @@ export async function pasteMask() {
   if (!canMark()) return false;
   const { object, frame } = state;
   countClick();
-  const answer = await send("brush", () => fits(copied) && { object, frame, mask: copied.mask });
-  if (answer) showStatus(`mask of frame ${copied.from} put into frame ${frame}`);
+  let from = null;
+  const answer = await send("brush", () => {
+    if (!fits(copied)) return null;
+    from = copied.from;
+    return { object, frame, mask: copied.mask };
+  });
+  if (answer) showStatus(`mask of frame ${from} put into frame ${frame}`);
   return answer;
 }
 
-// null if a copied mask cannot be put into this video
+// whether a copied mask can be put into this video
 function fits(copy) {
   if (copy && copy.mask.size[0] === state.film.height && copy.mask.size[1] === state.film.width) return true;
-  refuse(copy ? "the copied mask is of a video of another size" : "copy a mask first (Ctrl+C)");
-  return null;
+  return refuse(copy ? "the copied mask is of a video of another size" : "copy a mask first (Ctrl+C)");
 }
 
 // remove the pixels of the mask from the other objects in this frame

@@ -43,7 +43,7 @@ def find_gaps(segment: tuple[int, int], accepted: AcceptedMasks, object_id: int)
 def frames_between(barrier: int, gap: Gap) -> range:
     """List the frames to follow the objects through, from an accepted frame outside of a segment to its first frame.
 
-    All of them if they are few, otherwise some; none over a distance at which a direct comparison is as good.
+    All of them if they are few, otherwise some; none over a long distance: the steps would be too wide.
     """
     sign, first = (1, gap.start) if barrier < gap.start else (-1, gap.end - 1)
     distance = abs(first - barrier)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import NamedTuple
+from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +54,7 @@ class LightSegmenter:
     def __init__(self) -> None:
         self.refiner = GrabCut()  # redraws propagated masks, and needs no scene
         self._nets = RegionNets.load()
+        self._last: tuple[ref[Scene], Prompts, _Estimate] | None = None
 
     def encode(self, image: Image) -> Scene:
         """Describe an image (H, W, 3) uint8."""
@@ -73,8 +75,15 @@ class LightSegmenter:
         return LazySequence(self._at_level(estimate, tuple(points), box, level) for level in LEVELS)
 
     def _estimate(self, scene: Scene, points: Clicks, box: Box | None) -> _Estimate:
-        probability = self._nets.estimate(scene, _prompts(scene, points, box))
-        return _Estimate(scene.image, scene.crop, scene.superpixels.label, scene.superpixels.size, probability)
+        """Estimate once for a second click, which is a correction and, with the first, a new prompt."""
+        prompts = _prompts(scene, points, box)
+        last = self._last  # another thread may replace it
+        if last is not None and last[0]() is scene and last[1] == prompts:
+            return last[2]
+        probability = self._nets.estimate(scene, prompts)
+        estimate = _Estimate(scene.image, scene.crop, scene.superpixels.label, scene.superpixels.size, probability)
+        self._last = ref(scene), prompts, estimate
+        return estimate
 
     def _at_level(self, estimate: _Estimate, points: Clicks, box: Box | None, level: float) -> Candidate:
         image, crop = estimate.image, estimate.crop
